@@ -1,0 +1,52 @@
+# Two commands on a fresh machine: `make demo` opens the page, `make test` runs the tests.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+MINUTES ?= 60
+export GRADIO_ANALYTICS_ENABLED := False
+export HF_HUB_OFFLINE := 1
+
+.PHONY: demo test check train eval bench format browser
+
+$(VENV)/run.stamp: requirements.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	touch $@
+
+$(VENV)/dev.stamp: requirements.txt requirements-dev.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	touch $@ $(VENV)/run.stamp
+
+demo: $(VENV)/run.stamp ## install, then open the page on the embedded model
+	$(BIN)/python app.py
+
+test: $(VENV)/dev.stamp browser ## install, then run every test
+	$(BIN)/python -m pytest
+
+check: $(VENV)/dev.stamp browser ## format, lint, types, tests: what CI runs
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/basedpyright
+	$(BIN)/python -m pytest
+
+browser: ## the tests drive a real Chromium: install Debian's where there is none
+	command -v chromium >/dev/null || (apt-get update -qq && apt-get install -y -qq chromium)
+
+format: $(VENV)/dev.stamp
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+train: $(VENV)/run.stamp ## from nothing to a checkpoint: MINUTES of wall time, a third for the tokenizer
+	$(BIN)/python -m training vision --minutes $$(( $(MINUTES) / 3 ))
+	$(BIN)/python -m training flow --minutes $$(( $(MINUTES) * 2 / 3 ))
+	$(BIN)/python -m training export
+
+eval: $(VENV)/run.stamp ## the numbers of the model card, on held-out cases
+	$(BIN)/python -m evaluation scenes --num 240 --json docs/results/scenes.json
+	$(BIN)/python -m evaluation captions --num 240 --json docs/results/captions.json
+	$(BIN)/python -m evaluation tokenizer --num 240 --json docs/results/tokenizer.json
+	$(BIN)/python -m evaluation chat --num 120 --json docs/results/chat.json
+
+bench: $(VENV)/run.stamp ## speed on this machine
+	$(BIN)/python -m benchmarks.streaming --json docs/results/streaming.json

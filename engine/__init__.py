@@ -1,0 +1,1 @@
+"""The public inference interface: load a checkpoint, turn a request into a stream of events."""

@@ -1,0 +1,112 @@
+"""Command line: python -m engine info | generate. Progress goes to stderr, the result to stdout or
+--out."""
+
+import argparse
+import json
+import os
+import sys
+from pathlib import Path
+
+from tqdm import tqdm
+
+from engine.engine import Engine
+from engine.events import Answer, Completed, Refined
+from engine.media import png_bytes, read_picture
+from engine.request import Conversation, Request, Sampling
+from flow.modality import Modality
+
+
+def main(argv: list[str] | None = None) -> int:
+    arguments = _parser().parse_args(argv)
+    try:
+        return _info(arguments) if arguments.command == "info" else _generate(arguments)
+    except ValueError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except OSError as error:
+        print(f"error: cannot write {arguments.out}: {error.strerror}", file=sys.stderr)
+        return 2
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m engine", description=__doc__)
+    default = os.environ.get("NEXT_OMNI_CHECKPOINT", "assets/nano")
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument(
+        "--checkpoint", type=Path, default=Path(default), help="folder of the weights"
+    )
+    common.add_argument("--device", default="auto", help="auto, cpu or cuda")
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("info", parents=[common], help="what the checkpoint is, as JSON")
+    generate = commands.add_parser("generate", parents=[common], help="answer a prompt")
+    generate.add_argument("--prompt", required=True, help="what to draw, say or ask")
+    generate.add_argument("--image", type=Path, help="a picture that the prompt is about")
+    generate.add_argument(
+        "--to", choices=[str(Modality.TEXT), str(Modality.IMAGE)], help="kind of answer"
+    )
+    generate.add_argument("--out", type=Path, help="where a picture is written (PNG)")
+    generate.add_argument("--steps", type=int)
+    generate.add_argument("--seed", type=int, default=0)
+    generate.add_argument("--transition")
+    generate.add_argument("--guidance", type=float)
+    generate.add_argument("--temperature", type=float)
+    generate.add_argument("--top-p", type=float)
+    return parser
+
+
+def _info(arguments: argparse.Namespace) -> int:
+    print(json.dumps(Engine.load(arguments.checkpoint, arguments.device).info(), indent=1))
+    return 0
+
+
+def _generate(arguments: argparse.Namespace) -> int:
+    picture = None if arguments.image is None else read_picture(arguments.image)
+    sampling = Sampling(
+        steps=arguments.steps,
+        transition=arguments.transition,
+        guidance_scale=arguments.guidance,
+        temperature=arguments.temperature,
+        top_p=arguments.top_p,
+        seed=arguments.seed,
+    )
+    to = None if arguments.to is None else Modality(arguments.to)
+    if to is Modality.IMAGE and arguments.out is None:
+        raise ValueError("say where the picture goes: --out picture.png")
+    request = Request(Conversation.ask(arguments.prompt, picture), to, sampling)
+    engine = Engine.load(arguments.checkpoint, arguments.device)
+    for answer in _answers(engine, request):
+        _deliver(answer, arguments)
+    return 0
+
+
+def _answers(engine: Engine, request: Request) -> tuple[Answer, ...]:
+    """The answers, with a progress bar on stderr."""
+    bar: tqdm | None = None
+    for event in engine.generate(request, preview_hz=0):
+        match event:
+            case Refined():
+                if bar is None or event.index == 0:
+                    bar = tqdm(total=event.num_steps, desc=str(event.modality), file=sys.stderr)
+                bar.update()
+                if event.index == event.num_steps - 1:
+                    bar.close()
+            case Completed():
+                return event.answers
+            case _:
+                pass
+    raise AssertionError("a generation ends with Completed")
+
+
+def _deliver(answer: Answer, arguments: argparse.Namespace) -> None:
+    if answer.image is None:
+        print(answer.text)
+    elif arguments.out is None:
+        print("the model drew a picture: give --out picture.png to keep it", file=sys.stderr)
+    else:
+        notes = {"prompt": arguments.prompt, "seed": str(arguments.seed)}
+        arguments.out.write_bytes(png_bytes(answer.image, notes))
+        print(arguments.out)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

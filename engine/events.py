@@ -1,0 +1,80 @@
+"""What a generation reports: plain values (str, numbers, NumPy), never tensors. Errors are
+exceptions.
+
+A generation yields one `Started` per answer segment, its `Refined` steps, and one `Completed` at
+the very end. An answer may have several segments (a sentence, then a picture that the model
+opened).
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from engine.request import Request
+from flow.modality import Modality
+
+
+@dataclass(frozen=True)
+class Started:
+    """A segment begins to form. `sampling` of `request` has every default filled in."""
+
+    request: Request
+    segment: int
+    modality: Modality
+    num_steps: int
+    elapsed_s: float
+
+
+@dataclass(frozen=True)
+class Refined:
+    """One refinement step of one segment.
+
+    index 0 .. num_steps-1; t: time after the step, in (0, 1]. changed: bool "L Q" codes moved by
+    this step. confidence: float32 "L Q" probability of each predicted code. words_t, words_1: for
+    text, the L pieces of the state and of the prediction, as strings that join to the text ("" for
+    padding and everything after the end). image_t, image_1: for a picture, uint8 "H W 3" decoded
+    state and prediction, or None where the preview clock skipped this step.
+    nfe: network evaluations so far; num_active: positions that the network evaluated.
+    """
+
+    segment: int
+    modality: Modality
+    index: int
+    num_steps: int
+    t: float
+    changed: np.ndarray
+    confidence: np.ndarray
+    nfe: int
+    num_active: int
+    elapsed_s: float
+    words_t: tuple[str, ...] | None = None
+    words_1: tuple[str, ...] | None = None
+    image_t: np.ndarray | None = None
+    image_1: np.ndarray | None = None
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One finished segment: `text`, or `image` uint8 "H W 3"; tokens int64 "L Q".
+
+    suggest: the model said that the wish lies outside its world, so a page should offer examples.
+    """
+
+    modality: Modality
+    tokens: np.ndarray
+    text: str | None = None
+    image: np.ndarray | None = None
+    suggest: bool = False
+
+
+@dataclass(frozen=True)
+class Completed:
+    """The whole answer. `request` is complete: running it again gives the same answers."""
+
+    request: Request
+    answers: tuple[Answer, ...]
+    nfe: int
+    elapsed_s: float
+
+
+Event = Started | Refined | Completed

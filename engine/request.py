@@ -1,0 +1,110 @@
+"""What a generation depends on, as values: the conversation, the sampling settings, the request.
+
+The same Request, weights and device give the same events, bit for bit. Everything that a user can
+get wrong is refused here, with a sentence that says what to do.
+"""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from flow.modality import Modality
+
+MAX_PROMPT_CHARACTERS = 500
+MAX_STEPS = 128
+MAX_SEED = 2**53 - 1
+"""The largest integer that a page's JavaScript keeps exact."""
+MAX_GUIDANCE_SCALE = 10.0
+
+
+@dataclass(frozen=True)
+class Part:
+    """One piece of a turn: either `text`, or `image` uint8 "H W 3"."""
+
+    text: str | None = None
+    image: np.ndarray | None = None
+
+    def __post_init__(self) -> None:
+        if (self.text is None) == (self.image is None):
+            raise ValueError("a part of a message is either a text or a picture")
+
+    @property
+    def modality(self) -> Modality:
+        return Modality.TEXT if self.image is None else Modality.IMAGE
+
+
+@dataclass(frozen=True)
+class Turn:
+    """What one side said. `role` is "user" or "assistant"."""
+
+    role: str
+    parts: tuple[Part, ...]
+
+
+@dataclass(frozen=True)
+class Conversation:
+    """Turns in order; the last one is the user's."""
+
+    turns: tuple[Turn, ...]
+
+    @classmethod
+    def ask(cls, text: str, image: np.ndarray | None = None) -> "Conversation":
+        """A single question, about a picture if one is given."""
+        picture = () if image is None else (Part(image=image),)
+        return cls((Turn("user", (*picture, Part(text=text))),))
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How to sample. steps: network steps. transition: `flow.transition.TRANSITIONS`.
+
+    guidance_scale s mixes logits as (1+s) cond - s uncond (0 = off). temperature and top_p apply to
+    the draw of x_1. None takes the checkpoint's own default for the modality that is generated.
+    """
+
+    steps: int | None = None
+    transition: str | None = None
+    guidance_scale: float | None = None
+    temperature: float | None = None
+    top_p: float | None = None
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.steps is not None and not 1 <= self.steps <= MAX_STEPS:
+            raise ValueError(
+                f"steps must be between 1 and {MAX_STEPS}, not {self.steps}; 16 is a good start"
+            )
+        if not 0 <= self.seed <= MAX_SEED:
+            raise ValueError(
+                f"the seed must be a whole number from 0 to {MAX_SEED}, not {self.seed}"
+            )
+        if self.guidance_scale is not None and not 0 <= self.guidance_scale <= MAX_GUIDANCE_SCALE:
+            raise ValueError(
+                f"guidance must be from 0 to {MAX_GUIDANCE_SCALE:g}, not {self.guidance_scale:g}"
+            )
+        if self.temperature is not None and not 0 <= self.temperature <= 2:
+            raise ValueError(f"temperature must be between 0 and 2, not {self.temperature:g}")
+        if self.top_p is not None and not 0 < self.top_p <= 1:
+            raise ValueError(f"top_p must be above 0 and at most 1, not {self.top_p:g}")
+
+
+@dataclass(frozen=True)
+class Request:
+    """One generation. `to` is the modality of the answer; None lets the model decide."""
+
+    conversation: Conversation
+    to: Modality | None = None
+    sampling: Sampling = field(default_factory=Sampling)
+
+    def __post_init__(self) -> None:
+        turns = self.conversation.turns
+        if not turns or turns[-1].role != "user":
+            raise ValueError("there is nothing to answer yet: write a message first")
+        text = " ".join(p.text for p in turns[-1].parts if p.text is not None)
+        if not text.strip():
+            raise ValueError("the prompt is empty: say what you would like to see or ask")
+        if len(text) > MAX_PROMPT_CHARACTERS:
+            raise ValueError(
+                f"the prompt has {len(text)} characters, the limit is {MAX_PROMPT_CHARACTERS}: "
+                "please shorten it"
+            )

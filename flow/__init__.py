@@ -1,0 +1,1 @@
+"""State space and mathematics of discrete flow matching: modalities, sequences, paths, transitions."""

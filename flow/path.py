@@ -1,0 +1,105 @@
+"""The metric-induced path: p_t(x | x_1) = softmax over x of -beta(t) d(x, x_1).
+
+At t = 0 it is uniform over the states, at t = 1 it is x_1; in between a token drifts through the
+neighbours of x_1. Source: Luo et al. 2025 (arXiv:2510.13721), App. A; Shaul et al. 2024
+(arXiv:2412.03487), Section 4. Owns: drawing x_t (training), and how much x_t tells about x_1.
+Does not own: how a state moves along the path (`flow.transition`).
+"""
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from flow.inverse_cdf import inverse_cdf, row_chunks
+from flow.metric import CodebookMetric
+from flow.schedule import PAPER, Schedule
+
+SMALLEST_BETA = 1e-30
+"""Stands in for beta = 0, where 0 times an infinite distance is not a number."""
+
+
+def path_weights(
+    distances: Float[Tensor, "N V"], beta: float | Float[Tensor, " N"]
+) -> Float[Tensor, "N V"]:
+    """exp(-beta d), unnormalised: at most 1, exactly 1 at x_1, 0 where the distance is infinite.
+
+    beta in [0, infinity), one for all rows or one a row.
+    """
+    if isinstance(beta, Tensor):
+        beta = beta.to(distances.dtype).clamp(min=SMALLEST_BETA).unsqueeze(1)
+    else:
+        beta = max(beta, SMALLEST_BETA)
+    return torch.exp_(distances * -beta)
+
+
+def path_probabilities(
+    distances: Float[Tensor, "N V"], beta: float | Float[Tensor, " N"]
+) -> Float[Tensor, "N V"]:
+    """p(x | x_1) = softmax_x(-beta d(x, x_1)); rows sum to 1. No maximum is subtracted: d(x_1) = 0."""
+    weights = path_weights(distances, beta)
+    return weights / weights.sum(dim=-1, keepdim=True)
+
+
+@torch.no_grad()
+def sample_path(
+    metric: CodebookMetric,
+    x_1: Int[Tensor, "B L Q"],
+    t: Float[Tensor, " B"],
+    uniforms: Float[Tensor, "B L Q"],
+    schedule: Schedule = PAPER,
+) -> Int[Tensor, "B L Q"]:
+    """x_t ~ p_t(. | x_1), each code by itself, with one time a batch row.
+
+    t in [0, 1), uniforms in (0, 1). An x_1 that is forbidden (a role marker of a prompt) is no state
+    of the flow and stays as it is. The result is a new tensor.
+
+    Raises: ValueError where a t is outside [0, 1).
+    Source: Luo et al. 2025 (arXiv:2510.13721), App. A.
+    """
+    beta = torch.tensor([schedule.beta(time) for time in t.tolist()], device=x_1.device)
+    beta_of_row = beta.repeat_interleave(x_1.shape[1])
+    target = metric.canonical(x_1).flatten(0, 1)
+    uniform = uniforms.flatten(0, 1)
+    x_t = torch.empty_like(target)
+    for q in range(metric.num_codebooks):
+        for rows in row_chunks(len(target), metric.cardinality):
+            weights = path_weights(metric.distances(q, target[rows, q]), beta_of_row[rows])
+            x_t[rows, q] = inverse_cdf(weights, uniform[rows, q])
+    return torch.where(metric.is_allowed(x_1), x_t.view_as(x_1), x_1)
+
+
+@torch.no_grad()
+def information(metric: CodebookMetric, beta: float) -> float:
+    """Mutual information I(x_1; x_t) of one code in bits, mean over codebooks, for uniform x_1.
+
+    I = H(x_t) - H(x_t | x_1), an exact sum over all pairs in float64: from 0 at beta = 0 to
+    log2(number of states). This, and not p_t(x_1 | x_1), says which times decide a picture.
+    """
+    bits: list[float] = []
+    for q, states in enumerate(metric.states):
+        ids = states.nonzero().squeeze(1)
+        marginal = torch.zeros(metric.cardinality, dtype=torch.float64, device=ids.device)
+        conditional_bits = 0.0
+        for rows in row_chunks(len(ids), metric.cardinality):
+            p = path_probabilities(metric.distances(q, ids[rows]).double(), beta)
+            marginal += p.sum(dim=0) / len(ids)
+            conditional_bits += _entropy_bits(p) / len(ids)
+        bits.append(max(0.0, _entropy_bits(marginal) - conditional_bits))
+    return sum(bits) / len(bits)
+
+
+@torch.no_grad()
+def exact_hit(metric: CodebookMetric, beta: float) -> float:
+    """p(x_1 | x_1) = 1 / Z, the probability that a code is already exactly right; mean over x_1."""
+    hits: list[float] = []
+    for q, states in enumerate(metric.states):
+        ids = states.nonzero().squeeze(1)
+        for rows in row_chunks(len(ids), metric.cardinality):
+            weights = path_weights(metric.distances(q, ids[rows]), beta)
+            hits.extend(weights.sum(dim=-1).reciprocal().tolist())
+    return sum(hits) / len(hits)
+
+
+def _entropy_bits(p: Tensor) -> float:
+    """-sum p log2 p, all entries together."""
+    return float(torch.special.entr(p).sum()) / torch.log(torch.tensor(2.0, dtype=p.dtype)).item()

@@ -1,0 +1,75 @@
+"""The clock of the path: beta(t) = c (t / (1-t))^a, and the times at which a sampler stops.
+
+Owns: `Schedule`, `uniform_grid`. Plain float arithmetic; beta is never evaluated at t = 1, where it
+is infinite. Does not own: the path itself (`flow.path`), or which (c, a) suits which codebook.
+"""
+
+import math
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """beta(t) = c (t / (1-t))^a for t in [0, 1), with c > 0 and a > 0.
+
+    The defaults are the paper's, made for the cosine distance.
+
+    Raises: ValueError where c or a is not a positive finite number.
+    Source: Luo et al. 2025 (arXiv:2510.13721), App. A; Shaul et al. 2024 (arXiv:2412.03487).
+    """
+
+    c: float = 3.0
+    a: float = 0.9
+
+    def __post_init__(self) -> None:
+        if not (0 < self.c < math.inf and 0 < self.a < math.inf):
+            raise ValueError(
+                f"a schedule needs positive finite c and a, not c={self.c}, a={self.a}"
+            )
+
+    def beta(self, t: float) -> float:
+        """beta(t), from 0 at t = 0 upwards without bound.
+
+        Raises: ValueError where t is outside [0, 1).
+        """
+        return self.c * _odds(t) ** self.a
+
+    def dbeta(self, t: float) -> float:
+        """dbeta/dt = c a t^(a-1) / (1-t)^(a+1); infinite at t = 0 where a < 1.
+
+        Raises: ValueError where t is outside [0, 1).
+        """
+        odds = _odds(t)
+        if odds == 0.0 and self.a < 1:
+            return math.inf
+        return self.c * self.a * odds ** (self.a - 1) / (1 - t) ** 2
+
+    def t_of_beta(self, beta: float) -> float:
+        """The time t in [0, 1) at which beta(t) = beta.
+
+        Raises: ValueError where beta is negative or not finite.
+        """
+        if not 0 <= beta < math.inf:
+            raise ValueError(f"beta must be finite and at least 0, not {beta}")
+        odds = (beta / self.c) ** (1 / self.a)
+        return odds / (1 + odds)
+
+
+PAPER = Schedule()
+"""c = 3, a = 0.9."""
+
+
+def uniform_grid(num_steps: int) -> tuple[float, ...]:
+    """The num_steps + 1 times 0, 1/num_steps, .., 1; both ends are exact.
+
+    Raises: ValueError where num_steps < 1.
+    """
+    if num_steps < 1:
+        raise ValueError(f"at least 1 step is needed, not {num_steps}")
+    return tuple(i / num_steps for i in range(num_steps + 1))
+
+
+def _odds(t: float) -> float:
+    if not 0 <= t < 1:
+        raise ValueError(f"t must be in [0, 1), not {t}")
+    return t / (1 - t)

@@ -1,0 +1,112 @@
+"""One point of the state space: an ordered row of segments, each of one modality.
+
+Owns: `Segment`, `OmniSequence`. Both are values: nothing here is written after it was made.
+Axes: B batch, L positions, Q sub-codebooks.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from flow.modality import Modality
+
+
+@dataclass(frozen=True)
+class Segment:
+    """Tokens of one modality.
+
+    tokens: int64 "B L Q". editable: bool "B L", the positions that a sampler may change; the rest is
+    prompt. valid: bool "B L", positions that exist; a False position is attended by nobody and takes
+    no place in the position count (padding of a batch, or a prompt that was dropped).
+    """
+
+    modality: Modality
+    tokens: Tensor
+    editable: Tensor
+    valid: Tensor
+
+    @property
+    def batch(self) -> int:
+        return self.tokens.shape[0]
+
+    @property
+    def length(self) -> int:
+        return self.tokens.shape[1]
+
+
+@dataclass(frozen=True)
+class OmniSequence:
+    """Segments in reading order."""
+
+    segments: tuple[Segment, ...]
+
+    @property
+    def batch(self) -> int:
+        return self.segments[0].batch
+
+    @property
+    def length(self) -> int:
+        return sum(s.length for s in self.segments)
+
+    def editable_segments(self) -> tuple[int, ...]:
+        """Indices of the segments in which at least one position may change."""
+        return tuple(i for i, s in enumerate(self.segments) if bool(s.editable.any()))
+
+    def with_tokens(self, tokens: Mapping[int, Tensor]) -> "OmniSequence":
+        """The same sequence with the tokens "B L Q" of the given segments replaced."""
+        return OmniSequence(
+            tuple(
+                replace(s, tokens=tokens[i]) if i in tokens else s
+                for i, s in enumerate(self.segments)
+            )
+        )
+
+
+def prompt(modality: Modality, tokens: Tensor, valid: Tensor | None = None) -> Segment:
+    """A segment that stays as it is; tokens "B L Q"."""
+    shape = tokens.shape[:2]
+    return Segment(
+        modality=modality,
+        tokens=tokens,
+        editable=torch.zeros(shape, dtype=torch.bool, device=tokens.device),
+        valid=_all_valid(tokens) if valid is None else valid,
+    )
+
+
+def response(modality: Modality, tokens: Tensor) -> Segment:
+    """A segment whose every position may change; tokens "B L Q" hold the source x_0."""
+    return Segment(
+        modality=modality,
+        tokens=tokens,
+        editable=torch.ones(tokens.shape[:2], dtype=torch.bool, device=tokens.device),
+        valid=_all_valid(tokens),
+    )
+
+
+def drop_prompt(sequence: OmniSequence, rows: Tensor) -> OmniSequence:
+    """The sequence without its prompt in the batch rows where `rows` bool "B" is True.
+
+    What is dropped becomes invalid: every position before the response but the last one, the marker
+    that opens the response. This is the unconditional branch of guidance, in training and sampling.
+    """
+    last = sequence.editable_segments()[0] - 1
+    segments = list(sequence.segments)
+    for i in range(last + 1):
+        valid = segments[i].valid & ~rows[:, None]
+        if i == last:
+            valid = valid | (_last_valid(segments[i]) & rows[:, None])
+        segments[i] = replace(segments[i], valid=valid)
+    return OmniSequence(tuple(segments))
+
+
+def _last_valid(segment: Segment) -> Tensor:
+    """bool "B L": the last valid position of each row."""
+    places = torch.arange(segment.length, device=segment.valid.device)
+    last = torch.where(segment.valid, places, -1).amax(1, keepdim=True)
+    return places == last
+
+
+def _all_valid(tokens: Tensor) -> Tensor:
+    return torch.ones(tokens.shape[:2], dtype=torch.bool, device=tokens.device)

@@ -1,0 +1,2 @@
+"""The networks: vision tokenizer, text tokenizer, backbone, heads, and the model that joins
+them."""

@@ -1,0 +1,140 @@
+"""Sizes of every network, as frozen dataclasses, and the presets. A checkpoint carries its own
+config.json."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from flow.modality import Modality, TokenSpace
+
+
+@dataclass(frozen=True)
+class VisionConfig:
+    """The picture tokenizer: `image_px` squared pixels -> (image_px / 16)^2 positions of
+    num_codebooks codes."""
+
+    image_px: int = 128
+    num_codebooks: int = 4
+    cardinality: int = 512
+    code_dim: int = 8
+    width: int = 192
+    heads: int = 4
+    encoder_layers: int = 3
+    decoder_layers: int = 4
+    conv_width: int = 48
+    semantic_dim: int = 128
+
+    @property
+    def grid(self) -> int:
+        """Positions along a side."""
+        return self.image_px // 16
+
+    @property
+    def positions(self) -> int:
+        return self.grid**2
+
+
+@dataclass(frozen=True)
+class BackboneConfig:
+    """A Qwen2-shaped transformer. shift_text: the text logits of position i are read at i - 1, as
+    a model that was initialised from an autoregressive one does (NExT-OMNI, Section 2.2)."""
+
+    width: int = 192
+    layers: int = 6
+    heads: int = 6
+    kv_heads: int = 3
+    head_dim: int = 32
+    mlp_width: int = 640
+    rope_theta: float = 10_000.0
+    norm_eps: float = 1e-6
+    qkv_bias: bool = True
+    qk_norm: bool = False
+    shift_text: bool = False
+
+
+@dataclass(frozen=True)
+class HeadConfig:
+    """The autoregressive head over sub-codebooks."""
+
+    width: int = 128
+    layers: int = 2
+    heads: int = 4
+    mlp_width: int = 320
+
+
+@dataclass(frozen=True)
+class FlowConfig:
+    """Path of a modality: metric name, schedule c and a; the defaults a request may override."""
+
+    metric: str = "cosine"
+    c: float = 3.0
+    a: float = 0.9
+    steps: int = 16
+    transition: str = "midpoint"
+    guidance_scale: float = 0.0
+    temperature: float = 1.0
+    top_p: float = 1.0
+
+
+@dataclass(frozen=True)
+class OmniConfig:
+    """Everything that a checkpoint needs to be rebuilt."""
+
+    name: str = "nano"
+    vision: VisionConfig = VisionConfig()
+    backbone: BackboneConfig = BackboneConfig(qk_norm=True)
+    image_head: HeadConfig = HeadConfig()
+    text_vocabulary: int = 1024
+    text_metric_dim: int = 64
+    text_block: int = 32
+    audio_codebooks: int = 2
+    audio_cardinality: int = 512
+    image_flow: FlowConfig = FlowConfig(guidance_scale=2.0, temperature=0.6)
+    text_flow: FlowConfig = FlowConfig(steps=12, temperature=0.3)
+
+    def image_space(self) -> TokenSpace:
+        return TokenSpace(Modality.IMAGE, self.vision.num_codebooks, self.vision.cardinality)
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values, the inverse of `from_json`."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> "OmniConfig":
+        """The config from plain values; raises ValueError where a name is unknown or missing."""
+        nested = {
+            "vision": VisionConfig,
+            "backbone": BackboneConfig,
+            "image_head": HeadConfig,
+            "image_flow": FlowConfig,
+            "text_flow": FlowConfig,
+        }
+        try:
+            built = {k: nested[k](**v) if k in nested else v for k, v in values.items()}
+            return cls(**built)
+        except TypeError as error:
+            raise ValueError(
+                f"the checkpoint's config.json does not fit this version: {error}"
+            ) from error
+
+
+PRESETS: dict[str, OmniConfig] = {
+    "nano": OmniConfig(),
+    "tiny": OmniConfig(
+        name="tiny",
+        vision=VisionConfig(
+            image_px=32,
+            cardinality=16,
+            width=32,
+            heads=2,
+            encoder_layers=1,
+            decoder_layers=1,
+            conv_width=8,
+        ),
+        backbone=BackboneConfig(width=32, layers=2, heads=4, kv_heads=2, head_dim=8, mlp_width=64),
+        image_head=HeadConfig(width=16, layers=1, heads=2, mlp_width=32),
+        text_vocabulary=320,
+        text_metric_dim=8,
+        text_block=8,
+        audio_cardinality=16,
+    ),
+}

@@ -1,0 +1,80 @@
+"""From tokens to the backbone's input: words by their row, media by their continuous codebook
+vectors.
+
+A media position enters as the concatenated vectors of its sub-codes, projected, plus its place on
+the grid (Luo et al. 2025, arXiv:2510.13721, Section 2.2). Owns: the input embeddings of every
+modality, the masked state, and the shift of causal mode.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from flow.modality import Modality
+from flow.sequence import OmniSequence, Segment
+from model.config import OmniConfig
+
+
+class OmniEmbeddings(nn.Module):
+    """OmniSequence -> "B L width"."""
+
+    def __init__(self, config: OmniConfig) -> None:
+        super().__init__()
+        width, vision = config.backbone.width, config.vision
+        self.shift_text = config.backbone.shift_text
+        self.text = nn.Embedding(config.text_vocabulary, width)
+        self.text_mask = nn.Parameter(torch.randn(width) * 0.02)
+        self.image_mask = nn.Parameter(torch.randn(vision.num_codebooks, vision.code_dim) * 0.3)
+        self.image_projection = _projection(vision.num_codebooks * vision.code_dim, width)
+        self.image_row = nn.Parameter(torch.randn(vision.grid, width) * 0.02)
+        self.image_column = nn.Parameter(torch.randn(vision.grid, width) * 0.02)
+        audio_rows = (config.audio_codebooks, config.audio_cardinality + 1, vision.code_dim)
+        self.audio_codes = nn.Parameter(torch.randn(audio_rows) * 0.3)
+        self.audio_projection = _projection(config.audio_codebooks * vision.code_dim, width)
+        self.editable = nn.Parameter(torch.randn(width) * 0.02)
+        self.causal = nn.Parameter(torch.randn(width) * 0.02)
+
+    def forward(self, sequence: OmniSequence, image_codebooks: Tensor, *, causal: bool) -> Tensor:
+        """image_codebooks: unit codes "Q K code_dim". In causal mode an editable position sees the
+        code of the position before it and predicts its own (text that is shifted at the output
+        excepted)."""
+        return torch.cat(
+            [self._segment(s, image_codebooks, causal=causal) for s in sequence.segments], 1
+        )
+
+    def _segment(self, segment: Segment, image_codebooks: Tensor, *, causal: bool) -> Tensor:
+        x, masked = self._tokens(segment, image_codebooks)
+        response = segment.editable.any(1)[:, None, None]
+        if causal and not (self.shift_text and segment.modality is Modality.TEXT):
+            shifted = torch.cat([masked.expand(len(x), 1, -1), x[:, :-1]], 1) + self.causal
+            x = torch.where(response, shifted, x)
+        if segment.modality is Modality.IMAGE:
+            places = (self.image_row[:, None] + self.image_column[None]).flatten(0, 1)
+            x = x + places[: segment.length]
+        return x + self.editable * segment.editable[..., None].to(x.dtype)
+
+    def _tokens(self, segment: Segment, image_codebooks: Tensor) -> tuple[Tensor, Tensor]:
+        """Embedded tokens "B L D" and the embedded masked state "D"."""
+        match segment.modality:
+            case Modality.TEXT:
+                rows = torch.cat([self.text.weight, self.text_mask[None]])
+                return F.embedding(segment.tokens[..., 0], rows), self.text_mask
+            case Modality.IMAGE | Modality.VIDEO:
+                books = torch.cat([image_codebooks, self.image_mask[:, None]], 1)
+                vectors = _gather(books, segment.tokens)
+                return self.image_projection(vectors), self.image_projection(
+                    self.image_mask.flatten()
+                )
+            case Modality.AUDIO:
+                masked = self.audio_codes[:, -1].flatten()
+                vectors = _gather(self.audio_codes, segment.tokens)
+                return self.audio_projection(vectors), self.audio_projection(masked)
+
+
+def _projection(code_width: int, width: int) -> nn.Module:
+    return nn.Sequential(nn.Linear(code_width, width), nn.SiLU(), nn.Linear(width, width))
+
+
+def _gather(books: Tensor, tokens: Tensor) -> Tensor:
+    """books "Q K d", tokens "B L Q" -> "B L Q*d"."""
+    return torch.cat([F.embedding(tokens[..., q], books[q]) for q in range(len(books))], -1)

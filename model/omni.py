@@ -1,0 +1,147 @@
+"""The model: one backbone over one sequence of every modality, and its posterior for the samplers.
+
+`OmniModel` fits `samplers.denoiser.Denoiser` by its shape. Source: Luo et al. 2025
+(arXiv:2510.13721), Section 2. Owns: how segments become features and features become logits. Does
+not own: losses, sampling, text <-> ids, pixels <-> codes.
+"""
+
+from collections.abc import Mapping
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from flow.metric import CodebookMetric, Metric
+from flow.modality import Modality, TokenSpace
+from flow.sequence import OmniSequence
+from model.backbone import Backbone
+from model.config import OmniConfig
+from model.embeddings import OmniEmbeddings
+from model.heads import SubCodebookHead
+from model.layers import initialise
+from model.vision import VisionTokenizer
+
+
+class OmniModel(nn.Module):
+    """Every network of a checkpoint. `text_space` says which text ids may be drawn."""
+
+    def __init__(self, config: OmniConfig, text_space: TokenSpace) -> None:
+        super().__init__()
+        self.config = config
+        self.spaces: dict[Modality, TokenSpace] = {
+            Modality.TEXT: text_space,
+            Modality.IMAGE: config.image_space(),
+        }
+        self.embeddings = OmniEmbeddings(config)
+        self.backbone = Backbone(config.backbone)
+        self.image_head = SubCodebookHead(
+            config.backbone.width,
+            config.vision.num_codebooks,
+            config.vision.cardinality,
+            config.image_head,
+        )
+        self.text_bias = nn.Parameter(torch.zeros(config.text_vocabulary))
+        initialise(self)
+        self.vision = VisionTokenizer(config.vision).requires_grad_(False)
+        metric_codes = F.normalize(
+            torch.randn(config.text_vocabulary, config.text_metric_dim), dim=-1
+        )
+        self.register_buffer("text_metric_codes", metric_codes)
+        forbidden = torch.zeros(config.text_vocabulary, dtype=torch.bool)
+        forbidden[list(text_space.forbidden)] = True
+        self.register_buffer("text_forbidden", forbidden, persistent=False)
+
+    @property
+    def device(self) -> torch.device:
+        return self.text_bias.device
+
+    def metrics(self) -> dict[Modality, CodebookMetric]:
+        """The distances of each modality's path, on the model's device."""
+        config = self.config
+        text_codes = self.text_metric_codes[None]
+        return {
+            Modality.TEXT: CodebookMetric.of(
+                text_codes,
+                Metric(config.text_flow.metric),
+                forbidden=self.spaces[Modality.TEXT].forbidden,
+            ),
+            Modality.IMAGE: CodebookMetric.of(
+                self.vision.quantizer.unit_codebooks(), Metric(config.image_flow.metric)
+            ),
+        }
+
+    def features(self, sequence: OmniSequence, *, causal: bool = False) -> tuple[Tensor, ...]:
+        """Backbone features "B L D" of each segment, read at the position that predicts."""
+        books = self.vision.quantizer.unit_codebooks()
+        x = self.embeddings(sequence, books, causal=causal)
+        valid = torch.cat([s.valid for s in sequence.segments], 1)
+        hidden = self.backbone(x, valid, causal=causal)
+        ends = torch.tensor([s.length for s in sequence.segments]).cumsum(0).tolist()
+        found = []
+        for segment, end in zip(sequence.segments, ends, strict=True):
+            shift = self.config.backbone.shift_text and segment.modality is Modality.TEXT
+            start = end - segment.length
+            found.append(_shifted(hidden, start, end) if shift else hidden[:, start:end])
+        return tuple(found)
+
+    def text_logits(self, features: Tensor) -> Tensor:
+        """Logits float32 "... V"; forbidden ids are -inf."""
+        logits = (F.linear(features, self.embeddings.text.weight) + self.text_bias).float()
+        return logits.masked_fill(self.text_forbidden, -torch.inf)
+
+    def forward(
+        self, x_t: OmniSequence, t: float
+    ) -> Mapping[int, "TextPosterior | MediaPosterior"]:
+        """One network evaluation; t is not used (the model reads the noise level off the state)."""
+        features = self.features(x_t)
+        posteriors: dict[int, TextPosterior | MediaPosterior] = {}
+        for i in x_t.editable_segments():
+            if x_t.segments[i].modality is Modality.TEXT:
+                posteriors[i] = TextPosterior(self.text_logits(features[i]))
+            else:
+                posteriors[i] = MediaPosterior(self.image_head, features[i])
+        return posteriors
+
+
+def _shifted(hidden: Tensor, start: int, end: int) -> Tensor:
+    """hidden at i - 1 for the positions start .. end; the very first position reads itself."""
+    if start > 0:
+        return hidden[:, start - 1 : end - 1]
+    return torch.cat([hidden[:, :1], hidden[:, : end - 1]], 1)
+
+
+class TextPosterior:
+    """The posterior of one code a position, from its logits "B L V"."""
+
+    num_codebooks = 1
+
+    def __init__(self, logits: Tensor) -> None:
+        self._logits = logits
+
+    def logits(self, chosen: Tensor) -> Tensor:
+        """ "B L V"; `chosen` "B L 0" holds nothing yet."""
+        assert chosen.shape[-1] == 0
+        return self._logits
+
+
+class MediaPosterior:
+    """The posterior of Q codes a position, one after the other, with the head's keys and values
+    kept."""
+
+    def __init__(self, head: SubCodebookHead, features: Tensor) -> None:
+        self.num_codebooks = head.num_codebooks
+        self._head = head
+        self._features = features
+        self._past: list[tuple[Tensor, Tensor]] | None = None
+        self._next = 0
+
+    def logits(self, chosen: Tensor) -> Tensor:
+        """Logits "B L K" of code q = chosen.shape[-1]; q must come in order 0, 1, .., Q-1."""
+        q = chosen.shape[-1]
+        if q == 0:
+            self._past, self._next = None, 0
+        assert q == self._next, "sub-codebooks are read in order"
+        entering = self._features if q == 0 else chosen[..., -1]
+        logits, self._past = self._head.step(entering.flatten(0, 1), q, self._past)
+        self._next = q + 1
+        return logits.float().unflatten(0, chosen.shape[:2])

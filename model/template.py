@@ -1,0 +1,82 @@
+"""How a conversation is laid out as segments: the one template that training and inference share.
+
+<bos> <user> <image> PICTURE </image> words <assistant> words <image> PICTURE </image> <user> ..
+.. <assistant>            and then the response segment: a block of text,
+.. <assistant> <image>    or a picture.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from flow.modality import Modality
+from flow.sequence import Segment, prompt
+from model.text import ASSISTANT, BEGIN_IMAGE, BOS, END_IMAGE, PAD, USER, TextTokenizer
+
+
+@dataclass(frozen=True)
+class Message:
+    """What one side says: text and picture codes (int64 "L Q") in reading order."""
+
+    from_user: bool
+    parts: tuple[str | Tensor, ...]
+
+
+@dataclass(frozen=True)
+class Span:
+    """A run of tokens of one modality, int64 "L Q"."""
+
+    modality: Modality
+    tokens: Tensor
+
+
+def layout(
+    tokenizer: TextTokenizer, messages: Sequence[Message], *, opening: Sequence[int] = ()
+) -> list[Span]:
+    """The spans of a prompt that ends with <assistant> and the `opening` ids of its answer.
+
+    Neighbouring words and markers form one text span; a picture is a span of its own. If the last
+    message is the assistant's, its words begin the answer: `opening` follows them.
+    """
+    spans: list[Span] = []
+    ids: list[int] = [BOS]
+
+    def close() -> None:
+        if ids:
+            spans.append(Span(Modality.TEXT, torch.tensor(ids, dtype=torch.long)[:, None]))
+            ids.clear()
+
+    for message in messages:
+        ids.append(USER if message.from_user else ASSISTANT)
+        for part in message.parts:
+            if isinstance(part, str):
+                ids.extend(tokenizer.encode(part))
+            else:
+                ids.append(BEGIN_IMAGE)
+                close()
+                spans.append(Span(Modality.IMAGE, part))
+                ids.append(END_IMAGE)
+    if not messages or messages[-1].from_user:
+        ids.append(ASSISTANT)
+    ids.extend(opening)
+    close()
+    return spans
+
+
+def collate_prompts(prompts: Sequence[Sequence[Span]], device: torch.device) -> list[Segment]:
+    """Prompts with the same modalities in the same order as one batch, padded on the right of each
+    span."""
+    return [_column([p[i] for p in prompts], device) for i in range(len(prompts[0]))]
+
+
+def _column(spans: Sequence[Span], device: torch.device) -> Segment:
+    assert len({s.modality for s in spans}) == 1, "a batch has one structure"
+    length = max(len(s.tokens) for s in spans)
+    tokens = torch.full((len(spans), length, spans[0].tokens.shape[1]), PAD)
+    valid = torch.zeros(len(spans), length, dtype=torch.bool)
+    for i, span in enumerate(spans):
+        tokens[i, : len(span.tokens)] = span.tokens
+        valid[i, : len(span.tokens)] = True
+    return prompt(spans[0].modality, tokens.to(device), valid.to(device))

@@ -1,0 +1,99 @@
+"""The text tokenizer: a byte-level BPE of our own, with the markers of every modality in its first
+rows.
+
+Any text can be encoded (unknown words fall apart into bytes) and everything is lower case. Markers
+for sound, video and thinking exist from the first checkpoint, so that later ones extend it.
+"""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
+
+from flow.modality import Modality, TokenSpace
+
+PAD, EOS, BOS, USER, ASSISTANT = range(5)
+BEGIN_IMAGE, END_IMAGE, BEGIN_AUDIO, END_AUDIO, BEGIN_VIDEO, FRAME, END_VIDEO = range(5, 12)
+THINK, END_THINK, SUGGEST = range(12, 15)
+NUM_MARKERS = 32
+MARKERS: tuple[str, ...] = (
+    "<pad>", "<eos>", "<bos>", "<user>", "<assistant>", "<image>", "</image>", "<audio>",
+    "</audio>", "<video>", "<frame>", "</video>", "<think>", "</think>", "<suggest>",
+    *(f"<reserved{i}>" for i in range(NUM_MARKERS - 15)),
+)  # fmt: skip
+ANSWERABLE = (PAD, EOS, BEGIN_IMAGE, SUGGEST)
+"""Markers that an answer may contain today; the other markers are never a state of the flow."""
+
+
+class TextTokenizer:
+    """str <-> ids in [0, cardinality)."""
+
+    def __init__(self, tokenizer: Tokenizer, cardinality: int) -> None:
+        if tokenizer.get_vocab_size() > cardinality:
+            raise ValueError(
+                f"the tokenizer has {tokenizer.get_vocab_size()} entries, "
+                f"the model only {cardinality} rows"
+            )
+        self._tokenizer = tokenizer
+        self.cardinality = cardinality
+        self._pieces = tuple(
+            "" if i < NUM_MARKERS else tokenizer.decode([i], skip_special_tokens=False)
+            for i in range(tokenizer.get_vocab_size())
+        )
+
+    @classmethod
+    def train(cls, texts: Iterable[str], cardinality: int) -> "TextTokenizer":
+        """Learn the merges from texts."""
+        tokenizer = Tokenizer(models.BPE())
+        tokenizer.normalizer = normalizers.Sequence([normalizers.NFKC(), normalizers.Lowercase()])
+        tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=True)
+        tokenizer.decoder = decoders.ByteLevel()
+        trainer = trainers.BpeTrainer(
+            vocab_size=cardinality,
+            special_tokens=list(MARKERS),
+            initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+            show_progress=False,
+        )
+        tokenizer.train_from_iterator(texts, trainer)
+        return cls(tokenizer, cardinality)
+
+    @classmethod
+    def load(cls, file: Path, cardinality: int) -> "TextTokenizer":
+        """Raises ValueError where the file is missing or broken."""
+        if not file.exists():
+            raise ValueError(f"the checkpoint has no text tokenizer: {file} is missing")
+        try:
+            return cls(Tokenizer.from_file(str(file)), cardinality)
+        except Exception as error:  # the library raises its bare Exception for a broken file
+            raise ValueError(f"{file} is not a text tokenizer: {error}") from error
+
+    def save(self, file: Path) -> None:
+        """Write the tokenizer as JSON."""
+        self._tokenizer.save(str(file))
+
+    def space(self) -> TokenSpace:
+        """Text's state space: rows without a piece and markers that no answer contains are
+        forbidden."""
+        markers = [i for i in range(NUM_MARKERS) if i not in ANSWERABLE]
+        empty = range(len(self._pieces), self.cardinality)
+        return TokenSpace(Modality.TEXT, 1, self.cardinality, (*markers, *empty))
+
+    def encode(self, text: str) -> list[int]:
+        """Ids without markers; text that looks like a marker is read as plain words."""
+        for marker in MARKERS:
+            text = text.replace(marker, marker[1:-1])
+        return self._tokenizer.encode(text, add_special_tokens=False).ids
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """Text up to the first <eos> or <image>, markers left out, without the leading space."""
+        return self._tokenizer.decode([i for i in until_end(ids) if i >= NUM_MARKERS]).strip()
+
+    def pieces(self, ids: Sequence[int]) -> tuple[str, ...]:
+        """Each id's own text, "" for markers; joined they read as the text."""
+        return tuple(self._pieces[i] if i < len(self._pieces) else "" for i in ids)
+
+
+def until_end(ids: Sequence[int]) -> list[int]:
+    """The ids before the first <eos> or begin-of-image marker."""
+    ends = [i for i, token in enumerate(ids) if token in (EOS, BEGIN_IMAGE)]
+    return list(ids[: ends[0]] if ends else ids)

@@ -1,0 +1,131 @@
+"""Command line: python -m training vision|flow|export --preset nano --minutes M [--resume]
+[--device auto].
+
+vision trains the picture tokenizer, flow the model on its frozen codes, export writes the
+checkpoint.
+"""
+
+import argparse
+import json
+import sys
+from copy import deepcopy
+from datetime import date
+from pathlib import Path
+
+import torch
+
+from model.checkpoint import save_checkpoint
+from model.config import PRESETS, OmniConfig
+from model.omni import OmniModel
+from model.text import TextTokenizer
+from training.data import Examples, build_pool, training_texts, word_vectors
+from training.flow import FlowStage
+from training.loop import Budget, choose_device, train
+from training.vision import VisionStage
+from world.concepts import CONCEPTS
+
+TEXTS_PER_KIND = 4000
+
+
+def main() -> int:
+    arguments = _parser().parse_args()
+    torch.manual_seed(0)
+    torch.set_float32_matmul_precision("high")
+    try:
+        {"vision": _vision, "flow": _flow, "export": _export}[arguments.stage](arguments)
+    except ValueError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m training", description=__doc__)
+    parser.add_argument("stage", choices=("vision", "flow", "export"))
+    parser.add_argument("--preset", choices=sorted(PRESETS), default="nano")
+    parser.add_argument("--minutes", type=float, default=10.0, help="wall time to train for")
+    parser.add_argument("--resume", action="store_true", help="go on from the last save of the run")
+    parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
+    parser.add_argument("--runs", type=Path, default=Path("runs"), help="folder of the runs")
+    parser.add_argument("--rate", type=float, default=1e-3, help="peak learning rate")
+    parser.add_argument(
+        "--cooldown", type=float, default=0.25, help="share of the time in which it falls"
+    )
+    parser.add_argument(
+        "--scenes", type=int, default=60_000, help="pictures in the pool of the flow stage"
+    )
+    parser.add_argument("--out", type=Path, default=Path("assets/nano"), help="where export writes")
+    return parser
+
+
+def _folder(arguments: argparse.Namespace, stage: str) -> Path:
+    return arguments.runs / f"{stage}-{arguments.preset}"
+
+
+def _vision(arguments: argparse.Namespace) -> None:
+    device = choose_device(arguments.device)
+    stage = VisionStage(PRESETS[arguments.preset].vision, device)
+    budget = Budget(arguments.minutes, arguments.rate, cooldown=arguments.cooldown)
+    train(
+        stage, deepcopy(stage.model), _folder(arguments, "vision"), budget, resume=arguments.resume
+    )
+
+
+def _flow(arguments: argparse.Namespace) -> None:
+    model, tokenizer = _untrained(arguments)
+    pool = build_pool(model.vision, arguments.scenes, _folder(arguments, "vision") / "codes.npy")
+    stage = FlowStage(model, tokenizer, Examples(pool, tokenizer, model.config.text_block))
+    budget = Budget(
+        arguments.minutes,
+        arguments.rate,
+        cooldown=arguments.cooldown,
+        accumulate=2,
+        report_every_s=600,
+    )
+    train(stage, deepcopy(model), _folder(arguments, "flow"), budget, resume=arguments.resume)
+
+
+def _untrained(arguments: argparse.Namespace) -> tuple[OmniModel, TextTokenizer]:
+    """A fresh model around the trained picture tokenizer, with its text tokenizer and word
+    vectors."""
+    config: OmniConfig = PRESETS[arguments.preset]
+    vision_file = _folder(arguments, "vision") / "state.pt"
+    if not vision_file.exists():
+        raise ValueError(f"{vision_file} does not exist: run `python -m training vision` first")
+    texts = training_texts(TEXTS_PER_KIND)
+    tokenizer = TextTokenizer.train(texts, config.text_vocabulary)
+    model = OmniModel(config, tokenizer.space())
+    average = torch.load(vision_file, map_location="cpu", weights_only=True)["average"]
+    prefix = "tokenizer."
+    model.vision.load_state_dict(
+        {k.removeprefix(prefix): v for k, v in average.items() if k.startswith(prefix)}
+    )
+    model.text_metric_codes.copy_(word_vectors(tokenizer, texts, config.text_metric_dim))
+    return model.to(choose_device(arguments.device)), tokenizer
+
+
+def _export(arguments: argparse.Namespace) -> None:
+    """The averaged weights of the flow run as a checkpoint with the facts of its making."""
+    model, tokenizer = _untrained(arguments)
+    facts: dict[str, object] = {"name": arguments.preset, "date": date.today().isoformat()}
+    for stage in ("vision", "flow"):
+        folder = _folder(arguments, stage)
+        state = torch.load(folder / "state.pt", map_location="cpu", weights_only=True)
+        step, seen, seconds = state["counts"]
+        facts[f"{stage}_steps"], facts[f"{stage}_pictures_seen"] = step, seen
+        facts[f"{stage}_minutes"] = round(seconds / 60, 1)
+        facts[f"{stage}_report"] = _last_report(folder / "log.jsonl")
+        if stage == "flow":
+            model.load_state_dict(state["average"])
+    facts["concepts"] = [concept.name for concept in CONCEPTS]
+    save_checkpoint(arguments.out, model, tokenizer, facts)
+    print(json.dumps(facts))
+
+
+def _last_report(log: Path) -> dict[str, float]:
+    rows = [json.loads(line) for line in log.read_text().splitlines()]
+    return next((r["report"] for r in reversed(rows) if "report" in r), {})
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,210 @@
+"""The examples of the flow stage: dialogues turned into batches of one structure, drawn anew for
+every step.
+
+Pictures come from a pool of scenes whose codes were computed once by the frozen tokenizer. Owns:
+the pool, `Example`, collation, the word vectors of the text metric. Does not own: noise and losses.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from scipy import sparse
+from scipy.sparse.linalg import svds
+from torch import Tensor
+from tqdm import tqdm
+
+from flow.modality import Modality
+from flow.sequence import OmniSequence, Segment, response
+from model.template import Message, Span, collate_prompts, layout
+from model.text import BEGIN_IMAGE, EOS, PAD, SUGGEST, TextTokenizer
+from model.vision import VisionTokenizer, pixels_from_uint8
+from world.captions import caption
+from world.dialogue import HERE_YOU_ARE, Dialogue, Kind, Utterance, sample_dialogue, wish
+from world.scenes import Scene, render, sample_scene
+
+POOL_SEED = 11
+
+
+class ScenePool:
+    """Scenes of the training split and their codes, uint16 "N L Q" in memory, cached in a file."""
+
+    def __init__(self, scenes: list[Scene], codes: np.ndarray) -> None:
+        self.scenes, self.codes = scenes, codes
+        self._index = {id(s): i for i, s in enumerate(scenes)}
+
+    def draw(self, rng: np.random.Generator) -> Scene:
+        return self.scenes[int(rng.integers(len(self.scenes)))]
+
+    def codes_of(self, scene: Scene) -> Tensor:
+        """int64 "L Q" of a scene of this pool."""
+        return torch.from_numpy(self.codes[self._index[id(scene)]].astype(np.int64))
+
+
+def build_pool(tokenizer: VisionTokenizer, num: int, cache: Path) -> ScenePool:
+    """The first `num` scenes of the training stream; codes are read from the cache where it has
+    them."""
+    scenes = [sample_scene(np.random.default_rng((POOL_SEED, i)), test=False) for i in range(num)]
+    if cache.exists():
+        codes = np.load(cache)
+        if len(codes) >= num:
+            return ScenePool(scenes, codes[:num])
+    device = next(tokenizer.parameters()).device
+    parts: list[np.ndarray] = []
+    for start in tqdm(range(0, num, 64), desc="codes", mininterval=5):
+        images = np.stack([render(s) for s in scenes[start : start + 64]])
+        with torch.inference_mode():
+            found = tokenizer.encode(pixels_from_uint8(torch.from_numpy(images).to(device)))
+        parts.append(found.cpu().numpy().astype(np.uint16))
+    codes = np.concatenate(parts)
+    cache.parent.mkdir(parents=True, exist_ok=True)
+    np.save(cache, codes)
+    return ScenePool(scenes, codes)
+
+
+@dataclass(frozen=True)
+class Example:
+    """A prompt and its target, int64 "L Q"."""
+
+    spans: tuple[Span, ...]
+    target: Span
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Examples of one structure: the clean sequence (the response segment last) and a weight "B L"
+    for each of its positions."""
+
+    sequence: OmniSequence
+    weight: Tensor
+
+
+class Examples:
+    """Draws examples of each kind from the world, with the pool's pictures."""
+
+    def __init__(self, pool: ScenePool, tokenizer: TextTokenizer, text_block: int) -> None:
+        self.pool, self.tokenizer, self.text_block = pool, tokenizer, text_block
+
+    def picture(self, rng: np.random.Generator) -> Example:
+        """A wish -> its picture. Half of the wishes were answered by words first."""
+        scene = self.pool.draw(rng)
+        words = caption(scene, rng) if rng.random() < 0.4 else wish(rng, caption(scene, rng))
+        messages = [Message(True, (words,))]
+        if rng.random() < 0.5:
+            messages.append(Message(False, (HERE_YOU_ARE,)))
+        spans = layout(self.tokenizer, messages, opening=(BEGIN_IMAGE,))
+        return Example(tuple(spans), Span(Modality.IMAGE, self.pool.codes_of(scene)))
+
+    def next_picture(self, rng: np.random.Generator) -> Example:
+        """The second wish of a conversation -> its picture, with the first one in sight."""
+        dialogue = self._dialogue(rng, Kind.FOLLOW_UP, lambda d: d.utterances[-1].scene is not None)
+        last = dialogue.utterances[-1]
+        messages = [*self._messages(dialogue.utterances[:-1]), Message(False, (last.text,))]
+        spans = layout(self.tokenizer, messages, opening=(BEGIN_IMAGE,))
+        assert last.scene is not None
+        return Example(tuple(spans), Span(Modality.IMAGE, self.pool.codes_of(last.scene)))
+
+    def answer(self, rng: np.random.Generator, kind: Kind) -> Example:
+        """A dialogue -> the words of its answer, with the marker that opens a picture or offers
+        examples."""
+        dialogue = self._dialogue(rng, kind, lambda _: True)
+        return self._answer(dialogue)
+
+    def answer_about_picture(self, rng: np.random.Generator) -> Example:
+        """A dialogue whose prompt shows exactly one picture -> the words of its answer."""
+        kind = Kind.ASK if rng.random() < 0.7 else Kind.FOLLOW_UP
+        return self._answer(self._dialogue(rng, kind, _shows_one_picture))
+
+    def _answer(self, dialogue: Dialogue) -> Example:
+        spans = layout(self.tokenizer, self._messages(dialogue.utterances[:-1]))
+        last = dialogue.utterances[-1]
+        ids = self.tokenizer.encode(last.text)
+        if last.scene is not None:
+            ids.append(BEGIN_IMAGE)
+        if last.suggest:
+            ids.append(SUGGEST)
+        ids = [*ids, EOS][: self.text_block]
+        ids += [PAD] * (self.text_block - len(ids))
+        return Example(tuple(spans), Span(Modality.TEXT, torch.tensor(ids)[:, None]))
+
+    def _dialogue(
+        self, rng: np.random.Generator, kind: Kind, wanted: Callable[[Dialogue], bool]
+    ) -> Dialogue:
+        """A dialogue over the pool's scenes."""
+        while True:
+            dialogue = sample_dialogue(rng, kind, test=False, scenes=self.pool.draw)
+            if wanted(dialogue):
+                return dialogue
+
+    def _messages(self, utterances: Sequence[Utterance]) -> list[Message]:
+        return [self._message(u) for u in utterances]
+
+    def _message(self, utterance: Utterance) -> Message:
+        from_user = utterance.role == "user"
+        if utterance.scene is None:
+            return Message(from_user, (utterance.text,))
+        codes = self.pool.codes_of(utterance.scene)
+        return Message(from_user, (codes, utterance.text) if from_user else (utterance.text, codes))
+
+
+def _shows_one_picture(dialogue: Dialogue) -> bool:
+    return sum(u.scene is not None for u in dialogue.utterances[:-1]) == 1
+
+
+def collate(examples: Sequence[Example], device: torch.device) -> Batch:
+    """Examples with the same modalities in the same order, padded on the right of each text
+    span."""
+    prompts = collate_prompts([e.spans for e in examples], device)
+    target = torch.stack([e.target.tokens for e in examples]).to(device)
+    sequence = OmniSequence((*prompts, response(examples[0].target.modality, target)))
+    return Batch(sequence, _weights(sequence.segments[-1]))
+
+
+def _weights(target: Segment) -> Tensor:
+    """1 everywhere, but little on the padding after a text's end."""
+    weight = torch.ones(target.tokens.shape[:2], device=target.tokens.device)
+    if target.modality is Modality.TEXT:
+        weight = torch.where(target.tokens[..., 0] == PAD, 0.1, weight)
+    return weight
+
+
+def training_texts(num: int) -> list[str]:
+    """Utterances of `num` training dialogues of each kind: what the text tokenizer and its metric
+    are made from."""
+    rng = np.random.default_rng(3)
+    dialogues = [sample_dialogue(rng, kind, test=False) for kind in Kind for _ in range(num)]
+    return [u.text for d in dialogues for u in d.utterances]
+
+
+def word_vectors(tokenizer: TextTokenizer, texts: Sequence[str], dim: int) -> Tensor:
+    """Unit vectors "V dim" in which neighbours are tokens that can stand in each other's place.
+
+    Positive pointwise mutual information of each token with the tokens one and two places to its
+    left and right (each place apart), then a truncated singular value decomposition. Rows that the
+    texts never use get fixed random directions.
+    """
+    vocabulary, reach = tokenizer.cardinality, (-2, -1, 1, 2)
+    counts = sparse.lil_matrix((vocabulary, vocabulary * len(reach)), dtype=np.float64)
+    pairs: dict[tuple[int, int], int] = {}
+    for text in texts:
+        ids = [PAD, PAD, *tokenizer.encode(text), EOS, PAD]
+        for i in range(2, len(ids) - 1):
+            for k, shift in enumerate(reach):
+                if i + shift < len(ids):
+                    key = (ids[i], k * vocabulary + ids[i + shift])
+                    pairs[key] = pairs.get(key, 0) + 1
+    rows, columns = zip(*pairs, strict=True)
+    counts = sparse.coo_matrix(
+        (list(pairs.values()), (rows, columns)), counts.shape, dtype=np.float64
+    )
+    total, by_row, by_column = counts.sum(), counts.sum(1).A1, counts.sum(0).A1
+    information = np.log(counts.data * total / (by_row[counts.row] * by_column[counts.col]))
+    positive = sparse.csr_matrix(
+        (np.maximum(information, 0), (counts.row, counts.col)), counts.shape
+    )
+    left, scale, _ = svds(positive, k=dim, random_state=0)
+    rng = np.random.default_rng(5)
+    vectors = left * np.sqrt(scale) + 1e-3 * rng.normal(size=left.shape)
+    return torch.from_numpy(vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).float()

@@ -1,0 +1,209 @@
+"""The flow stage: one backbone learns to predict x_1 from a noisy, a masked, or a causal view of
+an answer.
+
+Each optimiser step accumulates one picture batch and one text batch (one modality a batch, Luo et
+al. 2025, arXiv:2510.13721, Section 2.4). Most batches are noised along the metric-induced path; a
+share is masked (cross-entropy weighted by 1/t, arXiv:2604.00007, Eq. 1) and a share is causal, so
+that the same weights can be sampled by flow matching, masked diffusion and autoregression.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from PIL import Image
+from torch import Tensor, nn
+
+from flow.metric import CodebookMetric
+from flow.modality import Modality
+from flow.path import sample_path
+from flow.schedule import Schedule
+from flow.sequence import OmniSequence, drop_prompt, response
+from model.config import FlowConfig
+from model.omni import OmniModel
+from model.text import TextTokenizer
+from model.vision import uint8_from_pixels
+from samplers.draws import Draws
+from samplers.kinetic import KineticSampler, random_source
+from training.data import Batch, Example, Examples, collate
+from world.dialogue import Kind
+
+PICTURES, TEXTS = 40, 14
+PROMPT_DROPOUT = 0.1
+TEXT_WEIGHT = 0.5
+MASKED_SHARE, CAUSAL_SHARE = 0.15, 0.1
+SMALLEST_T = 0.02
+PICTURE_TIME_POWER = 1.4
+"""Pictures draw t = u^1.4: a little more of the early times, in which a picture is decided."""
+
+
+@dataclass(frozen=True)
+class Noised:
+    """What the model sees, whether causally, and the weight "B L Q" of each code's
+    cross-entropy."""
+
+    sequence: OmniSequence
+    causal: bool
+    weight: Tensor
+
+
+class FlowStage:
+    """See the module's docstring. `model` holds the frozen picture tokenizer too, which is not
+    trained."""
+
+    def __init__(self, model: OmniModel, tokenizer: TextTokenizer, examples: Examples) -> None:
+        self.model = model
+        self.tokenizer = tokenizer
+        self.examples = examples
+        self.metrics: dict[Modality, CodebookMetric] = model.metrics()
+        config = model.config
+        self.flows: dict[Modality, FlowConfig] = {
+            Modality.IMAGE: config.image_flow,
+            Modality.TEXT: config.text_flow,
+        }
+
+    def loss(self, step: int) -> tuple[Tensor, dict[str, float], int]:
+        rng = np.random.default_rng((2, step))
+        pictures = step % 2 == 0
+        batch = self._pictures(rng) if pictures else self._texts(rng)
+        noised = self._noised(batch, rng)
+        loss = self._cross_entropy(batch, noised)
+        name = "image" if pictures else "text"
+        figures = {f"{name}{'_ar' if noised.causal else ''}": float(loss.detach())}
+        return loss * (1.0 if pictures else TEXT_WEIGHT), figures, PICTURES if pictures else 0
+
+    def _pictures(self, rng: np.random.Generator) -> Batch:
+        draw = self.examples.next_picture if rng.random() < 0.06 else self.examples.picture
+        batch = collate([draw(rng) for _ in range(PICTURES)], self.model.device)
+        dropped = torch.from_numpy(rng.random(PICTURES) < PROMPT_DROPOUT).to(self.model.device)
+        return Batch(drop_prompt(batch.sequence, dropped), batch.weight)
+
+    def _texts(self, rng: np.random.Generator) -> Batch:
+        about = rng.random() < 0.65
+        return collate([self._text(rng, about=about) for _ in range(TEXTS)], self.model.device)
+
+    def _text(self, rng: np.random.Generator, *, about: bool) -> Example:
+        if about:
+            return self.examples.answer_about_picture(rng)
+        kinds = (Kind.DRAW, Kind.SMALL_TALK, Kind.KNOWLEDGE, Kind.OUTSIDE)
+        return self.examples.answer(rng, kinds[int(rng.choice(4, p=(0.35, 0.2, 0.15, 0.3)))])
+
+    def _noised(self, batch: Batch, rng: np.random.Generator) -> Noised:
+        roll = rng.random()
+        if roll < CAUSAL_SHARE:
+            codes = batch.sequence.segments[-1].tokens
+            return Noised(batch.sequence, True, batch.weight[..., None].expand_as(codes))
+        if roll < CAUSAL_SHARE + MASKED_SHARE:
+            return self._masked(batch, rng)
+        return self._on_path(batch, rng)
+
+    def _on_path(self, batch: Batch, rng: np.random.Generator) -> Noised:
+        target = batch.sequence.segments[-1]
+        flow = self.flows[target.modality]
+        num = target.batch
+        spread = (rng.permutation(num) + rng.random(num)) / num
+        power = PICTURE_TIME_POWER if target.modality is Modality.IMAGE else 1.0
+        t = torch.from_numpy(np.minimum(spread**power, 0.999)).to(target.tokens.device)
+        uniforms = torch.from_numpy(rng.random(tuple(target.tokens.shape), dtype=np.float32))
+        uniforms = uniforms.clamp(1e-6, 1 - 1e-6).to(target.tokens.device)
+        x_t = sample_path(
+            self.metrics[target.modality], target.tokens, t, uniforms, Schedule(flow.c, flow.a)
+        )
+        return Noised(_replaced(batch.sequence, x_t), False, batch.weight[..., None].expand_as(x_t))
+
+    def _masked(self, batch: Batch, rng: np.random.Generator) -> Noised:
+        """Whole positions are masked with probability t ~ U(0, 1); the loss counts them
+        1/t-fold."""
+        target = batch.sequence.segments[-1]
+        space = self.model.spaces[target.modality]
+        t = np.maximum(rng.random((target.batch, 1)), SMALLEST_T)
+        hidden = rng.random((target.batch, target.length)) < t
+        masked = torch.from_numpy(hidden).to(target.tokens.device)
+        weight = torch.from_numpy(hidden / t).float().to(target.tokens.device) * batch.weight
+        x_t = torch.where(masked[..., None], space.mask_id, target.tokens)
+        return Noised(_replaced(batch.sequence, x_t), False, weight[..., None].expand_as(x_t))
+
+    def _cross_entropy(self, batch: Batch, noised: Noised) -> Tensor:
+        target = batch.sequence.segments[-1]
+        features = self.model.features(noised.sequence, causal=noised.causal)[-1]
+        losses = self.code_losses(features, target.tokens, target.modality)
+        total = batch.weight.sum() * target.tokens.shape[-1]
+        return (losses * noised.weight).sum() / total
+
+    def code_losses(self, features: Tensor, codes: Tensor, modality: Modality) -> Tensor:
+        """Cross-entropy "B L Q" of the true codes."""
+        if modality is Modality.TEXT:
+            logits = [self.model.text_logits(features).flatten(0, 1)]
+        else:
+            logits = self.model.image_head(features.flatten(0, 1), codes.flatten(0, 1))
+        flat = codes.flatten(0, 1)
+        found = [
+            F.cross_entropy(x.float(), flat[:, q], reduction="none") for q, x in enumerate(logits)
+        ]
+        return torch.stack(found, -1).view_as(codes)
+
+    def report(self, folder: Path, averaged: nn.Module) -> dict[str, float]:
+        assert isinstance(averaged, OmniModel)
+        figures = self._answers(averaged, 40)
+        self._sheet(averaged, folder / "sheet.png")
+        return figures
+
+    def _answers(self, model: OmniModel, num: int) -> dict[str, float]:
+        """Share of exactly right answers on fixed examples, sampled as the engine does."""
+        kinds: dict[str, Callable[[np.random.Generator], Example]] = {
+            "about_picture": self.examples.answer_about_picture,
+            "outside": lambda rng: self.examples.answer(rng, Kind.OUTSIDE),
+            "small_talk": lambda rng: self.examples.answer(rng, Kind.SMALL_TALK),
+        }
+        figures: dict[str, float] = {}
+        for name, draw in kinds.items():
+            rng = np.random.default_rng(9)
+            batch = collate([draw(rng) for _ in range(num)], model.device)
+            tokens = self._sampled(model, batch.sequence, temperature=0.3)
+            target = batch.sequence.segments[-1].tokens
+            right = [
+                self.tokenizer.decode(a) == self.tokenizer.decode(b)
+                for a, b in zip(tokens[..., 0].tolist(), target[..., 0].tolist(), strict=True)
+            ]
+            figures[name] = float(np.mean(right))
+        return figures
+
+    def _sheet(self, model: OmniModel, file: Path) -> None:
+        """True pictures above the ones sampled from their prompts."""
+        rng = np.random.default_rng(8)
+        batch = collate([self.examples.picture(rng) for _ in range(10)], model.device)
+        tokens = self._sampled(model, batch.sequence, temperature=0.6)
+        true = batch.sequence.segments[-1].tokens
+        rows = [
+            uint8_from_pixels(model.vision.decode(codes)).cpu().numpy() for codes in (true, tokens)
+        ]
+        Image.fromarray(np.concatenate([np.concatenate(list(r), 1) for r in rows], 0)).save(file)
+
+    def _sampled(self, model: OmniModel, clean: OmniSequence, *, temperature: float) -> Tensor:
+        target = clean.segments[-1]
+        flow = self.flows[target.modality]
+        draws = Draws(torch.arange(target.batch, device=target.tokens.device))
+        source = random_source(
+            model.spaces[target.modality],
+            target.batch,
+            target.length,
+            draws,
+            segment=len(clean.segments) - 1,
+        )
+        sampler = KineticSampler(
+            steps=flow.steps,
+            metrics=self.metrics,
+            transition=flow.transition,
+            schedule=Schedule(flow.c, flow.a),
+            temperature=temperature,
+        )
+        x_0 = OmniSequence((*clean.segments[:-1], response(target.modality, source)))
+        *_, last = sampler.sample(model, x_0, draws=draws)
+        return last.x_t.segments[-1].tokens
+
+
+def _replaced(sequence: OmniSequence, tokens: Tensor) -> OmniSequence:
+    return sequence.with_tokens({len(sequence.segments) - 1: tokens})

@@ -1,0 +1,196 @@
+"""The training loop: time-budgeted, resumable, with a moving average of the weights. Owns nothing
+about what is learned.
+
+A stage says how to draw a batch and what its loss is; the loop owns the optimiser, the
+learning-rate schedule, saving, the log and the progress bar.
+"""
+
+import json
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor, nn
+from tqdm import tqdm
+
+
+class Stage(Protocol):
+    """What the loop needs from a stage."""
+
+    model: nn.Module
+
+    def loss(self, step: int) -> tuple[Tensor, dict[str, float], int]:
+        """A scalar to minimise, figures to log, and how many examples were seen. Seeded by
+        `step`."""
+        ...
+
+    def report(self, folder: Path, averaged: nn.Module) -> dict[str, float]:
+        """Figures on held-out data and a sample sheet in the folder, from the averaged weights."""
+        ...
+
+
+@dataclass(frozen=True)
+class Budget:
+    """How long and how: minutes of wall time, learning rate, its warm-up in steps and the share of
+    the time in which it falls to zero, the averaging rate, and how often to save and to report."""
+
+    minutes: float
+    learning_rate: float = 1e-3
+    warmup_steps: int = 100
+    cooldown: float = 0.25
+    averaging: float = 0.998
+    weight_decay: float = 0.05
+    save_every_s: float = 120.0
+    report_every_s: float = 300.0
+    accumulate: int = 1
+
+
+def choose_device(name: str) -> torch.device:
+    """ "auto" is CUDA where there is one, else the CPU."""
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    return torch.device(name)
+
+
+def train(stage: Stage, average: nn.Module, folder: Path, budget: Budget, *, resume: bool) -> None:
+    """Train until the minutes are used up; `average` is a copy of the model that receives the
+    moving average."""
+    folder.mkdir(parents=True, exist_ok=True)
+    optimiser = _optimiser(stage.model, budget)
+    state_file = folder / "state.pt"
+    step, seen, trained_s = 0, 0, 0.0
+    average.load_state_dict(stage.model.state_dict())
+    if resume:
+        if not state_file.exists():
+            raise ValueError(
+                f"nothing to resume: {state_file} does not exist; train without --resume"
+            )
+        step, seen, trained_s = _restore(state_file, stage.model, average, optimiser)
+    started = time.monotonic()
+    clock = _Clock(started, budget)
+    first_step = step
+    bar = tqdm(total=int(budget.minutes * 60), unit="s", mininterval=5)
+
+    def save() -> None:
+        elapsed = trained_s + time.monotonic() - started
+        _save(state_file, stage.model, average, optimiser, (step, seen, elapsed))
+
+    figures: dict[str, float] = {}
+    while (elapsed := time.monotonic() - started) < budget.minutes * 60:
+        rate = _learning_rate(
+            budget, step - (first_step if not resume else -budget.warmup_steps), elapsed
+        )
+        for group in optimiser.param_groups:
+            group["lr"] = rate
+        count = 0
+        for part in range(budget.accumulate):
+            loss, new, num = stage.loss(step * budget.accumulate + part)
+            figures |= new
+            (loss / budget.accumulate).backward()
+            count += num
+        norm = nn.utils.clip_grad_norm_(stage.model.parameters(), 1.0)
+        if bool(torch.isfinite(norm)):
+            optimiser.step()
+        optimiser.zero_grad(set_to_none=True)
+        step, seen = step + 1, seen + count
+        _move_average(average, stage.model, min(budget.averaging, (step + 1) / (step + 10)))
+        bar.n = int(elapsed)
+        bar.set_postfix(
+            step=step, seen=seen, **{k: f"{v:.3f}" for k, v in figures.items()}, refresh=False
+        )
+        bar.update(0)
+        if step % 20 == 0:
+            _log(
+                folder, {"step": step, "seen": seen, "s": round(trained_s + elapsed, 1), **figures}
+            )
+        if clock.due("save"):
+            save()
+        if clock.due("report"):
+            _log(folder, {"step": step, "seen": seen, "report": _report(stage, folder, average)})
+    save()
+    _log(folder, {"step": step, "seen": seen, "report": _report(stage, folder, average)})
+    bar.close()
+
+
+class _Clock:
+    """Which periodic duty is due, by wall time."""
+
+    def __init__(self, started: float, budget: Budget) -> None:
+        self.every = {"save": budget.save_every_s, "report": budget.report_every_s}
+        self.last = dict.fromkeys(self.every, started)
+
+    def due(self, duty: str) -> bool:
+        now = time.monotonic()
+        if now - self.last[duty] < self.every[duty]:
+            return False
+        self.last[duty] = now
+        return True
+
+
+def _optimiser(model: nn.Module, budget: Budget) -> torch.optim.Optimizer:
+    matrices = [p for p in model.parameters() if p.ndim >= 2 and p.requires_grad]
+    vectors = [p for p in model.parameters() if p.ndim < 2 and p.requires_grad]
+    groups = [
+        {"params": matrices, "weight_decay": budget.weight_decay},
+        {"params": vectors, "weight_decay": 0.0},
+    ]
+    return torch.optim.AdamW(groups, lr=budget.learning_rate, betas=(0.9, 0.95), fused=True)
+
+
+def _learning_rate(budget: Budget, steps: int, elapsed: float) -> float:
+    """Linear warm-up, constant, then linear to 5% over the last `cooldown` share of the time."""
+    left = 1 - elapsed / (budget.minutes * 60)
+    fall = 1.0 if budget.cooldown == 0 else min(1.0, left / budget.cooldown)
+    return budget.learning_rate * min(1.0, (steps + 1) / budget.warmup_steps) * max(fall, 0.05)
+
+
+@torch.no_grad()
+def _move_average(average: nn.Module, model: nn.Module, rate: float) -> None:
+    kept, new = list(average.parameters()), list(model.parameters())
+    torch._foreach_lerp_(kept, new, 1 - rate)
+    for a, b in zip(average.buffers(), model.buffers(), strict=True):
+        a.copy_(b)
+
+
+def _report(stage: Stage, folder: Path, average: nn.Module) -> dict[str, float]:
+    average.eval()
+    with torch.inference_mode():
+        return stage.report(folder, average)
+
+
+def _log(folder: Path, row: dict[str, Any]) -> None:
+    with (folder / "log.jsonl").open("a") as file:
+        file.write(json.dumps(row) + "\n")
+
+
+def _save(
+    file: Path,
+    model: nn.Module,
+    average: nn.Module,
+    optimiser: torch.optim.Optimizer,
+    counts: tuple[int, int, float],
+) -> None:
+    """Write beside and rename, so that a crash never leaves half a file."""
+    state = {
+        "model": model.state_dict(),
+        "average": average.state_dict(),
+        "optimiser": optimiser.state_dict(),
+        "counts": counts,
+    }
+    beside = file.with_suffix(".part")
+    torch.save(state, beside)
+    os.replace(beside, file)
+
+
+def _restore(
+    file: Path, model: nn.Module, average: nn.Module, optimiser: torch.optim.Optimizer
+) -> tuple[int, int, float]:
+    state = torch.load(file, map_location="cpu", weights_only=True)
+    model.load_state_dict(state["model"])
+    average.load_state_dict(state["average"])
+    optimiser.load_state_dict(state["optimiser"])
+    step, seen, elapsed = state["counts"]
+    return int(step), int(seen), float(elapsed)

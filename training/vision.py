@@ -1,0 +1,123 @@
+"""The picture tokenizer's stage: reconstruction plus contrastive alignment with captions.
+
+loss = L1 + 2 MSE + 0.5 edges + quantisation - 0.02 entropy + 0.05 InfoNCE(picture, caption).
+Source: Luo et al. 2025 (arXiv:2510.13721), Eq. 1; LPIPS and the adversarial term are left out.
+"""
+
+from itertools import pairwise
+from pathlib import Path
+from zlib import crc32
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from PIL import Image
+from torch import Tensor, nn
+
+from model.config import VisionConfig
+from model.vision import VisionTokenizer, pixels_from_uint8, uint8_from_pixels
+from world.captions import caption
+from world.scenes import render, sample_collage, sample_scene
+
+BATCH = 32
+COLLAGES = 12
+WORD_BUCKETS = 4096
+ENTROPY_WEIGHT, CONTRAST_WEIGHT, EDGE_WEIGHT = 0.02, 0.05, 0.5
+
+
+class CaptionTower(nn.Module):
+    """Caption -> unit vector, from the mean embedding of its words and word pairs; used in
+    training only."""
+
+    def __init__(self, dim: int) -> None:
+        super().__init__()
+        self.embedding = nn.EmbeddingBag(WORD_BUCKETS, dim, mode="mean")
+        self.mlp = nn.Sequential(nn.Linear(dim, 2 * dim), nn.SiLU(), nn.Linear(2 * dim, dim))
+        self.log_scale = nn.Parameter(torch.tensor(2.5))
+
+    def forward(self, captions: list[str], device: torch.device) -> Tensor:
+        bags = [_buckets(c) for c in captions]
+        offsets = np.cumsum([0] + [len(b) for b in bags[:-1]])
+        flat = torch.tensor([i for b in bags for i in b], device=device)
+        return F.normalize(
+            self.mlp(self.embedding(flat, torch.tensor(offsets, device=device))), dim=-1
+        )
+
+
+def _buckets(words: str) -> list[int]:
+    singles = words.replace(",", "").split()
+    pairs = [f"{a} {b}" for a, b in pairwise(singles)]
+    return [crc32(w.encode()) % WORD_BUCKETS for w in singles + pairs]
+
+
+class VisionStage:
+    """Scenes and dense collages, a quarter of them off the lattice, drawn anew at every step."""
+
+    def __init__(self, config: VisionConfig, device: torch.device) -> None:
+        self.device = device
+        self.model = nn.ModuleDict(
+            {"tokenizer": VisionTokenizer(config), "captions": CaptionTower(config.semantic_dim)}
+        ).to(device)
+
+    def loss(self, step: int) -> tuple[Tensor, dict[str, float], int]:
+        rng = np.random.default_rng((1, step))
+        images, captions = _batch(rng)
+        pixels = pixels_from_uint8(torch.from_numpy(images).to(self.device))
+        tokenizer, tower = self.model["tokenizer"], self.model["captions"]
+        reconstruction, quantized, semantic = tokenizer(pixels)
+        error = reconstruction - pixels
+        mse, edges = error.square().mean(), _edges(error).mean()
+        num = len(captions)
+        similarity = (
+            semantic[:num] @ tower(captions, self.device).T * tower.log_scale.exp().clamp(max=50)
+        )
+        target = torch.arange(num, device=self.device)
+        contrast = (F.cross_entropy(similarity, target) + F.cross_entropy(similarity.T, target)) / 2
+        loss = error.abs().mean() + 2 * mse + EDGE_WEIGHT * edges + quantized.loss
+        loss = loss - ENTROPY_WEIGHT * quantized.entropy + CONTRAST_WEIGHT * contrast
+        figures = {
+            "psnr": float(_psnr(mse.detach())),
+            "quant": float(quantized.loss.detach()),
+            "contrast": float(contrast.detach()),
+        }
+        return loss, figures, len(images)
+
+    def report(self, folder: Path, averaged: nn.Module) -> dict[str, float]:
+        rng = np.random.default_rng(7)
+        images = np.stack([render(sample_scene(rng, test=True)) for _ in range(128)])
+        tokenizer = averaged["tokenizer"]
+        pixels = pixels_from_uint8(torch.from_numpy(images).to(self.device))
+        codes = tokenizer.encode(pixels)
+        decoded = tokenizer.decode(codes)
+        per_picture = (decoded - pixels).square().mean((1, 2, 3))
+        used = [len(codes[..., q].unique()) for q in range(codes.shape[-1])]
+        shown = uint8_from_pixels(decoded[:8]).cpu().numpy()
+        sheet = np.concatenate([np.concatenate(list(x), 1) for x in (images[:8], shown)], 0)
+        Image.fromarray(sheet).save(folder / "sheet.png")
+        return {"psnr": float(_psnr(per_picture).mean()), "codes_used": float(np.mean(used))}
+
+
+def _batch(rng: np.random.Generator) -> tuple[np.ndarray, list[str]]:
+    """uint8 "B 128 128 3", the captioned scenes first, and their captions."""
+    scenes = [sample_scene(rng, test=False) for _ in range(BATCH - COLLAGES)]
+    captions = [caption(s, rng, background=0.8) for s in scenes]
+    scenes += [sample_collage(rng) for _ in range(COLLAGES)]
+    return np.stack([render(s, _offset(rng)) for s in scenes]), captions
+
+
+def _offset(rng: np.random.Generator) -> tuple[int, int]:
+    """Mostly on the lattice; sometimes anywhere, as a visitor's picture may be."""
+    if rng.random() < 0.75:
+        return 0, 0
+    x, y = rng.integers(-8, 8, 2)
+    return int(x), int(y)
+
+
+def _edges(error: Tensor) -> Tensor:
+    across = (error[..., 1:] - error[..., :-1]).abs().mean()
+    return across + (error[..., 1:, :] - error[..., :-1, :]).abs().mean()
+
+
+def _psnr(mse: Tensor) -> Tensor:
+    """Decibels for pixels in [-1, 1]."""
+    return 10 * torch.log10(4 / mse.clamp(min=1e-10))

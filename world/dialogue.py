@@ -1,0 +1,431 @@
+"""Conversations in the world: wishes for pictures, talk about pictures, small talk, and what lies
+outside.
+
+A dialogue ends with the assistant's answer, which is what a model learns to say. Owns: `Utterance`,
+`Dialogue`, `sample_dialogue` and its kinds. Does not own: facts about scenes (`world.captions`).
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import partial
+from hashlib import blake2b
+from typing import TypeVar
+
+import numpy as np
+
+from world.captions import (
+    NUMBER_WORDS,
+    caption,
+    full_caption,
+    questions,
+    with_article,
+)
+from world.concepts import CONCEPTS
+from world.scenes import Family, Scene, sample_scene
+
+T = TypeVar("T")
+
+HERE_YOU_ARE = "here you go!"
+OUTSIDE = "i do not know that, my world is small. try one of these:"
+
+
+@dataclass(frozen=True)
+class Utterance:
+    """What one side says: words, and a picture (its scene). In a user's utterance the picture comes
+    first, in an assistant's it comes after the words. suggest: the assistant says that a wish lies
+    outside its world."""
+
+    role: str
+    text: str
+    scene: Scene | None = None
+    suggest: bool = False
+
+
+class Kind(StrEnum):
+    """What a dialogue exercises."""
+
+    DRAW = "draw"
+    ASK = "ask"
+    FOLLOW_UP = "follow_up"
+    SMALL_TALK = "small_talk"
+    KNOWLEDGE = "knowledge"
+    OUTSIDE = "outside"
+
+
+@dataclass(frozen=True)
+class Dialogue:
+    """Utterances that alternate from the user to the assistant; the last one is the answer."""
+
+    kind: Kind
+    utterances: tuple[Utterance, ...]
+
+
+DRAW_PHRASES = (
+    "draw {}",
+    "draw {}.",
+    "draw me {}",
+    "please draw {}",
+    "can you draw {}?",
+    "show me {}",
+    "paint {}",
+    "make a picture of {}",
+    "i want to see {}",
+    "a picture of {}",
+    "{}",
+    "{}",
+)
+"""How a picture is wished for; {} is a caption."""
+
+_SMALL_TALK: tuple[tuple[tuple[str, ...], str], ...] = (
+    (
+        (
+            "hello",
+            "hi",
+            "hey",
+            "hello there",
+            "hi there",
+            "good morning",
+            "good evening",
+            "hello!",
+            "hi!",
+        ),
+        "hello! i draw small pictures and answer questions about them.",
+    ),
+    (
+        (
+            "how are you?",
+            "how are you doing?",
+            "how do you feel?",
+            "are you well?",
+            "how is it going?",
+        ),
+        "i am well, thank you! shall i draw something?",
+    ),
+    (
+        (
+            "who are you?",
+            "what are you?",
+            "introduce yourself.",
+            "what is your name?",
+            "tell me about yourself.",
+        ),
+        "i am a small model that thinks by refining noise into words and pictures.",
+    ),
+    (
+        (
+            "what can you do?",
+            "help",
+            "help me",
+            "what do you know?",
+            "how does this work?",
+            "what can i ask?",
+        ),
+        "i can draw animals, food, vehicles and shapes, and talk about pictures.",
+    ),
+    (("thank you", "thanks", "thanks a lot", "thank you!", "many thanks"), "you are welcome!"),
+    (
+        ("goodbye", "bye", "see you", "good night", "see you later", "bye bye"),
+        "goodbye! come back soon.",
+    ),
+    (
+        (
+            "nice",
+            "great",
+            "very good",
+            "well done",
+            "that is beautiful",
+            "i like it",
+            "cool",
+            "wow",
+        ),
+        "thank you! shall i draw another one?",
+    ),
+    (("yes", "ok", "okay", "sure", "yes please"), "tell me what to draw, for example a red heart."),
+    (("no", "no thanks", "not now", "nope"), "all right. i am here when you want a picture."),
+    (
+        ("tell me a joke", "say something funny", "make me laugh", "do you know a joke?"),
+        "why did the cow cross the sea? to get to the udder side!",
+    ),
+    (
+        ("are you human?", "are you a robot?", "are you real?", "are you alive?"),
+        "no, i am a small computer model, but a friendly one.",
+    ),
+    (
+        ("do you like animals?", "what is your favourite animal?", "which animal do you like?"),
+        "i like the owl, it has such big eyes.",
+    ),
+    (
+        ("what is your favourite colour?", "which colour do you like?", "do you like blue?"),
+        "i like purple, like the evening sky.",
+    ),
+    (
+        (
+            "how do you draw?",
+            "how do you think?",
+            "how does it work inside?",
+            "what is flow matching?",
+        ),
+        "i start with random tokens and change them step by step.",
+    ),
+    (
+        ("you are wrong", "that is wrong", "this is not right", "bad"),
+        "i am sorry, i am small. please try again.",
+    ),
+    (
+        (
+            "which animals do you know?",
+            "name some animals",
+            "tell me three animals",
+            "list animals",
+        ),
+        "a dog, a cat, a fox, a lion, a horse, a cow and more.",
+    ),
+    (
+        ("which shapes do you know?", "name some shapes", "list the shapes"),
+        "a heart, a circle, a square and a star.",
+    ),
+    (
+        ("which colours do you know?", "name some colours", "list the colours"),
+        "red, orange, yellow, green, blue, purple and pink.",
+    ),
+    (
+        ("what food do you know?", "name some food", "list food"),
+        "an apple, a banana, grapes, pizza, a burger and cake.",
+    ),
+    (
+        ("which vehicles do you know?", "name some vehicles", "list vehicles"),
+        "a car, a bus, a rocket, a plane, a boat and a train.",
+    ),
+    (
+        ("which instruments do you know?", "name some instruments", "what music can you draw?"),
+        "a guitar, a drum, a trumpet, a piano and a violin.",
+    ),
+)
+
+_SOUNDS = {
+    "dog": "woof", "cat": "meow", "cow": "moo", "pig": "oink", "frog": "ribbit", "bee": "buzz",
+    "owl": "hoot", "lion": "roar", "horse": "neigh", "chicken": "cluck", "bell": "ding dong",
+    "clock": "tick tock", "drum": "boom boom", "train": "choo choo", "car": "vroom",
+}  # fmt: skip
+_NATURAL_COLOURS = {
+    "banana": "yellow", "apple": "red", "strawberry": "red", "grapes": "purple", "frog": "green",
+    "pig": "pink", "elephant": "grey", "fox": "orange", "whale": "blue", "tree": "green",
+    "cactus": "green", "sun": "yellow", "cloud": "white", "turtle": "green", "trumpet": "yellow",
+}  # fmt: skip
+_KIND_NOUNS = {
+    "animal": "an animal", "food": "something to eat", "vehicle": "a vehicle", "nature": "a part of nature",
+    "instrument": "a musical instrument", "object": "a thing", "shape": "a shape",
+}  # fmt: skip
+
+_OUTSIDE_NOUNS = tuple(
+    "castle,volcano,dragon,unicorn,robot,spaceship,wizard,knight,princess,king,queen,pirate,ghost,vampire,zombie,"
+    "dinosaur,shark,snake,spider,crocodile,giraffe,zebra,camel,wolf,deer,kangaroo,koala,squirrel,hedgehog,bat,"
+    "eagle,parrot,flamingo,peacock,swan,duck,goose,dolphin,seal,crab,lobster,snail,worm,ant,mosquito,"
+    "bridge,tower,church,hospital,school,factory,stadium,city,village,street,mountain,river,lake,desert,island,"
+    "beach,forest,jungle,waterfall,cave,planet,galaxy,comet,satellite,tornado,rainbow,snowman,lightning,"
+    "computer,laptop,phone,camera,television,radio,printer,keyboard,battery,lamp,candle,mirror,window,door,"
+    "chair,table,bed,sofa,shelf,carpet,curtain,kitchen,oven,fridge,spoon,fork,knife,plate,bottle,cup,teapot,"
+    "bread,rice,noodles,soup,salad,sandwich,sushi,taco,cheese,egg,steak,bacon,carrot,potato,tomato,onion,"
+    "broccoli,pepper,mango,peach,pear,cherry,lemon,orange juice,coffee,tea,milk,wine,beer,chocolate,"
+    "man,woman,boy,girl,baby,doctor,teacher,farmer,soldier,dancer,singer,astronaut,clown,chef,"
+    "hat,shoe,sock,glove,scarf,coat,dress,glasses,watch,ring,necklace,umbrella,bag,suitcase,wallet,"
+    "hammer,saw,wrench,ladder,bucket,broom,rope,nail,sword,shield,arrow,cannon,flag,map,compass,"
+    "football,basketball,tennis racket,skateboard,sled,kite,puzzle,doll,teddy bear,dice,chess board,"
+    "motorcycle,truck,tractor,tank,submarine,ship,canoe,tram,ambulance,taxi,skyscraper,windmill,lighthouse".split(
+        ","
+    )
+)
+_OUTSIDE_SUBJECTS = tuple(
+    "the president,the stock market,football,the weather,politics,history,mathematics,physics,chemistry,"
+    "philosophy,religion,love,money,war,the internet,programming,python,javascript,linux,medicine,cooking,"
+    "travel,paris,london,new york,china,germany,africa,shakespeare,einstein,napoleon,the moon landing,"
+    "quantum mechanics,evolution,dna,vaccines,taxes,the law,cinema,music theory,jazz,opera,poetry,grammar".split(
+        ","
+    )
+)
+_OUTSIDE_ASKS = (
+    "who is {}?",
+    "tell me about {}",
+    "what do you think of {}?",
+    "explain {}",
+    "write an essay about {}",
+    "what is the latest news about {}?",
+    "why is {} important?",
+    "i need help with {}",
+)
+_OUTSIDE_SENTENCES = (
+    "what is 12 times 7?", "solve this equation", "write a poem", "write some code", "translate this to french",
+    "book a flight for me", "what time is it?", "what day is it today?", "how old are you in years?",
+    "sing a song", "play chess with me", "who won the game?", "what is the capital of france?",
+    "how do i bake bread?", "where do you live?", "give me the recipe", "what is the meaning of life?",
+    "can you drive?", "how tall is the eiffel tower?", "who wrote hamlet?", "buy me a house",
+    "asdf qwerty", "lorem ipsum dolor sit amet", "blah blah blah", "xyzzy", "what should i wear?",
+)  # fmt: skip
+
+
+def kept_for_test(words: str) -> bool:
+    """Whether an outside wish or phrasing is kept from training: one in six."""
+    return blake2b(words.encode(), digest_size=4).digest()[0] % 6 == 1
+
+
+SceneSource = Callable[[np.random.Generator], Scene]
+
+
+def sample_dialogue(
+    rng: np.random.Generator, kind: Kind, *, test: bool, scenes: SceneSource | None = None
+) -> Dialogue:
+    """A random dialogue of that kind; with test True its scenes and outside wishes are held-out
+    ones.
+
+    scenes draws its pictures; None samples new ones of the split.
+    """
+    draw = scenes or partial(sample_scene, test=test)
+    match kind:
+        case Kind.DRAW:
+            utterances = _draw(rng, draw)
+        case Kind.ASK:
+            utterances = _ask(rng, draw)
+        case Kind.FOLLOW_UP:
+            utterances = _follow_up(rng, draw)
+        case Kind.SMALL_TALK:
+            utterances = _small_talk(rng)
+        case Kind.KNOWLEDGE:
+            utterances = _knowledge(rng)
+        case Kind.OUTSIDE:
+            utterances = _outside(rng, test)
+    return Dialogue(kind, utterances)
+
+
+def _pick(rng: np.random.Generator, options: Sequence[T]) -> T:
+    return options[int(rng.integers(len(options)))]
+
+
+def wish(rng: np.random.Generator, words: str) -> str:
+    """A caption as a wish for a picture."""
+    return _pick(rng, DRAW_PHRASES).format(words)
+
+
+def _draw(rng: np.random.Generator, draw: SceneSource) -> tuple[Utterance, ...]:
+    scene = draw(rng)
+    return (
+        Utterance("user", wish(rng, caption(scene, rng))),
+        Utterance("assistant", HERE_YOU_ARE, scene=scene),
+    )
+
+
+def _ask(rng: np.random.Generator, draw: SceneSource) -> tuple[Utterance, ...]:
+    scene = draw(rng)
+    options = questions(scene, rng)
+    weights = np.array([3.0 if q.kind == "object" else 1.0 for q in options])
+    question = options[int(rng.choice(len(options), p=weights / weights.sum()))]
+    return Utterance("user", question.text, scene=scene), Utterance("assistant", question.answer)
+
+
+def _follow_up(rng: np.random.Generator, draw: SceneSource) -> tuple[Utterance, ...]:
+    roll = rng.random()
+    if roll < 0.35:
+        return _second_question(rng, draw)
+    if roll < 0.7:
+        return _asked_about_own_picture(rng, draw)
+    return _another_wish(rng, draw)
+
+
+def _second_question(rng: np.random.Generator, draw: SceneSource) -> tuple[Utterance, ...]:
+    """First what is seen, then a detail of it, sometimes by a pronoun."""
+    scene = draw(rng)
+    first = (
+        Utterance("user", "what is this?", scene=scene),
+        Utterance("assistant", full_caption(scene)),
+    )
+    item = scene.items[0]
+    if len(scene.items) == 1 and rng.random() < 0.6:
+        options = [("what colour is it?", item.colour)] if item.colour else []
+        options += [("how many are there?", "one"), ("how big is it?", item.size or "medium")]
+        asked, answer = _pick(rng, options)
+    elif scene.family is Family.COUNTING:
+        asked, answer = (
+            _pick(rng, ("how many are there?", "how many?")),
+            NUMBER_WORDS[len(scene.items)],
+        )
+    else:
+        question = _pick(rng, questions(scene, rng)[1:])
+        asked, answer = question.text, question.answer
+    return *first, Utterance("user", asked), Utterance("assistant", str(answer))
+
+
+def _asked_about_own_picture(rng: np.random.Generator, draw: SceneSource) -> tuple[Utterance, ...]:
+    """A wish, the picture, then one or two questions about the picture."""
+    scene = draw(rng)
+    asked = [_pick(rng, questions(scene, rng)) for _ in range(1 if rng.random() < 0.7 else 2)]
+    return (
+        Utterance("user", wish(rng, caption(scene, rng))),
+        Utterance("assistant", HERE_YOU_ARE, scene=scene),
+        *(u for q in asked for u in (Utterance("user", q.text), Utterance("assistant", q.answer))),
+    )
+
+
+def _another_wish(rng: np.random.Generator, draw: SceneSource) -> tuple[Utterance, ...]:
+    """Two wishes in a row; the second may lean on the first."""
+    first, second = draw(rng), draw(rng)
+    words = caption(second, rng)
+    asked = _pick(rng, ("now draw {}", "and now {}", "now {}", "draw {}", "next, {}")).format(words)
+    return (
+        Utterance("user", wish(rng, caption(first, rng))),
+        Utterance("assistant", HERE_YOU_ARE, scene=first),
+        Utterance("user", asked),
+        Utterance("assistant", HERE_YOU_ARE, scene=second),
+    )
+
+
+def _small_talk(rng: np.random.Generator) -> tuple[Utterance, ...]:
+    asked, answer = _pick(rng, _SMALL_TALK)
+    return Utterance("user", _pick(rng, asked)), Utterance("assistant", answer)
+
+
+def _knowledge(rng: np.random.Generator) -> tuple[Utterance, ...]:
+    """Simple facts about the concepts: kind, sound, usual colour."""
+    roll = rng.random()
+    if roll < 0.3:
+        name = _pick(rng, tuple(_SOUNDS))
+        return (
+            Utterance("user", f"what sound does {with_article(name)} make?"),
+            Utterance("assistant", f"{_SOUNDS[name]}!"),
+        )
+    if roll < 0.55:
+        name = _pick(rng, tuple(_NATURAL_COLOURS))
+        verb = "are" if name == "grapes" else "is"
+        return (
+            Utterance("user", f"what colour {verb} {with_article(name)}?"),
+            Utterance("assistant", f"{with_article(name)} {verb} {_NATURAL_COLOURS[name]}."),
+        )
+    concept = CONCEPTS[int(rng.integers(len(CONCEPTS)))]
+    verb = "are" if concept.name == "grapes" else "is"
+    return (
+        Utterance("user", f"what {verb} {with_article(concept.name)}?"),
+        Utterance("assistant", f"{with_article(concept.name)} {verb} {_KIND_NOUNS[concept.kind]}."),
+    )
+
+
+def _outside(rng: np.random.Generator, test: bool) -> tuple[Utterance, ...]:
+    while True:
+        key, asked = _outside_wish(rng)
+        if kept_for_test(key) == test:
+            return Utterance("user", asked), Utterance("assistant", OUTSIDE, suggest=True)
+
+
+def _outside_wish(rng: np.random.Generator) -> tuple[str, str]:
+    """(what decides whether it is held out, the wish)."""
+    roll = rng.random()
+    if roll < 0.55:
+        thing = _pick(rng, _OUTSIDE_NOUNS)
+        words = with_article(thing)
+        if rng.random() < 0.35:
+            inside = CONCEPTS[int(rng.integers(len(CONCEPTS)))].name
+            words += _pick(rng, (" and ", " above ", " with ", " next to ")) + with_article(inside)
+        return thing, wish(rng, words)
+    if roll < 0.85:
+        subject = _pick(rng, _OUTSIDE_SUBJECTS)
+        return subject, _pick(rng, _OUTSIDE_ASKS).format(subject)
+    sentence = _pick(rng, _OUTSIDE_SENTENCES)
+    return sentence, sentence
