@@ -1,6 +1,6 @@
 """What of a step is decoded for the eye, and when: by the clock, never by the step.
 
-Words always; pictures at most `rate_hz` times a second and never more than a share of the run's time,
+Words always; pictures at most `rate_hz` times a second, never more than a share of the run's time,
 and always at the last step.
 """
 

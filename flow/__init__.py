@@ -1,1 +1,2 @@
-"""State space and mathematics of discrete flow matching: modalities, sequences, paths, transitions."""
+"""State space and mathematics of discrete flow matching: modalities, sequences, paths,
+transitions."""

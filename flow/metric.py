@@ -153,7 +153,7 @@ def _per_codebook(lookup: Tensor, tokens: Tensor) -> Tensor:
 
 
 def _first_equal_rows(unit: Tensor, allowed: Tensor, dedupe: bool) -> Tensor:
-    """For each row of unit "V D" the first allowed row equal to it; forbidden rows keep their id."""
+    """First allowed id with an equal row, for each row of unit "V D"; a forbidden id stays."""
     every_id = torch.arange(len(unit), device=unit.device)
     if not dedupe:
         return every_id

@@ -35,7 +35,7 @@ def path_weights(
 def path_probabilities(
     distances: Float[Tensor, "N V"], beta: float | Float[Tensor, " N"]
 ) -> Float[Tensor, "N V"]:
-    """p(x | x_1) = softmax_x(-beta d(x, x_1)); rows sum to 1. No maximum is subtracted: d(x_1) = 0."""
+    """p(x | x_1) = softmax_x(-beta d(x, x_1)), rows sum to 1; d(x_1, x_1) = 0 is their maximum."""
     weights = path_weights(distances, beta)
     return weights / weights.sum(dim=-1, keepdim=True)
 
@@ -50,8 +50,8 @@ def sample_path(
 ) -> Int[Tensor, "B L Q"]:
     """x_t ~ p_t(. | x_1), each code by itself, with one time a batch row.
 
-    t in [0, 1), uniforms in (0, 1). An x_1 that is forbidden (a role marker of a prompt) is no state
-    of the flow and stays as it is. The result is a new tensor.
+    t in [0, 1), uniforms in (0, 1). An x_1 that is forbidden (a role marker of a prompt) is no
+    state of the flow and stays as it is. The result is a new tensor.
 
     Raises: ValueError where a t is outside [0, 1).
     Source: Luo et al. 2025 (arXiv:2510.13721), App. A.

@@ -28,7 +28,7 @@ class Schedule:
             )
 
     def beta(self, t: float) -> float:
-        """beta(t), from 0 at t = 0 upwards without bound.
+        """Value of the clock: from 0 at t = 0 upwards without bound.
 
         Raises: ValueError where t is outside [0, 1).
         """

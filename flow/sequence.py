@@ -17,9 +17,9 @@ from flow.modality import Modality
 class Segment:
     """Tokens of one modality.
 
-    tokens: int64 "B L Q". editable: bool "B L", the positions that a sampler may change; the rest is
-    prompt. valid: bool "B L", positions that exist; a False position is attended by nobody and takes
-    no place in the position count (padding of a batch, or a prompt that was dropped).
+    tokens: int64 "B L Q". editable: bool "B L", the positions that a sampler may change; the rest
+    is prompt. valid: bool "B L", positions that exist; a False position is attended by nobody and
+    takes no place in the position count (padding of a batch, or a prompt that was dropped).
     """
 
     modality: Modality

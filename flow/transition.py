@@ -1,4 +1,4 @@
-"""From x_t to x_{t+h}: jumps of the kinetic-optimal process, towards a drawn x_1, in the beta clock.
+"""From x_t to x_{t+h}: jumps of the kinetic-optimal process towards a drawn x_1.
 
 With b = beta(t) as the clock, dbeta/dt and its infinities disappear. With D(x) = d(x, x_1):
 rate from z to x   q_b(x | z) = p_b(x) [D(z) - D(x)]_+ , only ever towards x_1
@@ -124,7 +124,7 @@ def advance(
     interval: Interval,
     uniforms: Float[Tensor, "2 B L Q"],
 ) -> Int[Tensor, "B L Q"]:
-    """x_{t+h}: every code moved towards its x_1, or all of them onto x_1 where the step ends at t = 1.
+    """x_{t+h}: codes moved towards their x_1, or all of them onto x_1 where the step ends at 1.
 
     Where x_t = x_1 nothing can leave: those rows are skipped, so a position is frozen by x_1 = x_t.
     Elsewhere both are states of the metric. Positions are processed in chunks. A new tensor.

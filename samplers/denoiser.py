@@ -22,7 +22,8 @@ class Posterior(Protocol):
     num_codebooks: int
 
     def logits(self, chosen: Tensor) -> Tensor:
-        """Logits float32 "B L V" of sub-codebook q, where `chosen` "B L q" holds the codes of 0 .. q-1.
+        """Logits float32 "B L V" of sub-codebook q, where `chosen` "B L q" holds the codes of 0 ..
+        q-1.
 
         Calls come in order q = 0, 1, .., Q-1 and each extends the codes of the one before, so that
         an implementation may keep keys and values. Ids that cannot be drawn have logit -inf.
@@ -35,5 +36,6 @@ class Denoiser(Protocol):
     """Posterior of x_1 given the state, for each segment that has an editable position."""
 
     def __call__(self, x_t: OmniSequence, t: float) -> Mapping[int, Posterior]:
-        """One network evaluation: segment index -> posterior. `t` is a hint that a model may ignore."""
+        """One network evaluation: segment index -> posterior. `t` is a hint that a model may
+        ignore."""
         ...

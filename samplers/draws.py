@@ -1,4 +1,4 @@
-"""Randomness as a function: every number depends on its coordinates and on nothing that came before.
+"""Randomness as a function: a number depends on its coordinates and on nothing drawn before.
 
 A row's uniforms depend on (its seed, step, stream, position, codebook) only, so that batching,
 padding, tiling and skipping work cannot change a result. Hash: the output function of splitmix64

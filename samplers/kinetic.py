@@ -19,13 +19,12 @@ from flow.schedule import PAPER, Schedule, uniform_grid
 from flow.sequence import OmniSequence, Segment
 from flow.transition import TRANSITIONS, Interval, advance
 from samplers.categorical import draw_posterior
-from samplers.denoiser import Posterior
-from samplers.denoiser import Denoiser
+from samplers.denoiser import Denoiser, Posterior
 from samplers.draws import Draws
 from samplers.step import Step
 
 SOURCE, PREDICT, LEAVE, DESTINATION = range(4)
-"""What a uniform is for; with the segment's index this is the stream of `Draws`."""
+"""What a uniform is for; together with the segment's index, the stream of `Draws`."""
 
 
 def random_source(
@@ -73,34 +72,41 @@ class KineticSampler:
         if self.transition not in TRANSITIONS:
             known = ", ".join(TRANSITIONS)
             raise ValueError(f"unknown transition {self.transition!r}: choose one of {known}")
-        if not 0 <= self.temperature:
+        if not self.temperature >= 0:
             raise ValueError(f"temperature must be at least 0, not {self.temperature}")
         if not 0 < self.top_p <= 1:
             raise ValueError(f"top_p must be above 0 and at most 1, not {self.top_p}")
 
     @torch.inference_mode()
     def sample(self, denoiser: Denoiser, x_0: OmniSequence, *, draws: Draws) -> Iterator[Step]:
-        """Yields `steps` Steps, the last with x_t = x_1 at t = 1.
+        """Yields `steps` Steps, the last with x_t = x_1 at t = 1; one call of `denoiser` each.
 
-        Only positions that are editable and valid ever change. `draws` has a row a batch row.
+        Only positions that are editable and valid ever change; elsewhere x_1 repeats x_t, with
+        confidence 1. `draws` has one seed a batch row.
 
-        Raises: ValueError where x_0 has an editable id that is no state, or a modality no metric.
+        Raises: ValueError where an editable id of x_0 is no state, or its modality has no metric.
         """
         active = {i: _active(x_0.segments[i]) for i in x_0.editable_segments()}
-        num_active = sum(int(a.sum(dim=1).max()) for a in active.values())
-        x_t = self._checked_source(x_0, active)
+        num_active = sum(int(mask.sum(dim=1).max()) for mask in active.values())
+        x_t = self._canonical(x_0, active)
         for index, (t_0, t_1) in enumerate(pairwise(uniform_grid(self.steps))):
             interval = Interval.of(self.schedule, t_0, t_1)
             posteriors = denoiser(x_t, t_0)
             tokens: dict[int, Tensor] = {}
             x_1: dict[int, Tensor] = {}
             confidence: dict[int, Tensor] = {}
-            for i, editable in active.items():
+            for i, mask in active.items():
                 segment = x_t.segments[i]
-                x_1[i], confidence[i] = self._predict(
-                    posteriors[i], segment, editable, draws, index, i
+                uniforms = _step_uniforms(draws, index, i, segment)
+                x_1[i], confidence[i] = self._predict(posteriors[i], segment, mask, uniforms[0])
+                tokens[i] = advance(
+                    TRANSITIONS[self.transition],
+                    self.metrics[segment.modality],
+                    segment.tokens,
+                    x_1[i],
+                    interval,
+                    uniforms[1:],
                 )
-                tokens[i] = self._advance(segment, x_1[i], interval, draws, index, i)
             changed = {i: tokens[i] != x_t.segments[i].tokens for i in active}
             x_t = x_t.with_tokens(tokens)
             yield Step(
@@ -114,3 +120,47 @@ class KineticSampler:
                 nfe=index + 1,
                 num_active=num_active,
             )
+
+    def _predict(
+        self, posterior: Posterior, segment: Segment, active: Tensor, uniforms: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """x_1 "B L Q" and its confidence; where not `active` "B L 1", the present tokens and 1."""
+        drawn, confidence = draw_posterior(
+            posterior, uniforms, temperature=self.temperature, top_p=self.top_p
+        )
+        drawn = self.metrics[segment.modality].canonical(drawn)
+        x_1 = torch.where(active, drawn, segment.tokens)
+        return x_1, torch.where(active, confidence, torch.ones_like(confidence))
+
+    def _canonical(self, x_0: OmniSequence, active: Mapping[int, Tensor]) -> OmniSequence:
+        """x_0 with equal codes merged where it is active, once it is known to hold states only."""
+        tokens: dict[int, Tensor] = {}
+        for i, mask in active.items():
+            segment = x_0.segments[i]
+            if segment.modality not in self.metrics:
+                raise ValueError(f"no metric was given for the modality {segment.modality}")
+            metric = self.metrics[segment.modality]
+            if bool((mask & ~metric.is_allowed(segment.tokens)).any()):
+                raise ValueError(
+                    f"segment {i} ({segment.modality}) starts from ids that are no states of the "
+                    f"flow: draw them with random_source"
+                )
+            inside = segment.tokens.clamp(0, metric.cardinality - 1)
+            tokens[i] = torch.where(mask, metric.canonical(inside), segment.tokens)
+        return x_0.with_tokens(tokens)
+
+
+def _active(segment: Segment) -> Tensor:
+    """Positions that may change, "B L 1"."""
+    return (segment.editable & segment.valid).unsqueeze(-1)
+
+
+def _step_uniforms(draws: Draws, index: int, segment_index: int, segment: Segment) -> Tensor:
+    """What one step of one segment draws from, "3 B L Q": x_1, whether to leave, where to."""
+    shape = (segment.length, segment.tokens.shape[2])
+    streams = (_stream(purpose, segment_index) for purpose in (PREDICT, LEAVE, DESTINATION))
+    return torch.stack([draws.uniform(index, stream, shape) for stream in streams])
+
+
+def _stream(purpose: int, segment_index: int) -> int:
+    return 4 * segment_index + purpose

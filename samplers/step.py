@@ -13,10 +13,11 @@ class Step:
     """One refinement step. No tensor is written after the yield and none is shared between yields.
 
     index: 0 .. num_steps-1. t: time after the step, 1.0 at the last. x_t: the state after the step.
-    x_1: the drawn prediction, segment index -> int64 "B L Q". changed: segment index -> bool "B L Q",
-    codes of x_t that this step moved. confidence: segment index -> float32 "B L Q", probability under
-    the untempered posterior of the code drawn for x_1. nfe: network evaluations so far.
-    num_active: editable positions that this step's network call evaluated, all segments together, per row.
+    x_1: the drawn prediction, segment index -> int64 "B L Q". changed: segment index -> bool "B L
+    Q", codes of x_t that this step moved. confidence: segment index -> float32 "B L Q",
+    probability under the untempered posterior of the code drawn for x_1. nfe: network evaluations
+    so far. num_active: editable positions that this step's network call evaluated, all segments
+    together, per row.
     """
 
     index: int

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from scipy import sparse
 from scipy.sparse.linalg import svds
 from torch import Tensor
@@ -56,12 +57,18 @@ def build_pool(tokenizer: VisionTokenizer, num: int, cache: Path) -> ScenePool:
     for start in tqdm(range(0, num, 64), desc="codes", mininterval=5):
         images = np.stack([render(s) for s in scenes[start : start + 64]])
         with torch.inference_mode():
-            found = tokenizer.encode(pixels_from_uint8(torch.from_numpy(images).to(device)))
+            found = tokenizer.encode(pixels_of(images, tokenizer.config.image_px, device))
         parts.append(found.cpu().numpy().astype(np.uint16))
     codes = np.concatenate(parts)
     cache.parent.mkdir(parents=True, exist_ok=True)
     np.save(cache, codes)
     return ScenePool(scenes, codes)
+
+
+def pixels_of(images: np.ndarray, image_px: int, device: torch.device) -> Tensor:
+    """Pixels "B 3 image_px image_px" of rendered pictures uint8 "B H W 3", averaged down where smaller."""
+    pixels = pixels_from_uint8(torch.from_numpy(images).to(device))
+    return pixels if pixels.shape[-1] == image_px else F.adaptive_avg_pool2d(pixels, image_px)
 
 
 @dataclass(frozen=True)

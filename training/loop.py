@@ -71,7 +71,7 @@ def train(stage: Stage, average: nn.Module, folder: Path, budget: Budget, *, res
         step, seen, trained_s = _restore(state_file, stage.model, average, optimiser)
     started = time.monotonic()
     clock = _Clock(started, budget)
-    first_step = step
+    on_cuda = next(stage.model.parameters()).is_cuda
     bar = tqdm(total=int(budget.minutes * 60), unit="s", mininterval=5)
 
     def save() -> None:
@@ -80,14 +80,13 @@ def train(stage: Stage, average: nn.Module, folder: Path, budget: Budget, *, res
 
     figures: dict[str, float] = {}
     while (elapsed := time.monotonic() - started) < budget.minutes * 60:
-        rate = _learning_rate(
-            budget, step - (first_step if not resume else -budget.warmup_steps), elapsed
-        )
+        rate = _learning_rate(budget, step + (budget.warmup_steps if resume else 0), elapsed)
         for group in optimiser.param_groups:
             group["lr"] = rate
         count = 0
         for part in range(budget.accumulate):
-            loss, new, num = stage.loss(step * budget.accumulate + part)
+            with torch.autocast("cuda", torch.bfloat16, enabled=on_cuda):
+                loss, new, num = stage.loss(step * budget.accumulate + part)
             figures |= new
             (loss / budget.accumulate).backward()
             count += num

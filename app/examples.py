@@ -1,0 +1,25 @@
+"""Things to press: the prompts that the page offers, in one place."""
+
+PICTURES = (
+    "a red heart above a dog",
+    "three strawberries on a yellow background",
+    "a fox left of a blue car at night",
+    "a big whale by the sea",
+    "two yellow stars in the sky",
+    "a panda and a purple balloon on the grass",
+    "a penguin and a piano in a room",
+    "four pink hearts on a blue and pink gradient",
+)
+QUESTIONS = (
+    "draw a rocket above a house at night",
+    "draw four strawberries",
+    "what can you do?",
+    "hello!",
+)
+ABOUT_A_PICTURE = "what is in this picture?"
+SUGGESTIONS = (
+    "draw a cat left of a pink heart",
+    "draw three bees in the sky",
+    "what can you draw?",
+)
+"""Offered under an answer when the wish lies outside the model's world."""

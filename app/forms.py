@@ -1,0 +1,96 @@
+"""From the controls of the page to a Request, and the one place that turns bad input into a sentence."""
+
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from engine.media import read_picture
+from engine.request import MAX_SEED, MAX_STEPS, Sampling
+
+DICE = 1_000_000
+"""Seeds drawn for a visitor are short enough to say aloud."""
+MAX_UPLOAD_SIDE = 512
+
+
+class BadInput(ValueError):
+    """A sentence for the visitor and the control that it belongs beside: "prompt" or "settings"."""
+
+    def __init__(self, sentence: str, control: str) -> None:
+        super().__init__(sentence)
+        self.control = control
+
+
+@contextmanager
+def beside(control: str) -> Iterator[None]:
+    """A ValueError in here becomes the sentence beside that control."""
+    try:
+        yield
+    except ValueError as error:
+        raise BadInput(_as_sentence(str(error)), control) from error
+
+
+def new_seed() -> int:
+    """A fresh seed."""
+    return secrets.randbelow(DICE)
+
+
+def read_seed(text: str) -> int:
+    """The seed in the box. Raises: ValueError unless it is a whole number in range."""
+    digits = str(text).strip()
+    if not digits.isascii() or not digits.isdigit() or int(digits) > MAX_SEED:
+        raise ValueError(
+            f"the seed must be a whole number from 0 to {MAX_SEED}, not {digits[:40]!r}:"
+            " press the dice for a new one"
+        )
+    return int(digits)
+
+
+def read_steps(value: object) -> int | None:
+    """A number of steps, or None for "auto". Raises: ValueError unless it is a whole number in range."""
+    if value is None or value == "auto":
+        return None
+    try:
+        steps = float(str(value))
+    except ValueError:
+        steps = float("nan")
+    if not steps.is_integer() or not 1 <= steps <= MAX_STEPS:
+        raise ValueError(
+            f"steps must be a whole number from 1 to {MAX_STEPS}, not {str(value)[:40]}; 16 is a good start"
+        )
+    return int(steps)
+
+
+def read_guidance(value: object) -> float | None:
+    """A guidance scale, or None for "auto". Raises: ValueError unless it is a number."""
+    if value is None or value == "auto":
+        return None
+    try:
+        return float(str(value))
+    except ValueError:
+        raise ValueError(f"guidance must be a number, not {str(value)[:40]!r}; 3 is a good start") from None
+
+
+def read_sampling(steps: object, guidance: object, transition: str | None, seed: int) -> Sampling:
+    """The settings as the engine takes them. Raises: ValueError with what to change."""
+    return Sampling(
+        steps=read_steps(steps),
+        guidance_scale=read_guidance(guidance),
+        transition=transition,
+        seed=seed,
+    )
+
+
+def read_upload(path: str | Path) -> np.ndarray:
+    """The picture in a file, uint8 "H W 3", at most 512 pixels a side. Raises: ValueError."""
+    picture = Image.fromarray(read_picture(path))
+    picture.thumbnail((MAX_UPLOAD_SIDE, MAX_UPLOAD_SIDE))
+    return np.asarray(picture)
+
+
+def _as_sentence(text: str) -> str:
+    text = text[:1].upper() + text[1:]
+    return text if text.endswith((".", "!", "?")) else text + "."

@@ -1,0 +1,120 @@
+"""From one generation to its run: events become messages, a stop becomes a partial answer.
+
+It runs in the page's own process, also where the engine itself runs in a worker (ZeroGPU), so the bus
+sees every step. It never waits for a viewer; about five times a second it lets the page breathe.
+"""
+
+import logging
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass, replace
+
+from app import render
+from app.live import Run, StepBus
+from engine.events import Answer, Completed, Event, Refined, Started
+from engine.request import Modality, Request
+
+logger = logging.getLogger(__name__)
+
+PULSE_S = 0.2
+BROKEN = "Something went wrong while this was forming. Nothing you wrote is lost: please try again."
+
+Generate = Callable[[Request], Iterator[Event]]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a run ended: the complete request and what there is of an answer."""
+
+    request: Request
+    answers: tuple[Answer, ...] = ()
+    stopped: bool = False
+    refusal: str | None = None
+
+
+@dataclass
+class Pumping:
+    """One generation on its way. Iterate to drive it; `outcome` is there afterwards."""
+
+    generate: Generate
+    request: Request
+    run: Run
+    bus: StepBus
+    outcome: Outcome | None = None
+
+    def __iter__(self) -> Iterator[None]:
+        """Yields now and then, so that a closed page can close it; leaving early stops the engine."""
+        partial = _Partial(self.request)
+        self.bus.begin(self.run)
+        try:
+            yield from self._drive(partial)
+        except ValueError as refused:
+            if partial.begun:
+                raise
+            logger.info("refused: %s", refused, exc_info=True)
+            self.outcome = Outcome(partial.request, refusal=str(refused))
+            self.bus.end(self.run, render.failed(str(refused)))
+        finally:
+            self.bus.end(self.run, render.failed(BROKEN))
+
+    def _drive(self, partial: "_Partial") -> Iterator[None]:
+        with closing(self.generate(self.request)) as events:
+            due = 0.0
+            for event in events:
+                partial.see(event)
+                if isinstance(event, Completed):
+                    self._completed(event, partial.request)
+                    return
+                self.run.publish(render.message(event))
+                if self.run.stopping:
+                    break
+                if time.monotonic() >= due:
+                    yield
+                    due = time.monotonic() + PULSE_S
+        self.outcome = partial.outcome()
+        self.bus.end(self.run, partial.message())
+
+    def _completed(self, event: Completed, request: Request) -> None:
+        """request: with every default filled in, as the last segment started with it."""
+        self.outcome = Outcome(request, event.answers)
+        last = render.ended("completed", request, event.answers, event.elapsed_s, event.nfe)
+        self.bus.end(self.run, last)
+
+
+class _Partial:
+    """What a stopped run leaves: the model's prediction at its last step, segment by segment."""
+
+    def __init__(self, request: Request) -> None:
+        self.request = request
+        self._last: dict[int, Refined] = {}
+
+    @property
+    def begun(self) -> bool:
+        """Whether anything was refined yet: until then, a ValueError is the engine's refusal."""
+        return bool(self._last)
+
+    def see(self, event: Event) -> None:
+        if isinstance(event, Started):
+            self.request = event.request
+        elif isinstance(event, Refined):
+            before = self._last.get(event.segment)
+            if event.image_1 is None and before is not None:
+                event = replace(event, image_1=before.image_1)
+            self._last[event.segment] = event
+
+    def outcome(self) -> Outcome:
+        answers = [self._answer(last) for last in self._last.values()]
+        return Outcome(self.request, tuple(a for a in answers if a is not None), stopped=True)
+
+    def message(self) -> render.Message:
+        last = next(reversed(self._last.values()), None)
+        elapsed_s, nfe = (0.0, 0) if last is None else (last.elapsed_s, last.nfe)
+        return render.ended("stopped", self.request, self.outcome().answers, elapsed_s, nfe)
+
+    def _answer(self, last: Refined) -> Answer | None:
+        if last.modality is Modality.TEXT and last.words_1 is not None:
+            return Answer(last.modality, last.changed, text="".join(last.words_1))
+        if last.image_1 is not None:
+            return Answer(last.modality, last.changed, image=last.image_1)
+        return None

@@ -1,0 +1,119 @@
+"""From engine events to messages: pure functions, no gradio, no state.
+
+Previews are JPEG (small, under a millisecond); the final picture is a lossless PNG that carries its
+prompt, settings and seed as text metadata, so that the file alone is enough to make it again.
+"""
+
+import json
+
+import cv2
+import numpy as np
+
+from app.message import Media, Message
+from engine.events import Answer, Refined, Started
+from engine.media import png_bytes
+from engine.request import Request
+
+JPEG_QUALITY = 80
+SOFTWARE = "NExT-OMNI Live"
+
+
+def message(event: Started | Refined) -> Message:
+    """The message that tells a browser about one event of a run under way."""
+    return _started(event) if isinstance(event, Started) else _refined(event)
+
+
+def ended(
+    kind: str, request: Request, answers: tuple[Answer, ...], elapsed_s: float, nfe: int
+) -> Message:
+    """The last message of a run: kind "completed", or "stopped" with what there was until then."""
+    recipe = recipe_of(request)
+    media = {
+        f"answer_{i}": png(answer.image, recipe)
+        for i, answer in enumerate(answers)
+        if answer.image is not None
+    }
+    header = {
+        "kind": kind,
+        "recipe": recipe,
+        "answers": [
+            {"modality": str(a.modality), "text": a.text, "suggest": a.suggest} for a in answers
+        ],
+        "elapsed_s": round(elapsed_s, 3),
+        "nfe": nfe,
+    }
+    return Message(header, media, kept=True)
+
+
+def waiting(place: int) -> Message:
+    """place: how many runs are ahead of this one."""
+    return Message({"kind": "waiting", "place": place})
+
+
+def failed(sentence: str) -> Message:
+    """The run ended without an answer; the sentence says why and what to do."""
+    return Message({"kind": "failed", "sentence": sentence}, kept=True)
+
+
+def recipe_of(request: Request) -> dict[str, object]:
+    """Everything that makes the same picture again, as plain values."""
+    last = request.conversation.turns[-1]
+    sampling = request.sampling
+    return {
+        "prompt": " ".join(part.text for part in last.parts if part.text is not None),
+        "seed": sampling.seed,
+        "steps": sampling.steps,
+        "guidance": sampling.guidance_scale,
+        "transition": sampling.transition,
+    }
+
+
+def png(image: np.ndarray, recipe: dict[str, object]) -> Media:
+    """image: uint8 "H W 3". Lossless, with the recipe in the file's text metadata."""
+    notes = {
+        "prompt": str(recipe["prompt"]),
+        "seed": str(recipe["seed"]),
+        "settings": json.dumps(recipe),
+        "Software": SOFTWARE,
+    }
+    return Media("image/png", png_bytes(image, notes))
+
+
+def jpeg(image: np.ndarray) -> Media:
+    """image: uint8 "H W 3" RGB."""
+    bgr = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
+    written, content = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
+    assert written, f"a picture of shape {image.shape} could not be encoded"
+    return Media("image/jpeg", content.tobytes())
+
+
+def _started(event: Started) -> Message:
+    header = {
+        "kind": "started",
+        "segment": event.segment,
+        "modality": str(event.modality),
+        "num_steps": event.num_steps,
+        "elapsed_s": round(event.elapsed_s, 3),
+        "recipe": recipe_of(event.request),
+    }
+    return Message(header, kept=True)
+
+
+def _refined(event: Refined) -> Message:
+    header = {
+        "kind": "refined",
+        "segment": event.segment,
+        "modality": str(event.modality),
+        "index": event.index,
+        "num_steps": event.num_steps,
+        "t": round(event.t, 4),
+        "nfe": event.nfe,
+        "num_active": event.num_active,
+        "elapsed_s": round(event.elapsed_s, 3),
+        "changed": [round(float(share), 2) for share in event.changed.mean(-1)],
+        "confidence": [round(float(p), 2) for p in event.confidence.mean(-1)],
+    }
+    if event.words_t is not None:
+        header["words_t"], header["words_1"] = event.words_t, event.words_1
+    pictures = {"x_t": event.image_t, "x_1": event.image_1}
+    return Message(header, {n: jpeg(image) for n, image in pictures.items() if image is not None})

@@ -1,0 +1,108 @@
+// The conversation: what was said, and the forming answer as a live view in its place.
+
+class Talk {
+  constructor(root, trigger) {
+    this.root = root;
+    this.trigger = trigger;
+    this.views = new Map();
+    this.nodes = new Map();
+    this.turns = make("div", "no-turns");
+    this.root.append(this.turns);
+    this.root.classList.add("no-talk");
+    this.atEnd = true;
+    this.root.onscroll = () => {
+      const { scrollHeight, scrollTop, clientHeight } = this.root;
+      this.atEnd = scrollHeight - scrollTop - clientHeight < 60;
+    };
+    new ResizeObserver(() => this.atEnd && this.toEnd()).observe(this.turns);
+    this.root.setAttribute("role", "log");
+    this.root.setAttribute("aria-live", "off"); // each live view speaks for itself
+  }
+
+  // value: {turns: [{id, role, parts, run, suggest}], welcome, messages}
+  update(value) {
+    if (!value) return;
+    const wanted = new Set(value.turns.map((turn) => turn.id));
+    for (const [id, node] of this.nodes) {
+      if (wanted.has(id)) continue;
+      node.remove();
+      this.nodes.delete(id);
+      this.views.get(id)?.reset();
+      this.views.delete(id);
+    }
+    const grew = value.turns.some((turn) => !this.nodes.has(turn.id));
+    value.turns.forEach((turn, i) => this.place(turn, i === value.turns.length - 1));
+    this.greet(value);
+    const forming = this.views.get(value.turns.at(-1)?.id);
+    for (const message of value.messages ?? []) forming?.accept(fromJson(message));
+    if (grew) this.toEnd();
+  }
+
+  place(turn, last) {
+    let node = this.nodes.get(turn.id);
+    if (!node) {
+      node = turn.role === "user" ? this.said(turn) : this.answer(turn);
+      this.nodes.set(turn.id, node);
+      this.turns.append(node);
+    }
+    if (turn.role === "assistant") this.settle(node, turn, last);
+  }
+
+  said(turn) {
+    const bubble = make("div", "no-bubble");
+    for (const part of turn.parts) bubble.append(piece(part));
+    return make("div", "no-turn user", bubble);
+  }
+
+  answer(turn) {
+    const body = make("div", "no-bubble");
+    const view = new LiveView(make("div"));
+    body.append(view.root);
+    view.follow(turn.run);
+    this.views.set(turn.id, view);
+    return make("div", "no-turn assistant", body, make("div", "no-chips"));
+  }
+
+  // After the end: chips under an answer that asks for them; the parts, if the live channel was lost.
+  settle(node, turn, last) {
+    const view = this.views.get(turn.id);
+    const over = turn.parts.length > 0 || turn.refusal;
+    if (over && view && !view.last) {
+      view.reset();
+      view.stage.replaceChildren(...turn.parts.map(piece));
+      if (turn.refusal) view.fail(turn.refusal);
+    }
+    const chips = node.querySelector(".no-chips");
+    const offered = last ? (turn.suggest ?? []) : [];
+    chips.replaceChildren(...offered.map((text) => this.chip(text)));
+    if (offered.length) this.toEnd();
+  }
+
+  chip(text) {
+    const node = make("button", "no-chip", text);
+    node.type = "button";
+    node.onclick = () => this.trigger("press", { text });
+    return node;
+  }
+
+  greet(value) {
+    this.welcome?.remove();
+    if (value.turns.length || !value.welcome) return;
+    const { title, text, chips } = value.welcome;
+    const offered = make("div", "no-chips", ...chips.map((chip) => this.chip(chip)));
+    this.welcome = make("div", "no-welcome", make("h2", "", title), make("p", "", text), offered);
+    this.turns.append(this.welcome);
+  }
+
+  toEnd() {
+    this.root.scrollTop = this.root.scrollHeight;
+  }
+}
+
+function piece(part) {
+  if (part.text != null) return make("p", "no-words", part.text);
+  const image = make("img", "no-picture");
+  image.src = part.image;
+  image.alt = part.alt ?? "a picture";
+  return image;
+}

@@ -1,0 +1,295 @@
+// The live view: one run as it forms, and afterwards its steps to scrub through. Used by every tab.
+
+const REPLAY_MS = 2400;
+
+class LiveView {
+  constructor(root, { again = null } = {}) {
+    this.root = root;
+    this.again = again;
+    this.build();
+    this.reset();
+  }
+
+  build() {
+    this.stage = make("div", "no-stage");
+    this.bars = make("div", "no-bars");
+    this.slider = make("input", "no-slider");
+    Object.assign(this.slider, { type: "range", min: 0, step: 1, disabled: true });
+    this.slider.setAttribute("aria-label", "step of the run");
+    this.slider.oninput = () => this.scrub(Number(this.slider.value));
+    this.ruler = make("div", "no-ruler", this.bars, this.slider);
+    this.meta = make("div", "no-meta");
+    this.status = make("p", "no-status");
+    this.recipe = make("p", "no-recipe");
+    this.spoken = make("p", "no-spoken");
+    this.spoken.setAttribute("aria-live", "polite");
+    this.actions = make("div", "no-actions");
+    this.liveButton = this.button("Run it live", () => this.again?.(), "no-go");
+    this.replayButton = this.button("Replay", () => this.replay());
+    this.gridButton = this.button("What changed", () => this.toggleGrid());
+    this.saveButton = this.button("Download PNG", () => this.download());
+    this.linkButton = this.button("Copy link", () => this.copyLink());
+    this.gridButton.setAttribute("aria-pressed", "true");
+    this.root.classList.add("no-live", "grid-on");
+    this.root.replaceChildren(
+      this.stage, this.status, this.ruler, this.meta, this.recipe, this.actions, this.spoken,
+    );
+  }
+
+  button(label, press, className = "") {
+    const node = make("button", `no-button ${className}`, label);
+    node.type = "button";
+    node.onclick = press;
+    this.actions.append(node);
+    return node;
+  }
+
+  reset() {
+    this.channel?.close();
+    clearInterval(this.player);
+    Object.assign(this, {
+      channel: null, run: null, seen: new Set(), segments: [], position: -1, last: null, settings: null, told: 0,
+    });
+    this.stage.replaceChildren();
+    this.bars.replaceChildren();
+    for (const node of [this.meta, this.status, this.recipe, this.spoken]) node.textContent = "";
+    this.slider.disabled = true;
+    this.phase("idle");
+  }
+
+  phase(name) {
+    this.root.dataset.phase = name;
+    const pictures = this.segments.some((s) => s.modality === "image");
+    const over = name === "completed" || name === "stopped";
+    this.replayButton.hidden = !over;
+    this.gridButton.hidden = !pictures;
+    this.saveButton.hidden = !(over && pictures && this.picture());
+    this.linkButton.hidden = !(over && pictures && this.settings?.seed != null);
+    this.liveButton.hidden = !(this.again && this.recorded && over);
+  }
+
+  // ---- what comes in -------------------------------------------------------------------------
+
+  follow(run) {
+    if (this.run === run) return;
+    this.reset();
+    this.recorded = false;
+    this.run = run;
+    this.channel = new Channel(run, (message) => this.accept(message));
+    this.phase("waiting");
+  }
+
+  // A recorded run: {messages: [...]}, played at its own pace.
+  async play(trace) {
+    this.reset();
+    this.recorded = true;
+    const mine = (this.playing = Symbol("recorded run"));
+    const start = performance.now();
+    for (const message of trace.messages) {
+      const due = CALM.matches ? 0 : (message.elapsed_s ?? 0) * 1000;
+      const wait = due - (performance.now() - start);
+      if (wait > 0) await new Promise((done) => setTimeout(done, wait));
+      if (this.playing !== mine || this.run) return;
+      this.accept(fromJson(message));
+    }
+  }
+
+  accept(message) {
+    if (this.seen.has(message.number)) return;
+    this.seen.add(message.number);
+    const { media, ...header } = message;
+    const take = {
+      waiting: () => this.wait(header.place),
+      started: () => this.start(header),
+      refined: () => this.refine({ header, media }),
+      completed: () => this.finish(header, media),
+      stopped: () => this.finish(header, media),
+      failed: () => this.fail(header.sentence),
+    };
+    take[header.kind]?.();
+  }
+
+  wait(place) {
+    if (this.segments.length || this.last) return;
+    const ahead = place === 1 ? "1 run is" : `${place} runs are`;
+    this.status.textContent = place ? `${ahead} ahead of yours` : "Starting…";
+    this.say(this.status.textContent);
+  }
+
+  start(header) {
+    const view = header.modality === "image" ? new PictureSegment() : new TextSegment();
+    const offset = this.length;
+    const bars = Array.from({ length: header.num_steps }, () => make("i", "no-bar"));
+    bars[0]?.classList.add("first");
+    this.bars.append(...bars);
+    this.segments[header.segment] = { view, bars, offset, modality: header.modality, frames: [] };
+    this.stage.append(view.root);
+    this.slider.max = this.length - 1;
+    this.settings = header.recipe;
+    this.status.textContent = "";
+    this.phase("running");
+  }
+
+  refine(frame) {
+    const segment = this.segments[frame.header.segment];
+    if (!segment) return;
+    segment.frames[frame.header.index] = frame;
+    const share = mean(frame.header.changed);
+    segment.bars[frame.header.index].style.setProperty("--share", share.toFixed(3));
+    segment.bars[frame.header.index].classList.add("seen");
+    if (this.last) return;
+    this.show(segment.offset + frame.header.index, true);
+    this.progress(frame.header);
+  }
+
+  finish(header, media) {
+    this.last = { header, media };
+    this.settings = header.recipe;
+    this.slider.disabled = this.length < 2;
+    this.phase(header.kind);
+    this.show(this.length - 1, false);
+    const stopped = header.kind === "stopped" ? `Stopped at step ${this.stepsSeen()}. ` : "";
+    this.status.textContent = stopped && header.answers.length === 0 ? "Stopped before it began." : stopped;
+    this.recipe.textContent = describe(this.settings, this.recorded);
+    const text = header.answers.map((a) => a.text ?? `a picture of ${this.settings.prompt}`).join(". ");
+    this.say(`${stopped}${text}`);
+  }
+
+  fail(sentence) {
+    this.last = { header: { answers: [] }, media: {} };
+    this.status.textContent = sentence;
+    this.say(sentence);
+    this.phase("failed");
+  }
+
+  // ---- what is shown -------------------------------------------------------------------------
+
+  get length() {
+    return this.segments.reduce((sum, segment) => sum + segment.bars.length, 0);
+  }
+
+  stepsSeen() {
+    const segment = this.segments.at(-1);
+    return segment ? `${segment.frames.length} of ${segment.bars.length}` : "0";
+  }
+
+  show(position, live) {
+    this.position = position;
+    this.slider.value = position;
+    const final = this.last && position >= this.length - 1;
+    this.segments.forEach((segment, i) => {
+      const local = position - segment.offset;
+      segment.view.root.hidden = local < 0;
+      segment.bars.forEach((bar, k) => bar.classList.toggle("past", k <= local));
+      if (local < 0) return;
+      const answer = this.last?.header.answers[i];
+      const frame = nearest(segment.frames, Math.min(local, segment.bars.length - 1));
+      if (frame) segment.view.show(frame, live);
+      if (answer && (final || local >= segment.bars.length)) {
+        segment.view.finish(answer, this.last.media[`answer_${i}`], this.settings.prompt);
+      }
+      if (frame && local < segment.bars.length) this.tell(frame.header);
+    });
+  }
+
+  tell(header) {
+    const facts = [
+      ["step", `${header.index + 1} / ${header.num_steps}`],
+      ["t", header.t.toFixed(2)],
+      ["evaluations", header.nfe],
+      ["seconds", header.elapsed_s.toFixed(1)],
+    ];
+    this.meta.replaceChildren(
+      ...facts.map(([name, value]) => make("span", "", make("b", "", String(value)), ` ${name}`)),
+    );
+    this.slider.setAttribute("aria-valuetext", `step ${header.index + 1} of ${header.num_steps}`);
+  }
+
+  scrub(position) {
+    clearInterval(this.player);
+    this.show(position, false);
+  }
+
+  replay() {
+    clearInterval(this.player);
+    let position = 0;
+    this.show(position, true);
+    this.player = setInterval(() => {
+      position += 1;
+      this.show(Math.min(position, this.length - 1), true);
+      if (position >= this.length - 1) clearInterval(this.player);
+    }, Math.max(40, REPLAY_MS / Math.max(this.length, 1)));
+  }
+
+  toggleGrid() {
+    const on = this.root.classList.toggle("grid-on");
+    this.gridButton.setAttribute("aria-pressed", String(on));
+  }
+
+  // A progress sentence at each quarter, never every step.
+  progress(header) {
+    const quarter = Math.floor((4 * (header.index + 1)) / header.num_steps);
+    if (quarter === this.told) return;
+    this.told = quarter;
+    this.say(`Refining, step ${header.index + 1} of ${header.num_steps}.`);
+  }
+
+  say(sentence) {
+    if (sentence) this.spoken.textContent = sentence;
+  }
+
+  // ---- what can be taken away ----------------------------------------------------------------
+
+  picture() {
+    const name = Object.keys(this.last?.media ?? {}).find((key) => key.startsWith("answer_"));
+    return name && this.last.media[name];
+  }
+
+  download() {
+    const link = make("a");
+    const words = this.settings.prompt.toLowerCase().replace(/[^a-z0-9]+/g, "-").replace(/^-+|-+$/g, "");
+    link.href = URL.createObjectURL(this.picture());
+    link.download = `${words.slice(0, 60) || "picture"}-seed-${this.settings.seed}.png`;
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), 10000);
+  }
+
+  link() {
+    const url = new URL(location.pathname, location.origin);
+    const { prompt, seed, steps, guidance, transition } = this.settings;
+    for (const [key, value] of Object.entries({ tab: "image", prompt, seed, steps, guidance, transition })) {
+      if (value != null) url.searchParams.set(key, value);
+    }
+    return url.toString();
+  }
+
+  async copyLink() {
+    const link = this.link();
+    this.linkButton.dataset.link = link;
+    try {
+      await navigator.clipboard.writeText(link);
+      this.linkButton.textContent = "Link copied";
+    } catch {
+      prompt("Copy this link:", link);
+    }
+    setTimeout(() => (this.linkButton.textContent = "Copy link"), 1800);
+  }
+}
+
+function mean(values) {
+  return values.length ? values.reduce((a, b) => a + b, 0) / values.length : 0;
+}
+
+function nearest(frames, index) {
+  for (let i = Math.min(index, frames.length - 1); i >= 0; i--) if (frames[i]) return frames[i];
+  return null;
+}
+
+function describe({ prompt, seed, steps, guidance, transition }, recorded) {
+  const facts = [`seed ${seed}`];
+  if (steps != null) facts.push(`${steps} steps`);
+  if (guidance != null) facts.push(`guidance ${guidance}`);
+  if (transition) facts.push(transition);
+  if (recorded) facts.push("recorded");
+  return `“${prompt}” · ${facts.join(" · ")}`;
+}

@@ -1,0 +1,33 @@
+// Mounting: what `js_on_load` of each gr.HTML calls, and the light/dark switch.
+
+function mountLive(element, props, trigger, watch) {
+  const root = element.querySelector(".no-mount");
+  const view = new LiveView(root, { again: () => trigger("again", {}) });
+  const update = () => {
+    const value = props.value ?? {};
+    if (value.replay) return view.run || view.play(value.replay);
+    if (value.run) view.follow(value.run);
+    for (const message of value.messages ?? []) view.accept(fromJson(message));
+  };
+  watch("value", update);
+  update();
+}
+
+function mountTalk(element, props, trigger, watch) {
+  const talk = new Talk(element.querySelector(".no-mount"), trigger);
+  watch("value", () => talk.update(props.value));
+  talk.update(props.value);
+}
+
+function mountChips(element, trigger) {
+  element.onclick = (event) => {
+    const chip = event.target.closest(".no-chip");
+    if (chip) trigger("press", { text: chip.textContent });
+  };
+}
+
+function mountHeader(element) {
+  element.querySelector(".no-theme").onclick = () => document.body.classList.toggle("dark");
+}
+
+window.NextOmni = { mountLive, mountTalk, mountChips, mountHeader };

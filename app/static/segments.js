@@ -1,0 +1,114 @@
+// How one segment of an answer looks at one step: words, or a pair of pictures.
+
+const SETTLED = 0.9; // a word is settled when state and prediction agree with at least this confidence
+const CALM = matchMedia("(prefers-reduced-motion: reduce)");
+
+function make(tag, className, ...children) {
+  const node = document.createElement(tag);
+  if (className) node.className = className;
+  node.append(...children);
+  return node;
+}
+
+function percent(share) {
+  return `${Math.round(share * 100)} %`;
+}
+
+class TextSegment {
+  constructor() {
+    this.words = make("p", "no-words");
+    this.root = make("div", "no-text", this.words);
+    this.spans = [];
+  }
+
+  show(frame, live) {
+    const { words_t: words, words_1: predicted, confidence, changed } = frame.header;
+    if (this.spans.length !== words.length) {
+      this.spans = words.map(() => make("span", "no-word"));
+      this.words.replaceChildren(...this.spans);
+    }
+    words.forEach((word, i) => {
+      const span = this.spans[i];
+      const settled = word === predicted[i] && confidence[i] >= SETTLED;
+      if (span.textContent !== word) span.textContent = word;
+      span.classList.toggle("settled", settled || !word.trim());
+      span.style.setProperty("--confidence", confidence[i]);
+      span.title = settled
+        ? `settled, ${percent(confidence[i])} sure`
+        : `${percent(confidence[i])} sure of “${predicted[i].trim() || "nothing here"}”`;
+      if (live && changed[i] > 0 && word.trim() && !CALM.matches) flash(span);
+    });
+  }
+
+  finish(answer) {
+    this.spans = [];
+    this.words.textContent = answer.text || "…";
+  }
+}
+
+function flash(span) {
+  span.getAnimations().forEach((animation) => animation.cancel());
+  span.animate([{ color: "var(--no-accent)" }, {}], { duration: 450, easing: "ease-out" });
+}
+
+class PictureSegment {
+  constructor() {
+    this.prediction = make("canvas", "no-canvas");
+    this.state = make("canvas", "no-canvas");
+    this.grid = make("canvas", "no-grid");
+    this.prediction.setAttribute("role", "img");
+    this.prediction.setAttribute("aria-label", "the picture as it is at this step");
+    this.state.setAttribute("aria-hidden", "true");
+    this.grid.setAttribute("aria-hidden", "true");
+    const large = make("figure", "no-large", make("div", "no-frame", this.prediction, this.grid));
+    const small = make("figure", "no-small", make("div", "no-frame", this.state));
+    large.append(make("figcaption", "", make("b", "", "prediction"), " x₁ · where it is heading"));
+    small.append(make("figcaption", "", make("b", "", "state"), " xₜ · where it is now"));
+    this.root = make("div", "no-pictures", large, small);
+    this.wanted = new Map();
+  }
+
+  show(frame) {
+    this.paint(this.prediction, frame.media.x_1);
+    this.paint(this.state, frame.media.x_t);
+    this.mark(frame.header.changed);
+  }
+
+  finish(answer, blob, label) {
+    this.paint(this.prediction, blob);
+    this.prediction.setAttribute("aria-label", label);
+    this.mark([]);
+  }
+
+  // Decoding is asynchronous: only the newest picture asked for may be painted.
+  async paint(canvas, blob) {
+    if (!blob) return;
+    this.wanted.set(canvas, blob);
+    const bitmap = await createImageBitmap(blob);
+    if (this.wanted.get(canvas) !== blob) return;
+    if (canvas.width !== bitmap.width) canvas.width = bitmap.width;
+    if (canvas.height !== bitmap.height) canvas.height = bitmap.height;
+    canvas.getContext("2d").drawImage(bitmap, 0, 0);
+    canvas.dataset.painted = String(Number(canvas.dataset.painted ?? 0) + 1);
+    bitmap.close();
+  }
+
+  mark(changed) {
+    const side = Math.round(Math.sqrt(changed.length)) || 1;
+    const size = 512;
+    const cell = size / side;
+    this.grid.width = this.grid.height = size;
+    const pen = this.grid.getContext("2d");
+    changed.forEach((share, i) => {
+      if (share <= 0) return;
+      const [x, y] = [(i % side) * cell, Math.floor(i / side) * cell];
+      for (const [inset, colour] of [[3, "0, 0, 0"], [5, "255, 255, 255"]]) {
+        pen.strokeStyle = `rgba(${colour}, ${0.1 + 0.3 * share})`;
+        pen.lineWidth = 2;
+        pen.beginPath();
+        pen.roundRect(x + inset, y + inset, cell - 2 * inset, cell - 2 * inset, 9);
+        pen.stroke();
+      }
+    });
+  }
+}

@@ -1,0 +1,199 @@
+"""The Image tab: a prompt, a picture that forms, and everything needed to make it again."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import gradio as gr
+
+from app.examples import PICTURES
+from app.forms import BadInput, beside, new_seed, read_sampling, read_seed
+from app.live_view import chips, live_view, notice, sentence
+from app.session import MODEL_SLOT, Session
+from engine.request import MAX_PROMPT_CHARACTERS, Conversation, Modality, Request
+
+TRANSITIONS = ("midpoint", "euler")
+DEFAULTS = {"prompt": PICTURES[0], "steps": 16, "guidance": 3.0, "transition": "midpoint", "seed": 0}
+LARGEST_SLIDER = {"steps": 64, "guidance": 8}
+
+
+@dataclass
+class ImageTab:
+    """The tab's controls, and what happens when they are pressed."""
+
+    session: Session
+    trace: dict[str, object] | None = None
+    """A recorded run that plays when the page opens."""
+
+    def build(self) -> None:
+        """Lay out the controls inside the current Blocks and wire them."""
+        first = self._first_recipe()
+        with gr.Row(elem_classes="no-studio"):
+            with gr.Column(scale=4, min_width=280, elem_classes="no-controls"):
+                with gr.Column(elem_classes="no-ask"):
+                    self._prompt_controls(str(first["prompt"]))
+                with gr.Column(elem_classes="no-settings"):
+                    self._settings(first)
+            with gr.Column(scale=7, min_width=300, elem_classes="no-view"):
+                self.view = live_view(self.trace and {"replay": self.trace}, "image-live")
+        self.ticket = gr.State("")
+        self._wire()
+
+    def _first_recipe(self) -> dict[str, object]:
+        if self.trace is None:
+            return DEFAULTS
+        messages = self.trace["messages"]
+        assert isinstance(messages, list)
+        return {**DEFAULTS, **messages[-1]["recipe"]}
+
+    def _prompt_controls(self, prompt: str) -> None:
+        self.prompt = gr.Textbox(
+            prompt,
+            label="What should it draw?",
+            lines=2,
+            max_lines=4,
+            elem_id="image-prompt",
+            placeholder="a red heart above a dog",
+        )
+        self.prompt_notice = notice("image-prompt-notice")
+        with gr.Row(elem_classes="no-buttons"):
+            self.generate = gr.Button("Generate", variant="primary", elem_id="image-generate")
+            self.stop = gr.Button("Stop", elem_id="image-stop", visible=False)
+        self.examples = chips(PICTURES, "prompts to try", "image-examples")
+
+    def _settings(self, first: dict[str, object]) -> None:
+        with gr.Row(elem_classes="no-pair"):
+            self.steps = gr.Slider(
+                1,
+                LARGEST_SLIDER["steps"],
+                first["steps"],
+                step=1,
+                label="Steps",
+                min_width=120,
+                elem_id="image-steps",
+                buttons=[],
+            )
+            self.guidance = gr.Slider(
+                0,
+                LARGEST_SLIDER["guidance"],
+                first["guidance"],
+                step=0.5,
+                label="Guidance",
+                min_width=120,
+                elem_id="image-guidance",
+                buttons=[],
+            )
+        with gr.Row(elem_classes="no-pair"):
+            self.seed = gr.Textbox(
+                str(first["seed"]), label="Seed", max_lines=1, min_width=120, elem_id="image-seed"
+            )
+            self.transition = gr.Dropdown(
+                TRANSITIONS,
+                value=first["transition"],
+                label="Transition",
+                min_width=120,
+                elem_id="image-transition",
+            )
+        with gr.Row(elem_classes="no-seed"):
+            self.keep_seed = gr.Checkbox(
+                False, label="Same seed next time", container=False, elem_id="image-keep-seed"
+            )
+            self.dice = gr.Button("New seed", size="sm", elem_id="image-dice", min_width=90)
+        self.settings_notice = notice("image-settings-notice")
+
+    def _wire(self) -> None:
+        form = [self.ticket, self.prompt, self.steps, self.guidance, self.transition]
+        form += [self.seed, self.keep_seed]
+        shown = [self.seed, self.view, self.prompt_notice, self.settings_notice]
+        buttons = [self.generate, self.stop]
+        begin = {
+            "fn": self.prepare,
+            "inputs": form,
+            "outputs": [self.ticket, *shown, *buttons],
+            "queue": False,
+            "show_progress": "hidden",
+        }
+        self.examples.press(
+            pressed_text, None, self.prompt, queue=False, api_visibility="private"
+        ).then(**begin, api_visibility="private")
+        gr.on([self.generate.click, self.prompt.submit, self.view.again], **begin, api_name="draw")
+        self.ticket.change(
+            self.run,
+            self.ticket,
+            [self.view],
+            **MODEL_SLOT,
+            trigger_mode="multiple",
+            show_progress="hidden",
+            api_name="draw_run",
+        ).then(self.finish, self.ticket, buttons, queue=False, api_visibility="private")
+        self.stop.click(self.halt, self.ticket, buttons, queue=False, api_name="draw_stop")
+        self.dice.click(fresh_seed, None, self.seed, queue=False, api_visibility="private")
+        self.seed.input(lambda: True, None, self.keep_seed, queue=False, api_visibility="private")
+
+    def prepare(
+        self,
+        ticket: str,
+        prompt: str,
+        steps: float,
+        guidance: float,
+        transition: str,
+        seed: str,
+        keep_seed: bool,
+        visitor: gr.Request,
+    ) -> tuple[object, ...]:
+        """Check the form; a good one opens a run and shows its place in line."""
+        seed = seed if keep_seed else str(new_seed())
+        try:
+            self.session.refuse_if_busy(ticket)
+            request = read_form(prompt, steps, guidance, transition, seed)
+        except BadInput as bad:
+            return (gr.skip(), gr.skip(), gr.skip(), *notices(bad), gr.skip(), gr.skip())
+        run = self.session.open(request, owner=visitor.session_hash or "")
+        value = {"run": run.id, **run.snapshot()}
+        return (run.id, seed, value, *notices(None), *pressable(running=True))
+
+    def run(self, ticket: str) -> Iterator[object]:
+        """Drive the run; values carry its state only where no websocket does."""
+        for value in self.session.drive(ticket):
+            yield gr.skip() if value is None else value
+
+    def halt(self, ticket: str) -> tuple[object, ...]:
+        """Stop within one step. What waits in line is over at once; what runs keeps what it has."""
+        return pressable(running=self.session.stop(ticket))
+
+    def finish(self, ticket: str) -> tuple[object, ...]:
+        """Whatever happened, the buttons come back."""
+        self.session.close(ticket)
+        return pressable(running=False)
+
+
+def read_form(
+    prompt: str, steps: object, guidance: object, transition: str | None, seed: str
+) -> Request:
+    """The request of a filled form. Raises: BadInput with the control it belongs beside."""
+    with beside("settings"):
+        sampling = read_sampling(steps, guidance, transition, read_seed(seed))
+    with beside("prompt"):
+        return Request(Conversation.ask(prompt.strip()), Modality.IMAGE, sampling)
+
+
+def notices(bad: BadInput | None) -> tuple[str, str]:
+    """The sentences beside the prompt and beside the settings."""
+    return tuple(
+        sentence(str(bad) if bad is not None and bad.control == control else "")
+        for control in ("prompt", "settings")
+    )  # pyright: ignore[reportReturnType]
+
+
+def pressable(*, running: bool) -> tuple[object, object]:
+    """Generate and Stop: one of them is there."""
+    return gr.update(visible=not running), gr.update(visible=running)
+
+
+def pressed_text(press: gr.EventData) -> str:
+    """The text of the chip that was pressed."""
+    return str(press._data["text"])[:MAX_PROMPT_CHARACTERS]
+
+
+def fresh_seed() -> str:
+    """For the dice."""
+    return str(new_seed())

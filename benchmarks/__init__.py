@@ -1,0 +1,1 @@
+"""One question a file; the last line of stdout is the answer as JSON."""

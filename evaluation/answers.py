@@ -1,0 +1,49 @@
+"""How the suites ask: an engine seen from outside, batches with a progress bar, readable answers."""
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import numpy as np
+from tqdm import tqdm
+
+from engine.events import Answer
+from engine.request import Request
+
+BATCH = 24
+
+
+class Answerer(Protocol):
+    """The part of an engine that an evaluation needs; `engine.engine.Engine` fits it."""
+
+    model: Any
+    device: Any
+
+    def generate_batch(self, requests: Sequence[Request]) -> list[tuple[Answer, ...]]:
+        """The answers of each request, in order."""
+        ...
+
+
+def ask(engine: Answerer, requests: Sequence[Request], what: str) -> list[tuple[Answer, ...]]:
+    """All answers in order, `BATCH` requests at a time; progress goes to stderr under that name."""
+    answers: list[tuple[Answer, ...]] = []
+    with tqdm(total=len(requests), desc=what) as bar:
+        for start in range(0, len(requests), BATCH):
+            batch = requests[start : start + BATCH]
+            answers += engine.generate_batch(batch)
+            bar.update(len(batch))
+    return answers
+
+
+def picture_of(answers: Sequence[Answer]) -> np.ndarray | None:
+    """The first picture of an answer, uint8 "H W 3", or None."""
+    return next((a.image for a in answers if a.image is not None), None)
+
+
+def words_of(answers: Sequence[Answer]) -> str:
+    """The words of an answer, see `plain`."""
+    return plain(" ".join(a.text for a in answers if a.text))
+
+
+def plain(text: str) -> str:
+    """Lower case, single spaces, without a full stop or exclamation mark at the end."""
+    return " ".join(text.lower().split()).rstrip(".!").rstrip()

@@ -1,0 +1,107 @@
+"""Does it see? Questions about exact pictures of held-out scenes, answered in words."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from engine.request import Conversation, Request, Sampling
+from evaluation.answers import Answerer, ask, plain, words_of
+from evaluation.result import Measured, share
+from evaluation.scenes import FAMILIES
+from flow.modality import Modality
+from world.captions import Question, questions
+from world.concepts import CONCEPTS
+from world.scenes import Family, Scene, render, sample_scene
+
+CONCEPT_WORDS: dict[str, str] = {c.plural: c.name for c in CONCEPTS} | {
+    c.name: c.name for c in CONCEPTS
+}
+"""Singular and plural -> the concept's name."""
+COUNT_FAMILIES = (Family.COUNTING, Family.COUNTING, Family.COUNTING, Family.TWO_OBJECTS)
+"""So that the answers one, two, three and four are about equally frequent."""
+COLOUR_FAMILIES = (Family.COLOURS, Family.COLOUR_ATTRIBUTION)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A question about the picture of a scene."""
+
+    scene: Scene
+    question: Question
+
+
+def evaluate(engine: Answerer, num: int, seed: int, sampling: Sampling) -> Measured:
+    """Shares in [0, 1], each over num questions about num pictures.
+
+    object: asked what it sees (in many phrasings, scenes of the six families), the answer names
+    exactly the scene's concepts, all of them and no other. exact: that answer is
+    `world.captions.full_caption`, word for word. count: "how many dogs are there?" is answered with
+    the right number word (scenes with one to four of the thing). colour: "what colour is the
+    heart?" is answered with the right word. Capitals, spaces and a final full stop do not count.
+    Raises ValueError where num is below 1.
+    """
+    if num < 1:
+        raise ValueError(f"--num must be at least 1, not {num}")
+    rng = np.random.default_rng(seed)
+    sampling = replace(sampling, seed=seed)
+    described = _asked(rng, num, "object", FAMILIES)
+    counted = _asked(rng, num, "count", COUNT_FAMILIES)
+    coloured = _asked(rng, num, "colour", COLOUR_FAMILIES)
+    descriptions = _said(engine, described, sampling, "describe")
+    return Measured(
+        {
+            "object": _share_right(names_the_objects, descriptions, described),
+            "count": _share_right(
+                says_the_answer, _said(engine, counted, sampling, "count"), counted
+            ),
+            "colour": _share_right(
+                says_the_answer, _said(engine, coloured, sampling, "colour"), coloured
+            ),
+            "exact": _share_right(says_the_answer, descriptions, described),
+        }
+    )
+
+
+def named_concepts(text: str) -> set[str]:
+    """The concepts that a text names, singular or plural."""
+    words = text.lower().replace(",", " ").replace(".", " ").split()
+    return {CONCEPT_WORDS[w] for w in words if w in CONCEPT_WORDS}
+
+
+def names_the_objects(said: str, asked: Asked) -> bool:
+    """Whether an answer names all concepts of the scene and no other."""
+    return named_concepts(said) == {i.concept for i in asked.scene.items}
+
+
+def says_the_answer(said: str, asked: Asked) -> bool:
+    """Whether an answer is the right one, word for word."""
+    return said == plain(asked.question.answer)
+
+
+def _asked(
+    rng: np.random.Generator, num: int, kind: str, families: tuple[Family, ...]
+) -> list[Asked]:
+    """num questions of that kind about held-out scenes, the families in turn."""
+    asked: list[Asked] = []
+    for i in range(num):
+        scene = sample_scene(rng, test=True, family=families[i % len(families)])
+        question = next(q for q in questions(scene, rng) if q.kind == kind)
+        asked.append(Asked(scene, question))
+    return asked
+
+
+def _said(engine: Answerer, asked: list[Asked], sampling: Sampling, what: str) -> list[str]:
+    requests = [
+        Request(
+            Conversation.ask(a.question.text, render(a.scene)),
+            Modality.TEXT,
+            replace(sampling, seed=sampling.seed + i),
+        )
+        for i, a in enumerate(asked)
+    ]
+    return [words_of(answers) for answers in ask(engine, requests, what)]
+
+
+def _share_right(right: Callable[[str, Asked], bool], said: list[str], asked: list[Asked]) -> float:
+    return share(right(s, a) for s, a in zip(said, asked, strict=True))

@@ -1,0 +1,122 @@
+"""Does it draw what was wished for? Six kinds of held-out wishes, named and judged as in GenEval."""
+
+from dataclasses import dataclass, replace
+from functools import partial
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from engine.request import Conversation, Request, Sampling
+from evaluation.answers import Answerer, ask, picture_of
+from evaluation.judges import judge_figures, satisfies
+from evaluation.parser import parse
+from evaluation.result import Measured, share, wilson
+from evaluation.tokenizer import round_trip
+from flow.modality import Modality
+from world.captions import caption
+from world.scenes import IMAGE_PX, Family, Scene, sample_scene
+
+FAMILIES: tuple[Family, ...] = tuple(f for f in Family if f is not Family.GROUP)
+SHEET_COLUMNS, FRAME_PX, LABEL_PX = 12, 4, 34
+PASS_RGB, FAIL_RGB = (46, 160, 67), (207, 34, 46)
+
+
+@dataclass(frozen=True)
+class Wish:
+    """A held-out scene and the words that ask for it."""
+
+    scene: Scene
+    prompt: str
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A wish, the picture that came (uint8 "128 128 3"), and whether it is right."""
+
+    wish: Wish
+    picture: np.ndarray
+    right: bool
+
+
+def wishes(num: int, seed: int) -> list[Wish]:
+    """num wishes, the six families in turn; half of them mention the background.
+
+    Raises ValueError where num is not a positive multiple of six.
+    """
+    if num < 1 or num % len(FAMILIES):
+        raise ValueError(f"--num must be a multiple of {len(FAMILIES)} for scenes, not {num}")
+    rng = np.random.default_rng(seed)
+    scenes = [sample_scene(rng, test=True, family=FAMILIES[i % 6]) for i in range(num)]
+    return [Wish(s, caption(s, rng, background=0.5)) for s in scenes]
+
+
+def draw(engine: Answerer, wished: list[Wish], sampling: Sampling) -> list[Drawn]:
+    """One judged picture a wish; wish i is drawn with seed sampling.seed + i."""
+    requests = [
+        Request(
+            Conversation.ask(w.prompt), Modality.IMAGE, replace(sampling, seed=sampling.seed + i)
+        )
+        for i, w in enumerate(wished)
+    ]
+    drawn: list[Drawn] = []
+    for wish, answers in zip(wished, ask(engine, requests, "draw"), strict=True):
+        picture = picture_of(answers)
+        assert picture is not None, "a request for a picture is answered with one"
+        drawn.append(Drawn(wish, picture, satisfies(parse(picture), wish.scene)))
+    return drawn
+
+
+def evaluate(
+    engine: Answerer, num: int, seed: int, sampling: Sampling
+) -> tuple[Measured, list[Drawn]]:
+    """The six columns of GenEval, their mean `overall` with its 95 percent Wilson interval
+    `overall_low`, `overall_high`, all in [0, 1]; the judge's own figures; and the pictures."""
+    wished = wishes(num, seed)
+    drawn = draw(engine, wished, replace(sampling, seed=seed))
+    figures = judge_figures([w.scene for w in wished], partial(round_trip, engine), seed)
+    return Measured(columns(drawn), figures), drawn
+
+
+def columns(drawn: list[Drawn]) -> dict[str, float]:
+    """The metrics of judged pictures that hold equally many of each family."""
+    by_family = {f: share(d.right for d in drawn if d.wish.scene.family is f) for f in FAMILIES}
+    overall = sum(by_family.values()) / len(by_family)
+    low, high = wilson(overall, len(drawn))
+    return {
+        "overall": overall,
+        "overall_low": low,
+        "overall_high": high,
+        **{str(f): value for f, value in by_family.items()},
+    }
+
+
+def sheet(drawn: list[Drawn]) -> Image.Image:
+    """All pictures in rows of twelve, framed green where right and red where not, prompts below."""
+    cell = IMAGE_PX + 2 * FRAME_PX
+    rows = -(-len(drawn) // SHEET_COLUMNS)
+    size = (min(len(drawn), SHEET_COLUMNS) * cell, rows * (cell + LABEL_PX))
+    page = Image.new("RGB", size, (255, 255, 255))
+    pen, font = ImageDraw.Draw(page), ImageFont.load_default(9)
+    for i, one in enumerate(drawn):
+        row, column = divmod(i, SHEET_COLUMNS)
+        left, top = column * cell, row * (cell + LABEL_PX)
+        frame = (left, top, left + cell - 2, top + cell - 2)
+        pen.rectangle(frame, fill=PASS_RGB if one.right else FAIL_RGB)
+        page.paste(Image.fromarray(one.picture), (left + FRAME_PX, top + FRAME_PX))
+        label = "\n".join(_wrapped(one.wish.prompt, pen, font, cell - 4)[:3])
+        pen.multiline_text((left + 2, top + cell), label, (20, 20, 20), font, spacing=1)
+    return page
+
+
+def _wrapped(
+    text: str, pen: ImageDraw.ImageDraw, font: ImageFont.FreeTypeFont, width_px: float
+) -> list[str]:
+    """The words of a text in lines that are at most that wide."""
+    lines = [""]
+    for word in text.split():
+        longer = f"{lines[-1]} {word}".strip()
+        if lines[-1] and pen.textlength(longer, font) > width_px:
+            lines.append(word)
+        else:
+            lines[-1] = longer
+    return lines

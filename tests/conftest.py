@@ -1,0 +1,57 @@
+"""A tiny model with random weights, saved as a checkpoint once a run: enough for every law but
+quality."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from engine.engine import Engine
+from model.checkpoint import save_checkpoint
+from model.config import PRESETS
+from model.omni import OmniModel
+from model.text import TextTokenizer
+
+TEXTS = [
+    "draw a red heart above a dog",
+    "what is this?",
+    "here you go!",
+    "a big blue circle on a white background",
+] * 20
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_thread() -> None:
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def tiny_tokenizer() -> TextTokenizer:
+    return TextTokenizer.train(TEXTS, PRESETS["tiny"].text_vocabulary)
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tiny_tokenizer: TextTokenizer) -> OmniModel:
+    torch.manual_seed(0)
+    model = OmniModel(PRESETS["tiny"], tiny_tokenizer.space())
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            if parameter.ndim == 2 and "vision" not in name:
+                parameter.mul_(4)
+    return model.eval().requires_grad_(False)
+
+
+@pytest.fixture(scope="session")
+def tiny_checkpoint(
+    tiny_model: OmniModel,
+    tiny_tokenizer: TextTokenizer,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Path:
+    folder = tmp_path_factory.mktemp("tiny")
+    save_checkpoint(folder, tiny_model, tiny_tokenizer, {"name": "tiny", "concepts": []})
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_engine(tiny_checkpoint: Path) -> Engine:
+    return Engine.load(tiny_checkpoint, "cpu")

@@ -1,0 +1,42 @@
+"""What a user can get wrong is refused with a sentence that says what to do."""
+
+import numpy as np
+import pytest
+
+from engine.request import MAX_PROMPT_CHARACTERS, Conversation, Part, Request, Sampling, Turn
+
+
+@pytest.mark.parametrize("text", ["", "   ", "\n"])
+def test_empty_prompt(text: str) -> None:
+    with pytest.raises(ValueError, match="the prompt is empty"):
+        Request(Conversation.ask(text))
+
+
+def test_longest_prompt_passes_and_one_more_does_not() -> None:
+    Request(Conversation.ask("x" * MAX_PROMPT_CHARACTERS))
+    with pytest.raises(ValueError, match="please shorten it"):
+        Request(Conversation.ask("x" * (MAX_PROMPT_CHARACTERS + 1)))
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{"steps": 0}, {"steps": 129}, {"seed": -1}, {"seed": 2**53}, {"guidance_scale": -0.1},
+     {"guidance_scale": float("nan")}, {"temperature": 2.1}, {"top_p": 0.0}, {"top_p": 1.1}],
+)  # fmt: skip
+def test_settings_out_of_range(settings: dict[str, float]) -> None:
+    with pytest.raises(ValueError, match="must be"):
+        Sampling(**settings)  # type: ignore[arg-type]
+
+
+def test_a_part_is_one_thing() -> None:
+    with pytest.raises(ValueError, match="either a text or a picture"):
+        Part()
+    with pytest.raises(ValueError, match="either a text or a picture"):
+        Part(text="x", image=np.zeros((2, 2, 3), np.uint8))
+
+
+def test_the_last_word_is_the_users() -> None:
+    with pytest.raises(ValueError, match="write a message first"):
+        Request(Conversation(()))
+    with pytest.raises(ValueError, match="write a message first"):
+        Request(Conversation((Turn("assistant", (Part(text="hi"),)),)))

@@ -1,0 +1,217 @@
+"""An engine without a model: scripted answers that form out of noise at a steady pace.
+
+It keeps the real engine's contract (events, determinism by seed, stopping at a yield), so the page
+is tested to its last byte without weights.
+"""
+
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+
+from engine.events import Answer, Completed, Event, Refined, Started
+from engine.request import Modality, Request
+from world.concepts import BY_NAME, COLOURABLE, CONCEPTS, OBJECT_COLOURS
+from world.scenes import Background, Family, Item, Scene, render
+
+GRID, PATCH_PX, NUM_CODEBOOKS, NUM_WORDS = 8, 16, 4, 24
+NOISE_WORDS = (
+    " red dog the above and seven sea a moon cat of left is blue two bright ing fish".split(" ")[1:]
+)
+COUNTS = {"two": 2, "three": 3, "four": 4}
+CELLS = {
+    1: ((2, 2),),
+    2: ((0, 2), (4, 2)),
+    3: ((0, 0), (4, 0), (2, 4)),
+    4: ((0, 0), (4, 0), (0, 4), (4, 4)),
+}
+
+
+class FakeEngine:
+    """step_s: how long one step takes. broken: prompts containing this word crash it."""
+
+    def __init__(self, step_s: float = 0.03, broken: str = "crash") -> None:
+        self.step_s = step_s
+        self.broken = broken
+        self.requests: list[Request] = []
+        self.closed_after: list[int] = []
+        """How many steps each generation had made when it ended, for whatever reason."""
+
+    def info(self) -> dict[str, object]:
+        return {
+            "name": "fake",
+            "device": "cpu",
+            "dtype": "float32",
+            "parameters": 13_400_000,
+            "backbone_parameters": 10_100_000,
+            "pictures_seen": 1_250_000,
+            "date": "2026-11-21",
+            "concepts": [concept.name for concept in CONCEPTS],
+        }
+
+    def generate(self, request: Request) -> Iterator[Event]:
+        """A sentence for a question; a picture when asked to draw, or where `request.to` says
+        so."""
+        start = time.perf_counter()
+        request = _complete(request)
+        self.requests.append(request)
+        text = request.conversation.turns[-1].parts[-1].text or ""
+        if "refuse" in text:
+            raise ValueError("this engine refuses the word 'refuse': leave it out")
+        script = _script(request, text)
+        answers: list[Answer] = []
+        steps = 0
+        try:
+            for segment, answer in enumerate(script):
+                yield Started(
+                    request,
+                    segment,
+                    answer.modality,
+                    request.sampling.steps or 0,
+                    time.perf_counter() - start,
+                )
+                for event in _forming(request, segment, answer, start, steps):
+                    time.sleep(self.step_s)
+                    if self.broken in text and event.index == 2:
+                        raise RuntimeError("the fake engine crashed, as it was asked to")
+                    steps += 1
+                    yield event
+                answers.append(answer)
+            yield Completed(request, tuple(answers), 2 * steps, time.perf_counter() - start)
+        finally:
+            self.closed_after.append(steps)
+
+
+def _complete(request: Request) -> Request:
+    old = request.sampling
+    return replace(
+        request,
+        sampling=replace(
+            old,
+            steps=old.steps or 16,
+            guidance_scale=3.0 if old.guidance_scale is None else old.guidance_scale,
+            transition=old.transition or "midpoint",
+        ),
+    )
+
+
+def _script(request: Request, text: str) -> tuple[Answer, ...]:
+    words = set(text.lower().replace("?", "").split())
+    seen = [p for turn in request.conversation.turns for p in turn.parts if p.image is not None]
+    if request.to is Modality.IMAGE:
+        return (_picture(text, request.sampling.seed),)
+    if "draw" in words:
+        return _sentence("here is " + text.lower().partition("draw ")[2]), _picture(
+            text, request.sampling.seed
+        )
+    if seen:
+        return (
+            _sentence(f"I see a picture, and this is message {len(request.conversation.turns)}"),
+        )
+    if words & {"hello!", "hello", "hi", "can"}:
+        return (_sentence("hello! I can draw small scenes and answer questions about pictures"),)
+    return (
+        replace(
+            _sentence("I do not know about that, but I can draw animals and food"), suggest=True
+        ),
+    )
+
+
+def _sentence(text: str) -> Answer:
+    return Answer(Modality.TEXT, np.zeros((NUM_WORDS, 1), np.int64), text=text)
+
+
+def _picture(text: str, seed: int) -> Answer:
+    return Answer(
+        Modality.IMAGE, np.zeros((GRID * GRID, NUM_CODEBOOKS), np.int64), image=draw(text, seed)
+    )
+
+
+def draw(text: str, seed: int) -> np.ndarray:
+    """The things that the text names, uint8 "128 128 3"."""
+    words = text.lower().split()
+    singular = {c.plural: c.name for c in CONCEPTS} | {c.name: c.name for c in CONCEPTS}
+    found = [(singular[w], words[i - 1] if i else "") for i, w in enumerate(words) if w in singular]
+    if len(found) == 1:
+        count = next((n for w, n in COUNTS.items() if w in words), 1)
+        found *= count
+    default = sorted(OBJECT_COLOURS)[seed % 7]
+    cells = CELLS[min(len(found), 4) or 1]
+    if "above" in words and len(found) == 2:
+        cells = ((2, 0), (2, 4))
+    items = tuple(
+        Item(
+            name,
+            (colour if colour in OBJECT_COLOURS else default) if name in COLOURABLE else None,
+            "big",
+            *cell,
+        )
+        for (name, colour), cell in zip(found, cells, strict=False)
+        if name in BY_NAME
+    )
+    place = next((p for p in ("night", "sea", "sky", "grass", "room") if p in words), None)
+    background = Background(place) if place else Background("plain", ("blue",))
+    return render(Scene(Family.GROUP, background, items))
+
+
+def _forming(
+    request: Request, segment: int, answer: Answer, start: float, before: int
+) -> Iterator[Refined]:
+    rng = np.random.default_rng([request.sampling.seed, segment])
+    length = NUM_WORDS if answer.image is None else GRID * GRID
+    codebooks = 1 if answer.image is None else NUM_CODEBOOKS
+    num_steps = request.sampling.steps or 16
+    settles_at = rng.uniform(0.15, 1, length)
+    settled = np.zeros(length, bool)
+    for index in range(num_steps):
+        t = (index + 1) / num_steps
+        now = (settles_at <= t) | (t == 1)
+        moved = (now != settled) | (~now & (rng.random(length) < 0.5))
+        settled = now
+        certain = np.clip(0.25 + 0.7 * (1 - np.abs(settles_at - t)) * t + 0.3 * now, 0, 1)
+        yield Refined(
+            segment,
+            answer.modality,
+            index,
+            num_steps,
+            t,
+            np.repeat(moved[:, None], codebooks, 1),
+            np.repeat(certain.astype(np.float32)[:, None], codebooks, 1),
+            2 * (before + index + 1),
+            length,
+            time.perf_counter() - start,
+            **_state(answer, settled, t, rng),
+        )
+
+
+def _state(
+    answer: Answer, settled: np.ndarray, t: float, rng: np.random.Generator
+) -> dict[str, object]:
+    noise = rng.random((2, len(settled)))
+    likely = settled | (noise[0] < t * 1.2 - 0.1)
+    if answer.image is None:
+        assert answer.text is not None
+        pieces = [w if i == 0 else " " + w for i, w in enumerate(answer.text.split())]
+        pieces += [""] * (len(settled) - len(pieces))
+        other = [" " + NOISE_WORDS[int(n * len(NOISE_WORDS))] for n in noise[1]]
+        return {
+            name: tuple(p if ok else o for p, o, ok in zip(pieces, other, mask, strict=True))
+            for name, mask in (("words_t", settled), ("words_1", likely))
+        }
+    return {
+        "image_t": _patched(answer.image, settled, rng, blur=False),
+        "image_1": _patched(answer.image, likely, rng, blur=True),
+    }
+
+
+def _patched(
+    image: np.ndarray, shown: np.ndarray, rng: np.random.Generator, *, blur: bool
+) -> np.ndarray:
+    colours = rng.integers(30, 230, (GRID, GRID, 3))
+    if blur:
+        colours = (image[8::16, 8::16].astype(int) + image[4::16, 4::16] + colours) // 3
+    noise = np.kron(colours, np.ones((PATCH_PX, PATCH_PX, 1)))
+    noise = np.clip(noise + rng.normal(0, 10, noise.shape), 0, 255).astype(np.uint8)
+    mask = np.kron(shown.reshape(GRID, GRID), np.ones((PATCH_PX, PATCH_PX)))[..., None] > 0
+    return np.where(mask, image, noise)

@@ -1,0 +1,30 @@
+"""The text tokenizer: every text survives, markers cannot be typed."""
+
+import pytest
+
+from model.text import BEGIN_IMAGE, EOS, MARKERS, NUM_MARKERS, PAD, SUGGEST, TextTokenizer
+
+
+@pytest.mark.parametrize("text", ["draw a red heart", "xylophone é 猫 🐱", "12 + 7 = ?", "ß"])
+def test_any_text_comes_back_in_lower_case(tiny_tokenizer: TextTokenizer, text: str) -> None:
+    ids = tiny_tokenizer.encode(text)
+    assert min(ids) >= NUM_MARKERS
+    assert tiny_tokenizer.decode(ids) == text
+
+
+def test_markers_cannot_be_typed(tiny_tokenizer: TextTokenizer) -> None:
+    for marker in MARKERS:
+        assert min(tiny_tokenizer.encode(f"a {marker} b")) >= NUM_MARKERS
+
+
+def test_pieces_join_to_the_text_and_markers_are_silent(tiny_tokenizer: TextTokenizer) -> None:
+    ids = tiny_tokenizer.encode("a big red heart")
+    assert "".join(tiny_tokenizer.pieces([*ids, EOS, PAD])).strip() == "a big red heart"
+    assert tiny_tokenizer.decode([*ids, BEGIN_IMAGE, *ids]) == "a big red heart"
+
+
+def test_space_allows_words_and_answer_markers_only(tiny_tokenizer: TextTokenizer) -> None:
+    forbidden = set(tiny_tokenizer.space().forbidden)
+    assert not forbidden & {PAD, EOS, BEGIN_IMAGE, SUGGEST}
+    assert set(range(NUM_MARKERS)) - forbidden == {PAD, EOS, BEGIN_IMAGE, SUGGEST}
+    assert not forbidden & set(tiny_tokenizer.encode("a big red heart"))

@@ -1,0 +1,113 @@
+"""A tiny model learns one batch by heart; a run resumes where it was saved; noise is what it
+should be."""
+
+import json
+from copy import deepcopy
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from flow.modality import Modality
+from model.config import PRESETS
+from model.omni import OmniModel
+from model.text import BEGIN_IMAGE, EOS, SUGGEST, TextTokenizer
+from training.data import Examples, build_pool, collate, training_texts, word_vectors
+from training.flow import FlowStage
+from training.loop import Budget, train
+from training.vision import VisionStage
+from world.dialogue import Kind
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(scope="module")
+def stage(tmp_path_factory: pytest.TempPathFactory) -> FlowStage:
+    torch.manual_seed(0)
+    config = PRESETS["tiny"]
+    tokenizer = TextTokenizer.train(training_texts(50), config.text_vocabulary)
+    model = OmniModel(config, tokenizer.space())
+    pool = build_pool(model.vision, 40, tmp_path_factory.mktemp("pool") / "codes.npy")
+    return FlowStage(model, tokenizer, Examples(pool, tokenizer, 32))
+
+
+def test_overfits_one_picture_batch(stage: FlowStage) -> None:
+    rng = np.random.default_rng(0)
+    batch = collate([stage.examples.picture(rng) for _ in range(4)], CPU)
+    optimiser = torch.optim.AdamW(stage.model.parameters(), lr=5e-3)
+    losses: list[float] = []
+    for step in range(60):
+        noised = stage._on_path(batch, np.random.default_rng(step % 3))
+        loss = stage._cross_entropy(batch, noised)
+        loss.backward()
+        optimiser.step()
+        optimiser.zero_grad()
+        losses.append(float(loss.detach()))
+    assert np.mean(losses[-6:]) < 0.4 * np.mean(losses[:6])
+
+
+def test_every_mode_has_a_finite_loss_and_gradient(stage: FlowStage) -> None:
+    for step in range(24):
+        loss, figures, _ = stage.loss(step)
+        loss.backward()
+        assert np.isfinite(list(figures.values())).all()
+    gradient = stage.model.image_head.enter.weight.grad
+    assert gradient is not None
+    assert bool(gradient.isfinite().all())
+    assert all(p.grad is None for p in stage.model.vision.parameters())
+    stage.model.zero_grad()
+
+
+def test_masked_loss_is_weighted_by_one_over_t(stage: FlowStage) -> None:
+    """In expectation every position counts as often as it has weight."""
+    rng = np.random.default_rng(1)
+    batch = collate([stage.examples.picture(rng) for _ in range(8)], CPU)
+    weights = [float(stage._masked(batch, rng).weight.mean()) for _ in range(400)]
+    assert np.mean(weights) == pytest.approx(1.0, abs=0.06)
+    noised = stage._masked(batch, rng)
+    masked = noised.sequence.segments[-1].tokens == stage.model.spaces[Modality.IMAGE].mask_id
+    assert torch.equal(masked, noised.weight > 0)
+
+
+def test_answers_end_with_the_markers_that_drive_the_page(stage: FlowStage) -> None:
+    rng = np.random.default_rng(2)
+    examples = Examples(stage.examples.pool, stage.tokenizer, 128)
+    for kind, marker in ((Kind.DRAW, BEGIN_IMAGE), (Kind.OUTSIDE, SUGGEST)):
+        ids = examples.answer(rng, kind).target.tokens[:, 0].tolist()
+        assert ids[ids.index(EOS) - 1] == marker
+
+
+def test_word_vectors_put_words_of_one_kind_together() -> None:
+    texts = training_texts(600)
+    tokenizer = TextTokenizer.train(texts, 1024)
+    vectors = word_vectors(tokenizer, texts, 32)
+    assert torch.allclose(vectors.norm(dim=1), torch.ones(1024), atol=1e-5)
+    ids = {w: tokenizer.encode(w)[0] for w in ("red", "blue", "dog", "cat", "above", "below")}
+    near = {(a, b): float(vectors[ids[a]] @ vectors[ids[b]]) for a in ids for b in ids}
+    assert near["red", "blue"] > near["red", "dog"]
+    assert near["dog", "cat"] > near["dog", "above"]
+    assert near["above", "below"] > near["above", "cat"]
+
+
+def test_training_resumes_where_it_was_saved(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    budget = Budget(minutes=0.05, save_every_s=1.0)
+    for resume in (False, True):
+        stage = VisionStage(PRESETS["tiny"].vision, CPU)
+        train(stage, deepcopy(stage.model), tmp_path, budget, resume=resume)
+    counts = torch.load(tmp_path / "state.pt", weights_only=True)["counts"]
+    reports = [
+        row for row in map(json.loads, (tmp_path / "log.jsonl").read_text().splitlines())
+        if "report" in row
+    ]  # fmt: skip
+    assert len(reports) == 2
+    assert reports[1]["step"] == counts[0] > reports[0]["step"] > 0
+    assert reports[1]["report"]["psnr"] > 5
+    assert (tmp_path / "sheet.png").exists()
+
+
+def test_nothing_to_resume_is_said(tmp_path: Path) -> None:
+    stage = VisionStage(PRESETS["tiny"].vision, CPU)
+    with pytest.raises(ValueError, match="nothing to resume"):
+        train(stage, deepcopy(stage.model), tmp_path, Budget(minutes=0.01), resume=True)
