@@ -1,1 +1,1 @@
-"""The page: what a visitor sees and presses. gradio lives here and nowhere else; torch never does."""
+"""The page: what a visitor sees and presses. gradio lives here alone; torch never does."""

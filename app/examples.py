@@ -2,13 +2,11 @@
 
 PICTURES = (
     "a red heart above a dog",
-    "three strawberries on a yellow background",
-    "a fox left of a blue car at night",
     "a big whale by the sea",
+    "three strawberries",
     "two yellow stars in the sky",
+    "a fox left of a blue car at night",
     "a panda and a purple balloon on the grass",
-    "a penguin and a piano in a room",
-    "four pink hearts on a blue and pink gradient",
 )
 QUESTIONS = (
     "draw a rocket above a house at night",

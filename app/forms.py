@@ -1,4 +1,6 @@
-"""From the controls of the page to a Request, and the one place that turns bad input into a sentence."""
+"""From the controls of the page to a Request, and the one place that turns bad input into a
+sentence.
+"""
 
 import secrets
 from collections.abc import Iterator
@@ -16,7 +18,7 @@ DICE = 1_000_000
 MAX_UPLOAD_SIDE = 512
 
 
-class BadInput(ValueError):
+class InputError(ValueError):
     """A sentence for the visitor and the control that it belongs beside: "prompt" or "settings"."""
 
     def __init__(self, sentence: str, control: str) -> None:
@@ -30,12 +32,17 @@ def beside(control: str) -> Iterator[None]:
     try:
         yield
     except ValueError as error:
-        raise BadInput(_as_sentence(str(error)), control) from error
+        raise InputError(_as_sentence(str(error)), control) from error
 
 
 def new_seed() -> int:
     """A fresh seed."""
     return secrets.randbelow(DICE)
+
+
+def next_seed(text: str, shown: str, keep: bool) -> str:
+    """The seed to use: the box's if it is to be kept or was edited after `shown`, else new."""
+    return text if keep or text.strip() != shown else str(new_seed())
 
 
 def read_seed(text: str) -> int:
@@ -50,7 +57,7 @@ def read_seed(text: str) -> int:
 
 
 def read_steps(value: object) -> int | None:
-    """A number of steps, or None for "auto". Raises: ValueError unless it is a whole number in range."""
+    """A number of steps, or None for "auto". Raises: ValueError unless whole and in range."""
     if value is None or value == "auto":
         return None
     try:
@@ -59,7 +66,8 @@ def read_steps(value: object) -> int | None:
         steps = float("nan")
     if not steps.is_integer() or not 1 <= steps <= MAX_STEPS:
         raise ValueError(
-            f"steps must be a whole number from 1 to {MAX_STEPS}, not {str(value)[:40]}; 16 is a good start"
+            f"steps must be a whole number from 1 to {MAX_STEPS}, not {str(value)[:40]};"
+            " 16 is a good start"
         )
     return int(steps)
 
@@ -71,7 +79,9 @@ def read_guidance(value: object) -> float | None:
     try:
         return float(str(value))
     except ValueError:
-        raise ValueError(f"guidance must be a number, not {str(value)[:40]!r}; 3 is a good start") from None
+        raise ValueError(
+            f"guidance must be a number, not {str(value)[:40]!r}; 3 is a good start"
+        ) from None
 
 
 def read_sampling(steps: object, guidance: object, transition: str | None, seed: int) -> Sampling:

@@ -1,15 +1,16 @@
 """The live channel: StepBus, its runs, and what each viewer of a run receives.
 
-The producer (a sampler) only appends and never waits. A viewer that keeps up gets every step; one that
-does not gets the latest step (one latest-wins slot), every kept message, and, once the run has ended,
-the steps it missed, so that its ruler is complete. A run is found through its unguessable id alone.
+The producer (a sampler) only appends and never waits. A viewer that keeps up gets every step; one
+that does not gets the latest step (one latest-wins slot), every kept message, and, once the run
+has ended, the steps it missed, so that its ruler is complete. A run is found through its
+unguessable id alone.
 """
 
 import asyncio
 import secrets
 import threading
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 
 from app import render
 from app.message import Message
@@ -30,6 +31,8 @@ class Run:
         self.owner = owner
         self.begun = False
         self.ended = False
+        self.forgotten = False
+        """Its visitor has thrown the conversation away."""
         self._lock = threading.Lock()
         self._stop = threading.Event()
         self._count = 0
@@ -66,8 +69,14 @@ class Run:
         """Whether somebody receives this run over a websocket right now."""
         return bool(self._viewers)
 
+    @property
+    def failure(self) -> str | None:
+        """The sentence of a run that ended without an answer."""
+        found = [m.header for _, m in self._kept if m.header["kind"] == "failed"]
+        return str(found[0]["sentence"]) if found else None
+
     def pending(self, kept_after: int, step_after: int) -> tuple[list[Numbered], bool]:
-        """Kept messages numbered above `kept_after`, the latest step if above `step_after`; ended?"""
+        """Kept messages above number `kept_after`, the latest step above `step_after`; ended?"""
         with self._lock:
             found = [item for item in self._kept if item[0] > kept_after]
             if self._steps and self._steps[-1][0] > step_after:
@@ -84,7 +93,7 @@ class Run:
         found, _ = self.pending(0, 0)
         return {"run": self.id, "messages": [message.to_json(n) for n, message in found]}
 
-    async def watch(self) -> AsyncIterator[Numbered]:
+    async def watch(self) -> AsyncGenerator[Numbered]:
         """What one viewer should be sent, in order, until the run has ended and all is told."""
         viewer = _Viewer(asyncio.get_running_loop())
         with self._lock:

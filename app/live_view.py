@@ -1,6 +1,8 @@
-"""The gr.HTML components whose inside is drawn by `static/`: a mount point, and which script fills it.
+"""The gr.HTML components whose inside is drawn by `static/`: a mount point, and which script fills
+it.
 
-Their templates never change, so a new value reaches the script's `watch` without redrawing anything.
+Their templates never change, so a new value reaches the script's `watch` without redrawing
+anything.
 """
 
 from html import escape
@@ -11,7 +13,7 @@ MOUNT = "<div class='no-mount'></div>"
 
 
 def live_view(value: dict[str, object] | None, elem_id: str) -> gr.HTML:
-    """One run as it forms. value: {"run": id}, with "messages" as fallback, or {"replay": trace}."""
+    """One run as it forms. value: {"run": id, "messages": fallback} or {"replay": trace}."""
     return gr.HTML(
         value,
         html_template=MOUNT,
@@ -22,7 +24,7 @@ def live_view(value: dict[str, object] | None, elem_id: str) -> gr.HTML:
 
 
 def conversation(value: dict[str, object], elem_id: str) -> gr.HTML:
-    """A conversation with live answers. value: {"turns": [...], "welcome": {...}, "messages": [...]}."""
+    """A conversation with live answers; its value is `talk.as_value`."""
     return gr.HTML(
         value,
         html_template=MOUNT,
@@ -36,7 +38,7 @@ def chips(texts: tuple[str, ...], label: str, elem_id: str) -> gr.HTML:
     """Prompts to press; the event `press` carries the text."""
     buttons = "".join(f"<button type='button' class='no-chip'>{escape(t)}</button>" for t in texts)
     return gr.HTML(
-        html_template=f"<div class='no-chips' role='group' aria-label='{escape(label)}'>{buttons}</div>",
+        html_template=f"<div class='no-chips' role='group' aria-label='{label}'>{buttons}</div>",
         js_on_load="NextOmni.mountChips(element, trigger); /* 'press' */",
         elem_id=elem_id,
         apply_default_css=False,
@@ -46,8 +48,3 @@ def chips(texts: tuple[str, ...], label: str, elem_id: str) -> gr.HTML:
 def notice(elem_id: str) -> gr.HTML:
     """Where a sentence about bad input appears, right beside its control."""
     return gr.HTML("", elem_id=elem_id, elem_classes="no-notice", apply_default_css=False)
-
-
-def sentence(text: str) -> str:
-    """The notice's value."""
-    return f"<p role='alert'>{escape(text)}</p>" if text else ""

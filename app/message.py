@@ -1,7 +1,7 @@
 """What travels to a browser: one JSON header plus named binary media.
 
-The same message has two shapes: `to_wire` for the websocket (length, header, media, concatenated) and
-`to_json` (media as data URIs) for the fallback through Gradio and for recorded runs.
+The same message has two shapes: `to_wire` for the websocket (length, header, media, concatenated)
+and `to_json` (media as data URIs) for the fallback through Gradio and for recorded runs.
 """
 
 import json
@@ -32,7 +32,7 @@ class Message:
     kept: bool = False
 
     def to_wire(self, number: int) -> bytes:
-        """uint32 header length (big-endian), the header as UTF-8 JSON, then the media in its order."""
+        """uint32 header length (big-endian), the header as UTF-8 JSON, then the media in order."""
         listing = [
             {"name": name, "type": item.content_type, "size": len(item.content)}
             for name, item in self.media.items()

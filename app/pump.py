@@ -1,12 +1,13 @@
 """From one generation to its run: events become messages, a stop becomes a partial answer.
 
-It runs in the page's own process, also where the engine itself runs in a worker (ZeroGPU), so the bus
-sees every step. It never waits for a viewer; about five times a second it lets the page breathe.
+It runs in the page's own process, also where the engine itself runs in a worker (ZeroGPU), so the
+bus sees every step. It never waits for a viewer; about five times a second it lets the page
+breathe.
 """
 
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
 
@@ -44,7 +45,7 @@ class Pumping:
     outcome: Outcome | None = None
 
     def __iter__(self) -> Iterator[None]:
-        """Yields now and then, so that a closed page can close it; leaving early stops the engine."""
+        """Yields now and then, so that a closed page can close it; that stops the engine."""
         partial = _Partial(self.request)
         self.bus.begin(self.run)
         try:
@@ -58,8 +59,11 @@ class Pumping:
         finally:
             self.bus.end(self.run, render.failed(BROKEN))
 
+    def _events(self) -> Generator[Event]:
+        yield from self.generate(self.request)
+
     def _drive(self, partial: "_Partial") -> Iterator[None]:
-        with closing(self.generate(self.request)) as events:
+        with closing(self._events()) as events:
             due = 0.0
             for event in events:
                 partial.see(event)
@@ -69,7 +73,7 @@ class Pumping:
                 self.run.publish(render.message(event))
                 if self.run.stopping:
                     break
-                if time.monotonic() >= due:
+                if isinstance(event, Refined) and time.monotonic() >= due:
                     yield
                     due = time.monotonic() + PULSE_S
         self.outcome = partial.outcome()

@@ -1,7 +1,7 @@
 """From engine events to messages: pure functions, no gradio, no state.
 
-Previews are JPEG (small, under a millisecond); the final picture is a lossless PNG that carries its
-prompt, settings and seed as text metadata, so that the file alone is enough to make it again.
+Previews are JPEG (small, under a millisecond); the final picture is a lossless PNG that carries
+its prompt, settings and seed as text metadata, so that the file alone is enough to make it again.
 """
 
 import json

@@ -1,6 +1,7 @@
 """The websocket route `/live/{run_id}`: one viewer of one run.
 
-Added to the FastAPI app that Gradio's `launch` returns. An unknown id is refused before the handshake.
+Added to the FastAPI app that Gradio's `launch` returns. An unknown id is refused before the
+handshake.
 """
 
 import asyncio

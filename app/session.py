@@ -1,28 +1,27 @@
 """What the tabs share: the engine, the bus, and how one run is driven and stopped.
 
-A run lives in two Gradio events. The first, outside the queue, checks the input and opens the run, so a
-bad value is answered at once and the page shows the visitor's place in line; the second, in the queue
-with one slot for the model, drives it.
+A run lives in two Gradio events. The first, outside the queue, checks the input and opens the run,
+so a bad value is answered at once and the page shows the visitor's place in line; the second, in
+the queue with one slot for the model, drives it.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from app import render
-from app.forms import BadInput
+from app.forms import InputError
+from app.gpu import on_gpu
 from app.live import Run, StepBus
 from app.pump import Generate, Outcome, Pumping
 from engine.events import Event
-from engine.request import MAX_STEPS, Request
+from engine.request import Request
 
 MODEL_SLOT = {"concurrency_limit": 1, "concurrency_id": "model"}
 """Gradio's arguments for every event that runs the model: one at a time."""
-NEVER_RAN = "Too many people are waiting right now. Your words are still here: try again in a minute."
+NEVER_RAN = "Too many people are waiting. Your words are still here: try again in a minute."
 STOPPED_IN_LINE = "Stopped before it began."
 BUSY = "One answer at a time: press Stop first, or wait for this one."
-SECONDS_PER_STEP = 0.25
-SECONDS_TO_BEGIN = 10
 
 
 class Engine(Protocol):
@@ -56,37 +55,56 @@ class Session:
         """The run whose turn has come; iterate to drive it."""
         return Drive(self, run_id)
 
-    def refuse_if_busy(self, run_id: str) -> None:
-        """Raises: BadInput while this visitor's last run is still under way."""
+    def busy(self, run_id: str) -> bool:
+        """Whether this run waits or is under way."""
         run = self.bus.find(run_id)
-        if run is not None and not run.ended:
-            raise BadInput(BUSY, "prompt")
+        return run is not None and not run.ended
 
-    def stop(self, run_id: str) -> bool:
-        """Stop within one step; what still waits in line is over at once. Whether it still runs."""
+    def refuse_if_busy(self, run_id: str) -> None:
+        """Raises: InputError while this visitor's last run is not over."""
+        if self.busy(run_id):
+            raise InputError(BUSY, "prompt")
+
+    def stop(self, run_id: str) -> None:
+        """Stop within one step; what still waits in line is over at once."""
         run = self.bus.find(run_id)
         if run is None:
-            return False
+            return
         run.stop()
         if not run.begun:
             self.bus.end(run, render.failed(STOPPED_IN_LINE))
-        return not run.ended
+
+    def forget(self, run_id: str) -> None:
+        """Stop, and let nothing of it reach the page any more."""
+        self.stop(run_id)
+        run = self.bus.find(run_id)
+        if run is not None:
+            run.forgotten = True
 
     def close(self, run_id: str) -> None:
-        """After its event, however that went: a run that never ran is told so."""
+        """Its event failed: a run that was never let in is told so."""
         run = self.bus.find(run_id)
         if run is not None:
             self.bus.end(run, render.failed(NEVER_RAN))
 
+    def failure(self, run_id: str) -> str | None:
+        """Why a run has no answer, or None."""
+        run = self.bus.find(run_id)
+        return None if run is None else run.failure
+
 
 class Drive:
-    """One run being driven. Each pulse is the fallback's value, or None while a websocket carries it."""
+    """One run being driven. A pulse is the fallback's value; None while a websocket carries it."""
 
     def __init__(self, session: Session, run_id: str) -> None:
         self.session = session
         self.run = session.bus.find(run_id)
         self.request = session.tickets.pop(run_id, None)
         self.outcome: Outcome | None = None
+
+    @property
+    def forgotten(self) -> bool:
+        return self.run is not None and self.run.forgotten
 
     def __iter__(self) -> Iterator[dict[str, object] | None]:
         if self.run is None or self.request is None or self.run.ended:
@@ -96,23 +114,3 @@ class Drive:
             yield None if self.run.watched else self.run.snapshot()
         self.outcome = pumping.outcome
         yield self.run.snapshot()
-
-
-def on_gpu(generate: Generate) -> Generate:
-    """`generate` on a ZeroGPU worker where there is one; elsewhere `generate` itself."""
-    try:
-        import spaces
-    except ImportError:
-        return generate
-
-    def on_worker(request: Request) -> Iterator[Event]:
-        yield from generate(request)
-
-    decorate: Callable[[Generate], Generate] = spaces.GPU(duration=seconds_needed)
-    return decorate(on_worker)
-
-
-def seconds_needed(request: Request) -> int:
-    """What a run may take at most; ZeroGPU charges it in advance, so it is not generous."""
-    steps = request.sampling.steps or MAX_STEPS
-    return round(SECONDS_TO_BEGIN + SECONDS_PER_STEP * steps)

@@ -1,4 +1,5 @@
-"""A conversation as the page keeps it: what was said, what is shown of it, and what the engine is told.
+"""A conversation as the page keeps it: what was said, what is shown of it, and what the engine is
+told.
 
 Values only. The engine's Conversation is built from the history each time, so a follow-up question
 carries everything that was answered before it.
@@ -22,7 +23,7 @@ WELCOME = {
 
 @dataclass(frozen=True)
 class Said:
-    """One turn and how it is shown. run: the run that forms or formed it. Without parts it is open."""
+    """One turn and how it is shown. run: what forms or formed it. Without parts it is open."""
 
     id: str
     role: str
@@ -63,6 +64,14 @@ def opened(history: History, run: str) -> History:
 def answered(history: History, run: str, outcome: Outcome | None) -> History:
     """The history with that run's answer filled in, wherever it stands."""
     return tuple(_filled(said, outcome) if said.run == run else said for said in history)
+
+
+def refused(history: History, run: str, sentence: str | None) -> History:
+    """The history where that run, if it left its answer open, says why."""
+    return tuple(
+        replace(said, refusal=sentence) if said.run == run and not said.parts else said
+        for said in history
+    )
 
 
 def without_last_answer(history: History) -> History:

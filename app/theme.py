@@ -5,13 +5,14 @@ System fonts only; nothing here makes the browser ask another host for anything.
 
 from pathlib import Path
 
-import gradio as gr
+from gradio.themes import Base
+from gradio.themes.utils import sizes
 
 STATIC = Path(__file__).parent / "static"
 SCRIPTS = ("channel.js", "segments.js", "live.js", "chat.js", "page.js")
 STYLES = ("page.css", "live.css", "chat.css")
 
-SANS = ("ui-sans-serif", "system-ui", "-apple-system", "Segoe UI", "Roboto", "Noto Sans", "sans-serif")
+SANS = ("ui-sans-serif", "system-ui", "-apple-system", "Segoe UI", "Roboto", "sans-serif")
 MONO = ("ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "DejaVu Sans Mono", "monospace")
 
 LIGHT = {
@@ -42,20 +43,20 @@ VARIABLES = {
     "soft": ("body_text_color_subdued", "block_label_text_color", "block_info_text_color"),
     "line": ("border_color_primary", "input_border_color", "block_border_color",
              "button_secondary_border_color"),
-    "accent": ("color_accent", "slider_color", "button_primary_background_fill", "link_text_color",
+    "accent": ("slider_color", "button_primary_background_fill", "link_text_color",
                "checkbox_background_color_selected", "input_border_color_focus"),
     "accent_hover": ("button_primary_background_fill_hover",),
     "on_accent": ("button_primary_text_color",),
 }  # fmt: skip
 
 
-def theme() -> gr.themes.Base:
+def theme() -> Base:
     """Warm paper and ink by day, a quiet dark room by night, one indigo accent."""
-    base = gr.themes.Base(
+    base = Base(
         font=list(SANS),
         font_mono=list(MONO),
-        radius_size=gr.themes.sizes.radius_md,
-        spacing_size=gr.themes.sizes.spacing_md,
+        radius_size=sizes.radius_md,
+        spacing_size=sizes.spacing_md,
     )
     values: dict[str, str] = {}
     for role, names in VARIABLES.items():
@@ -64,6 +65,7 @@ def theme() -> gr.themes.Base:
             values[f"{name}_dark"] = DARK[role]
     return base.set(
         **values,
+        color_accent="var(--no-accent)",
         block_shadow="none",
         block_border_width="1px",
         button_primary_shadow="none",

@@ -6,7 +6,7 @@ other.
 """
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -103,7 +103,7 @@ class Engine:
         }
 
     @torch.inference_mode()
-    def generate(self, request: Request, *, preview_hz: float = PREVIEW_HZ) -> Iterator[Event]:
+    def generate(self, request: Request, *, preview_hz: float = PREVIEW_HZ) -> Generator[Event]:
         """The events of one answer; closing the generator stops within one step.
 
         request.to None: the model answers with words and may open a picture after them. The same
@@ -186,7 +186,7 @@ class Engine:
             top_p=flow.top_p if asked.top_p is None else asked.top_p,
         )
 
-    def _run(self, wishes: list[_Wish]) -> Iterator[Step]:
+    def _run(self, wishes: list[_Wish]) -> Generator[Step]:
         """The sampler's steps over wishes that agree in everything but prompt and seed."""
         first = wishes[0]
         prompt = collate_prompts([w.spans for w in wishes], self.device)

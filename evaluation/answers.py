@@ -1,4 +1,4 @@
-"""How the suites ask: an engine seen from outside, batches with a progress bar, readable answers."""
+"""How the suites ask: an engine seen from outside, batches with a progress bar, plain answers."""
 
 from collections.abc import Sequence
 from typing import Any, Protocol

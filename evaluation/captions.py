@@ -41,26 +41,31 @@ def evaluate(engine: Answerer, num: int, seed: int, sampling: Sampling) -> Measu
     heart?" is answered with the right word. Capitals, spaces and a final full stop do not count.
     Raises ValueError where num is below 1.
     """
+    asked = plan(num, seed)
+    said = {
+        kind: _said(engine, one, replace(sampling, seed=seed), kind) for kind, one in asked.items()
+    }
+
+    def share_right(kind: str, right: Callable[[str, Asked], bool]) -> float:
+        return share(right(s, a) for s, a in zip(said[kind], asked[kind], strict=True))
+
+    return Measured(
+        {
+            "object": share_right("object", names_the_objects),
+            "count": share_right("count", says_the_answer),
+            "colour": share_right("colour", says_the_answer),
+            "exact": share_right("object", says_the_answer),
+        }
+    )
+
+
+def plan(num: int, seed: int) -> dict[str, list[Asked]]:
+    """num questions of each kind about held-out scenes: kind -> questions, in the order asked."""
     if num < 1:
         raise ValueError(f"--num must be at least 1, not {num}")
     rng = np.random.default_rng(seed)
-    sampling = replace(sampling, seed=seed)
-    described = _asked(rng, num, "object", FAMILIES)
-    counted = _asked(rng, num, "count", COUNT_FAMILIES)
-    coloured = _asked(rng, num, "colour", COLOUR_FAMILIES)
-    descriptions = _said(engine, described, sampling, "describe")
-    return Measured(
-        {
-            "object": _share_right(names_the_objects, descriptions, described),
-            "count": _share_right(
-                says_the_answer, _said(engine, counted, sampling, "count"), counted
-            ),
-            "colour": _share_right(
-                says_the_answer, _said(engine, coloured, sampling, "colour"), coloured
-            ),
-            "exact": _share_right(says_the_answer, descriptions, described),
-        }
-    )
+    families = {"object": FAMILIES, "count": COUNT_FAMILIES, "colour": COLOUR_FAMILIES}
+    return {kind: _asked(rng, num, kind, row) for kind, row in families.items()}
 
 
 def named_concepts(text: str) -> set[str]:
@@ -101,7 +106,3 @@ def _said(engine: Answerer, asked: list[Asked], sampling: Sampling, what: str) -
         for i, a in enumerate(asked)
     ]
     return [words_of(answers) for answers in ask(engine, requests, what)]
-
-
-def _share_right(right: Callable[[str, Asked], bool], said: list[str], asked: list[Asked]) -> float:
-    return share(right(s, a) for s, a in zip(said, asked, strict=True))

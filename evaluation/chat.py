@@ -29,22 +29,27 @@ def evaluate(engine: Answerer, num: int, seed: int, sampling: Sampling) -> Measu
     """Shares in [0, 1] over num held-out dialogues, the six kinds in turn, judged by `judged`.
 
     in_world: asks and wishes for pictures together; asked, drawn: each alone; follow_ups: answers
-    that need what was said before; knowledge: simple facts; small_talk; out_of_world: wishes that the
-    world does not hold. drawn_right: pictures that show what was wished for. false_refusals: dialogues
-    of the other kinds that were taken for out of world.
+    that need what was said before; knowledge: simple facts; small_talk; out_of_world: wishes that
+    the world does not hold. drawn_right: wishes whose picture shows what was wished for.
+    false_refusals: dialogues of the other kinds that were taken for out of world.
     Raises ValueError where num is below the number of kinds.
     """
-    kinds = tuple(Kind)
-    if num < len(kinds):
-        raise ValueError(f"--num must be at least {len(kinds)} for chat, not {num}")
-    rng = np.random.default_rng(seed)
-    dialogues = [sample_dialogue(rng, kinds[i % len(kinds)], test=True) for i in range(num)]
+    dialogues = plan(num, seed)
     requests = [
         Request(conversation_of(d), None, replace(sampling, seed=seed + i))
         for i, d in enumerate(dialogues)
     ]
     answers = ask(engine, requests, "chat")
     return Measured(figures([judged(d, a) for d, a in zip(dialogues, answers, strict=True)]))
+
+
+def plan(num: int, seed: int) -> list[Dialogue]:
+    """num held-out dialogues, the kinds in turn."""
+    kinds = tuple(Kind)
+    if num < len(kinds):
+        raise ValueError(f"--num must be at least {len(kinds)} for chat, not {num}")
+    rng = np.random.default_rng(seed)
+    return [sample_dialogue(rng, kinds[i % len(kinds)], test=True) for i in range(num)]
 
 
 def conversation_of(dialogue: Dialogue) -> Conversation:
@@ -60,9 +65,9 @@ def _turn(said: Utterance) -> Turn:
 
 
 def judged(dialogue: Dialogue, answers: tuple[Answer, ...]) -> Verdict:
-    """One verdict. Right is: OUTSIDE, the answer suggests what lies inside; SMALL_TALK, it has words,
-    no picture, and suggests nothing; where a picture was wished for, it holds one; everywhere else
-    its words are the expected ones and it holds no picture."""
+    """One verdict. Right is: OUTSIDE, the answer suggests what lies inside; SMALL_TALK, it has
+    words and no picture; where a picture was wished for, it holds one; everywhere else its words
+    are the expected ones and it holds no picture. Only an answer to OUTSIDE may suggest."""
     expected, picture, words = dialogue.utterances[-1], picture_of(answers), words_of(answers)
     suggests = any(a.suggest for a in answers)
     if dialogue.kind is Kind.OUTSIDE:
@@ -70,7 +75,7 @@ def judged(dialogue: Dialogue, answers: tuple[Answer, ...]) -> Verdict:
     if dialogue.kind is Kind.SMALL_TALK:
         return Verdict(dialogue.kind, bool(words) and picture is None and not suggests, suggests)
     if expected.scene is None:
-        same = words == plain(expected.text) and picture is None
+        same = words == plain(expected.text) and picture is None and not suggests
         return Verdict(dialogue.kind, same, suggests)
     shows = picture is not None and satisfies(parse(picture), expected.scene)
     return Verdict(dialogue.kind, picture is not None and not suggests, suggests, shows)

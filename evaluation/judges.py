@@ -1,7 +1,8 @@
-"""Whether a picture shows what was wished for, by GenEval's rules, and how far to trust that verdict.
+"""Whether a picture shows what was wished for, by GenEval's rules, and how far to trust that.
 
 Source of the six kinds of scene and their rules: Ghosh et al. 2023, GenEval (arXiv:2310.11513).
-Owns: `satisfies`, `with_one_error`, `judge_figures`. Does not own: reading pictures (`evaluation.parser`).
+Owns: `satisfies`, `with_one_error`, `judge_figures`. Does not own: reading pictures
+(`evaluation.parser`).
 """
 
 from collections.abc import Callable, Sequence
@@ -13,7 +14,7 @@ from tqdm import tqdm
 from evaluation.parser import Detected, Parsed, parse
 from evaluation.result import share
 from world.concepts import BY_NAME, CONCEPTS, OBJECT_COLOURS
-from world.scenes import CELL_PX, CELLS, Family, Item, Scene, render
+from world.scenes import CELLS, Family, Item, Scene, render
 
 SLACK_PX = 4
 """How far boxes may run into each other and still stand beside each other."""
@@ -23,9 +24,9 @@ def satisfies(parsed: Parsed, scene: Scene) -> bool:
     """Whether what was read from a picture is what the scene's caption asks for.
 
     SINGLE_OBJECT, TWO_OBJECTS, GROUP: every concept is present. COUNTING: exactly that many of the
-    concept. COLOURS: the concept in that colour. POSITION: both present, and some pair of them stands
-    in that relation. COLOUR_ATTRIBUTION: both present, each in its own colour. Other objects, sizes
-    and the background are not asked about, and neither are colours in the other families.
+    concept. COLOURS: the concept in that colour. POSITION: both present, and some pair of them
+    stands in that relation. COLOUR_ATTRIBUTION: both present, each in its own colour. Other
+    objects, sizes and the background are not asked about, nor are colours in the other families.
     """
     items = scene.items
     match scene.family:
@@ -107,9 +108,9 @@ def judge_figures(
     """How far the parser can be trusted, on the scenes of an evaluation, each a share in [0, 1].
 
     true_renders: exact pictures of the scenes that are accepted. false_accepts: pictures of
-    `with_one_error` that are accepted. round_trips: pictures that went through the picture tokenizer
-    and are accepted, the best that a generator over its codes could score. round_trip maps uint8
-    "B 128 128 3" to the same. num: pictures behind each figure.
+    `with_one_error` that are accepted. round_trips: pictures that went through the picture
+    tokenizer and are accepted, the best that a generator over its codes could score. round_trip
+    maps uint8 "B 128 128 3" to the same. num: pictures behind each figure.
     """
     rng = np.random.default_rng((2, seed))
     true = np.stack([render(s) for s in scenes])

@@ -1,4 +1,4 @@
-"""Does it draw what was wished for? Six kinds of held-out wishes, named and judged as in GenEval."""
+"""Does it draw what was wished for? Six kinds of held-out wishes, named and judged as GenEval's."""
 
 from dataclasses import dataclass, replace
 from functools import partial
@@ -18,6 +18,7 @@ from world.scenes import IMAGE_PX, Family, Scene, sample_scene
 
 FAMILIES: tuple[Family, ...] = tuple(f for f in Family if f is not Family.GROUP)
 SHEET_COLUMNS, FRAME_PX, LABEL_PX = 12, 4, 34
+Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 PASS_RGB, FAIL_RGB = (46, 160, 67), (207, 34, 46)
 
 
@@ -39,15 +40,19 @@ class Drawn:
 
 
 def wishes(num: int, seed: int) -> list[Wish]:
-    """num wishes, the six families in turn; half of them mention the background.
+    """num wishes, the six families in turn; half of them mention the background. More wishes of
+    the same seed begin with the same ones.
 
     Raises ValueError where num is not a positive multiple of six.
     """
     if num < 1 or num % len(FAMILIES):
         raise ValueError(f"--num must be a multiple of {len(FAMILIES)} for scenes, not {num}")
     rng = np.random.default_rng(seed)
-    scenes = [sample_scene(rng, test=True, family=FAMILIES[i % 6]) for i in range(num)]
-    return [Wish(s, caption(s, rng, background=0.5)) for s in scenes]
+    wished: list[Wish] = []
+    for i in range(num):
+        scene = sample_scene(rng, test=True, family=FAMILIES[i % len(FAMILIES)])
+        wished.append(Wish(scene, caption(scene, rng, background=0.5)))
+    return wished
 
 
 def draw(engine: Answerer, wished: list[Wish], sampling: Sampling) -> list[Drawn]:
@@ -108,9 +113,7 @@ def sheet(drawn: list[Drawn]) -> Image.Image:
     return page
 
 
-def _wrapped(
-    text: str, pen: ImageDraw.ImageDraw, font: ImageFont.FreeTypeFont, width_px: float
-) -> list[str]:
+def _wrapped(text: str, pen: ImageDraw.ImageDraw, font: Font, width_px: float) -> list[str]:
     """The words of a text in lines that are at most that wide."""
     lines = [""]
     for word in text.split():

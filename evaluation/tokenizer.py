@@ -1,4 +1,4 @@
-"""What the picture tokenizer keeps: fidelity on held-out scenes and how much of its codebooks lives."""
+"""What the picture tokenizer keeps: fidelity on held-out scenes, and how many codes are in use."""
 
 import numpy as np
 import torch
@@ -16,9 +16,9 @@ def evaluate(engine: Answerer, num: int, seed: int) -> Measured:
     """Figures over num held-out scenes of all families.
 
     psnr: mean over pictures of 10 log10(255^2 / MSE), in dB. psnr_pooled: the same of the mean MSE.
-    psnr_objects: pooled over the boxes of the objects only. codebook_use: share of codes that occur,
-    mean over codebooks; codebook_use_0 .. : of each. codebook_perplexity: exp of the entropy of the
-    codes, mean over codebooks. Raises ValueError where num is below 1.
+    psnr_objects: pooled over the boxes of the objects only. codebook_use: share of codes that
+    occur, mean over codebooks; codebook_use_0 .. : of each. codebook_perplexity: exp of the entropy
+    of the codes, mean over codebooks. Raises ValueError where num is below 1.
     """
     if num < 1:
         raise ValueError(f"--num must be at least 1, not {num}")

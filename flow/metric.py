@@ -85,10 +85,12 @@ class CodebookMetric:
         unit = F.normalize(codes.detach().float(), dim=-1)
         allowed = torch.ones(unit.shape[:2], dtype=torch.bool, device=unit.device)
         allowed[:, list(forbidden)] = False
-        direction = unit.norm(dim=-1).sub(1).abs() < 1e-3  # False for a zero row and for NaN
-        broken = (allowed & ~direction).nonzero().tolist()
-        if broken:
-            raise ValueError(f"codes without a direction, as [codebook, id]: {broken[:8]}")
+        squared_norm = (unit * unit).sum(dim=-1)  # 1, but 0 for a zero row and NaN for a NaN
+        broken = (allowed & ~(squared_norm > 0.9)).nonzero()
+        if len(broken):
+            raise ValueError(
+                f"codes without a direction, as [codebook, id]: {broken[:8].numpy(force=True)}"
+            )
         representative = torch.stack(
             [_first_equal_rows(u, a, dedupe) for u, a in zip(unit, allowed, strict=True)]
         )
@@ -158,6 +160,9 @@ def _first_equal_rows(unit: Tensor, allowed: Tensor, dedupe: bool) -> Tensor:
     if not dedupe:
         return every_id
     ids = every_id[allowed]
-    _, group = torch.unique(unit[ids], dim=0, return_inverse=True)
+    _, group = torch.unique(  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+        unit[ids], dim=0, return_inverse=True
+    )
+    assert isinstance(group, Tensor)
     first = torch.full_like(ids, len(unit)).scatter_reduce_(0, group, ids, "amin")
     return every_id.masked_scatter(allowed, first[group])

@@ -6,6 +6,8 @@ neighbours of x_1. Source: Luo et al. 2025 (arXiv:2510.13721), App. A; Shaul et 
 Does not own: how a state moves along the path (`flow.transition`).
 """
 
+import math
+
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
@@ -56,7 +58,8 @@ def sample_path(
     Raises: ValueError where a t is outside [0, 1).
     Source: Luo et al. 2025 (arXiv:2510.13721), App. A.
     """
-    beta = torch.tensor([schedule.beta(time) for time in t.tolist()], device=x_1.device)
+    betas = [schedule.beta(float(time)) for time in t.cpu().unbind()]
+    beta = torch.tensor(betas, device=x_1.device)
     beta_of_row = beta.repeat_interleave(x_1.shape[1])
     target = metric.canonical(x_1).flatten(0, 1)
     uniform = uniforms.flatten(0, 1)
@@ -91,15 +94,15 @@ def information(metric: CodebookMetric, beta: float) -> float:
 @torch.no_grad()
 def exact_hit(metric: CodebookMetric, beta: float) -> float:
     """p(x_1 | x_1) = 1 / Z, the probability that a code is already exactly right; mean over x_1."""
-    hits: list[float] = []
+    hits = 0.0
     for q, states in enumerate(metric.states):
         ids = states.nonzero().squeeze(1)
         for rows in row_chunks(len(ids), metric.cardinality):
             weights = path_weights(metric.distances(q, ids[rows]), beta)
-            hits.extend(weights.sum(dim=-1).reciprocal().tolist())
-    return sum(hits) / len(hits)
+            hits += float(weights.sum(dim=-1).reciprocal().mean()) * len(weights) / len(ids)
+    return hits / metric.num_codebooks
 
 
 def _entropy_bits(p: Tensor) -> float:
     """-sum p log2 p, all entries together."""
-    return float(torch.special.entr(p).sum()) / torch.log(torch.tensor(2.0, dtype=p.dtype)).item()
+    return -float(torch.xlogy(p, p).sum()) / math.log(2)

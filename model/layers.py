@@ -14,6 +14,8 @@ from torch import Tensor, nn
 class RotaryTable(nn.Module):
     """cos and sin of positions: int64 "B L" -> two float32 "B 1 L head_dim"."""
 
+    inverse: Tensor
+
     def __init__(self, head_dim: int, theta: float) -> None:
         super().__init__()
         inverse = theta ** (-torch.arange(0, head_dim, 2, dtype=torch.float32) / head_dim)

@@ -25,6 +25,9 @@ from model.vision import VisionTokenizer
 class OmniModel(nn.Module):
     """Every network of a checkpoint. `text_space` says which text ids may be drawn."""
 
+    text_metric_codes: Tensor
+    text_forbidden: Tensor
+
     def __init__(self, config: OmniConfig, text_space: TokenSpace) -> None:
         super().__init__()
         self.config = config

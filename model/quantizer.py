@@ -29,6 +29,8 @@ class Quantized:
 class MultiCodebookQuantizer(nn.Module):
     """features "B L Q*code_dim" <-> codes "B L Q"."""
 
+    used: Tensor
+
     def __init__(self, num_codebooks: int, cardinality: int, code_dim: int) -> None:
         super().__init__()
         self.num_codebooks, self.cardinality, self.code_dim = num_codebooks, cardinality, code_dim

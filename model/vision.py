@@ -99,11 +99,11 @@ class VisionTokenizer(nn.Module):
     def decode_vectors(self, vectors: Tensor) -> tuple[Tensor, Tensor]:
         """Pixels and the pooled semantic feature "B semantic_dim" of code vectors "B L
         Q*code_dim"."""
-        x = self.from_codes(vectors) + self.decoder_position
-        for i, block in enumerate(self.decoder):
+        first, *others = self.decoder
+        x, _ = first(self.from_codes(vectors) + self.decoder_position)
+        semantic = self.semantic(x.mean(1))
+        for block in others:
             x, _ = block(x)
-            if i == 0:
-                semantic = self.semantic(x.mean(1))
         grid = self.config.grid
         patches = self.to_patches(x).transpose(1, 2).unflatten(2, (grid, grid))
         return self.to_pixels(patches), F.normalize(semantic, dim=-1)

@@ -5,7 +5,7 @@ Source: Luo et al. 2025 (arXiv:2510.13721), App. A. Owns: the loop and the sourc
 not own: rates and jumps (`flow.transition`), the network, guidance and caches (wrappers around it).
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -78,7 +78,7 @@ class KineticSampler:
             raise ValueError(f"top_p must be above 0 and at most 1, not {self.top_p}")
 
     @torch.inference_mode()
-    def sample(self, denoiser: Denoiser, x_0: OmniSequence, *, draws: Draws) -> Iterator[Step]:
+    def sample(self, denoiser: Denoiser, x_0: OmniSequence, *, draws: Draws) -> Generator[Step]:
         """Yields `steps` Steps, the last with x_t = x_1 at t = 1; one call of `denoiser` each.
 
         Only positions that are editable and valid ever change; elsewhere x_1 repeats x_t, with

@@ -5,12 +5,17 @@ from pathlib import Path
 
 import pytest
 import torch
+from jaxtyping import install_import_hook
 
-from engine.engine import Engine
-from model.checkpoint import save_checkpoint
-from model.config import PRESETS
-from model.omni import OmniModel
-from model.text import TextTokenizer
+# Shapes and types are enforced in tests. Not in samplers.kinetic: a wrapped generator would no
+# longer be recognised as one by torch.inference_mode.
+install_import_hook(["flow", "samplers.categorical", "samplers.draws"], "beartype.beartype")
+
+from engine.engine import Engine  # noqa: E402
+from model.checkpoint import save_checkpoint  # noqa: E402
+from model.config import PRESETS  # noqa: E402
+from model.omni import OmniModel  # noqa: E402
+from model.text import TextTokenizer  # noqa: E402
 
 TEXTS = [
     "draw a red heart above a dog",

@@ -98,7 +98,8 @@ def _complete(request: Request) -> Request:
 
 def _script(request: Request, text: str) -> tuple[Answer, ...]:
     words = set(text.lower().replace("?", "").split())
-    seen = [p for turn in request.conversation.turns for p in turn.parts if p.image is not None]
+    asked = [turn for turn in request.conversation.turns if turn.role == "user"]
+    seen = [part for turn in asked for part in turn.parts if part.image is not None]
     if request.to is Modality.IMAGE:
         return (_picture(text, request.sampling.seed),)
     if "draw" in words:

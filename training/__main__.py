@@ -9,6 +9,7 @@ import argparse
 import json
 import sys
 from copy import deepcopy
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -51,6 +52,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--cooldown", type=float, default=0.25, help="share of the time in which it falls"
     )
+    parser.add_argument("--optimiser", choices=("muon", "adamw"), default="muon")
     parser.add_argument(
         "--scenes", type=int, default=60_000, help="pictures in the pool of the flow stage"
     )
@@ -63,26 +65,26 @@ def _folder(arguments: argparse.Namespace, stage: str) -> Path:
 
 
 def _vision(arguments: argparse.Namespace) -> None:
-    device = choose_device(arguments.device)
-    stage = VisionStage(PRESETS[arguments.preset].vision, device)
-    budget = Budget(arguments.minutes, arguments.rate, cooldown=arguments.cooldown)
-    train(
-        stage, deepcopy(stage.model), _folder(arguments, "vision"), budget, resume=arguments.resume
-    )
+    stage = VisionStage(PRESETS[arguments.preset].vision, choose_device(arguments.device))
+    average, folder = deepcopy(stage.model), _folder(arguments, "vision")
+    train(stage, average, folder, _budget(arguments), resume=arguments.resume)
 
 
 def _flow(arguments: argparse.Namespace) -> None:
     model, tokenizer = _untrained(arguments)
     pool = build_pool(model.vision, arguments.scenes, _folder(arguments, "vision") / "codes.npy")
     stage = FlowStage(model, tokenizer, Examples(pool, tokenizer, model.config.text_block))
-    budget = Budget(
-        arguments.minutes,
-        arguments.rate,
-        cooldown=arguments.cooldown,
-        accumulate=2,
-        report_every_s=600,
-    )
+    budget = replace(_budget(arguments), accumulate=2, report_every_s=600)
     train(stage, deepcopy(model), _folder(arguments, "flow"), budget, resume=arguments.resume)
+
+
+def _budget(arguments: argparse.Namespace) -> Budget:
+    return Budget(
+        minutes=arguments.minutes,
+        learning_rate=arguments.rate,
+        cooldown=arguments.cooldown,
+        muon=arguments.optimiser == "muon",
+    )
 
 
 def _untrained(arguments: argparse.Namespace) -> tuple[OmniModel, TextTokenizer]:

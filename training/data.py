@@ -66,7 +66,8 @@ def build_pool(tokenizer: VisionTokenizer, num: int, cache: Path) -> ScenePool:
 
 
 def pixels_of(images: np.ndarray, image_px: int, device: torch.device) -> Tensor:
-    """Pixels "B 3 image_px image_px" of rendered pictures uint8 "B H W 3", averaged down where smaller."""
+    """Pixels "B 3 image_px image_px" of rendered pictures uint8 "B H W 3", averaged down where
+    smaller."""
     pixels = pixels_from_uint8(torch.from_numpy(images).to(device))
     return pixels if pixels.shape[-1] == image_px else F.adaptive_avg_pool2d(pixels, image_px)
 
@@ -206,12 +207,17 @@ def word_vectors(tokenizer: TextTokenizer, texts: Sequence[str], dim: int) -> Te
     counts = sparse.coo_matrix(
         (list(pairs.values()), (rows, columns)), counts.shape, dtype=np.float64
     )
-    total, by_row, by_column = counts.sum(), counts.sum(1).A1, counts.sum(0).A1
+    total, by_row, by_column = (
+        counts.sum(),
+        np.asarray(counts.sum(1)).ravel(),
+        np.asarray(counts.sum(0)).ravel(),
+    )
     information = np.log(counts.data * total / (by_row[counts.row] * by_column[counts.col]))
     positive = sparse.csr_matrix(
         (np.maximum(information, 0), (counts.row, counts.col)), counts.shape
     )
-    left, scale, _ = svds(positive, k=dim, random_state=0)
-    rng = np.random.default_rng(5)
-    vectors = left * np.sqrt(scale) + 1e-3 * rng.normal(size=left.shape)
+    left, scale, _ = svds(positive, k=dim, rng=np.random.default_rng(0))
+    assert left is not None
+    vectors = left * np.sqrt(scale)
+    vectors = vectors + 1e-3 * np.random.default_rng(5).normal(size=vectors.shape)
     return torch.from_numpy(vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).float()

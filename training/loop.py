@@ -20,7 +20,10 @@ from tqdm import tqdm
 class Stage(Protocol):
     """What the loop needs from a stage."""
 
-    model: nn.Module
+    @property
+    def model(self) -> nn.Module:
+        """What is trained."""
+        ...
 
     def loss(self, step: int) -> tuple[Tensor, dict[str, float], int]:
         """A scalar to minimise, figures to log, and how many examples were seen. Seeded by
@@ -46,6 +49,7 @@ class Budget:
     save_every_s: float = 120.0
     report_every_s: float = 300.0
     accumulate: int = 1
+    muon: bool = True
 
 
 def choose_device(name: str) -> torch.device:
@@ -59,7 +63,7 @@ def train(stage: Stage, average: nn.Module, folder: Path, budget: Budget, *, res
     """Train until the minutes are used up; `average` is a copy of the model that receives the
     moving average."""
     folder.mkdir(parents=True, exist_ok=True)
-    optimiser = _optimiser(stage.model, budget)
+    optimisers = Optimisers(stage.model, budget)
     state_file = folder / "state.pt"
     step, seen, trained_s = 0, 0, 0.0
     average.load_state_dict(stage.model.state_dict())
@@ -68,7 +72,7 @@ def train(stage: Stage, average: nn.Module, folder: Path, budget: Budget, *, res
             raise ValueError(
                 f"nothing to resume: {state_file} does not exist; train without --resume"
             )
-        step, seen, trained_s = _restore(state_file, stage.model, average, optimiser)
+        step, seen, trained_s = _restore(state_file, stage.model, average, optimisers)
     started = time.monotonic()
     clock = _Clock(started, budget)
     on_cuda = next(stage.model.parameters()).is_cuda
@@ -76,13 +80,11 @@ def train(stage: Stage, average: nn.Module, folder: Path, budget: Budget, *, res
 
     def save() -> None:
         elapsed = trained_s + time.monotonic() - started
-        _save(state_file, stage.model, average, optimiser, (step, seen, elapsed))
+        _save(state_file, stage.model, average, optimisers, (step, seen, elapsed))
 
     figures: dict[str, float] = {}
     while (elapsed := time.monotonic() - started) < budget.minutes * 60:
         rate = _learning_rate(budget, step + (budget.warmup_steps if resume else 0), elapsed)
-        for group in optimiser.param_groups:
-            group["lr"] = rate
         count = 0
         for part in range(budget.accumulate):
             with torch.autocast("cuda", torch.bfloat16, enabled=on_cuda):
@@ -92,14 +94,13 @@ def train(stage: Stage, average: nn.Module, folder: Path, budget: Budget, *, res
             count += num
         norm = nn.utils.clip_grad_norm_(stage.model.parameters(), 1.0)
         if bool(torch.isfinite(norm)):
-            optimiser.step()
-        optimiser.zero_grad(set_to_none=True)
+            optimisers.step(rate)
+        optimisers.zero_grad()
         step, seen = step + 1, seen + count
         _move_average(average, stage.model, min(budget.averaging, (step + 1) / (step + 10)))
         bar.n = int(elapsed)
-        bar.set_postfix(
-            step=step, seen=seen, **{k: f"{v:.3f}" for k, v in figures.items()}, refresh=False
-        )
+        shown = {"step": step, "seen": seen, **{k: f"{v:.3f}" for k, v in figures.items()}}
+        bar.set_postfix(shown, refresh=False)
         bar.update(0)
         if step % 20 == 0:
             _log(
@@ -129,14 +130,56 @@ class _Clock:
         return True
 
 
-def _optimiser(model: nn.Module, budget: Budget) -> torch.optim.Optimizer:
-    matrices = [p for p in model.parameters() if p.ndim >= 2 and p.requires_grad]
-    vectors = [p for p in model.parameters() if p.ndim < 2 and p.requires_grad]
-    groups = [
-        {"params": matrices, "weight_decay": budget.weight_decay},
-        {"params": vectors, "weight_decay": 0.0},
-    ]
-    return torch.optim.AdamW(groups, lr=budget.learning_rate, betas=(0.9, 0.95), fused=True)
+class Optimisers:
+    """AdamW for vectors, embeddings and outputs; Muon (orthogonalised momentum) for the matrices
+    inside transformer blocks, scaled so that one learning rate serves both.
+
+    Source: Jordan 2024, "Muon: an optimizer for hidden layers"; Liu et al. 2025 (arXiv:2502.16982).
+    """
+
+    def __init__(self, model: nn.Module, budget: Budget) -> None:
+        trained = [(n, p) for n, p in model.named_parameters() if p.requires_grad]
+        hidden = [p for n, p in trained if budget.muon and n.endswith("_proj.weight")]
+        kept = {id(p) for p in hidden}
+        rest = [p for _, p in trained if id(p) not in kept]
+        groups = [
+            {"params": [p for p in rest if p.ndim >= 2], "weight_decay": budget.weight_decay},
+            {"params": [p for p in rest if p.ndim < 2], "weight_decay": 0.0},
+        ]
+        rate = budget.learning_rate
+        self.all: list[torch.optim.Optimizer] = [
+            torch.optim.AdamW(groups, lr=rate, betas=(0.9, 0.95), fused=True)
+        ]
+        if hidden:
+            self.all.append(
+                torch.optim.Muon(
+                    hidden,
+                    lr=rate,
+                    weight_decay=budget.weight_decay,
+                    adjust_lr_fn="match_rms_adamw",
+                )
+            )
+
+    def step(self, learning_rate: float) -> None:
+        """One update of every parameter."""
+        for optimiser in self.all:
+            for group in optimiser.param_groups:
+                group["lr"] = learning_rate
+            optimiser.step()
+
+    def zero_grad(self) -> None:
+        """Forget the gradients."""
+        for optimiser in self.all:
+            optimiser.zero_grad(set_to_none=True)
+
+    def state(self) -> list[dict[str, Any]]:
+        """What `restore` takes."""
+        return [o.state_dict() for o in self.all]
+
+    def restore(self, states: list[dict[str, Any]]) -> None:
+        """Go on from a saved state."""
+        for optimiser, state in zip(self.all, states, strict=True):
+            optimiser.load_state_dict(state)
 
 
 def _learning_rate(budget: Budget, steps: int, elapsed: float) -> float:
@@ -148,8 +191,8 @@ def _learning_rate(budget: Budget, steps: int, elapsed: float) -> float:
 
 @torch.no_grad()
 def _move_average(average: nn.Module, model: nn.Module, rate: float) -> None:
-    kept, new = list(average.parameters()), list(model.parameters())
-    torch._foreach_lerp_(kept, new, 1 - rate)
+    for kept, new in zip(average.parameters(), model.parameters(), strict=True):
+        kept.lerp_(new, 1 - rate)
     for a, b in zip(average.buffers(), model.buffers(), strict=True):
         a.copy_(b)
 
@@ -169,14 +212,14 @@ def _save(
     file: Path,
     model: nn.Module,
     average: nn.Module,
-    optimiser: torch.optim.Optimizer,
+    optimisers: Optimisers,
     counts: tuple[int, int, float],
 ) -> None:
     """Write beside and rename, so that a crash never leaves half a file."""
     state = {
         "model": model.state_dict(),
         "average": average.state_dict(),
-        "optimiser": optimiser.state_dict(),
+        "optimisers": optimisers.state(),
         "counts": counts,
     }
     beside = file.with_suffix(".part")
@@ -185,11 +228,11 @@ def _save(
 
 
 def _restore(
-    file: Path, model: nn.Module, average: nn.Module, optimiser: torch.optim.Optimizer
+    file: Path, model: nn.Module, average: nn.Module, optimisers: Optimisers
 ) -> tuple[int, int, float]:
     state = torch.load(file, map_location="cpu", weights_only=True)
     model.load_state_dict(state["model"])
     average.load_state_dict(state["average"])
-    optimiser.load_state_dict(state["optimiser"])
+    optimisers.restore(state["optimisers"])
     step, seen, elapsed = state["counts"]
     return int(step), int(seen), float(elapsed)

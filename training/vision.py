@@ -1,7 +1,7 @@
 """The picture tokenizer's stage: reconstruction plus contrastive alignment with captions.
 
-loss = L1 + 2 MSE + 0.5 edges + quantisation - 0.02 entropy + 0.05 InfoNCE(picture, caption), where a
-pixel of an object weighs five times a pixel of the background.
+loss = L1 + 2 MSE + 0.5 edges + quantisation - 0.02 entropy + 0.05 InfoNCE(picture, caption), where
+a pixel of an object weighs five times a pixel of the background.
 Source: Luo et al. 2025 (arXiv:2510.13721), Eq. 1; LPIPS and the adversarial term are left out.
 """
 
@@ -54,19 +54,26 @@ def _buckets(words: str) -> list[int]:
     return [crc32(w.encode()) % WORD_BUCKETS for w in singles + pairs]
 
 
+class VisionTraining(nn.Module):
+    """The tokenizer and the caption tower that is thrown away after training."""
+
+    def __init__(self, config: VisionConfig) -> None:
+        super().__init__()
+        self.tokenizer = VisionTokenizer(config)
+        self.captions = CaptionTower(config.semantic_dim)
+
+
 class VisionStage:
     """Scenes and dense collages, some of them off the lattice, drawn anew at every step."""
 
     def __init__(self, config: VisionConfig, device: torch.device) -> None:
         self.device = device
-        self.model = nn.ModuleDict(
-            {"tokenizer": VisionTokenizer(config), "captions": CaptionTower(config.semantic_dim)}
-        ).to(device)
+        self.model = VisionTraining(config).to(device)
 
     def loss(self, step: int) -> tuple[Tensor, dict[str, float], int]:
         rng = np.random.default_rng((1, step))
         images, objects, captions = _batch(rng)
-        tokenizer, tower = self.model["tokenizer"], self.model["captions"]
+        tokenizer, tower = self.model.tokenizer, self.model.captions
         pixels = pixels_of(images, tokenizer.config.image_px, self.device)
         reconstruction, quantized, semantic = tokenizer(pixels)
         covered = torch.from_numpy(objects).to(self.device)[:, None].float()
@@ -93,7 +100,8 @@ class VisionStage:
     def report(self, folder: Path, averaged: nn.Module) -> dict[str, float]:
         rng = np.random.default_rng(7)
         images = np.stack([render(sample_scene(rng, test=True)) for _ in range(128)])
-        tokenizer = averaged["tokenizer"]
+        assert isinstance(averaged, VisionTraining)
+        tokenizer = averaged.tokenizer
         pixels = pixels_of(images, tokenizer.config.image_px, self.device)
         codes = tokenizer.encode(pixels)
         decoded = tokenizer.decode(codes)

@@ -92,7 +92,7 @@ def sprite(name: str, colour: str | None, size_px: int) -> np.ndarray:
     y, x = (SPRITE_PX * i for i in divmod(index, SHEET_COLUMNS))
     pixels = _sheet()[y : y + SPRITE_PX, x : x + SPRITE_PX].astype(np.float32) / 255
     if colour is not None:
-        pixels = _recoloured(pixels, np.float32(OBJECT_COLOURS[colour]) / 255)
+        pixels = _recoloured(pixels, np.asarray(OBJECT_COLOURS[colour], np.float32) / 255)
     pixels = pixels.copy()
     pixels[..., :3] *= pixels[..., 3:]
     planes = [

@@ -267,7 +267,7 @@ def background_picture(background: Background) -> np.ndarray:
 
 
 def _unit(rgb: tuple[int, int, int]) -> np.ndarray:
-    return np.float32(rgb) / 255
+    return np.asarray(rgb, np.float32) / 255
 
 
 def _blend(y: np.ndarray, top: tuple[int, int, int], bottom: tuple[int, int, int]) -> np.ndarray:

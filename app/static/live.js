@@ -3,9 +3,9 @@
 const REPLAY_MS = 2400;
 
 class LiveView {
-  constructor(root, { again = null } = {}) {
-    this.root = root;
-    this.again = again;
+  // again: what "Run it live" does; links: whether a link can make the run again
+  constructor(root, { again = null, links = false } = {}) {
+    Object.assign(this, { root, again, links });
     this.build();
     this.reset();
   }
@@ -51,6 +51,7 @@ class LiveView {
       channel: null, run: null, seen: new Set(), segments: [], position: -1, last: null, settings: null, told: 0,
     });
     this.stage.replaceChildren();
+    this.ruler.after(this.meta);
     this.bars.replaceChildren();
     for (const node of [this.meta, this.status, this.recipe, this.spoken]) node.textContent = "";
     this.slider.disabled = true;
@@ -64,7 +65,7 @@ class LiveView {
     this.replayButton.hidden = !over;
     this.gridButton.hidden = !pictures;
     this.saveButton.hidden = !(over && pictures && this.picture());
-    this.linkButton.hidden = !(over && pictures && this.settings?.seed != null);
+    this.linkButton.hidden = !(over && this.links && this.picture());
     this.liveButton.hidden = !(this.again && this.recorded && over);
   }
 
@@ -124,6 +125,7 @@ class LiveView {
     this.bars.append(...bars);
     this.segments[header.segment] = { view, bars, offset, modality: header.modality, frames: [] };
     this.stage.append(view.root);
+    if (view.side) view.side.prepend(this.meta); // the facts stand in the free corner
     this.slider.max = this.length - 1;
     this.settings = header.recipe;
     this.status.textContent = "";
@@ -135,7 +137,7 @@ class LiveView {
     if (!segment) return;
     segment.frames[frame.header.index] = frame;
     const share = mean(frame.header.changed);
-    segment.bars[frame.header.index].style.setProperty("--share", share.toFixed(3));
+    segment.bars[frame.header.index].style.setProperty("--share", Math.sqrt(share).toFixed(3));
     segment.bars[frame.header.index].classList.add("seen");
     if (this.last) return;
     this.show(segment.offset + frame.header.index, true);
@@ -181,14 +183,17 @@ class LiveView {
       const local = position - segment.offset;
       segment.view.root.hidden = local < 0;
       segment.bars.forEach((bar, k) => bar.classList.toggle("past", k <= local));
-      if (local < 0) return;
-      const answer = this.last?.header.answers[i];
       const frame = nearest(segment.frames, Math.min(local, segment.bars.length - 1));
-      if (frame) segment.view.show(frame, live);
-      if (answer && (final || local >= segment.bars.length)) {
+      if (local < 0 || !frame) return;
+      const passed = local >= segment.bars.length;
+      segment.view.show(frame, live && !passed, nearest(segment.frames, frame.header.index, "x_1"));
+      const answer = this.last?.header.answers[i];
+      if (answer && (final || passed)) {
         segment.view.finish(answer, this.last.media[`answer_${i}`], this.settings.prompt);
+      } else if (passed) {
+        segment.view.settle(frame);
       }
-      if (frame && local < segment.bars.length) this.tell(frame.header);
+      if (!passed) this.tell(frame.header);
     });
   }
 
@@ -280,8 +285,11 @@ function mean(values) {
   return values.length ? values.reduce((a, b) => a + b, 0) / values.length : 0;
 }
 
-function nearest(frames, index) {
-  for (let i = Math.min(index, frames.length - 1); i >= 0; i--) if (frames[i]) return frames[i];
+// The last frame up to `index`; with `medium`, the last one that carries it.
+function nearest(frames, index, medium) {
+  for (let i = Math.min(index, frames.length - 1); i >= 0; i--) {
+    if (frames[i] && (!medium || frames[i].media[medium])) return frames[i];
+  }
   return null;
 }
 

@@ -2,7 +2,7 @@
 
 function mountLive(element, props, trigger, watch) {
   const root = element.querySelector(".no-mount");
-  const view = new LiveView(root, { again: () => trigger("again", {}) });
+  const view = new LiveView(root, { again: () => trigger("again", {}), links: true });
   const update = () => {
     const value = props.value ?? {};
     if (value.replay) return view.run || view.play(value.replay);

@@ -18,31 +18,39 @@ class TextSegment {
   constructor() {
     this.words = make("p", "no-words");
     this.root = make("div", "no-text", this.words);
-    this.spans = [];
+    this.pieces = []; // [the space before a word, the word]
   }
 
   show(frame, live) {
     const { words_t: words, words_1: predicted, confidence, changed } = frame.header;
-    if (this.spans.length !== words.length) {
-      this.spans = words.map(() => make("span", "no-word"));
-      this.words.replaceChildren(...this.spans);
+    if (this.pieces.length !== words.length) {
+      this.pieces = words.map(() => [document.createTextNode(""), make("span", "no-word")]);
+      this.words.replaceChildren(...this.pieces.flat());
     }
-    words.forEach((word, i) => {
-      const span = this.spans[i];
-      const settled = word === predicted[i] && confidence[i] >= SETTLED;
+    words.forEach((piece, i) => {
+      const [space, span] = this.pieces[i];
+      const word = piece.trimStart();
+      space.data = piece.slice(0, piece.length - word.length);
       if (span.textContent !== word) span.textContent = word;
-      span.classList.toggle("settled", settled || !word.trim());
+      const settled = piece === predicted[i] && confidence[i] >= SETTLED;
+      span.classList.toggle("settled", settled || !word);
       span.style.setProperty("--confidence", confidence[i]);
       span.title = settled
         ? `settled, ${percent(confidence[i])} sure`
         : `${percent(confidence[i])} sure of “${predicted[i].trim() || "nothing here"}”`;
-      if (live && changed[i] > 0 && word.trim() && !CALM.matches) flash(span);
+      if (live && changed[i] > 0 && word && !CALM.matches) flash(span);
     });
   }
 
+  // Nothing will change any more: plain text.
   finish(answer) {
-    this.spans = [];
+    this.pieces = [];
     this.words.textContent = answer.text || "…";
+  }
+
+  // The words of a step, once the run has moved on to its next segment.
+  settle(frame) {
+    this.finish({ text: frame.header.words_t.join("") });
   }
 }
 
@@ -62,16 +70,22 @@ class PictureSegment {
     this.grid.setAttribute("aria-hidden", "true");
     const large = make("figure", "no-large", make("div", "no-frame", this.prediction, this.grid));
     const small = make("figure", "no-small", make("div", "no-frame", this.state));
+    this.side = make("div", "no-side", small);
     large.append(make("figcaption", "", make("b", "", "prediction"), " x₁ · where it is heading"));
     small.append(make("figcaption", "", make("b", "", "state"), " xₜ · where it is now"));
-    this.root = make("div", "no-pictures", large, small);
+    this.root = make("div", "no-pictures", large, this.side);
     this.wanted = new Map();
   }
 
-  show(frame) {
-    this.paint(this.prediction, frame.media.x_1);
-    this.paint(this.state, frame.media.x_t);
+  // pictured: the last step up to this one that was decoded to pixels (not every step is)
+  show(frame, live, pictured) {
+    this.paint(this.prediction, pictured?.media.x_1);
+    this.paint(this.state, pictured?.media.x_t);
     this.mark(frame.header.changed);
+  }
+
+  settle() {
+    this.mark([]);
   }
 
   finish(answer, blob, label) {
@@ -103,7 +117,7 @@ class PictureSegment {
       if (share <= 0) return;
       const [x, y] = [(i % side) * cell, Math.floor(i / side) * cell];
       for (const [inset, colour] of [[3, "0, 0, 0"], [5, "255, 255, 255"]]) {
-        pen.strokeStyle = `rgba(${colour}, ${0.1 + 0.3 * share})`;
+        pen.strokeStyle = `rgba(${colour}, ${0.08 + 0.26 * share})`;
         pen.lineWidth = 2;
         pen.beginPath();
         pen.roundRect(x + inset, y + inset, cell - 2 * inset, cell - 2 * inset, 9);

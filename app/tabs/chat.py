@@ -4,10 +4,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import gradio as gr
+import numpy as np
 
 from app import talk
 from app.examples import ABOUT_A_PICTURE
-from app.forms import BadInput, beside, new_seed, read_sampling, read_seed, read_upload
+from app.forms import InputError, beside, next_seed, read_sampling, read_seed, read_upload
 from app.live_view import conversation, notice
 from app.notices import notices
 from app.session import MODEL_SLOT, Session
@@ -15,6 +16,9 @@ from app.talk import History
 from engine.request import Request
 
 STEPS = ("auto", "8", "16", "32", "64")
+Setting = str | bool
+"""Steps, guidance, the seed, the seed that the page last drew, and whether to keep it."""
+NOTHING_YET = "There is nothing to answer again yet: write a message first."
 GUIDANCE = ("auto", "0", "2", "3", "5")
 
 
@@ -31,7 +35,7 @@ class ChatTab:
             self.message = gr.MultimodalTextbox(
                 show_label=False,
                 label="Your message",
-                placeholder="Ask something, drop in a picture, or begin with “draw …”",
+                placeholder="Ask, drop in a picture, or “draw …”",
                 sources=["upload"],
                 file_types=["image"],
                 file_count="single",
@@ -45,7 +49,8 @@ class ChatTab:
                 self._settings()
             self.settings_notice = notice("chat-settings-notice")
         self.history: gr.State = gr.State(())
-        self.ticket = gr.State("")
+        self.ticket = gr.Textbox(visible="hidden", label="run")
+        self.shown_seed = gr.State("0")
         self._wire()
 
     def _settings(self) -> None:
@@ -53,26 +58,22 @@ class ChatTab:
             self.steps = gr.Radio(STEPS, value="auto", label="Steps", elem_id="chat-steps")
             self.guidance = gr.Radio(GUIDANCE, value="auto", label="Picture guidance")
         with gr.Row(elem_classes="no-seed"):
-            self.seed = gr.Textbox("0", label="Seed", max_lines=1, min_width=140, elem_id="chat-seed")
+            self.seed = gr.Textbox("0", label="Seed", max_lines=1, elem_id="chat-seed")
             self.keep_seed = gr.Checkbox(False, label="Same seed next time", container=False)
 
     def _wire(self) -> None:
-        settings = [self.steps, self.guidance, self.seed, self.keep_seed]
+        settings = [self.steps, self.guidance, self.seed, self.shown_seed, self.keep_seed]
         context = [self.ticket, self.history]
+        notes = [self.prompt_notice, self.settings_notice]
         begin = {
-            "outputs": [*context, self.view, self.message, self.seed, self.prompt_notice]
-            + [self.settings_notice],
+            "outputs": [*context, self.view, self.message, self.seed, self.shown_seed, *notes],
             "queue": False,
             "show_progress": "hidden",
         }
-        self.message.submit(
-            self.ask, [*context, self.message, *settings], **begin, api_name="ask"
-        )
-        self.view.press(
-            self.ask_pressed, [*context, *settings], **begin, api_visibility="private"
-        )
+        self.message.submit(self.ask, [*context, self.message, *settings], **begin, api_name="ask")
+        self.view.press(self.ask_pressed, [*context, *settings], **begin, api_visibility="private")
         self.again.click(self.ask_again, [*context, *settings], **begin, api_name="ask_again")
-        self.ticket.change(
+        driven = self.ticket.change(
             self.run,
             context,
             [self.history, self.view],
@@ -80,92 +81,86 @@ class ChatTab:
             trigger_mode="multiple",
             show_progress="hidden",
             api_name="ask_run",
-        ).then(self.finish, context, [self.history, self.view, self.message], queue=False,
-               show_progress="hidden", api_visibility="private")  # fmt: skip
+        )
+        over = {
+            "inputs": context,
+            "outputs": [self.history, self.view, self.message],
+            "queue": False,
+            "show_progress": "hidden",
+            "api_visibility": "private",
+        }
+        driven.success(self.finish, **over)
+        driven.failure(self.give_up, **over)
         self.message.stop(self.halt, self.ticket, self.message, queue=False, api_name="ask_stop")
         self.clear.click(
             self.forget,
             self.ticket,
-            [self.history, self.view, self.message, self.prompt_notice, self.settings_notice],
+            [self.history, self.view, self.message, *notes],
             queue=False,
             show_progress="hidden",
             api_name="clear",
         )
-        self.seed.input(lambda: True, None, self.keep_seed, queue=False, api_visibility="private")
 
     def ask(
         self,
         ticket: str,
         history: History,
         message: dict[str, object],
-        steps: str,
-        guidance: str,
-        seed: str,
-        keep_seed: bool,
         visitor: gr.Request,
+        *settings: Setting,
     ) -> tuple[object, ...]:
         """A message was sent: check it, put it into the conversation and open the answer's run."""
         try:
             self.session.refuse_if_busy(ticket)
             text, picture = read_message(message)
-        except BadInput as bad:
+        except InputError as bad:
             return self._refused(bad)
-        longer = talk.asked(history, text, picture)
-        return self._open(longer, (steps, guidance, seed, keep_seed), visitor)
+        return self._open(talk.asked(history, text, picture), settings, visitor)
 
     def ask_pressed(
         self,
         ticket: str,
         history: History,
-        steps: str,
-        guidance: str,
-        seed: str,
-        keep_seed: bool,
         press: gr.EventData,
         visitor: gr.Request,
+        *settings: Setting,
     ) -> tuple[object, ...]:
         """A suggestion was pressed: as if its words had been sent."""
-        message = {"text": str(press._data["text"]), "files": []}
-        return self.ask(ticket, history, message, steps, guidance, seed, keep_seed, visitor)
+        message: dict[str, object] = {"text": str(press._data["text"]), "files": []}
+        return self.ask(ticket, history, message, visitor, *settings)
 
     def ask_again(
-        self,
-        ticket: str,
-        history: History,
-        steps: str,
-        guidance: str,
-        seed: str,
-        keep_seed: bool,
-        visitor: gr.Request,
+        self, ticket: str, history: History, visitor: gr.Request, *settings: Setting
     ) -> tuple[object, ...]:
         """Another answer to the last message."""
         try:
             self.session.refuse_if_busy(ticket)
             shorter = talk.without_last_answer(history)
             if not shorter:
-                raise BadInput("There is nothing to answer again yet: write a message first.", "prompt")
-        except BadInput as bad:
+                raise InputError(NOTHING_YET, "prompt")
+        except InputError as bad:
             return self._refused(bad)
-        return self._open(shorter, (steps, guidance, seed, keep_seed), visitor)
+        return self._open(shorter, settings, visitor)
 
     def _open(
-        self, history: History, settings: tuple[str, str, str, bool], visitor: gr.Request
+        self, history: History, settings: tuple[Setting, ...], visitor: gr.Request
     ) -> tuple[object, ...]:
-        steps, guidance, seed, keep_seed = settings
-        seed = seed if keep_seed else str(new_seed())
+        steps, guidance, seed, shown_seed, keep_seed = settings
+        seed = next_seed(str(seed), str(shown_seed), bool(keep_seed))
         try:
             with beside("settings"):
                 sampling = read_sampling(steps, guidance, None, read_seed(seed))
             with beside("prompt"):
                 request = Request(talk.conversation(history), sampling=sampling)
-        except BadInput as bad:
+        except InputError as bad:
             return self._refused(bad)
         run = self.session.open(request, owner=visitor.session_hash or "")
         history = talk.opened(history, run.id)
-        return (run.id, history, talk.as_value(history), writing(False), seed, *notices(None))
+        empty = {**writing(False), "value": None}
+        return (run.id, history, talk.as_value(history), empty, seed, seed, *notices(None))
 
-    def _refused(self, bad: BadInput) -> tuple[object, ...]:
-        return (*(gr.skip(),) * 5, *notices(bad))
+    def _refused(self, bad: InputError) -> tuple[object, ...]:
+        return (*(gr.skip(),) * 6, *notices(bad))
 
     def run(self, ticket: str, history: History) -> Iterator[tuple[object, object]]:
         """Drive the run; at its end the answer becomes part of the history."""
@@ -173,28 +168,34 @@ class ChatTab:
         for value in drive:
             shown = gr.skip() if value is None else talk.as_value(history, value["messages"])
             yield gr.skip(), shown
+        if drive.forgotten:
+            return
         history = talk.answered(history, ticket, drive.outcome)
         yield history, talk.as_value(history)
 
     def halt(self, ticket: str) -> object:
         """Stop within one step; the answer keeps what it has."""
-        return gr.skip() if self.session.stop(ticket) else writing(True)
+        self.session.stop(ticket)
+        return writing(not self.session.busy(ticket))
 
     def finish(self, ticket: str, history: History) -> tuple[object, ...]:
-        """Whatever happened, the visitor can write again."""
-        refusal = self.session.close(ticket)
-        if refusal is not None:
-            history = talk.answered(history, ticket, refusal)
-        return history, talk.as_value(history), writing(True)
+        """The visitor can write again when the run is over; a run without an answer says why."""
+        history = talk.refused(history, ticket, self.session.failure(ticket))
+        return history, talk.as_value(history), writing(not self.session.busy(ticket))
+
+    def give_up(self, ticket: str, history: History) -> tuple[object, ...]:
+        """The run's event failed or was never let in."""
+        self.session.close(ticket)
+        return self.finish(ticket, history)
 
     def forget(self, ticket: str) -> tuple[object, ...]:
         """An empty conversation; what still forms is stopped."""
-        self.session.stop(ticket)
+        self.session.forget(ticket)
         return (), talk.as_value(()), writing(True), *notices(None)
 
 
-def read_message(message: dict[str, object]) -> tuple[str, "talk.np.ndarray | None"]:
-    """The words and the picture of a message. Raises: BadInput."""
+def read_message(message: dict[str, object]) -> tuple[str, np.ndarray | None]:
+    """The words and the picture of a message. Raises: InputError."""
     files = message.get("files") or []
     assert isinstance(files, list)
     with beside("prompt"):
@@ -203,8 +204,6 @@ def read_message(message: dict[str, object]) -> tuple[str, "talk.np.ndarray | No
     return (text or ABOUT_A_PICTURE if files else text), picture
 
 
-def writing(possible: bool) -> object:
-    """The message box: ready for a new message, or empty and with a Stop button."""
-    if possible:
-        return gr.update(submit_btn=True, stop_btn=False)
-    return gr.update(value=None, submit_btn=False, stop_btn=True)
+def writing(possible: bool) -> dict[str, object]:
+    """The message box: ready to send, or with a Stop button."""
+    return gr.update(submit_btn=possible, stop_btn=False if possible else "Stop")

@@ -6,14 +6,25 @@ from dataclasses import dataclass
 import gradio as gr
 
 from app.examples import PICTURES
-from app.forms import BadInput, beside, new_seed, read_sampling, read_seed
-from app.live_view import chips, live_view, notice, sentence
+from app.forms import InputError, beside, new_seed, next_seed, read_sampling, read_seed
+from app.live_view import chips, live_view, notice
+from app.notices import notices
 from app.session import MODEL_SLOT, Session
 from engine.request import MAX_PROMPT_CHARACTERS, Conversation, Modality, Request
 
 TRANSITIONS = ("midpoint", "euler")
-DEFAULTS = {"prompt": PICTURES[0], "steps": 16, "guidance": 3.0, "transition": "midpoint", "seed": 0}
-LARGEST_SLIDER = {"steps": 64, "guidance": 8}
+MAX_SLIDER_STEPS, MAX_SLIDER_GUIDANCE = 64, 8
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What the form holds when the page opens."""
+
+    prompt: str = PICTURES[0]
+    seed: int = 0
+    steps: int = 16
+    guidance: float = 3.0
+    transition: str = "midpoint"
 
 
 @dataclass
@@ -30,20 +41,21 @@ class ImageTab:
         with gr.Row(elem_classes="no-studio"):
             with gr.Column(scale=4, min_width=280, elem_classes="no-controls"):
                 with gr.Column(elem_classes="no-ask"):
-                    self._prompt_controls(str(first["prompt"]))
+                    self._prompt_controls(first.prompt)
                 with gr.Column(elem_classes="no-settings"):
                     self._settings(first)
             with gr.Column(scale=7, min_width=300, elem_classes="no-view"):
                 self.view = live_view(self.trace and {"replay": self.trace}, "image-live")
-        self.ticket = gr.State("")
+        self.ticket = gr.Textbox(visible="hidden", label="run")
+        self.shown_seed = gr.State(str(first.seed))
         self._wire()
 
-    def _first_recipe(self) -> dict[str, object]:
+    def _first_recipe(self) -> Recipe:
         if self.trace is None:
-            return DEFAULTS
+            return Recipe()
         messages = self.trace["messages"]
         assert isinstance(messages, list)
-        return {**DEFAULTS, **messages[-1]["recipe"]}
+        return Recipe(**messages[-1]["recipe"])
 
     def _prompt_controls(self, prompt: str) -> None:
         self.prompt = gr.Textbox(
@@ -60,12 +72,12 @@ class ImageTab:
             self.stop = gr.Button("Stop", elem_id="image-stop", visible=False)
         self.examples = chips(PICTURES, "prompts to try", "image-examples")
 
-    def _settings(self, first: dict[str, object]) -> None:
+    def _settings(self, first: Recipe) -> None:
         with gr.Row(elem_classes="no-pair"):
             self.steps = gr.Slider(
                 1,
-                LARGEST_SLIDER["steps"],
-                first["steps"],
+                MAX_SLIDER_STEPS,
+                first.steps,
                 step=1,
                 label="Steps",
                 min_width=120,
@@ -74,8 +86,8 @@ class ImageTab:
             )
             self.guidance = gr.Slider(
                 0,
-                LARGEST_SLIDER["guidance"],
-                first["guidance"],
+                MAX_SLIDER_GUIDANCE,
+                first.guidance,
                 step=0.5,
                 label="Guidance",
                 min_width=120,
@@ -84,11 +96,11 @@ class ImageTab:
             )
         with gr.Row(elem_classes="no-pair"):
             self.seed = gr.Textbox(
-                str(first["seed"]), label="Seed", max_lines=1, min_width=120, elem_id="image-seed"
+                str(first.seed), label="Seed", max_lines=1, min_width=120, elem_id="image-seed"
             )
             self.transition = gr.Dropdown(
                 TRANSITIONS,
-                value=first["transition"],
+                value=first.transition,
                 label="Transition",
                 min_width=120,
                 elem_id="image-transition",
@@ -102,8 +114,8 @@ class ImageTab:
 
     def _wire(self) -> None:
         form = [self.ticket, self.prompt, self.steps, self.guidance, self.transition]
-        form += [self.seed, self.keep_seed]
-        shown = [self.seed, self.view, self.prompt_notice, self.settings_notice]
+        form += [self.seed, self.shown_seed, self.keep_seed]
+        shown = [self.seed, self.shown_seed, self.view, self.prompt_notice, self.settings_notice]
         buttons = [self.generate, self.stop]
         begin = {
             "fn": self.prepare,
@@ -115,8 +127,9 @@ class ImageTab:
         self.examples.press(
             pressed_text, None, self.prompt, queue=False, api_visibility="private"
         ).then(**begin, api_visibility="private")
-        gr.on([self.generate.click, self.prompt.submit, self.view.again], **begin, api_name="draw")
-        self.ticket.change(
+        gr.on([self.generate.click, self.prompt.submit], **begin, api_name="draw")
+        self.view.again(**begin, api_visibility="private")
+        driven = self.ticket.change(
             self.run,
             self.ticket,
             [self.view],
@@ -124,10 +137,11 @@ class ImageTab:
             trigger_mode="multiple",
             show_progress="hidden",
             api_name="draw_run",
-        ).then(self.finish, self.ticket, buttons, queue=False, api_visibility="private")
+        )
+        driven.success(self.finish, self.ticket, buttons, queue=False, api_visibility="private")
+        driven.failure(self.give_up, self.ticket, buttons, queue=False, api_visibility="private")
         self.stop.click(self.halt, self.ticket, buttons, queue=False, api_name="draw_stop")
         self.dice.click(fresh_seed, None, self.seed, queue=False, api_visibility="private")
-        self.seed.input(lambda: True, None, self.keep_seed, queue=False, api_visibility="private")
 
     def prepare(
         self,
@@ -137,19 +151,20 @@ class ImageTab:
         guidance: float,
         transition: str,
         seed: str,
+        shown_seed: str,
         keep_seed: bool,
         visitor: gr.Request,
     ) -> tuple[object, ...]:
         """Check the form; a good one opens a run and shows its place in line."""
-        seed = seed if keep_seed else str(new_seed())
+        seed = next_seed(seed, shown_seed, keep_seed)
         try:
             self.session.refuse_if_busy(ticket)
             request = read_form(prompt, steps, guidance, transition, seed)
-        except BadInput as bad:
-            return (gr.skip(), gr.skip(), gr.skip(), *notices(bad), gr.skip(), gr.skip())
+        except InputError as bad:
+            return (*(gr.skip(),) * 4, *notices(bad), gr.skip(), gr.skip())
         run = self.session.open(request, owner=visitor.session_hash or "")
         value = {"run": run.id, **run.snapshot()}
-        return (run.id, seed, value, *notices(None), *pressable(running=True))
+        return (run.id, seed, seed, value, *notices(None), *pressable(running=True))
 
     def run(self, ticket: str) -> Iterator[object]:
         """Drive the run; values carry its state only where no websocket does."""
@@ -158,30 +173,27 @@ class ImageTab:
 
     def halt(self, ticket: str) -> tuple[object, ...]:
         """Stop within one step. What waits in line is over at once; what runs keeps what it has."""
-        return pressable(running=self.session.stop(ticket))
+        self.session.stop(ticket)
+        return self.finish(ticket)
 
     def finish(self, ticket: str) -> tuple[object, ...]:
-        """Whatever happened, the buttons come back."""
+        """The buttons as they should be now: Generate comes back when the run is over."""
+        return pressable(running=self.session.busy(ticket))
+
+    def give_up(self, ticket: str) -> tuple[object, ...]:
+        """The run's event failed or was never let in."""
         self.session.close(ticket)
-        return pressable(running=False)
+        return self.finish(ticket)
 
 
 def read_form(
     prompt: str, steps: object, guidance: object, transition: str | None, seed: str
 ) -> Request:
-    """The request of a filled form. Raises: BadInput with the control it belongs beside."""
+    """The request of a filled form. Raises: InputError with the control it belongs beside."""
     with beside("settings"):
         sampling = read_sampling(steps, guidance, transition, read_seed(seed))
     with beside("prompt"):
         return Request(Conversation.ask(prompt.strip()), Modality.IMAGE, sampling)
-
-
-def notices(bad: BadInput | None) -> tuple[str, str]:
-    """The sentences beside the prompt and beside the settings."""
-    return tuple(
-        sentence(str(bad) if bad is not None and bad.control == control else "")
-        for control in ("prompt", "settings")
-    )  # pyright: ignore[reportReturnType]
 
 
 def pressable(*, running: bool) -> tuple[object, object]:

@@ -1,0 +1,32 @@
+"""The entry point: load the engine, serve the page. `python app.py` is also what a Space runs."""
+
+import os
+import sys
+from pathlib import Path
+
+from app.page import build_page, serve
+from app.session import Session
+from engine.engine import Engine
+
+DEFAULT_PORT = 7860
+
+
+def main() -> int:
+    """Serve until interrupted; 2 if the checkpoint or the address cannot be used."""
+    checkpoint = os.environ.get("NEXT_OMNI_CHECKPOINT") or Path(__file__).parent / "assets/nano"
+    host = os.environ.get("GRADIO_SERVER_NAME") or "127.0.0.1"
+    port = os.environ.get("GRADIO_SERVER_PORT") or os.environ.get("PORT") or str(DEFAULT_PORT)
+    try:
+        session = Session(Engine.load(checkpoint, os.environ.get("NEXT_OMNI_DEVICE") or "auto"))
+        page = build_page(session)
+        serve(page, session, host, int(port))
+    except (ValueError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    print(f"NExT-OMNI Live is on {page.local_url}", flush=True)
+    page.block_thread()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

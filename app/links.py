@@ -1,0 +1,55 @@
+"""A link that makes a picture again:
+?tab=image&prompt=..&seed=..&steps=..&guidance=..&transition=..
+
+Opening one fills the form and keeps its seed; nothing runs until the visitor presses Generate.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from app.forms import InputError, beside, read_guidance, read_sampling, read_seed, read_steps
+from engine.request import MAX_PROMPT_CHARACTERS
+
+TABS = ("image", "chat", "about")
+
+
+@dataclass(frozen=True)
+class Link:
+    """What a link asks for: a tab, values for the Image form, and a sentence where one was bad."""
+
+    tab: str | None = None
+    values: Mapping[str, object] = field(default_factory=dict)
+    bad: InputError | None = None
+
+
+def read_link(query: Mapping[str, str]) -> Link:
+    """The link of a page's query; a bad value is left out and told, the others are used."""
+    values: dict[str, object] = {}
+    bad: InputError | None = None
+    readers = {
+        "prompt": lambda text: text[:MAX_PROMPT_CHARACTERS],
+        "seed": lambda text: str(read_seed(text)),
+        "steps": read_steps,
+        "guidance": _checked_guidance,
+        "transition": _known_transition,
+    }
+    for name, read in readers.items():
+        if name not in query:
+            continue
+        try:
+            with beside("settings"):
+                values[name] = read(query[name])
+        except InputError as refused:
+            bad = bad or refused
+    tab = query.get("tab")
+    return Link(tab if tab in TABS else None, values, bad)
+
+
+def _checked_guidance(text: str) -> float | None:
+    return read_sampling(None, text, None, 0).guidance_scale and read_guidance(text)
+
+
+def _known_transition(text: str) -> str:
+    if text not in ("midpoint", "euler"):
+        raise ValueError(f"there is no transition {text[:40]!r}: choose midpoint or euler")
+    return text

@@ -1,0 +1,126 @@
+"""The page: header, tabs and wiring. `build_page` makes it, `serve` puts it on an address."""
+
+import json
+from collections.abc import Mapping
+from html import escape
+from pathlib import Path
+
+import gradio as gr
+from fastapi import FastAPI
+
+from app import theme
+from app.links import read_link
+from app.notices import notices
+from app.route import add_live_route
+from app.session import Session
+from app.tabs import about
+from app.tabs.chat import ChatTab
+from app.tabs.image import ImageTab
+
+TITLE = "NExT-OMNI Live"
+FIRST_RUN = Path("assets/examples/first.json")
+MAX_WAITING = 24
+MAX_UPLOAD = "20mb"
+FORGET_FILES = (600, 3600)
+"""Gradio looks every 600 s for temporary files older than an hour."""
+
+MARK = (
+    "<svg viewBox='0 0 40 40' width='40' height='40' aria-hidden='true'>"
+    + "".join(
+        f"<rect x='{4 + 8 * x}' y='{4 + 8 * y}' width='6.4' height='6.4' rx='1.6'"
+        f" opacity='{opacity / 10}'/>"
+        for y, row in enumerate(((2, 5, 3, 1), (4, 9, 10, 3), (3, 10, 10, 6), (1, 4, 7, 2)))
+        for x, opacity in enumerate(row)
+    )
+    + "</svg>"
+)
+
+
+def build_page(session: Session, first_run: Path | None = FIRST_RUN) -> gr.Blocks:
+    """The whole page of one engine. first_run: a recorded run that plays when the page opens."""
+    with gr.Blocks(title=TITLE, analytics_enabled=False, delete_cache=FORGET_FILES) as page:
+        info = session.engine.info()
+        gr.HTML(
+            header_html(info),
+            js_on_load="NextOmni.mountHeader(element);",
+            elem_id="header",
+            apply_default_css=False,
+        )
+        image = ImageTab(session, read_trace(first_run))
+        with gr.Tabs(selected="image", elem_id="tabs") as tabs:
+            with gr.Tab("Image", id="image"):
+                image.build()
+            with gr.Tab("Chat", id="chat"):
+                ChatTab(session).build()
+            with gr.Tab("About", id="about"):
+                about.build(info)
+        _fill_from_link(page, tabs, image)
+        _stop_on_leaving(page, session)
+    return page.queue(max_size=MAX_WAITING)
+
+
+def serve(page: gr.Blocks, session: Session, host: str | None, port: int | None) -> FastAPI:
+    """Launch without blocking, and add the live channel. Nothing asks another host."""
+    server, _, _ = page.launch(
+        server_name=host,
+        server_port=port,
+        prevent_thread_lock=True,
+        ssr_mode=False,
+        share=False,
+        quiet=True,
+        footer_links=[],
+        run_history=False,
+        max_file_size=MAX_UPLOAD,
+        theme=theme.theme(),
+        css=theme.css(),
+        head=theme.head(),
+    )
+    add_live_route(server, session.bus)
+    return server
+
+
+def read_trace(path: Path | None) -> dict[str, object] | None:
+    """A recorded run (see `app.record`), or None where there is none."""
+    if path is None or not path.exists():
+        return None
+    return json.loads(path.read_text())
+
+
+def header_html(info: Mapping[str, object]) -> str:
+    """Name, checkpoint and device."""
+    parameters = info.get("parameters")
+    count = parameters.get("all") if isinstance(parameters, Mapping) else parameters
+    facts = [str(info.get("name", "")), str(info.get("device", ""))]
+    if isinstance(count, int):
+        facts.insert(1, f"{count / 1e6:.1f} M parameters")
+    chips = "".join(f"<span>{escape(fact)}</span>" for fact in facts if fact)
+    return (
+        f"<header class='no-header'>{MARK}<div><h1>{TITLE}</h1>"
+        "<p>Watch a model find words and pictures in noise, step by step.</p></div>"
+        f"<div class='no-facts'>{chips}</div>"
+        "<button type='button' class='no-theme' aria-label='light or dark' title='light or dark'>"
+        "<svg viewBox='0 0 24 24' width='18' height='18' aria-hidden='true'>"
+        "<circle cx='12' cy='12' r='8.5' fill='none' stroke='currentColor' stroke-width='1.7'/>"
+        "<path d='M12 3.5a8.5 8.5 0 0 1 0 17z' fill='currentColor'/></svg></button></header>"
+    )
+
+
+def _stop_on_leaving(page: gr.Blocks, session: Session) -> None:
+    def leave(visitor: gr.Request) -> None:
+        session.bus.leave(visitor.session_hash or "")
+
+    page.unload(leave)
+
+
+def _fill_from_link(page: gr.Blocks, tabs: gr.Tabs, image: ImageTab) -> None:
+    def fill(visitor: gr.Request) -> tuple[object, ...]:
+        link = read_link(dict(visitor.query_params))
+        chosen = gr.skip() if link.tab is None else gr.Tabs(selected=link.tab)
+        names = ("prompt", "seed", "steps", "guidance", "transition")
+        values = [link.values.get(name, gr.skip()) for name in names]
+        keep = True if "seed" in link.values else gr.skip()
+        return (chosen, *values, keep, *notices(link.bad))
+
+    form = [image.prompt, image.seed, image.steps, image.guidance, image.transition]
+    outputs = [tabs, *form, image.keep_seed, image.prompt_notice, image.settings_notice]
+    page.load(fill, None, outputs, queue=False, show_progress="hidden", api_visibility="private")

@@ -1,0 +1,68 @@
+"""Record a run for the page to open with: python -m app.record --prompt .. --seed .. --out FILE
+
+The file is {"version": 1, "messages": [..]}: the messages of the live channel as JSON, media as
+data URIs, so the page plays it with the very code that shows a live run.
+"""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from app.examples import PICTURES
+from app.live import StepBus
+from app.page import FIRST_RUN
+from app.pump import Generate, Pumping
+from engine.engine import Engine
+from engine.request import Conversation, Modality, Request, Sampling
+
+VERSION = 1
+
+
+def record(generate: Generate, request: Request) -> dict[str, object]:
+    """The whole run as the page would have received it. Raises: ValueError if it has no answer."""
+    bus = StepBus()
+    run = bus.open("recorder")
+    for _ in Pumping(generate, request, run, bus):
+        pass
+    if run.failure is not None:
+        raise ValueError(run.failure)
+    numbered = sorted([*run.steps(), *run.pending(0, 0)[0]], key=lambda item: item[0])
+    messages = {n: message.to_json(n) for n, message in numbered}
+    return {
+        "version": VERSION,
+        "messages": [m for m in messages.values() if m["kind"] != "waiting"],
+    }
+
+
+def main(argv: list[str] | None = None) -> int:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="python -m app.record", description=__doc__)
+    parser.add_argument("--checkpoint", default="assets/nano")
+    parser.add_argument("--prompt", default=PICTURES[0])
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--steps", type=int, default=16)
+    parser.add_argument("--guidance", type=float, default=3.0)
+    parser.add_argument("--transition", default="midpoint")
+    parser.add_argument("--out", type=Path, default=FIRST_RUN)
+    arguments = parser.parse_args(argv)
+    try:
+        sampling = Sampling(
+            steps=arguments.steps,
+            transition=arguments.transition,
+            guidance_scale=arguments.guidance,
+            seed=arguments.seed,
+        )
+        request = Request(Conversation.ask(arguments.prompt), Modality.IMAGE, sampling)
+        trace = record(Engine.load(arguments.checkpoint).generate, request)
+    except ValueError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    arguments.out.parent.mkdir(parents=True, exist_ok=True)
+    arguments.out.write_text(json.dumps(trace) + "\n")
+    print(f"{arguments.out}: {arguments.out.stat().st_size // 1000} kB")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

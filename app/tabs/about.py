@@ -1,0 +1,83 @@
+"""The About tab: what this is, how to read it, what it cannot do, and exactly which model runs."""
+
+from collections.abc import Mapping
+from html import escape
+
+import gradio as gr
+
+RAMP_STEPS = 7
+PAPERS = (
+    ("NExT-OMNI: any-to-any foundation models with discrete flow matching", "2510.13721"),
+    ("Flow matching with general discrete paths: a kinetic-optimal perspective", "2412.03487"),
+    ("Discrete flow matching", "2407.15595"),
+    ("Generative flows on discrete state-spaces", "2402.04997"),
+)
+WHAT = """
+<h2>What happens here</h2>
+<p>A small model draws pictures and writes sentences by <em>discrete flow matching</em>. It begins
+with random tokens and refines all of them together: at each step a network looks at the whole
+state <i>x<sub>t</sub></i>, predicts the finished answer <i>x<sub>1</sub></i>, and some tokens
+move towards it. Nothing you see is replayed or faked: every frame is the model's own state at
+that step, while it works.</p>
+"""
+HOW = """
+<h2>How to read it</h2>
+<p><b>Words.</b> A settled word looks like plain text. A word that may still change stands on a
+tint with a dotted line: the deeper the tint, the less sure the model is. Rest on a word for the
+number. A word that changed in this step flashes once.</p>
+<div class='no-key' aria-hidden='true'>{swatches}</div>
+<p><b>Pictures.</b> The large picture is the prediction, the small one the state itself. Outlined
+patches changed in this step. The bars under them are the steps; the taller a bar, the more moved.
+When a run has ended, drag along the bars to go back through it.</p>
+"""
+LIMITS = """
+<h2>What it cannot do</h2>
+<p>It knows one small world: {num_concepts} things in seven colours, up to four of them, on plain
+and drawn backgrounds, at {image_px} pixels, in English. It counts to four, mixes up colours and
+places now and then, and knows nothing about people, news or facts. Outside its world it says
+so.</p>
+"""
+
+
+def build(info: Mapping[str, object]) -> None:
+    """Lay out the tab inside the current Blocks."""
+    gr.HTML(about_html(info), elem_id="about", apply_default_css=False)
+
+
+def about_html(info: Mapping[str, object]) -> str:
+    """The tab's text, with the model's own facts filled in."""
+    concepts = _facts(info).get("concepts")
+    num_concepts = len(concepts) if isinstance(concepts, list) else 64
+    swatches = "".join(
+        f"<span class='no-word' style='--confidence: {i / (RAMP_STEPS - 1):.2f}'>"
+        f"{round(100 * i / (RAMP_STEPS - 1))} %</span>"
+        for i in range(RAMP_STEPS)
+    )
+    papers = "".join(f"<li>{escape(title)} <span>arXiv:{n}</span></li>" for title, n in PAPERS)
+    limits = LIMITS.format(num_concepts=num_concepts, image_px=info.get("image_px", 128))
+    things = ""
+    if isinstance(concepts, list):
+        things = f"<p class='no-things'>{escape(', '.join(map(str, concepts)))}.</p>"
+    return (
+        f"<article class='no-about'>{WHAT}{HOW.format(swatches=swatches)}{limits}{things}"
+        f"<h2>This model</h2><dl>{_rows(info)}</dl><h2>Papers</h2><ul>{papers}</ul></article>"
+    )
+
+
+def _facts(info: Mapping[str, object]) -> Mapping[str, object]:
+    facts = info.get("facts")
+    return {**info, **facts} if isinstance(facts, Mapping) else info
+
+
+def _rows(info: Mapping[str, object]) -> str:
+    rows: list[tuple[str, object]] = []
+    for name, value in _facts(info).items():
+        if isinstance(value, Mapping) and name == "parameters":
+            rows += [(f"parameters, {part}", count) for part, count in value.items()]
+        elif isinstance(value, str | int | float):
+            rows.append((name.replace("_", " "), value))
+    return "".join(f"<dt>{escape(name)}</dt><dd>{_plain(value)}</dd>" for name, value in rows)
+
+
+def _plain(value: object) -> str:
+    return f"{value:,}" if isinstance(value, int) else escape(str(value))

@@ -1,0 +1,92 @@
+"""How fast is the embedded model, and what does watching it cost?
+
+Loading, the first visible refinement, a guided 16-step picture, an answer in words, and the time
+with previews over the time without: interleaved repeats in one process, medians.
+"""
+
+import argparse
+import sys
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from statistics import median
+
+from engine.engine import PREVIEW_HZ, Engine
+from engine.events import Refined
+from engine.request import Conversation, Request, Sampling
+from evaluation.result import Result
+from flow.modality import Modality
+
+STEPS, GUIDANCE = 16, 3.0
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.streaming", description=__doc__)
+    parser.add_argument("--checkpoint", type=Path, default=Path("assets/nano"))
+    parser.add_argument("--device", default="auto")
+    parser.add_argument("--num", type=int, default=9, help="repeats of each")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--json", type=Path, help="also write the result here")
+    arguments = parser.parse_args()
+    began = time.monotonic()
+    try:
+        engine = Engine.load(arguments.checkpoint, arguments.device)
+    except ValueError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    metrics = {"load_s": time.monotonic() - began, **_measured(engine, arguments)}
+    result = Result(
+        name="streaming",
+        date=datetime.now(UTC).isoformat(timespec="seconds"),
+        checkpoint=f"{arguments.checkpoint} {engine.digest}",
+        device=str(engine.device),
+        seed=arguments.seed,
+        num=arguments.num,
+        seconds=time.monotonic() - began,
+        metrics=metrics,
+    )
+    if arguments.json is not None:
+        arguments.json.parent.mkdir(parents=True, exist_ok=True)
+        arguments.json.write_text(result.to_json() + "\n")
+    print(result.to_json())
+    return 0
+
+
+def _measured(engine: Engine, arguments: argparse.Namespace) -> dict[str, float]:
+    _timed(engine, _picture(arguments.seed), PREVIEW_HZ)
+    off, on, first, words = [], [], [], []
+    for i in range(arguments.num):
+        off.append(_timed(engine, _picture(arguments.seed + i), 0)[0])
+        seconds, seen = _timed(engine, _picture(arguments.seed + i), PREVIEW_HZ)
+        on.append(seconds)
+        first.append(seen)
+        question = Request(Conversation.ask("what can you do?"), Modality.TEXT)
+        words.append(_timed(engine, question, PREVIEW_HZ)[0])
+    ratios = [a / b for a, b in zip(on, off, strict=True)]
+    return {
+        "picture_s": median(on),
+        "picture_worst_s": max(on),
+        "first_refinement_s": median(first),
+        "words_s": median(words),
+        "streaming_ratio": median(ratios),
+        "steps": STEPS,
+        "guidance": GUIDANCE,
+    }
+
+
+def _picture(seed: int) -> Request:
+    sampling = Sampling(steps=STEPS, guidance_scale=GUIDANCE, seed=seed)
+    return Request(Conversation.ask("a red heart above a dog"), Modality.IMAGE, sampling)
+
+
+def _timed(engine: Engine, request: Request, preview_hz: float) -> tuple[float, float]:
+    """Seconds of the whole run, and until its first picture can be shown."""
+    began, first = time.perf_counter(), float("nan")
+    for event in engine.generate(request, preview_hz=preview_hz):
+        if isinstance(event, Refined) and event.image_1 is not None and first != first:
+            first = time.perf_counter() - began
+    return time.perf_counter() - began, first
+
+
+if __name__ == "__main__":
+    sys.exit(main())

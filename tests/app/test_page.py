@@ -1,0 +1,170 @@
+"""The page driven through its API: what a script, or a browser without websockets, can do."""
+
+import json
+import struct
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from gradio_client import Client
+from websockets.exceptions import InvalidStatus
+from websockets.sync.client import connect
+
+from app.page import header_html, read_trace
+from app.record import record
+from app.tabs.about import about_html
+from engine.request import Conversation, Modality, Request, Sampling
+from tests.fake_engine import FakeEngine
+from tests.page_server import Served, served
+
+ROOT = Path(__file__).resolve().parents[2]
+PICTURE = ("a big whale by the sea", 8, 3, "midpoint", "5", True)
+
+
+@pytest.fixture(scope="module")
+def page() -> Iterator[Served]:
+    with served(FakeEngine(step_s=0.02)) as running:
+        yield running
+
+
+@pytest.fixture
+def client(page: Served) -> Client:
+    return Client(page.url, verbose=False)
+
+
+def live(page: Served, run: str) -> str:
+    return page.url.replace("http", "ws") + f"live/{run}"
+
+
+def headers(page: Served, run: str) -> list[dict[str, object]]:
+    """Everything the websocket of a run says, until it closes."""
+    found = []
+    with connect(live(page, run)) as socket:
+        for message in socket:
+            assert isinstance(message, bytes)
+            (length,) = struct.unpack(">I", message[:4])
+            found.append(json.loads(message[4 : 4 + length]))
+    return found
+
+
+def test_a_picture_through_the_api_without_a_websocket(client: Client) -> None:
+    ticket, seed, *_ = client.predict("", *PICTURE, api_name="/draw")
+    assert seed == "5"
+    job = client.submit(ticket, api_name="/draw_run")
+    final = job.result(timeout=20)
+    assert "completed" in [message["kind"] for message in final["messages"]]
+    assert any("refined" in str(value) for value in job.outputs()[:-1]), "the fallback shows steps"
+
+
+def test_the_websocket_tells_every_step(page: Served, client: Client) -> None:
+    ticket, *_ = client.predict("", *PICTURE, api_name="/draw")
+    client.submit(ticket, api_name="/draw_run")
+    told = headers(page, ticket)
+    assert {m["index"] for m in told if m["kind"] == "refined"} == set(range(8))
+    assert [m["kind"] for m in told if m["kind"] in ("started", "completed")] == [
+        "started",
+        "completed",
+    ]
+
+
+def test_an_unknown_run_is_refused(page: Served) -> None:
+    with pytest.raises(InvalidStatus), connect(live(page, "not-a-run")):
+        pass
+
+
+def test_stop_ends_a_run_within_a_step(page: Served, client: Client) -> None:
+    ticket, *_ = client.predict("", *PICTURE[:1], 64, *PICTURE[2:], api_name="/draw")
+    client.submit(ticket, api_name="/draw_run")
+    time.sleep(0.3)
+    client.predict(ticket, api_name="/draw_stop")
+    told = headers(page, ticket)
+    assert [m["kind"] for m in told if m["kind"] in ("completed", "stopped")] == ["stopped"]
+    assert len([m for m in told if m["kind"] == "refined"]) < 60
+
+
+@pytest.mark.parametrize(
+    ("at", "value", "says"),
+    [(0, "", "empty"), (0, "a" * 600, "600 characters"), (4, "x", "dice")],
+)
+def test_bad_input_is_a_sentence_and_opens_no_run(
+    client: Client, at: int, value: str, says: str
+) -> None:
+    form = [*PICTURE]
+    form[at] = value
+    answer = client.predict("", *form, api_name="/draw")
+    assert says in str(answer)
+    assert "Traceback" not in str(answer)
+
+
+def test_out_of_range_steps_through_the_api_are_refused_in_a_sentence(client: Client) -> None:
+    with pytest.raises(Exception, match="10000"):
+        client.predict("", PICTURE[0], 10_000, *PICTURE[2:], api_name="/draw")
+
+
+def test_a_second_visitor_waits_for_its_turn(page: Served) -> None:
+    first, second = (Client(page.url, verbose=False) for _ in range(2))
+    one, *_ = first.predict("", *PICTURE[:1], 32, *PICTURE[2:], api_name="/draw")
+    running = first.submit(one, api_name="/draw_run")
+    time.sleep(0.15)
+    two, _, value, *_ = second.predict("", *PICTURE, api_name="/draw")
+    assert value["messages"][0] == {"kind": "waiting", "place": 1, "number": 1, "media": {}}
+    waiting = second.submit(two, api_name="/draw_run")
+    assert not running.done()
+    waiting.result(timeout=20)
+    assert running.done()
+
+
+def test_a_conversation_through_the_api(client: Client) -> None:
+    settings = ("auto", "auto", "3", False)
+    ticket, *_ = client.predict("", {"text": "hello!", "files": []}, *settings, api_name="/ask")
+    value = client.submit(ticket, api_name="/ask_run").result(timeout=20)
+    assert [turn["role"] for turn in value["turns"]] == ["user", "assistant"]
+    ticket, *_ = client.predict(
+        ticket, {"text": "who is the president?", "files": []}, *settings, api_name="/ask"
+    )
+    value = client.submit(ticket, api_name="/ask_run").result(timeout=20)
+    assert len(value["turns"]) == 4
+    assert len(value["turns"][-1]["suggest"]) == 3
+
+
+def test_a_recorded_run_is_what_the_page_plays(tmp_path: Path) -> None:
+    request = Request(Conversation.ask("two yellow stars"), Modality.IMAGE, Sampling(steps=4))
+    trace = record(FakeEngine(step_s=0).generate, request)
+    file = tmp_path / "first.json"
+    file.write_text(json.dumps(trace))
+    messages = (read_trace(file) or {})["messages"]
+    assert isinstance(messages, list)
+    assert [m["kind"] for m in messages] == ["started", *["refined"] * 4, "completed"]
+    assert messages[-1]["media"]["answer_0"].startswith("data:image/png")
+    assert read_trace(tmp_path / "none.json") is None
+
+
+def test_header_and_about_show_the_model() -> None:
+    info = FakeEngine().info()
+    assert "13.4 M parameters" in header_html(info)
+    text = about_html(info)
+    assert "2510.13721" in text
+    assert "64 things" in text
+    assert "href" not in text
+    trained = {"name": "<x>", "parameters": {"all": 2_000_000}, "facts": {"date": "2026-11-21"}}
+    assert "2.0 M parameters" in header_html(trained)
+    assert "2026-11-21" in about_html(trained)
+    assert "<x>" not in about_html(trained) + header_html(trained)
+
+
+def test_a_missing_checkpoint_is_one_sentence(tmp_path: Path) -> None:
+    ended = subprocess.run(
+        [sys.executable, "app.py"],
+        cwd=ROOT,
+        env={"PATH": "/usr/bin:/bin", "NEXT_OMNI_CHECKPOINT": str(tmp_path / "nowhere")},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert ended.returncode == 2
+    assert "Traceback" not in ended.stderr
+    assert ended.stderr.strip().splitlines()[-1].startswith("error: ")

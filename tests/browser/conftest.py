@@ -1,0 +1,72 @@
+"""A real headless Chromium, and the page behind it. A missing browser fails; it never skips."""
+
+import json
+import shutil
+from collections.abc import Callable, Iterator
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
+from app.record import record
+from engine.request import Conversation, Modality, Request, Sampling
+from tests.fake_engine import FakeEngine
+from tests.page_server import Served, served
+
+ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking"]
+PATIENCE_MS = 15_000
+
+
+@pytest.fixture(scope="package")
+def browser() -> Iterator[Browser]:
+    path = shutil.which("chromium") or shutil.which("chromium-browser")
+    if path is None:
+        pytest.fail("there is no chromium on PATH: install it (apt-get install chromium)")
+    with sync_playwright() as playwright:
+        found = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
+        yield found
+        found.close()
+
+
+@pytest.fixture(scope="package")
+def fake() -> FakeEngine:
+    return FakeEngine(step_s=0.06)
+
+
+@pytest.fixture(scope="package")
+def site(fake: FakeEngine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    request = Request(
+        Conversation.ask("a red heart above a dog"),
+        Modality.IMAGE,
+        Sampling(steps=8, guidance_scale=3.0, transition="midpoint", seed=7),
+    )
+    trace = tmp_path_factory.mktemp("trace") / "first.json"
+    trace.write_text(json.dumps(record(FakeEngine(step_s=0.03).generate, request)))
+    with served(fake, trace) as running:
+        yield running
+
+
+@pytest.fixture
+def visit(browser: Browser) -> Iterator[Callable[..., Page]]:
+    """Open an address as a new visitor; every page must stay on 127.0.0.1 and without errors."""
+    contexts: list[BrowserContext] = []
+    requested: list[str] = []
+    errors: list[str] = []
+
+    def open_page(address: str, *, width: int = 1280, height: int = 900, **context: str) -> Page:
+        contexts.append(browser.new_context(viewport={"width": width, "height": height}, **context))
+        page = contexts[-1].new_page()
+        page.set_default_timeout(PATIENCE_MS)
+        page.on("request", lambda request: requested.append(request.url))
+        page.on("websocket", lambda socket: requested.append(socket.url))
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.goto(address)
+        page.wait_for_selector("#header h1")
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    local = ("http://127.0.0.1:", "ws://127.0.0.1:", "data:", "blob:")
+    assert requested
+    assert [url for url in requested if not url.startswith(local)] == []
+    assert errors == []

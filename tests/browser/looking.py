@@ -1,0 +1,13 @@
+"""What the browser tests look at."""
+
+from playwright.sync_api import Page
+
+
+def phase(page: Page, wanted: str, within: str = "#image-live") -> None:
+    """Wait until the live view is in that phase."""
+    page.wait_for_selector(f"{within} .no-live[data-phase='{wanted}']", state="attached")
+
+
+def picture(page: Page, within: str = "#image-live") -> str:
+    """The pixels of the prediction, as text."""
+    return page.eval_on_selector(f"{within} .no-large .no-canvas", "canvas => canvas.toDataURL()")

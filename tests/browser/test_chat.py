@@ -1,0 +1,119 @@
+"""The Chat tab, clicked in a real browser."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from playwright.sync_api import Page, expect
+
+from tests.browser.looking import phase
+from tests.fake_engine import FakeEngine
+from tests.page_server import Served
+
+pytestmark = pytest.mark.browser
+Visit = Callable[..., Page]
+LAST = ".no-turn:last-child"
+
+
+@pytest.fixture
+def chat(site: Served, visit: Visit) -> Page:
+    page = visit(site.url + "?tab=chat")
+    page.wait_for_selector(".no-welcome")
+    return page
+
+
+def say(page: Page, text: str) -> None:
+    page.fill("#chat-message textarea", text)
+    page.press("#chat-message textarea", "Enter")
+
+
+def answered(page: Page, number: int) -> None:
+    """Wait for the answer to that message, and until the visitor can write again."""
+    expect(page.locator(".no-turn.user")).to_have_count(number)
+    phase(page, "completed", f"#chat-talk {LAST}")
+    page.wait_for_selector("#chat-message .submit-button")
+
+
+def test_words_morph_out_of_noise_and_become_plain(chat: Page) -> None:
+    say(chat, "hello!")
+    chat.wait_for_selector(f"{LAST} .no-word:not(.settled)")
+    assert "sure of" in (chat.locator(f"{LAST} .no-word").first.get_attribute("title") or "")
+    seen = set()
+    for _ in range(12):
+        seen.add(chat.inner_text(f"{LAST} .no-words"))
+        chat.wait_for_timeout(60)
+    assert len(seen) >= 3
+    answered(chat, 1)
+    assert chat.inner_text(f"{LAST} .no-words").startswith("hello! I can draw")
+    assert chat.locator(f"{LAST} .no-word").count() == 0
+    assert "hello! I can draw" in chat.inner_text(f"{LAST} .no-spoken")
+
+
+def test_draw_answers_with_a_sentence_and_a_picture_in_place(chat: Page) -> None:
+    chat.get_by_role("button", name="draw four strawberries").click()
+    chat.wait_for_selector(f"{LAST} .no-bar.first:not(:first-child)", state="attached")
+    answered(chat, 1)
+    assert "here is four strawberries" in chat.inner_text(f"{LAST} .no-words")
+    assert int(chat.locator(f"{LAST} .no-large .no-canvas").get_attribute("data-painted") or 0) > 3
+    say(chat, "hello!")
+    answered(chat, 2)
+    assert chat.locator("#chat-talk .no-large .no-canvas").count() == 1, "the earlier picture stays"
+
+
+def test_outside_its_world_three_things_to_press_appear(chat: Page) -> None:
+    say(chat, "who is the president?")
+    answered(chat, 1)
+    chips = chat.locator(f"{LAST} .no-chip")
+    expect(chips).to_have_count(3)
+    words = chips.first.inner_text()
+    chips.first.click()
+    answered(chat, 2)
+    assert chat.locator(".no-turn.user").nth(1).inner_text() == words
+    assert chat.locator(".no-turn:nth-child(2) .no-chip").count() == 0
+
+
+def test_a_picture_can_be_dropped_in_and_asked_about_again(
+    chat: Page, fake: FakeEngine, tmp_path: Path
+) -> None:
+    file = tmp_path / "heart.png"
+    Image.new("RGB", (64, 64), "red").save(file)
+    chat.set_input_files("#chat-message input[type=file]", file)
+    chat.wait_for_selector("#chat-message .thumbnails, #chat-message img")
+    say(chat, "what is this?")
+    answered(chat, 1)
+    assert chat.locator(".no-turn.user img").count() == 1
+    assert "this is message 1" in chat.inner_text(f"{LAST} .no-words")
+    say(chat, "and what colour?")
+    answered(chat, 2)
+    assert "this is message 3" in chat.inner_text(f"{LAST} .no-words")
+    turns = fake.requests[-1].conversation.turns
+    assert [turn.role for turn in turns] == ["user", "assistant", "user"]
+    assert turns[0].parts[0].image is not None
+
+
+def test_a_renamed_file_is_a_sentence_and_the_words_stay(chat: Page, tmp_path: Path) -> None:
+    file = tmp_path / "holiday.png"
+    file.write_text("this is not a picture")
+    chat.set_input_files("#chat-message input[type=file]", file)
+    chat.wait_for_selector("#chat-message .thumbnails, #chat-message img", state="attached")
+    say(chat, "what is this?")
+    expect(chat.locator("#chat-prompt-notice")).to_contain_text("not a picture that can be read")
+    assert chat.input_value("#chat-message textarea") == "what is this?"
+    assert chat.locator(".no-turn").count() == 0
+
+
+def test_stop_again_and_new_conversation(chat: Page) -> None:
+    say(chat, "draw three strawberries")
+    chat.wait_for_selector(f"{LAST} .no-bar.first:not(:first-child)", state="attached")
+    chat.click("#chat-message .stop-button")
+    phase(chat, "stopped", f"#chat-talk {LAST}")
+    chat.wait_for_selector("#chat-message .submit-button")
+    assert "here is three strawberries" in chat.inner_text(f"{LAST} .no-words")
+    chat.click("#chat-again")
+    chat.wait_for_selector(f"{LAST} .no-live[data-phase='running']")
+    assert chat.locator(".no-turn").count() == 2
+    answered(chat, 1)
+    chat.click("#chat-clear")
+    chat.wait_for_selector(".no-welcome")
+    assert chat.locator(".no-turn").count() == 0

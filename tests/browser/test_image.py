@@ -1,0 +1,196 @@
+"""The Image tab, clicked in a real browser."""
+
+import io
+import json
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from playwright.sync_api import Page, expect
+
+from engine.engine import Engine
+from tests.browser.looking import phase, picture
+from tests.fake_engine import FakeEngine
+from tests.page_server import Served, served
+
+pytestmark = pytest.mark.browser
+Visit = Callable[..., Page]
+NANO = Path(__file__).resolve().parents[2] / "assets/nano"
+FIRST_REFINEMENT_S = 1.0
+
+
+@pytest.fixture(scope="module", params=["fake", "nano"] if NANO.exists() else ["fake"])
+def any_site(request: pytest.FixtureRequest, site: Served) -> Iterator[Served]:
+    """The page with a scripted engine, and with the embedded checkpoint where there is one."""
+    if request.param == "fake":
+        yield site
+        return
+    with served(Engine.load(NANO, "cpu")) as running:
+        yield running
+
+
+def generate(page: Page, prompt: str) -> None:
+    page.fill("#image-prompt textarea", prompt)
+    page.click("#image-generate")
+
+
+def frames_until(page: Page, wanted: str) -> list[str]:
+    """Every different picture seen on the screen until the live view reaches that phase."""
+    found: list[str] = []
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        over = page.locator(f"#image-live .no-live[data-phase='{wanted}']").count()
+        if page.locator("#image-live .no-large").count():
+            shown = picture(page)
+            if shown not in found:
+                found.append(shown)
+        if over:
+            return found
+    raise AssertionError(f"the run was not {wanted} within a minute")
+
+
+def test_a_picture_forms_and_a_second_run_is_stopped(any_site: Served, visit: Visit) -> None:
+    page = visit(any_site.url)
+    phase(page, "idle" if any_site.session.engine.info()["name"] != "fake" else "completed")
+    generate(page, "a red heart above a dog")
+    start = time.monotonic()
+    page.wait_for_selector("#image-live .no-live[data-phase='running'] .no-bar.seen")
+    waited_s = time.monotonic() - start
+    frames = frames_until(page, "completed")
+    assert len(frames) >= 4, "three different frames before the final one"
+    if any_site.session.engine.info()["name"] == "fake":
+        assert waited_s < FIRST_REFINEMENT_S
+    expect(page.locator("#image-generate")).to_be_visible()
+
+    page.locator("#image-steps input[type=number]").fill("64")
+    page.locator("#image-steps input[type=number]").press("Tab")
+    generate(page, "two yellow stars in the sky")
+    page.wait_for_selector("#image-live .no-bar.seen >> nth=2", state="attached")
+    page.click("#image-stop")
+    phase(page, "stopped")
+    assert "Stopped at step" in page.inner_text("#image-live .no-status")
+    assert page.locator("#image-live .no-bar.seen").count() < 64
+    assert picture(page) not in frames
+    expect(page.locator("#image-generate")).to_be_visible()
+
+
+def test_the_page_opens_with_a_recorded_picture(site: Served, visit: Visit) -> None:
+    page = visit(site.url)
+    phase(page, "completed")
+    assert "recorded" in page.inner_text("#image-live .no-recipe")
+    assert page.input_value("#image-seed input") == "7"
+    page.get_by_role("button", name="Run it live").click()
+    page.wait_for_selector("#image-live .no-live[data-phase='running']")
+    phase(page, "completed")
+    assert "recorded" not in page.inner_text("#image-live .no-recipe")
+
+
+def test_the_steps_can_be_scrubbed_by_keyboard(site: Served, visit: Visit) -> None:
+    page = visit(site.url)
+    phase(page, "completed")
+    final = picture(page)
+    slider = page.locator("#image-live .no-slider")
+    slider.focus()
+    slider.press("Home")
+    expect(page.locator("#image-live .no-meta")).to_contain_text("1 / 8")
+    page.wait_for_function(
+        "final => document.querySelector('#image-live .no-large .no-canvas').toDataURL() !== final",
+        arg=final,
+    )
+    slider.press("End")
+    expect(page.locator("#image-live .no-meta")).to_contain_text("8 / 8")
+
+
+def test_the_download_and_the_link_make_the_picture_again(site: Served, visit: Visit) -> None:
+    page = visit(site.url)
+    phase(page, "completed")
+    page.check("#image-keep-seed input")
+    page.fill("#image-seed input", "1234")
+    generate(page, "a big whale by the sea")
+    page.wait_for_selector("#image-live .no-live[data-phase='running']")
+    phase(page, "completed")
+    with page.expect_download() as started:
+        page.get_by_role("button", name="Download PNG").click()
+    download = started.value
+    assert download.suggested_filename == "a-big-whale-by-the-sea-seed-1234.png"
+    with Image.open(io.BytesIO(Path(download.path()).read_bytes())) as file:
+        assert file.info["prompt"] == "a big whale by the sea"
+        assert json.loads(file.info["settings"])["seed"] == 1234
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    button = page.get_by_role("button", name="Copy link")
+    button.click()
+    link = page.locator("[data-link]").get_attribute("data-link")
+    assert link is not None
+    again = visit(link)
+    expect(again.locator("#image-seed input")).to_have_value("1234")
+    expect(again.locator("#image-prompt textarea")).to_have_value("a big whale by the sea")
+    again.click("#image-generate")
+    again.wait_for_selector("#image-live .no-live[data-phase='running']")
+    phase(again, "completed")
+    expect(again.locator("#image-live .no-recipe")).to_contain_text("seed 1234")
+    again.wait_for_timeout(200)
+    assert picture(again) == picture(page)
+
+
+def test_errors_are_sentences_beside_their_control(site: Served, visit: Visit) -> None:
+    page = visit(site.url)
+    generate(page, "   ")
+    expect(page.locator("#image-prompt-notice")).to_contain_text("The prompt is empty")
+    page.fill("#image-seed input", "seven")
+    generate(page, "a dog")
+    expect(page.locator("#image-settings-notice")).to_contain_text("press the dice")
+    expect(page.locator("#image-prompt-notice p")).to_have_count(0)
+    assert page.input_value("#image-prompt textarea") == "a dog"
+    page.click("#image-dice")
+    expect(page.locator("#image-seed input")).not_to_have_value("seven")
+    generate(page, "please refuse this")
+    expect(page.locator("#image-live .no-status")).to_contain_text("refuses the word")
+    expect(page.locator("#image-generate")).to_be_visible()
+    generate(page, "crash please")
+    expect(page.locator("#image-live .no-status")).to_contain_text("Something went wrong")
+    expect(page.locator("#image-generate")).to_be_visible()
+    assert "Traceback" not in page.content()
+    assert page.input_value("#image-prompt textarea") == "crash please"
+
+
+def test_two_visitors_wait_in_line_and_share_nothing(site: Served, visit: Visit) -> None:
+    one, two = visit(site.url), visit(site.url)
+    for page in (one, two):
+        phase(page, "completed")
+    generate(one, "a red heart above a dog")
+    one.wait_for_selector("#image-live .no-live[data-phase='running']")
+    generate(two, "two yellow stars in the sky")
+    expect(two.locator("#image-live .no-status")).to_contain_text("1 run is ahead of yours")
+    phase(one, "completed")
+    two.wait_for_selector("#image-live .no-live[data-phase='running']")
+    phase(two, "completed")
+    assert "red heart" in one.inner_text("#image-live .no-recipe")
+    assert "yellow stars" in two.inner_text("#image-live .no-recipe")
+    assert picture(one) != picture(two)
+
+
+def test_closing_the_tab_stops_the_run(site: Served, fake: FakeEngine, visit: Visit) -> None:
+    page = visit(site.url)
+    page.locator("#image-steps input[type=number]").fill("64")
+    page.locator("#image-steps input[type=number]").press("Tab")
+    before = len(fake.closed_after)
+    generate(page, "three strawberries")
+    page.wait_for_selector("#image-live .no-live[data-phase='running'] .no-bar.seen")
+    page.close()
+    deadline = time.monotonic() + 3
+    while len(fake.closed_after) == before and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert fake.closed_after[before:] != []
+    assert fake.closed_after[before] < 40
+
+
+def test_without_websockets_the_picture_still_forms(site: Served, visit: Visit) -> None:
+    page = visit(site.url)
+    phase(page, "completed")
+    page.evaluate("() => { window.WebSocket = class { close() {} }; }")
+    generate(page, "a big whale by the sea")
+    page.wait_for_selector("#image-live .no-live[data-phase='running'] .no-bar.seen")
+    assert len(frames_until(page, "completed")) >= 3
+    expect(page.get_by_role("button", name="Download PNG")).to_be_visible()

@@ -1,0 +1,48 @@
+"""Light and dark, narrow and wide: the page fits and can be read."""
+
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import Page
+
+from tests.browser.looking import phase
+from tests.page_server import Served
+
+pytestmark = pytest.mark.browser
+Visit = Callable[..., Page]
+
+
+def overflow(page: Page) -> int:
+    """How many pixels the page is wider than its window."""
+    return page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
+
+
+def luminance(page: Page) -> float:
+    """Of the page's background, 0 to 255."""
+    colour = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    red, green, blue = (float(c) for c in colour.strip("rgba()").split(",")[:3])
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+@pytest.mark.parametrize("tab", ["image", "chat", "about"])
+def test_390_pixels_are_enough(site: Served, visit: Visit, tab: str) -> None:
+    page = visit(f"{site.url}?tab={tab}", width=390, height=844)
+    inside = {"image": "#image-generate", "chat": ".no-welcome", "about": ".no-about"}[tab]
+    page.wait_for_selector(inside)
+    if tab == "image":
+        phase(page, "completed")
+    assert overflow(page) <= 0
+
+
+def test_dark_mode_follows_the_system_and_the_switch(site: Served, visit: Visit) -> None:
+    page = visit(site.url, color_scheme="dark")
+    assert luminance(page) < 60
+    page.click(".no-theme")
+    assert luminance(page) > 200
+    assert luminance(visit(site.url, color_scheme="light")) > 200
+
+
+def test_fonts_are_the_systems_own(site: Served, visit: Visit) -> None:
+    page = visit(site.url)
+    family = page.evaluate("getComputedStyle(document.body).fontFamily")
+    assert "system-ui" in family

@@ -1,0 +1,166 @@
+from itertools import pairwise
+
+import pytest
+import torch
+from scipy.stats import chisquare
+
+from flow.metric import CodebookMetric
+from flow.modality import Modality, TokenSpace
+from flow.path import path_probabilities
+from flow.schedule import PAPER, Schedule
+from flow.sequence import OmniSequence, prompt, response
+from samplers.draws import Draws
+from samplers.kinetic import KineticSampler, random_source
+from tests.fakes import OracleDenoiser, RandomDenoiser, UniformDenoiser
+
+SPACE = TokenSpace(Modality.IMAGE, num_codebooks=2, cardinality=12, forbidden=(0, 5, 11))
+DUPLICATE, ORIGINAL = 7, 3
+
+
+@pytest.fixture(scope="module")
+def metric() -> CodebookMetric:
+    codes = torch.randn(2, 12, 4, generator=torch.Generator().manual_seed(0))
+    codes[:, DUPLICATE] = codes[:, ORIGINAL]
+    return CodebookMetric.of(codes, forbidden=SPACE.forbidden)
+
+
+def _source(draws: Draws, length: int) -> OmniSequence:
+    tokens = random_source(SPACE, draws.batch, length, draws)
+    return OmniSequence((response(Modality.IMAGE, tokens),))
+
+
+def test_the_source_is_uniform_over_allowed_ids() -> None:
+    tokens = random_source(SPACE, 2, 9000, Draws.for_seed(0, 2))
+    assert tokens.shape == (2, 9000, 2)
+    counts = tokens.flatten().bincount(minlength=SPACE.cardinality + 1)
+    allowed = [i for i in range(12) if i not in SPACE.forbidden]
+    assert int(counts.sum()) == int(counts[allowed].sum())
+    assert counts[SPACE.mask_id] == 0
+    assert chisquare(counts[allowed].numpy()).pvalue > 1e-3
+
+
+def test_segments_get_different_noise_and_rows_their_own_seed() -> None:
+    draws = Draws.for_seed(3, 2)
+    first, second = (random_source(SPACE, 2, 50, draws, segment=i) for i in (0, 1))
+    assert (first != second).float().mean() > 0.7
+    assert torch.equal(first[1:], random_source(SPACE, 1, 50, Draws.for_seed(4)))
+    with pytest.raises(ValueError, match="2 seeds"):
+        random_source(SPACE, 3, 50, draws)
+
+
+def test_duplicates_are_merged_and_never_appear(metric: CodebookMetric) -> None:
+    draws = Draws.for_seed(1, 4)
+    x_0 = _source(draws, 60)
+    assert (x_0.segments[0].tokens == DUPLICATE).any()
+    sampler = KineticSampler({Modality.IMAGE: metric}, steps=5)
+    drawn = UniformDenoiser({Modality.IMAGE: SPACE})
+    for step in sampler.sample(drawn, x_0, draws=draws):
+        for tokens in (step.x_t.segments[0].tokens, step.x_1[0]):
+            assert not torch.isin(tokens, torch.tensor([*SPACE.forbidden, DUPLICATE])).any()
+
+
+def test_euler_wastes_its_first_step_and_midpoint_does_not(metric: CodebookMetric) -> None:
+    draws = Draws.for_seed(2, 4)
+    x_0 = _source(draws, 100)
+    x_1 = {0: torch.full((4, 100, 2), 9)}
+    moved = {
+        name: [
+            int(step.changed[0].sum())
+            for step in KineticSampler({Modality.IMAGE: metric}, steps=6, transition=name).sample(
+                OracleDenoiser({Modality.IMAGE: SPACE}, x_1), x_0, draws=draws
+            )
+        ]
+        for name in ("euler", "midpoint")
+    }
+    assert moved["midpoint"][0] > 50
+    assert moved["euler"][0] == 0
+    assert min(moved["euler"][1:]) > 0
+
+
+def test_every_step_draws_afresh(metric: CodebookMetric) -> None:
+    draws = Draws.for_seed(6, 4)
+    sampler = KineticSampler({Modality.IMAGE: metric}, steps=4)
+    denoiser = UniformDenoiser({Modality.IMAGE: SPACE})
+    run = list(sampler.sample(denoiser, _source(draws, 500), draws=draws))
+    for before, after in pairwise(run):
+        same = float((before.x_1[0] == after.x_1[0]).float().mean())
+        # nine ids, two of them merged: seven of probability 1/9 and one of 2/9
+        assert same == pytest.approx(7 / 81 + 4 / 81, abs=0.02)
+
+
+def test_the_whole_run_follows_the_path() -> None:
+    """All parts together: x_t of a run towards a known x_1 is distributed as p_t(. | x_1)."""
+    space = TokenSpace(Modality.IMAGE, num_codebooks=2, cardinality=16)
+    metric = CodebookMetric.of(torch.randn(2, 16, 4, generator=torch.Generator().manual_seed(0)))
+    draws = Draws.for_seed(7, 20)
+    target = torch.tensor([3, 8])
+    x_0 = OmniSequence((response(Modality.IMAGE, random_source(space, 20, 1000, draws)),))
+    oracle = OracleDenoiser({Modality.IMAGE: space}, {0: target.expand(20, 1000, 2)})
+    sampler = KineticSampler({Modality.IMAGE: metric}, steps=32)
+    for step in list(sampler.sample(oracle, x_0, draws=draws))[:-1]:
+        for q in range(2):
+            p = path_probabilities(metric.distances(q, target[q : q + 1]), PAPER.beta(step.t))[0]
+            seen = step.x_t.segments[0].tokens[..., q].flatten().bincount(minlength=16) / 20_000
+            assert float((p - seen).abs().sum()) / 2 < 0.025, (step.index, q)
+
+
+def test_a_faster_schedule_arrives_earlier(metric: CodebookMetric) -> None:
+    draws = Draws.for_seed(3, 2)
+    x_1 = {0: torch.full((2, 200, 2), 9)}
+    there = []
+    for c in (1.0, 3.0, 9.0):
+        sampler = KineticSampler({Modality.IMAGE: metric}, steps=8, schedule=Schedule(c=c, a=0.9))
+        run = list(
+            sampler.sample(
+                OracleDenoiser({Modality.IMAGE: SPACE}, x_1), _source(draws, 200), draws=draws
+            )
+        )
+        there.append(float((run[4].x_t.segments[0].tokens == 9).float().mean()))
+    assert there[0] + 0.1 < there[1] < there[2] - 0.1
+
+
+def test_temperature_and_top_p_reach_the_draw(metric: CodebookMetric) -> None:
+    draws = Draws.for_seed(4, 2)
+    confidence = {}
+    for how in ((1.0, 1.0), (0.2, 1.0), (1.0, 0.5), (0.0, 1.0)):
+        sampler = KineticSampler(
+            {Modality.IMAGE: metric}, steps=1, temperature=how[0], top_p=how[1]
+        )
+        denoiser = RandomDenoiser({Modality.IMAGE: SPACE})
+        (step,) = sampler.sample(denoiser, _source(draws, 200), draws=draws)
+        confidence[how] = float(step.confidence[0].mean())
+    assert confidence[1.0, 1.0] < confidence[0.2, 1.0] <= confidence[0.0, 1.0]
+    assert confidence[1.0, 1.0] < confidence[1.0, 0.5] < confidence[0.0, 1.0]
+
+
+def test_what_cannot_be_sampled_is_refused(metric: CodebookMetric) -> None:
+    draws = Draws.for_seed(5)
+    denoiser = UniformDenoiser({Modality.IMAGE: SPACE})
+    sampler = KineticSampler({Modality.IMAGE: metric}, steps=2)
+    for bad in (5, SPACE.mask_id, -1):
+        tokens = torch.full((1, 3, 2), 2)
+        tokens[0, 1, 0] = bad
+        x_0 = OmniSequence((response(Modality.IMAGE, tokens),))
+        with pytest.raises(ValueError, match="no states"):
+            next(sampler.sample(denoiser, x_0, draws=draws))
+        kept = OmniSequence((prompt(Modality.IMAGE, tokens), *_source(draws, 3).segments))
+        assert len(list(sampler.sample(denoiser, kept, draws=draws))) == 2  # a prompt may hold it
+    text = OmniSequence((response(Modality.TEXT, torch.ones(1, 3, 1, dtype=torch.int64)),))
+    with pytest.raises(ValueError, match="no metric"):
+        next(sampler.sample(denoiser, text, draws=draws))
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"steps": 0}, "at least 1 step"),
+        ({"transition": "heun"}, "unknown transition"),
+        ({"temperature": -0.1}, "temperature"),
+        ({"temperature": float("nan")}, "temperature"),
+        ({"top_p": 0.0}, "top_p"),
+        ({"top_p": 1.1}, "top_p"),
+    ],
+)
+def test_settings_out_of_range_are_refused(settings: dict[str, float], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        KineticSampler({}, **settings)  # type: ignore[arg-type]
