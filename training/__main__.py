@@ -52,9 +52,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--cooldown", type=float, default=0.25, help="share of the time in which it falls"
     )
-    parser.add_argument("--optimiser", choices=("muon", "adamw"), default="muon")
     parser.add_argument(
-        "--scenes", type=int, default=60_000, help="pictures in the pool of the flow stage"
+        "--scenes", type=int, default=40_000, help="pictures in the pool of the flow stage"
     )
     parser.add_argument("--out", type=Path, default=Path("assets/nano"), help="where export writes")
     return parser
@@ -83,7 +82,6 @@ def _budget(arguments: argparse.Namespace) -> Budget:
         minutes=arguments.minutes,
         learning_rate=arguments.rate,
         cooldown=arguments.cooldown,
-        muon=arguments.optimiser == "muon",
     )
 
 

@@ -49,7 +49,6 @@ class Budget:
     save_every_s: float = 120.0
     report_every_s: float = 300.0
     accumulate: int = 1
-    muon: bool = True
 
 
 def choose_device(name: str) -> torch.device:
@@ -63,7 +62,7 @@ def train(stage: Stage, average: nn.Module, folder: Path, budget: Budget, *, res
     """Train until the minutes are used up; `average` is a copy of the model that receives the
     moving average."""
     folder.mkdir(parents=True, exist_ok=True)
-    optimisers = Optimisers(stage.model, budget)
+    optimiser = _optimiser(stage.model, budget)
     state_file = folder / "state.pt"
     step, seen, trained_s = 0, 0, 0.0
     average.load_state_dict(stage.model.state_dict())
@@ -72,7 +71,7 @@ def train(stage: Stage, average: nn.Module, folder: Path, budget: Budget, *, res
             raise ValueError(
                 f"nothing to resume: {state_file} does not exist; train without --resume"
             )
-        step, seen, trained_s = _restore(state_file, stage.model, average, optimisers)
+        step, seen, trained_s = _restore(state_file, stage.model, average, optimiser)
     started = time.monotonic()
     clock = _Clock(started, budget)
     on_cuda = next(stage.model.parameters()).is_cuda
@@ -80,7 +79,7 @@ def train(stage: Stage, average: nn.Module, folder: Path, budget: Budget, *, res
 
     def save() -> None:
         elapsed = trained_s + time.monotonic() - started
-        _save(state_file, stage.model, average, optimisers, (step, seen, elapsed))
+        _save(state_file, stage.model, average, optimiser, (step, seen, elapsed))
 
     figures: dict[str, float] = {}
     while (elapsed := time.monotonic() - started) < budget.minutes * 60:
@@ -94,8 +93,10 @@ def train(stage: Stage, average: nn.Module, folder: Path, budget: Budget, *, res
             count += num
         norm = nn.utils.clip_grad_norm_(stage.model.parameters(), 1.0)
         if bool(torch.isfinite(norm)):
-            optimisers.step(rate)
-        optimisers.zero_grad()
+            for group in optimiser.param_groups:
+                group["lr"] = rate
+            optimiser.step()
+        optimiser.zero_grad(set_to_none=True)
         step, seen = step + 1, seen + count
         _move_average(average, stage.model, min(budget.averaging, (step + 1) / (step + 10)))
         bar.n = int(elapsed)
@@ -130,56 +131,13 @@ class _Clock:
         return True
 
 
-class Optimisers:
-    """AdamW for vectors, embeddings and outputs; Muon (orthogonalised momentum) for the matrices
-    inside transformer blocks, scaled so that one learning rate serves both.
-
-    Source: Jordan 2024, "Muon: an optimizer for hidden layers"; Liu et al. 2025 (arXiv:2502.16982).
-    """
-
-    def __init__(self, model: nn.Module, budget: Budget) -> None:
-        trained = [(n, p) for n, p in model.named_parameters() if p.requires_grad]
-        hidden = [p for n, p in trained if budget.muon and n.endswith("_proj.weight")]
-        kept = {id(p) for p in hidden}
-        rest = [p for _, p in trained if id(p) not in kept]
-        groups = [
-            {"params": [p for p in rest if p.ndim >= 2], "weight_decay": budget.weight_decay},
-            {"params": [p for p in rest if p.ndim < 2], "weight_decay": 0.0},
-        ]
-        rate = budget.learning_rate
-        self.all: list[torch.optim.Optimizer] = [
-            torch.optim.AdamW(groups, lr=rate, betas=(0.9, 0.95), fused=True)
-        ]
-        if hidden:
-            self.all.append(
-                torch.optim.Muon(
-                    hidden,
-                    lr=rate,
-                    weight_decay=budget.weight_decay,
-                    adjust_lr_fn="match_rms_adamw",
-                )
-            )
-
-    def step(self, learning_rate: float) -> None:
-        """One update of every parameter."""
-        for optimiser in self.all:
-            for group in optimiser.param_groups:
-                group["lr"] = learning_rate
-            optimiser.step()
-
-    def zero_grad(self) -> None:
-        """Forget the gradients."""
-        for optimiser in self.all:
-            optimiser.zero_grad(set_to_none=True)
-
-    def state(self) -> list[dict[str, Any]]:
-        """What `restore` takes."""
-        return [o.state_dict() for o in self.all]
-
-    def restore(self, states: list[dict[str, Any]]) -> None:
-        """Go on from a saved state."""
-        for optimiser, state in zip(self.all, states, strict=True):
-            optimiser.load_state_dict(state)
+def _optimiser(model: nn.Module, budget: Budget) -> torch.optim.Optimizer:
+    trained = [p for p in model.parameters() if p.requires_grad]
+    groups = [
+        {"params": [p for p in trained if p.ndim >= 2], "weight_decay": budget.weight_decay},
+        {"params": [p for p in trained if p.ndim < 2], "weight_decay": 0.0},
+    ]
+    return torch.optim.AdamW(groups, lr=budget.learning_rate, betas=(0.9, 0.95), fused=True)
 
 
 def _learning_rate(budget: Budget, steps: int, elapsed: float) -> float:
@@ -212,14 +170,14 @@ def _save(
     file: Path,
     model: nn.Module,
     average: nn.Module,
-    optimisers: Optimisers,
+    optimiser: torch.optim.Optimizer,
     counts: tuple[int, int, float],
 ) -> None:
     """Write beside and rename, so that a crash never leaves half a file."""
     state = {
         "model": model.state_dict(),
         "average": average.state_dict(),
-        "optimisers": optimisers.state(),
+        "optimiser": optimiser.state_dict(),
         "counts": counts,
     }
     beside = file.with_suffix(".part")
@@ -228,11 +186,11 @@ def _save(
 
 
 def _restore(
-    file: Path, model: nn.Module, average: nn.Module, optimisers: Optimisers
+    file: Path, model: nn.Module, average: nn.Module, optimiser: torch.optim.Optimizer
 ) -> tuple[int, int, float]:
     state = torch.load(file, map_location="cpu", weights_only=True)
     model.load_state_dict(state["model"])
     average.load_state_dict(state["average"])
-    optimisers.restore(state["optimisers"])
+    optimiser.load_state_dict(state["optimiser"])
     step, seen, elapsed = state["counts"]
     return int(step), int(seen), float(elapsed)
