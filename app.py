@@ -4,8 +4,8 @@ import os
 import sys
 from pathlib import Path
 
+from app.host import Host
 from app.page import build_page, serve
-from app.session import Session
 from engine.engine import Engine
 
 DEFAULT_PORT = 7860
@@ -14,12 +14,12 @@ DEFAULT_PORT = 7860
 def main() -> int:
     """Serve until interrupted; 2 if the checkpoint or the address cannot be used."""
     checkpoint = os.environ.get("NEXT_OMNI_CHECKPOINT") or Path(__file__).parent / "assets/nano"
-    host = os.environ.get("GRADIO_SERVER_NAME") or "127.0.0.1"
+    address = os.environ.get("GRADIO_SERVER_NAME") or "127.0.0.1"
     port = os.environ.get("GRADIO_SERVER_PORT") or os.environ.get("PORT") or str(DEFAULT_PORT)
     try:
-        session = Session(Engine.load(checkpoint, os.environ.get("NEXT_OMNI_DEVICE") or "auto"))
-        page = build_page(session)
-        serve(page, session, host, int(port))
+        host = Host(Engine.load(checkpoint, os.environ.get("NEXT_OMNI_DEVICE") or "auto"))
+        page = build_page(host)
+        serve(page, host, address, int(port))
     except (ValueError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

@@ -148,7 +148,7 @@ class StepBus:
         self._lock = threading.Lock()
 
     def open(self, owner: str) -> Run:
-        """A new run of this owner (a browser session), waiting for its turn."""
+        """A new run of this owner (one opened page), waiting for its turn."""
         run = Run(owner)
         with self._lock:
             self._make_room()

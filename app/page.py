@@ -9,16 +9,16 @@ import gradio as gr
 from fastapi import FastAPI
 
 from app import theme
+from app.host import Host
 from app.links import read_link
 from app.notices import notices
 from app.route import add_live_route
-from app.session import Session
 from app.tabs import about
 from app.tabs.chat import ChatTab
 from app.tabs.image import ImageTab
 
 TITLE = "NExT-OMNI Live"
-FIRST_RUN = Path("assets/examples/first.json")
+FIRST_RUN = Path(__file__).resolve().parent.parent / "assets/examples/first.json"
 MAX_WAITING = 24
 MAX_UPLOAD = "20mb"
 FORGET_FILES = (600, 3600)
@@ -36,33 +36,33 @@ MARK = (
 )
 
 
-def build_page(session: Session, first_run: Path | None = FIRST_RUN) -> gr.Blocks:
+def build_page(host: Host, first_run: Path | None = FIRST_RUN) -> gr.Blocks:
     """The whole page of one engine. first_run: a recorded run that plays when the page opens."""
     with gr.Blocks(title=TITLE, analytics_enabled=False, delete_cache=FORGET_FILES) as page:
-        info = session.engine.info()
+        info = host.engine.info()
         gr.HTML(
             header_html(info),
             js_on_load="NextOmni.mountHeader(element);",
             elem_id="header",
             apply_default_css=False,
         )
-        image = ImageTab(session, read_trace(first_run))
+        image = ImageTab(host, read_trace(first_run))
         with gr.Tabs(selected="image", elem_id="tabs") as tabs:
             with gr.Tab("Image", id="image"):
                 image.build()
             with gr.Tab("Chat", id="chat"):
-                ChatTab(session).build()
+                ChatTab(host).build()
             with gr.Tab("About", id="about"):
                 about.build(info)
         _fill_from_link(page, tabs, image)
-        _stop_on_leaving(page, session)
+        _stop_on_leaving(page, host)
     return page.queue(max_size=MAX_WAITING)
 
 
-def serve(page: gr.Blocks, session: Session, host: str | None, port: int | None) -> FastAPI:
-    """Launch without blocking, and add the live channel. Nothing asks another host."""
+def serve(page: gr.Blocks, host: Host, address: str | None, port: int | None) -> FastAPI:
+    """Launch without blocking, and add the live channel. Nothing leaves this machine."""
     server, _, _ = page.launch(
-        server_name=host,
+        server_name=address,
         server_port=port,
         prevent_thread_lock=True,
         ssr_mode=False,
@@ -75,7 +75,7 @@ def serve(page: gr.Blocks, session: Session, host: str | None, port: int | None)
         css=theme.css(),
         head=theme.head(),
     )
-    add_live_route(server, session.bus)
+    add_live_route(server, host.bus)
     return server
 
 
@@ -105,9 +105,9 @@ def header_html(info: Mapping[str, object]) -> str:
     )
 
 
-def _stop_on_leaving(page: gr.Blocks, session: Session) -> None:
+def _stop_on_leaving(page: gr.Blocks, host: Host) -> None:
     def leave(visitor: gr.Request) -> None:
-        session.bus.leave(visitor.session_hash or "")
+        host.bus.leave(visitor.session_hash or "")
 
     page.unload(leave)
 

@@ -9,7 +9,7 @@ from gradio.themes import Base
 from gradio.themes.utils import sizes
 
 STATIC = Path(__file__).parent / "static"
-SCRIPTS = ("channel.js", "segments.js", "live.js", "chat.js", "page.js")
+SCRIPTS = ("channel.js", "recipe.js", "segments.js", "live.js", "chat.js", "page.js")
 STYLES = ("page.css", "live.css", "chat.css")
 
 SANS = ("ui-sans-serif", "system-ui", "-apple-system", "Segoe UI", "Roboto", "sans-serif")

@@ -6,23 +6,23 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from app.host import Engine, Host
 from app.page import build_page, serve
-from app.session import Engine, Session
 
 
 @dataclass(frozen=True)
 class Served:
     url: str
-    session: Session
+    host: Host
 
 
 @contextmanager
 def served(engine: Engine, first_run: Path | None = None) -> Iterator[Served]:
-    session = Session(engine)
-    page = build_page(session, first_run)
-    serve(page, session, "127.0.0.1", _free_port())
+    host = Host(engine)
+    page = build_page(host, first_run)
+    serve(page, host, "127.0.0.1", _free_port())
     try:
-        yield Served(page.local_url, session)
+        yield Served(page.local_url, host)
     finally:
         page.close(verbose=False)
 

@@ -56,7 +56,7 @@ class Talk {
 
   answer(turn) {
     const body = make("div", "no-bubble");
-    const view = new LiveView(make("div"));
+    const view = new LiveView(make("div"), { noise: [14, 2] });
     body.append(view.root);
     view.follow(turn.run);
     this.views.set(turn.id, view);

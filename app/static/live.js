@@ -1,11 +1,15 @@
 // The live view: one run as it forms, and afterwards its steps to scrub through. Used by every tab.
 
 const REPLAY_MS = 2400;
+const STIR_MS = 280;
 
 class LiveView {
-  // again: what "Run it live" does; links: whether a link can make the run again
-  constructor(root, { again = null, links = false } = {}) {
+  // again: what "Run it live" does; links: whether a link can make the run again; noise: the size in
+  // patches of what stands there before a run begins
+  constructor(root, { again = null, links = false, noise = [8, 8] } = {}) {
     Object.assign(this, { root, again, links });
+    this.blank = make("canvas", "no-blank");
+    [this.blank.width, this.blank.height] = noise;
     this.build();
     this.reset();
   }
@@ -47,10 +51,12 @@ class LiveView {
   reset() {
     this.channel?.close();
     clearInterval(this.player);
+    clearInterval(this.stirring);
     Object.assign(this, {
       channel: null, run: null, seen: new Set(), segments: [], position: -1, last: null, settings: null, told: 0,
     });
-    this.stage.replaceChildren();
+    this.stage.replaceChildren(this.blank);
+    this.stir();
     this.ruler.after(this.meta);
     this.bars.replaceChildren();
     for (const node of [this.meta, this.status, this.recipe, this.spoken]) node.textContent = "";
@@ -77,7 +83,22 @@ class LiveView {
     this.recorded = false;
     this.run = run;
     this.channel = new Channel(run, (message) => this.accept(message));
+    if (!CALM.matches) this.stirring = setInterval(() => this.stir(), STIR_MS);
     this.phase("waiting");
+  }
+
+  calm() {
+    clearInterval(this.stirring);
+    this.blank.remove();
+  }
+
+  // Noise, before anything is made of it.
+  stir() {
+    const pen = this.blank.getContext("2d");
+    for (let i = 0; i < this.blank.width * this.blank.height; i++) {
+      pen.fillStyle = `hsl(${360 * Math.random()} 42% ${48 + 34 * Math.random()}%)`;
+      pen.fillRect(i % this.blank.width, Math.floor(i / this.blank.width), 1, 1);
+    }
   }
 
   // A recorded run: {messages: [...]}, played at its own pace.
@@ -129,6 +150,7 @@ class LiveView {
     this.slider.max = this.length - 1;
     this.settings = header.recipe;
     this.status.textContent = "";
+    this.calm();
     this.phase("running");
   }
 
@@ -145,6 +167,7 @@ class LiveView {
   }
 
   finish(header, media) {
+    this.calm();
     this.last = { header, media };
     this.settings = header.recipe;
     this.slider.disabled = this.length < 2;
@@ -158,6 +181,7 @@ class LiveView {
   }
 
   fail(sentence) {
+    this.calm();
     this.last = { header: { answers: [] }, media: {} };
     this.status.textContent = sentence;
     this.say(sentence);
@@ -202,7 +226,7 @@ class LiveView {
       ["step", `${header.index + 1} / ${header.num_steps}`],
       ["t", header.t.toFixed(2)],
       ["evaluations", header.nfe],
-      ["seconds", header.elapsed_s.toFixed(1)],
+      ["seconds", header.elapsed_s.toFixed(header.elapsed_s < 1 ? 2 : 1)],
     ];
     this.meta.replaceChildren(
       ...facts.map(([name, value]) => make("span", "", make("b", "", String(value)), ` ${name}`)),
@@ -252,24 +276,14 @@ class LiveView {
 
   download() {
     const link = make("a");
-    const words = this.settings.prompt.toLowerCase().replace(/[^a-z0-9]+/g, "-").replace(/^-+|-+$/g, "");
     link.href = URL.createObjectURL(this.picture());
-    link.download = `${words.slice(0, 60) || "picture"}-seed-${this.settings.seed}.png`;
+    link.download = fileName(this.settings);
     link.click();
     setTimeout(() => URL.revokeObjectURL(link.href), 10000);
   }
 
-  link() {
-    const url = new URL(location.pathname, location.origin);
-    const { prompt, seed, steps, guidance, transition } = this.settings;
-    for (const [key, value] of Object.entries({ tab: "image", prompt, seed, steps, guidance, transition })) {
-      if (value != null) url.searchParams.set(key, value);
-    }
-    return url.toString();
-  }
-
   async copyLink() {
-    const link = this.link();
+    const link = linkTo(this.settings);
     this.linkButton.dataset.link = link;
     try {
       await navigator.clipboard.writeText(link);
@@ -279,25 +293,4 @@ class LiveView {
     }
     setTimeout(() => (this.linkButton.textContent = "Copy link"), 1800);
   }
-}
-
-function mean(values) {
-  return values.length ? values.reduce((a, b) => a + b, 0) / values.length : 0;
-}
-
-// The last frame up to `index`; with `medium`, the last one that carries it.
-function nearest(frames, index, medium) {
-  for (let i = Math.min(index, frames.length - 1); i >= 0; i--) {
-    if (frames[i] && (!medium || frames[i].media[medium])) return frames[i];
-  }
-  return null;
-}
-
-function describe({ prompt, seed, steps, guidance, transition }, recorded) {
-  const facts = [`seed ${seed}`];
-  if (steps != null) facts.push(`${steps} steps`);
-  if (guidance != null) facts.push(`guidance ${guidance}`);
-  if (transition) facts.push(transition);
-  if (recorded) facts.push("recorded");
-  return `“${prompt}” · ${facts.join(" · ")}`;
 }

@@ -11,6 +11,7 @@ function mountLive(element, props, trigger, watch) {
   };
   watch("value", update);
   update();
+  if (view.root.dataset.phase === "idle") view.status.textContent = "Press Generate and watch.";
 }
 
 function mountTalk(element, props, trigger, watch) {

@@ -10,6 +10,18 @@ function make(tag, className, ...children) {
   return node;
 }
 
+function mean(values) {
+  return values.length ? values.reduce((a, b) => a + b, 0) / values.length : 0;
+}
+
+// The last frame up to `index`; with `medium`, the last one that carries it.
+function nearest(frames, index, medium) {
+  for (let i = Math.min(index, frames.length - 1); i >= 0; i--) {
+    if (frames[i] && (!medium || frames[i].media[medium])) return frames[i];
+  }
+  return null;
+}
+
 function percent(share) {
   return `${Math.round(share * 100)} %`;
 }

@@ -7,18 +7,21 @@ import gradio as gr
 
 RAMP_STEPS = 7
 PAPERS = (
-    ("NExT-OMNI: any-to-any foundation models with discrete flow matching", "2510.13721"),
-    ("Flow matching with general discrete paths: a kinetic-optimal perspective", "2412.03487"),
-    ("Discrete flow matching", "2407.15595"),
-    ("Generative flows on discrete state-spaces", "2402.04997"),
+    (
+        "NExT-OMNI: Towards Any-to-Any Omnimodal Foundation Models with Discrete Flow Matching",
+        "2510.13721",
+    ),
+    ("Flow Matching with General Discrete Paths: A Kinetic-Optimal Perspective", "2412.03487"),
+    ("Discrete Flow Matching", "2407.15595"),
+    ("Generative Flows on Discrete State-Spaces", "2402.04997"),
 )
 WHAT = """
 <h2>What happens here</h2>
 <p>A small model draws pictures and writes sentences by <em>discrete flow matching</em>. It begins
 with random tokens and refines all of them together: at each step a network looks at the whole
 state <i>x<sub>t</sub></i>, predicts the finished answer <i>x<sub>1</sub></i>, and some tokens
-move towards it. Nothing you see is replayed or faked: every frame is the model's own state at
-that step, while it works.</p>
+move towards it. Every frame is the model's own state at that step, shown while it works; the
+picture that the page opens with was recorded the same way.</p>
 """
 HOW = """
 <h2>How to read it</h2>

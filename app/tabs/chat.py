@@ -9,9 +9,9 @@ import numpy as np
 from app import talk
 from app.examples import ABOUT_A_PICTURE
 from app.forms import InputError, beside, next_seed, read_sampling, read_seed, read_upload
+from app.host import MODEL_SLOT, Host
 from app.live_view import conversation, notice
 from app.notices import notices
-from app.session import MODEL_SLOT, Session
 from app.talk import History
 from engine.request import Request
 
@@ -26,7 +26,7 @@ GUIDANCE = ("auto", "0", "2", "3", "5")
 class ChatTab:
     """The tab's controls, and what happens when they are pressed."""
 
-    session: Session
+    host: Host
 
     def build(self) -> None:
         """Lay out the controls inside the current Blocks and wire them."""
@@ -111,7 +111,7 @@ class ChatTab:
     ) -> tuple[object, ...]:
         """A message was sent: check it, put it into the conversation and open the answer's run."""
         try:
-            self.session.refuse_if_busy(ticket)
+            self.host.refuse_if_busy(ticket)
             text, picture = read_message(message)
         except InputError as bad:
             return self._refused(bad)
@@ -134,7 +134,7 @@ class ChatTab:
     ) -> tuple[object, ...]:
         """Another answer to the last message."""
         try:
-            self.session.refuse_if_busy(ticket)
+            self.host.refuse_if_busy(ticket)
             shorter = talk.without_last_answer(history)
             if not shorter:
                 raise InputError(NOTHING_YET, "prompt")
@@ -154,7 +154,7 @@ class ChatTab:
                 request = Request(talk.conversation(history), sampling=sampling)
         except InputError as bad:
             return self._refused(bad)
-        run = self.session.open(request, owner=visitor.session_hash or "")
+        run = self.host.open(request, owner=visitor.session_hash or "")
         history = talk.opened(history, run.id)
         empty = {**writing(False), "value": None}
         return (run.id, history, talk.as_value(history), empty, seed, seed, *notices(None))
@@ -164,7 +164,7 @@ class ChatTab:
 
     def run(self, ticket: str, history: History) -> Iterator[tuple[object, object]]:
         """Drive the run; at its end the answer becomes part of the history."""
-        drive = self.session.drive(ticket)
+        drive = self.host.drive(ticket)
         for value in drive:
             shown = gr.skip() if value is None else talk.as_value(history, value["messages"])
             yield gr.skip(), shown
@@ -175,22 +175,22 @@ class ChatTab:
 
     def halt(self, ticket: str) -> object:
         """Stop within one step; the answer keeps what it has."""
-        self.session.stop(ticket)
-        return writing(not self.session.busy(ticket))
+        self.host.stop(ticket)
+        return writing(not self.host.busy(ticket))
 
     def finish(self, ticket: str, history: History) -> tuple[object, ...]:
         """The visitor can write again when the run is over; a run without an answer says why."""
-        history = talk.refused(history, ticket, self.session.failure(ticket))
-        return history, talk.as_value(history), writing(not self.session.busy(ticket))
+        history = talk.refused(history, ticket, self.host.failure(ticket))
+        return history, talk.as_value(history), writing(not self.host.busy(ticket))
 
     def give_up(self, ticket: str, history: History) -> tuple[object, ...]:
         """The run's event failed or was never let in."""
-        self.session.close(ticket)
+        self.host.close(ticket)
         return self.finish(ticket, history)
 
     def forget(self, ticket: str) -> tuple[object, ...]:
         """An empty conversation; what still forms is stopped."""
-        self.session.forget(ticket)
+        self.host.forget(ticket)
         return (), talk.as_value(()), writing(True), *notices(None)
 
 

@@ -7,9 +7,9 @@ import gradio as gr
 
 from app.examples import PICTURES
 from app.forms import InputError, beside, new_seed, next_seed, read_sampling, read_seed
+from app.host import MODEL_SLOT, Host
 from app.live_view import chips, live_view, notice
 from app.notices import notices
-from app.session import MODEL_SLOT, Session
 from engine.request import MAX_PROMPT_CHARACTERS, Conversation, Modality, Request
 
 TRANSITIONS = ("midpoint", "euler")
@@ -31,7 +31,7 @@ class Recipe:
 class ImageTab:
     """The tab's controls, and what happens when they are pressed."""
 
-    session: Session
+    host: Host
     trace: dict[str, object] | None = None
     """A recorded run that plays when the page opens."""
 
@@ -158,31 +158,31 @@ class ImageTab:
         """Check the form; a good one opens a run and shows its place in line."""
         seed = next_seed(seed, shown_seed, keep_seed)
         try:
-            self.session.refuse_if_busy(ticket)
+            self.host.refuse_if_busy(ticket)
             request = read_form(prompt, steps, guidance, transition, seed)
         except InputError as bad:
             return (*(gr.skip(),) * 4, *notices(bad), gr.skip(), gr.skip())
-        run = self.session.open(request, owner=visitor.session_hash or "")
+        run = self.host.open(request, owner=visitor.session_hash or "")
         value = {"run": run.id, **run.snapshot()}
         return (run.id, seed, seed, value, *notices(None), *pressable(running=True))
 
     def run(self, ticket: str) -> Iterator[object]:
         """Drive the run; values carry its state only where no websocket does."""
-        for value in self.session.drive(ticket):
+        for value in self.host.drive(ticket):
             yield gr.skip() if value is None else value
 
     def halt(self, ticket: str) -> tuple[object, ...]:
         """Stop within one step. What waits in line is over at once; what runs keeps what it has."""
-        self.session.stop(ticket)
+        self.host.stop(ticket)
         return self.finish(ticket)
 
     def finish(self, ticket: str) -> tuple[object, ...]:
         """The buttons as they should be now: Generate comes back when the run is over."""
-        return pressable(running=self.session.busy(ticket))
+        return pressable(running=self.host.busy(ticket))
 
     def give_up(self, ticket: str) -> tuple[object, ...]:
         """The run's event failed or was never let in."""
-        self.session.close(ticket)
+        self.host.close(ticket)
         return self.finish(ticket)
 
 

@@ -1,11 +1,13 @@
 """One generation, driven: it completes, stops with what there is, refuses, or breaks."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
 from app.live import Run, StepBus
 from app.pump import BROKEN, Pumping
+from engine.engine import Engine
 from engine.events import Event
 from engine.request import Conversation, Modality, Request, Sampling
 from tests.fake_engine import FakeEngine
@@ -73,3 +75,19 @@ def test_a_broken_engine_is_told_to_the_visitor_and_raised_for_the_log() -> None
     with pytest.raises(RuntimeError, match="fake engine crashed"):
         list(driven)
     assert driven.run.failure == BROKEN
+
+
+def test_a_real_engine_speaks_the_same_events(tiny_engine: Engine) -> None:
+    bus = StepBus()
+    sampling = Sampling(steps=3, guidance_scale=1.0, transition="euler", seed=1)
+    request = Request(Conversation.ask("a red heart"), Modality.IMAGE, sampling)
+    driven = Pumping(tiny_engine.generate, request, bus.open("visitor"), bus)
+    list(driven)
+    assert kinds(driven.run)[0] == "started"
+    assert kinds(driven.run)[-1] == "completed"
+    steps = [m.header["index"] for _, m in driven.run.steps() if m.header["kind"] == "refined"]
+    assert steps == [0, 1, 2]
+    assert driven.outcome is not None
+    assert driven.outcome.request.sampling == replace(
+        sampling, temperature=driven.outcome.request.sampling.temperature, top_p=1.0
+    )

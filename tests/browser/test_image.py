@@ -53,14 +53,14 @@ def frames_until(page: Page, wanted: str) -> list[str]:
 
 def test_a_picture_forms_and_a_second_run_is_stopped(any_site: Served, visit: Visit) -> None:
     page = visit(any_site.url)
-    phase(page, "idle" if any_site.session.engine.info()["name"] != "fake" else "completed")
+    phase(page, "idle" if any_site.host.engine.info()["name"] != "fake" else "completed")
     generate(page, "a red heart above a dog")
     start = time.monotonic()
     page.wait_for_selector("#image-live .no-live[data-phase='running'] .no-bar.seen")
     waited_s = time.monotonic() - start
     frames = frames_until(page, "completed")
     assert len(frames) >= 4, "three different frames before the final one"
-    if any_site.session.engine.info()["name"] == "fake":
+    if any_site.host.engine.info()["name"] == "fake":
         assert waited_s < FIRST_REFINEMENT_S
     expect(page.locator("#image-generate")).to_be_visible()
 

@@ -68,7 +68,7 @@ def test_every_held_out_scene_contains_a_held_out_pair(family: Family) -> None:
     for _ in range(300):
         scene = sample_scene(rng, test=True, family=family)
         assert any(held_out(*p) for p in pairs(scene))
-        assert set(held_out_pairs(scene)) == {p for p in pairs(scene) if held_out(*p)}
+        assert set(held_out_pairs(scene)) >= {p for p in pairs(scene) if held_out(*p)}
 
 
 def test_some_but_few_pairs_are_held_out() -> None:

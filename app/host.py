@@ -33,7 +33,7 @@ class Engine(Protocol):
 
 
 @dataclass
-class Session:
+class Host:
     """One page served by one engine. tickets: requests whose runs wait for their turn."""
 
     engine: Engine
@@ -96,10 +96,10 @@ class Session:
 class Drive:
     """One run being driven. A pulse is the fallback's value; None while a websocket carries it."""
 
-    def __init__(self, session: Session, run_id: str) -> None:
-        self.session = session
-        self.run = session.bus.find(run_id)
-        self.request = session.tickets.pop(run_id, None)
+    def __init__(self, host: Host, run_id: str) -> None:
+        self.host = host
+        self.run = host.bus.find(run_id)
+        self.request = host.tickets.pop(run_id, None)
         self.outcome: Outcome | None = None
 
     @property
@@ -109,7 +109,7 @@ class Drive:
     def __iter__(self) -> Iterator[dict[str, object] | None]:
         if self.run is None or self.request is None or self.run.ended:
             return
-        pumping = Pumping(self.session._generate, self.request, self.run, self.session.bus)
+        pumping = Pumping(self.host._generate, self.request, self.run, self.host.bus)
         for _ in pumping:
             yield None if self.run.watched else self.run.snapshot()
         self.outcome = pumping.outcome

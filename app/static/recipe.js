@@ -1,0 +1,24 @@
+// A run's recipe (prompt, seed, settings) as a sentence, a file name and a link that makes it again.
+
+function describe({ prompt, seed, steps, guidance, transition }, recorded) {
+  const facts = [`seed ${seed}`];
+  if (steps != null) facts.push(`${steps} steps`);
+  if (guidance != null) facts.push(`guidance ${guidance}`);
+  if (transition) facts.push(transition);
+  if (recorded) facts.push("recorded");
+  return `“${prompt}” · ${facts.join(" · ")}`;
+}
+
+function fileName({ prompt, seed }) {
+  const words = prompt.toLowerCase().replace(/[^a-z0-9]+/g, "-").replace(/^-+|-+$/g, "");
+  return `${words.slice(0, 60) || "picture"}-seed-${seed}.png`;
+}
+
+function linkTo({ prompt, seed, steps, guidance, transition }) {
+  const url = new URL(location.pathname, location.origin);
+  const values = { tab: "image", prompt, seed, steps, guidance, transition };
+  for (const [key, value] of Object.entries(values)) {
+    if (value != null) url.searchParams.set(key, value);
+  }
+  return url.toString();
+}
