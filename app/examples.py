@@ -5,7 +5,7 @@ PICTURES = (
     "a big whale by the sea",
     "three strawberries",
     "two yellow stars in the sky",
-    "a fox left of a blue car at night",
+    "a cat left of a blue car at night",
     "a panda and a purple balloon on the grass",
 )
 QUESTIONS = (

@@ -72,7 +72,7 @@ def train(stage: Stage, average: nn.Module, folder: Path, budget: Budget, *, res
                 f"nothing to resume: {state_file} does not exist; train without --resume"
             )
         step, seen, trained_s = _restore(state_file, stage.model, average, optimiser)
-    started = time.monotonic()
+    seen_before, started = seen, time.monotonic()
     clock = _Clock(started, budget)
     on_cuda = next(stage.model.parameters()).is_cuda
     bar = tqdm(total=int(budget.minutes * 60), unit="s", mininterval=5)
@@ -100,7 +100,9 @@ def train(stage: Stage, average: nn.Module, folder: Path, budget: Budget, *, res
         step, seen = step + 1, seen + count
         _move_average(average, stage.model, min(budget.averaging, (step + 1) / (step + 10)))
         bar.n = int(elapsed)
-        shown = {"step": step, "seen": seen, **{k: f"{v:.3f}" for k, v in figures.items()}}
+        speed = (seen - seen_before) / max(time.monotonic() - started, 1e-6)
+        shown = {"seen": seen, "a_second": f"{speed:.0f}"}
+        shown |= {name: f"{value:.3f}" for name, value in figures.items()}
         bar.set_postfix(shown, refresh=False)
         bar.update(0)
         if step % 20 == 0:

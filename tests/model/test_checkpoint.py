@@ -29,7 +29,7 @@ def test_shards_stay_small(tiny_checkpoint: Path) -> None:
 def test_missing_file_is_named(tiny_checkpoint: Path, tmp_path: Path, missing: str) -> None:
     folder = Path(shutil.copytree(tiny_checkpoint, tmp_path / "copy"))
     (folder / missing).unlink()
-    with pytest.raises(ValueError, match="missing|no weights"):
+    with pytest.raises(ValueError, match=r"missing|no weights"):
         load_checkpoint(folder)
 
 
