@@ -206,6 +206,7 @@ class Engine:
             schedule=Schedule(flow.c, flow.a),
             temperature=sampling.temperature,
             top_p=sampling.top_p,
+            initial_temperature=flow.initial_temperature,
         )
         scale = sampling.guidance_scale
         denoiser = GuidedDenoiser(self.model, scale) if scale > 0 else self.model

@@ -34,7 +34,8 @@ class Refined:
     text, the L pieces of the state and of the prediction, as strings that join to the text ("" for
     padding and everything after the end). image_t, image_1: for a picture, uint8 "H W 3" decoded
     state and prediction, or None where the preview clock skipped this step.
-    nfe: network calls so far, a guided one counted once; num_active: positions that the network evaluated.
+    nfe: network calls so far, a guided one counted once; num_active: positions that the network
+    evaluated.
     """
 
     segment: int

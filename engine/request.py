@@ -59,7 +59,8 @@ class Sampling:
     """How to sample. steps: network steps. transition: `flow.transition.TRANSITIONS`.
 
     guidance_scale s mixes logits as (1+s) cond - s uncond (0 = off). temperature and top_p apply to
-    the draw of x_1. None takes the checkpoint's own default for the modality that is generated.
+    the draw of x_1; the temperature is the one at the end of the run, a checkpoint may start
+    higher. None takes the checkpoint's own default for the modality that is generated.
     """
 
     steps: int | None = None

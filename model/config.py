@@ -73,6 +73,7 @@ class FlowConfig:
     guidance_scale: float = 0.0
     temperature: float = 1.0
     top_p: float = 1.0
+    initial_temperature: float | None = None
 
 
 @dataclass(frozen=True)

@@ -54,7 +54,9 @@ class KineticSampler:
 
     metrics: distances of every modality that may be edited. steps: network calls, at least 1.
     transition: a name of `flow.transition.TRANSITIONS`. temperature >= 0 (0: argmax) and top_p in
-    (0, 1] apply to the draw of x_1.
+    (0, 1] apply to the draw of x_1. initial_temperature: where the temperature starts at t = 0, to
+    reach `temperature` linearly at t = 1; None keeps it constant. Early draws decide what there is
+    and where, and a low temperature lets the commonest state of each position win them all.
 
     Raises: ValueError where a value is out of range or the transition unknown.
     """
@@ -65,6 +67,7 @@ class KineticSampler:
     schedule: Schedule = PAPER
     temperature: float = 1.0
     top_p: float = 1.0
+    initial_temperature: float | None = None
 
     def __post_init__(self) -> None:
         if self.steps < 1:
@@ -76,6 +79,11 @@ class KineticSampler:
             raise ValueError(f"temperature must be at least 0, not {self.temperature}")
         if not 0 < self.top_p <= 1:
             raise ValueError(f"top_p must be above 0 and at most 1, not {self.top_p}")
+
+    def temperature_at(self, t: float) -> float:
+        """The temperature of a step that starts at t in [0, 1)."""
+        start = self.temperature if self.initial_temperature is None else self.initial_temperature
+        return start + (self.temperature - start) * t
 
     @torch.inference_mode()
     def sample(self, denoiser: Denoiser, x_0: OmniSequence, *, draws: Draws) -> Generator[Step]:
@@ -98,7 +106,9 @@ class KineticSampler:
             for i, mask in active.items():
                 segment = x_t.segments[i]
                 uniforms = _step_uniforms(draws, index, i, segment)
-                x_1[i], confidence[i] = self._predict(posteriors[i], segment, mask, uniforms[0])
+                x_1[i], confidence[i] = self._predict(
+                    posteriors[i], segment, mask, uniforms[0], self.temperature_at(t_0)
+                )
                 tokens[i] = advance(
                     TRANSITIONS[self.transition],
                     self.metrics[segment.modality],
@@ -122,11 +132,16 @@ class KineticSampler:
             )
 
     def _predict(
-        self, posterior: Posterior, segment: Segment, active: Tensor, uniforms: Tensor
+        self,
+        posterior: Posterior,
+        segment: Segment,
+        active: Tensor,
+        uniforms: Tensor,
+        temperature: float,
     ) -> tuple[Tensor, Tensor]:
         """x_1 "B L Q" and its confidence; where not `active` "B L 1", the present tokens and 1."""
         drawn, confidence = draw_posterior(
-            posterior, uniforms, temperature=self.temperature, top_p=self.top_p
+            posterior, uniforms, temperature=temperature, top_p=self.top_p
         )
         drawn = self.metrics[segment.modality].canonical(drawn)
         x_1 = torch.where(active, drawn, segment.tokens)

@@ -49,6 +49,9 @@ def _kinetic(transition: str) -> Callable[[int], Sampler]:
 SAMPLERS: Mapping[str, Callable[[int], Sampler]] = {
     "kinetic euler": _kinetic("euler"),
     "kinetic midpoint": _kinetic("midpoint"),
+    "kinetic cooling": lambda steps: KineticSampler(
+        _metrics(), steps=steps, temperature=0.2, initial_temperature=1.0
+    ),
 }
 
 

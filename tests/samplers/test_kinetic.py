@@ -164,3 +164,9 @@ def test_what_cannot_be_sampled_is_refused(metric: CodebookMetric) -> None:
 def test_settings_out_of_range_are_refused(settings: dict[str, float], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         KineticSampler({}, **settings)  # type: ignore[arg-type]
+
+
+def test_the_temperature_moves_linearly_from_its_start() -> None:
+    cooling = KineticSampler({}, temperature=0.2, initial_temperature=1.0)
+    assert [cooling.temperature_at(t) for t in (0.0, 0.5)] == pytest.approx([1.0, 0.6])
+    assert KineticSampler({}, temperature=0.2).temperature_at(0.0) == 0.2
