@@ -55,6 +55,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--scenes", type=int, default=40_000, help="pictures in the pool of the flow stage"
     )
+    parser.add_argument(
+        "--single",
+        type=float,
+        default=0.0,
+        help="share of pictures with one object (a first lesson)",
+    )
     parser.add_argument("--out", type=Path, default=Path("assets/nano"), help="where export writes")
     return parser
 
@@ -71,7 +77,8 @@ def _vision(arguments: argparse.Namespace) -> None:
 
 def _flow(arguments: argparse.Namespace) -> None:
     model, tokenizer = _untrained(arguments)
-    pool = build_pool(model.vision, arguments.scenes, _folder(arguments, "vision") / "codes.npy")
+    cache = _folder(arguments, "vision") / "codes.npy"
+    pool = build_pool(model.vision, arguments.scenes, cache, arguments.single)
     stage = FlowStage(model, tokenizer, Examples(pool, tokenizer, model.config.text_block))
     budget = replace(_budget(arguments), accumulate=2, report_every_s=600)
     train(stage, deepcopy(model), _folder(arguments, "flow"), budget, resume=arguments.resume)

@@ -30,28 +30,36 @@ POOL_SEED = 11
 
 
 class ScenePool:
-    """Scenes of the training split and their codes, uint16 "N L Q" in memory, cached in a file."""
+    """Scenes of the training split and their codes, uint16 "N L Q" in memory, cached in a file.
 
-    def __init__(self, scenes: list[Scene], codes: np.ndarray) -> None:
-        self.scenes, self.codes = scenes, codes
+    single_share: the share of draws that is taken from the scenes with one object only, a first
+    lesson in which every word can mean but one thing; the other draws are from all scenes.
+    """
+
+    def __init__(self, scenes: list[Scene], codes: np.ndarray, single_share: float = 0.0) -> None:
+        self.scenes, self.codes, self.single_share = scenes, codes, single_share
+        self._single = [s for s in scenes if len(s.items) == 1]
         self._index = {id(s): i for i, s in enumerate(scenes)}
 
     def draw(self, rng: np.random.Generator) -> Scene:
-        return self.scenes[int(rng.integers(len(self.scenes)))]
+        among = self._single if rng.random() < self.single_share else self.scenes
+        return among[int(rng.integers(len(among)))]
 
     def codes_of(self, scene: Scene) -> Tensor:
         """int64 "L Q" of a scene of this pool."""
         return torch.from_numpy(self.codes[self._index[id(scene)]].astype(np.int64))
 
 
-def build_pool(tokenizer: VisionTokenizer, num: int, cache: Path) -> ScenePool:
+def build_pool(
+    tokenizer: VisionTokenizer, num: int, cache: Path, single_share: float = 0.0
+) -> ScenePool:
     """The first `num` scenes of the training stream; codes are read from the cache where it has
     them."""
     scenes = [sample_scene(np.random.default_rng((POOL_SEED, i)), test=False) for i in range(num)]
     if cache.exists():
         codes = np.load(cache)
         if len(codes) >= num:
-            return ScenePool(scenes, codes[:num])
+            return ScenePool(scenes, codes[:num], single_share)
     device = next(tokenizer.parameters()).device
     parts: list[np.ndarray] = []
     for start in tqdm(range(0, num, 64), desc="codes", mininterval=5):
@@ -62,7 +70,7 @@ def build_pool(tokenizer: VisionTokenizer, num: int, cache: Path) -> ScenePool:
     codes = np.concatenate(parts)
     cache.parent.mkdir(parents=True, exist_ok=True)
     np.save(cache, codes)
-    return ScenePool(scenes, codes)
+    return ScenePool(scenes, codes, single_share)
 
 
 def pixels_of(images: np.ndarray, image_px: int, device: torch.device) -> Tensor:
