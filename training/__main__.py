@@ -12,10 +12,11 @@ from copy import deepcopy
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import torch
 
-from model.checkpoint import save_checkpoint
+from model.checkpoint import load_checkpoint, save_checkpoint
 from model.config import PRESETS, OmniConfig
 from model.omni import OmniModel
 from model.text import TextTokenizer
@@ -28,8 +29,8 @@ from world.concepts import CONCEPTS
 TEXTS_PER_KIND = 4000
 
 
-def main() -> int:
-    arguments = _parser().parse_args()
+def main(argv: list[str] | None = None) -> int:
+    arguments = _parser().parse_args(argv)
     torch.manual_seed(0)
     torch.set_float32_matmul_precision("high")
     try:
@@ -61,6 +62,9 @@ def _parser() -> argparse.ArgumentParser:
         default=0.0,
         help="share of pictures with one object (a first lesson)",
     )
+    parser.add_argument(
+        "--start", type=Path, help="checkpoint whose weights a flow run begins with"
+    )
     parser.add_argument("--out", type=Path, default=Path("assets/nano"), help="where export writes")
     return parser
 
@@ -76,7 +80,7 @@ def _vision(arguments: argparse.Namespace) -> None:
 
 
 def _flow(arguments: argparse.Namespace) -> None:
-    model, tokenizer = _untrained(arguments)
+    model, tokenizer = _begin(arguments)
     cache = _folder(arguments, "vision") / "codes.npy"
     pool = build_pool(model.vision, arguments.scenes, cache, arguments.single)
     stage = FlowStage(model, tokenizer, Examples(pool, tokenizer, model.config.text_block))
@@ -90,6 +94,16 @@ def _budget(arguments: argparse.Namespace) -> Budget:
         learning_rate=arguments.rate,
         cooldown=arguments.cooldown,
     )
+
+
+def _begin(arguments: argparse.Namespace) -> tuple[OmniModel, TextTokenizer]:
+    """The model of a checkpoint to train on, or an untrained one."""
+    if arguments.start is None:
+        return _untrained(arguments)
+    checkpoint = load_checkpoint(arguments.start, choose_device(arguments.device))
+    model = checkpoint.model.requires_grad_(True)
+    model.vision.requires_grad_(False)
+    return model, checkpoint.tokenizer
 
 
 def _untrained(arguments: argparse.Namespace) -> tuple[OmniModel, TextTokenizer]:
@@ -113,20 +127,29 @@ def _untrained(arguments: argparse.Namespace) -> tuple[OmniModel, TextTokenizer]
 
 def _export(arguments: argparse.Namespace) -> None:
     """The averaged weights of the flow run as a checkpoint with the facts of its making."""
-    model, tokenizer = _untrained(arguments)
-    facts: dict[str, object] = {"name": arguments.preset, "date": date.today().isoformat()}
-    for stage in ("vision", "flow"):
-        folder = _folder(arguments, stage)
-        state = torch.load(folder / "state.pt", map_location="cpu", weights_only=True)
-        step, seen, seconds = state["counts"]
-        facts[f"{stage}_steps"], facts[f"{stage}_pictures_seen"] = step, seen
-        facts[f"{stage}_minutes"] = round(seconds / 60, 1)
-        facts[f"{stage}_report"] = _last_report(folder / "log.jsonl")
-        if stage == "flow":
-            model.load_state_dict(state["average"])
+    model, tokenizer = _begin(arguments)
+    facts: dict[str, Any] = {}
+    if arguments.start is None:
+        facts |= _run_facts(_folder(arguments, "vision"), "vision", {})
+    else:
+        facts |= load_checkpoint(arguments.start).facts
+    folder = _folder(arguments, "flow")
+    facts |= _run_facts(folder, "flow", facts)
+    facts |= {"name": arguments.preset, "date": date.today().isoformat()}
     facts["concepts"] = [concept.name for concept in CONCEPTS]
+    state = torch.load(folder / "state.pt", map_location="cpu", weights_only=True)
+    model.load_state_dict(state["average"])
     save_checkpoint(arguments.out, model, tokenizer, facts)
     print(json.dumps(facts))
+
+
+def _run_facts(folder: Path, stage: str, before: dict[str, Any]) -> dict[str, Any]:
+    """What a run adds to the facts of the checkpoint that it began with."""
+    state = torch.load(folder / "state.pt", map_location="cpu", weights_only=True)
+    step, seen, seconds = state["counts"]
+    grown = {"steps": step, "pictures_seen": seen, "minutes": round(seconds / 60, 1)}
+    facts = {f"{stage}_{k}": before.get(f"{stage}_{k}", 0) + v for k, v in grown.items()}
+    return {**facts, f"{stage}_report": _last_report(folder / "log.jsonl")}
 
 
 def _last_report(log: Path) -> dict[str, float]:

@@ -10,9 +10,11 @@ import pytest
 import torch
 
 from flow.modality import Modality
+from model.checkpoint import load_checkpoint
 from model.config import PRESETS
 from model.omni import OmniModel
 from model.text import BEGIN_IMAGE, EOS, SUGGEST, TextTokenizer
+from training.__main__ import main
 from training.data import Examples, build_pool, collate, training_texts, word_vectors
 from training.flow import FlowStage
 from training.loop import Budget, train
@@ -111,3 +113,27 @@ def test_nothing_to_resume_is_said(tmp_path: Path) -> None:
     stage = VisionStage(PRESETS["tiny"].vision, CPU)
     with pytest.raises(ValueError, match="nothing to resume"):
         train(stage, deepcopy(stage.model), tmp_path, Budget(minutes=0.01), resume=True)
+
+
+def test_the_command_line_trains_exports_and_goes_on(tmp_path: Path) -> None:
+    """From nothing to a checkpoint, and from a checkpoint to a better one."""
+    common = ["--preset", "tiny", "--runs", str(tmp_path / "runs"), "--device", "cpu"]
+    brief = [*common, "--minutes", "0.01", "--scenes", "40"]
+    first, second = str(tmp_path / "first"), str(tmp_path / "second")
+    assert main(["vision", *brief]) == 0
+    assert main(["flow", *brief]) == 0
+    assert main(["export", *common, "--out", first]) == 0
+    assert main(["flow", *brief, "--start", first]) == 0
+    assert main(["export", *common, "--start", first, "--out", second]) == 0
+    before, after = (load_checkpoint(Path(folder)) for folder in (first, second))
+    assert after.facts["flow_pictures_seen"] > before.facts["flow_pictures_seen"] > 0
+    assert after.digest != before.digest
+    for name, tensor in before.model.vision.state_dict().items():
+        torch.testing.assert_close(after.model.vision.state_dict()[name], tensor)
+
+
+def test_a_stage_without_the_one_before_it_says_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["flow", "--preset", "tiny", "--runs", str(tmp_path)]) == 2
+    assert "run `python -m training vision` first" in capsys.readouterr().err
