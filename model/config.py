@@ -89,7 +89,7 @@ class OmniConfig:
     text_block: int = 32
     audio_codebooks: int = 2
     audio_cardinality: int = 512
-    image_flow: FlowConfig = FlowConfig(guidance_scale=2.0, temperature=0.6)
+    image_flow: FlowConfig = FlowConfig(steps=32, guidance_scale=3.0, temperature=0.9)
     text_flow: FlowConfig = FlowConfig(steps=12, temperature=0.3)
 
     def image_space(self) -> TokenSpace:
