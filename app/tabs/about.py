@@ -36,9 +36,9 @@ When a run has ended, drag along the bars to go back through it.</p>
 LIMITS = """
 <h2>What it cannot do</h2>
 <p>It knows one small world: {num_concepts} things in seven colours, up to four of them, on plain
-and drawn backgrounds, at {image_px} pixels, in English. Its training has only begun: backgrounds and
-colours follow your words, objects are still fragments, and it seldom names what it sees. It knows
-nothing about people, news or facts. Outside its world it says so.</p>
+and drawn backgrounds, at {image_px} pixels, in English. Its training has only begun: backgrounds
+and colours follow your words, objects are still fragments, and it seldom names what it sees. It
+knows nothing about people, news or facts. Outside its world it says so.</p>
 """
 
 
