@@ -47,12 +47,12 @@ def satisfies(parsed: Parsed, scene: Scene) -> bool:
 
 def stands(relation: str, a: Detected, b: Detected) -> bool:
     """Whether a is above, below, left of or right of b: `world.scenes.relation_holds` on detected
-    boxes, with `SLACK_PX` of tolerance."""
+    boxes, which may overlap by `SLACK_PX`."""
     dx, dy = (q - p for p, q in zip(a.centre_px, b.centre_px, strict=True))
     along, aside = (dx, dy) if relation in ("left of", "right of") else (dy, dx)
     if relation in ("right of", "below"):
         along = -along
-    return along >= (a.size_px + b.size_px) / 2 - SLACK_PX and abs(aside) <= along + SLACK_PX
+    return along >= (a.size_px + b.size_px) / 2 - SLACK_PX and abs(aside) < along
 
 
 def with_one_error(scene: Scene, rng: np.random.Generator) -> Scene:
