@@ -202,7 +202,7 @@ def word_vectors(tokenizer: TextTokenizer, texts: Sequence[str], dim: int) -> Te
     texts never use get fixed random directions.
     """
     vocabulary, reach = tokenizer.cardinality, (-2, -1, 1, 2)
-    counts = sparse.lil_matrix((vocabulary, vocabulary * len(reach)), dtype=np.float64)
+    shape = (vocabulary, vocabulary * len(reach))
     pairs: dict[tuple[int, int], int] = {}
     for text in texts:
         ids = [PAD, PAD, *tokenizer.encode(text), EOS, PAD]
@@ -212,9 +212,7 @@ def word_vectors(tokenizer: TextTokenizer, texts: Sequence[str], dim: int) -> Te
                     key = (ids[i], k * vocabulary + ids[i + shift])
                     pairs[key] = pairs.get(key, 0) + 1
     rows, columns = zip(*pairs, strict=True)
-    counts = sparse.coo_matrix(
-        (list(pairs.values()), (rows, columns)), counts.shape, dtype=np.float64
-    )
+    counts = sparse.coo_matrix((list(pairs.values()), (rows, columns)), shape, dtype=np.float64)
     total, by_row, by_column = (
         counts.sum(),
         np.asarray(counts.sum(1)).ravel(),
