@@ -54,6 +54,9 @@ def _parser() -> argparse.ArgumentParser:
         "--cooldown", type=float, default=0.25, help="share of the time in which it falls"
     )
     parser.add_argument(
+        "--muon", action="store_true", help="step the matrices inside the layers by Muon"
+    )
+    parser.add_argument(
         "--scenes", type=int, default=40_000, help="pictures in the pool of the flow stage"
     )
     parser.add_argument(
@@ -81,7 +84,7 @@ def _vision(arguments: argparse.Namespace) -> None:
 
 def _flow(arguments: argparse.Namespace) -> None:
     model, tokenizer = _begin(arguments)
-    cache = _folder(arguments, "vision") / "codes.npy"
+    cache = _folder(arguments, "vision") / "codes.npz"
     pool = build_pool(model.vision, arguments.scenes, cache, arguments.single)
     stage = FlowStage(model, tokenizer, Examples(pool, tokenizer, model.config.text_block))
     budget = replace(_budget(arguments), accumulate=2, report_every_s=600)
@@ -93,6 +96,7 @@ def _budget(arguments: argparse.Namespace) -> Budget:
         minutes=arguments.minutes,
         learning_rate=arguments.rate,
         cooldown=arguments.cooldown,
+        muon=arguments.muon,
     )
 
 
@@ -114,7 +118,7 @@ def _untrained(arguments: argparse.Namespace) -> tuple[OmniModel, TextTokenizer]
     if not vision_file.exists():
         raise ValueError(f"{vision_file} does not exist: run `python -m training vision` first")
     texts = training_texts(TEXTS_PER_KIND)
-    tokenizer = TextTokenizer.train(texts, config.text_vocabulary)
+    tokenizer = _text_tokenizer(_folder(arguments, "flow"), texts, config.text_vocabulary)
     model = OmniModel(config, tokenizer.space())
     average = torch.load(vision_file, map_location="cpu", weights_only=True)["average"]
     prefix = "tokenizer."
@@ -123,6 +127,18 @@ def _untrained(arguments: argparse.Namespace) -> tuple[OmniModel, TextTokenizer]
     )
     model.text_metric_codes.copy_(word_vectors(tokenizer, texts, config.text_metric_dim))
     return model.to(choose_device(arguments.device)), tokenizer
+
+
+def _text_tokenizer(folder: Path, texts: list[str], cardinality: int) -> TextTokenizer:
+    """The text tokenizer of the run, trained when the run begins and kept with it: its ids are
+    what the weights mean."""
+    file = folder / "tokenizer.json"
+    if file.exists():
+        return TextTokenizer.load(file, cardinality)
+    tokenizer = TextTokenizer.train(texts, cardinality)
+    folder.mkdir(parents=True, exist_ok=True)
+    tokenizer.save(file)
+    return tokenizer
 
 
 def _export(arguments: argparse.Namespace) -> None:

@@ -7,6 +7,7 @@ the pool, `Example`, collation, the word vectors of the text metric. Does not ow
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from hashlib import blake2b
 from pathlib import Path
 
 import numpy as np
@@ -53,13 +54,14 @@ class ScenePool:
 def build_pool(
     tokenizer: VisionTokenizer, num: int, cache: Path, single_share: float = 0.0
 ) -> ScenePool:
-    """The first `num` scenes of the training stream; codes are read from the cache where it has
-    them."""
+    """The first `num` scenes of the training stream; codes are read from the cache where it was
+    made from the same scenes."""
     scenes = [sample_scene(np.random.default_rng((POOL_SEED, i)), test=False) for i in range(num)]
+    made_from = blake2b(repr(scenes).encode(), digest_size=16).hexdigest()
     if cache.exists():
-        codes = np.load(cache)
-        if len(codes) >= num:
-            return ScenePool(scenes, codes[:num], single_share)
+        kept = np.load(cache)
+        if str(kept["made_from"]) == made_from:
+            return ScenePool(scenes, kept["codes"], single_share)
     device = next(tokenizer.parameters()).device
     parts: list[np.ndarray] = []
     for start in tqdm(range(0, num, 64), desc="codes", mininterval=5):
@@ -69,7 +71,7 @@ def build_pool(
         parts.append(found.cpu().numpy().astype(np.uint16))
     codes = np.concatenate(parts)
     cache.parent.mkdir(parents=True, exist_ok=True)
-    np.save(cache, codes)
+    np.savez(cache, codes=codes, made_from=made_from)
     return ScenePool(scenes, codes, single_share)
 
 

@@ -31,7 +31,7 @@ from samplers.kinetic import KineticSampler, random_source
 from training.data import Batch, Example, Examples, collate
 from world.dialogue import Kind
 
-PICTURES, TEXTS = 16, 8
+PICTURES, TEXTS = 16, 12
 PROMPT_DROPOUT = 0.1
 TEXT_WEIGHT = 0.5
 MASKED_SHARE, CAUSAL_SHARE = 0.15, 0.1
@@ -82,7 +82,7 @@ class FlowStage:
         return Batch(drop_prompt(batch.sequence, dropped), batch.weight)
 
     def _texts(self, rng: np.random.Generator) -> Batch:
-        about = rng.random() < 0.65
+        about = rng.random() < 0.75
         return collate([self._text(rng, about=about) for _ in range(TEXTS)], self.model.device)
 
     def _text(self, rng: np.random.Generator, *, about: bool) -> Example:

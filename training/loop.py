@@ -8,6 +8,7 @@ learning-rate schedule, saving, the log and the progress bar.
 import json
 import os
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -15,6 +16,8 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 from tqdm import tqdm
+
+from training.optimiser import make_optimisers
 
 
 class Stage(Protocol):
@@ -38,7 +41,8 @@ class Stage(Protocol):
 @dataclass(frozen=True)
 class Budget:
     """How long and how: minutes of wall time, learning rate, its warm-up in steps and the share of
-    the time in which it falls to zero, the averaging rate, and how often to save and to report."""
+    the time in which it falls to zero, the averaging rate, how often to save and to report, and
+    whether the matrices inside the layers are stepped by Muon."""
 
     minutes: float
     learning_rate: float = 1e-3
@@ -49,6 +53,7 @@ class Budget:
     save_every_s: float = 120.0
     report_every_s: float = 300.0
     accumulate: int = 1
+    muon: bool = False
 
 
 def choose_device(name: str) -> torch.device:
@@ -62,28 +67,32 @@ def train(stage: Stage, average: nn.Module, folder: Path, budget: Budget, *, res
     """Train until the minutes are used up; `average` is a copy of the model that receives the
     moving average."""
     folder.mkdir(parents=True, exist_ok=True)
-    optimiser = _optimiser(stage.model, budget)
+    optimisers = make_optimisers(
+        stage.model, budget.learning_rate, budget.weight_decay, muon=budget.muon
+    )
     state_file = folder / "state.pt"
-    step, seen, trained_s = 0, 0, 0.0
+    step, seen, trained_s, warm = 0, 0, 0.0, False
     average.load_state_dict(stage.model.state_dict())
     if resume:
         if not state_file.exists():
             raise ValueError(
                 f"nothing to resume: {state_file} does not exist; train without --resume"
             )
-        step, seen, trained_s = _restore(state_file, stage.model, average, optimiser)
-    seen_before, started = seen, time.monotonic()
+        (step, seen, trained_s), warm = _restore(state_file, stage.model, average, optimisers)
+    first_step, seen_before, started = step, seen, time.monotonic()
     clock = _Clock(started, budget)
     on_cuda = next(stage.model.parameters()).is_cuda
     bar = tqdm(total=int(budget.minutes * 60), unit="s", mininterval=5)
 
     def save() -> None:
         elapsed = trained_s + time.monotonic() - started
-        _save(state_file, stage.model, average, optimiser, (step, seen, elapsed))
+        _save(state_file, stage.model, average, optimisers, (step, seen, elapsed))
 
     figures: dict[str, float] = {}
     while (elapsed := time.monotonic() - started) < budget.minutes * 60:
-        rate = _learning_rate(budget, step + (budget.warmup_steps if resume else 0), elapsed)
+        rate = _learning_rate(
+            budget, step - first_step + (budget.warmup_steps if warm else 0), elapsed
+        )
         count = 0
         for part in range(budget.accumulate):
             with torch.autocast("cuda", torch.bfloat16, enabled=on_cuda):
@@ -93,10 +102,11 @@ def train(stage: Stage, average: nn.Module, folder: Path, budget: Budget, *, res
             count += num
         norm = nn.utils.clip_grad_norm_(stage.model.parameters(), 1.0)
         if bool(torch.isfinite(norm)):
-            for group in optimiser.param_groups:
-                group["lr"] = rate
-            optimiser.step()
-        optimiser.zero_grad(set_to_none=True)
+            for optimiser in optimisers:
+                for group in optimiser.param_groups:
+                    group["lr"] = rate
+                optimiser.step()
+        stage.model.zero_grad(set_to_none=True)
         step, seen = step + 1, seen + count
         _move_average(average, stage.model, min(budget.averaging, (step + 1) / (step + 10)))
         bar.n = int(elapsed)
@@ -133,15 +143,6 @@ class _Clock:
         return True
 
 
-def _optimiser(model: nn.Module, budget: Budget) -> torch.optim.Optimizer:
-    trained = [p for p in model.parameters() if p.requires_grad]
-    groups = [
-        {"params": [p for p in trained if p.ndim >= 2], "weight_decay": budget.weight_decay},
-        {"params": [p for p in trained if p.ndim < 2], "weight_decay": 0.0},
-    ]
-    return torch.optim.AdamW(groups, lr=budget.learning_rate, betas=(0.9, 0.95), fused=True)
-
-
 def _learning_rate(budget: Budget, steps: int, elapsed: float) -> float:
     """Linear warm-up, constant, then linear to 5% over the last `cooldown` share of the time."""
     left = 1 - elapsed / (budget.minutes * 60)
@@ -172,14 +173,14 @@ def _save(
     file: Path,
     model: nn.Module,
     average: nn.Module,
-    optimiser: torch.optim.Optimizer,
+    optimisers: Sequence[torch.optim.Optimizer],
     counts: tuple[int, int, float],
 ) -> None:
     """Write beside and rename, so that a crash never leaves half a file."""
     state = {
         "model": model.state_dict(),
         "average": average.state_dict(),
-        "optimiser": optimiser.state_dict(),
+        "optimisers": [o.state_dict() for o in optimisers],
         "counts": counts,
     }
     beside = file.with_suffix(".part")
@@ -188,11 +189,19 @@ def _save(
 
 
 def _restore(
-    file: Path, model: nn.Module, average: nn.Module, optimiser: torch.optim.Optimizer
-) -> tuple[int, int, float]:
+    file: Path,
+    model: nn.Module,
+    average: nn.Module,
+    optimisers: Sequence[torch.optim.Optimizer],
+) -> tuple[tuple[int, int, float], bool]:
+    """The counts of the run, and whether the optimisers' moments were those of this kind too."""
     state = torch.load(file, map_location="cpu", weights_only=True)
     model.load_state_dict(state["model"])
     average.load_state_dict(state["average"])
-    optimiser.load_state_dict(state["optimiser"])
+    saved = state.get("optimisers", [])
+    warm = len(saved) == len(optimisers)
+    if warm:
+        for optimiser, moments in zip(optimisers, saved, strict=True):
+            optimiser.load_state_dict(moments)
     step, seen, elapsed = state["counts"]
-    return int(step), int(seen), float(elapsed)
+    return (int(step), int(seen), float(elapsed)), warm

@@ -103,8 +103,6 @@ def objects_phrase(scene: Scene, rng: np.random.Generator, *, size: bool = True)
             }
             a, b, relation = b, a, opposite[relation]
         return f"{a} {_pick(rng, RELATION_PHRASES[relation])} {b}"
-    order = rng.permutation(len(nouns))
-    nouns = [nouns[i] for i in order]
     if len(nouns) == 1:
         return nouns[0]
     if len(nouns) == 2:

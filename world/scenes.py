@@ -8,7 +8,6 @@ not own: words about scenes (`world.captions`).
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cache
-from itertools import combinations
 
 import numpy as np
 
@@ -27,6 +26,16 @@ CELL_PX = 16
 CELLS = IMAGE_PX // CELL_PX
 SIZES: dict[str, int] = {"small": 2, "": 3, "big": 4}
 """Size word -> side in cells. The everyday size has no word."""
+
+ARRANGEMENTS: dict[int, tuple[tuple[float, float], ...]] = {
+    1: ((4, 4),),
+    2: ((2, 4), (6, 4)),
+    3: ((4, 2), (2, 6), (6, 6)),
+    4: ((2, 2), (6, 2), (2, 6), (6, 6)),
+}
+"""Where the centres (x, y) in cells of so many objects lie, in the order in which they are named:
+alone in the middle, two side by side, three in a triangle, four in a square."""
+UPRIGHT_PAIR = ((4, 2), (4, 6))
 
 BACKGROUND_COLOURS: dict[str, tuple[int, int, int]] = {
     "white": (246, 246, 248),
@@ -164,7 +173,7 @@ def _admitted(scene: Scene, test: bool) -> bool:
 
 
 def _propose(rng: np.random.Generator, family: Family) -> Scene | None:
-    """One try at a scene of that family, or None where the objects did not fit."""
+    """One try at a scene of that family, or None where two objects came out in one colour."""
     background = _background(rng)
     relation = None
     if family is Family.COUNTING:
@@ -184,8 +193,7 @@ def _propose(rng: np.random.Generator, family: Family) -> Scene | None:
         wishes = _different(rng, 2, size="" if family is Family.POSITION else None)
         if family is Family.POSITION:
             relation = str(rng.choice(RELATIONS))
-    items = _placed(rng, wishes, relation)
-    return None if items is None else Scene(family, background, items, relation)
+    return Scene(family, background, _placed(rng, wishes, relation), relation)
 
 
 def _thing(
@@ -214,21 +222,22 @@ def _different(
 
 def _placed(
     rng: np.random.Generator, wishes: list[Item], relation: str | None
-) -> tuple[Item, ...] | None:
-    for _ in range(12):
-        items = tuple(
-            replace(
-                w,
-                column=int(rng.integers(CELLS - w.cells + 1)),
-                row=int(rng.integers(CELLS - w.cells + 1)),
-            )
-            for w in wishes
+) -> tuple[Item, ...]:
+    """The objects about their places on the paper, each moved to the lattice at random."""
+    if relation in ("above", "below"):
+        centres = UPRIGHT_PAIR
+    else:
+        centres = ARRANGEMENTS[len(wishes)]
+    if relation in ("below", "right of"):
+        centres = centres[::-1]
+    return tuple(
+        replace(
+            wish,
+            column=int(x - wish.cells / 2 + rng.random()),
+            row=int(y - wish.cells / 2 + rng.random()),
         )
-        if any(a.overlaps(b) for a, b in combinations(items, 2)):
-            continue
-        if relation is None or relation_holds(relation, items[0], items[1]):
-            return items
-    return None
+        for wish, (x, y) in zip(wishes, centres, strict=True)
+    )
 
 
 def _background(rng: np.random.Generator) -> Background:

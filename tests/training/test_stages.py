@@ -30,7 +30,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> FlowStage:
     config = PRESETS["tiny"]
     tokenizer = TextTokenizer.train(training_texts(50), config.text_vocabulary)
     model = OmniModel(config, tokenizer.space())
-    pool = build_pool(model.vision, 40, tmp_path_factory.mktemp("pool") / "codes.npy")
+    pool = build_pool(model.vision, 40, tmp_path_factory.mktemp("pool") / "codes.npz")
     return FlowStage(model, tokenizer, Examples(pool, tokenizer, 32))
 
 
@@ -107,6 +107,26 @@ def test_training_resumes_where_it_was_saved(tmp_path: Path) -> None:
     assert reports[1]["step"] == counts[0] > reports[0]["step"] > 0
     assert reports[1]["report"]["psnr"] > 5
     assert (tmp_path / "sheet.png").exists()
+
+
+def test_a_run_goes_on_under_another_optimiser(tmp_path: Path) -> None:
+    for resume, muon in ((False, False), (True, True), (True, True)):
+        stage = VisionStage(PRESETS["tiny"].vision, CPU)
+        budget = Budget(minutes=0.03, muon=muon)
+        train(stage, deepcopy(stage.model), tmp_path, budget, resume=resume)
+    state = torch.load(tmp_path / "state.pt", weights_only=True)
+    assert len(state["optimisers"]) == 2
+    assert all(bool(p.isfinite().all()) for p in state["average"].values())
+
+
+def test_the_pool_is_made_anew_for_other_scenes(stage: FlowStage, tmp_path: Path) -> None:
+    vision, cache = stage.model.vision, tmp_path / "codes.npz"
+    first = build_pool(vision, 12, cache)
+    written = cache.stat().st_mtime_ns
+    assert np.array_equal(build_pool(vision, 12, cache).codes, first.codes)
+    assert cache.stat().st_mtime_ns == written
+    assert len(build_pool(vision, 16, cache).codes) == 16
+    assert cache.stat().st_mtime_ns > written
 
 
 def test_nothing_to_resume_is_said(tmp_path: Path) -> None:

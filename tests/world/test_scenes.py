@@ -115,6 +115,22 @@ def test_objects_are_inside_apart_and_coloured_where_they_can_be() -> None:
         assert not any(a.overlaps(b) for a, b in combinations(scene.items, 2))
 
 
+def test_objects_lie_where_their_order_says() -> None:
+    """Alone about the middle; else in reading order, unless a relation says otherwise."""
+    for scene in scenes(1500, 9, test=False):
+        x, y = np.array([i.centre for i in scene.items]).T
+        if len(x) == 1:
+            assert abs(x[0] - CELLS / 2) <= 0.5 >= abs(y[0] - CELLS / 2)
+        elif scene.relation is None and len(x) == 2:
+            assert x[0] < x[1]
+        elif scene.relation is None and len(x) == 3:
+            assert x[1] < x[0] < x[2]
+            assert y[0] < min(y[1:])
+        elif scene.relation is None:
+            assert max(x[0], x[2]) < min(x[1], x[3])
+            assert max(y[:2]) < min(y[2:])
+
+
 def test_relations_are_opposites_and_never_both() -> None:
     rng = np.random.default_rng(4)
     names = ("", "small", "big")
