@@ -88,7 +88,7 @@ def _answers(engine: Engine, request: Request) -> tuple[Answer, ...]:
                 if bar is None or event.index == 0:
                     bar = tqdm(total=event.num_steps, desc=str(event.modality), file=sys.stderr)
                 bar.update()
-                if event.index == event.num_steps - 1:
+                if event.last:
                     bar.close()
             case Completed():
                 return event.answers

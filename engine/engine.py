@@ -23,7 +23,7 @@ from engine.media import fitted
 from engine.preview import PreviewClock, picture
 from engine.request import Request, Sampling
 from flow.modality import Modality
-from flow.schedule import Schedule
+from flow.schedule import Schedule, uniform_grid
 from flow.sequence import OmniSequence, response
 from model.checkpoint import Checkpoint, load_checkpoint
 from model.config import FlowConfig
@@ -201,7 +201,7 @@ class Engine:
         assert sampling.temperature is not None and sampling.top_p is not None
         sampler = KineticSampler(
             metrics=self.metrics,
-            steps=_steps(sampling),
+            times=uniform_grid(_steps(sampling)),
             transition=sampling.transition,
             schedule=Schedule(flow.c, flow.a),
             temperature=sampling.temperature,
@@ -219,12 +219,13 @@ class Engine:
         x_t, x_1 = step.x_t.segments[place].tokens, step.x_1[place]
         images: tuple[np.ndarray, ...] | None = None
         if wish.modality is Modality.IMAGE:
-            images = clock.pictures(x_t, x_1, last=step.index == step.num_steps - 1)
+            images = clock.pictures(x_t, x_1, last=step.last)
         event = Refined(
             segment=wish.segment,
             modality=wish.modality,
             index=step.index,
             num_steps=step.num_steps,
+            last=step.last,
             t=step.t,
             changed=step.changed[place][0].cpu().numpy(),
             confidence=step.confidence[place][0].float().cpu().numpy(),

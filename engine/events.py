@@ -29,7 +29,8 @@ class Started:
 class Refined:
     """One refinement step of one segment.
 
-    index 0 .. num_steps-1; t: time after the step, in (0, 1]. changed: bool "L Q" codes moved by
+    index 0 .. num_steps-1; last: whether this step ends the segment, at the latest at num_steps;
+    t: time after the step, in (0, 1]. changed: bool "L Q" codes moved by
     this step. confidence: float32 "L Q" probability of each predicted code. words_t, words_1: for
     text, the L pieces of the state and of the prediction, as strings that join to the text ("" for
     padding and everything after the end). image_t, image_1: for a picture, uint8 "H W 3" decoded
@@ -42,6 +43,7 @@ class Refined:
     modality: Modality
     index: int
     num_steps: int
+    last: bool
     t: float
     changed: np.ndarray
     confidence: np.ndarray

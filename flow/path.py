@@ -14,7 +14,7 @@ from torch import Tensor
 
 from flow.inverse_cdf import inverse_cdf, row_chunks
 from flow.metric import CodebookMetric
-from flow.schedule import PAPER, Schedule
+from flow.schedule import PAPER, Clock
 
 SMALLEST_BETA = 1e-30
 """Stands in for beta = 0, where 0 times an infinite distance is not a number."""
@@ -48,7 +48,7 @@ def sample_path(
     x_1: Int[Tensor, "B L Q"],
     t: Float[Tensor, " B"],
     uniforms: Float[Tensor, "B L Q"],
-    schedule: Schedule = PAPER,
+    schedule: Clock = PAPER,
 ) -> Int[Tensor, "B L Q"]:
     """x_t ~ p_t(. | x_1), each code by itself, with one time a batch row.
 

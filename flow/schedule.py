@@ -1,11 +1,31 @@
 """The clock of the path: beta(t) = c (t / (1-t))^a, and the times at which a sampler stops.
 
-Owns: `Schedule`, `uniform_grid`. Plain float arithmetic; beta is never evaluated at t = 1, where it
+Owns: `Clock`, `Schedule`, `uniform_grid`, `check_times`. Plain float arithmetic; beta is never evaluated at t = 1, where it
 is infinite. Does not own: the path itself (`flow.path`), or which (c, a) suits which codebook.
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
+from typing import Protocol, runtime_checkable
+
+
+@runtime_checkable
+class Clock(Protocol):
+    """A monotone beta(t) from 0 at t = 0 to infinity at t = 1, never evaluated at t = 1."""
+
+    def beta(self, t: float) -> float:
+        """Value at t in [0, 1); ValueError elsewhere."""
+        ...
+
+    def dbeta(self, t: float) -> float:
+        """Slope at t in [0, 1), may be infinite at t = 0; ValueError elsewhere."""
+        ...
+
+    def t_of_beta(self, beta: float) -> float:
+        """The inverse; ValueError where beta is negative or not finite."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -59,14 +79,28 @@ PAPER = Schedule()
 """c = 3, a = 0.9."""
 
 
-def uniform_grid(num_steps: int) -> tuple[float, ...]:
-    """The num_steps + 1 times 0, 1/num_steps, .., 1; both ends are exact.
+def uniform_grid(num_steps: int, start: float = 0.0) -> tuple[float, ...]:
+    """num_steps + 1 times at equal distance from `start` in [0, 1) to 1; both ends are exact.
 
-    Raises: ValueError where num_steps < 1.
+    Raises: ValueError where num_steps < 1 or start is outside [0, 1).
     """
     if num_steps < 1:
         raise ValueError(f"at least 1 step is needed, not {num_steps}")
-    return tuple(i / num_steps for i in range(num_steps + 1))
+    if not 0 <= start < 1:
+        raise ValueError(f"a run starts at a time in [0, 1), not at {start}")
+    rise = 1 - start
+    return (*(start + rise * (i / num_steps) for i in range(num_steps)), 1.0)
+
+
+def check_times(times: Sequence[float]) -> None:
+    """Raises ValueError unless the times rise from one in [0, 1) to exactly 1."""
+    if len(times) < 2:
+        raise ValueError(f"at least 1 step is needed: two times, not {len(times)}")
+    if not 0 <= times[0] < 1 or times[-1] != 1:
+        raise ValueError(f"times run from one in [0, 1) to 1, not from {times[0]} to {times[-1]}")
+    for before, after in pairwise(times):
+        if not before < after:
+            raise ValueError(f"times must increase, but {after} follows {before}")
 
 
 def _odds(t: float) -> float:

@@ -5,8 +5,9 @@ Source: Luo et al. 2025 (arXiv:2510.13721), App. A. Owns: the loop and the sourc
 not own: rates and jumps (`flow.transition`), the network, guidance and caches (wrappers around it).
 """
 
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 
 import torch
@@ -15,7 +16,7 @@ from torch import Tensor
 
 from flow.metric import CodebookMetric
 from flow.modality import Modality, TokenSpace
-from flow.schedule import PAPER, Schedule, uniform_grid
+from flow.schedule import PAPER, Clock, check_times, uniform_grid
 from flow.sequence import OmniSequence, Segment
 from flow.transition import TRANSITIONS, Interval, advance
 from samplers.categorical import draw_posterior
@@ -23,8 +24,10 @@ from samplers.denoiser import Denoiser, Posterior
 from samplers.draws import Draws
 from samplers.step import Step
 
-SOURCE, PREDICT, LEAVE, DESTINATION = range(4)
-"""What a uniform is for; together with the segment's index, the stream of `Draws`."""
+SOURCE, PREDICT, MOVE = range(3)
+"""What a uniform is for; together with the segment's index, the stream of `Draws`. Every number
+from MOVE on belongs to the transition."""
+MAX_SEGMENTS = 1024
 
 
 def random_source(
@@ -52,26 +55,31 @@ def random_source(
 class KineticSampler:
     """Hyperparameters of the sampler.
 
-    metrics: distances of every modality that may be edited. steps: network calls, at least 1.
-    transition: a name of `flow.transition.TRANSITIONS`. temperature >= 0 (0: argmax) and top_p in
+    metrics: distances of every modality that may be edited. times: where the run starts (0: from
+    noise; later: x_0 is a noisy answer, as in editing) and where each network call's step ends, up
+    to 1. transition: a name of `flow.transition.TRANSITIONS`. temperature >= 0 (0: argmax) and top_p in
     (0, 1] apply to the draw of x_1. initial_temperature: where the temperature starts at t = 0, to
     reach `temperature` linearly at t = 1; None keeps it constant. Early draws decide what there is
     and where, and a low temperature lets the commonest state of each position win them all.
+    patience: stop early once the drawn x_1 has not changed for so many steps and x_t equals it;
+    None never does.
 
     Raises: ValueError where a value is out of range or the transition unknown.
     """
 
     metrics: Mapping[Modality, CodebookMetric]
-    steps: int = 16
+    times: tuple[float, ...] = uniform_grid(16)
     transition: str = "midpoint"
-    schedule: Schedule = PAPER
+    schedule: Clock = PAPER
     temperature: float = 1.0
     top_p: float = 1.0
     initial_temperature: float | None = None
+    patience: int | None = None
 
     def __post_init__(self) -> None:
-        if self.steps < 1:
-            raise ValueError(f"at least 1 step is needed, not {self.steps}")
+        check_times(self.times)
+        if self.patience is not None and self.patience < 1:
+            raise ValueError(f"patience must be at least 1 step, not {self.patience}")
         if self.transition not in TRANSITIONS:
             known = ", ".join(TRANSITIONS)
             raise ValueError(f"unknown transition {self.transition!r}: choose one of {known}")
@@ -87,7 +95,8 @@ class KineticSampler:
 
     @torch.inference_mode()
     def sample(self, denoiser: Denoiser, x_0: OmniSequence, *, draws: Draws) -> Generator[Step]:
-        """Yields `steps` Steps, the last with x_t = x_1 at t = 1; one call of `denoiser` each.
+        """Yields a Step a time after the first, the last with x_t = x_1; one call of `denoiser`
+        each.
 
         Only positions that are editable and valid ever change; elsewhere x_1 repeats x_t, with
         confidence 1. `draws` has one seed a batch row.
@@ -97,7 +106,9 @@ class KineticSampler:
         active = {i: _active(x_0.segments[i]) for i in x_0.editable_segments()}
         num_active = sum(int(mask.sum(dim=1).max()) for mask in active.values())
         x_t = self._canonical(x_0, active)
-        for index, (t_0, t_1) in enumerate(pairwise(uniform_grid(self.steps))):
+        num_steps, calm = len(self.times) - 1, 0
+        before: dict[int, Tensor] = {}
+        for index, (t_0, t_1) in enumerate(pairwise(self.times)):
             interval = Interval.of(self.schedule, t_0, t_1)
             posteriors = denoiser(x_t, t_0)
             tokens: dict[int, Tensor] = {}
@@ -105,9 +116,9 @@ class KineticSampler:
             confidence: dict[int, Tensor] = {}
             for i, mask in active.items():
                 segment = x_t.segments[i]
-                uniforms = _step_uniforms(draws, index, i, segment)
+                uniforms = partial(_uniforms, draws, index, i, segment)
                 x_1[i], confidence[i] = self._predict(
-                    posteriors[i], segment, mask, uniforms[0], self.temperature_at(t_0)
+                    posteriors[i], segment, mask, uniforms(PREDICT), self.temperature_at(t_0)
                 )
                 tokens[i] = advance(
                     TRANSITIONS[self.transition],
@@ -115,13 +126,17 @@ class KineticSampler:
                     segment.tokens,
                     x_1[i],
                     interval,
-                    uniforms[1:],
+                    partial(_moves, uniforms),
                 )
             changed = {i: tokens[i] != x_t.segments[i].tokens for i in active}
             x_t = x_t.with_tokens(tokens)
+            calm = calm + 1 if before and _same(before, x_1) else 0
+            before = x_1
+            arrived = self.patience is not None and calm >= self.patience and _same(tokens, x_1)
             yield Step(
                 index=index,
-                num_steps=self.steps,
+                num_steps=num_steps,
+                last=arrived or index == num_steps - 1,
                 t=t_1,
                 x_t=x_t,
                 x_1=x_1,
@@ -130,6 +145,8 @@ class KineticSampler:
                 nfe=index + 1,
                 num_active=num_active,
             )
+            if arrived:
+                return
 
     def _predict(
         self,
@@ -170,12 +187,22 @@ def _active(segment: Segment) -> Tensor:
     return (segment.editable & segment.valid).unsqueeze(-1)
 
 
-def _step_uniforms(draws: Draws, index: int, segment_index: int, segment: Segment) -> Tensor:
-    """What one step of one segment draws from, "3 B L Q": x_1, whether to leave, where to."""
+def _uniforms(
+    draws: Draws, index: int, segment_index: int, segment: Segment, purpose: int
+) -> Tensor:
+    """The uniforms "B L Q" of one step of one segment for one purpose."""
     shape = (segment.length, segment.tokens.shape[2])
-    streams = (_stream(purpose, segment_index) for purpose in (PREDICT, LEAVE, DESTINATION))
-    return torch.stack([draws.uniform(index, stream, shape) for stream in streams])
+    return draws.uniform(index, _stream(purpose, segment_index), shape)
+
+
+def _moves(uniforms: Callable[[int], Tensor], number: int) -> Tensor:
+    """Number `number` of the transition."""
+    return uniforms(MOVE + number)
 
 
 def _stream(purpose: int, segment_index: int) -> int:
-    return 4 * segment_index + purpose
+    return MAX_SEGMENTS * purpose + segment_index
+
+
+def _same(one: Mapping[int, Tensor], other: Mapping[int, Tensor]) -> bool:
+    return all(torch.equal(one[i], other[i]) for i in one)

@@ -12,7 +12,8 @@ from flow.sequence import OmniSequence
 class Step:
     """One refinement step. No tensor is written after the yield and none is shared between yields.
 
-    index: 0 .. num_steps-1. t: time after the step, 1.0 at the last. x_t: the state after the step.
+    index: 0 .. num_steps-1. last: whether the answer is x_t; a run may end before num_steps.
+    t: time after the step, 1.0 where the run was not ended early. x_t: the state after the step.
     x_1: the drawn prediction, segment index -> int64 "B L Q". changed: segment index -> bool "B L
     Q", codes of x_t that this step moved. confidence: segment index -> float32 "B L Q",
     probability under the untempered posterior of the code drawn for x_1. nfe: network evaluations
@@ -22,6 +23,7 @@ class Step:
 
     index: int
     num_steps: int
+    last: bool
     t: float
     x_t: OmniSequence
     x_1: Mapping[int, Tensor]

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from flow.metric import CodebookMetric
 from flow.modality import Modality
 from flow.path import sample_path
-from flow.schedule import Schedule
+from flow.schedule import Schedule, uniform_grid
 from flow.sequence import OmniSequence, drop_prompt, response
 from model.config import FlowConfig
 from model.omni import OmniModel
@@ -194,7 +194,7 @@ class FlowStage:
             segment=len(clean.segments) - 1,
         )
         sampler = KineticSampler(
-            steps=flow.steps,
+            times=uniform_grid(flow.steps),
             metrics=self.metrics,
             transition=flow.transition,
             schedule=Schedule(flow.c, flow.a),

@@ -220,9 +220,7 @@ def _different(
     return things
 
 
-def _placed(
-    rng: np.random.Generator, wishes: list[Item], relation: str | None
-) -> tuple[Item, ...]:
+def _placed(rng: np.random.Generator, wishes: list[Item], relation: str | None) -> tuple[Item, ...]:
     """The objects about their places on the paper, each moved to the lattice at random."""
     if relation in ("above", "below"):
         centres = UPRIGHT_PAIR

@@ -12,7 +12,7 @@ from app.live_view import chips, live_view, notice
 from app.notices import notices
 from engine.request import MAX_PROMPT_CHARACTERS, Conversation, Modality, Request
 
-TRANSITIONS = ("midpoint", "euler")
+TRANSITIONS = ("midpoint", "euler", "euler_beta", "thinning", "coupling")
 MAX_SLIDER_STEPS, MAX_SLIDER_GUIDANCE = 64, 8
 
 

@@ -3,7 +3,7 @@ from itertools import pairwise
 
 import pytest
 
-from flow.schedule import PAPER, Schedule, uniform_grid
+from flow.schedule import PAPER, Schedule, check_times, uniform_grid
 
 SCHEDULES = (PAPER, Schedule(c=6.0, a=1.0), Schedule(c=1.5, a=1.7))
 TIMES = (0.01, 0.2, 0.5, 0.77, 0.99)
@@ -64,3 +64,29 @@ def test_the_grid_has_exactly_one_more_time_than_steps() -> None:
         assert all(low < high for low, high in pairwise(grid))
     with pytest.raises(ValueError, match="at least 1 step"):
         uniform_grid(0)
+
+
+def test_a_late_start_keeps_the_number_of_steps() -> None:
+    for start in (0.0, 0.3, 0.999):
+        grid = uniform_grid(7, start)
+        assert len(grid) == 8
+        assert (grid[0], grid[-1]) == (start, 1.0)
+        check_times(grid)
+    for start in (-0.1, 1.0):
+        with pytest.raises(ValueError, match=f"not at {start}"):
+            uniform_grid(7, start)
+
+
+@pytest.mark.parametrize(
+    ("times", "message"),
+    [
+        ((), "at least 1 step"),
+        ((0.0, 0.5), "not from 0.0 to 0.5"),
+        ((-0.5, 1.0), "not from -0.5"),
+        ((0.0, 0.6, 0.4, 1.0), "0.4 follows 0.6"),
+        ((0.0, float("nan"), 1.0), "nan follows 0.0"),
+    ],
+)
+def test_times_that_do_not_rise_are_refused(times: tuple[float, ...], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        check_times(times)

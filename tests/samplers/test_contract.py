@@ -12,7 +12,9 @@ from torch import Tensor
 
 from flow.metric import CodebookMetric
 from flow.modality import Modality, TokenSpace
+from flow.schedule import uniform_grid
 from flow.sequence import OmniSequence, Segment, prompt, response
+from flow.transition import TRANSITIONS
 from samplers.denoiser import Denoiser
 from samplers.draws import Draws
 from samplers.kinetic import KineticSampler, random_source
@@ -43,14 +45,15 @@ def _metrics() -> dict[Modality, CodebookMetric]:
 
 
 def _kinetic(transition: str) -> Callable[[int], Sampler]:
-    return lambda steps: KineticSampler(_metrics(), steps=steps, transition=transition)
+    return lambda steps: KineticSampler(
+        _metrics(), times=uniform_grid(steps), transition=transition
+    )
 
 
 SAMPLERS: Mapping[str, Callable[[int], Sampler]] = {
-    "kinetic euler": _kinetic("euler"),
-    "kinetic midpoint": _kinetic("midpoint"),
+    **{f"kinetic {name}": _kinetic(name) for name in TRANSITIONS},
     "kinetic cooling": lambda steps: KineticSampler(
-        _metrics(), steps=steps, temperature=0.2, initial_temperature=1.0
+        _metrics(), times=uniform_grid(steps), temperature=0.2, initial_temperature=1.0
     ),
 }
 
@@ -95,6 +98,7 @@ def test_there_are_num_steps_steps_up_to_time_one(
     run = _run(make_sampler(steps), Draws.for_seed(0))
     assert [step.index for step in run] == list(range(steps))
     assert {step.num_steps for step in run} == {steps}
+    assert [step.last for step in run] == [*[False] * (steps - 1), True]
     times = [0.0, *(step.t for step in run)]
     assert all(before < after for before, after in pairwise(times))
     assert run[-1].t == 1.0
