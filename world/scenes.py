@@ -222,10 +222,8 @@ def _different(
 
 def _placed(rng: np.random.Generator, wishes: list[Item], relation: str | None) -> tuple[Item, ...]:
     """The objects about their places on the paper, each moved to the lattice at random."""
-    if relation in ("above", "below"):
-        centres = UPRIGHT_PAIR
-    else:
-        centres = ARRANGEMENTS[len(wishes)]
+    upright = relation in ("above", "below")
+    centres = UPRIGHT_PAIR if upright else ARRANGEMENTS[len(wishes)]
     if relation in ("below", "right of"):
         centres = centres[::-1]
     return tuple(

@@ -1,4 +1,4 @@
-"""Muon's step has no preferred direction, one size, and learns; the two rules share no parameter."""
+"""Muon's step has no preferred direction, one size, and learns; no parameter has two rules."""
 
 import copy
 
