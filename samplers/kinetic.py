@@ -58,9 +58,9 @@ class KineticSampler:
     metrics: distances of every modality that may be edited. times: where the run starts (0: from
     noise; later: x_0 is a noisy answer, as in editing) and where each network call's step ends, up
     to 1. transition: a name of `flow.transition.TRANSITIONS`. temperature >= 0 (0: argmax) and
-    top_p in (0, 1] apply to the draw of x_1. initial_temperature: where the temperature starts at t = 0, to
-    reach `temperature` linearly at t = 1; None keeps it constant. Early draws decide what there is
-    and where, and a low temperature lets the commonest state of each position win them all.
+    top_p in (0, 1] apply to the draw of x_1. initial_temperature: where the temperature starts at
+    t = 0, to reach `temperature` linearly at t = 1; None keeps it constant. Early draws decide what
+    there is and where, and a low temperature lets the commonest state of each position win.
     patience: stop early once the drawn x_1 has not changed for so many steps and x_t equals it;
     None never does.
 

@@ -48,7 +48,7 @@ class Muon(torch.optim.Optimizer):
         super().__init__(params, {"lr": lr, "momentum": momentum, "weight_decay": weight_decay})
 
     @torch.no_grad()
-    def step(self, closure: Any = None) -> None:
+    def step(self, closure: Any = None) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
         """One update from the gradients; `closure` is not used."""
         for group in self.param_groups:
             shapes: defaultdict[tuple[int, ...], list[tuple[nn.Parameter, Tensor]]]
