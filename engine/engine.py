@@ -31,7 +31,8 @@ from model.template import Message, Span, collate_prompts, layout
 from model.text import BEGIN_IMAGE, EOS, SUGGEST
 from model.vision import pixels_from_uint8
 from samplers.draws import Draws
-from samplers.kinetic import KineticSampler, random_source
+from samplers.kinetic import KineticSampler
+from samplers.source import random_source
 from samplers.step import Step
 
 PREVIEW_HZ = 15.0

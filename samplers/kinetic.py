@@ -1,8 +1,8 @@
 """The kinetic-optimal sampler: discrete flow matching from random ids to an answer.
 
 Each step: one network call, one draw of x_1 ~ p_{1|t}(. | x_t), one jump towards it, one `Step`.
-Source: Luo et al. 2025 (arXiv:2510.13721), App. A. Owns: the loop and the source distribution. Does
-not own: rates and jumps (`flow.transition`), the network, guidance and caches (wrappers around it).
+Source: Luo et al. 2025 (arXiv:2510.13721), App. A. Owns: the loop. Does not own: rates and
+jumps (`flow.transition`), the network, guidance and caches (wrappers around it).
 """
 
 from collections.abc import Callable, Generator, Mapping
@@ -11,44 +11,18 @@ from functools import partial
 from itertools import pairwise
 
 import torch
-from jaxtyping import Int
 from torch import Tensor
 
 from flow.metric import CodebookMetric
-from flow.modality import Modality, TokenSpace
+from flow.modality import Modality
 from flow.schedule import PAPER, Clock, check_times, uniform_grid
 from flow.sequence import OmniSequence, Segment
 from flow.transition import TRANSITIONS, Interval, advance
 from samplers.categorical import draw_posterior
 from samplers.denoiser import Denoiser, Posterior
 from samplers.draws import Draws
+from samplers.source import Purpose, active_positions, random_source, stream
 from samplers.step import Step
-
-SOURCE, PREDICT, MOVE = range(3)
-"""What a uniform is for; together with the segment's index, the stream of `Draws`. Every number
-from MOVE on belongs to the transition."""
-MAX_SEGMENTS = 1024
-
-
-def random_source(
-    space: TokenSpace, batch: int, length: int, draws: Draws, *, segment: int = 0
-) -> Int[Tensor, "B L Q"]:
-    """x_0: ids drawn uniformly from those that are not forbidden, never a mask token.
-
-    `segment` is the index that the tokens will have in the sequence: segments get different noise.
-
-    Raises: ValueError where draws has not `batch` rows, or every id is forbidden.
-    """
-    if draws.batch != batch:
-        raise ValueError(f"{draws.batch} seeds cannot draw a batch of {batch}")
-    forbidden = set(space.forbidden)
-    allowed = torch.tensor(
-        [i for i in range(space.cardinality) if i not in forbidden], device=draws.seeds.device
-    )
-    if len(allowed) == 0:
-        raise ValueError(f"every id of the {space.modality} space is forbidden")
-    uniforms = draws.uniform(0, _stream(SOURCE, segment), (length, space.num_codebooks))
-    return allowed[(uniforms.double() * len(allowed)).long()]
 
 
 @dataclass(frozen=True)
@@ -75,6 +49,8 @@ class KineticSampler:
     top_p: float = 1.0
     initial_temperature: float | None = None
     patience: int | None = None
+
+    source = staticmethod(random_source)
 
     def __post_init__(self) -> None:
         check_times(self.times)
@@ -103,7 +79,9 @@ class KineticSampler:
 
         Raises: ValueError where an editable id of x_0 is no state, or its modality has no metric.
         """
-        active = {i: _active(x_0.segments[i]) for i in x_0.editable_segments()}
+        active = {
+            i: active_positions(x_0.segments[i]).unsqueeze(-1) for i in x_0.editable_segments()
+        }
         num_active = sum(int(mask.sum(dim=1).max()) for mask in active.values())
         x_t = self._canonical(x_0, active)
         num_steps, calm = len(self.times) - 1, 0
@@ -118,7 +96,11 @@ class KineticSampler:
                 segment = x_t.segments[i]
                 uniforms = partial(_uniforms, draws, index, i, segment)
                 x_1[i], confidence[i] = self._predict(
-                    posteriors[i], segment, mask, uniforms(PREDICT), self.temperature_at(t_0)
+                    posteriors[i],
+                    segment,
+                    mask,
+                    uniforms(Purpose.PREDICT),
+                    self.temperature_at(t_0),
                 )
                 tokens[i] = advance(
                     TRANSITIONS[self.transition],
@@ -182,26 +164,17 @@ class KineticSampler:
         return x_0.with_tokens(tokens)
 
 
-def _active(segment: Segment) -> Tensor:
-    """Positions that may change, "B L 1"."""
-    return (segment.editable & segment.valid).unsqueeze(-1)
-
-
 def _uniforms(
     draws: Draws, index: int, segment_index: int, segment: Segment, purpose: int
 ) -> Tensor:
     """The uniforms "B L Q" of one step of one segment for one purpose."""
     shape = (segment.length, segment.tokens.shape[2])
-    return draws.uniform(index, _stream(purpose, segment_index), shape)
+    return draws.uniform(index, stream(purpose, segment_index), shape)
 
 
 def _moves(uniforms: Callable[[int], Tensor], number: int) -> Tensor:
     """Number `number` of the transition."""
-    return uniforms(MOVE + number)
-
-
-def _stream(purpose: int, segment_index: int) -> int:
-    return MAX_SEGMENTS * purpose + segment_index
+    return uniforms(Purpose.MOVE + number)
 
 
 def _same(one: Mapping[int, Tensor], other: Mapping[int, Tensor]) -> bool:

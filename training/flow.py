@@ -27,7 +27,8 @@ from model.omni import OmniModel
 from model.text import TextTokenizer
 from model.vision import uint8_from_pixels
 from samplers.draws import Draws
-from samplers.kinetic import KineticSampler, random_source
+from samplers.kinetic import KineticSampler
+from samplers.source import random_source
 from training.data import Batch, Example, Examples, collate
 from world.dialogue import Kind
 

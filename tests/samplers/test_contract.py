@@ -17,7 +17,9 @@ from flow.sequence import OmniSequence, Segment, prompt, response
 from flow.transition import TRANSITIONS
 from samplers.denoiser import Denoiser
 from samplers.draws import Draws
-from samplers.kinetic import KineticSampler, random_source
+from samplers.kinetic import KineticSampler
+from samplers.masked import MaskedSampler, Remasking
+from samplers.source import random_source
 from samplers.step import Step
 from tests.fakes import CountingDenoiser, OracleDenoiser, RandomDenoiser, UniformDenoiser
 
@@ -29,7 +31,16 @@ PICTURE, MIXED, ANSWER = 1, 2, 3
 LENGTHS = {PICTURE: 9, MIXED: 6, ANSWER: 5}
 
 
+class Source(Protocol):
+    def __call__(
+        self, space: TokenSpace, batch: int, length: int, draws: Draws, *, segment: int
+    ) -> Tensor: ...
+
+
 class Sampler(Protocol):
+    @property
+    def source(self) -> Source: ...
+
     def sample(self, denoiser: Denoiser, x_0: OmniSequence, *, draws: Draws) -> Iterator[Step]: ...
 
 
@@ -50,11 +61,21 @@ def _kinetic(transition: str) -> Callable[[int], Sampler]:
     )
 
 
+def _masked(remasking: str, schedule: str) -> Callable[[int], Sampler]:
+    return lambda steps: MaskedSampler(
+        SPACES, steps=steps, remasking=remasking, schedule=schedule, choice_temperature=1.0
+    )
+
+
 SAMPLERS: Mapping[str, Callable[[int], Sampler]] = {
     **{f"kinetic {name}": _kinetic(name) for name in TRANSITIONS},
     "kinetic cooling": lambda steps: KineticSampler(
         _metrics(), times=uniform_grid(steps), temperature=0.2, initial_temperature=1.0
     ),
+    **{
+        f"masked {remasking}": _masked(remasking, schedule)
+        for remasking, schedule in zip(Remasking, ("cosine", "linear") * 2, strict=True)
+    },
 }
 
 
@@ -63,7 +84,7 @@ def make_sampler(request: pytest.FixtureRequest) -> Callable[[int], Sampler]:
     return SAMPLERS[request.param]
 
 
-def mixed_sequence(draws: Draws, *, padding: int = 0) -> OmniSequence:
+def mixed_sequence(source: Source, draws: Draws, *, padding: int = 0) -> OmniSequence:
     """A text prompt, a picture, a text of which the second half is editable, a text answer.
 
     `padding` appends positions that do not exist to the picture.
@@ -71,20 +92,21 @@ def mixed_sequence(draws: Draws, *, padding: int = 0) -> OmniSequence:
     batch = draws.batch
     question = random_source(TEXT, batch, 4, draws, segment=50)
     picture = response(
-        Modality.IMAGE,
-        random_source(IMAGE, batch, LENGTHS[PICTURE] + padding, draws, segment=PICTURE),
+        Modality.IMAGE, source(IMAGE, batch, LENGTHS[PICTURE] + padding, draws, segment=PICTURE)
     )
     picture.valid[:, LENGTHS[PICTURE] :] = False
-    half = response(Modality.TEXT, random_source(TEXT, batch, LENGTHS[MIXED], draws, segment=MIXED))
+    given = random_source(TEXT, batch, 3, draws, segment=51)
+    open_half = source(TEXT, batch, LENGTHS[MIXED] - 3, draws, segment=MIXED)
+    half = response(Modality.TEXT, torch.cat([given, open_half], 1))
     half.editable[:, :3] = False
-    answer = random_source(TEXT, batch, LENGTHS[ANSWER], draws, segment=ANSWER)
+    answer = source(TEXT, batch, LENGTHS[ANSWER], draws, segment=ANSWER)
     segments = (prompt(Modality.TEXT, question), picture, half, response(Modality.TEXT, answer))
     return OmniSequence(segments)
 
 
 def _run(sampler: Sampler, draws: Draws, denoiser: Denoiser | None = None) -> list[Step]:
     chosen = RandomDenoiser(SPACES) if denoiser is None else denoiser
-    return list(sampler.sample(chosen, mixed_sequence(draws), draws=draws))
+    return list(sampler.sample(chosen, mixed_sequence(sampler.source, draws), draws=draws))
 
 
 def _mask(segment: Segment) -> Tensor:
@@ -106,8 +128,9 @@ def test_there_are_num_steps_steps_up_to_time_one(
 
 def test_frozen_positions_never_change(make_sampler: Callable[[int], Sampler]) -> None:
     draws = Draws.for_seed(1, 3)
-    x_0 = mixed_sequence(draws, padding=2)
-    run = list(make_sampler(6).sample(RandomDenoiser(SPACES), x_0, draws=draws))
+    sampler = make_sampler(6)
+    x_0 = mixed_sequence(sampler.source, draws, padding=2)
+    run = list(sampler.sample(RandomDenoiser(SPACES), x_0, draws=draws))
     moved = [torch.zeros_like(s.tokens, dtype=torch.bool) for s in x_0.segments]
     for step in run:
         assert set(step.x_1) == set(step.changed) == set(step.confidence) == {1, 2, 3}
@@ -129,8 +152,9 @@ def test_changed_is_what_differs_from_the_state_before(
     make_sampler: Callable[[int], Sampler],
 ) -> None:
     draws = Draws.for_seed(2, 2)
-    before = mixed_sequence(draws)
-    for step in make_sampler(5).sample(RandomDenoiser(SPACES), before, draws=draws):
+    sampler = make_sampler(5)
+    before = mixed_sequence(sampler.source, draws)
+    for step in sampler.sample(RandomDenoiser(SPACES), before, draws=draws):
         for i, changed in step.changed.items():
             assert torch.equal(changed, step.x_t.segments[i].tokens != before.segments[i].tokens)
         before = step.x_t
@@ -142,7 +166,8 @@ def test_states_and_predictions_are_allowed_ids(make_sampler: Callable[[int], Sa
         for i in step.x_1:
             space = SPACES[step.x_t.segments[i].modality]
             for tokens in (step.x_t.segments[i].tokens, step.x_1[i]):
-                assert 0 <= int(tokens.min()) <= int(tokens.max()) < space.cardinality
+                drawn = tokens[tokens != space.mask_id] if tokens is not step.x_1[i] else tokens
+                assert 0 <= int(drawn.min()) <= int(drawn.max()) < space.cardinality
                 assert not torch.isin(tokens, torch.tensor(space.forbidden)).any()
             confidence = 1 / (space.cardinality - len(space.forbidden))
             active = _mask(step.x_t.segments[i])
@@ -189,10 +214,11 @@ def test_a_row_of_a_batch_equals_the_row_alone(make_sampler: Callable[[int], Sam
 
 def test_padding_changes_nothing(make_sampler: Callable[[int], Sampler]) -> None:
     draws = Draws.for_seed(30, 2)
-    plain = _run(make_sampler(6), draws)
+    sampler = make_sampler(6)
+    plain = _run(sampler, draws)
     padded = list(
-        make_sampler(6).sample(
-            RandomDenoiser(SPACES), mixed_sequence(draws, padding=3), draws=draws
+        sampler.sample(
+            RandomDenoiser(SPACES), mixed_sequence(sampler.source, draws, padding=3), draws=draws
         )
     )
     for a, b in zip(plain, padded, strict=True):
@@ -203,9 +229,10 @@ def test_padding_changes_nothing(make_sampler: Callable[[int], Sampler]) -> None
 
 def test_no_tensor_is_shared_between_yields(make_sampler: Callable[[int], Sampler]) -> None:
     draws = Draws.for_seed(7, 2)
-    x_0 = mixed_sequence(draws)
+    sampler = make_sampler(5)
+    x_0 = mixed_sequence(sampler.source, draws)
     snapshot = [s.tokens.clone() for s in x_0.segments]
-    run = list(make_sampler(5).sample(RandomDenoiser(SPACES), x_0, draws=draws))
+    run = list(sampler.sample(RandomDenoiser(SPACES), x_0, draws=draws))
     fresh = [
         tensor
         for step in run
@@ -225,8 +252,11 @@ def test_no_tensor_is_shared_between_yields(make_sampler: Callable[[int], Sample
 
 def test_a_step_is_never_written_after_its_yield(make_sampler: Callable[[int], Sampler]) -> None:
     draws = Draws.for_seed(8, 2)
+    sampler = make_sampler(5)
     kept: list[tuple[Step, list[Tensor]]] = []
-    for step in make_sampler(5).sample(RandomDenoiser(SPACES), mixed_sequence(draws), draws=draws):
+    for step in sampler.sample(
+        RandomDenoiser(SPACES), mixed_sequence(sampler.source, draws), draws=draws
+    ):
         kept.append((step, [t.clone() for i in step.x_1 for t in _tensors(step, i)]))
     for step, copies in kept:
         tensors = [t for i in step.x_1 for t in _tensors(step, i)]
@@ -239,8 +269,9 @@ def _tensors(step: Step, i: int) -> tuple[Tensor, ...]:
 
 def test_closing_half_way_is_clean(make_sampler: Callable[[int], Sampler]) -> None:
     draws = Draws.for_seed(9)
+    sampler = make_sampler(8)
     denoiser = CountingDenoiser(RandomDenoiser(SPACES))
-    stream = make_sampler(8).sample(denoiser, mixed_sequence(draws), draws=draws)
+    stream = sampler.sample(denoiser, mixed_sequence(sampler.source, draws), draws=draws)
     with closing(stream):  # type: ignore[type-var]
         next(stream)
         next(stream)
@@ -252,13 +283,14 @@ def test_closing_half_way_is_clean(make_sampler: Callable[[int], Sampler]) -> No
 def test_nothing_leaks_into_whoever_iterates(make_sampler: Callable[[int], Sampler]) -> None:
     """Inference mode is on in every step, off between steps, and survives a change of thread."""
     draws = Draws.for_seed(10)
+    sampler = make_sampler(4)
     modes: list[bool] = []
 
     def watching(x_t: OmniSequence, t: float) -> object:
         modes.append(torch.is_inference_mode_enabled())
         return RandomDenoiser(SPACES)(x_t, t)
 
-    stream = make_sampler(4).sample(watching, mixed_sequence(draws), draws=draws)  # type: ignore[arg-type]
+    stream = sampler.sample(watching, mixed_sequence(sampler.source, draws), draws=draws)  # type: ignore[arg-type]
     for _ in range(4):
         thread = threading.Thread(target=next, args=(stream,))
         thread.start()
@@ -269,10 +301,11 @@ def test_nothing_leaks_into_whoever_iterates(make_sampler: Callable[[int], Sampl
 
 def test_the_oracle_recovers_x_1(make_sampler: Callable[[int], Sampler]) -> None:
     draws = Draws.for_seed(11, 3)
-    answers = mixed_sequence(Draws.for_seed(99, 3))
+    sampler = make_sampler(5)
+    answers = mixed_sequence(random_source, Draws.for_seed(99, 3))
     x_1 = {i: answers.segments[i].tokens for i in LENGTHS}
-    x_0 = mixed_sequence(draws)
-    run = list(make_sampler(5).sample(OracleDenoiser(SPACES, x_1), x_0, draws=draws))
+    x_0 = mixed_sequence(sampler.source, draws)
+    run = list(sampler.sample(OracleDenoiser(SPACES, x_1), x_0, draws=draws))
     for step in run:
         for i, answer in x_1.items():
             active = _mask(x_0.segments[i])
@@ -294,7 +327,10 @@ def test_the_last_state_is_the_last_prediction(make_sampler: Callable[[int], Sam
 def test_one_network_call_a_step(make_sampler: Callable[[int], Sampler], steps: int) -> None:
     denoiser = CountingDenoiser(UniformDenoiser(SPACES))
     draws = Draws.for_seed(13)
-    run = list(make_sampler(steps).sample(denoiser, mixed_sequence(draws, padding=4), draws=draws))
+    sampler = make_sampler(steps)
+    run = list(
+        sampler.sample(denoiser, mixed_sequence(sampler.source, draws, padding=4), draws=draws)
+    )
     assert [step.nfe for step in run] == list(range(1, steps + 1))
     assert denoiser.times == [0.0, *(step.t for step in run[:-1])]
     assert {step.num_active for step in run} == {9 + 3 + 5}

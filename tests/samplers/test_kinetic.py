@@ -10,7 +10,8 @@ from flow.path import path_probabilities, sample_path
 from flow.schedule import PAPER, Schedule, uniform_grid
 from flow.sequence import OmniSequence, prompt, response
 from samplers.draws import Draws
-from samplers.kinetic import KineticSampler, random_source
+from samplers.kinetic import KineticSampler
+from samplers.source import random_source
 from tests.fakes import OracleDenoiser, RandomDenoiser, UniformDenoiser
 
 SPACE = TokenSpace(Modality.IMAGE, num_codebooks=2, cardinality=12, forbidden=(0, 5, 11))

@@ -1,0 +1,215 @@
+"""Masked diffusion: every position starts masked, and the surest predictions are committed first.
+
+Each step: one network call, one draw of x_1 at the masked positions, a score for each, and the
+best are kept for good. Sources: Nie et al. 2025 (LLaDA, arXiv:2502.09992, Section 2.4), Chang et
+al. 2022 (MaskGIT, arXiv:2202.04200, Section 3.2), Wu et al. 2025 (Fast-dLLM, arXiv:2505.22618) for
+the threshold. Owns: the loop, the scores, and how many are committed when.
+"""
+
+import math
+from collections.abc import Generator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from flow.inverse_cdf import row_chunks
+from flow.modality import Modality, TokenSpace
+from flow.sequence import OmniSequence, Segment
+from samplers.categorical import draw_posterior
+from samplers.denoiser import Denoiser, Posterior
+from samplers.draws import Draws
+from samplers.source import Purpose, active_positions, masked_source, stream
+from samplers.step import Step
+
+
+class Remasking(StrEnum):
+    """Which masked positions are committed first: those whose draw is likely (what is masked again
+    has LOW_CONFIDENCE), any (RANDOM), those of little ENTROPY, or of a large MARGIN between the two
+    likeliest codes. The sub-codes of a position count together: the product of their probabilities,
+    the sum of their entropies, the smallest of their margins."""
+
+    LOW_CONFIDENCE = "low_confidence"
+    RANDOM = "random"
+    ENTROPY = "entropy"
+    MARGIN = "margin"
+
+
+class MaskSchedule(StrEnum):
+    """Share still masked after a share r of the steps: cos(pi r / 2), or 1 - r."""
+
+    COSINE = "cosine"
+    LINEAR = "linear"
+
+    def share(self, r: float) -> float:
+        """From 1 at r = 0 to exactly 0 at r = 1."""
+        if r >= 1:
+            return 0.0
+        return math.cos(math.pi * r / 2) if self is MaskSchedule.COSINE else 1 - r
+
+
+@dataclass(frozen=True)
+class MaskedSampler:
+    """Hyperparameters of the sampler.
+
+    spaces: of every modality that may be edited. steps: network calls, at least 1. threshold:
+    commit every position whose confidence is above it, at least one, instead of as many as the
+    schedule says; such a run ends as soon as nothing is masked. temperature and top_p: the draw of
+    x_1.
+    choice_temperature: Gumbel noise on the score, in its own units, falling linearly to 0 at the
+    end, so that early commitments are not always the blandest.
+
+    Raises: ValueError where a value is out of range or a name unknown.
+    """
+
+    spaces: Mapping[Modality, TokenSpace]
+    steps: int = 16
+    remasking: str = "low_confidence"
+    schedule: str = "cosine"
+    threshold: float | None = None
+    temperature: float = 1.0
+    top_p: float = 1.0
+    choice_temperature: float = 0.0
+
+    source = staticmethod(masked_source)
+
+    def __post_init__(self) -> None:
+        if self.steps < 1:
+            raise ValueError(f"at least 1 step is needed, not {self.steps}")
+        for what, name, kind in (
+            ("remasking", self.remasking, Remasking),
+            ("mask schedule", self.schedule, MaskSchedule),
+        ):
+            if name not in tuple(kind):
+                raise ValueError(f"unknown {what} {name!r}: choose one of {', '.join(kind)}")
+        if self.threshold is not None and not 0 <= self.threshold <= 1:
+            raise ValueError(f"threshold must be between 0 and 1, not {self.threshold}")
+        if not self.temperature >= 0:
+            raise ValueError(f"temperature must be at least 0, not {self.temperature}")
+        if not self.choice_temperature >= 0:
+            raise ValueError(
+                f"choice_temperature must be at least 0, not {self.choice_temperature}"
+            )
+        if not 0 < self.top_p <= 1:
+            raise ValueError(f"top_p must be above 0 and at most 1, not {self.top_p}")
+
+    @torch.inference_mode()
+    def sample(self, denoiser: Denoiser, x_0: OmniSequence, *, draws: Draws) -> Generator[Step]:
+        """Yields `steps` Steps (with a threshold at most so many), the last without a mask.
+
+        Only positions that are editable, valid and masked in x_0 are drawn; what is committed
+        stays. Elsewhere x_1 repeats x_t, with the confidence at which it was committed (1 for what
+        x_0 held). t is the share of the steps that was taken.
+        """
+        active = {i: active_positions(x_0.segments[i]) for i in x_0.editable_segments()}
+        num_active = sum(int(mask.sum(dim=1).max()) for mask in active.values())
+        masked = {i: m & self._is_masked(x_0.segments[i]) for i, m in active.items()}
+        at_first = {i: m.sum(dim=1) for i, m in masked.items()}
+        kept = {
+            i: torch.ones(x_0.segments[i].tokens.shape, device=m.device) for i, m in active.items()
+        }
+        x_t = x_0
+        for index in range(self.steps):
+            taken = (index + 1) / self.steps
+            posteriors = denoiser(x_t, index / self.steps)
+            tokens: dict[int, Tensor] = {}
+            x_1: dict[int, Tensor] = {}
+            confidence: dict[int, Tensor] = {}
+            for i, mask in masked.items():
+                segment = x_t.segments[i]
+                drawn, sure, score = self._predict(posteriors[i], draws, index, i, segment)
+                x_1[i] = torch.where(mask.unsqueeze(-1), drawn, segment.tokens)
+                confidence[i] = torch.where(mask.unsqueeze(-1), sure, kept[i])
+                commits = self._commits(mask, score, sure, at_first[i], taken)
+                tokens[i] = torch.where(commits.unsqueeze(-1), x_1[i], segment.tokens)
+                kept[i] = torch.where(commits.unsqueeze(-1), sure, kept[i])
+                masked[i] = mask & ~commits
+            changed = {i: tokens[i] != x_t.segments[i].tokens for i in active}
+            x_t = x_t.with_tokens(tokens)
+            arrived = self.threshold is not None and not any(bool(m.any()) for m in masked.values())
+            yield Step(
+                index=index,
+                num_steps=self.steps,
+                last=arrived or index == self.steps - 1,
+                t=taken,
+                x_t=x_t,
+                x_1=x_1,
+                changed=changed,
+                confidence=confidence,
+                nfe=index + 1,
+                num_active=num_active,
+            )
+            if arrived:
+                return
+
+    def _is_masked(self, segment: Segment) -> Bool[Tensor, "B L"]:
+        return (segment.tokens == self.spaces[segment.modality].mask_id).all(dim=-1)
+
+    def _predict(
+        self, posterior: Posterior, draws: Draws, index: int, place: int, segment: Segment
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """x_1 "B L Q", its confidence, and the score "B L" by which positions are committed."""
+        shape = (segment.length, segment.tokens.shape[2])
+        uniforms = draws.uniform(index, stream(Purpose.PREDICT, place), shape)
+        watched = _Watched(posterior, Remasking(self.remasking))
+        drawn, sure = draw_posterior(
+            watched, uniforms, temperature=self.temperature, top_p=self.top_p
+        )
+        noise = draws.uniform(index, stream(Purpose.MOVE, place), (segment.length, 1)).squeeze(-1)
+        match Remasking(self.remasking):
+            case Remasking.LOW_CONFIDENCE:
+                score = sure.log().sum(dim=-1)
+            case Remasking.RANDOM:
+                return drawn, sure, noise
+            case Remasking.ENTROPY:
+                score = -torch.stack(watched.seen, -1).sum(dim=-1)
+            case Remasking.MARGIN:
+                score = torch.stack(watched.seen, -1).amin(dim=-1)
+        heat = self.choice_temperature * (1 - (index + 1) / self.steps)
+        return drawn, sure, score - heat * (-noise.log()).log()
+
+    def _commits(
+        self, masked: Tensor, score: Tensor, sure: Tensor, at_first: Tensor, taken: float
+    ) -> Bool[Tensor, "B L"]:
+        """The masked positions that are committed now."""
+        if self.threshold is not None and taken < 1:
+            above = sure.prod(dim=-1) > self.threshold
+            num = (masked & above).sum(dim=1).clamp(min=1)
+        else:
+            keep = (at_first * MaskSchedule(self.schedule).share(taken)).floor()
+            num = (masked.sum(dim=1) - keep).clamp(min=0)
+        return masked & (_rank(score.masked_fill(~masked, -torch.inf)) < num.unsqueeze(1))
+
+
+def _rank(score: Float[Tensor, "B L"]) -> Int[Tensor, "B L"]:
+    """0 for the highest of each row; the first of equal ones is the higher."""
+    order = score.sort(dim=1, descending=True, stable=True).indices
+    places = torch.arange(score.shape[1], device=score.device).expand_as(order)
+    return torch.empty_like(order).scatter_(1, order, places)
+
+
+class _Watched:
+    """A posterior that notes, code after code, the entropy or margin "B L" of its logits."""
+
+    def __init__(self, posterior: Posterior, remasking: Remasking) -> None:
+        self.num_codebooks = posterior.num_codebooks
+        self.seen: list[Tensor] = []
+        self._posterior = posterior
+        self._remasking = remasking
+
+    def logits(self, chosen: Tensor) -> Tensor:
+        logits = self._posterior.logits(chosen)
+        if self._remasking in (Remasking.ENTROPY, Remasking.MARGIN):
+            flat = logits.flatten(0, 1)
+            parts = [self._note(flat[rows]) for rows in row_chunks(len(flat), flat.shape[1])]
+            self.seen.append(torch.cat(parts).view(logits.shape[:2]))
+        return logits
+
+    def _note(self, logits: Tensor) -> Tensor:
+        p = logits.float().softmax(dim=-1)
+        if self._remasking is Remasking.ENTROPY:
+            return -torch.xlogy(p, p).sum(dim=-1)
+        first, second = p.topk(2, dim=-1).values.unbind(-1)
+        return first - second
