@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from flow.sequence import OmniSequence, drop_prompt
+from samplers.autoregressive import CausalDenoiser, Decoding
 from samplers.denoiser import Denoiser, Posterior
 
 
@@ -23,22 +24,47 @@ class GuidedDenoiser:
     scale: float
 
     def __call__(self, x_t: OmniSequence, t: float) -> Mapping[int, Posterior]:
-        both = OmniSequence(
-            tuple(
-                replace(
-                    s,
-                    tokens=torch.cat([s.tokens, s.tokens]),
-                    editable=torch.cat([s.editable, s.editable]),
-                    valid=torch.cat([s.valid, s.valid]),
-                )
-                for s in x_t.segments
-            )
-        )
-        unconditional = (
-            torch.arange(2 * x_t.batch, device=x_t.segments[0].tokens.device) >= x_t.batch
-        )
-        posteriors = self.denoiser(drop_prompt(both, unconditional), t)
+        posteriors = self.denoiser(_both(x_t), t)
         return {i: GuidedPosterior(p, self.scale) for i, p in posteriors.items()}
+
+
+@dataclass(frozen=True)
+class GuidedCausalDenoiser:
+    """The same for a run from left to right."""
+
+    denoiser: CausalDenoiser
+    scale: float
+
+    def begin(self, x_0: OmniSequence) -> "_GuidedDecoding":
+        """A guided run over the last segment."""
+        return _GuidedDecoding(self.denoiser.begin(_both(x_0)), self.scale)
+
+
+@dataclass(frozen=True)
+class _GuidedDecoding:
+    decoding: Decoding
+    scale: float
+
+    def next(self, tokens: Tensor | None) -> "GuidedPosterior":
+        both = None if tokens is None else torch.cat([tokens, tokens])
+        return GuidedPosterior(self.decoding.next(both), self.scale)
+
+
+def _both(x_t: OmniSequence) -> OmniSequence:
+    """The sequence, and in the second half of the batch the same without its prompt."""
+    doubled = OmniSequence(
+        tuple(
+            replace(
+                s,
+                tokens=torch.cat([s.tokens, s.tokens]),
+                editable=torch.cat([s.editable, s.editable]),
+                valid=torch.cat([s.valid, s.valid]),
+            )
+            for s in x_t.segments
+        )
+    )
+    rows = torch.arange(2 * x_t.batch, device=x_t.segments[0].tokens.device)
+    return drop_prompt(doubled, rows >= x_t.batch)
 
 
 class GuidedPosterior:

@@ -4,11 +4,21 @@ With the same weights and a causal mask it equals transformers' Qwen2Model. Sour
 technical report (arXiv:2412.15115); Luo et al. 2025 (arXiv:2510.13721), Section 2.2.
 """
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor, nn
 
 from model.config import BackboneConfig
 from model.layers import Block, RotaryTable
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A causal run so far: which positions exist, bool "B L", and each layer's keys and values."""
+
+    valid: Tensor
+    layers: list[tuple[Tensor, Tensor]]
 
 
 class Backbone(nn.Module):
@@ -41,6 +51,23 @@ class Backbone(nn.Module):
         for layer in self.layers:
             x, _ = layer(x, rotary, mask)
         return self.norm(x)
+
+    def extend(self, x: Tensor, valid: Tensor, past: "Kept | None") -> tuple[Tensor, "Kept"]:
+        """Causal features of positions "B L width" that follow those of `past`, and everything that
+        the next ones need; equal to the last L of one causal pass over all."""
+        before = 0 if past is None else past.valid.shape[1]
+        everything = valid if past is None else torch.cat([past.valid, valid], 1)
+        positions = (everything.long().cumsum(1) - 1).clamp(min=0)[:, before:]
+        rotary = self.rotary(positions)
+        mask = attention_mask(everything, causal=True)
+        assert mask is not None
+        kept: list[tuple[Tensor, Tensor]] = []
+        for i, layer in enumerate(self.layers):
+            x, present = layer(
+                x, rotary, mask[:, :, before:], None if past is None else past.layers[i]
+            )
+            kept.append(present)
+        return self.norm(x), Kept(everything, kept)
 
 
 def attention_mask(valid: Tensor, *, causal: bool) -> Tensor | None:

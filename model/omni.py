@@ -6,6 +6,7 @@ not own: losses, sampling, text <-> ids, pixels <-> codes.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import torch
 import torch.nn.functional as F
@@ -87,6 +88,16 @@ class OmniModel(nn.Module):
             found.append(_shifted(hidden, start, end) if shift else hidden[:, start:end])
         return tuple(found)
 
+    def begin(self, x_0: OmniSequence) -> "CausalRun":
+        """A left-to-right run over the last segment, see `samplers.autoregressive`."""
+        return CausalRun(self, x_0)
+
+    def posterior(self, features: Tensor, modality: Modality) -> "TextPosterior | MediaPosterior":
+        """The posterior of positions with the features "B L D"."""
+        if modality is Modality.TEXT:
+            return TextPosterior(self.text_logits(features))
+        return MediaPosterior(self.image_head, features)
+
     def text_logits(self, features: Tensor) -> Tensor:
         """Logits float32 "... V"; forbidden ids are -inf."""
         logits = (F.linear(features, self.embeddings.text.weight) + self.text_bias).float()
@@ -97,13 +108,10 @@ class OmniModel(nn.Module):
     ) -> Mapping[int, "TextPosterior | MediaPosterior"]:
         """One network evaluation; t is not used (the model reads the noise level off the state)."""
         features = self.features(x_t)
-        posteriors: dict[int, TextPosterior | MediaPosterior] = {}
-        for i in x_t.editable_segments():
-            if x_t.segments[i].modality is Modality.TEXT:
-                posteriors[i] = TextPosterior(self.text_logits(features[i]))
-            else:
-                posteriors[i] = MediaPosterior(self.image_head, features[i])
-        return posteriors
+        return {
+            i: self.posterior(features[i], x_t.segments[i].modality)
+            for i in x_t.editable_segments()
+        }
 
 
 def _shifted(hidden: Tensor, start: int, end: int) -> Tensor:
@@ -148,3 +156,37 @@ class MediaPosterior:
         logits, self._past = self._head.step(entering.flatten(0, 1), q, self._past)
         self._next = q + 1
         return logits.float().unflatten(0, chosen.shape[:2])
+
+
+class CausalRun:
+    """The model read from left to right over the last segment of a sequence, with a cache.
+
+    Where text is shifted, the posterior of a position is read at the one before it, which holds its
+    own token; else it is read in place, where the input is the token before.
+    """
+
+    def __init__(self, model: OmniModel, x_0: OmniSequence) -> None:
+        *prompt, segment = x_0.segments
+        self._model, self._segment, self._index = model, segment, 0
+        self._tokens = segment.tokens.clone()
+        self._shifted = model.config.backbone.shift_text and segment.modality is Modality.TEXT
+        self._books = model.vision.quantizer.unit_codebooks()
+        prompts = OmniSequence(tuple(prompt))
+        x = model.embeddings(prompts, self._books, causal=True)
+        valid = torch.cat([s.valid for s in prompt], 1)
+        self._last, self._kept = model.backbone.extend(x, valid, None)
+
+    def next(self, tokens: Tensor | None) -> TextPosterior | MediaPosterior:
+        """The posterior of the next position given the tokens "B Q" of the one before."""
+        if tokens is not None:
+            self._tokens[:, self._index - 1] = tokens
+        entering = self._index - 1 if self._shifted else self._index
+        if entering >= 0:
+            place = slice(entering, entering + 1)
+            segment = replace(self._segment, tokens=self._tokens)
+            x = self._model.embeddings(OmniSequence((segment,)), self._books, causal=True)
+            self._last, self._kept = self._model.backbone.extend(
+                x[:, place], segment.valid[:, place], self._kept
+            )
+        self._index += 1
+        return self._model.posterior(self._last[:, -1:], self._segment.modality)
