@@ -84,14 +84,13 @@ def read_guidance(value: object) -> float | None:
         ) from None
 
 
-def read_sampling(steps: object, guidance: object, transition: str | None, seed: int) -> Sampling:
+def read_sampling(steps: object, guidance: object, method: str | None, seed: int) -> Sampling:
     """The settings as the engine takes them. Raises: ValueError with what to change."""
     return Sampling(
         steps=read_steps(steps),
         guidance_scale=read_guidance(guidance),
-        transition=transition,
         seed=seed,
-    )
+    ).by(method)
 
 
 def read_upload(path: str | Path) -> np.ndarray:

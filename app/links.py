@@ -1,5 +1,5 @@
 """A link that makes a picture again:
-?tab=image&prompt=..&seed=..&steps=..&guidance=..&transition=..
+?tab=image&prompt=..&seed=..&steps=..&guidance=..&method=..
 
 Opening one fills the form and keeps its seed; nothing runs until the visitor presses Generate.
 """
@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from app.forms import InputError, beside, read_guidance, read_sampling, read_seed, read_steps
-from engine.request import MAX_PROMPT_CHARACTERS
+from engine.request import MAX_PROMPT_CHARACTERS, Sampling
 
 TABS = ("image", "chat", "about")
 
@@ -31,7 +31,7 @@ def read_link(query: Mapping[str, str]) -> Link:
         "seed": lambda text: str(read_seed(text)),
         "steps": read_steps,
         "guidance": _checked_guidance,
-        "transition": _known_transition,
+        "method": _known_method,
     }
     for name, read in readers.items():
         if name not in query:
@@ -49,7 +49,6 @@ def _checked_guidance(text: str) -> float | None:
     return read_sampling(None, text, None, 0).guidance_scale and read_guidance(text)
 
 
-def _known_transition(text: str) -> str:
-    if text not in ("midpoint", "euler"):
-        raise ValueError(f"there is no transition {text[:40]!r}: choose midpoint or euler")
+def _known_method(text: str) -> str:
+    Sampling().by(text)
     return text

@@ -116,11 +116,11 @@ def _fill_from_link(page: gr.Blocks, tabs: gr.Tabs, image: ImageTab) -> None:
     def fill(visitor: gr.Request) -> tuple[object, ...]:
         link = read_link(dict(visitor.query_params))
         chosen = gr.skip() if link.tab is None else gr.Tabs(selected=link.tab)
-        names = ("prompt", "seed", "steps", "guidance", "transition")
+        names = ("prompt", "seed", "steps", "guidance", "method")
         values = [link.values.get(name, gr.skip()) for name in names]
         keep = True if "seed" in link.values else gr.skip()
         return (chosen, *values, keep, *notices(link.bad))
 
-    form = [image.prompt, image.seed, image.steps, image.guidance, image.transition]
+    form = [image.prompt, image.seed, image.steps, image.guidance, image.method]
     outputs = [tabs, *form, image.keep_seed, image.prompt_notice, image.settings_notice]
     page.load(fill, None, outputs, queue=False, show_progress="hidden", api_visibility="private")

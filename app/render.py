@@ -64,7 +64,7 @@ def recipe_of(request: Request) -> dict[str, object]:
         "seed": sampling.seed,
         "steps": sampling.steps,
         "guidance": sampling.guidance_scale,
-        "transition": sampling.transition,
+        "method": sampling.method,
     }
 
 

@@ -12,8 +12,9 @@ from tqdm import tqdm
 from engine.engine import Engine
 from engine.events import Answer, Completed, Refined
 from engine.media import png_bytes, read_picture
-from engine.request import Conversation, Request, Sampling
+from engine.request import Conversation, Request, SamplerKind, Sampling
 from flow.modality import Modality
+from flow.transition import TRANSITIONS
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -47,7 +48,14 @@ def _parser() -> argparse.ArgumentParser:
     generate.add_argument("--out", type=Path, help="where a picture is written (PNG)")
     generate.add_argument("--steps", type=int)
     generate.add_argument("--seed", type=int, default=0)
-    generate.add_argument("--transition")
+    generate.add_argument(
+        "--sampler", choices=[str(k) for k in SamplerKind], default="flow", help="on one model"
+    )
+    generate.add_argument("--transition", help=f"of flow matching: {', '.join(TRANSITIONS)}")
+    generate.add_argument("--remasking", default="low_confidence", help="order of masked diffusion")
+    generate.add_argument("--mask-schedule", default="cosine", help="cosine or linear")
+    generate.add_argument("--threshold", type=float, help="masked diffusion: commit what is surer")
+    generate.add_argument("--patience", type=int, help="end after so many steps without a change")
     generate.add_argument("--guidance", type=float)
     generate.add_argument("--temperature", type=float)
     generate.add_argument("--top-p", type=float)
@@ -63,11 +71,16 @@ def _generate(arguments: argparse.Namespace) -> int:
     picture = None if arguments.image is None else read_picture(arguments.image)
     sampling = Sampling(
         steps=arguments.steps,
+        sampler=arguments.sampler,
         transition=arguments.transition,
         guidance_scale=arguments.guidance,
         temperature=arguments.temperature,
         top_p=arguments.top_p,
         seed=arguments.seed,
+        patience=arguments.patience,
+        remasking=arguments.remasking,
+        mask_schedule=arguments.mask_schedule,
+        threshold=arguments.threshold,
     )
     to = None if arguments.to is None else Modality(arguments.to)
     if to is Modality.IMAGE and arguments.out is None:

@@ -9,6 +9,7 @@ import time
 from collections.abc import Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,24 +19,27 @@ from torch import Tensor
 
 from engine.conversation import messages_of
 from engine.events import Answer, Completed, Event, Refined, Started
-from engine.guidance import GuidedDenoiser
+from engine.guidance import GuidedCausalDenoiser, GuidedDenoiser
 from engine.media import fitted
 from engine.preview import PreviewClock, picture
-from engine.request import Request, Sampling
+from engine.request import Request, SamplerKind, Sampling
 from flow.modality import Modality
 from flow.schedule import Schedule, uniform_grid
 from flow.sequence import OmniSequence, response
 from model.checkpoint import Checkpoint, load_checkpoint
 from model.config import FlowConfig
 from model.template import Message, Span, collate_prompts, layout
-from model.text import BEGIN_IMAGE, EOS, SUGGEST
+from model.text import BEGIN_IMAGE, EOS, PAD, SUGGEST
 from model.vision import pixels_from_uint8
+from samplers.autoregressive import AutoregressiveSampler
 from samplers.draws import Draws
 from samplers.kinetic import KineticSampler
-from samplers.source import random_source
+from samplers.masked import MaskedSampler
 from samplers.step import Step
 
 PREVIEW_HZ = 15.0
+MASK_SIGN = " ▒"
+"""How a masked word looks."""
 
 
 @dataclass(frozen=True)
@@ -177,30 +181,64 @@ class Engine:
         """The asked settings with the checkpoint's defaults filled in; words are not guided by a
         scale that was meant for pictures."""
         flow = self.flows[modality]
+        by_flow = asked.sampler == SamplerKind.FLOW
         guidance = asked.guidance_scale if modality is not Modality.TEXT else None
         return replace(
             asked,
-            steps=flow.steps if asked.steps is None else asked.steps,
-            transition=asked.transition or flow.transition,
+            steps=self._num_steps(asked, modality),
+            transition=asked.transition or flow.transition if by_flow else None,
             guidance_scale=flow.guidance_scale if guidance is None else guidance,
             temperature=flow.temperature if asked.temperature is None else asked.temperature,
             top_p=flow.top_p if asked.top_p is None else asked.top_p,
         )
+
+    def _num_steps(self, asked: Sampling, modality: Modality) -> int:
+        """As many as asked for; where whole positions are committed, not more than there are."""
+        steps = self.flows[modality].steps if asked.steps is None else asked.steps
+        length = self.lengths[modality]
+        match SamplerKind(asked.sampler):
+            case SamplerKind.FLOW:
+                return steps
+            case SamplerKind.MASKED:
+                return min(steps, length)
+            case SamplerKind.AUTOREGRESSIVE:
+                return length
 
     def _run(self, wishes: list[_Wish]) -> Generator[Step]:
         """The sampler's steps over wishes that agree in everything but prompt and seed."""
         first = wishes[0]
         prompt = collate_prompts([w.spans for w in wishes], self.device)
         draws = Draws(torch.tensor([w.sampling.seed for w in wishes], device=self.device))
-        space = self.model.spaces[first.modality]
-        source = random_source(
-            space, len(wishes), self.lengths[first.modality], draws, segment=first.segment
-        )
+        space, length = self.model.spaces[first.modality], self.lengths[first.modality]
+        scale = first.sampling.guidance_scale
+        assert scale is not None
+        if first.sampling.sampler == SamplerKind.AUTOREGRESSIVE:
+            sampler = self._autoregressive(first.sampling, first.modality)
+            causal = GuidedCausalDenoiser(self.model, scale) if scale > 0 else self.model
+            run = partial(sampler.sample, causal)
+        else:
+            sampler = self._parallel(first.sampling, first.modality)
+            denoiser = GuidedDenoiser(self.model, scale) if scale > 0 else self.model
+            run = partial(sampler.sample, denoiser)
+        source = sampler.source(space, len(wishes), length, draws, segment=first.segment)
         x_0 = OmniSequence((*prompt, response(first.modality, source)))
-        flow, sampling = self.flows[first.modality], first.sampling
-        assert sampling.transition is not None and sampling.guidance_scale is not None
+        return run(x_0, draws=draws)
+
+    def _parallel(self, sampling: Sampling, modality: Modality) -> KineticSampler | MaskedSampler:
         assert sampling.temperature is not None and sampling.top_p is not None
-        sampler = KineticSampler(
+        if sampling.sampler == SamplerKind.MASKED:
+            return MaskedSampler(
+                self.model.spaces,
+                steps=_steps(sampling),
+                remasking=sampling.remasking,
+                schedule=sampling.mask_schedule,
+                threshold=sampling.threshold,
+                temperature=sampling.temperature,
+                top_p=sampling.top_p,
+            )
+        flow = self.flows[modality]
+        assert sampling.transition is not None
+        return KineticSampler(
             metrics=self.metrics,
             times=uniform_grid(_steps(sampling)),
             transition=sampling.transition,
@@ -208,10 +246,15 @@ class Engine:
             temperature=sampling.temperature,
             top_p=sampling.top_p,
             initial_temperature=flow.initial_temperature,
+            patience=sampling.patience,
         )
-        scale = sampling.guidance_scale
-        denoiser = GuidedDenoiser(self.model, scale) if scale > 0 else self.model
-        return sampler.sample(denoiser, x_0, draws=draws)
+
+    def _autoregressive(self, sampling: Sampling, modality: Modality) -> AutoregressiveSampler:
+        assert sampling.temperature is not None and sampling.top_p is not None
+        ends = (EOS, BEGIN_IMAGE) if modality is Modality.TEXT else ()
+        return AutoregressiveSampler(
+            self.model.spaces, sampling.temperature, sampling.top_p, stop=ends, fill=PAD
+        )
 
     def _refined(
         self, step: Step, wish: _Wish, clock: PreviewClock, nfe_before: int, started_s: float
@@ -244,7 +287,10 @@ class Engine:
         """The pieces of ids "L 1"; "" from the end marker on."""
         ids = tokens[:, 0].tolist()
         end = next((i for i, token in enumerate(ids) if token in (EOS, BEGIN_IMAGE)), len(ids))
-        return (*self.tokenizer.pieces(ids[:end]), *([""] * (len(ids) - end)))
+        masked = self.model.spaces[Modality.TEXT].mask_id
+        pieces = self.tokenizer.pieces(ids[:end])
+        shown = (MASK_SIGN if i == masked else p for i, p in zip(ids, pieces, strict=False))
+        return (*shown, *([""] * (len(ids) - end)))
 
     def _answer(
         self, tokens: np.ndarray, modality: Modality, image: np.ndarray | None = None

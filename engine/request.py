@@ -4,11 +4,13 @@ The same Request, weights and device give the same events, bit for bit. Everythi
 get wrong is refused here, with a sentence that says what to do.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
 
 import numpy as np
 
 from flow.modality import Modality
+from flow.transition import TRANSITIONS
 
 MAX_PROMPT_CHARACTERS = 500
 MAX_STEPS = 128
@@ -54,23 +56,46 @@ class Conversation:
         return cls((Turn("user", (*picture, Part(text=text))),))
 
 
+class SamplerKind(StrEnum):
+    """What turns noise into an answer; all of them run on the same weights."""
+
+    FLOW = "flow"
+    MASKED = "masked"
+    AUTOREGRESSIVE = "autoregressive"
+
+
+METHODS: tuple[str, ...] = (*TRANSITIONS, SamplerKind.MASKED, SamplerKind.AUTOREGRESSIVE)
+"""Every way to sample under one name: flow matching by its transition, or another sampler."""
+
+
 @dataclass(frozen=True)
 class Sampling:
-    """How to sample. steps: network steps. transition: `flow.transition.TRANSITIONS`.
+    """How to sample. sampler: `SamplerKind`. steps: network steps; a sampler that commits whole
+    positions takes at most one a position. transition (flow only): `flow.transition.TRANSITIONS`.
+    patience (flow only): end early once nothing has changed for so many steps. remasking,
+    mask_schedule, threshold (masked only): see `samplers.masked`.
 
     guidance_scale s mixes logits as (1+s) cond - s uncond (0 = off). temperature and top_p apply to
     the draw of x_1; the temperature is the one at the end of the run, a checkpoint may start
     higher. None takes the checkpoint's own default for the modality that is generated.
     """
 
+    sampler: str = "flow"
     steps: int | None = None
     transition: str | None = None
     guidance_scale: float | None = None
     temperature: float | None = None
     top_p: float | None = None
     seed: int = 0
+    patience: int | None = None
+    remasking: str = "low_confidence"
+    mask_schedule: str = "cosine"
+    threshold: float | None = None
 
     def __post_init__(self) -> None:
+        if self.sampler not in tuple(SamplerKind):
+            known = ", ".join(SamplerKind)
+            raise ValueError(f"unknown sampler {self.sampler!r}: choose one of {known}")
         if self.steps is not None and not 1 <= self.steps <= MAX_STEPS:
             raise ValueError(
                 f"steps must be between 1 and {MAX_STEPS}, not {self.steps}; 16 is a good start"
@@ -87,6 +112,26 @@ class Sampling:
             raise ValueError(f"temperature must be between 0 and 2, not {self.temperature:g}")
         if self.top_p is not None and not 0 < self.top_p <= 1:
             raise ValueError(f"top_p must be above 0 and at most 1, not {self.top_p:g}")
+
+    @property
+    def method(self) -> str | None:
+        """Its name in `METHODS`; None where the checkpoint's transition is taken."""
+        return self.transition if self.sampler == SamplerKind.FLOW else str(self.sampler)
+
+    def by(self, method: str | None) -> "Sampling":
+        """The same settings with another method; None leaves the checkpoint's.
+
+        Raises: ValueError where `METHODS` does not have it.
+        """
+        if method is None:
+            return replace(self, sampler="flow", transition=None)
+        if method not in METHODS:
+            raise ValueError(
+                f"there is no method {method[:40]!r}: choose one of {', '.join(METHODS)}"
+            )
+        if method in TRANSITIONS:
+            return replace(self, sampler="flow", transition=method)
+        return replace(self, sampler=method, transition=None)
 
 
 @dataclass(frozen=True)

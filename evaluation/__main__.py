@@ -9,9 +9,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from engine.engine import Engine
-from engine.request import Sampling
+from engine.request import SamplerKind, Sampling
 from evaluation import captions, chat, scenes, tokenizer
 from evaluation.result import Measured, Result
+from flow.transition import TRANSITIONS
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -46,7 +47,10 @@ def _parser() -> argparse.ArgumentParser:
     sampled.add_argument("--steps", type=int, help="steps of refinement; default: the checkpoint's")
     sampled.add_argument("--guidance", type=float)
     sampled.add_argument("--temperature", type=float)
-    sampled.add_argument("--transition")
+    sampled.add_argument(
+        "--sampler", choices=[str(k) for k in SamplerKind], default="flow", help="on one model"
+    )
+    sampled.add_argument("--transition", help=f"of flow matching: {', '.join(TRANSITIONS)}")
     suites = parser.add_subparsers(dest="suite", required=True)
     drawn = suites.add_parser("scenes", parents=[common, sampled], help="pictures of wishes")
     drawn.add_argument("--sheet", type=Path, help="where the judged pictures are written (PNG)")
@@ -79,6 +83,7 @@ def _sampling(arguments: argparse.Namespace) -> Sampling:
         return Sampling(seed=arguments.seed)
     return Sampling(
         steps=arguments.steps,
+        sampler=arguments.sampler,
         transition=arguments.transition,
         guidance_scale=arguments.guidance,
         temperature=arguments.temperature,

@@ -176,6 +176,7 @@ def _forming(
             answer.modality,
             index,
             num_steps,
+            index == num_steps - 1,
             t,
             np.repeat(moved[:, None], codebooks, 1),
             np.repeat(certain.astype(np.float32)[:, None], codebooks, 1),

@@ -1,10 +1,10 @@
 // A run's recipe (prompt, seed, settings) as a sentence, a file name and a link that makes it again.
 
-function describe({ prompt, seed, steps, guidance, transition }, recorded) {
+function describe({ prompt, seed, steps, guidance, method }, recorded) {
   const facts = [`seed ${seed}`];
   if (steps != null) facts.push(`${steps} steps`);
   if (guidance != null) facts.push(`guidance ${guidance}`);
-  if (transition) facts.push(transition);
+  if (method) facts.push(method);
   if (recorded) facts.push("recorded");
   return `“${prompt}” · ${facts.join(" · ")}`;
 }
@@ -14,9 +14,9 @@ function fileName({ prompt, seed }) {
   return `${words.slice(0, 60) || "picture"}-seed-${seed}.png`;
 }
 
-function linkTo({ prompt, seed, steps, guidance, transition }) {
+function linkTo({ prompt, seed, steps, guidance, method }) {
   const url = new URL(location.pathname, location.origin);
-  const values = { tab: "image", prompt, seed, steps, guidance, transition };
+  const values = { tab: "image", prompt, seed, steps, guidance, method };
   for (const [key, value] of Object.entries(values)) {
     if (value != null) url.searchParams.set(key, value);
   }

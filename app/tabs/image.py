@@ -10,9 +10,12 @@ from app.forms import InputError, beside, new_seed, next_seed, read_sampling, re
 from app.host import MODEL_SLOT, Host
 from app.live_view import chips, live_view, notice
 from app.notices import notices
-from engine.request import MAX_PROMPT_CHARACTERS, Conversation, Modality, Request
+from engine.request import MAX_PROMPT_CHARACTERS, METHODS, Conversation, Modality, Request
 
-TRANSITIONS = ("midpoint", "euler", "euler_beta", "thinning", "coupling")
+METHODS_SHOWN = [
+    (name if name in ("masked", "autoregressive") else f"flow · {name.replace('_', ' ')}", name)
+    for name in METHODS
+]
 MAX_SLIDER_STEPS, MAX_SLIDER_GUIDANCE = 64, 8
 
 
@@ -24,7 +27,7 @@ class Recipe:
     seed: int = 0
     steps: int = 16
     guidance: float = 3.0
-    transition: str = "midpoint"
+    method: str = "midpoint"
 
 
 @dataclass
@@ -98,12 +101,12 @@ class ImageTab:
             self.seed = gr.Textbox(
                 str(first.seed), label="Seed", max_lines=1, min_width=120, elem_id="image-seed"
             )
-            self.transition = gr.Dropdown(
-                TRANSITIONS,
-                value=first.transition,
-                label="Transition",
+            self.method = gr.Dropdown(
+                METHODS_SHOWN,
+                value=first.method,
+                label="Method",
                 min_width=120,
-                elem_id="image-transition",
+                elem_id="image-method",
             )
         with gr.Row(elem_classes="no-seed"):
             self.keep_seed = gr.Checkbox(
@@ -113,7 +116,7 @@ class ImageTab:
         self.settings_notice = notice("image-settings-notice")
 
     def _wire(self) -> None:
-        form = [self.ticket, self.prompt, self.steps, self.guidance, self.transition]
+        form = [self.ticket, self.prompt, self.steps, self.guidance, self.method]
         form += [self.seed, self.shown_seed, self.keep_seed]
         shown = [self.seed, self.shown_seed, self.view, self.prompt_notice, self.settings_notice]
         buttons = [self.generate, self.stop]
@@ -149,7 +152,7 @@ class ImageTab:
         prompt: str,
         steps: float,
         guidance: float,
-        transition: str,
+        method: str,
         seed: str,
         shown_seed: str,
         keep_seed: bool,
@@ -159,7 +162,7 @@ class ImageTab:
         seed = next_seed(seed, shown_seed, keep_seed)
         try:
             self.host.refuse_if_busy(ticket)
-            request = read_form(prompt, steps, guidance, transition, seed)
+            request = read_form(prompt, steps, guidance, method, seed)
         except InputError as bad:
             return (*(gr.skip(),) * 4, *notices(bad), gr.skip(), gr.skip())
         run = self.host.open(request, owner=visitor.session_hash or "")
@@ -187,11 +190,11 @@ class ImageTab:
 
 
 def read_form(
-    prompt: str, steps: object, guidance: object, transition: str | None, seed: str
+    prompt: str, steps: object, guidance: object, method: str | None, seed: str
 ) -> Request:
     """The request of a filled form. Raises: InputError with the control it belongs beside."""
     with beside("settings"):
-        sampling = read_sampling(steps, guidance, transition, read_seed(seed))
+        sampling = read_sampling(steps, guidance, method, read_seed(seed))
     with beside("prompt"):
         return Request(Conversation.ask(prompt.strip()), Modality.IMAGE, sampling)
 

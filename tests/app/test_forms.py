@@ -11,7 +11,7 @@ from app.links import read_link
 from app.notices import notices
 from app.tabs.image import read_form
 
-GOOD = {"prompt": "a dog", "steps": 16, "guidance": 3.0, "transition": "midpoint", "seed": "7"}
+GOOD = {"prompt": "a dog", "steps": 16, "guidance": 3.0, "method": "midpoint", "seed": "7"}
 
 
 def test_a_good_form_is_a_request() -> None:
@@ -91,7 +91,7 @@ def test_a_link_fills_the_form_and_leaves_bad_values_out() -> None:
     assert link.values == {"prompt": "a dog", "seed": "7"}
     assert link.bad is not None
     assert "Steps must be" in str(link.bad)
-    assert read_link({"tab": "nowhere", "transition": "magic", "guidance": "0"}).values == {
+    assert read_link({"tab": "nowhere", "method": "magic", "guidance": "0"}).values == {
         "guidance": 0.0
     }
     assert read_link({}).values == {}

@@ -21,7 +21,7 @@ RED = np.full((32, 32, 3), (255, 0, 0), np.uint8)
 def refined(**pictures: np.ndarray) -> Refined:
     changed = np.array([[True, False], [False, False]])
     confidence = np.array([[0.5, 1.0], [0.25, 0.25]], np.float32)
-    return Refined(0, Modality.IMAGE, 2, 4, 0.75, changed, confidence, 6, 2, 0.1234, **pictures)
+    return Refined(0, Modality.IMAGE, 2, 4, False, 0.75, changed, confidence, 6, 2, 0.1234, **pictures)
 
 
 def test_started_tells_the_recipe_and_is_kept() -> None:
@@ -32,7 +32,7 @@ def test_started_tells_the_recipe_and_is_kept() -> None:
         "seed": 7,
         "steps": 4,
         "guidance": 2.0,
-        "transition": "euler",
+        "method": "euler",
     }
 
 
@@ -64,4 +64,4 @@ def test_the_final_picture_is_lossless_and_carries_what_made_it() -> None:
         assert np.array_equal(np.asarray(picture), RED)
         assert picture.info["prompt"] == "a red heart above a dog"
         assert picture.info["seed"] == "7"
-        assert json.loads(picture.info["settings"])["transition"] == "euler"
+        assert json.loads(picture.info["settings"])["method"] == "euler"

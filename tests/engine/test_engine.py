@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from engine.conversation import kept_turns
-from engine.engine import Engine
+from engine.engine import MASK_SIGN, Engine
 from engine.events import Completed, Event, Refined, Started
-from engine.request import Conversation, Part, Request, Sampling, Turn
+from engine.request import Conversation, Part, Request, SamplerKind, Sampling, Turn
 from flow.modality import Modality
 
 PICTURE = np.full((20, 30, 3), 200, np.uint8)
@@ -157,3 +157,60 @@ def test_memory_keeps_the_latest_picture_and_the_last_exchange() -> None:
 def test_memory_without_a_picture_is_the_question() -> None:
     turns = (_turn("user", "hello"), _turn("assistant", "hi"), _turn("user", "who are you?"))
     assert kept_turns(Conversation(turns)) == turns[-1:]
+
+
+@pytest.mark.parametrize("modality", [Modality.TEXT, Modality.IMAGE])
+@pytest.mark.parametrize("sampler", list(SamplerKind))
+def test_one_prompt_and_seed_run_under_every_sampler(
+    tiny_engine: Engine, sampler: str, modality: Modality
+) -> None:
+    """The steps that are announced come, the answer is complete, and a batch gives the same."""
+    guided = 2.0 if modality is Modality.IMAGE else None
+    request = Request(
+        Conversation.ask("a red heart"),
+        modality,
+        Sampling(sampler=sampler, steps=3, guidance_scale=guided, seed=4),
+    )
+    events = list(tiny_engine.generate(request, preview_hz=1000))
+    started = next(e for e in events if isinstance(e, Started))
+    refined = [e for e in events if isinstance(e, Refined)]
+    completed = events[-1]
+    assert isinstance(completed, Completed)
+    assert started.num_steps == {"flow": 3, "masked": 3}.get(sampler, tiny_engine.lengths[modality])
+    assert [e.last for e in refined] == [False] * (len(refined) - 1) + [True]
+    assert len(refined) <= started.num_steps
+    (answer,) = completed.answers
+    space = tiny_engine.model.spaces[modality]
+    assert int(answer.tokens.max()) < space.cardinality
+    (alone,) = tiny_engine.generate_batch([request])
+    assert np.array_equal(alone[0].tokens, answer.tokens)
+    if modality is Modality.IMAGE:
+        assert answer.image is not None
+        assert refined[-1].image_t is not None
+
+
+def test_masked_steps_are_as_many_as_there_are_positions_at_most(tiny_engine: Engine) -> None:
+    sampling = Sampling(sampler="masked", steps=100)
+    request = Request(Conversation.ask("a dog"), Modality.IMAGE, sampling)
+    events = list(tiny_engine.generate(request))
+    assert sum(isinstance(e, Refined) for e in events) == 4
+
+
+def test_a_masked_patch_is_grey_until_it_is_known(tiny_engine: Engine) -> None:
+    request = Request(
+        Conversation.ask("a dog"), Modality.IMAGE, Sampling(sampler="autoregressive", seed=1)
+    )
+    refined = [e for e in tiny_engine.generate(request, preview_hz=1e6) if isinstance(e, Refined)]
+    first = refined[0].image_t
+    assert first is not None
+    patches = first.reshape(2, 16, 2, 16, 3).swapaxes(1, 2).reshape(4, -1, 3)
+    grey = [bool((p == p[0, 0]).all()) for p in patches]
+    assert grey == [False, True, True, True]
+
+
+def test_a_masked_word_has_a_sign(tiny_engine: Engine) -> None:
+    request = Request(Conversation.ask("hello"), Modality.TEXT, Sampling(sampler="autoregressive"))
+    first = next(e for e in tiny_engine.generate(request) if isinstance(e, Refined))
+    assert first.words_t is not None
+    assert MASK_SIGN not in first.words_t[0]
+    assert set(first.words_t[1:]) <= {MASK_SIGN, ""}

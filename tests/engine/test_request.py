@@ -3,7 +3,15 @@
 import numpy as np
 import pytest
 
-from engine.request import MAX_PROMPT_CHARACTERS, Conversation, Part, Request, Sampling, Turn
+from engine.request import (
+    MAX_PROMPT_CHARACTERS,
+    METHODS,
+    Conversation,
+    Part,
+    Request,
+    Sampling,
+    Turn,
+)
 
 
 @pytest.mark.parametrize("text", ["", "   ", "\n"])
@@ -40,3 +48,14 @@ def test_the_last_word_is_the_users() -> None:
         Request(Conversation(()))
     with pytest.raises(ValueError, match="write a message first"):
         Request(Conversation((Turn("assistant", (Part(text="hi"),)),)))
+
+
+def test_every_method_has_one_name() -> None:
+    for name in METHODS:
+        assert Sampling(steps=3).by(name).method == name
+        assert Sampling(steps=3).by(name).steps == 3
+    assert Sampling(sampler="masked").by(None) == Sampling()
+    with pytest.raises(ValueError, match="there is no method 'magic': choose one of euler"):
+        Sampling().by("magic")
+    with pytest.raises(ValueError, match="unknown sampler 'magic': choose one of flow, masked"):
+        Sampling(sampler="magic")
