@@ -57,6 +57,11 @@ def _parser() -> argparse.ArgumentParser:
     generate.add_argument("--threshold", type=float, help="masked diffusion: commit what is surer")
     generate.add_argument("--patience", type=int, help="end after so many steps without a change")
     generate.add_argument("--guidance", type=float)
+    generate.add_argument("--guidance-from", type=float, default=0.0, help="time in 0..1")
+    generate.add_argument("--guidance-until", type=float, default=1.0, help="time in 0..1")
+    generate.add_argument(
+        "--guidance-every", type=int, default=1, help="calls between unconditional branches"
+    )
     generate.add_argument("--temperature", type=float)
     generate.add_argument("--top-p", type=float)
     return parser
@@ -81,6 +86,8 @@ def _generate(arguments: argparse.Namespace) -> int:
         remasking=arguments.remasking,
         mask_schedule=arguments.mask_schedule,
         threshold=arguments.threshold,
+        guidance_interval=(arguments.guidance_from, arguments.guidance_until),
+        guidance_every=arguments.guidance_every,
     )
     to = None if arguments.to is None else Modality(arguments.to)
     if to is Modality.IMAGE and arguments.out is None:

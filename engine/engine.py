@@ -218,8 +218,9 @@ class Engine:
             run = partial(sampler.sample, causal)
         else:
             sampler = self._parallel(first.sampling, first.modality)
-            denoiser = GuidedDenoiser(self.model, scale) if scale > 0 else self.model
-            run = partial(sampler.sample, denoiser)
+            interval, every = first.sampling.guidance_interval, first.sampling.guidance_every
+            guided = GuidedDenoiser(self.model, scale, interval, every)
+            run = partial(sampler.sample, guided if scale > 0 else self.model)
         source = sampler.source(space, len(wishes), length, draws, segment=first.segment)
         x_0 = OmniSequence((*prompt, response(first.modality, source)))
         return run(x_0, draws=draws)

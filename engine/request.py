@@ -75,9 +75,10 @@ class Sampling:
     patience (flow only): end early once nothing has changed for so many steps. remasking,
     mask_schedule, threshold (masked only): see `samplers.masked`.
 
-    guidance_scale s mixes logits as (1+s) cond - s uncond (0 = off). temperature and top_p apply to
-    the draw of x_1; the temperature is the one at the end of the run, a checkpoint may start
-    higher. None takes the checkpoint's own default for the modality that is generated.
+    guidance_scale s mixes logits as (1+s) cond - s uncond (0 = off), at times in guidance_interval;
+    guidance_every n evaluates the unconditional branch in every n-th call only. temperature and
+    top_p apply to the draw of x_1; the temperature is the one at the end of the run, a checkpoint
+    may start higher. None takes the checkpoint's own default for the modality that is generated.
     """
 
     sampler: str = "flow"
@@ -91,6 +92,8 @@ class Sampling:
     remasking: str = "low_confidence"
     mask_schedule: str = "cosine"
     threshold: float | None = None
+    guidance_interval: tuple[float, float] = (0.0, 1.0)
+    guidance_every: int = 1
 
     def __post_init__(self) -> None:
         if self.sampler not in tuple(SamplerKind):
@@ -108,6 +111,13 @@ class Sampling:
             raise ValueError(
                 f"guidance must be from 0 to {MAX_GUIDANCE_SCALE:g}, not {self.guidance_scale:g}"
             )
+        low, high = self.guidance_interval
+        if not 0 <= low <= high <= 1:
+            raise ValueError(
+                f"guidance goes from a time to a later one in 0..1, not from {low:g} to {high:g}"
+            )
+        if self.guidance_every < 1:
+            raise ValueError(f"guidance_every must be at least 1, not {self.guidance_every}")
         if self.temperature is not None and not 0 <= self.temperature <= 2:
             raise ValueError(f"temperature must be between 0 and 2, not {self.temperature:g}")
         if self.top_p is not None and not 0 < self.top_p <= 1:

@@ -21,7 +21,9 @@ RED = np.full((32, 32, 3), (255, 0, 0), np.uint8)
 def refined(**pictures: np.ndarray) -> Refined:
     changed = np.array([[True, False], [False, False]])
     confidence = np.array([[0.5, 1.0], [0.25, 0.25]], np.float32)
-    return Refined(0, Modality.IMAGE, 2, 4, False, 0.75, changed, confidence, 6, 2, 0.1234, **pictures)
+    return Refined(
+        0, Modality.IMAGE, 2, 4, False, 0.75, changed, confidence, 6, 2, 0.1234, **pictures
+    )
 
 
 def test_started_tells_the_recipe_and_is_kept() -> None:

@@ -29,7 +29,7 @@ def test_longest_prompt_passes_and_one_more_does_not() -> None:
 @pytest.mark.parametrize(
     "settings",
     [{"steps": 0}, {"steps": 129}, {"seed": -1}, {"seed": 2**53}, {"guidance_scale": -0.1},
-     {"guidance_scale": float("nan")}, {"temperature": 2.1}, {"top_p": 0.0}, {"top_p": 1.1}],
+     {"guidance_scale": float("nan")}, {"temperature": 2.1}, {"top_p": 0.0}, {"top_p": 1.1}, {"guidance_every": 0}],
 )  # fmt: skip
 def test_settings_out_of_range(settings: dict[str, float]) -> None:
     with pytest.raises(ValueError, match="must be"):
@@ -59,3 +59,9 @@ def test_every_method_has_one_name() -> None:
         Sampling().by("magic")
     with pytest.raises(ValueError, match="unknown sampler 'magic': choose one of flow, masked"):
         Sampling(sampler="magic")
+
+
+@pytest.mark.parametrize("interval", [(-0.1, 1.0), (0.6, 0.5), (0.0, 1.1), (float("nan"), 1.0)])
+def test_guidance_interval_out_of_range(interval: tuple[float, float]) -> None:
+    with pytest.raises(ValueError, match="guidance goes from"):
+        Sampling(guidance_interval=interval)
