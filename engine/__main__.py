@@ -62,6 +62,8 @@ def _parser() -> argparse.ArgumentParser:
     generate.add_argument(
         "--guidance-every", type=int, default=1, help="calls between unconditional branches"
     )
+    generate.add_argument("--cache-share", type=float, help="adaptive cache: part evaluated anew")
+    generate.add_argument("--prompt-every", type=int, default=0, help="adaptive cache: calls")
     generate.add_argument("--temperature", type=float)
     generate.add_argument("--top-p", type=float)
     return parser
@@ -88,6 +90,8 @@ def _generate(arguments: argparse.Namespace) -> int:
         threshold=arguments.threshold,
         guidance_interval=(arguments.guidance_from, arguments.guidance_until),
         guidance_every=arguments.guidance_every,
+        cache_share=arguments.cache_share,
+        prompt_every=arguments.prompt_every,
     )
     to = None if arguments.to is None else Modality(arguments.to)
     if to is Modality.IMAGE and arguments.out is None:

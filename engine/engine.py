@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from engine.cache import CachedDenoiser
 from engine.conversation import messages_of
 from engine.events import Answer, Completed, Event, Refined, Started
 from engine.guidance import GuidedCausalDenoiser, GuidedDenoiser
@@ -32,6 +33,7 @@ from model.template import Message, Span, collate_prompts, layout
 from model.text import BEGIN_IMAGE, EOS, PAD, SUGGEST
 from model.vision import pixels_from_uint8
 from samplers.autoregressive import AutoregressiveSampler
+from samplers.denoiser import Denoiser
 from samplers.draws import Draws
 from samplers.kinetic import KineticSampler
 from samplers.masked import MaskedSampler
@@ -218,12 +220,19 @@ class Engine:
             run = partial(sampler.sample, causal)
         else:
             sampler = self._parallel(first.sampling, first.modality)
-            interval, every = first.sampling.guidance_interval, first.sampling.guidance_every
-            guided = GuidedDenoiser(self.model, scale, interval, every)
-            run = partial(sampler.sample, guided if scale > 0 else self.model)
+            run = partial(sampler.sample, self._denoiser(first.sampling, scale))
         source = sampler.source(space, len(wishes), length, draws, segment=first.segment)
         x_0 = OmniSequence((*prompt, response(first.modality, source)))
         return run(x_0, draws=draws)
+
+    def _denoiser(self, sampling: Sampling, scale: float) -> Denoiser:
+        """The model with what is wrapped around it for one generation."""
+        network: Denoiser = self.model
+        if sampling.cache_share is not None:
+            network = CachedDenoiser(self.model, sampling.cache_share, sampling.prompt_every)
+        if scale == 0:
+            return network
+        return GuidedDenoiser(network, scale, sampling.guidance_interval, sampling.guidance_every)
 
     def _parallel(self, sampling: Sampling, modality: Modality) -> KineticSampler | MaskedSampler:
         assert sampling.temperature is not None and sampling.top_p is not None

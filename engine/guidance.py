@@ -13,7 +13,7 @@ from torch import Tensor
 
 from flow.sequence import OmniSequence, drop_prompt
 from samplers.autoregressive import CausalDenoiser, Decoding
-from samplers.denoiser import Denoiser, Posterior
+from samplers.denoiser import Denoiser, Metered, Posterior
 
 
 @dataclass
@@ -32,6 +32,11 @@ class GuidedDenoiser:
     every: int = 1
     _guided_calls: int = field(default=0, init=False)
     _unconditional: dict[int, "_SecondHalf"] = field(default_factory=dict, init=False)
+
+    @property
+    def evaluated(self) -> int | None:
+        """What the network reports, of one branch."""
+        return self.denoiser.evaluated if isinstance(self.denoiser, Metered) else None
 
     def __call__(self, x_t: OmniSequence, t: float) -> Mapping[int, Posterior]:
         low, high = self.interval

@@ -73,7 +73,8 @@ class Sampling:
     """How to sample. sampler: `SamplerKind`. steps: network steps; a sampler that commits whole
     positions takes at most one a position. transition (flow only): `flow.transition.TRANSITIONS`.
     patience (flow only): end early once nothing has changed for so many steps. remasking,
-    mask_schedule, threshold (masked only): see `samplers.masked`.
+    mask_schedule, threshold (masked only): see `samplers.masked`. cache_share, prompt_every: see
+    `engine.cache`; None is no cache, and a run from left to right has its own.
 
     guidance_scale s mixes logits as (1+s) cond - s uncond (0 = off), at times in guidance_interval;
     guidance_every n evaluates the unconditional branch in every n-th call only. temperature and
@@ -94,6 +95,8 @@ class Sampling:
     threshold: float | None = None
     guidance_interval: tuple[float, float] = (0.0, 1.0)
     guidance_every: int = 1
+    cache_share: float | None = None
+    prompt_every: int = 0
 
     def __post_init__(self) -> None:
         if self.sampler not in tuple(SamplerKind):
@@ -118,6 +121,10 @@ class Sampling:
             )
         if self.guidance_every < 1:
             raise ValueError(f"guidance_every must be at least 1, not {self.guidance_every}")
+        if self.cache_share is not None and not 0 <= self.cache_share <= 1:
+            raise ValueError(f"the cache's share must be between 0 and 1, not {self.cache_share:g}")
+        if self.prompt_every < 0:
+            raise ValueError(f"prompt_every must be at least 0, not {self.prompt_every}")
         if self.temperature is not None and not 0 <= self.temperature <= 2:
             raise ValueError(f"temperature must be between 0 and 2, not {self.temperature:g}")
         if self.top_p is not None and not 0 < self.top_p <= 1:

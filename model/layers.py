@@ -64,9 +64,9 @@ class Attention(nn.Module):
     ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
         """x "B L D" -> ("B L D", (keys, values) "B kv_heads L' head_dim" with the past in
         front)."""
-        q = self.q_norm(self._split(self.q_proj(x), self.heads))
-        k = self.k_norm(self._split(self.k_proj(x), self.kv_heads))
-        v = self._split(self.v_proj(x), self.kv_heads)
+        q = self.q_norm(self.split(self.q_proj(x), self.heads))
+        k = self.k_norm(self.split(self.k_proj(x), self.kv_heads))
+        v = self.split(self.v_proj(x), self.kv_heads)
         if rotary is not None:
             q, k = rotate(q, *rotary), rotate(k, *rotary)
         if past is not None:
@@ -80,7 +80,8 @@ class Attention(nn.Module):
         out = F.scaled_dot_product_attention(q, wide_k, wide_v, attn_mask=mask)
         return self.o_proj(out.transpose(1, 2).flatten(2)), (k, v)
 
-    def _split(self, x: Tensor, heads: int) -> Tensor:
+    def split(self, x: Tensor, heads: int) -> Tensor:
+        """ "B L heads*head_dim" -> "B heads L head_dim"."""
         return x.unflatten(-1, (heads, self.head_dim)).transpose(1, 2)
 
 

@@ -76,10 +76,17 @@ class OmniModel(nn.Module):
 
     def features(self, sequence: OmniSequence, *, causal: bool = False) -> tuple[Tensor, ...]:
         """Backbone features "B L D" of each segment, read at the position that predicts."""
+        x, valid = self.embed(sequence, causal=causal)
+        return self.by_segment(self.backbone(x, valid, causal=causal), sequence)
+
+    def embed(self, sequence: OmniSequence, *, causal: bool = False) -> tuple[Tensor, Tensor]:
+        """What enters the backbone: "B L D", and which positions exist, bool "B L"."""
         books = self.vision.quantizer.unit_codebooks()
         x = self.embeddings(sequence, books, causal=causal)
-        valid = torch.cat([s.valid for s in sequence.segments], 1)
-        hidden = self.backbone(x, valid, causal=causal)
+        return x, torch.cat([s.valid for s in sequence.segments], 1)
+
+    def by_segment(self, hidden: Tensor, sequence: OmniSequence) -> tuple[Tensor, ...]:
+        """The backbone's output "B L D" cut into segments, each read where it predicts."""
         ends = torch.tensor([s.length for s in sequence.segments]).cumsum(0).tolist()
         found = []
         for segment, end in zip(sequence.segments, ends, strict=True):
@@ -107,7 +114,12 @@ class OmniModel(nn.Module):
         self, x_t: OmniSequence, t: float
     ) -> Mapping[int, "TextPosterior | MediaPosterior"]:
         """One network evaluation; t is not used (the model reads the noise level off the state)."""
-        features = self.features(x_t)
+        return self.posteriors(self.features(x_t), x_t)
+
+    def posteriors(
+        self, features: tuple[Tensor, ...], x_t: OmniSequence
+    ) -> Mapping[int, "TextPosterior | MediaPosterior"]:
+        """The posterior of each segment that may change, from the features of all segments."""
         return {
             i: self.posterior(features[i], x_t.segments[i].modality)
             for i in x_t.editable_segments()

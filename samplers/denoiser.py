@@ -1,4 +1,4 @@
-"""What a sampler needs from a network, as two protocols; prompt, guidance and cache are wrappers.
+"""What a sampler needs from a network, as protocols; prompt, guidance and cache are wrappers.
 
 A model fits `Denoiser` by its shape, it does not inherit from it.
 """
@@ -39,3 +39,18 @@ class Denoiser(Protocol):
         """One network evaluation: segment index -> posterior. `t` is a hint that a model may
         ignore."""
         ...
+
+
+@runtime_checkable
+class Metered(Protocol):
+    """A denoiser that may evaluate fewer positions than there are. evaluated: editable positions a
+    row in its last call, or None where it was all of them."""
+
+    @property
+    def evaluated(self) -> int | None: ...
+
+
+def evaluated_positions(denoiser: Denoiser, everything: int) -> int:
+    """How many editable positions a row the last call evaluated."""
+    found = denoiser.evaluated if isinstance(denoiser, Metered) else None
+    return everything if found is None else found

@@ -19,7 +19,7 @@ from flow.schedule import PAPER, Clock, check_times, uniform_grid
 from flow.sequence import OmniSequence, Segment
 from flow.transition import TRANSITIONS, Interval, advance
 from samplers.categorical import draw_posterior
-from samplers.denoiser import Denoiser, Posterior
+from samplers.denoiser import Denoiser, Posterior, evaluated_positions
 from samplers.draws import Draws
 from samplers.source import Purpose, active_positions, random_source, stream
 from samplers.step import Step
@@ -125,7 +125,7 @@ class KineticSampler:
                 changed=changed,
                 confidence=confidence,
                 nfe=index + 1,
-                num_active=num_active,
+                num_active=evaluated_positions(denoiser, num_active),
             )
             if arrived:
                 return

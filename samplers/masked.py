@@ -19,7 +19,7 @@ from flow.inverse_cdf import row_chunks
 from flow.modality import Modality, TokenSpace
 from flow.sequence import OmniSequence, Segment
 from samplers.categorical import draw_posterior
-from samplers.denoiser import Denoiser, Posterior
+from samplers.denoiser import Denoiser, Posterior, evaluated_positions
 from samplers.draws import Draws
 from samplers.source import Purpose, active_positions, masked_source, stream
 from samplers.step import Step
@@ -139,7 +139,7 @@ class MaskedSampler:
                 changed=changed,
                 confidence=confidence,
                 nfe=index + 1,
-                num_active=num_active,
+                num_active=evaluated_positions(denoiser, num_active),
             )
             if arrived:
                 return
