@@ -5,6 +5,7 @@ import argparse
 import json
 import os
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
 from tqdm import tqdm
@@ -12,7 +13,7 @@ from tqdm import tqdm
 from engine.engine import Engine
 from engine.events import Answer, Completed, Refined
 from engine.media import png_bytes, read_picture
-from engine.request import Conversation, Request, SamplerKind, Sampling
+from engine.request import GRIDS, Conversation, Request, SamplerKind, Sampling
 from flow.modality import Modality
 from flow.transition import TRANSITIONS
 
@@ -52,6 +53,7 @@ def _parser() -> argparse.ArgumentParser:
         "--sampler", choices=[str(k) for k in SamplerKind], default="flow", help="on one model"
     )
     generate.add_argument("--transition", help=f"of flow matching: {', '.join(TRANSITIONS)}")
+    generate.add_argument("--grid", default="uniform", help=f"of times: {', '.join(GRIDS)}")
     generate.add_argument("--remasking", default="low_confidence", help="order of masked diffusion")
     generate.add_argument("--mask-schedule", default="cosine", help="cosine or linear")
     generate.add_argument("--threshold", type=float, help="masked diffusion: commit what is surer")
@@ -70,7 +72,9 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _info(arguments: argparse.Namespace) -> int:
-    print(json.dumps(Engine.load(arguments.checkpoint, arguments.device).info(), indent=1))
+    engine = Engine.load(arguments.checkpoint, arguments.device)
+    paths = {str(m): [asdict(point) for point in engine.path_table(m)] for m in engine.flows}
+    print(json.dumps({**engine.info(), "path": paths}, indent=1))
     return 0
 
 
@@ -84,6 +88,7 @@ def _generate(arguments: argparse.Namespace) -> int:
         temperature=arguments.temperature,
         top_p=arguments.top_p,
         seed=arguments.seed,
+        grid=arguments.grid,
         patience=arguments.patience,
         remasking=arguments.remasking,
         mask_schedule=arguments.mask_schedule,

@@ -24,6 +24,13 @@ from engine.guidance import GuidedCausalDenoiser, GuidedDenoiser
 from engine.media import fitted
 from engine.preview import PreviewClock, picture
 from engine.request import Request, SamplerKind, Sampling
+from flow.calibration import (
+    CalibratedSchedule,
+    PathPoint,
+    information_knots,
+    path_table,
+    times_as_even,
+)
 from flow.modality import Modality
 from flow.schedule import Schedule, uniform_grid
 from flow.sequence import OmniSequence, response
@@ -70,6 +77,7 @@ class Engine:
             Modality.TEXT: config.text_flow,
             Modality.IMAGE: config.image_flow,
         }
+        self._even_clocks: dict[Modality, CalibratedSchedule] = {}
         self.lengths = {Modality.TEXT: config.text_block, Modality.IMAGE: config.vision.positions}
 
     @classmethod
@@ -250,14 +258,31 @@ class Engine:
         assert sampling.transition is not None
         return KineticSampler(
             metrics=self.metrics,
-            times=uniform_grid(_steps(sampling)),
+            times=self._times(sampling, modality),
             transition=sampling.transition,
-            schedule=Schedule(flow.c, flow.a),
+            schedule=self._clock(modality),
             temperature=sampling.temperature,
             top_p=sampling.top_p,
             initial_temperature=flow.initial_temperature,
             patience=sampling.patience,
         )
+
+    def _times(self, sampling: Sampling, modality: Modality) -> tuple[float, ...]:
+        if sampling.grid == "uniform":
+            return uniform_grid(_steps(sampling))
+        if modality not in self._even_clocks:
+            knots = information_knots(self.metrics[modality])
+            self._even_clocks[modality] = CalibratedSchedule(knots)
+        clock, even = self._clock(modality), self._even_clocks[modality]
+        return times_as_even(clock, even, _steps(sampling))
+
+    def _clock(self, modality: Modality) -> Schedule:
+        flow = self.flows[modality]
+        return Schedule(flow.c, flow.a)
+
+    def path_table(self, modality: Modality) -> list[PathPoint]:
+        """How much each codebook tells at each time, for the schedule of this checkpoint."""
+        return path_table(self.metrics[modality], self._clock(modality))
 
     def _autoregressive(self, sampling: Sampling, modality: Modality) -> AutoregressiveSampler:
         assert sampling.temperature is not None and sampling.top_p is not None

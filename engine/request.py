@@ -64,6 +64,7 @@ class SamplerKind(StrEnum):
     AUTOREGRESSIVE = "autoregressive"
 
 
+GRIDS = ("uniform", "information")
 METHODS: tuple[str, ...] = (*TRANSITIONS, SamplerKind.MASKED, SamplerKind.AUTOREGRESSIVE)
 """Every way to sample under one name: flow matching by its transition, or another sampler."""
 
@@ -72,9 +73,11 @@ METHODS: tuple[str, ...] = (*TRANSITIONS, SamplerKind.MASKED, SamplerKind.AUTORE
 class Sampling:
     """How to sample. sampler: `SamplerKind`. steps: network steps; a sampler that commits whole
     positions takes at most one a position. transition (flow only): `flow.transition.TRANSITIONS`.
-    patience (flow only): end early once nothing has changed for so many steps. remasking,
-    mask_schedule, threshold (masked only): see `samplers.masked`. cache_share, prompt_every: see
-    `engine.cache`; None is no cache, and a run from left to right has its own.
+    grid (flow only): steps even in t ("uniform") or in the logarithm of information
+    ("information", see `flow.calibration`). patience (flow only): end early once nothing has
+    changed for so many steps. remasking, mask_schedule, threshold (masked only): see
+    `samplers.masked`. cache_share, prompt_every: see `engine.cache`; None is no cache, and a run
+    from left to right has its own.
 
     guidance_scale s mixes logits as (1+s) cond - s uncond (0 = off), at times in guidance_interval;
     guidance_every n evaluates the unconditional branch in every n-th call only. temperature and
@@ -95,6 +98,7 @@ class Sampling:
     threshold: float | None = None
     guidance_interval: tuple[float, float] = (0.0, 1.0)
     guidance_every: int = 1
+    grid: str = "uniform"
     cache_share: float | None = None
     prompt_every: int = 0
 
@@ -114,6 +118,8 @@ class Sampling:
             raise ValueError(
                 f"guidance must be from 0 to {MAX_GUIDANCE_SCALE:g}, not {self.guidance_scale:g}"
             )
+        if self.grid not in GRIDS:
+            raise ValueError(f"unknown grid {self.grid!r}: choose one of {', '.join(GRIDS)}")
         low, high = self.guidance_interval
         if not 0 <= low <= high <= 1:
             raise ValueError(

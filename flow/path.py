@@ -72,35 +72,31 @@ def sample_path(
 
 
 @torch.no_grad()
-def information(metric: CodebookMetric, beta: float) -> float:
-    """Mutual information I(x_1; x_t) of one code in bits, mean over codebooks, for uniform x_1.
+def information(metric: CodebookMetric, codebook: int, beta: float) -> float:
+    """Mutual information I(x_1; x_t) of one code of one codebook in bits, for uniform x_1.
 
     I = H(x_t) - H(x_t | x_1), an exact sum over all pairs in float64: from 0 at beta = 0 to
     log2(number of states). This, and not p_t(x_1 | x_1), says which times decide a picture.
     """
-    bits: list[float] = []
-    for q, states in enumerate(metric.states):
-        ids = states.nonzero().squeeze(1)
-        marginal = torch.zeros(metric.cardinality, dtype=torch.float64, device=ids.device)
-        conditional_bits = 0.0
-        for rows in row_chunks(len(ids), metric.cardinality):
-            p = path_probabilities(metric.distances(q, ids[rows]).double(), beta)
-            marginal += p.sum(dim=0) / len(ids)
-            conditional_bits += _entropy_bits(p) / len(ids)
-        bits.append(max(0.0, _entropy_bits(marginal) - conditional_bits))
-    return sum(bits) / len(bits)
+    ids = metric.states[codebook].nonzero().squeeze(1)
+    marginal = torch.zeros(metric.cardinality, dtype=torch.float64, device=ids.device)
+    conditional_bits = 0.0
+    for rows in row_chunks(len(ids), metric.cardinality):
+        p = path_probabilities(metric.distances(codebook, ids[rows]).double(), beta)
+        marginal += p.sum(dim=0) / len(ids)
+        conditional_bits += _entropy_bits(p) / len(ids)
+    return max(0.0, _entropy_bits(marginal) - conditional_bits)
 
 
 @torch.no_grad()
-def exact_hit(metric: CodebookMetric, beta: float) -> float:
+def exact_hit(metric: CodebookMetric, codebook: int, beta: float) -> float:
     """p(x_1 | x_1) = 1 / Z, the probability that a code is already exactly right; mean over x_1."""
     hits = 0.0
-    for q, states in enumerate(metric.states):
-        ids = states.nonzero().squeeze(1)
-        for rows in row_chunks(len(ids), metric.cardinality):
-            weights = path_weights(metric.distances(q, ids[rows]), beta)
-            hits += float(weights.sum(dim=-1).reciprocal().mean()) * len(weights) / len(ids)
-    return hits / metric.num_codebooks
+    ids = metric.states[codebook].nonzero().squeeze(1)
+    for rows in row_chunks(len(ids), metric.cardinality):
+        weights = path_weights(metric.distances(codebook, ids[rows]), beta)
+        hits += float(weights.sum(dim=-1).reciprocal().sum())
+    return hits / len(ids)
 
 
 def _entropy_bits(p: Tensor) -> float:

@@ -32,7 +32,7 @@ from samplers.source import random_source
 from training.data import Batch, Example, Examples, collate
 from world.dialogue import Kind
 
-PICTURES, TEXTS = 16, 12
+PICTURES, TEXTS = 16, 8
 PROMPT_DROPOUT = 0.1
 TEXT_WEIGHT = 0.5
 MASKED_SHARE, CAUSAL_SHARE = 0.15, 0.1

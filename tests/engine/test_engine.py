@@ -16,7 +16,7 @@ from flow.modality import Modality
 PICTURE = np.full((20, 30, 3), 200, np.uint8)
 
 
-def _picture_request(seed: int = 0, **settings: float) -> Request:
+def _picture_request(seed: int = 0, **settings: float | str) -> Request:
     sampling = replace(Sampling(steps=5, seed=seed), **settings)
     return Request(Conversation.ask("a red heart"), Modality.IMAGE, sampling)
 
@@ -214,3 +214,17 @@ def test_a_masked_word_has_a_sign(tiny_engine: Engine) -> None:
     assert first.words_t is not None
     assert MASK_SIGN not in first.words_t[0]
     assert set(first.words_t[1:]) <= {MASK_SIGN, ""}
+
+
+def test_the_grid_moves_the_times_and_not_their_number(tiny_engine: Engine) -> None:
+    times: dict[str, list[float]] = {}
+    for grid in ("uniform", "information"):
+        request = _picture_request(grid=grid)
+        refined = [e for e in tiny_engine.generate(request) if isinstance(e, Refined)]
+        times[grid] = [e.t for e in refined]
+    assert times["uniform"] == pytest.approx([0.2, 0.4, 0.6, 0.8, 1.0])
+    assert len(times["information"]) == 5
+    assert times["information"][-1] == 1.0
+    assert times["information"][0] < 0.2
+    with pytest.raises(ValueError, match="unknown grid 'magic': choose one of uniform"):
+        Sampling(grid="magic")

@@ -129,14 +129,14 @@ def test_information_of_two_opposite_codes_is_the_binary_channels() -> None:
     for beta in (0.1, 0.5, 2.0):
         flip = 1 / (1 + math.exp(2 * beta))  # the cosine distance of opposite codes is 2
         entropy = -(flip * math.log2(flip) + (1 - flip) * math.log2(1 - flip))
-        assert information(metric, beta) == pytest.approx(1 - entropy, abs=1e-6)
-        assert exact_hit(metric, beta) == pytest.approx(1 - flip, abs=1e-6)
+        assert information(metric, 0, beta) == pytest.approx(1 - entropy, abs=1e-6)
+        assert exact_hit(metric, 0, beta) == pytest.approx(1 - flip, abs=1e-6)
 
 
 @pytest.mark.parametrize("kind", Metric)
 def test_information_rises_from_nothing_to_every_bit(kind: Metric) -> None:
     metric = CodebookMetric.of(_codes(2, 35, 8), kind, forbidden=(0, 1))
-    bits = [information(metric, beta) for beta in (0.0, 0.1, 1.0, 5.0, 20.0, 1e6)]
+    bits = [information(metric, 0, beta) for beta in (0.0, 0.1, 1.0, 5.0, 20.0, 1e6)]
     assert bits == sorted(bits)
     assert bits[0] == pytest.approx(0, abs=1e-9)
     assert bits[-1] == pytest.approx(5, abs=1e-6)  # 35 - 2 forbidden - 1 duplicate = 32 states
@@ -145,5 +145,5 @@ def test_information_rises_from_nothing_to_every_bit(kind: Metric) -> None:
 def test_neighbours_tell_long_before_the_code_is_exact() -> None:
     """The trap of calibrating by p_t(x_1 | x_1), docs/maths.md."""
     metric = CodebookMetric.of(_codes(1, 256, 8), Metric.L2_POWER4)
-    assert exact_hit(metric, 1.0) < 0.06
-    assert information(metric, 1.0) > 1.0
+    assert exact_hit(metric, 0, 1.0) < 0.06
+    assert information(metric, 0, 1.0) > 1.0

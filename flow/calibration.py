@@ -1,0 +1,144 @@
+"""A clock and a grid that are even in information: a schedule that fits its codebook.
+
+p_t(x_1 | x_1) is the wrong thing to be even in: the neighbours of x_1 carry nearly all of the
+information long before a code is exactly right. So t is spread over the logarithm of the mutual
+information I(x_1; x_t), from `FIRST_BITS` to nearly all bits. Owns: `CalibratedSchedule`,
+`information_knots`, `times_as_even`, `PathPoint`, `path_table`.
+"""
+
+import math
+from bisect import bisect_right
+from dataclasses import dataclass
+
+from flow.metric import CodebookMetric
+from flow.path import exact_hit, information
+from flow.schedule import Clock
+
+FIRST_BITS = 0.003
+"""Information of one code at which a path is said to begin."""
+LAST_SHARE = 0.99
+"""Share of all bits at which it is said to have arrived."""
+KNOTS = 32
+LARGEST_BETA = 1e4
+
+
+@dataclass(frozen=True)
+class CalibratedSchedule:
+    """beta(t) through knots at t = k / (K + 1), k = 1 .. K, straight in log beta between them.
+
+    Before the first knot beta rises in proportion to t from 0; after the last one in proportion to
+    1 / (1 - t), without bound.
+
+    Raises: ValueError unless the knots are positive, finite and increasing, and at least two.
+    """
+
+    knots: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        rising = all(a < b for a, b in zip(self.knots, self.knots[1:], strict=False))
+        if len(self.knots) < 2 or not rising or not 0 < self.knots[0] <= self.knots[-1] < math.inf:
+            raise ValueError(f"a schedule needs rising positive knots, not {self.knots}")
+
+    def beta(self, t: float) -> float:
+        """Value of the clock at t in [0, 1)."""
+        place = self._place(t)
+        if place <= 1:
+            return self.knots[0] * place
+        if place >= len(self.knots):
+            return self.knots[-1] / (len(self.knots) + 1 - place)
+        k = int(place)
+        low, high = math.log(self.knots[k - 1]), math.log(self.knots[k])
+        return math.exp(low + (high - low) * (place - k))
+
+    def dbeta(self, t: float) -> float:
+        """Slope of the clock at t in [0, 1), to the right at a knot."""
+        place, scale = self._place(t), len(self.knots) + 1
+        if place < 1:
+            return self.knots[0] * scale
+        if place >= len(self.knots):
+            return self.knots[-1] * scale / (scale - place) ** 2
+        k = int(place)
+        return self.beta(t) * scale * math.log(self.knots[k] / self.knots[k - 1])
+
+    def t_of_beta(self, beta: float) -> float:
+        """The time t in [0, 1) at which beta(t) = beta.
+
+        Raises: ValueError where beta is negative or not finite.
+        """
+        if not 0 <= beta < math.inf:
+            raise ValueError(f"beta must be finite and at least 0, not {beta}")
+        scale = len(self.knots) + 1
+        if beta <= self.knots[0]:
+            return beta / self.knots[0] / scale
+        if beta >= self.knots[-1]:
+            return (scale - self.knots[-1] / beta) / scale
+        k = bisect_right(self.knots, beta)
+        low, high = math.log(self.knots[k - 1]), math.log(self.knots[k])
+        return (k + (math.log(beta) - low) / (high - low)) / scale
+
+    def _place(self, t: float) -> float:
+        """t in units of the distance between knots."""
+        if not 0 <= t < 1:
+            raise ValueError(f"t must be in [0, 1), not {t}")
+        return t * (len(self.knots) + 1)
+
+
+def information_knots(metric: CodebookMetric, num: int = KNOTS) -> tuple[float, ...]:
+    """The betas at which the mean information of a code runs evenly, in its logarithm, from
+    `FIRST_BITS` to `LAST_SHARE` of all bits. About 25 exact sums a knot: seconds, once."""
+    full = information_bits(metric, LARGEST_BETA)
+    ratio = LAST_SHARE * full / FIRST_BITS
+    return tuple(_beta_of(metric, FIRST_BITS * ratio ** (k / (num - 1))) for k in range(num))
+
+
+def times_as_even(clock: Clock, even: Clock, num_steps: int) -> tuple[float, ...]:
+    """num_steps + 1 times of `clock` from 0 to 1 at which it stands where `even` stands at
+    k / num_steps.
+
+    Raises: ValueError where num_steps < 1.
+    """
+    if num_steps < 1:
+        raise ValueError(f"at least 1 step is needed, not {num_steps}")
+    between = (clock.t_of_beta(even.beta(k / num_steps)) for k in range(1, num_steps))
+    return (0.0, *between, 1.0)
+
+
+def information_bits(metric: CodebookMetric, beta: float) -> float:
+    """Information of a code in bits, mean over the codebooks."""
+    return sum(information(metric, q, beta) for q in range(metric.num_codebooks)) / (
+        metric.num_codebooks
+    )
+
+
+@dataclass(frozen=True)
+class PathPoint:
+    """What is known of a code of one codebook at one time. bits: I(x_1; x_t). exact_hit:
+    p_t(x_1 | x_1)."""
+
+    codebook: int
+    t: float
+    beta: float
+    bits: float
+    exact_hit: float
+
+
+def path_table(metric: CodebookMetric, clock: Clock, num: int = 20) -> list[PathPoint]:
+    """For each codebook, the points at t = k / num below 1."""
+    return [
+        PathPoint(q, k / num, beta, information(metric, q, beta), exact_hit(metric, q, beta))
+        for q in range(metric.num_codebooks)
+        for k in range(num)
+        for beta in (clock.beta(k / num),)
+    ]
+
+
+def _beta_of(metric: CodebookMetric, bits: float) -> float:
+    """The beta at which a code tells so many bits, by bisection of log beta."""
+    low, high = math.log(1e-4), math.log(LARGEST_BETA)
+    for _ in range(24):
+        middle = (low + high) / 2
+        if information_bits(metric, math.exp(middle)) < bits:
+            low = middle
+        else:
+            high = middle
+    return math.exp((low + high) / 2)
