@@ -1,0 +1,134 @@
+"""What does a network call buy? Quality against the number of steps, for every sampler.
+
+Toy joint laws, followed exactly, and pictures of held-out wishes by the embedded model: every
+setting draws the same wishes from the same seeds, so that differences are paired; their intervals
+are bootstrapped. Parts that are done are kept beside --json and not computed again.
+"""
+
+import argparse
+import json
+import sys
+import time
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.toy import toy_errors
+from engine.engine import Engine
+from engine.request import Sampling
+from evaluation.result import Result
+from evaluation.scenes import Wish, draw, wishes
+from flow.transition import TRANSITIONS
+
+STEPS = (4, 8, 16, 32)
+RESAMPLES = 4000
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.steps", description=__doc__)
+    parser.add_argument("--checkpoint", type=Path, default=Path("assets/nano"))
+    parser.add_argument("--device", default="auto")
+    parser.add_argument("--num", type=int, default=60, help="wishes, a multiple of six")
+    parser.add_argument("--seed", type=int, default=2000)
+    parser.add_argument("--json", type=Path, help="also write the result here")
+    parser.add_argument("--quick", action="store_true", help="a few settings and wishes only")
+    arguments = parser.parse_args()
+    began = time.monotonic()
+    try:
+        engine = Engine.load(arguments.checkpoint, arguments.device)
+        num = 6 if arguments.quick else arguments.num
+        wished = wishes(num, arguments.seed)
+    except ValueError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    toy = toy_errors(1, (4, 8)) if arguments.quick else toy_errors(5, STEPS)
+    parts = _pictures(engine, wished, arguments)
+    result = Result(
+        name="steps",
+        date=datetime.now(UTC).isoformat(timespec="seconds"),
+        checkpoint=f"{arguments.checkpoint} {engine.digest}",
+        device=str(engine.device),
+        seed=arguments.seed,
+        num=num,
+        seconds=time.monotonic() - began,
+        metrics={**toy, **_summary(parts, arguments.seed)},
+    )
+    if arguments.json is not None:
+        arguments.json.parent.mkdir(parents=True, exist_ok=True)
+        arguments.json.write_text(result.to_json() + "\n")
+    print(result.to_json())
+    return 0
+
+
+def settings(quick: bool) -> dict[str, Sampling]:
+    """Name -> how to sample; the checkpoint's own temperature and guidance everywhere."""
+    if quick:
+        return {"midpoint_4": Sampling(steps=4), "euler_4": Sampling(steps=4, transition="euler")}
+    found: dict[str, Sampling] = {}
+    for n in STEPS:
+        for name in TRANSITIONS:
+            found[f"{name}_{n}"] = Sampling(steps=n, transition=name)
+        even = Sampling(steps=n, transition="midpoint", grid="information")
+        found[f"midpoint_information_{n}"] = even
+        found[f"euler_information_{n}"] = replace(even, transition="euler")
+        found[f"masked_{n}"] = Sampling(sampler="masked", steps=n)
+    base = Sampling(steps=16, transition="midpoint")
+    found["midpoint_16_cache"] = replace(base, cache_share=0.4)
+    found["midpoint_16_guided_every_2"] = replace(base, guidance_every=2)
+    found["autoregressive"] = Sampling(sampler="autoregressive")
+    return found
+
+
+def _pictures(
+    engine: Engine, wished: list[Wish], arguments: argparse.Namespace
+) -> dict[str, list[bool]]:
+    """For each setting, which of the wishes came out right."""
+    kept_in: Path | None = None
+    parts: dict[str, list[bool]] = {}
+    if arguments.json is not None and not arguments.quick:
+        kept_in = arguments.json.with_suffix(f".{engine.digest}.{arguments.seed}.parts")
+        if kept_in.exists():
+            parts = json.loads(kept_in.read_text())
+    for name, sampling in settings(arguments.quick).items():
+        if len(parts.get(name, [])) == len(wished):
+            continue
+        drawn = draw(engine, wished, replace(sampling, seed=arguments.seed))
+        parts[name] = [bool(d.right) for d in drawn]
+        print(name, sum(parts[name]), "of", len(wished), file=sys.stderr, flush=True)
+        if kept_in is not None:
+            kept_in.parent.mkdir(parents=True, exist_ok=True)
+            kept_in.write_text(json.dumps(parts))
+    return parts
+
+
+def _summary(parts: dict[str, list[bool]], seed: int) -> dict[str, float]:
+    """The share of right pictures of each setting, and paired differences with their 90 percent
+    intervals."""
+    found = {f"right_{name}": float(np.mean(values)) for name, values in parts.items()}
+    pairs = {
+        "midpoint_8_minus_euler_16": ("midpoint_8", "euler_16"),
+        "midpoint_8_minus_euler_information_16": ("midpoint_8", "euler_information_16"),
+        "cache_minus_none": ("midpoint_16_cache", "midpoint_16"),
+        "guided_every_2_minus_1": ("midpoint_16_guided_every_2", "midpoint_16"),
+    }
+    for name, (a, b) in pairs.items():
+        if a in parts and b in parts:
+            low, high = paired_interval(parts[a], parts[b], seed)
+            found[name] = found[f"right_{a}"] - found[f"right_{b}"]
+            found |= {f"{name}_low": low, f"{name}_high": high}
+    return found
+
+
+def paired_interval(one: list[bool], other: list[bool], seed: int) -> tuple[float, float]:
+    """The 90 percent bootstrap interval of the mean difference of paired outcomes."""
+    difference = np.asarray(one, float) - np.asarray(other, float)
+    rng = np.random.default_rng(seed)
+    picks = rng.integers(len(difference), size=(RESAMPLES, len(difference)))
+    low, high = np.quantile(difference[picks].mean(1), (0.05, 0.95))
+    return float(low), float(high)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
