@@ -73,6 +73,7 @@ def settings(quick: bool) -> dict[str, Sampling]:
         even = Sampling(steps=n, transition="midpoint", grid="information")
         found[f"midpoint_information_{n}"] = even
         found[f"euler_information_{n}"] = replace(even, transition="euler")
+        found[f"midpoint_tuned_{n}"] = replace(even, grid="tuned")
         found[f"masked_{n}"] = Sampling(sampler="masked", steps=n)
     base = Sampling(steps=16, transition="midpoint")
     found["midpoint_16_cache"] = replace(base, cache_share=0.4)

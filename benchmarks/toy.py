@@ -12,10 +12,10 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
-from flow.calibration import CalibratedSchedule, information_knots, times_as_even
+from flow.calibration import CalibratedSchedule, information_knots
 from flow.metric import CodebookMetric
 from flow.path import path_probabilities
-from flow.schedule import PAPER, uniform_grid
+from flow.schedule import PAPER, TUNED, times_as_even, uniform_grid
 from flow.transition import TRANSITIONS, Interval, SingleJump
 
 FINE = 128
@@ -95,7 +95,11 @@ def toy_errors(num_seeds: int, steps: tuple[int, ...]) -> dict[str, float]:
         toy = Toy.of_seed(seed)
         even = CalibratedSchedule(information_knots(toy.metric, 12))
         for n in steps:
-            grids = {"uniform": uniform_grid(n), "information": times_as_even(PAPER, even, n)}
+            grids = {
+                "uniform": uniform_grid(n),
+                "information": times_as_even(PAPER, even, n),
+                "tuned": times_as_even(PAPER, TUNED, n),
+            }
             for grid, times in grids.items():
                 for name in TRANSITIONS:
                     key = f"toy_{name}_{grid}_{n}"

@@ -29,10 +29,9 @@ from flow.calibration import (
     PathPoint,
     information_knots,
     path_table,
-    times_as_even,
 )
 from flow.modality import Modality
-from flow.schedule import Schedule, uniform_grid
+from flow.schedule import TUNED, Clock, Schedule, times_as_even, uniform_grid
 from flow.sequence import OmniSequence, response
 from model.checkpoint import Checkpoint, load_checkpoint
 from model.config import FlowConfig
@@ -268,13 +267,20 @@ class Engine:
         )
 
     def _times(self, sampling: Sampling, modality: Modality) -> tuple[float, ...]:
-        if sampling.grid == "uniform":
-            return uniform_grid(_steps(sampling))
+        match sampling.grid:
+            case "information":
+                even = self._calibrated(modality)
+            case "tuned":
+                even = TUNED
+            case _:
+                return uniform_grid(_steps(sampling))
+        return times_as_even(self._clock(modality), even, _steps(sampling))
+
+    def _calibrated(self, modality: Modality) -> Clock:
         if modality not in self._even_clocks:
             knots = information_knots(self.metrics[modality])
             self._even_clocks[modality] = CalibratedSchedule(knots)
-        clock, even = self._clock(modality), self._even_clocks[modality]
-        return times_as_even(clock, even, _steps(sampling))
+        return self._even_clocks[modality]
 
     def _clock(self, modality: Modality) -> Schedule:
         flow = self.flows[modality]

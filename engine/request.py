@@ -64,7 +64,7 @@ class SamplerKind(StrEnum):
     AUTOREGRESSIVE = "autoregressive"
 
 
-GRIDS = ("uniform", "information")
+GRIDS = ("uniform", "information", "tuned")
 METHODS: tuple[str, ...] = (*TRANSITIONS, SamplerKind.MASKED, SamplerKind.AUTOREGRESSIVE)
 """Every way to sample under one name: flow matching by its transition, or another sampler."""
 
@@ -73,8 +73,8 @@ METHODS: tuple[str, ...] = (*TRANSITIONS, SamplerKind.MASKED, SamplerKind.AUTORE
 class Sampling:
     """How to sample. sampler: `SamplerKind`. steps: network steps; a sampler that commits whole
     positions takes at most one a position. transition (flow only): `flow.transition.TRANSITIONS`.
-    grid (flow only): steps even in t ("uniform") or in the logarithm of information
-    ("information", see `flow.calibration`). patience (flow only): end early once nothing has
+    grid (flow only): steps even in t ("uniform"), in the logarithm of information
+    ("information", see `flow.calibration`) or in the clock `flow.schedule.TUNED` ("tuned"). patience (flow only): end early once nothing has
     changed for so many steps. remasking, mask_schedule, threshold (masked only): see
     `samplers.masked`. cache_share, prompt_every: see `engine.cache`; None is no cache, and a run
     from left to right has its own.

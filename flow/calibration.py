@@ -3,7 +3,7 @@
 p_t(x_1 | x_1) is the wrong thing to be even in: the neighbours of x_1 carry nearly all of the
 information long before a code is exactly right. So t is spread over the logarithm of the mutual
 information I(x_1; x_t), from `FIRST_BITS` to nearly all bits. Owns: `CalibratedSchedule`,
-`information_knots`, `times_as_even`, `PathPoint`, `path_table`.
+`information_knots`, `PathPoint`, `path_table`.
 """
 
 import math
@@ -89,18 +89,6 @@ def information_knots(metric: CodebookMetric, num: int = KNOTS) -> tuple[float, 
     full = information_bits(metric, LARGEST_BETA)
     ratio = LAST_SHARE * full / FIRST_BITS
     return tuple(_beta_of(metric, FIRST_BITS * ratio ** (k / (num - 1))) for k in range(num))
-
-
-def times_as_even(clock: Clock, even: Clock, num_steps: int) -> tuple[float, ...]:
-    """num_steps + 1 times of `clock` from 0 to 1 at which it stands where `even` stands at
-    k / num_steps.
-
-    Raises: ValueError where num_steps < 1.
-    """
-    if num_steps < 1:
-        raise ValueError(f"at least 1 step is needed, not {num_steps}")
-    between = (clock.t_of_beta(even.beta(k / num_steps)) for k in range(1, num_steps))
-    return (0.0, *between, 1.0)
 
 
 def information_bits(metric: CodebookMetric, beta: float) -> float:

@@ -10,8 +10,9 @@ import pytest
 from engine.conversation import kept_turns
 from engine.engine import MASK_SIGN, Engine
 from engine.events import Completed, Event, Refined, Started
-from engine.request import Conversation, Part, Request, SamplerKind, Sampling, Turn
+from engine.request import GRIDS, Conversation, Part, Request, SamplerKind, Sampling, Turn
 from flow.modality import Modality
+from flow.schedule import PAPER, TUNED
 
 PICTURE = np.full((20, 30, 3), 200, np.uint8)
 
@@ -218,7 +219,7 @@ def test_a_masked_word_has_a_sign(tiny_engine: Engine) -> None:
 
 def test_the_grid_moves_the_times_and_not_their_number(tiny_engine: Engine) -> None:
     times: dict[str, list[float]] = {}
-    for grid in ("uniform", "information"):
+    for grid in GRIDS:
         request = _picture_request(grid=grid)
         refined = [e for e in tiny_engine.generate(request) if isinstance(e, Refined)]
         times[grid] = [e.t for e in refined]
@@ -226,5 +227,8 @@ def test_the_grid_moves_the_times_and_not_their_number(tiny_engine: Engine) -> N
     assert len(times["information"]) == 5
     assert times["information"][-1] == 1.0
     assert times["information"][0] < 0.2
+    assert [PAPER.beta(t) for t in times["tuned"][:-1]] == pytest.approx(
+        [TUNED.beta(k / 5) for k in range(1, 5)]
+    )
     with pytest.raises(ValueError, match="unknown grid 'magic': choose one of uniform"):
         Sampling(grid="magic")

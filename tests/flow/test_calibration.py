@@ -13,11 +13,10 @@ from flow.calibration import (
     information_bits,
     information_knots,
     path_table,
-    times_as_even,
 )
 from flow.metric import CodebookMetric, Metric
 from flow.path import exact_hit, information
-from flow.schedule import PAPER, Clock, check_times
+from flow.schedule import PAPER, Clock, check_times, times_as_even
 
 KNOTS = (0.1, 0.4, 2.0, 30.0)
 
