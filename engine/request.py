@@ -73,11 +73,11 @@ METHODS: tuple[str, ...] = (*TRANSITIONS, SamplerKind.MASKED, SamplerKind.AUTORE
 class Sampling:
     """How to sample. sampler: `SamplerKind`. steps: network steps; a sampler that commits whole
     positions takes at most one a position. transition (flow only): `flow.transition.TRANSITIONS`.
-    grid (flow only): steps even in t ("uniform"), in the logarithm of information
-    ("information", see `flow.calibration`) or in the clock `flow.schedule.TUNED` ("tuned"). patience (flow only): end early once nothing has
-    changed for so many steps. remasking, mask_schedule, threshold (masked only): see
-    `samplers.masked`. cache_share, prompt_every: see `engine.cache`; None is no cache, and a run
-    from left to right has its own.
+    grid (flow only): steps even in t ("uniform"), in the logarithm of information ("information",
+    see `flow.calibration`) or in the clock `flow.schedule.TUNED` ("tuned"). patience (flow only):
+    end early once nothing has changed for so many steps. remasking, mask_schedule, threshold
+    (masked only): see `samplers.masked`. cache_share, prompt_every: see `engine.cache`; None is no
+    cache, and a run from left to right has its own.
 
     guidance_scale s mixes logits as (1+s) cond - s uncond (0 = off), at times in guidance_interval;
     guidance_every n evaluates the unconditional branch in every n-th call only. temperature and

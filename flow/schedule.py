@@ -1,8 +1,8 @@
 """The clock of the path: beta(t) = c (t / (1-t))^a, and the times at which a sampler stops.
 
 Owns: `Clock`, `Schedule`, `uniform_grid`, `times_as_even`, `check_times`. Plain float
-arithmetic; beta is never evaluated at t = 1, where it is infinite. Does not own: the path itself (`flow.path`), or which
-(c, a) suits which codebook.
+arithmetic; beta is never evaluated at t = 1, where it is infinite. Does not own: the path itself
+(`flow.path`), or which (c, a) suits which codebook.
 """
 
 import math

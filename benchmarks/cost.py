@@ -1,0 +1,129 @@
+"""What does the sampler itself cost, and what does the cache save?
+
+The sampler's share of a step is the time outside the network (backbone, guidance and the head over
+sub-codebooks are network), on one thread, by processor time. Active tokens are counted, not timed.
+"""
+
+import argparse
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from statistics import median
+
+import torch
+from torch import Tensor
+
+from engine.engine import Engine
+from engine.events import Refined
+from engine.request import Conversation, Request, Sampling
+from evaluation.result import Result
+from flow.modality import Modality
+from flow.schedule import Schedule, uniform_grid
+from flow.sequence import OmniSequence, prompt, response
+from samplers.denoiser import Denoiser, Posterior
+from samplers.draws import Draws
+from samplers.kinetic import KineticSampler
+
+PROMPT_TOKENS, STEPS, CACHE_SHARE = 16, 16, 0.4
+WISHES = ("a red heart above a dog", "three apples at sea", "a cat", "a blue car and a tree")
+
+
+@dataclass
+class Timed:
+    """A denoiser that adds up the processor time that it and its posteriors take."""
+
+    inside: Denoiser
+    seconds: float = field(default=0.0, init=False)
+
+    def __call__(self, x_t: OmniSequence, t: float) -> Mapping[int, Posterior]:
+        began = time.process_time()
+        found = self.inside(x_t, t)
+        self.seconds += time.process_time() - began
+        return {i: _TimedPosterior(p, self) for i, p in found.items()}
+
+
+class _TimedPosterior:
+    def __init__(self, inside: Posterior, owner: Timed) -> None:
+        self.num_codebooks = inside.num_codebooks
+        self._inside, self._owner = inside, owner
+
+    def logits(self, chosen: Tensor) -> Tensor:
+        began = time.process_time()
+        found = self._inside.logits(chosen)
+        self._owner.seconds += time.process_time() - began
+        return found
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.cost", description=__doc__)
+    parser.add_argument("--checkpoint", type=Path, default=Path("assets/nano"))
+    parser.add_argument("--device", default="auto")
+    parser.add_argument("--num", type=int, default=9, help="repeats of each")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--json", type=Path, help="also write the result here")
+    arguments = parser.parse_args()
+    began = time.monotonic()
+    torch.set_num_threads(1)
+    try:
+        engine = Engine.load(arguments.checkpoint, arguments.device)
+    except ValueError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    metrics = {
+        f"sampler_share_{modality}": median(
+            _sampler_share(engine, modality, arguments.seed + i) for i in range(arguments.num)
+        )
+        for modality in (Modality.IMAGE, Modality.TEXT)
+    }
+    for name, share in (("plain", None), ("cached", CACHE_SHARE)):
+        metrics[f"active_tokens_{name}"] = _active_tokens(engine, share, arguments.seed)
+    result = Result(
+        name="cost",
+        date=datetime.now(UTC).isoformat(timespec="seconds"),
+        checkpoint=f"{arguments.checkpoint} {engine.digest}",
+        device=str(engine.device),
+        seed=arguments.seed,
+        num=arguments.num,
+        seconds=time.monotonic() - began,
+        metrics=metrics,
+    )
+    if arguments.json is not None:
+        arguments.json.parent.mkdir(parents=True, exist_ok=True)
+        arguments.json.write_text(result.to_json() + "\n")
+    print(result.to_json())
+    return 0
+
+
+def _sampler_share(engine: Engine, modality: Modality, seed: int) -> float:
+    """Share of a run of `STEPS` steps, without guidance, that is not spent in the network."""
+    flow, space = engine.flows[modality], engine.model.spaces[modality]
+    sampler = KineticSampler(
+        engine.metrics, times=uniform_grid(STEPS), schedule=Schedule(flow.c, flow.a)
+    )
+    draws = Draws.for_seed(seed, 1, engine.device)
+    words = torch.randint(40, 300, (1, PROMPT_TOKENS, 1), device=engine.device)
+    source = sampler.source(space, 1, engine.lengths[modality], draws, segment=1)
+    x_0 = OmniSequence((prompt(Modality.TEXT, words), response(modality, source)))
+    timed = Timed(engine.model)
+    began = time.process_time()
+    for _ in sampler.sample(timed, x_0, draws=draws):
+        pass
+    return 1 - timed.seconds / (time.process_time() - began)
+
+
+def _active_tokens(engine: Engine, share: float | None, seed: int) -> float:
+    """Mean number of positions of a picture that a step of a guided run evaluates."""
+    counts: list[int] = []
+    for i, wish in enumerate(WISHES):
+        sampling = Sampling(steps=STEPS, cache_share=share, seed=seed + i)
+        request = Request(Conversation.ask(wish), Modality.IMAGE, sampling)
+        events = engine.generate(request, preview_hz=0)
+        counts += [e.num_active for e in events if isinstance(e, Refined)]
+    return sum(counts) / len(counts)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
