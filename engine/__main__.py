@@ -5,7 +5,6 @@ import argparse
 import json
 import os
 import sys
-from dataclasses import asdict
 from pathlib import Path
 
 from tqdm import tqdm
@@ -72,9 +71,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _info(arguments: argparse.Namespace) -> int:
-    engine = Engine.load(arguments.checkpoint, arguments.device)
-    paths = {str(m): [asdict(point) for point in engine.path_table(m)] for m in engine.flows}
-    print(json.dumps({**engine.info(), "path": paths}, indent=1))
+    print(json.dumps(Engine.load(arguments.checkpoint, arguments.device).info(), indent=1))
     return 0
 
 

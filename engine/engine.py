@@ -8,7 +8,7 @@ other.
 import time
 from collections.abc import Generator, Sequence
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,6 @@ from engine.preview import PreviewClock, picture
 from engine.request import Request, SamplerKind, Sampling
 from flow.calibration import (
     CalibratedSchedule,
-    PathPoint,
     information_knots,
     path_table,
 )
@@ -113,6 +112,10 @@ class Engine:
             "modalities": [str(m) for m in self.flows],
             "image_px": self.model.config.vision.image_px,
             "facts": self.facts,
+            "path": {
+                str(m): [asdict(p) for p in path_table(self.metrics[m], self._clock(m))]
+                for m in self.flows
+            },
             "config": self.model.config.to_json(),
         }
 
@@ -285,10 +288,6 @@ class Engine:
     def _clock(self, modality: Modality) -> Schedule:
         flow = self.flows[modality]
         return Schedule(flow.c, flow.a)
-
-    def path_table(self, modality: Modality) -> list[PathPoint]:
-        """How much each codebook tells at each time, for the schedule of this checkpoint."""
-        return path_table(self.metrics[modality], self._clock(modality))
 
     def _autoregressive(self, sampling: Sampling, modality: Modality) -> AutoregressiveSampler:
         assert sampling.temperature is not None and sampling.top_p is not None

@@ -5,6 +5,8 @@ from html import escape
 
 import gradio as gr
 
+from app.path_chart import charts_html
+
 RAMP_STEPS = 7
 PAPERS = (
     (
@@ -32,6 +34,12 @@ number. A word that changed in this step flashes once.</p>
 <p><b>Pictures.</b> The large picture is the prediction, the small one the state itself. Outlined
 patches changed in this step. The bars under them are the steps; the taller a bar, the more moved.
 When a run has ended, drag along the bars to go back through it.</p>
+"""
+NOISE = """
+<h2>When a token is decided</h2>
+<p>A noisy token is not right or wrong: it lies near the right one long before it hits it. The solid
+lines are what x<sub>t</sub> already tells about x<sub>1</sub>, the dashed ones how often it is
+exactly right. Computed from this model's codebooks, one line for each.</p>
 """
 LIMITS = """
 <h2>What it cannot do</h2>
@@ -62,9 +70,15 @@ def about_html(info: Mapping[str, object]) -> str:
     if isinstance(concepts, list):
         things = f"<p class='no-things'>{escape(', '.join(map(str, concepts)))}.</p>"
     return (
-        f"<article class='no-about'>{WHAT}{HOW.format(swatches=swatches)}{limits}{things}"
+        f"<article class='no-about'>{WHAT}{HOW.format(swatches=swatches)}{_noise(info)}"
+        f"{limits}{things}"
         f"<h2>This model</h2><dl>{_rows(info)}</dl><h2>Papers</h2><ul>{papers}</ul></article>"
     )
+
+
+def _noise(info: Mapping[str, object]) -> str:
+    path = info.get("path")
+    return NOISE + charts_html(path) if isinstance(path, Mapping) else ""
 
 
 def _facts(info: Mapping[str, object]) -> Mapping[str, object]:

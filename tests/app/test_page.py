@@ -152,6 +152,13 @@ def test_header_and_about_show_the_model() -> None:
     trained = {"name": "<x>", "parameters": {"all": 2_000_000}, "facts": {"date": "2026-11-21"}}
     assert "2.0 M parameters" in header_html(trained)
     assert "2026-11-21" in about_html(trained)
+    assert "polyline" not in about_html(trained)
+    points = [{"codebook": q, "t": t, "bits": 4 * t, "exact_hit": t * t} for q in (0, 1)
+              for t in (0.0, 0.5)]  # fmt: skip
+    drawn = about_html({**trained, "path": {"image": points, "text": points[:2]}})
+    assert drawn.count("<polyline") == 2 * 3
+    assert "Pictures" in drawn
+    assert "nan" not in drawn
     assert "<x>" not in about_html(trained) + header_html(trained)
 
 

@@ -1,0 +1,65 @@
+"""How much a noisy token tells at each time, drawn from the model's own codebooks.
+
+One small chart for each modality: solid, the share of a code's information that x_t holds about
+x_1; dashed, the chance that the code is already exactly right. One line for each codebook.
+"""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+WIDTH, HEIGHT = 300, 170
+LEFT, RIGHT, TOP, BOTTOM = 38, 8, 10, 28
+NAMES = {"text": "Words", "image": "Pictures"}
+TICKS = (0.0, 0.5, 1.0)
+
+
+def charts_html(path: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
+    """Modality -> points (codebook, t, bits, exact_hit), as figures side by side."""
+    figures = "".join(
+        f"<figure>{_chart(points)}<figcaption>{NAMES.get(modality, modality)}</figcaption></figure>"
+        for modality, points in path.items()
+        if points
+    )
+    return f"<div class='no-charts'>{figures}</div>"
+
+
+def _chart(points: Sequence[Mapping[str, Any]]) -> str:
+    most = max(p["bits"] for p in points)
+    books: defaultdict[int, list[Mapping[str, Any]]] = defaultdict(list)
+    for point in points:
+        books[int(point["codebook"])].append(point)
+    lines = "".join(
+        _line([(p["t"], p["bits"] / most) for p in book], "no-bits")
+        + _line([(p["t"], p["exact_hit"]) for p in book], "no-hits")
+        for book in books.values()
+    )
+    label = f"Share of {most:.1f} bits known, and of codes exactly right, against time"
+    frame = f"viewBox='0 0 {WIDTH} {HEIGHT}' role='img' aria-label='{label}'"
+    return f"<svg {frame}>{_axes()}{lines}</svg>"
+
+
+def _axes() -> str:
+    x_ticks = "".join(
+        f"<text x='{_x(t):.1f}' y='{HEIGHT - 8}' text-anchor='middle'>t = {t:g}</text>"
+        for t in TICKS
+    )
+    y_ticks = "".join(
+        f"<line x1='{LEFT}' x2='{WIDTH - RIGHT}' y1='{_y(v):.1f}' y2='{_y(v):.1f}'/>"
+        f"<text x='{LEFT - 6}' y='{_y(v) + 4:.1f}' text-anchor='end'>{v:.0%}</text>"
+        for v in TICKS
+    )
+    return y_ticks + x_ticks
+
+
+def _line(points: Sequence[tuple[float, float]], kind: str) -> str:
+    places = " ".join(f"{_x(t):.1f},{_y(v):.1f}" for t, v in points)
+    return f"<polyline class='{kind}' points='{places}'/>"
+
+
+def _x(t: float) -> float:
+    return LEFT + t * (WIDTH - LEFT - RIGHT - 12)
+
+
+def _y(share: float) -> float:
+    return HEIGHT - BOTTOM - share * (HEIGHT - TOP - BOTTOM)
