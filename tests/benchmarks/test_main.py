@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks import cost, steps
+from benchmarks import cost, settings, steps
 
 NANO = Path(__file__).resolve().parents[2] / "assets" / "nano"
 Call = Callable[..., Any]
@@ -41,10 +41,15 @@ def test_steps(run: Call) -> None:
     assert {"right_midpoint_4", "right_euler_4", "toy_midpoint_uniform_8"} <= set(metrics)
 
 
+def test_settings(run: Call) -> None:
+    metrics = run(settings, "--quick", "--num", "6", checkpoint=NANO)["metrics"]
+    assert 0 <= metrics["n4_s2_T1to1_uniform"] <= 1
+
+
 def test_a_missing_checkpoint_is_said(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    for module in (cost, steps):
+    for module in (cost, settings, steps):
         monkeypatch.setattr("sys.argv", ["x", "--checkpoint", "nowhere"])
         assert module.main() == 2
         assert "error:" in capsys.readouterr().err
