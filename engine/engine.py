@@ -38,6 +38,7 @@ from model.template import Message, Span, collate_prompts, layout
 from model.text import BEGIN_IMAGE, EOS, PAD, SUGGEST
 from model.vision import pixels_from_uint8
 from samplers.autoregressive import AutoregressiveSampler
+from samplers.blockwise import BlockwiseSampler, ParallelSampler
 from samplers.denoiser import Denoiser
 from samplers.draws import Draws
 from samplers.kinetic import KineticSampler
@@ -76,7 +77,7 @@ class Engine:
             Modality.IMAGE: config.image_flow,
         }
         self._even_clocks: dict[Modality, CalibratedSchedule] = {}
-        self.lengths = {Modality.TEXT: config.text_block, Modality.IMAGE: config.vision.positions}
+        self.lengths = {Modality.TEXT: config.text_length, Modality.IMAGE: config.vision.positions}
 
     @classmethod
     def load(cls, checkpoint: Path | str, device: str = "auto") -> "Engine":
@@ -147,7 +148,7 @@ class Engine:
             assert step is not None
             assert seen is not None
             nfe = seen.nfe
-            tokens = _last_tokens(step)[0].cpu().numpy()
+            (tokens,) = _last_tokens(step)
             answers.append(self._answer(tokens, modality, seen.image_1))
             if request.to is not None or not self._opens_picture(answers[-1]):
                 break
@@ -165,7 +166,7 @@ class Engine:
             todo = {}
             for group in _groups(wishes):
                 *_, step = self._run([wishes[i] for i in group])
-                for i, tokens in zip(group, _last_tokens(step).cpu().numpy(), strict=True):
+                for i, tokens in zip(group, _last_tokens(step), strict=True):
                     found[i].append(self._answer(tokens, wishes[i].modality))
                     if requests[i].to is None and self._opens_picture(found[i][-1]):
                         todo[i] = Modality.IMAGE
@@ -230,10 +231,22 @@ class Engine:
             run = partial(sampler.sample, causal)
         else:
             sampler = self._parallel(first.sampling, first.modality)
-            run = partial(sampler.sample, self._denoiser(first.sampling, scale))
+            run = partial(
+                self._in_blocks(sampler, first.modality).sample,
+                self._denoiser(first.sampling, scale),
+            )
         source = sampler.source(space, len(wishes), length, draws, segment=first.segment)
         x_0 = OmniSequence((*prompt, response(first.modality, source)))
         return run(x_0, draws=draws)
+
+    def _in_blocks(
+        self, sampler: KineticSampler | MaskedSampler, modality: Modality
+    ) -> ParallelSampler:
+        """Words get as many blocks as they need, where the checkpoint knows more than one."""
+        config = self.model.config
+        if modality is not Modality.TEXT or config.text_blocks == 1:
+            return sampler
+        return BlockwiseSampler(sampler, config.text_block, (EOS,))
 
     def _denoiser(self, sampling: Sampling, scale: float) -> Denoiser:
         """The model with what is wrapped around it for one generation."""
@@ -360,9 +373,11 @@ def _steps(sampling: Sampling) -> int:
     return sampling.steps
 
 
-def _last_tokens(step: Step) -> Tensor:
-    """ "B L Q" of the response segment, the last one."""
-    return step.x_t.segments[-1].tokens
+def _last_tokens(step: Step) -> list[np.ndarray]:
+    """ "L Q" of each row of the response segment, the last one, as far as the row goes."""
+    segment = step.x_t.segments[-1]
+    rows = zip(segment.tokens, segment.valid, strict=True)
+    return [tokens[valid].cpu().numpy() for tokens, valid in rows]
 
 
 def _groups(wishes: dict[int, _Wish]) -> list[list[int]]:

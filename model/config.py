@@ -78,7 +78,8 @@ class FlowConfig:
 
 @dataclass(frozen=True)
 class OmniConfig:
-    """Everything that a checkpoint needs to be rebuilt."""
+    """Everything that a checkpoint needs to be rebuilt. An answer in words has 1 to `text_blocks`
+    blocks of `text_block` positions."""
 
     name: str = "nano"
     vision: VisionConfig = VisionConfig()
@@ -87,10 +88,16 @@ class OmniConfig:
     text_vocabulary: int = 1024
     text_metric_dim: int = 64
     text_block: int = 32
+    text_blocks: int = 1
     audio_codebooks: int = 2
     audio_cardinality: int = 512
     image_flow: FlowConfig = FlowConfig(steps=32, guidance_scale=3.0, temperature=0.9)
     text_flow: FlowConfig = FlowConfig(steps=12, temperature=0.3)
+
+    @property
+    def text_length(self) -> int:
+        """The longest answer in words."""
+        return self.text_block * self.text_blocks
 
     def image_space(self) -> TokenSpace:
         return TokenSpace(Modality.IMAGE, self.vision.num_codebooks, self.vision.cardinality)
@@ -136,6 +143,7 @@ PRESETS: dict[str, OmniConfig] = {
         text_vocabulary=320,
         text_metric_dim=8,
         text_block=8,
+        text_blocks=3,
         audio_cardinality=16,
     ),
 }

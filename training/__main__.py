@@ -20,7 +20,7 @@ from model.checkpoint import load_checkpoint, save_checkpoint
 from model.config import PRESETS, OmniConfig
 from model.omni import OmniModel
 from model.text import TextTokenizer
-from training.data import Examples, build_pool, training_texts, word_vectors
+from training.data import Examples, ScenePool, build_pool, training_texts, word_vectors
 from training.flow import FlowStage
 from training.loop import Budget, choose_device, train
 from training.vision import VisionStage
@@ -86,9 +86,13 @@ def _flow(arguments: argparse.Namespace) -> None:
     model, tokenizer = _begin(arguments)
     cache = _folder(arguments, "vision") / "codes.npz"
     pool = build_pool(model.vision, arguments.scenes, cache, arguments.single)
-    stage = FlowStage(model, tokenizer, Examples(pool, tokenizer, model.config.text_block))
+    stage = FlowStage(model, tokenizer, _examples(pool, tokenizer, model.config))
     budget = replace(_budget(arguments), accumulate=2, report_every_s=600)
     train(stage, deepcopy(model), _folder(arguments, "flow"), budget, resume=arguments.resume)
+
+
+def _examples(pool: ScenePool, tokenizer: TextTokenizer, config: OmniConfig) -> Examples:
+    return Examples(pool, tokenizer, config.text_block, config.text_blocks)
 
 
 def _budget(arguments: argparse.Namespace) -> Budget:

@@ -6,7 +6,7 @@ the pool, `Example`, collation, the word vectors of the text metric. Does not ow
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import blake2b
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from flow.modality import Modality
-from flow.sequence import OmniSequence, Segment, response
+from flow.sequence import OmniSequence, Segment
 from model.template import Message, Span, collate_prompts, layout
 from model.text import BEGIN_IMAGE, EOS, PAD, SUGGEST, TextTokenizer
 from model.vision import VisionTokenizer, pixels_from_uint8
@@ -28,6 +28,8 @@ from world.dialogue import HERE_YOU_ARE, Dialogue, Kind, Utterance, sample_dialo
 from world.scenes import Scene, render, sample_scene
 
 POOL_SEED = 11
+CUT_SHARE = 0.2
+"""Share of the answers of several blocks that are cut to fewer."""
 
 
 class ScenePool:
@@ -102,8 +104,11 @@ class Batch:
 class Examples:
     """Draws examples of each kind from the world, with the pool's pictures."""
 
-    def __init__(self, pool: ScenePool, tokenizer: TextTokenizer, text_block: int) -> None:
-        self.pool, self.tokenizer, self.text_block = pool, tokenizer, text_block
+    def __init__(
+        self, pool: ScenePool, tokenizer: TextTokenizer, text_block: int, text_blocks: int = 1
+    ) -> None:
+        self.pool, self.tokenizer = pool, tokenizer
+        self.text_block, self.text_blocks = text_block, text_blocks
 
     def picture(self, rng: np.random.Generator) -> Example:
         """A wish -> its picture. Half of the wishes were answered by words first."""
@@ -128,14 +133,16 @@ class Examples:
         """A dialogue -> the words of its answer, with the marker that opens a picture or offers
         examples."""
         dialogue = self._dialogue(rng, kind, lambda _: True)
-        return self._answer(dialogue)
+        return self._answer(dialogue, rng)
 
     def answer_about_picture(self, rng: np.random.Generator) -> Example:
         """A dialogue whose prompt shows exactly one picture -> the words of its answer."""
         kind = Kind.ASK if rng.random() < 0.7 else Kind.FOLLOW_UP
-        return self._answer(self._dialogue(rng, kind, _shows_one_picture))
+        return self._answer(self._dialogue(rng, kind, _shows_one_picture), rng)
 
-    def _answer(self, dialogue: Dialogue) -> Example:
+    def _answer(self, dialogue: Dialogue, rng: np.random.Generator) -> Example:
+        """As many blocks as the words need; some that need more than one are cut to fewer, so that
+        a block without an end is known as such."""
         spans = layout(self.tokenizer, self._messages(dialogue.utterances[:-1]))
         last = dialogue.utterances[-1]
         ids = self.tokenizer.encode(last.text)
@@ -143,8 +150,12 @@ class Examples:
             ids.append(BEGIN_IMAGE)
         if last.suggest:
             ids.append(SUGGEST)
-        ids = [*ids, EOS][: self.text_block]
-        ids += [PAD] * (self.text_block - len(ids))
+        ids = [*ids, EOS][: self.text_block * self.text_blocks]
+        blocks = -(-len(ids) // self.text_block)
+        if blocks > 1 and rng.random() < CUT_SHARE:
+            blocks = int(rng.integers(1, blocks))
+        length = blocks * self.text_block
+        ids = ids[:length] + [PAD] * (length - len(ids))
         return Example(tuple(spans), Span(Modality.TEXT, torch.tensor(ids)[:, None]))
 
     def _dialogue(
@@ -175,16 +186,16 @@ def collate(examples: Sequence[Example], device: torch.device) -> Batch:
     """Examples with the same modalities in the same order, padded on the right of each text
     span."""
     prompts = collate_prompts([e.spans for e in examples], device)
-    target = torch.stack([e.target.tokens for e in examples]).to(device)
-    sequence = OmniSequence((*prompts, response(examples[0].target.modality, target)))
-    return Batch(sequence, _weights(sequence.segments[-1]))
+    (target,) = collate_prompts([(e.target,) for e in examples], device)
+    target = replace(target, editable=torch.ones_like(target.valid))
+    return Batch(OmniSequence((*prompts, target)), _weights(target))
 
 
 def _weights(target: Segment) -> Tensor:
-    """1 everywhere, but little on the padding after a text's end."""
-    weight = torch.ones(target.tokens.shape[:2], device=target.tokens.device)
+    """1 everywhere, but little on the padding after a text's end and nothing behind its blocks."""
+    weight = target.valid.float()
     if target.modality is Modality.TEXT:
-        weight = torch.where(target.tokens[..., 0] == PAD, 0.1, weight)
+        weight = torch.where(target.valid & (target.tokens[..., 0] == PAD), 0.1, weight)
     return weight
 
 

@@ -14,6 +14,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from model.layers import Block
+
 QUINTIC = (3.4445, -4.7750, 2.0315)
 """Coefficients of the odd polynomial that pushes singular values towards 1, from Muon's author."""
 
@@ -76,11 +78,12 @@ def make_optimisers(
     model: nn.Module, rate: float, weight_decay: float, *, muon: bool
 ) -> list[torch.optim.Optimizer]:
     """AdamW for every trained parameter, or for those that Muon leaves: all but the matrices
-    inside a list of layers. Vectors do not decay."""
-    named = [(n, p) for n, p in model.named_parameters() if p.requires_grad]
-    inner = [p for n, p in named if muon and p.ndim == 2 and "layers." in n]
-    chosen = {id(p) for p in inner}
-    others = [p for _, p in named if id(p) not in chosen]
+    inside transformer blocks. Vectors do not decay."""
+    blocks = [m for m in model.modules() if isinstance(m, Block)]
+    matrices = {id(p) for m in blocks for p in m.parameters() if muon and p.ndim == 2}
+    trained = [p for p in model.parameters() if p.requires_grad]
+    inner = [p for p in trained if id(p) in matrices]
+    others = [p for p in trained if id(p) not in matrices]
     groups = [
         {"params": [p for p in others if p.ndim >= 2], "weight_decay": weight_decay},
         {"params": [p for p in others if p.ndim < 2], "weight_decay": 0.0},

@@ -1,0 +1,102 @@
+"""How long should an answer be? Blocks are added while the model does not see its end.
+
+The last segment starts with one block; after one denoising step on it the model says how sure it is
+that the answer ends in there; while it is not, a block is added. Then everything is refined
+together. Source: Luo et al. 2025 (arXiv:2510.13721), Section 2.3 (dynamic-length generation). Owns:
+the length. Does not own: the refinement (any sampler that respects `valid`).
+"""
+
+from collections.abc import Generator
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from flow.sequence import OmniSequence
+from samplers.denoiser import Denoiser, Posterior
+from samplers.draws import Draws
+from samplers.step import Step
+
+
+class ParallelSampler(Protocol):
+    """A sampler that refines all positions together."""
+
+    def sample(self, denoiser: Denoiser, x_0: OmniSequence, *, draws: Draws) -> Generator[Step]:
+        """See `samplers.kinetic` and `samplers.masked`."""
+        ...
+
+
+@dataclass(frozen=True)
+class BlockwiseSampler:
+    """inside: refines. block: positions a block. ends: ids of one sub-codebook that end an answer.
+    threshold: a row is long enough when it ends in its last block with at least this probability.
+
+    Raises: ValueError where the block or the threshold is out of range, or nothing is an end.
+    """
+
+    inside: ParallelSampler
+    block: int
+    ends: tuple[int, ...]
+    threshold: float = 0.5
+
+    def __post_init__(self) -> None:
+        if self.block < 1:
+            raise ValueError(f"a block has at least 1 position, not {self.block}")
+        if not 0 <= self.threshold <= 1:
+            raise ValueError(f"threshold must be between 0 and 1, not {self.threshold}")
+        if not self.ends:
+            raise ValueError("block-wise generation needs at least one id that ends an answer")
+
+    @torch.inference_mode()
+    def sample(self, denoiser: Denoiser, x_0: OmniSequence, *, draws: Draws) -> Generator[Step]:
+        """The steps of the sampler inside on as many blocks as each row needs, at most all of the
+        last segment; its last block may be shorter. `nfe` counts the calls that found the length,
+        too. Each row has its own length: what lies behind it is not valid.
+        """
+        fitted, calls = self.fitted(denoiser, x_0)
+        for step in self.inside.sample(denoiser, fitted, draws=draws):
+            yield replace(step, nfe=step.nfe + calls)
+
+    @torch.inference_mode()
+    def fitted(self, denoiser: Denoiser, x_0: OmniSequence) -> tuple[OmniSequence, int]:
+        """x_0 with its last segment cut to the length that it needs, and the calls that it took."""
+        place = len(x_0.segments) - 1
+        longest = x_0.segments[place].length
+        lengths = torch.full((x_0.batch,), min(self.block, longest))
+        lengths = lengths.to(x_0.segments[place].tokens.device)
+        calls = 0
+        growing = lengths < longest
+        while bool(growing.any()):
+            sequence = _cut(x_0, lengths)
+            posterior = denoiser(sequence, 0.0)[place]
+            calls += 1
+            growing = growing & (self._confidence(posterior, sequence, lengths) < self.threshold)
+            grown = (lengths + self.block).clamp(max=longest)
+            lengths = torch.where(growing, grown, lengths)
+            growing = growing & (lengths < longest)
+        return _cut(x_0, lengths), calls
+
+    def _confidence(self, posterior: Posterior, x_t: OmniSequence, lengths: Tensor) -> Tensor:
+        """The largest probability "B" of an end in the last block of each row."""
+        segment = x_t.segments[-1]
+        none = segment.tokens[..., :0]
+        p = posterior.logits(none).float().softmax(dim=-1)
+        ending = p[..., list(self.ends)].sum(dim=-1)
+        places = torch.arange(segment.length, device=lengths.device)
+        last = (places >= lengths[:, None] - self.block) & (places < lengths[:, None])
+        return ending.masked_fill(~last, 0.0).amax(dim=1)
+
+
+def _cut(x_0: OmniSequence, lengths: Tensor) -> OmniSequence:
+    """The last segment cut to the longest of the lengths, and valid up to each row's own."""
+    *others, last = x_0.segments
+    longest = int(lengths.max())
+    places = torch.arange(longest, device=lengths.device)
+    short = replace(
+        last,
+        tokens=last.tokens[:, :longest],
+        editable=last.editable[:, :longest],
+        valid=last.valid[:, :longest] & (places < lengths[:, None]),
+    )
+    return OmniSequence((*others, short))
