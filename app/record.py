@@ -43,16 +43,13 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--steps", type=int, default=16)
     parser.add_argument("--guidance", type=float, default=3.0)
-    parser.add_argument("--transition", default="midpoint")
+    parser.add_argument("--method", default="midpoint")
     parser.add_argument("--out", type=Path, default=FIRST_RUN)
     arguments = parser.parse_args(argv)
     try:
         sampling = Sampling(
-            steps=arguments.steps,
-            transition=arguments.transition,
-            guidance_scale=arguments.guidance,
-            seed=arguments.seed,
-        )
+            steps=arguments.steps, guidance_scale=arguments.guidance, seed=arguments.seed
+        ).by(arguments.method)
         request = Request(Conversation.ask(arguments.prompt), Modality.IMAGE, sampling)
         trace = record(Engine.load(arguments.checkpoint).generate, request)
     except ValueError as error:

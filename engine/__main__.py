@@ -52,7 +52,7 @@ def _parser() -> argparse.ArgumentParser:
         "--sampler", choices=[str(k) for k in SamplerKind], default="flow", help="on one model"
     )
     generate.add_argument("--transition", help=f"of flow matching: {', '.join(TRANSITIONS)}")
-    generate.add_argument("--grid", default="uniform", help=f"of times: {', '.join(GRIDS)}")
+    generate.add_argument("--grid", help=f"of times: {', '.join(GRIDS)}")
     generate.add_argument("--remasking", default="low_confidence", help="order of masked diffusion")
     generate.add_argument("--mask-schedule", default="cosine", help="cosine or linear")
     generate.add_argument("--threshold", type=float, help="masked diffusion: commit what is surer")

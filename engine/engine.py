@@ -200,6 +200,7 @@ class Engine:
             asked,
             steps=self._num_steps(asked, modality),
             transition=asked.transition or flow.transition if by_flow else None,
+            grid=asked.grid or flow.grid if by_flow else None,
             guidance_scale=flow.guidance_scale if guidance is None else guidance,
             temperature=flow.temperature if asked.temperature is None else asked.temperature,
             top_p=flow.top_p if asked.top_p is None else asked.top_p,

@@ -98,7 +98,7 @@ class Sampling:
     threshold: float | None = None
     guidance_interval: tuple[float, float] = (0.0, 1.0)
     guidance_every: int = 1
-    grid: str = "uniform"
+    grid: str | None = None
     cache_share: float | None = None
     prompt_every: int = 0
 
@@ -118,7 +118,7 @@ class Sampling:
             raise ValueError(
                 f"guidance must be from 0 to {MAX_GUIDANCE_SCALE:g}, not {self.guidance_scale:g}"
             )
-        if self.grid not in GRIDS:
+        if self.grid is not None and self.grid not in GRIDS:
             raise ValueError(f"unknown grid {self.grid!r}: choose one of {', '.join(GRIDS)}")
         low, high = self.guidance_interval
         if not 0 <= low <= high <= 1:

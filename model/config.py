@@ -70,6 +70,7 @@ class FlowConfig:
     a: float = 0.9
     steps: int = 16
     transition: str = "midpoint"
+    grid: str = "uniform"
     guidance_scale: float = 0.0
     temperature: float = 1.0
     top_p: float = 1.0
