@@ -69,13 +69,13 @@ def settings(quick: bool) -> dict[str, Sampling]:
     found: dict[str, Sampling] = {}
     for n in STEPS:
         for name in TRANSITIONS:
-            found[f"{name}_{n}"] = Sampling(steps=n, transition=name)
+            found[f"{name}_{n}"] = Sampling(steps=n, transition=name, grid="uniform")
         even = Sampling(steps=n, transition="midpoint", grid="information")
         found[f"midpoint_information_{n}"] = even
         found[f"euler_information_{n}"] = replace(even, transition="euler")
         found[f"midpoint_tuned_{n}"] = replace(even, grid="tuned")
         found[f"masked_{n}"] = Sampling(sampler="masked", steps=n)
-    base = Sampling(steps=16, transition="midpoint")
+    base = Sampling(steps=16, transition="midpoint", grid="uniform")
     found["midpoint_16_cache"] = replace(base, cache_share=0.4)
     found["midpoint_16_guided_every_2"] = replace(base, guidance_every=2)
     found["autoregressive"] = Sampling(sampler="autoregressive")
@@ -111,6 +111,7 @@ def _summary(parts: dict[str, list[bool]], seed: int) -> dict[str, float]:
     pairs = {
         "midpoint_8_minus_euler_16": ("midpoint_8", "euler_16"),
         "midpoint_8_minus_euler_information_16": ("midpoint_8", "euler_information_16"),
+        "midpoint_tuned_8_minus_euler_16": ("midpoint_tuned_8", "euler_16"),
         "cache_minus_none": ("midpoint_16_cache", "midpoint_16"),
         "guided_every_2_minus_1": ("midpoint_16_guided_every_2", "midpoint_16"),
     }
