@@ -193,7 +193,7 @@ def _propose(rng: np.random.Generator, family: Family) -> Scene | None:
         wishes = _different(rng, 2, size="" if family is Family.POSITION else None)
         if family is Family.POSITION:
             relation = str(rng.choice(RELATIONS))
-    return Scene(family, background, _placed(rng, wishes, relation), relation)
+    return Scene(family, background, _placed(wishes, relation), relation)
 
 
 def _thing(
@@ -220,8 +220,8 @@ def _different(
     return things
 
 
-def _placed(rng: np.random.Generator, wishes: list[Item], relation: str | None) -> tuple[Item, ...]:
-    """The objects about their places on the paper, each moved to the lattice at random."""
+def _placed(wishes: list[Item], relation: str | None) -> tuple[Item, ...]:
+    """The objects at their places on the paper, on the lattice."""
     upright = relation in ("above", "below")
     centres = UPRIGHT_PAIR if upright else ARRANGEMENTS[len(wishes)]
     if relation in ("below", "right of"):
@@ -229,8 +229,8 @@ def _placed(rng: np.random.Generator, wishes: list[Item], relation: str | None) 
     return tuple(
         replace(
             wish,
-            column=int(x - wish.cells / 2 + rng.random()),
-            row=int(y - wish.cells / 2 + rng.random()),
+            column=int(x - wish.cells / 2 + 0.5),
+            row=int(y - wish.cells / 2 + 0.5),
         )
         for wish, (x, y) in zip(wishes, centres, strict=True)
     )
