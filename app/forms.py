@@ -80,7 +80,7 @@ def read_guidance(value: object) -> float | None:
         return float(str(value))
     except ValueError:
         raise ValueError(
-            f"guidance must be a number, not {str(value)[:40]!r}; 3 is a good start"
+            f"guidance must be a number, not {str(value)[:40]!r}; 1 is a good start"
         ) from None
 
 

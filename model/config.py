@@ -92,7 +92,9 @@ class OmniConfig:
     text_blocks: int = 1
     audio_codebooks: int = 2
     audio_cardinality: int = 512
-    image_flow: FlowConfig = FlowConfig(steps=32, guidance_scale=3.0, temperature=0.9)
+    image_flow: FlowConfig = FlowConfig(
+        grid="tuned", guidance_scale=1.0, initial_temperature=1.0, temperature=0.2
+    )
     text_flow: FlowConfig = FlowConfig(steps=12, temperature=0.3)
 
     @property

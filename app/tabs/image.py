@@ -26,7 +26,7 @@ class Recipe:
     prompt: str = PICTURES[0]
     seed: int = 0
     steps: int = 16
-    guidance: float = 3.0
+    guidance: float = 1.0
     method: str = "midpoint"
 
 

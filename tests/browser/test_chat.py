@@ -51,10 +51,10 @@ def test_words_morph_out_of_noise_and_become_plain(chat: Page) -> None:
 
 
 def test_draw_answers_with_a_sentence_and_a_picture_in_place(chat: Page) -> None:
-    chat.get_by_role("button", name="draw four strawberries").click()
+    chat.get_by_role("button", name="draw a cat and a dog").click()
     chat.wait_for_selector(f"{LAST} .no-bar.first:not(:first-child)", state="attached")
     answered(chat, 1)
-    assert "here is four strawberries" in chat.inner_text(f"{LAST} .no-words")
+    assert "here is a cat and a dog" in chat.inner_text(f"{LAST} .no-words")
     assert int(chat.locator(f"{LAST} .no-large .no-canvas").get_attribute("data-painted") or 0) > 3
     say(chat, "hello!")
     answered(chat, 2)
