@@ -88,6 +88,7 @@ def test_a_real_engine_speaks_the_same_events(tiny_engine: Engine) -> None:
     steps = [m.header["index"] for _, m in driven.run.steps() if m.header["kind"] == "refined"]
     assert steps == [0, 1, 2]
     assert driven.outcome is not None
+    flow = tiny_engine.flows[Modality.IMAGE]
     assert driven.outcome.request.sampling == replace(
-        sampling, temperature=driven.outcome.request.sampling.temperature, top_p=1.0
+        sampling, temperature=flow.temperature, top_p=flow.top_p, grid=flow.grid
     )
