@@ -4,22 +4,19 @@ The sampler's share of a step is the time outside the network (backbone, guidanc
 sub-codebooks are network), on one thread, by processor time. Active tokens are counted, not timed.
 """
 
-import argparse
 import sys
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from pathlib import Path
 from statistics import median
 
 import torch
 from torch import Tensor
 
+from benchmarks.report import common_parser, publish
 from engine.engine import Engine
 from engine.events import Refined
 from engine.request import Conversation, Request, Sampling
-from evaluation.result import Result
 from flow.modality import Modality
 from flow.schedule import Schedule, uniform_grid
 from flow.sequence import OmniSequence, prompt, response
@@ -58,12 +55,7 @@ class _TimedPosterior:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.cost", description=__doc__)
-    parser.add_argument("--checkpoint", type=Path, default=Path("assets/nano"))
-    parser.add_argument("--device", default="auto")
-    parser.add_argument("--num", type=int, default=9, help="repeats of each")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--json", type=Path, help="also write the result here")
+    parser = common_parser("cost", __doc__, num=9, seed=0)
     arguments = parser.parse_args()
     began = time.monotonic()
     torch.set_num_threads(1)
@@ -80,20 +72,7 @@ def main() -> int:
     }
     for name, share in (("plain", None), ("cached", CACHE_SHARE)):
         metrics[f"active_tokens_{name}"] = _active_tokens(engine, share, arguments.seed)
-    result = Result(
-        name="cost",
-        date=datetime.now(UTC).isoformat(timespec="seconds"),
-        checkpoint=f"{arguments.checkpoint} {engine.digest}",
-        device=str(engine.device),
-        seed=arguments.seed,
-        num=arguments.num,
-        seconds=time.monotonic() - began,
-        metrics=metrics,
-    )
-    if arguments.json is not None:
-        arguments.json.parent.mkdir(parents=True, exist_ok=True)
-        arguments.json.write_text(result.to_json() + "\n")
-    print(result.to_json())
+    publish("cost", engine, arguments, began, metrics)
     return 0
 
 

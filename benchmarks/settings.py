@@ -4,17 +4,14 @@ Wishes come from a seed of their own, so that the settings are not chosen on the
 model card reports. The printed list is sorted, best first.
 """
 
-import argparse
 import sys
 import time
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from itertools import product
-from pathlib import Path
 
+from benchmarks.report import common_parser, publish
 from engine.engine import Engine
 from engine.request import Sampling
-from evaluation.result import Result
 from evaluation.scenes import columns, draw, wishes
 from flow.modality import Modality
 
@@ -46,12 +43,7 @@ def sweep(quick: bool) -> list[Setting]:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.settings", description=__doc__)
-    parser.add_argument("--checkpoint", type=Path, default=Path("assets/nano"))
-    parser.add_argument("--device", default="auto")
-    parser.add_argument("--num", type=int, default=60, help="wishes, a multiple of six")
-    parser.add_argument("--seed", type=int, default=1000)
-    parser.add_argument("--json", type=Path, help="also write the result here")
+    parser = common_parser("settings", __doc__, num=60, seed=1000)
     parser.add_argument("--quick", action="store_true", help="one setting only")
     arguments = parser.parse_args()
     began = time.monotonic()
@@ -71,20 +63,9 @@ def main() -> int:
         drawn = draw(engine, wished, replace(sampling, seed=arguments.seed))
         found[s.name] = columns(drawn)["overall"]
         print(f"{found[s.name]:.3f} {s.name}", file=sys.stderr, flush=True)
-    result = Result(
-        name="settings",
-        date=datetime.now(UTC).isoformat(timespec="seconds"),
-        checkpoint=f"{arguments.checkpoint} {engine.digest}",
-        device=str(engine.device),
-        seed=arguments.seed,
-        num=arguments.num,
-        seconds=time.monotonic() - began,
-        metrics=dict(sorted(found.items(), key=lambda item: -item[1])),
+    publish(
+        "settings", engine, arguments, began, dict(sorted(found.items(), key=lambda item: -item[1]))
     )
-    if arguments.json is not None:
-        arguments.json.parent.mkdir(parents=True, exist_ok=True)
-        arguments.json.write_text(result.to_json() + "\n")
-    print(result.to_json())
     return 0
 
 

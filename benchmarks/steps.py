@@ -10,15 +10,14 @@ import json
 import sys
 import time
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 
+from benchmarks.report import common_parser, publish
 from benchmarks.toy import toy_errors
 from engine.engine import Engine
 from engine.request import Sampling
-from evaluation.result import Result
 from evaluation.scenes import Wish, draw, wishes
 from flow.transition import TRANSITIONS
 
@@ -27,38 +26,20 @@ RESAMPLES = 4000
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.steps", description=__doc__)
-    parser.add_argument("--checkpoint", type=Path, default=Path("assets/nano"))
-    parser.add_argument("--device", default="auto")
-    parser.add_argument("--num", type=int, default=60, help="wishes, a multiple of six")
-    parser.add_argument("--seed", type=int, default=2000)
-    parser.add_argument("--json", type=Path, help="also write the result here")
+    parser = common_parser("steps", __doc__, num=60, seed=2000)
     parser.add_argument("--quick", action="store_true", help="a few settings and wishes only")
     arguments = parser.parse_args()
     began = time.monotonic()
     try:
         engine = Engine.load(arguments.checkpoint, arguments.device)
-        num = 6 if arguments.quick else arguments.num
-        wished = wishes(num, arguments.seed)
+        arguments.num = 6 if arguments.quick else arguments.num
+        wished = wishes(arguments.num, arguments.seed)
     except ValueError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     toy = toy_errors(1, (4, 8)) if arguments.quick else toy_errors(5, STEPS)
     parts = _pictures(engine, wished, arguments)
-    result = Result(
-        name="steps",
-        date=datetime.now(UTC).isoformat(timespec="seconds"),
-        checkpoint=f"{arguments.checkpoint} {engine.digest}",
-        device=str(engine.device),
-        seed=arguments.seed,
-        num=num,
-        seconds=time.monotonic() - began,
-        metrics={**toy, **_summary(parts, arguments.seed)},
-    )
-    if arguments.json is not None:
-        arguments.json.parent.mkdir(parents=True, exist_ok=True)
-        arguments.json.write_text(result.to_json() + "\n")
-    print(result.to_json())
+    publish("steps", engine, arguments, began, {**toy, **_summary(parts, arguments.seed)})
     return 0
 
 

@@ -7,26 +7,19 @@ with previews over the time without: interleaved repeats in one process, medians
 import argparse
 import sys
 import time
-from datetime import UTC, datetime
-from pathlib import Path
 from statistics import median
 
+from benchmarks.report import common_parser, publish
 from engine.engine import PREVIEW_HZ, Engine
 from engine.events import Refined
 from engine.request import Conversation, Request, Sampling
-from evaluation.result import Result
 from flow.modality import Modality
 
 STEPS, GUIDANCE = 16, 3.0
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.streaming", description=__doc__)
-    parser.add_argument("--checkpoint", type=Path, default=Path("assets/nano"))
-    parser.add_argument("--device", default="auto")
-    parser.add_argument("--num", type=int, default=9, help="repeats of each")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--json", type=Path, help="also write the result here")
+    parser = common_parser("streaming", __doc__, num=9, seed=0)
     arguments = parser.parse_args()
     began = time.monotonic()
     try:
@@ -35,20 +28,7 @@ def main() -> int:
         print(f"error: {error}", file=sys.stderr)
         return 2
     metrics = {"load_s": time.monotonic() - began, **_measured(engine, arguments)}
-    result = Result(
-        name="streaming",
-        date=datetime.now(UTC).isoformat(timespec="seconds"),
-        checkpoint=f"{arguments.checkpoint} {engine.digest}",
-        device=str(engine.device),
-        seed=arguments.seed,
-        num=arguments.num,
-        seconds=time.monotonic() - began,
-        metrics=metrics,
-    )
-    if arguments.json is not None:
-        arguments.json.parent.mkdir(parents=True, exist_ok=True)
-        arguments.json.write_text(result.to_json() + "\n")
-    print(result.to_json())
+    publish("streaming", engine, arguments, began, metrics)
     return 0
 
 

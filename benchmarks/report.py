@@ -1,0 +1,45 @@
+"""What every benchmark's command line shares: its arguments, and its result on stdout and in a
+file."""
+
+import argparse
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+from engine.engine import Engine
+from evaluation.result import Result
+
+
+def common_parser(name: str, doc: str | None, *, num: int, seed: int) -> argparse.ArgumentParser:
+    """The arguments of all benchmarks, with the defaults of this one."""
+    parser = argparse.ArgumentParser(prog=f"python -m benchmarks.{name}", description=doc)
+    parser.add_argument("--checkpoint", type=Path, default=Path("assets/nano"))
+    parser.add_argument("--device", default="auto")
+    parser.add_argument("--num", type=int, default=num, help="repeats or wishes")
+    parser.add_argument("--seed", type=int, default=seed)
+    parser.add_argument("--json", type=Path, help="also write the result here")
+    return parser
+
+
+def publish(
+    name: str,
+    engine: Engine,
+    arguments: argparse.Namespace,
+    began_s: float,
+    metrics: dict[str, float],
+) -> None:
+    """Print the result as one line of JSON; began_s: when it began, by the monotonic clock."""
+    result = Result(
+        name=name,
+        date=datetime.now(UTC).isoformat(timespec="seconds"),
+        checkpoint=f"{arguments.checkpoint} {engine.digest}",
+        device=str(engine.device),
+        seed=arguments.seed,
+        num=arguments.num,
+        seconds=time.monotonic() - began_s,
+        metrics=metrics,
+    )
+    if arguments.json is not None:
+        arguments.json.parent.mkdir(parents=True, exist_ok=True)
+        arguments.json.write_text(result.to_json() + "\n")
+    print(result.to_json())
