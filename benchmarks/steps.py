@@ -70,7 +70,8 @@ def _pictures(
     kept_in: Path | None = None
     parts: dict[str, list[bool]] = {}
     if arguments.json is not None and not arguments.quick:
-        kept_in = arguments.json.with_suffix(f".{engine.digest}.{arguments.seed}.parts")
+        ending = f".{engine.digest}.{arguments.seed}.parts"
+        kept_in = Path(arguments.json).with_suffix(ending)
         if kept_in.exists():
             parts = json.loads(kept_in.read_text())
     for name, sampling in settings(arguments.quick).items():
