@@ -35,7 +35,7 @@ def sweep(quick: bool) -> list[Setting]:
     """Every combination that is worth trying."""
     if quick:
         return [Setting(4, 2.0, 1.0, 1.0, "uniform")]
-    heats = ((1.0, 1.0), (1.0, 0.7), (1.0, 0.4), (0.8, 0.8))
+    heats = ((1.0, 1.0), (1.0, 0.7), (1.0, 0.4), (1.0, 0.2))
     return [
         Setting(16, scale, *heat, grid)
         for scale, heat, grid in product((1.0, 2.0, 3.5), heats, ("uniform", "tuned"))

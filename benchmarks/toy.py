@@ -24,8 +24,7 @@ FINE = 128
 
 @dataclass(frozen=True)
 class Toy:
-    """joint: float64 "K K", the law of the pair. distances: float64 "K K K", row x_1, z -> d(z,
-    x_1) repeated over z's row."""
+    """metric: of the one codebook. joint: float64 "K K", the law of the pair."""
 
     metric: CodebookMetric
     joint: Tensor

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from flow.modality import Modality, TokenSpace
 from flow.sequence import OmniSequence
-from samplers.categorical import draw_posterior
+from samplers.categorical import check_draw, draw_posterior
 from samplers.denoiser import Posterior
 from samplers.draws import Draws
 from samplers.source import Purpose, active_positions, masked_source, stream
@@ -59,10 +59,7 @@ class AutoregressiveSampler:
     source = staticmethod(masked_source)
 
     def __post_init__(self) -> None:
-        if not self.temperature >= 0:
-            raise ValueError(f"temperature must be at least 0, not {self.temperature}")
-        if not 0 < self.top_p <= 1:
-            raise ValueError(f"top_p must be above 0 and at most 1, not {self.top_p}")
+        check_draw(self.temperature, self.top_p)
 
     @torch.inference_mode()
     def sample(

@@ -1,6 +1,7 @@
 """Draws x_1 from a posterior: categorical by inverse CDF, one uniform a code.
 
-Owns: `draw_categorical` (temperature, nucleus), `draw_posterior` (sub-codebook after sub-codebook).
+Owns: `draw_categorical` (temperature, nucleus), `draw_posterior` (sub-codebook after
+sub-codebook), `check_draw`.
 Does not own: where the uniforms come from (`samplers.draws`), guidance (it acts on the logits).
 """
 
@@ -13,6 +14,14 @@ from samplers.denoiser import Posterior
 
 GREEDY_TEMPERATURE = 1e-4
 """At and below this temperature the draw is the argmax, before logits / temperature overflows."""
+
+
+def check_draw(temperature: float, top_p: float) -> None:
+    """Raises ValueError unless temperature >= 0 and top_p is in (0, 1]."""
+    if not temperature >= 0:
+        raise ValueError(f"temperature must be at least 0, not {temperature}")
+    if not 0 < top_p <= 1:
+        raise ValueError(f"top_p must be above 0 and at most 1, not {top_p}")
 
 
 def draw_categorical(

@@ -18,7 +18,7 @@ from flow.modality import Modality
 from flow.schedule import PAPER, Clock, check_times, uniform_grid
 from flow.sequence import OmniSequence, Segment
 from flow.transition import TRANSITIONS, Interval, advance
-from samplers.categorical import draw_posterior
+from samplers.categorical import check_draw, draw_posterior
 from samplers.denoiser import Denoiser, Posterior, evaluated_positions
 from samplers.draws import Draws
 from samplers.source import Purpose, active_positions, random_source, stream
@@ -59,10 +59,7 @@ class KineticSampler:
         if self.transition not in TRANSITIONS:
             known = ", ".join(TRANSITIONS)
             raise ValueError(f"unknown transition {self.transition!r}: choose one of {known}")
-        if not self.temperature >= 0:
-            raise ValueError(f"temperature must be at least 0, not {self.temperature}")
-        if not 0 < self.top_p <= 1:
-            raise ValueError(f"top_p must be above 0 and at most 1, not {self.top_p}")
+        check_draw(self.temperature, self.top_p)
 
     def temperature_at(self, t: float) -> float:
         """The temperature of a step that starts at t in [0, 1)."""
@@ -112,9 +109,11 @@ class KineticSampler:
                 )
             changed = {i: tokens[i] != x_t.segments[i].tokens for i in active}
             x_t = x_t.with_tokens(tokens)
-            calm = calm + 1 if before and _same(before, x_1) else 0
-            before = x_1
-            arrived = self.patience is not None and calm >= self.patience and _same(tokens, x_1)
+            arrived = False
+            if self.patience is not None:  # comparing waits for the device
+                calm = calm + 1 if before and _same(before, x_1) else 0
+                before = x_1
+                arrived = calm >= self.patience and _same(tokens, x_1)
             yield Step(
                 index=index,
                 num_steps=num_steps,

@@ -18,7 +18,7 @@ from torch import Tensor
 from flow.inverse_cdf import row_chunks
 from flow.modality import Modality, TokenSpace
 from flow.sequence import OmniSequence, Segment
-from samplers.categorical import draw_posterior
+from samplers.categorical import check_draw, draw_posterior
 from samplers.denoiser import Denoiser, Posterior, evaluated_positions
 from samplers.draws import Draws
 from samplers.source import Purpose, active_positions, masked_source, stream
@@ -86,14 +86,11 @@ class MaskedSampler:
                 raise ValueError(f"unknown {what} {name!r}: choose one of {', '.join(kind)}")
         if self.threshold is not None and not 0 <= self.threshold <= 1:
             raise ValueError(f"threshold must be between 0 and 1, not {self.threshold}")
-        if not self.temperature >= 0:
-            raise ValueError(f"temperature must be at least 0, not {self.temperature}")
+        check_draw(self.temperature, self.top_p)
         if not self.choice_temperature >= 0:
             raise ValueError(
                 f"choice_temperature must be at least 0, not {self.choice_temperature}"
             )
-        if not 0 < self.top_p <= 1:
-            raise ValueError(f"top_p must be above 0 and at most 1, not {self.top_p}")
 
     @torch.inference_mode()
     def sample(self, denoiser: Denoiser, x_0: OmniSequence, *, draws: Draws) -> Generator[Step]:
