@@ -15,6 +15,7 @@ from app import render
 from app.live import Run, StepBus
 from engine.events import Answer, Completed, Event, Refined, Started
 from engine.request import Modality, Request
+from engine.trouble import DeviceError
 
 logger = logging.getLogger(__name__)
 
@@ -56,6 +57,10 @@ class Pumping:
             logger.info("refused: %s", refused, exc_info=True)
             self.outcome = Outcome(partial.request, refusal=str(refused))
             self.bus.end(self.run, render.failed(str(refused)))
+        except DeviceError as broken:
+            logger.exception("the device failed")
+            self.outcome = Outcome(partial.request, refusal=str(broken))
+            self.bus.end(self.run, render.failed(str(broken)))
         finally:
             self.bus.end(self.run, render.failed(BROKEN))
 

@@ -53,10 +53,10 @@ def main() -> int:
     except ValueError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    flow = engine.flows[Modality.IMAGE]
+    flow = engine.runner.flows[Modality.IMAGE]
     found: dict[str, float] = {}
     for s in sweep(arguments.quick):
-        engine.flows[Modality.IMAGE] = replace(flow, initial_temperature=s.start)
+        engine.runner.flows[Modality.IMAGE] = replace(flow, initial_temperature=s.start)
         sampling = Sampling(
             steps=s.steps, guidance_scale=s.guidance, temperature=s.end, grid=s.grid
         )

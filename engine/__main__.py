@@ -13,6 +13,7 @@ from engine.engine import Engine
 from engine.events import Answer, Completed, Refined
 from engine.media import png_bytes, read_picture
 from engine.request import GRIDS, Conversation, Request, SamplerKind, Sampling
+from engine.trouble import DeviceError
 from flow.modality import Modality
 from flow.transition import TRANSITIONS
 
@@ -21,7 +22,7 @@ def main(argv: list[str] | None = None) -> int:
     arguments = _parser().parse_args(argv)
     try:
         return _info(arguments) if arguments.command == "info" else _generate(arguments)
-    except ValueError as error:
+    except (ValueError, DeviceError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     except OSError as error:

@@ -49,7 +49,9 @@ class CachedDenoiser:
             raise ValueError(f"prompt_every must be at least 0, not {self.prompt_every}")
 
     def __call__(self, x_t: OmniSequence, t: float) -> Mapping[int, Posterior]:
-        past = self._pasts.setdefault(x_t.batch, _Past())
+        past = self._pasts.get(x_t.batch)
+        if past is None or not _same_shape(past.tokens, x_t):
+            past = self._pasts[x_t.batch] = _Past()
         x, valid = self.model.embed(x_t)
         response = torch.cat([s.editable & s.valid for s in x_t.segments], 1)
         prompt_due = past.calls == 0 or (
@@ -69,6 +71,11 @@ class CachedDenoiser:
         counts = past.features.evaluated
         self.evaluated = max(0, round(sum(counts) / len(counts)) - refreshed)
         return self.model.posteriors(self.model.by_segment(hidden, x_t), x_t)
+
+
+def _same_shape(before: tuple[Tensor, ...], x_t: OmniSequence) -> bool:
+    """An answer that grew by a block is another sequence."""
+    return [t.shape for t in before] == [s.tokens.shape for s in x_t.segments]
 
 
 def _changed(before: tuple[Tensor, ...], x_t: OmniSequence) -> Tensor:

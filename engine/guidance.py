@@ -5,7 +5,7 @@ call; inside a position both branches see the codes that were really chosen. Sou
 (arXiv:2510.13721), Section 2.4; Ho and Salimans 2022 (arXiv:2207.12598).
 """
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field, replace
 
 import torch
@@ -14,6 +14,7 @@ from torch import Tensor
 from flow.sequence import OmniSequence, drop_prompt
 from samplers.autoregressive import CausalDenoiser, Decoding
 from samplers.denoiser import Denoiser, Metered, Posterior
+from samplers.recorder import Recordable
 
 
 @dataclass
@@ -37,6 +38,14 @@ class GuidedDenoiser:
     def evaluated(self) -> int | None:
         """What the network reports, of one branch."""
         return self.denoiser.evaluated if isinstance(self.denoiser, Metered) else None
+
+    def recording_key(self, t: float) -> Hashable | None:
+        """See `samplers.recorder`; a branch that is used again depends on the calls before."""
+        if self.every > 1 or not isinstance(self.denoiser, Recordable):
+            return None
+        inside = self.denoiser.recording_key(t)
+        low, high = self.interval
+        return None if inside is None else (inside, self.scale if low <= t <= high else 0.0)
 
     def __call__(self, x_t: OmniSequence, t: float) -> Mapping[int, Posterior]:
         low, high = self.interval
@@ -71,24 +80,23 @@ class _GuidedDecoding:
     decoding: Decoding
     scale: float
 
-    def next(self, tokens: Tensor | None) -> "GuidedPosterior":
+    def next(self, tokens: Tensor | None, index: Tensor) -> "GuidedPosterior":
         both = None if tokens is None else torch.cat([tokens, tokens])
-        return GuidedPosterior(self.decoding.next(both), self.scale)
+        return GuidedPosterior(self.decoding.next(both, index), self.scale)
 
 
 def _both(x_t: OmniSequence) -> OmniSequence:
     """The sequence, and in the second half of the batch the same without its prompt."""
-    doubled = OmniSequence(
-        tuple(
-            replace(
-                s,
-                tokens=torch.cat([s.tokens, s.tokens]),
-                editable=torch.cat([s.editable, s.editable]),
-                valid=torch.cat([s.valid, s.valid]),
-            )
-            for s in x_t.segments
+    segments = (
+        replace(
+            s,
+            tokens=torch.cat([s.tokens, s.tokens]),
+            editable=torch.cat([s.editable, s.editable]),
+            valid=torch.cat([s.valid, s.valid]),
         )
+        for s in x_t.segments
     )
+    doubled = replace(x_t, segments=tuple(segments))
     rows = torch.arange(2 * x_t.batch, device=x_t.segments[0].tokens.device)
     return drop_prompt(doubled, rows >= x_t.batch)
 

@@ -22,38 +22,32 @@ MASK_GREY = -0.1
 
 @dataclass
 class PreviewClock:
-    """Decodes pictures when they are due; rate_hz 0 shows the last step only."""
+    """Says when a picture is due; rate_hz 0 shows the last step only."""
 
-    vision: VisionTokenizer
     rate_hz: float
     _next_s: float = field(default=0.0, init=False)
 
-    def pictures(self, x_t: Tensor, x_1: Tensor, *, last: bool) -> tuple[np.ndarray, ...] | None:
-        """The decoded state and prediction of codes "B L Q", or None where no preview is due."""
-        if last:
-            return (picture(self.vision, x_t),) * 2
-        began_s = time.monotonic()
-        if self.rate_hz == 0 or began_s < self._next_s:
-            return None
-        images = _pictures(self.vision, torch.cat([x_t[:1], x_1[:1]]))
-        cost_s = time.monotonic() - began_s
-        self._next_s = began_s + max(1 / self.rate_hz, cost_s / LARGEST_SHARE)
-        return images[0], images[1]
+    def is_due(self, *, last: bool) -> bool:
+        """Whether this step is shown."""
+        return last or (self.rate_hz > 0 and time.monotonic() >= self._next_s)
+
+    def shown(self, began_s: float, cost_s: float) -> None:
+        """A picture was begun then, by the monotonic clock, and took so long."""
+        if self.rate_hz > 0:
+            self._next_s = began_s + max(1 / self.rate_hz, cost_s / LARGEST_SHARE)
 
 
 def picture(vision: VisionTokenizer, codes: Tensor) -> np.ndarray:
     """uint8 "H W 3" of the first row of codes "B L Q"."""
-    return _pictures(vision, codes[:1])[0]
+    return decoded(vision, codes[:1]).cpu().numpy()[0]
 
 
-def _pictures(vision: VisionTokenizer, codes: Tensor) -> np.ndarray:
-    """uint8 "B H W 3" of codes "B L Q"; what is masked is a grey patch, and no code to its
-    neighbours."""
+def decoded(vision: VisionTokenizer, codes: Tensor) -> Tensor:
+    """uint8 "B H W 3" of codes "B L Q", on their device and without waiting for it; what is masked
+    is a grey patch, and no code to its neighbours."""
     masked = (codes == vision.config.cardinality).any(-1)
-    if not bool(masked.any()):
-        return uint8_from_pixels(vision.decode(codes)).cpu().numpy()
     known = vision.quantizer.decode(codes.clamp(max=vision.config.cardinality - 1))
     pixels, _ = vision.decode_vectors(known.masked_fill(masked[..., None], 0.0))
     grid = masked.view(-1, 1, vision.config.grid, vision.config.grid).float()
     hidden = F.interpolate(grid, pixels.shape[-2:], mode="nearest").bool()
-    return uint8_from_pixels(torch.where(hidden, MASK_GREY, pixels)).cpu().numpy()
+    return uint8_from_pixels(torch.where(hidden, MASK_GREY, pixels))

@@ -9,6 +9,7 @@ from enum import StrEnum
 
 import numpy as np
 
+from flow.calibration import GRIDS
 from flow.modality import Modality
 from flow.transition import TRANSITIONS
 
@@ -64,7 +65,6 @@ class SamplerKind(StrEnum):
     AUTOREGRESSIVE = "autoregressive"
 
 
-GRIDS = ("uniform", "information", "tuned")
 METHODS: tuple[str, ...] = (*TRANSITIONS, SamplerKind.MASKED, SamplerKind.AUTOREGRESSIVE)
 """Every way to sample under one name: flow matching by its transition, or another sampler."""
 

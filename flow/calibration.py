@@ -3,7 +3,7 @@
 p_t(x_1 | x_1) is the wrong thing to be even in: the neighbours of x_1 carry nearly all of the
 information long before a code is exactly right. So t is spread over the logarithm of the mutual
 information I(x_1; x_t), from `FIRST_BITS` to nearly all bits. Owns: `CalibratedSchedule`,
-`information_knots`, `PathPoint`, `path_table`.
+`information_knots`, `even_clock`, `PathPoint`, `path_table`.
 """
 
 import math
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from flow.metric import CodebookMetric
 from flow.path import exact_hit, information
-from flow.schedule import Clock
+from flow.schedule import TUNED, Clock
 
 FIRST_BITS = 0.003
 """Information of one code at which a path is said to begin."""
@@ -96,6 +96,26 @@ def information_bits(metric: CodebookMetric, beta: float) -> float:
     return sum(information(metric, q, beta) for q in range(metric.num_codebooks)) / (
         metric.num_codebooks
     )
+
+
+GRIDS = ("uniform", "information", "tuned")
+"""In which clock times lie evenly: in t itself, in the information of a code, in `TUNED`."""
+
+
+def even_clock(grid: str, metric: CodebookMetric) -> Clock | None:
+    """The clock of a name of `GRIDS`; None is t itself.
+
+    Raises: ValueError where the name is unknown.
+    """
+    match grid:
+        case "uniform":
+            return None
+        case "information":
+            return CalibratedSchedule(information_knots(metric))
+        case "tuned":
+            return TUNED
+        case _:
+            raise ValueError(f"unknown grid {grid!r}: choose one of {', '.join(GRIDS)}")
 
 
 @dataclass(frozen=True)

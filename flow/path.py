@@ -21,21 +21,21 @@ SMALLEST_BETA = 1e-30
 
 
 def path_weights(
-    distances: Float[Tensor, "N V"], beta: float | Float[Tensor, " N"]
+    distances: Float[Tensor, "N V"], beta: float | Float[Tensor, "*N"]
 ) -> Float[Tensor, "N V"]:
     """exp(-beta d), unnormalised: at most 1, exactly 1 at x_1, 0 where the distance is infinite.
 
-    beta in [0, infinity), one for all rows or one a row.
+    beta in [0, infinity), one for all rows (a float, or a tensor without an axis) or one a row.
     """
     if isinstance(beta, Tensor):
-        beta = beta.to(distances.dtype).clamp(min=SMALLEST_BETA).unsqueeze(1)
+        beta = beta.to(distances.dtype).clamp(min=SMALLEST_BETA).unsqueeze(-1)
     else:
         beta = max(beta, SMALLEST_BETA)
     return torch.exp_(distances * -beta)
 
 
 def path_probabilities(
-    distances: Float[Tensor, "N V"], beta: float | Float[Tensor, " N"]
+    distances: Float[Tensor, "N V"], beta: float | Float[Tensor, "*N"]
 ) -> Float[Tensor, "N V"]:
     """p(x | x_1) = softmax_x(-beta d(x, x_1)), rows sum to 1; d(x_1, x_1) = 0 is their maximum."""
     weights = path_weights(distances, beta)

@@ -38,9 +38,15 @@ class Segment:
 
 @dataclass(frozen=True)
 class OmniSequence:
-    """Segments in reading order."""
+    """Segments in reading order.
+
+    edited, padded: what `looked` found once, so that a loop on a GPU need not wait for the answer
+    in every step; None where nobody has looked.
+    """
 
     segments: tuple[Segment, ...]
+    edited: tuple[int, ...] | None = None
+    padded: bool | None = None
 
     @property
     def batch(self) -> int:
@@ -52,16 +58,26 @@ class OmniSequence:
 
     def editable_segments(self) -> tuple[int, ...]:
         """Indices of the segments in which at least one position may change."""
+        if self.edited is not None:
+            return self.edited
         return tuple(i for i, s in enumerate(self.segments) if bool(s.editable.any()))
+
+    def is_padded(self) -> bool:
+        """Whether a position does not exist."""
+        if self.padded is not None:
+            return self.padded
+        return not all(bool(s.valid.all()) for s in self.segments)
+
+    def looked(self) -> "OmniSequence":
+        """The same sequence, which knows what may change and whether it is padded."""
+        return replace(self, edited=self.editable_segments(), padded=self.is_padded())
 
     def with_tokens(self, tokens: Mapping[int, Tensor]) -> "OmniSequence":
         """The same sequence with the tokens "B L Q" of the given segments replaced."""
-        return OmniSequence(
-            tuple(
-                replace(s, tokens=tokens[i]) if i in tokens else s
-                for i, s in enumerate(self.segments)
-            )
+        changed = (
+            replace(s, tokens=tokens[i]) if i in tokens else s for i, s in enumerate(self.segments)
         )
+        return replace(self, segments=tuple(changed))
 
 
 def prompt(modality: Modality, tokens: Tensor, valid: Tensor | None = None) -> Segment:
@@ -98,7 +114,8 @@ def drop_prompt(sequence: OmniSequence, rows: Tensor) -> OmniSequence:
         if i == last:
             valid = valid | (_last_valid(segments[i]) & rows[:, None])
         segments[i] = replace(segments[i], valid=valid)
-    return OmniSequence(tuple(segments))
+    padded = None if sequence.padded is None else True
+    return replace(sequence, segments=tuple(segments), padded=padded)
 
 
 def _last_valid(segment: Segment) -> Tensor:

@@ -22,6 +22,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from flow.fused import fused_jumps, has_triton
 from flow.inverse_cdf import inverse_cdf, row_chunks
 from flow.metric import CodebookMetric
 from flow.path import path_probabilities, path_weights
@@ -33,12 +34,15 @@ class Interval:
     """One step [t_0, t_1] of the clock: b_0 = beta(t_0) <= b_1 = beta(t_1), infinite at t_1 = 1.
 
     printed_exposure: h dbeta/dt at t_0, the paper's Euler step; defined as 0 where dbeta/dt is
-    infinite (t_0 = 0 and a < 1), because its limit would make everything jump at once.
+    infinite (t_0 = 0 and a < 1), because its limit would make everything jump at once. arrives:
+    whether t_1 = 1. The numbers are floats, or float32 tensors without an axis where one recording
+    of a step serves every interval.
     """
 
-    b_0: float
-    b_1: float
-    printed_exposure: float
+    b_0: float | Tensor
+    b_1: float | Tensor
+    printed_exposure: float | Tensor
+    arrives: bool
 
     @classmethod
     def of(cls, schedule: Clock, t_0: float, t_1: float) -> "Interval":
@@ -53,6 +57,7 @@ class Interval:
             b_0=schedule.beta(t_0),
             b_1=math.inf if t_1 == 1 else schedule.beta(t_1),
             printed_exposure=0.0 if math.isinf(slope) else (t_1 - t_0) * slope,
+            arrives=t_1 == 1,
         )
 
 
@@ -102,22 +107,43 @@ class SingleJump:
         moved[leaves] = inverse_cdf(destination[leaves], uniforms(1)[leaves])
         return moved
 
+    def everywhere(
+        self,
+        metric: CodebookMetric,
+        codebook: int,
+        x_t: Int[Tensor, " N"],
+        target: Int[Tensor, " N"],
+        interval: Interval,
+        uniforms: Uniforms,
+    ) -> Int[Tensor, " N"]:
+        """The same for rows that may be at their target x_1, with a destination drawn for each of
+        them: nothing is counted, so that a GPU is never waited for. On CUDA by `flow.fused`, where
+        the law has a kernel."""
+        if isinstance(self.law, FrozenRates) and x_t.is_cuda and has_triton():
+            both = (self.law.rate_beta(interval), self.law.exposure(interval))
+            numbers = torch.stack([torch.as_tensor(n, device=x_t.device) for n in both]).float()
+            drawn = torch.stack([uniforms(0), uniforms(1)])
+            return fused_jumps(metric, codebook, x_t, target, numbers, drawn)
+        leave, destination = self.law(metric.distances(codebook, target), x_t, interval)
+        return torch.where(uniforms(0) < leave, inverse_cdf(destination, uniforms(1)), x_t)
 
-def frozen_rates(
-    rate_beta: Callable[[Interval], float], exposure: Callable[[Interval], float]
-) -> Law:
+
+@dataclass(frozen=True)
+class FrozenRates:
     """The kinetic-optimal rates, held at one beta of the interval for a given exposure:
     P(leave) = 1 - exp(-exposure L), to x with weight w(x) [D(z) - D(x)]_+ ."""
 
-    def law(distances: Tensor, x_t: Tensor, interval: Interval) -> tuple[Tensor, Tensor]:
-        weights = path_weights(distances, rate_beta(interval))
+    rate_beta: Callable[[Interval], float | Tensor]
+    exposure: Callable[[Interval], float | Tensor]
+
+    def __call__(self, distances: Tensor, x_t: Tensor, interval: Interval) -> tuple[Tensor, Tensor]:
+        """See `Law`."""
+        weights = path_weights(distances, self.rate_beta(interval))
         total = weights.sum(dim=-1)
         gain = (_at(distances, x_t).unsqueeze(1) - distances).clamp_(min=0)
         destination = weights.mul_(gain)
         exit_rate = destination.sum(dim=-1) / total
-        return -torch.expm1(-exposure(interval) * exit_rate), destination
-
-    return law
+        return -torch.expm1(-self.exposure(interval) * exit_rate), destination
 
 
 def coupled_marginals(distances: Tensor, x_t: Tensor, interval: Interval) -> tuple[Tensor, Tensor]:
@@ -142,7 +168,7 @@ def thinning(
     D(z) bounds the exit rate: wait Exp(1) / D(z); past b_1 stop; propose x ~ p_b; accept with
     (1 - D(x) / D(z))_+ ; go on from there. Round r uses the numbers 3r, 3r + 1 and 3r + 2.
     """
-    state, clock = x_t.clone(), torch.full_like(distances[:, 0], interval.b_0)
+    state, clock = x_t.clone(), torch.zeros_like(distances[:, 0]) + interval.b_0
     rows = torch.arange(len(state), device=state.device)
     number = 0
     while True:
@@ -161,11 +187,9 @@ def thinning(
 
 TRANSITIONS: Mapping[str, Transition] = MappingProxyType(
     {
-        "euler": SingleJump(frozen_rates(lambda i: i.b_0, lambda i: i.printed_exposure)),
-        "euler_beta": SingleJump(frozen_rates(lambda i: i.b_0, lambda i: i.b_1 - i.b_0)),
-        "midpoint": SingleJump(
-            frozen_rates(lambda i: (i.b_0 + i.b_1) / 2, lambda i: i.b_1 - i.b_0)
-        ),
+        "euler": SingleJump(FrozenRates(lambda i: i.b_0, lambda i: i.printed_exposure)),
+        "euler_beta": SingleJump(FrozenRates(lambda i: i.b_0, lambda i: i.b_1 - i.b_0)),
+        "midpoint": SingleJump(FrozenRates(lambda i: (i.b_0 + i.b_1) / 2, lambda i: i.b_1 - i.b_0)),
         "thinning": thinning,
         "coupling": SingleJump(coupled_marginals),
     }
@@ -188,18 +212,29 @@ def advance(
     x_1: Int[Tensor, "B L Q"],
     interval: Interval,
     uniforms: Uniforms,
+    *,
+    everywhere: bool = False,
 ) -> Int[Tensor, "B L Q"]:
     """x_{t+h}: codes moved towards their x_1, or all of them onto x_1 where the step ends at 1.
 
     Where x_t = x_1 nothing can leave: those rows are skipped, so a position is frozen by x_1 = x_t.
     Elsewhere both are states of the metric; uniforms(k) is float32 "B L Q". Positions are processed
-    in chunks. A new tensor.
+    in chunks. everywhere: skip no row, see `SingleJump.everywhere`; the ids are the same, and a
+    transition of another kind ignores it. A new tensor.
     """
-    if math.isinf(interval.b_1):
+    if interval.arrives:
         return x_1.clone()
     state, target = x_t.flatten(0, 1), x_1.flatten(0, 1)
     number = cache(lambda k: uniforms(k).flatten(0, 1))
     moved = state.clone()
+    if everywhere and isinstance(transition, SingleJump):
+        for q in range(metric.num_codebooks):
+            for rows in row_chunks(len(state), metric.cardinality):
+                numbers = partial(_numbers_of, number, rows, q)
+                moved[rows, q] = transition.everywhere(
+                    metric, q, state[rows, q], target[rows, q], interval, numbers
+                )
+        return moved.view_as(x_t)
     for q in range(metric.num_codebooks):
         away = (state[:, q] != target[:, q]).nonzero().squeeze(1)
         for rows in row_chunks(len(away), metric.cardinality):
@@ -211,6 +246,6 @@ def advance(
     return moved.view_as(x_t)
 
 
-def _numbers_of(number: Uniforms, chosen: Tensor, q: int, k: int) -> Tensor:
+def _numbers_of(number: Uniforms, chosen: Tensor | slice, q: int, k: int) -> Tensor:
     """Number k of the chosen rows in sub-codebook q."""
     return number(k)[chosen, q]

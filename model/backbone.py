@@ -10,12 +10,13 @@ import torch
 from torch import Tensor, nn
 
 from model.config import BackboneConfig
-from model.layers import Block, RotaryTable
+from model.layers import Block, RotaryTable, Slots
 
 
 @dataclass(frozen=True)
-class Kept:
-    """A causal run so far: which positions exist, bool "B L", and each layer's keys and values."""
+class CausalCache:
+    """Room for a causal run of L positions, filled in place. valid: bool "B L", which positions
+    were read and exist; each layer's keys and values, "B kv_heads L head_dim"."""
 
     valid: Tensor
     layers: list[tuple[Tensor, Tensor]]
@@ -42,38 +43,50 @@ class Backbone(nn.Module):
         self.norm = nn.RMSNorm(config.width, config.norm_eps)
         self.rotary = RotaryTable(config.head_dim, config.rope_theta)
 
-    def forward(self, x: Tensor, valid: Tensor, *, causal: bool = False) -> Tensor:
+    def forward(
+        self, x: Tensor, valid: Tensor, *, causal: bool = False, padded: bool | None = None
+    ) -> Tensor:
         """x "B L width"; valid bool "B L": positions that exist. Only they are counted and
-        attended."""
+        attended. padded: whether one does not exist; None: look."""
         positions = (valid.long().cumsum(1) - 1).clamp(min=0)
         rotary = self.rotary(positions)
-        mask = attention_mask(valid, causal=causal)
+        mask = attention_mask(valid, causal=causal, padded=padded)
         for layer in self.layers:
             x, _ = layer(x, rotary, mask)
         return self.norm(x)
 
-    def extend(self, x: Tensor, valid: Tensor, past: "Kept | None") -> tuple[Tensor, "Kept"]:
-        """Causal features of positions "B L width" that follow those of `past`, and everything that
-        the next ones need; equal to the last L of one causal pass over all."""
-        before = 0 if past is None else past.valid.shape[1]
-        everything = valid if past is None else torch.cat([past.valid, valid], 1)
-        positions = (everything.long().cumsum(1) - 1).clamp(min=0)[:, before:]
+    def causal_cache(self, batch: int, length: int) -> CausalCache:
+        """An empty cache for a run of `length` positions."""
+        weight = self.norm.weight
+        valid = torch.zeros(batch, length, dtype=torch.bool, device=weight.device)
+        rooms: list[tuple[Tensor, Tensor]] = []
+        for layer in self.layers:
+            assert isinstance(layer, Block)
+            attention = layer.self_attn
+            shape = (batch, attention.kv_heads, length, attention.head_dim)
+            keys = torch.zeros(shape, dtype=weight.dtype, device=weight.device)
+            rooms.append((keys, torch.zeros_like(keys)))
+        return CausalCache(valid, rooms)
+
+    def extend(self, x: Tensor, valid: Tensor, places: Tensor, cache: CausalCache) -> Tensor:
+        """Causal features of positions "B L width" at `places` int64 "L", which follow those that
+        the cache holds and are written to it; equal to those of one causal pass over all. Shapes
+        depend on L only, and nothing waits for the device: one position can be recorded."""
+        cache.valid.index_copy_(1, places, valid)
+        positions = (cache.valid.long().cumsum(1) - 1).clamp(min=0).index_select(1, places)
         rotary = self.rotary(positions)
-        mask = attention_mask(everything, causal=True)
-        assert mask is not None
-        kept: list[tuple[Tensor, Tensor]] = []
-        for i, layer in enumerate(self.layers):
-            x, present = layer(
-                x, rotary, mask[:, :, before:], None if past is None else past.layers[i]
-            )
-            kept.append(present)
-        return self.norm(x), Kept(everything, kept)
+        every = torch.arange(cache.valid.shape[1], device=places.device)
+        seen = cache.valid[:, None, None] & (every <= places[:, None])
+        mask = seen | (every == places[:, None])
+        for layer, (keys, values) in zip(self.layers, cache.layers, strict=True):
+            x, _ = layer(x, rotary, mask, Slots(keys, values, places))
+        return self.norm(x)
 
 
-def attention_mask(valid: Tensor, *, causal: bool) -> Tensor | None:
+def attention_mask(valid: Tensor, *, causal: bool, padded: bool | None = None) -> Tensor | None:
     """bool "B 1 L L", True = may look, or None where everybody sees everybody. Each position sees
-    itself."""
-    if not causal and bool(valid.all()):
+    itself. padded: whether a position does not exist; None: look."""
+    if not causal and not (not bool(valid.all()) if padded is None else padded):
         return None
     length = valid.shape[1]
     mask = valid[:, None, None, :].expand(-1, 1, length, -1)

@@ -14,8 +14,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from model.attention import attend
 from model.backbone import Backbone, attention_mask
 from model.layers import Block, rotate
+
+BUCKET = 64
 
 
 @dataclass
@@ -64,13 +67,18 @@ def cached_features(
             cache.layers.append(kept)
             cache.evaluated.append(x.shape[1])
         return backbone.norm(x)
-    wanted = (due & ~free).sum(1) + torch.maximum((due & free).sum(1), torch.tensor(num_free))
-    num = int(wanted.max())
+    wanted = (due & ~free).sum(1) + (due & free).sum(1).clamp(min=num_free)
+    num = _in_buckets(int(wanted.max()), x)
     for layer, kept in zip(backbone.layers, cache.layers, strict=True):
         assert isinstance(layer, Block)
         x = _part(layer, x, rotary, valid, kept, (due, free), num)
         cache.evaluated.append(num)
     return backbone.norm(x)
+
+
+def _in_buckets(num: int, x: Tensor) -> int:
+    """On a GPU a multiple of `BUCKET` positions: below it they cost the same, and shapes recur."""
+    return min(x.shape[1], -(-num // BUCKET) * BUCKET) if x.is_cuda else num
 
 
 def _whole(
@@ -110,13 +118,7 @@ def _part(
     if not bool(valid.all()):
         own = torch.arange(x.shape[1], device=x.device) == index[..., None]
         mask = (valid[:, None] | own)[:, None]
-    groups = attention.heads // attention.kv_heads
-    found = F.scaled_dot_product_attention(
-        queries,
-        kept.keys.repeat_interleave(groups, 1),
-        kept.values.repeat_interleave(groups, 1),
-        attn_mask=mask,
-    )
+    found = attend(queries, kept.keys, kept.values, mask, attention.backend)
     fresh = attention.o_proj(found.transpose(1, 2).flatten(2))
     kept.attended = kept.attended.scatter(1, _spread(index, x), fresh)
     x = x + kept.attended

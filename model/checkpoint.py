@@ -1,8 +1,8 @@
 """A checkpoint: a folder with config.json, tokenizer.json, facts.json and safetensors shards under
 9 MB.
 
-Weights are stored in float16 and computed in float32 on a CPU. Owns: reading and writing, and the
-sentence that explains a broken folder.
+Weights are stored in float16; `model.placement` says what they are computed in. Owns: reading and
+writing, and the sentence that explains a broken folder.
 """
 
 import json
@@ -11,13 +11,13 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
-import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
 from model.config import OmniConfig
 from model.omni import OmniModel
+from model.placement import Placement, check_memory, place
 from model.text import TextTokenizer
 
 SHARD_BYTES = 8_500_000
@@ -48,13 +48,16 @@ def save_checkpoint(
     tokenizer.save(folder / "tokenizer.json")
 
 
-def load_checkpoint(folder: Path, device: torch.device | str = "cpu") -> Checkpoint:
-    """The model in evaluation mode, float32.
+def load_checkpoint(folder: Path, placement: Placement | None = None) -> Checkpoint:
+    """The model in evaluation mode; None places it on the CPU.
 
-    Raises: ValueError with one sentence that says what is missing or broken and what to do.
+    Raises: ValueError with one sentence that says what is missing or broken, or does not fit, and
+    what to do.
     """
+    placement = placement or Placement.of("cpu")
     config = OmniConfig.from_json(_read_json(folder, "config.json"))
     tokenizer = TextTokenizer.load(folder / "tokenizer.json", config.text_vocabulary)
+    check_memory(config, tokenizer.space(), placement)
     weights, digest = _read_weights(folder)
     model = OmniModel(config, tokenizer.space())
     try:
@@ -65,8 +68,7 @@ def load_checkpoint(folder: Path, device: torch.device | str = "cpu") -> Checkpo
             f"the weights in {folder} do not fit its config.json ({missing[-1].strip()}); "
             "fetch the checkpoint again"
         ) from error
-    model = model.float().eval().requires_grad_(False).to(device)
-    return Checkpoint(model, tokenizer, _read_json(folder, "facts.json"), digest)
+    return Checkpoint(place(model, placement), tokenizer, _read_json(folder, "facts.json"), digest)
 
 
 def _shards(state: dict[str, Tensor]) -> list[dict[str, Tensor]]:

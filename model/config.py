@@ -88,8 +88,8 @@ class OmniConfig:
     image_head: HeadConfig = HeadConfig()
     text_vocabulary: int = 1024
     text_metric_dim: int = 64
-    text_block: int = 32
-    text_blocks: int = 1
+    text_block: int = 8
+    text_blocks: int = 4
     audio_codebooks: int = 2
     audio_cardinality: int = 512
     image_flow: FlowConfig = FlowConfig(
@@ -148,5 +148,35 @@ PRESETS: dict[str, OmniConfig] = {
         text_block=8,
         text_blocks=3,
         audio_cardinality=16,
+    ),
+    "next_omni_7b": OmniConfig(
+        name="next_omni_7b",
+        vision=VisionConfig(
+            image_px=256,
+            cardinality=4096,
+            width=1024,
+            heads=16,
+            encoder_layers=12,
+            decoder_layers=12,
+            conv_width=128,
+            semantic_dim=768,
+        ),
+        backbone=BackboneConfig(
+            width=3584,
+            layers=28,
+            heads=28,
+            kv_heads=4,
+            head_dim=128,
+            mlp_width=18_944,
+            rope_theta=1_000_000.0,
+            shift_text=True,
+        ),
+        image_head=HeadConfig(width=1024, layers=6, heads=16, mlp_width=4096),
+        text_vocabulary=152_064,
+        text_block=64,
+        text_blocks=16,
+        audio_cardinality=2048,
+        image_flow=FlowConfig(guidance_scale=3.0),
+        text_flow=FlowConfig(steps=16),
     ),
 }

@@ -57,11 +57,13 @@ class OmniEmbeddings(nn.Module):
         """Embedded tokens "B L D" and the embedded masked state "D"."""
         match segment.modality:
             case Modality.TEXT:
-                rows = torch.cat([self.text.weight, self.text_mask[None]])
-                return F.embedding(segment.tokens[..., 0], rows), self.text_mask
+                ids, last = segment.tokens[..., 0], self.text.num_embeddings - 1
+                words = self.text(ids.clamp(max=last))
+                return torch.where(ids[..., None] > last, self.text_mask, words), self.text_mask
             case Modality.IMAGE | Modality.VIDEO:
                 books = torch.cat([image_codebooks, self.image_mask[:, None]], 1)
                 vectors = _gather(books, segment.tokens)
+                vectors = vectors.to(self.image_mask.dtype)
                 return self.image_projection(vectors), self.image_projection(
                     self.image_mask.flatten()
                 )

@@ -6,9 +6,13 @@ one addition, `qk_norm`, is off for published checkpoints. Axes: B batch, L posi
 heads.
 """
 
+from dataclasses import dataclass
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+from model.attention import AttentionBackend, attend
 
 
 class RotaryTable(nn.Module):
@@ -28,9 +32,26 @@ class RotaryTable(nn.Module):
 
 
 def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-    """x "B H L head_dim" turned by its position's angles, half-split layout."""
+    """x "B H L head_dim" turned by its position's angles, half-split layout; in float32."""
     first, second = x.chunk(2, -1)
-    return x * cos + torch.cat([-second, first], -1) * sin
+    return (x * cos + torch.cat([-second, first], -1) * sin).to(x.dtype)
+
+
+@dataclass(frozen=True)
+class Slots:
+    """Keys and values "B kv_heads L head_dim" of a run, written in place at `places` int64 "L'"."""
+
+    keys: Tensor
+    values: Tensor
+    places: Tensor
+
+    def extended(self, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
+        """All keys and values, these ones at their places."""
+        return self.keys.index_copy_(2, self.places, k), self.values.index_copy_(2, self.places, v)
+
+
+Past = tuple[Tensor, Tensor] | Slots
+"""What attention may look at besides its own positions: put in front, or written into."""
 
 
 class Attention(nn.Module):
@@ -47,6 +68,7 @@ class Attention(nn.Module):
         eps: float,
     ) -> None:
         super().__init__()
+        self.backend = AttentionBackend.SDPA
         self.heads, self.kv_heads, self.head_dim = heads, kv_heads, head_dim
         self.q_proj = nn.Linear(width, heads * head_dim, bias=bias)
         self.k_proj = nn.Linear(width, kv_heads * head_dim, bias=bias)
@@ -60,7 +82,7 @@ class Attention(nn.Module):
         x: Tensor,
         rotary: tuple[Tensor, Tensor] | None = None,
         mask: Tensor | None = None,
-        past: tuple[Tensor, Tensor] | None = None,
+        past: Past | None = None,
     ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
         """x "B L D" -> ("B L D", (keys, values) "B kv_heads L' head_dim" with the past in
         front)."""
@@ -69,15 +91,11 @@ class Attention(nn.Module):
         v = self.split(self.v_proj(x), self.kv_heads)
         if rotary is not None:
             q, k = rotate(q, *rotary), rotate(k, *rotary)
-        if past is not None:
+        if isinstance(past, Slots):
+            k, v = past.extended(k, v)
+        elif past is not None:
             k, v = torch.cat([past[0], k], 2), torch.cat([past[1], v], 2)
-        groups = self.heads // self.kv_heads
-        wide_k, wide_v = (
-            (k, v)
-            if groups == 1
-            else (k.repeat_interleave(groups, 1), v.repeat_interleave(groups, 1))
-        )
-        out = F.scaled_dot_product_attention(q, wide_k, wide_v, attn_mask=mask)
+        out = attend(q, k, v, mask, self.backend)
         return self.o_proj(out.transpose(1, 2).flatten(2)), (k, v)
 
     def split(self, x: Tensor, heads: int) -> Tensor:
@@ -126,7 +144,7 @@ class Block(nn.Module):
         x: Tensor,
         rotary: tuple[Tensor, Tensor] | None = None,
         mask: Tensor | None = None,
-        past: tuple[Tensor, Tensor] | None = None,
+        past: Past | None = None,
     ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
         attended, present = self.self_attn(self.input_layernorm(x), rotary, mask, past)
         x = x + attended

@@ -5,7 +5,7 @@
 not own: losses, sampling, text <-> ids, pixels <-> codes.
 """
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import replace
 
 import torch
@@ -77,7 +77,8 @@ class OmniModel(nn.Module):
     def features(self, sequence: OmniSequence, *, causal: bool = False) -> tuple[Tensor, ...]:
         """Backbone features "B L D" of each segment, read at the position that predicts."""
         x, valid = self.embed(sequence, causal=causal)
-        return self.by_segment(self.backbone(x, valid, causal=causal), sequence)
+        hidden = self.backbone(x, valid, causal=causal, padded=sequence.padded)
+        return self.by_segment(hidden, sequence)
 
     def embed(self, sequence: OmniSequence, *, causal: bool = False) -> tuple[Tensor, Tensor]:
         """What enters the backbone: "B L D", and which positions exist, bool "B L"."""
@@ -94,6 +95,10 @@ class OmniModel(nn.Module):
             start = end - segment.length
             found.append(_shifted(hidden, start, end) if shift else hidden[:, start:end])
         return tuple(found)
+
+    def recording_key(self, t: float) -> Hashable:
+        """A call depends on the weights and on tensors only, see `samplers.recorder`."""
+        return id(self)
 
     def begin(self, x_0: OmniSequence) -> "CausalRun":
         """A left-to-right run over the last segment, see `samplers.autoregressive`."""
@@ -179,26 +184,32 @@ class CausalRun:
 
     def __init__(self, model: OmniModel, x_0: OmniSequence) -> None:
         *prompt, segment = x_0.segments
-        self._model, self._segment, self._index = model, segment, 0
+        self._model, self._segment = model, segment
         self._tokens = segment.tokens.clone()
         self._shifted = model.config.backbone.shift_text and segment.modality is Modality.TEXT
         self._books = model.vision.quantizer.unit_codebooks()
         prompts = OmniSequence(tuple(prompt))
+        self._start = prompts.length
+        self._cache = model.backbone.causal_cache(x_0.batch, x_0.length)
         x = model.embeddings(prompts, self._books, causal=True)
         valid = torch.cat([s.valid for s in prompt], 1)
-        self._last, self._kept = model.backbone.extend(x, valid, None)
+        places = torch.arange(self._start, device=x.device)
+        self._last = model.backbone.extend(x, valid, places, self._cache)[:, -1:]
 
-    def next(self, tokens: Tensor | None) -> TextPosterior | MediaPosterior:
-        """The posterior of the next position given the tokens "B Q" of the one before."""
+    def next(self, tokens: Tensor | None, index: Tensor) -> TextPosterior | MediaPosterior:
+        """The posterior of position `index`, int64 without an axis, given the tokens "B Q" of the
+        one before; None at the first. Can be recorded from the second on."""
         if tokens is not None:
-            self._tokens[:, self._index - 1] = tokens
-        entering = self._index - 1 if self._shifted else self._index
-        if entering >= 0:
-            place = slice(entering, entering + 1)
+            self._tokens.index_copy_(1, (index - 1).view(1), tokens[:, None])
+        features = self._last
+        if tokens is not None or not self._shifted:
+            place = (index - 1 if self._shifted else index).view(1)
             segment = replace(self._segment, tokens=self._tokens)
             x = self._model.embeddings(OmniSequence((segment,)), self._books, causal=True)
-            self._last, self._kept = self._model.backbone.extend(
-                x[:, place], segment.valid[:, place], self._kept
+            features = self._model.backbone.extend(
+                x.index_select(1, place),
+                segment.valid.index_select(1, place),
+                place + self._start,
+                self._cache,
             )
-        self._index += 1
-        return self._model.posterior(self._last[:, -1:], self._segment.modality)
+        return self._model.posterior(features, self._segment.modality)

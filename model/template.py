@@ -65,15 +65,17 @@ def layout(
     return spans
 
 
-def collate_prompts(prompts: Sequence[Sequence[Span]], device: torch.device) -> list[Segment]:
+def collate_prompts(
+    prompts: Sequence[Sequence[Span]], device: torch.device, multiple: int = 1
+) -> list[Segment]:
     """Prompts with the same modalities in the same order as one batch, padded on the right of each
-    span."""
-    return [_column([p[i] for p in prompts], device) for i in range(len(prompts[0]))]
+    span, to a `multiple` of positions."""
+    return [_column([p[i] for p in prompts], device, multiple) for i in range(len(prompts[0]))]
 
 
-def _column(spans: Sequence[Span], device: torch.device) -> Segment:
+def _column(spans: Sequence[Span], device: torch.device, multiple: int) -> Segment:
     assert len({s.modality for s in spans}) == 1, "a batch has one structure"
-    length = max(len(s.tokens) for s in spans)
+    length = -(-max(len(s.tokens) for s in spans) // multiple) * multiple
     tokens = torch.full((len(spans), length, spans[0].tokens.shape[1]), PAD)
     valid = torch.zeros(len(spans), length, dtype=torch.bool)
     for i, span in enumerate(spans):

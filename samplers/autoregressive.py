@@ -4,7 +4,7 @@ The baseline of every comparison, over the same weights: what differs from the o
 order, not the model. Owns: the loop, and the protocol of a network that can be read causally.
 """
 
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from flow.modality import Modality, TokenSpace
-from flow.sequence import OmniSequence
+from flow.sequence import OmniSequence, Segment
 from samplers.categorical import check_draw, draw_posterior
 from samplers.denoiser import Posterior
 from samplers.draws import Draws
@@ -24,9 +24,10 @@ from samplers.step import Step
 class Decoding(Protocol):
     """One causal run over the last segment of a sequence."""
 
-    def next(self, tokens: Tensor | None) -> Posterior:
-        """One network call: the posterior of the next position, over "B 1 Q", given the tokens
-        "B Q" of the position before it (None at the first)."""
+    def next(self, tokens: Tensor | None, index: Tensor) -> Posterior:
+        """One network call: the posterior of position `index` (int64 without an axis, from 0
+        upwards), over "B 1 Q", given the tokens "B Q" of the position before it (None at the
+        first)."""
         ...
 
 
@@ -45,7 +46,9 @@ class AutoregressiveSampler:
 
     spaces: of every modality that may be edited. temperature >= 0 (0: argmax) and top_p in (0, 1]:
     the draw of each code. stop: ids that end a row of one sub-codebook; what follows is `fill`, and
-    the run ends when every row has stopped.
+    the run ends when every row has stopped. check_every: positions from one look at that to the
+    next; a look waits for the device. record: turns the writing of one position, which changes
+    tensors in place, into a faster way to do the same (`samplers.recorder.record_cuda`).
 
     Raises: ValueError where a value is out of range.
     """
@@ -55,11 +58,15 @@ class AutoregressiveSampler:
     top_p: float = 1.0
     stop: tuple[int, ...] = ()
     fill: int = 0
+    check_every: int = 1
+    record: Callable[[Callable[[], None]], Callable[[], None]] | None = None
 
     source = staticmethod(masked_source)
 
     def __post_init__(self) -> None:
         check_draw(self.temperature, self.top_p)
+        if self.check_every < 1:
+            raise ValueError(f"check_every must be at least 1, not {self.check_every}")
 
     @torch.inference_mode()
     def sample(
@@ -75,27 +82,16 @@ class AutoregressiveSampler:
         segment = x_0.segments[place]
         if x_0.editable_segments() != (place,) or not bool(segment.valid.all()):
             raise ValueError("autoregression writes the last segment and nothing else")
-        active = active_positions(segment)
-        mask_id = self.spaces[segment.modality].mask_id
-        tokens = torch.where(active.unsqueeze(-1), mask_id, segment.tokens)
-        confidence = torch.ones(tokens.shape, device=tokens.device)
-        stopped = torch.zeros(len(tokens), dtype=torch.bool, device=tokens.device)
-        stops = torch.tensor(self.stop, dtype=torch.int64, device=tokens.device)
-        decoding = denoiser.begin(x_0)
+        writing = _Writing(self, denoiser.begin(x_0), draws, place, segment)
+        write = writing.first
         for index in range(segment.length):
-            before = tokens
-            posterior = decoding.next(None if index == 0 else tokens[:, index - 1])
-            drawn, sure = self._draw(posterior, draws, index, place, tokens)
-            drawn = torch.where(stopped[:, None], self.fill, drawn)
-            chosen = torch.where(active[:, index, None], drawn, tokens[:, index])
-            tokens, confidence = tokens.clone(), confidence.clone()
-            tokens[:, index] = chosen
-            confidence[:, index] = torch.where(active[:, index, None], sure, 1.0)
-            stopped = stopped | torch.isin(chosen[:, 0], stops)
-            ended = bool(stopped.all())
+            before = writing.tokens.clone()
+            write()
+            looks = bool(self.stop) and (index + 1) % self.check_every == 0
+            ended = looks and bool(writing.has_stopped().all())
             if ended:
-                rest = active[:, index + 1 :, None]
-                tokens[:, index + 1 :] = torch.where(rest, self.fill, tokens[:, index + 1 :])
+                writing.fill_the_rest()
+            tokens = writing.tokens.clone()
             yield Step(
                 index=index,
                 num_steps=segment.length,
@@ -104,20 +100,71 @@ class AutoregressiveSampler:
                 x_t=x_0.with_tokens({place: tokens}),
                 x_1={place: tokens.clone()},
                 changed={place: tokens != before},
-                confidence={place: confidence.clone()},
+                confidence={place: writing.confidence.clone()},
                 nfe=index + 1,
                 num_active=1,
             )
             if ended:
                 return
+            writing.index += 1
+            if index == 0:
+                write = writing.next if self.record is None else self.record(writing.next)
 
-    def _draw(
-        self, posterior: Posterior, draws: Draws, index: int, place: int, tokens: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        """Codes "B Q" of one position and their confidence."""
-        shape = (tokens.shape[1], tokens.shape[2])
-        uniforms = draws.uniform(0, stream(Purpose.PREDICT, place), shape)[:, index : index + 1]
+
+class _Writing:
+    """The tensors of one run, written in place, one position a call; doing a call twice changes
+    nothing. tokens, confidence: "B L Q". index: the position, without an axis."""
+
+    def __init__(
+        self,
+        sampler: AutoregressiveSampler,
+        decoding: Decoding,
+        draws: Draws,
+        place: int,
+        segment: Segment,
+    ) -> None:
+        self._sampler, self._decoding = sampler, decoding
+        self._active = active_positions(segment).unsqueeze(-1)
+        mask_id = sampler.spaces[segment.modality].mask_id
+        self.tokens = torch.where(self._active, mask_id, segment.tokens)
+        device = self.tokens.device
+        self.confidence = torch.ones(self.tokens.shape, device=device)
+        self._end = torch.full((len(self.tokens),), segment.length, device=device)
+        self.index = torch.zeros((), dtype=torch.int64, device=device)
+        self._stops = torch.tensor(sampler.stop, dtype=torch.int64, device=device)
+        shape = (segment.length, segment.tokens.shape[2])
+        self._uniforms = draws.uniform(0, stream(Purpose.PREDICT, place), shape)
+
+    def first(self) -> None:
+        """Write position 0, which has no position before it."""
+        self._write(None)
+
+    def next(self) -> None:
+        """Write the position of `index`, from 1 on."""
+        self._write(self.tokens.index_select(1, (self.index - 1).view(1))[:, 0])
+
+    def has_stopped(self) -> Tensor:
+        """bool "B": rows that have ended at `index` or before it."""
+        return self._end <= self.index
+
+    def fill_the_rest(self) -> None:
+        """Everybody has stopped: what lies behind `index` is filling."""
+        places = torch.arange(self.tokens.shape[1], device=self.index.device)
+        rest = self._active & (places > self.index)[:, None]
+        self.tokens = torch.where(rest, self._sampler.fill, self.tokens)
+
+    def _write(self, before: Tensor | None) -> None:
+        here = self.index.view(1)
         drawn, sure = draw_posterior(
-            posterior, uniforms, temperature=self.temperature, top_p=self.top_p
+            self._decoding.next(before, self.index),
+            self._uniforms.index_select(1, here),
+            temperature=self._sampler.temperature,
+            top_p=self._sampler.top_p,
         )
-        return drawn[:, 0], sure[:, 0]
+        active = self._active.index_select(1, here)
+        drawn = torch.where((self._end < self.index)[:, None, None], self._sampler.fill, drawn)
+        chosen = torch.where(active, drawn, self.tokens.index_select(1, here))
+        self.tokens.index_copy_(1, here, chosen)
+        self.confidence.index_copy_(1, here, torch.where(active, sure, 1.0))
+        ends = torch.isin(chosen[:, 0, 0], self._stops) & (self._end > self.index)
+        self._end.copy_(torch.where(ends, self.index, self._end))

@@ -28,23 +28,26 @@ def draw_categorical(
     logits: Float[Tensor, "N V"],
     uniforms: Float[Tensor, " N"],
     *,
-    temperature: float = 1.0,
+    temperature: float | Tensor = 1.0,
     top_p: float = 1.0,
 ) -> tuple[Int[Tensor, " N"], Float[Tensor, " N"]]:
     """Ids drawn from softmax(logits / temperature), and their probability under softmax(logits).
 
-    temperature 0 is the argmax. top_p in (0, 1] keeps the fewest likeliest ids whose tempered
-    probabilities reach top_p. An id with logit -inf is never drawn. Rows go through in chunks.
+    temperature 0 is the argmax; a temperature in a tensor (without an axis) is positive.
+    top_p in (0, 1] keeps the fewest likeliest ids whose tempered probabilities reach top_p. An id
+    with logit -inf is never drawn. Rows go through in chunks.
     """
     ids = torch.empty(len(logits), dtype=torch.int64, device=logits.device)
     confidence = torch.empty(len(logits), dtype=torch.float32, device=logits.device)
     for rows in row_chunks(len(logits), logits.shape[1]):
         chunk = logits[rows].float()
         probabilities = chunk.softmax(dim=-1)
-        if temperature <= GREEDY_TEMPERATURE:
+        fixed = not isinstance(temperature, Tensor)
+        if fixed and temperature <= GREEDY_TEMPERATURE:
             drawn = chunk.argmax(dim=-1)
         else:
-            tempered = probabilities if temperature == 1 else (chunk / temperature).softmax(dim=-1)
+            plain = fixed and temperature == 1
+            tempered = probabilities if plain else (chunk / temperature).softmax(dim=-1)
             drawn = _draw_nucleus(tempered, uniforms[rows], top_p)
         ids[rows] = drawn
         confidence[rows] = probabilities.gather(1, drawn.unsqueeze(1)).squeeze(1)
@@ -55,7 +58,7 @@ def draw_posterior(
     posterior: Posterior,
     uniforms: Float[Tensor, "B L Q"],
     *,
-    temperature: float = 1.0,
+    temperature: float | Tensor = 1.0,
     top_p: float = 1.0,
 ) -> tuple[Int[Tensor, "B L Q"], Float[Tensor, "B L Q"]]:
     """x_1 ~ p_{1|t}, and the probability of each drawn code given the codes before it, untempered.

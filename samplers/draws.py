@@ -38,10 +38,13 @@ class Draws:
     def batch(self) -> int:
         return self.seeds.shape[0]
 
-    def uniform(self, step: int, stream: int, shape: tuple[int, int]) -> Float[Tensor, "B L Q"]:
+    def uniform(
+        self, step: int | Tensor, stream: int, shape: tuple[int, int]
+    ) -> Float[Tensor, "B L Q"]:
         """Float32 strictly inside (0, 1) for the positions and codebooks `shape` = (L, Q).
 
-        `stream` tells apart the draws of one step. The numbers at (l, q) do not depend on `shape`.
+        step: a number, or int64 without an axis. `stream` tells apart the draws of one step. The
+        numbers at (l, q) do not depend on `shape`.
         """
         length, num_codebooks = shape
         position = torch.arange(length, device=self.seeds.device)

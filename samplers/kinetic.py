@@ -5,10 +5,11 @@ Source: Luo et al. 2025 (arXiv:2510.13721), App. A. Owns: the loop. Does not own
 jumps (`flow.transition`), the network, guidance and caches (wrappers around it).
 """
 
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -18,11 +19,45 @@ from flow.modality import Modality
 from flow.schedule import PAPER, Clock, check_times, uniform_grid
 from flow.sequence import OmniSequence, Segment
 from flow.transition import TRANSITIONS, Interval, advance
-from samplers.categorical import check_draw, draw_posterior
+from samplers.categorical import GREEDY_TEMPERATURE, check_draw, draw_posterior
 from samplers.denoiser import Denoiser, Posterior, evaluated_positions
 from samplers.draws import Draws
 from samplers.source import Purpose, active_positions, random_source, stream
 from samplers.step import Step
+
+
+@dataclass(frozen=True)
+class Moment:
+    """Where in a run a refinement is. t: a hint for the denoiser. index: number of the network
+    call. The numbers are Python's, or tensors without an axis on the device of the run."""
+
+    t: float
+    index: int | Tensor
+    interval: Interval
+    temperature: float | Tensor
+
+
+@dataclass(frozen=True)
+class Refinement:
+    """What one refinement found, by segment index; see `samplers.step.Step`. tokens: of x_t."""
+
+    tokens: Mapping[int, Tensor]
+    x_1: Mapping[int, Tensor]
+    changed: Mapping[int, Tensor]
+    confidence: Mapping[int, Tensor]
+
+
+class Recorder(Protocol):
+    """Runs `KineticSampler.refine` in another way, with the same result (`samplers.recorder`)."""
+
+    def __call__(
+        self,
+        sampler: "KineticSampler",
+        denoiser: Denoiser,
+        x_t: OmniSequence,
+        moment: Moment,
+        draws: Draws,
+    ) -> Refinement: ...
 
 
 @dataclass(frozen=True)
@@ -36,7 +71,7 @@ class KineticSampler:
     t = 0, to reach `temperature` linearly at t = 1; None keeps it constant. Early draws decide what
     there is and where, and a low temperature lets the commonest state of each position win.
     patience: stop early once the drawn x_1 has not changed for so many steps and x_t equals it;
-    None never does.
+    None never does. recorder: takes the place of `refine`; None is `refine` itself.
 
     Raises: ValueError where a value is out of range or the transition unknown.
     """
@@ -49,6 +84,7 @@ class KineticSampler:
     top_p: float = 1.0
     initial_temperature: float | None = None
     patience: int | None = None
+    recorder: Recorder | None = None
 
     source = staticmethod(random_source)
 
@@ -60,6 +96,14 @@ class KineticSampler:
             known = ", ".join(TRANSITIONS)
             raise ValueError(f"unknown transition {self.transition!r}: choose one of {known}")
         check_draw(self.temperature, self.top_p)
+
+    def step(
+        self, denoiser: Denoiser, x_t: OmniSequence, moment: Moment, draws: Draws
+    ) -> Refinement:
+        """One refinement, recorded where there is a recorder."""
+        if self.recorder is None:
+            return self.refine(denoiser, x_t, moment, draws)
+        return self.recorder(self, denoiser, x_t, moment, draws)
 
     def temperature_at(self, t: float) -> float:
         """The temperature of a step that starts at t in [0, 1)."""
@@ -76,68 +120,80 @@ class KineticSampler:
 
         Raises: ValueError where an editable id of x_0 is no state, or its modality has no metric.
         """
-        active = {
-            i: active_positions(x_0.segments[i]).unsqueeze(-1) for i in x_0.editable_segments()
-        }
-        num_active = sum(int(mask.sum(dim=1).max()) for mask in active.values())
-        x_t = self._canonical(x_0, active)
+        x_t = self._canonical(x_0.looked())
+        num_active = sum(
+            int(active_positions(x_t.segments[i]).sum(dim=1).max()) for i in x_t.editable_segments()
+        )
         num_steps, calm = len(self.times) - 1, 0
-        before: dict[int, Tensor] = {}
-        for index, (t_0, t_1) in enumerate(pairwise(self.times)):
-            interval = Interval.of(self.schedule, t_0, t_1)
-            posteriors = denoiser(x_t, t_0)
-            tokens: dict[int, Tensor] = {}
-            x_1: dict[int, Tensor] = {}
-            confidence: dict[int, Tensor] = {}
-            for i, mask in active.items():
-                segment = x_t.segments[i]
-                uniforms = partial(_uniforms, draws, index, i, segment)
-                x_1[i], confidence[i] = self._predict(
-                    posteriors[i],
-                    segment,
-                    mask,
-                    uniforms(Purpose.PREDICT),
-                    self.temperature_at(t_0),
-                )
-                tokens[i] = advance(
-                    TRANSITIONS[self.transition],
-                    self.metrics[segment.modality],
-                    segment.tokens,
-                    x_1[i],
-                    interval,
-                    partial(_moves, uniforms),
-                )
-            changed = {i: tokens[i] != x_t.segments[i].tokens for i in active}
-            x_t = x_t.with_tokens(tokens)
+        before: Mapping[int, Tensor] = {}
+        device = draws.seeds.device
+        moments = self.moments() if device.type == "cpu" else on_device(self.moments(), device)
+        for index, moment in enumerate(moments):
+            refined = self.step(denoiser, x_t, moment, draws)
+            x_t = x_t.with_tokens(refined.tokens)
             arrived = False
             if self.patience is not None:  # comparing waits for the device
-                calm = calm + 1 if before and _same(before, x_1) else 0
-                before = x_1
-                arrived = calm >= self.patience and _same(tokens, x_1)
+                calm = calm + 1 if before and _same(before, refined.x_1) else 0
+                before = refined.x_1
+                arrived = calm >= self.patience and _same(refined.tokens, refined.x_1)
             yield Step(
                 index=index,
                 num_steps=num_steps,
                 last=arrived or index == num_steps - 1,
-                t=t_1,
+                t=self.times[index + 1],
                 x_t=x_t,
-                x_1=x_1,
-                changed=changed,
-                confidence=confidence,
+                x_1=refined.x_1,
+                changed=refined.changed,
+                confidence=refined.confidence,
                 nfe=index + 1,
                 num_active=evaluated_positions(denoiser, num_active),
             )
             if arrived:
                 return
 
+    def refine(
+        self, denoiser: Denoiser, x_t: OmniSequence, moment: Moment, draws: Draws
+    ) -> Refinement:
+        """One refinement: a network call, a draw of x_1, a jump. Where the numbers of the moment
+        are on the device, nothing in here waits for it (`thinning` apart): it can be recorded."""
+        tokens: dict[int, Tensor] = {}
+        x_1: dict[int, Tensor] = {}
+        confidence: dict[int, Tensor] = {}
+        posteriors = denoiser(x_t, moment.t)
+        for i in x_t.editable_segments():
+            segment = x_t.segments[i]
+            uniforms = partial(_uniforms, draws, moment.index, i, segment)
+            x_1[i], confidence[i] = self._predict(
+                posteriors[i], segment, uniforms(Purpose.PREDICT), moment.temperature
+            )
+            tokens[i] = advance(
+                TRANSITIONS[self.transition],
+                self.metrics[segment.modality],
+                segment.tokens,
+                x_1[i],
+                moment.interval,
+                partial(_moves, uniforms),
+                everywhere=isinstance(moment.index, Tensor),
+            )
+        changed = {i: tokens[i] != x_t.segments[i].tokens for i in tokens}
+        return Refinement(tokens, x_1, changed, confidence)
+
+    def moments(self) -> list[Moment]:
+        """One for each network call."""
+        return [
+            Moment(t_0, index, Interval.of(self.schedule, t_0, t_1), self.temperature_at(t_0))
+            for index, (t_0, t_1) in enumerate(pairwise(self.times))
+        ]
+
     def _predict(
         self,
         posterior: Posterior,
         segment: Segment,
-        active: Tensor,
         uniforms: Tensor,
-        temperature: float,
+        temperature: float | Tensor,
     ) -> tuple[Tensor, Tensor]:
-        """x_1 "B L Q" and its confidence; where not `active` "B L 1", the present tokens and 1."""
+        """x_1 "B L Q" and its confidence; where nothing may change, the present tokens and 1."""
+        active = active_positions(segment).unsqueeze(-1)
         drawn, confidence = draw_posterior(
             posterior, uniforms, temperature=temperature, top_p=self.top_p
         )
@@ -145,11 +201,12 @@ class KineticSampler:
         x_1 = torch.where(active, drawn, segment.tokens)
         return x_1, torch.where(active, confidence, torch.ones_like(confidence))
 
-    def _canonical(self, x_0: OmniSequence, active: Mapping[int, Tensor]) -> OmniSequence:
+    def _canonical(self, x_0: OmniSequence) -> OmniSequence:
         """x_0 with equal codes merged where it is active, once it is known to hold states only."""
         tokens: dict[int, Tensor] = {}
-        for i, mask in active.items():
+        for i in x_0.editable_segments():
             segment = x_0.segments[i]
+            mask = active_positions(segment).unsqueeze(-1)
             if segment.modality not in self.metrics:
                 raise ValueError(f"no metric was given for the modality {segment.modality}")
             metric = self.metrics[segment.modality]
@@ -163,8 +220,32 @@ class KineticSampler:
         return x_0.with_tokens(tokens)
 
 
+def on_device(moments: Sequence[Moment], device: torch.device) -> list[Moment]:
+    """The same moments with their numbers in memory of the device, moved there at once. A greedy
+    temperature stays a number: it is another kind of draw."""
+    rows = [
+        (m.interval.b_0, m.interval.b_1, m.interval.printed_exposure, m.temperature)
+        for m in moments
+    ]
+    indices = torch.tensor([m.index for m in moments]).to(device)
+    table = torch.tensor(rows, dtype=torch.float32).to(device)
+    return [
+        Moment(
+            m.t,
+            indices[k],
+            Interval(table[k, 0], table[k, 1], table[k, 2], m.interval.arrives),
+            m.temperature if _is_greedy(m.temperature) else table[k, 3],
+        )
+        for k, m in enumerate(moments)
+    ]
+
+
+def _is_greedy(temperature: float | Tensor) -> bool:
+    return not isinstance(temperature, Tensor) and temperature <= GREEDY_TEMPERATURE
+
+
 def _uniforms(
-    draws: Draws, index: int, segment_index: int, segment: Segment, purpose: int
+    draws: Draws, index: int | Tensor, segment_index: int, segment: Segment, purpose: int
 ) -> Tensor:
     """The uniforms "B L Q" of one step of one segment for one purpose."""
     shape = (segment.length, segment.tokens.shape[2])

@@ -5,6 +5,7 @@ Owns: `random_source`, `masked_source`, `active_positions`, `Purpose`, `stream`.
 """
 
 from enum import IntEnum
+from functools import cache
 
 import torch
 from jaxtyping import Bool, Int
@@ -41,14 +42,18 @@ def random_source(
     """
     if draws.batch != batch:
         raise ValueError(f"{draws.batch} seeds cannot draw a batch of {batch}")
-    forbidden = set(space.forbidden)
-    allowed = torch.tensor(
-        [i for i in range(space.cardinality) if i not in forbidden], device=draws.seeds.device
-    )
+    allowed = _allowed(space, draws.seeds.device)
     if len(allowed) == 0:
         raise ValueError(f"every id of the {space.modality} space is forbidden")
     uniforms = draws.uniform(0, stream(Purpose.SOURCE, segment), (length, space.num_codebooks))
     return allowed[(uniforms.double() * len(allowed)).long()]
+
+
+@cache
+def _allowed(space: TokenSpace, device: torch.device) -> Tensor:
+    """The ids of a space that may be a state, int64; a large vocabulary takes long to list."""
+    forbidden = set(space.forbidden)
+    return torch.tensor([i for i in range(space.cardinality) if i not in forbidden], device=device)
 
 
 def masked_source(

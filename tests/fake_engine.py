@@ -12,6 +12,7 @@ import numpy as np
 
 from engine.events import Answer, Completed, Event, Refined, Started
 from engine.request import Modality, Request
+from engine.trouble import OUT_OF_MEMORY, DeviceError
 from world.concepts import BY_NAME, COLOURABLE, CONCEPTS, OBJECT_COLOURS
 from world.scenes import Background, Family, Item, Scene, render
 
@@ -29,7 +30,8 @@ CELLS = {
 
 
 class FakeEngine:
-    """step_s: how long one step takes. broken: prompts containing this word crash it."""
+    """step_s: how long one step takes. broken: prompts containing this word crash it;
+    "lose the device" is explained as the real engine does."""
 
     def __init__(self, step_s: float = 0.03, broken: str = "crash") -> None:
         self.step_s = step_s
@@ -73,6 +75,8 @@ class FakeEngine:
                 )
                 for event in _forming(request, segment, answer, start, steps):
                     time.sleep(self.step_s)
+                    if "lose the device" in text and event.index == 2:
+                        raise DeviceError(OUT_OF_MEMORY)
                     if self.broken in text and event.index == 2:
                         raise RuntimeError("the fake engine crashed, as it was asked to")
                     steps += 1

@@ -16,7 +16,7 @@ ALLOWED: dict[str, set[str]] = {
     "app.py": {"app", "engine"},
     "training": {"world", "model", "samplers", "flow"},
     "evaluation": {"engine", "samplers", "flow", "world", "model"},
-    "benchmarks": {"engine", "evaluation", "samplers", "flow", "world", "model"},
+    "benchmarks": {"app", "engine", "evaluation", "samplers", "flow", "world", "model"},
 }
 """Package -> packages of ours that it may import, besides itself."""
 OURS = {name.removesuffix(".py") for name in ALLOWED}

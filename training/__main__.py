@@ -16,13 +16,15 @@ from typing import Any
 
 import torch
 
+from flow.calibration import GRIDS
 from model.checkpoint import load_checkpoint, save_checkpoint
 from model.config import PRESETS, OmniConfig
 from model.omni import OmniModel
+from model.placement import Placement
 from model.text import TextTokenizer
 from training.data import Examples, ScenePool, build_pool, training_texts, word_vectors
 from training.flow import FlowStage
-from training.loop import Budget, choose_device, train
+from training.loop import Budget, train
 from training.vision import VisionStage
 from world.concepts import CONCEPTS
 
@@ -66,6 +68,12 @@ def _parser() -> argparse.ArgumentParser:
         help="share of pictures with one object (a first lesson)",
     )
     parser.add_argument(
+        "--times",
+        choices=GRIDS,
+        default="uniform",
+        help="in which clock the times of pictures lie evenly",
+    )
+    parser.add_argument(
         "--start", type=Path, help="checkpoint whose weights a flow run begins with"
     )
     parser.add_argument("--out", type=Path, default=Path("assets/nano"), help="where export writes")
@@ -77,7 +85,7 @@ def _folder(arguments: argparse.Namespace, stage: str) -> Path:
 
 
 def _vision(arguments: argparse.Namespace) -> None:
-    stage = VisionStage(PRESETS[arguments.preset].vision, choose_device(arguments.device))
+    stage = VisionStage(PRESETS[arguments.preset].vision, Placement.of(arguments.device).device)
     average, folder = deepcopy(stage.model), _folder(arguments, "vision")
     train(stage, average, folder, _budget(arguments), resume=arguments.resume)
 
@@ -86,7 +94,8 @@ def _flow(arguments: argparse.Namespace) -> None:
     model, tokenizer = _begin(arguments)
     cache = _folder(arguments, "vision") / "codes.npz"
     pool = build_pool(model.vision, arguments.scenes, cache, arguments.single)
-    stage = FlowStage(model, tokenizer, _examples(pool, tokenizer, model.config))
+    examples = _examples(pool, tokenizer, model.config)
+    stage = FlowStage(model, tokenizer, examples, arguments.times)
     budget = replace(_budget(arguments), accumulate=2, report_every_s=600)
     train(stage, deepcopy(model), _folder(arguments, "flow"), budget, resume=arguments.resume)
 
@@ -108,7 +117,7 @@ def _begin(arguments: argparse.Namespace) -> tuple[OmniModel, TextTokenizer]:
     """The model of a checkpoint to train on, or an untrained one."""
     if arguments.start is None:
         return _untrained(arguments)
-    checkpoint = load_checkpoint(arguments.start, choose_device(arguments.device))
+    checkpoint = load_checkpoint(arguments.start, Placement.of(arguments.device, "float32"))
     model = checkpoint.model.requires_grad_(True)
     model.vision.requires_grad_(False)
     return model, checkpoint.tokenizer
@@ -130,7 +139,7 @@ def _untrained(arguments: argparse.Namespace) -> tuple[OmniModel, TextTokenizer]
         {k.removeprefix(prefix): v for k, v in average.items() if k.startswith(prefix)}
     )
     model.text_metric_codes.copy_(word_vectors(tokenizer, texts, config.text_metric_dim))
-    return model.to(choose_device(arguments.device)), tokenizer
+    return model.to(Placement.of(arguments.device).device), tokenizer
 
 
 def _text_tokenizer(folder: Path, texts: list[str], cardinality: int) -> TextTokenizer:

@@ -17,10 +17,11 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor, nn
 
+from flow.calibration import even_clock
 from flow.metric import CodebookMetric
 from flow.modality import Modality
 from flow.path import sample_path
-from flow.schedule import Schedule, uniform_grid
+from flow.schedule import Clock, Schedule, uniform_grid
 from flow.sequence import OmniSequence, drop_prompt, response
 from model.config import FlowConfig
 from model.omni import OmniModel
@@ -37,8 +38,6 @@ PROMPT_DROPOUT = 0.1
 TEXT_WEIGHT = 0.5
 MASKED_SHARE, CAUSAL_SHARE = 0.15, 0.1
 SMALLEST_T = 0.02
-PICTURE_TIME_POWER = 1.4
-"""Pictures draw t = u^1.4: a little more of the early times, in which a picture is decided."""
 
 
 @dataclass(frozen=True)
@@ -53,9 +52,16 @@ class Noised:
 
 class FlowStage:
     """See the module's docstring. `model` holds the frozen picture tokenizer too, which is not
-    trained."""
+    trained. times: where the times of pictures lie, evenly in t ("uniform") or evenly in another
+    clock of `flow.calibration.even_clock`."""
 
-    def __init__(self, model: OmniModel, tokenizer: TextTokenizer, examples: Examples) -> None:
+    def __init__(
+        self,
+        model: OmniModel,
+        tokenizer: TextTokenizer,
+        examples: Examples,
+        times: str = "uniform",
+    ) -> None:
         self.model = model
         self.tokenizer = tokenizer
         self.examples = examples
@@ -65,6 +71,8 @@ class FlowStage:
             Modality.IMAGE: config.image_flow,
             Modality.TEXT: config.text_flow,
         }
+        even = even_clock(times, self.metrics[Modality.IMAGE])
+        self.even: dict[Modality, Clock | None] = {Modality.IMAGE: even, Modality.TEXT: None}
 
     def loss(self, step: int) -> tuple[Tensor, dict[str, float], int]:
         rng = np.random.default_rng((2, step))
@@ -104,16 +112,23 @@ class FlowStage:
     def _on_path(self, batch: Batch, rng: np.random.Generator) -> Noised:
         target = batch.sequence.segments[-1]
         flow = self.flows[target.modality]
-        num = target.batch
-        spread = (rng.permutation(num) + rng.random(num)) / num
-        power = PICTURE_TIME_POWER if target.modality is Modality.IMAGE else 1.0
-        t = torch.from_numpy(np.minimum(spread**power, 0.999)).to(target.tokens.device)
+        times = torch.from_numpy(self._times(rng, target.batch, target.modality))
+        t = times.to(target.tokens.device)
         uniforms = torch.from_numpy(rng.random(tuple(target.tokens.shape), dtype=np.float32))
         uniforms = uniforms.clamp(1e-6, 1 - 1e-6).to(target.tokens.device)
         x_t = sample_path(
             self.metrics[target.modality], target.tokens, t, uniforms, Schedule(flow.c, flow.a)
         )
         return Noised(_replaced(batch.sequence, x_t), False, batch.weight[..., None].expand_as(x_t))
+
+    def _times(self, rng: np.random.Generator, num: int, modality: Modality) -> np.ndarray:
+        """One time an example, spread evenly in the clock of this run."""
+        spread = (rng.permutation(num) + rng.random(num)) / num
+        flow, even = self.flows[modality], self.even[modality]
+        if even is not None:
+            clock = Schedule(flow.c, flow.a)
+            spread = np.array([clock.t_of_beta(even.beta(u)) for u in spread.tolist()])
+        return np.minimum(spread, 0.999)
 
     def _masked(self, batch: Batch, rng: np.random.Generator) -> Noised:
         """Whole positions are masked with probability t ~ U(0, 1); the loss counts them

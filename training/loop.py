@@ -56,13 +56,6 @@ class Budget:
     muon: bool = False
 
 
-def choose_device(name: str) -> torch.device:
-    """ "auto" is CUDA where there is one, else the CPU."""
-    if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "cpu"
-    return torch.device(name)
-
-
 def train(stage: Stage, average: nn.Module, folder: Path, budget: Budget, *, resume: bool) -> None:
     """Train until the minutes are used up; `average` is a copy of the model that receives the
     moving average."""

@@ -10,6 +10,7 @@ from app.pump import BROKEN, Pumping
 from engine.engine import Engine
 from engine.events import Event
 from engine.request import Conversation, Modality, Request, Sampling
+from engine.trouble import OUT_OF_MEMORY
 from tests.fake_engine import FakeEngine
 
 
@@ -77,6 +78,13 @@ def test_a_broken_engine_is_told_to_the_visitor_and_raised_for_the_log() -> None
     assert driven.run.failure == BROKEN
 
 
+def test_a_device_that_fails_half_way_is_explained() -> None:
+    driven, _ = pumping("lose the device", Modality.IMAGE)
+    list(driven)
+    assert driven.outcome is not None
+    assert driven.outcome.refusal == driven.run.failure == OUT_OF_MEMORY
+
+
 def test_a_real_engine_speaks_the_same_events(tiny_engine: Engine) -> None:
     bus = StepBus()
     sampling = Sampling(steps=3, guidance_scale=1.0, transition="euler", seed=1)
@@ -88,7 +96,7 @@ def test_a_real_engine_speaks_the_same_events(tiny_engine: Engine) -> None:
     steps = [m.header["index"] for _, m in driven.run.steps() if m.header["kind"] == "refined"]
     assert steps == [0, 1, 2]
     assert driven.outcome is not None
-    flow = tiny_engine.flows[Modality.IMAGE]
+    flow = tiny_engine.runner.flows[Modality.IMAGE]
     assert driven.outcome.request.sampling == replace(
         sampling, temperature=flow.temperature, top_p=flow.top_p, grid=flow.grid
     )

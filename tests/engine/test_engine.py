@@ -177,7 +177,9 @@ def test_one_prompt_and_seed_run_under_every_sampler(
     refined = [e for e in events if isinstance(e, Refined)]
     completed = events[-1]
     assert isinstance(completed, Completed)
-    assert started.num_steps == {"flow": 3, "masked": 3}.get(sampler, tiny_engine.lengths[modality])
+    assert started.num_steps == {"flow": 3, "masked": 3}.get(
+        sampler, tiny_engine.runner.lengths[modality]
+    )
     assert [e.last for e in refined] == [False] * (len(refined) - 1) + [True]
     assert len(refined) <= started.num_steps
     (answer,) = completed.answers

@@ -45,7 +45,7 @@ def test_the_cache_changes_nothing(
         whole = model.features(x, causal=True)[-1]
         run = model.begin(x)
         for i in range(answer.shape[1]):
-            posterior = run.next(None if i == 0 else answer[:, i - 1])
+            posterior = run.next(None if i == 0 else answer[:, i - 1], torch.tensor(i))
             chosen = torch.empty(2, 1, 0, dtype=torch.int64)
             if modality is Modality.TEXT:
                 found = posterior.logits(chosen)

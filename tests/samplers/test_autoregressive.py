@@ -32,7 +32,7 @@ class Markov:
         self._start = x_0.segments[0].tokens[:, -1, 0]
         return self
 
-    def next(self, tokens: Tensor | None) -> FakePosterior:
+    def next(self, tokens: Tensor | None, index: Tensor) -> FakePosterior:
         self.given.append(tokens)
         before = self._start if tokens is None else tokens[:, 0]
 

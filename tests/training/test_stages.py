@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from flow.modality import Modality
+from flow.schedule import PAPER, TUNED
 from model.checkpoint import load_checkpoint
 from model.config import PRESETS
 from model.omni import OmniModel
@@ -157,3 +158,14 @@ def test_a_stage_without_the_one_before_it_says_so(
 ) -> None:
     assert main(["flow", "--preset", "tiny", "--runs", str(tmp_path)]) == 2
     assert "run `python -m training vision` first" in capsys.readouterr().err
+
+
+def test_times_lie_evenly_in_the_chosen_clock(stage: FlowStage) -> None:
+    rng = np.random.default_rng(0)
+    tuned = FlowStage(stage.model, stage.tokenizer, stage.examples, "tuned")
+    plain = np.sort(stage._times(rng, 400, Modality.IMAGE))
+    assert plain == pytest.approx((np.arange(400) + 0.5) / 400, abs=1 / 400)
+    even = [TUNED.t_of_beta(PAPER.beta(float(t))) for t in tuned._times(rng, 400, Modality.IMAGE)]
+    assert np.sort(even)[:-1] == pytest.approx((np.arange(399) + 0.5) / 400, abs=1 / 400)
+    words = np.sort(tuned._times(rng, 400, Modality.TEXT))
+    assert words == pytest.approx((np.arange(400) + 0.5) / 400, abs=1 / 400)

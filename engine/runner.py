@@ -1,0 +1,197 @@
+"""From settings to a run: which sampler, on which network, with what wrapped around it.
+
+Owns: the defaults that a checkpoint fills in, the choice of sampler and denoiser, and the recorder
+of a GPU. Does not own: conversations, events and previews (`engine.engine`).
+"""
+
+from collections.abc import Generator, Sequence
+from dataclasses import replace
+from functools import partial
+
+import torch
+
+from engine.cache import CachedDenoiser
+from engine.guidance import GuidedCausalDenoiser, GuidedDenoiser
+from engine.request import SamplerKind, Sampling
+from flow.calibration import PathPoint, even_clock, path_table
+from flow.modality import Modality
+from flow.schedule import Clock, Schedule, times_as_even, uniform_grid
+from flow.sequence import OmniSequence, Segment, response
+from model.config import FlowConfig
+from model.omni import OmniModel
+from model.text import BEGIN_IMAGE, EOS, PAD
+from samplers.autoregressive import AutoregressiveSampler
+from samplers.blockwise import BlockwiseSampler, ParallelSampler
+from samplers.denoiser import Denoiser
+from samplers.draws import Draws
+from samplers.kinetic import KineticSampler
+from samplers.masked import MaskedSampler
+from samplers.recorder import GraphRecorder, record_cuda
+from samplers.step import Step
+
+CHECK_EVERY_ON_CUDA = 8
+"""Positions from one look whether everybody has stopped to the next: a look waits for the GPU."""
+
+
+class Runner:
+    """Runs of one model. flows: the path and defaults of each modality that it can write. lengths:
+    its longest answer, in positions."""
+
+    def __init__(self, model: OmniModel) -> None:
+        config = model.config
+        self.model = model
+        self.metrics = model.metrics()
+        self.flows: dict[Modality, FlowConfig] = {
+            Modality.TEXT: config.text_flow,
+            Modality.IMAGE: config.image_flow,
+        }
+        self.lengths = {Modality.TEXT: config.text_length, Modality.IMAGE: config.vision.positions}
+        self.recorder = GraphRecorder() if model.device.type == "cuda" else None
+        self._even_clocks: dict[tuple[str, Modality], Clock | None] = {}
+
+    def complete(self, asked: Sampling, modality: Modality) -> Sampling:
+        """The asked settings with the checkpoint's defaults filled in; words are not guided by a
+        scale that was meant for pictures.
+
+        Raises: ValueError where the checkpoint cannot write the modality.
+        """
+        if modality not in self.flows:
+            known = ", ".join(self.flows)
+            raise ValueError(f"this checkpoint cannot answer with {modality}: it does {known}")
+        flow = self.flows[modality]
+        by_flow = asked.sampler == SamplerKind.FLOW
+        guidance = asked.guidance_scale if modality is not Modality.TEXT else None
+        return replace(
+            asked,
+            steps=self._num_steps(asked, modality),
+            transition=asked.transition or flow.transition if by_flow else None,
+            grid=asked.grid or flow.grid if by_flow else None,
+            guidance_scale=flow.guidance_scale if guidance is None else guidance,
+            temperature=flow.temperature if asked.temperature is None else asked.temperature,
+            top_p=flow.top_p if asked.top_p is None else asked.top_p,
+        )
+
+    def run(
+        self,
+        prompt: Sequence[Segment],
+        modality: Modality,
+        sampling: Sampling,
+        draws: Draws,
+        segment: int,
+    ) -> Generator[Step]:
+        """The steps of an answer to a prompt, a row a seed of `draws`. sampling: complete.
+        segment: number of the answer's segment, which seeds its noise."""
+        space, length = self.model.spaces[modality], self.lengths[modality]
+        scale = sampling.guidance_scale
+        assert scale is not None
+        if sampling.sampler == SamplerKind.AUTOREGRESSIVE:
+            sampler = self._autoregressive(sampling, modality)
+            causal = GuidedCausalDenoiser(self.model, scale) if scale > 0 else self.model
+            run = partial(sampler.sample, causal)
+        else:
+            sampler = self.parallel(sampling, modality)
+            run = partial(self._in_blocks(sampler, modality).sample, self.denoiser(sampling, scale))
+        source = sampler.source(space, draws.batch, length, draws, segment=segment)
+        return run(OmniSequence((*prompt, response(modality, source))), draws=draws)
+
+    def free(self) -> None:
+        """Give back the memory of what was recorded."""
+        if self.recorder is not None:
+            self.recorder.clear()
+            torch.cuda.empty_cache()
+
+    def path(self, modality: Modality) -> list[PathPoint]:
+        """What is known of a code of each codebook along the checkpoint's path."""
+        return path_table(self.metrics[modality], self._clock(modality))
+
+    def _num_steps(self, asked: Sampling, modality: Modality) -> int:
+        """As many as asked for; where whole positions are committed, not more than there are."""
+        steps = self.flows[modality].steps if asked.steps is None else asked.steps
+        length = self.lengths[modality]
+        match SamplerKind(asked.sampler):
+            case SamplerKind.FLOW:
+                return steps
+            case SamplerKind.MASKED:
+                return min(steps, length)
+            case SamplerKind.AUTOREGRESSIVE:
+                return length
+
+    def _in_blocks(
+        self, sampler: KineticSampler | MaskedSampler, modality: Modality
+    ) -> ParallelSampler:
+        """Words get as many blocks as they need, where the checkpoint knows more than one."""
+        config = self.model.config
+        if modality is not Modality.TEXT or config.text_blocks == 1:
+            return sampler
+        return BlockwiseSampler(sampler, config.text_block, (EOS,))
+
+    def denoiser(self, sampling: Sampling, scale: float) -> Denoiser:
+        """The model with what is wrapped around it for one generation."""
+        network: Denoiser = self.model
+        if sampling.cache_share is not None:
+            network = CachedDenoiser(self.model, sampling.cache_share, sampling.prompt_every)
+        if scale == 0:
+            return network
+        return GuidedDenoiser(network, scale, sampling.guidance_interval, sampling.guidance_every)
+
+    def parallel(self, sampling: Sampling, modality: Modality) -> KineticSampler | MaskedSampler:
+        """The sampler of complete settings that refines all positions together."""
+        assert sampling.temperature is not None and sampling.top_p is not None
+        if sampling.sampler == SamplerKind.MASKED:
+            return MaskedSampler(
+                self.model.spaces,
+                steps=num_steps(sampling),
+                remasking=sampling.remasking,
+                schedule=sampling.mask_schedule,
+                threshold=sampling.threshold,
+                temperature=sampling.temperature,
+                top_p=sampling.top_p,
+            )
+        flow = self.flows[modality]
+        assert sampling.transition is not None
+        return KineticSampler(
+            metrics=self.metrics,
+            times=self.times(sampling, modality),
+            transition=sampling.transition,
+            schedule=self._clock(modality),
+            temperature=sampling.temperature,
+            top_p=sampling.top_p,
+            initial_temperature=flow.initial_temperature,
+            patience=sampling.patience,
+            recorder=self.recorder,
+        )
+
+    def times(self, sampling: Sampling, modality: Modality) -> tuple[float, ...]:
+        """Where the network is called, and 1 at the end, by the grid of complete settings."""
+        even = self._even_clock(sampling.grid or "uniform", modality)
+        if even is None:
+            return uniform_grid(num_steps(sampling))
+        return times_as_even(self._clock(modality), even, num_steps(sampling))
+
+    def _even_clock(self, grid: str, modality: Modality) -> Clock | None:
+        if (grid, modality) not in self._even_clocks:
+            self._even_clocks[grid, modality] = even_clock(grid, self.metrics[modality])
+        return self._even_clocks[grid, modality]
+
+    def _clock(self, modality: Modality) -> Schedule:
+        flow = self.flows[modality]
+        return Schedule(flow.c, flow.a)
+
+    def _autoregressive(self, sampling: Sampling, modality: Modality) -> AutoregressiveSampler:
+        assert sampling.temperature is not None and sampling.top_p is not None
+        on_cuda = self.model.device.type == "cuda"
+        return AutoregressiveSampler(
+            self.model.spaces,
+            sampling.temperature,
+            sampling.top_p,
+            stop=(EOS, BEGIN_IMAGE) if modality is Modality.TEXT else (),
+            fill=PAD,
+            check_every=CHECK_EVERY_ON_CUDA if on_cuda else 1,
+            record=record_cuda if on_cuda else None,
+        )
+
+
+def num_steps(sampling: Sampling) -> int:
+    """Network steps of complete settings."""
+    assert sampling.steps is not None
+    return sampling.steps

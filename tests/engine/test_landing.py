@@ -1,0 +1,63 @@
+"""Steps arrive in order and complete, and a failing device is explained."""
+
+import pytest
+import torch
+
+from engine.engine import Engine
+from engine.landing import landing
+from engine.preview import PreviewClock
+from engine.request import Conversation, Request, Sampling
+from engine.trouble import DeviceError, explained
+from flow.modality import Modality
+from samplers.draws import Draws
+from samplers.step import Step
+
+REQUEST = Request(Conversation.ask("draw a dog"), Modality.IMAGE, Sampling(steps=4, seed=3))
+
+
+def test_every_step_lands_with_its_own_tensors(tiny_engine: Engine) -> None:
+    runner = tiny_engine.runner
+    prompt = tiny_engine.prompt(REQUEST, Modality.IMAGE)
+    sampling = runner.complete(REQUEST.sampling, Modality.IMAGE)
+    draws = Draws.for_seed(3)
+    seen: list[Step] = []
+
+    def steps():
+        for step in runner.run(prompt, Modality.IMAGE, sampling, draws, 0):
+            seen.append(step)
+            yield step
+
+    landed = list(landing(steps(), tiny_engine.model.vision, PreviewClock(0)))
+    assert [one.step.index for one in landed] == [0, 1, 2, 3]
+    for one, step in zip(landed, seen, strict=True):
+        assert one.x_t.tolist() == step.x_t.segments[-1].tokens[0].tolist()
+        assert one.confidence.shape == one.changed.shape == one.x_1.shape
+    assert [one.images is not None for one in landed] == [False, False, False, True]
+
+
+def test_closing_it_closes_the_sampler(tiny_engine: Engine) -> None:
+    runner = tiny_engine.runner
+    sampling = runner.complete(REQUEST.sampling, Modality.IMAGE)
+    prompt = tiny_engine.prompt(REQUEST, Modality.IMAGE)
+    steps = runner.run(prompt, Modality.IMAGE, sampling, Draws.for_seed(3), 0)
+    flight = landing(steps, None, PreviewClock(0))
+    next(flight)
+    flight.close()
+    with pytest.raises(StopIteration):
+        next(steps)
+
+
+@pytest.mark.parametrize(
+    ("failure", "says"),
+    [
+        (torch.OutOfMemoryError("CUDA out of memory. Tried to allocate"), "ran out of memory"),
+        (torch.AcceleratorError("CUDA error: an illegal memory access"), "started again"),
+    ],
+)
+def test_a_failing_device_is_explained(failure: Exception, says: str) -> None:
+    freed: list[bool] = []
+    with pytest.raises(DeviceError, match=says), explained(lambda: freed.append(True)):
+        raise failure
+    assert freed == ([True] if "memory" in says else [])
+    with pytest.raises(KeyError), explained(lambda: None):
+        raise KeyError
