@@ -14,7 +14,7 @@ from torch import Tensor
 from flow.sequence import OmniSequence, drop_prompt
 from samplers.autoregressive import CausalDenoiser, Decoding
 from samplers.denoiser import Denoiser, Metered, Posterior
-from samplers.recorder import Recordable
+from samplers.recorder import Recordable, Stateful
 
 
 @dataclass
@@ -39,13 +39,18 @@ class GuidedDenoiser:
         """What the network reports, of one branch."""
         return self.denoiser.evaluated if isinstance(self.denoiser, Metered) else None
 
-    def recording_key(self, t: float) -> Hashable | None:
+    def recording_key(self, x_t: OmniSequence, t: float) -> Hashable | None:
         """See `samplers.recorder`; a branch that is used again depends on the calls before."""
         if self.every > 1 or not isinstance(self.denoiser, Recordable):
             return None
-        inside = self.denoiser.recording_key(t)
         low, high = self.interval
-        return None if inside is None else (inside, self.scale if low <= t <= high else 0.0)
+        guides = low <= t <= high
+        inside = self.denoiser.recording_key(_both(x_t) if guides else x_t, t)
+        return None if inside is None else (inside, self.scale if guides else 0.0)
+
+    def recorded_state(self) -> list[Tensor]:
+        """What the network inside keeps."""
+        return self.denoiser.recorded_state() if isinstance(self.denoiser, Stateful) else []
 
     def __call__(self, x_t: OmniSequence, t: float) -> Mapping[int, Posterior]:
         low, high = self.interval

@@ -10,7 +10,7 @@ from functools import partial
 
 import torch
 
-from engine.cache import CachedDenoiser
+from engine.cache import CachedDenoiser, Rooms
 from engine.guidance import GuidedCausalDenoiser, GuidedDenoiser
 from engine.request import SamplerKind, Sampling
 from flow.calibration import PathPoint, even_clock, path_table
@@ -47,6 +47,7 @@ class Runner:
         }
         self.lengths = {Modality.TEXT: config.text_length, Modality.IMAGE: config.vision.positions}
         self.recorder = GraphRecorder() if model.device.type == "cuda" else None
+        self._rooms = Rooms()
         self._even_clocks: dict[tuple[str, Modality], Clock | None] = {}
 
     def complete(self, asked: Sampling, modality: Modality) -> Sampling:
@@ -95,9 +96,10 @@ class Runner:
         return run(OmniSequence((*prompt, response(modality, source))), draws=draws)
 
     def free(self) -> None:
-        """Give back the memory of what was recorded."""
+        """Give back the memory of what was recorded and kept."""
         if self.recorder is not None:
             self.recorder.clear()
+            self._rooms.clear()
             torch.cuda.empty_cache()
 
     def path(self, modality: Modality) -> list[PathPoint]:
@@ -129,7 +131,8 @@ class Runner:
         """The model with what is wrapped around it for one generation."""
         network: Denoiser = self.model
         if sampling.cache_share is not None:
-            network = CachedDenoiser(self.model, sampling.cache_share, sampling.prompt_every)
+            rooms = Rooms() if self.recorder is None else self._rooms
+            network = CachedDenoiser(self.model, sampling.cache_share, sampling.prompt_every, rooms)
         if scale == 0:
             return network
         return GuidedDenoiser(network, scale, sampling.guidance_interval, sampling.guidance_every)

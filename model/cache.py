@@ -8,86 +8,97 @@ is due nothing is approximated. Sources: Luo et al. 2025 (arXiv:2510.13721), Sec
 recomputes. Does not own: when what is due (`engine.cache`).
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from model.attention import attend
 from model.backbone import Backbone, attention_mask
 from model.layers import Block, rotate
 
 BUCKET = 64
+"""Positions, on a GPU: a forward of a few costs what one of so many costs."""
 
 
-@dataclass
+@dataclass(frozen=True)
 class KeptLayer:
-    """keys, values "B kv_heads L head_dim"; attended, mlp "B L width": the two residual terms."""
+    """keys, values "B kv_heads L head_dim"; attended, mlp "B L width": the two residual terms.
+    Written in place."""
 
     keys: Tensor
     values: Tensor
     attended: Tensor
     mlp: Tensor
 
+    @classmethod
+    def empty(cls, layer: Block, batch: int, length: int) -> "KeptLayer":
+        """Room for a sequence."""
+        attention, weight = layer.self_attn, layer.input_layernorm.weight
+        shape = (batch, attention.kv_heads, length, attention.head_dim)
+        wide = (batch, length, len(weight))
+        return cls(*(weight.new_zeros(s) for s in (shape, shape, wide, wide)))
 
-@dataclass
-class FeatureCache:
-    """What a backbone keeps between the calls of one generation. evaluated: how many positions
-    each layer recomputed in the last call."""
+    def tensors(self) -> tuple[Tensor, ...]:
+        return (self.keys, self.values, self.attended, self.mlp)
 
-    layers: list[KeptLayer] = field(default_factory=list)
-    evaluated: list[int] = field(default_factory=list)
+
+def empty_cache(backbone: Backbone, batch: int, length: int) -> list[KeptLayer]:
+    """What a backbone keeps between the calls of one generation, before the first."""
+    return [KeptLayer.empty(_block(layer), batch, length) for layer in backbone.layers]
+
+
+def whole_features(
+    backbone: Backbone, x: Tensor, valid: Tensor, cache: list[KeptLayer], *, padded: bool | None
+) -> Tensor:
+    """Features "B L width" of embedded positions x "B L width", bit for bit as `Backbone.forward`
+    gives them, and everything that later calls need. padded: see `attention_mask`."""
+    positions = (valid.long().cumsum(1) - 1).clamp(min=0)
+    rotary = backbone.rotary(positions)
+    mask = attention_mask(valid, causal=False, padded=padded)
+    for module, kept in zip(backbone.layers, cache, strict=True):
+        layer = _block(module)
+        attended, (keys, values) = layer.self_attn(layer.input_layernorm(x), rotary, mask)
+        x = x + attended
+        mlp = layer.mlp(layer.post_attention_layernorm(x))
+        x = x + mlp
+        for room, fresh in zip(kept.tensors(), (keys, values, attended, mlp), strict=True):
+            room.copy_(fresh)
+    return backbone.norm(x)
 
 
 def cached_features(
     backbone: Backbone,
     x: Tensor,
     valid: Tensor,
-    cache: FeatureCache,
+    cache: list[KeptLayer],
     due: Tensor,
     free: Tensor,
-    num_free: int,
+    num: int,
+    *,
+    padded: bool | None = None,
 ) -> Tensor:
-    """Features "B L width" of embedded positions x "B L width", as `Backbone.forward` gives them.
+    """The same with `num` positions of every row recomputed by each layer.
 
     due: bool "B L", positions that every layer recomputes. free: bool "B L", positions of which
-    each layer recomputes as many more as make up `num_free` together with those that are due and
-    free. With everything due, or an empty cache, the result is exact and equal bit for bit.
+    each layer recomputes those that turned most, as far as `num` goes; see `num_wanted`. Shapes
+    depend on num only, and nothing waits for the device.
     """
     positions = (valid.long().cumsum(1) - 1).clamp(min=0)
     rotary = backbone.rotary(positions)
-    cache.evaluated = []
-    if not cache.layers or bool(due.all()):
-        mask = attention_mask(valid, causal=False)
-        cache.layers = []
-        for layer in backbone.layers:
-            assert isinstance(layer, Block)
-            x, kept = _whole(layer, x, rotary, mask)
-            cache.layers.append(kept)
-            cache.evaluated.append(x.shape[1])
-        return backbone.norm(x)
-    wanted = (due & ~free).sum(1) + (due & free).sum(1).clamp(min=num_free)
-    num = _in_buckets(int(wanted.max()), x)
-    for layer, kept in zip(backbone.layers, cache.layers, strict=True):
-        assert isinstance(layer, Block)
-        x = _part(layer, x, rotary, valid, kept, (due, free), num)
-        cache.evaluated.append(num)
+    for layer, kept in zip(backbone.layers, cache, strict=True):
+        x = _part(_block(layer), x, rotary, valid, kept, (due, free), num, padded=padded)
     return backbone.norm(x)
 
 
-def _in_buckets(num: int, x: Tensor) -> int:
-    """On a GPU a multiple of `BUCKET` positions: below it they cost the same, and shapes recur."""
-    return min(x.shape[1], -(-num // BUCKET) * BUCKET) if x.is_cuda else num
-
-
-def _whole(
-    layer: Block, x: Tensor, rotary: tuple[Tensor, Tensor], mask: Tensor | None
-) -> tuple[Tensor, KeptLayer]:
-    attended, (keys, values) = layer.self_attn(layer.input_layernorm(x), rotary, mask)
-    x = x + attended
-    mlp = layer.mlp(layer.post_attention_layernorm(x))
-    return x + mlp, KeptLayer(keys, values, attended, mlp)
+def num_wanted(due: Tensor, free: Tensor, num_free: int) -> int:
+    """How many positions the row that needs most must recompute, so that all are that are due, and
+    `num_free` of the free ones with them. On a GPU a multiple of `BUCKET`: fewer cost the same, and
+    shapes recur."""
+    wanted = (due & ~free).sum(1) + (due & free).sum(1).clamp(min=num_free)
+    num = int(wanted.max())
+    return min(due.shape[1], -(-num // BUCKET) * BUCKET) if due.is_cuda else num
 
 
 def _part(
@@ -98,6 +109,8 @@ def _part(
     kept: KeptLayer,
     choice: tuple[Tensor, Tensor],
     num: int,
+    *,
+    padded: bool | None,
 ) -> Tensor:
     """The layer's output with `num` positions recomputed in every row; `kept` is brought up to
     date."""
@@ -112,18 +125,18 @@ def _part(
     )
     keys = attention.k_norm(attention.split(attention.k_proj(some), attention.kv_heads))
     rows = _spread(index[:, None], kept.keys)
-    kept.keys = kept.keys.scatter(2, rows, rotate(keys, cos, sin))
-    kept.values = kept.values.scatter(2, rows, values.gather(2, rows))
+    kept.keys.scatter_(2, rows, rotate(keys, cos, sin))
+    kept.values.scatter_(2, rows, values.gather(2, rows))
     mask = None
-    if not bool(valid.all()):
+    if not bool(valid.all()) if padded is None else padded:
         own = torch.arange(x.shape[1], device=x.device) == index[..., None]
         mask = (valid[:, None] | own)[:, None]
     found = attend(queries, kept.keys, kept.values, mask, attention.backend)
     fresh = attention.o_proj(found.transpose(1, 2).flatten(2))
-    kept.attended = kept.attended.scatter(1, _spread(index, x), fresh)
+    kept.attended.scatter_(1, _spread(index, x), fresh)
     x = x + kept.attended
     mlp = layer.mlp(layer.post_attention_layernorm(_take(x, index)))
-    kept.mlp = kept.mlp.scatter(1, _spread(index, x), mlp)
+    kept.mlp.scatter_(1, _spread(index, x), mlp)
     return x + kept.mlp
 
 
@@ -145,3 +158,8 @@ def _spread(index: Tensor, like: Tensor) -> Tensor:
     """The index "... num" with the width of `like` as its last axis and its leading axes."""
     shape = (*like.shape[:-2], index.shape[-1], like.shape[-1])
     return index[..., None].expand(shape)
+
+
+def _block(layer: nn.Module) -> Block:
+    assert isinstance(layer, Block)
+    return layer

@@ -96,7 +96,7 @@ class OmniModel(nn.Module):
             found.append(_shifted(hidden, start, end) if shift else hidden[:, start:end])
         return tuple(found)
 
-    def recording_key(self, t: float) -> Hashable:
+    def recording_key(self, x_t: OmniSequence, t: float) -> Hashable:
         """A call depends on the weights and on tensors only, see `samplers.recorder`."""
         return id(self)
 

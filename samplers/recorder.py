@@ -29,9 +29,18 @@ WARM_UPS = 3
 class Recordable(Protocol):
     """A denoiser that does the same for the same tensors at every call."""
 
-    def recording_key(self, t: float) -> Hashable | None:
-        """What a recording of its call at time t depends on besides tensors; None: do not record,
-        because a call depends on the calls before."""
+    def recording_key(self, x_t: OmniSequence, t: float) -> Hashable | None:
+        """What a recording of its next call depends on besides the values of tensors; None: do not
+        record, because it depends on the calls before. Asked once before each call."""
+        ...
+
+
+@runtime_checkable
+class Stateful(Protocol):
+    """A denoiser whose calls change tensors of its own in place."""
+
+    def recorded_state(self) -> list[Tensor]:
+        """The tensors that its next call changes: a recording must leave them as they were."""
         ...
 
 
@@ -135,7 +144,11 @@ class GraphRecorder:
         draws: Draws,
     ) -> _Recording:
         x_t, moment, draws = _own(x_t), _own_moment(moment), Draws(draws.seeds.clone())
+        state = denoiser.recorded_state() if isinstance(denoiser, Stateful) else []
+        before = [tensor.clone() for tensor in state]
         replay, found = self._capture(lambda: sampler.refine(denoiser, x_t, moment, draws))
+        for tensor, value in zip(state, before, strict=True):
+            tensor.copy_(value)
         return _Recording(x_t, moment, draws, replay, found)
 
 
@@ -143,7 +156,7 @@ def _key(
     sampler: KineticSampler, denoiser: Denoiser, x_t: OmniSequence, moment: Moment
 ) -> Hashable | None:
     """What a recording is good for; None where the step cannot be recorded."""
-    network = denoiser.recording_key(moment.t) if isinstance(denoiser, Recordable) else None
+    network = denoiser.recording_key(x_t, moment.t) if isinstance(denoiser, Recordable) else None
     on_device = isinstance(moment.index, Tensor)
     if network is None or not on_device or sampler.transition == "thinning":
         return None

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from engine.cache import CachedDenoiser, Rooms
 from engine.guidance import GuidedDenoiser
 from flow.modality import Modality
 from flow.schedule import uniform_grid
@@ -34,15 +35,21 @@ class NeverWaits(TorchDispatchMode):
 
 @dataclass
 class FakeGraph:
-    """Runs the step again into the tensors of its first run, as a CUDA graph does."""
+    """Runs the step again into the tensors of its first run, as a CUDA graph does. cached: whose
+    plan is fixed by a recording."""
 
     captured: int = 0
+    cached: CachedDenoiser | None = None
 
     def __call__(self, refine: Callable[[], Refinement]) -> tuple[Replay, Refinement]:
         self.captured += 1
         found = refine()
+        cached = self.cached
+        plan = None if cached is None else cached._planned
 
         def replay() -> None:
+            if cached is not None:
+                cached._planned = plan
             again = refine()
             for name in ("tokens", "x_1", "changed", "confidence"):
                 for i, tensor in getattr(again, name).items():
@@ -117,12 +124,54 @@ def test_other_shapes_and_settings_are_recorded_apart(tiny_model: OmniModel) -> 
     assert len(recorder) == 0
 
 
+@pytest.mark.parametrize("scale", [0.0, 2.0])
+@pytest.mark.parametrize("share", [0.0, 0.5, 1.0])
+def test_a_replayed_run_with_a_cache_is_the_run(
+    tiny_model: OmniModel, scale: float, share: float
+) -> None:
+    graph, rooms = FakeGraph(), Rooms()
+    sampler = _sampler(tiny_model, _OnDevice(graph))
+    plain = replace(sampler, recorder=None)
+
+    def wrapped(cached: CachedDenoiser) -> Denoiser:
+        return cached if scale == 0 else GuidedDenoiser(cached, scale)
+
+    for seed in (1, 3, 1):
+        x_0, draws = _start(tiny_model, Modality.IMAGE, seed)
+        shared = graph.cached = CachedDenoiser(tiny_model, share, 2, rooms)
+        recorded = list(sampler.sample(wrapped(shared), x_0, draws=draws))
+        alone = CachedDenoiser(tiny_model, share, 2)
+        expected = list(plain.sample(wrapped(alone), x_0, draws=draws))
+        for one, other in zip(recorded, expected, strict=True):
+            assert torch.equal(one.x_t.segments[1].tokens, other.x_t.segments[1].tokens)
+            assert one.num_active == other.num_active
+            torch.testing.assert_close(one.confidence[1], other.confidence[1])
+    assert len(rooms) == 1
+    assert graph.captured < 15, "runs of one shape share what was recorded"
+
+
+def test_two_runs_in_one_room_disturb_each_other_only_in_cost(tiny_model: OmniModel) -> None:
+    rooms = Rooms()
+    x_0, draws = _start(tiny_model, Modality.IMAGE, 1)
+    sampler = _sampler(tiny_model, None)
+    one, other = (
+        sampler.sample(CachedDenoiser(tiny_model, 0.0, 0, rooms), x_0, draws=draws)
+        for _ in range(2)
+    )
+    for a, b in zip(one, other, strict=True):
+        assert torch.equal(a.x_t.segments[1].tokens, b.x_t.segments[1].tokens)
+        assert a.num_active == b.num_active == 4, "each begins anew when the other was there"
+
+
 def test_what_depends_on_earlier_calls_is_not_recorded(tiny_model: OmniModel) -> None:
     guided = GuidedDenoiser(tiny_model, 1.0)
+    x_t, _ = _start(tiny_model, Modality.IMAGE, 1)
     assert isinstance(tiny_model, Recordable)
-    assert guided.recording_key(0.2) is not None
-    assert replace(guided, every=2).recording_key(0.2) is None
-    assert replace(guided, interval=(0.5, 1.0)).recording_key(0.2) != guided.recording_key(0.2)
+    assert guided.recording_key(x_t, 0.2) is not None
+    assert replace(guided, every=2).recording_key(x_t, 0.2) is None
+    assert replace(guided, interval=(0.5, 1.0)).recording_key(x_t, 0.2) != guided.recording_key(
+        x_t, 0.2
+    )
     graph = FakeGraph()
     sampler = replace(_sampler(tiny_model, _OnDevice(graph)), transition="thinning")
     x_0, draws = _start(tiny_model, Modality.IMAGE, 1)
