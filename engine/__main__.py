@@ -13,6 +13,7 @@ from engine.engine import Engine
 from engine.events import Answer, Completed, Refined
 from engine.media import png_bytes, read_picture
 from engine.request import GRIDS, Conversation, Request, SamplerKind, Sampling
+from engine.trace import TraceRecorder
 from engine.trouble import DeviceError
 from flow.modality import Modality
 from flow.transition import TRANSITIONS
@@ -25,8 +26,10 @@ def main(argv: list[str] | None = None) -> int:
     except (ValueError, DeviceError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
+    except BrokenPipeError:
+        return 0
     except OSError as error:
-        print(f"error: cannot write {arguments.out}: {error.strerror}", file=sys.stderr)
+        print(f"error: cannot write {error.filename}: {error.strerror}", file=sys.stderr)
         return 2
 
 
@@ -67,6 +70,10 @@ def _parser() -> argparse.ArgumentParser:
     generate.add_argument("--cache-share", type=float, help="adaptive cache: part evaluated anew")
     generate.add_argument("--prompt-every", type=int, default=0, help="adaptive cache: calls")
     generate.add_argument("--temperature", type=float)
+    generate.add_argument("--trace", type=Path, help="also record every step, see docs/trace.md")
+    generate.add_argument(
+        "--watch", type=int, default=5, help="alternatives of each code in the trace"
+    )
     generate.add_argument("--top-p", type=float)
     return parser
 
@@ -101,15 +108,23 @@ def _generate(arguments: argparse.Namespace) -> int:
         raise ValueError("say where the picture goes: --out picture.png")
     request = Request(Conversation.ask(arguments.prompt, picture), to, sampling)
     engine = Engine.load(arguments.checkpoint, arguments.device)
-    for answer in _answers(engine, request):
+    recorder = engine.recorder()
+    watch = 0 if arguments.trace is None else arguments.watch
+    for answer in _answers(engine, request, recorder, watch):
         _deliver(answer, arguments)
+    if arguments.trace is not None:
+        recorder.trace().save(arguments.trace)
+        print(arguments.trace)
     return 0
 
 
-def _answers(engine: Engine, request: Request) -> tuple[Answer, ...]:
+def _answers(
+    engine: Engine, request: Request, recorder: TraceRecorder, watch: int
+) -> tuple[Answer, ...]:
     """The answers, with a progress bar on stderr."""
     bar: tqdm | None = None
-    for event in engine.generate(request, preview_hz=0):
+    for event in engine.generate(request, preview_hz=0, watch=watch):
+        recorder.see(event)
         match event:
             case Refined():
                 if bar is None or event.index == 0:

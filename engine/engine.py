@@ -23,7 +23,9 @@ from engine.media import fitted
 from engine.preview import PreviewClock, picture
 from engine.request import Request, Sampling
 from engine.runner import Runner, num_steps
+from engine.trace import TraceRecorder
 from engine.trouble import explained
+from engine.words import Words
 from flow.modality import Modality
 from flow.sequence import Segment
 from model.checkpoint import Checkpoint, load_checkpoint
@@ -35,8 +37,6 @@ from samplers.draws import Draws
 from samplers.step import Step
 
 PREVIEW_HZ = 15.0
-MASK_SIGN = " ▒"
-"""How a masked word looks."""
 PROMPT_MULTIPLE = {"cpu": 1, "cuda": 32}
 """Prompts are padded to a multiple of so many positions, so that recorded shapes recur."""
 
@@ -63,6 +63,8 @@ class Engine:
         self.placement = placement
         self.device = placement.device
         self.runner = Runner(self.model)
+        mask_id = self.model.spaces[Modality.TEXT].mask_id
+        self.words = Words.of(self.tokenizer, mask_id)
 
     @classmethod
     def load(cls, checkpoint: Path | str, device: str = "auto", dtype: str = "auto") -> "Engine":
@@ -100,20 +102,22 @@ class Engine:
             "config": self.model.config.to_json(),
         }
 
-    def generate(self, request: Request, *, preview_hz: float = PREVIEW_HZ) -> Generator[Event]:
+    def generate(
+        self, request: Request, *, preview_hz: float = PREVIEW_HZ, watch: int = 0
+    ) -> Generator[Event]:
         """The events of one answer; closing the generator stops within one step.
 
         request.to None: the model answers with words and may open a picture after them. The same
         request gives the same answer; only which steps carry a picture preview depends on the
-        clock.
+        clock. watch: how many of the likeliest codes each step brings along; nothing else changes.
 
         Raises: DeviceError where the GPU runs out of memory or fails.
         """
         with explained(self.runner.free):
-            yield from self._generate(request, preview_hz)
+            yield from self._generate(request, preview_hz, watch)
 
     @torch.inference_mode()
-    def _generate(self, request: Request, preview_hz: float) -> Generator[Event]:
+    def _generate(self, request: Request, preview_hz: float, watch: int) -> Generator[Event]:
         started_s = time.monotonic()
         messages = messages_of(request.conversation, self.encode)
         answers: list[Answer] = []
@@ -127,7 +131,8 @@ class Engine:
             vision = self.model.vision if modality is Modality.IMAGE else None
             seen: Refined | None = None
             landed: Landed | None = None
-            with closing(landing(self._run([wish]), vision, PreviewClock(preview_hz))) as steps:
+            run = landing(self._run([wish], watch), vision, PreviewClock(preview_hz))
+            with closing(run) as steps:
                 for landed in steps:
                     seen = self._refined(landed, wish, nfe, started_s)
                     yield seen
@@ -158,6 +163,11 @@ class Engine:
                         todo[i] = Modality.IMAGE
         return [tuple(answers) for answers in found]
 
+    def recorder(self) -> TraceRecorder:
+        """For the events of one generation of this engine."""
+        name = {"name": self.model.config.name, "digest": self.digest}
+        return TraceRecorder(name, self.words)
+
     def encode(self, picture: np.ndarray) -> Tensor:
         """Codes int64 "L Q" on the CPU of any picture uint8 "H W 3"."""
         square = fitted(picture, self.model.config.vision.image_px)
@@ -180,12 +190,17 @@ class Engine:
             spans, modality, self.runner.complete(request.sampling, modality), len(answers)
         )
 
-    def _run(self, wishes: list[_Wish]) -> Generator[Step]:
+    def _run(self, wishes: list[_Wish], watch: int = 0) -> Generator[Step]:
         """The sampler's steps over wishes that agree in everything but prompt and seed."""
         first = wishes[0]
         draws = Draws(torch.tensor([w.sampling.seed for w in wishes], device=self.device))
         return self.runner.run(
-            self._prompt(wishes), first.modality, first.sampling, draws, first.segment
+            self._prompt(wishes),
+            first.modality,
+            first.sampling,
+            draws,
+            first.segment,
+            watch=watch,
         )
 
     def _prompt(self, wishes: list[_Wish]) -> list[Segment]:
@@ -201,6 +216,8 @@ class Engine:
             num_steps=step.num_steps,
             last=step.last,
             t=step.t,
+            tokens_t=landed.x_t,
+            tokens_1=landed.x_1,
             changed=landed.changed,
             confidence=landed.confidence,
             nfe=nfe_before + step.nfe,
@@ -208,19 +225,13 @@ class Engine:
             elapsed_s=time.monotonic() - started_s,
             image_t=None if images is None else images[0],
             image_1=None if images is None else images[1],
+            likely=landed.likely,
         )
         if wish.modality is Modality.TEXT:
-            return replace(event, words_t=self._words(landed.x_t), words_1=self._words(landed.x_1))
+            return replace(
+                event, words_t=self.words.shown(landed.x_t), words_1=self.words.shown(landed.x_1)
+            )
         return event
-
-    def _words(self, tokens: np.ndarray) -> tuple[str, ...]:
-        """The pieces of ids "L 1"; "" from the end marker on."""
-        ids = tokens[:, 0].tolist()
-        end = next((i for i, token in enumerate(ids) if token in (EOS, BEGIN_IMAGE)), len(ids))
-        masked = self.model.spaces[Modality.TEXT].mask_id
-        pieces = self.tokenizer.pieces(ids[:end])
-        shown = (MASK_SIGN if i == masked else p for i, p in zip(ids, pieces, strict=False))
-        return (*shown, *([""] * (len(ids) - end)))
 
     def _answer(
         self, tokens: np.ndarray, modality: Modality, image: np.ndarray | None = None

@@ -26,12 +26,26 @@ class Started:
 
 
 @dataclass(frozen=True)
+class Likely:
+    """What else could have been drawn for x_1, given the codes before it, untempered.
+
+    ids: int64 "L Q k", the k likeliest codes, likeliest first. probabilities: float32 "L Q k".
+    entropy: float32 "L Q", in nats.
+    """
+
+    ids: np.ndarray
+    probabilities: np.ndarray
+    entropy: np.ndarray
+
+
+@dataclass(frozen=True)
 class Refined:
     """One refinement step of one segment.
 
     index 0 .. num_steps-1; last: whether this step ends the segment, at the latest at num_steps;
-    t: time after the step, in (0, 1]. changed: bool "L Q" codes moved by
-    this step. confidence: float32 "L Q" probability of each predicted code. words_t, words_1: for
+    t: time after the step, in (0, 1]. tokens_t, tokens_1: int64 "L Q", the state and the
+    prediction. changed: bool "L Q" codes moved by this step. confidence: float32 "L Q" probability
+    of each predicted code. likely: where a generation is watched. words_t, words_1: for
     text, the L pieces of the state and of the prediction, as strings that join to the text ("" for
     padding and everything after the end). image_t, image_1: for a picture, uint8 "H W 3" decoded
     state and prediction, or None where the preview clock skipped this step.
@@ -45,6 +59,8 @@ class Refined:
     num_steps: int
     last: bool
     t: float
+    tokens_t: np.ndarray
+    tokens_1: np.ndarray
     changed: np.ndarray
     confidence: np.ndarray
     nfe: int
@@ -54,6 +70,7 @@ class Refined:
     words_1: tuple[str, ...] | None = None
     image_t: np.ndarray | None = None
     image_1: np.ndarray | None = None
+    likely: Likely | None = None
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ under way, so the GPU always has work. Owns: `Landed`, `landing`.
 
 import time
 from collections import deque
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from functools import cache
@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from engine.events import Likely
 from engine.preview import PreviewClock, decoded
 from model.vision import VisionTokenizer
 from samplers.step import Step
@@ -27,7 +28,7 @@ AHEAD = 2
 class Landed:
     """A step whose last segment is on the host: x_t, x_1 int64 "L Q", changed bool "L Q" and
     confidence float32 "L Q" of the first row. images: uint8 "2 H W 3", the state and the
-    prediction, or None where no preview was due."""
+    prediction, or None where no preview was due. likely: where the run was watched."""
 
     step: Step
     x_t: np.ndarray
@@ -35,6 +36,15 @@ class Landed:
     changed: np.ndarray
     confidence: np.ndarray
     images: np.ndarray | None
+    likely: Likely | None
+
+    @classmethod
+    def of(cls, step: Step, host: Sequence[Tensor], images: np.ndarray | None) -> "Landed":
+        """From the copies of `_tensors`."""
+        x_t, x_1, changed, confidence, *watched = (t.numpy() for t in host)
+        return cls(
+            step, x_t, x_1, changed, confidence, images, Likely(*watched) if watched else None
+        )
 
 
 def landing(
@@ -61,8 +71,7 @@ def _at_once(step: Step, vision: VisionTokenizer | None, clock: PreviewClock) ->
     images = None if vision is None else _images(step, vision).numpy()
     if images is not None:
         clock.shown(began_s, time.monotonic() - began_s)
-    x_t, x_1, changed, confidence = (t.numpy() for t in _tensors(step))
-    return Landed(step, x_t, x_1, changed, confidence, images)
+    return Landed.of(step, _tensors(step), images)
 
 
 class _OnCuda:
@@ -97,8 +106,7 @@ class _OnCuda:
             self._ended.synchronize()
             images = self._picture.numpy()
             self._clock.shown(self._began_s, self._started.elapsed_time(self._ended) / 1000)
-        x_t, x_1, changed, confidence = (t.numpy() for t in self._host)
-        return Landed(self._step, x_t, x_1, changed, confidence, images)
+        return Landed.of(self._step, self._host, images)
 
 
 @cache
@@ -113,14 +121,19 @@ def _to_host(tensor: Tensor, side: torch.cuda.Stream) -> Tensor:
     return host.copy_(tensor, non_blocking=True)
 
 
-def _tensors(step: Step) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+def _tensors(step: Step) -> list[Tensor]:
+    """Of the first row of the last segment: x_t, x_1, changed, confidence, and what was watched."""
     place = len(step.x_t.segments) - 1
-    return (
+    found = [
         step.x_t.segments[place].tokens[0],
         step.x_1[place][0],
         step.changed[place][0],
         step.confidence[place][0].float(),
-    )
+    ]
+    if step.alternatives is not None:
+        seen = step.alternatives[place]
+        found += [seen.ids[0], seen.probabilities[0], seen.entropy[0]]
+    return found
 
 
 def _images(step: Step, vision: VisionTokenizer) -> Tensor:

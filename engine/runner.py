@@ -5,6 +5,7 @@ of a GPU. Does not own: conversations, events and previews (`engine.engine`).
 """
 
 from collections.abc import Generator, Sequence
+from contextlib import closing
 from dataclasses import replace
 from functools import partial
 
@@ -13,6 +14,7 @@ import torch
 from engine.cache import CachedDenoiser, Rooms
 from engine.guidance import GuidedCausalDenoiser, GuidedDenoiser
 from engine.request import SamplerKind, Sampling
+from engine.watch import WatchedCausalDenoiser, WatchedDenoiser
 from flow.calibration import PathPoint, even_clock, path_table
 from flow.modality import Modality
 from flow.schedule import Clock, Schedule, times_as_even, uniform_grid
@@ -79,21 +81,32 @@ class Runner:
         sampling: Sampling,
         draws: Draws,
         segment: int,
+        *,
+        watch: int = 0,
     ) -> Generator[Step]:
         """The steps of an answer to a prompt, a row a seed of `draws`. sampling: complete.
-        segment: number of the answer's segment, which seeds its noise."""
+        segment: number of the answer's segment, which seeds its noise. watch: how many alternatives
+        of each code a step brings along."""
         space, length = self.model.spaces[modality], self.lengths[modality]
         scale = sampling.guidance_scale
         assert scale is not None
+        watched: WatchedDenoiser | WatchedCausalDenoiser | None = None
         if sampling.sampler == SamplerKind.AUTOREGRESSIVE:
             sampler = self._autoregressive(sampling, modality)
             causal = GuidedCausalDenoiser(self.model, scale) if scale > 0 else self.model
+            if watch:
+                causal = watched = WatchedCausalDenoiser(causal, watch)
+                sampler = replace(sampler, record=None)
             run = partial(sampler.sample, causal)
         else:
             sampler = self.parallel(sampling, modality)
-            run = partial(self._in_blocks(sampler, modality).sample, self.denoiser(sampling, scale))
+            network = self.denoiser(sampling, scale)
+            if watch:
+                network = watched = WatchedDenoiser(network, watch)
+            run = partial(self._in_blocks(sampler, modality).sample, network)
         source = sampler.source(space, draws.batch, length, draws, segment=segment)
-        return run(OmniSequence((*prompt, response(modality, source))), draws=draws)
+        steps = run(OmniSequence((*prompt, response(modality, source))), draws=draws)
+        return steps if watched is None else _with_alternatives(steps, watched)
 
     def free(self) -> None:
         """Give back the memory of what was recorded and kept."""
@@ -198,3 +211,12 @@ def num_steps(sampling: Sampling) -> int:
     """Network steps of complete settings."""
     assert sampling.steps is not None
     return sampling.steps
+
+
+def _with_alternatives(
+    steps: Generator[Step], watched: WatchedDenoiser | WatchedCausalDenoiser
+) -> Generator[Step]:
+    """The steps with what was seen in the network call of each."""
+    with closing(steps):
+        for step in steps:
+            yield replace(step, alternatives=watched.alternatives())

@@ -9,6 +9,19 @@ from flow.sequence import OmniSequence
 
 
 @dataclass(frozen=True)
+class Alternatives:
+    """What else could have been drawn for x_1, given the codes before it, untempered.
+
+    ids: int64 "B L Q k", the k likeliest codes, likeliest first. probabilities: float32 "B L Q k".
+    entropy: float32 "B L Q", in nats.
+    """
+
+    ids: Tensor
+    probabilities: Tensor
+    entropy: Tensor
+
+
+@dataclass(frozen=True)
 class Step:
     """One refinement step. No tensor is written after the yield and none is shared between yields.
 
@@ -18,7 +31,7 @@ class Step:
     Q", codes of x_t that this step moved. confidence: segment index -> float32 "B L Q",
     probability under the untempered posterior of the code drawn for x_1. nfe: network evaluations
     so far. num_active: editable positions that this step's network call evaluated, all segments
-    together, per row.
+    together, per row. alternatives: by segment index, where somebody watches (`engine.watch`).
     """
 
     index: int
@@ -31,3 +44,4 @@ class Step:
     confidence: Mapping[int, Tensor]
     nfe: int
     num_active: int
+    alternatives: Mapping[int, Alternatives] | None = None

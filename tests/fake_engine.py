@@ -182,6 +182,8 @@ def _forming(
             num_steps,
             index == num_steps - 1,
             t,
+            np.repeat(settled[:, None].astype(np.int64), codebooks, 1),
+            np.ones((length, codebooks), np.int64),
             np.repeat(moved[:, None], codebooks, 1),
             np.repeat(certain.astype(np.float32)[:, None], codebooks, 1),
             2 * (before + index + 1),

@@ -21,8 +21,22 @@ RED = np.full((32, 32, 3), (255, 0, 0), np.uint8)
 def refined(**pictures: np.ndarray) -> Refined:
     changed = np.array([[True, False], [False, False]])
     confidence = np.array([[0.5, 1.0], [0.25, 0.25]], np.float32)
+    tokens = np.array([[3, 1], [0, 2]])
     return Refined(
-        0, Modality.IMAGE, 2, 4, False, 0.75, changed, confidence, 6, 2, 0.1234, **pictures
+        segment=0,
+        modality=Modality.IMAGE,
+        index=2,
+        num_steps=4,
+        last=False,
+        t=0.75,
+        tokens_t=tokens,
+        tokens_1=tokens,
+        changed=changed,
+        confidence=confidence,
+        nfe=6,
+        num_active=2,
+        elapsed_s=0.1234,
+        **pictures,
     )
 
 
