@@ -23,6 +23,10 @@ class Media:
         return f"data:{self.content_type};base64,{b64encode(self.content).decode()}"
 
 
+VERSION = 1
+"""Of the live channel, docs/live.md."""
+
+
 @dataclass(frozen=True)
 class Message:
     """`header["kind"]` says what it is. kept: never dropped, however slow the viewer."""
@@ -37,7 +41,8 @@ class Message:
             {"name": name, "type": item.content_type, "size": len(item.content)}
             for name, item in self.media.items()
         ]
-        header = json.dumps({**self.header, "number": number, "media": listing}).encode()
+        told = {**self.header, "version": VERSION, "number": number, "media": listing}
+        header = json.dumps(told).encode()
         contents = (item.content for item in self.media.values())
         return b"".join((struct.pack(">I", len(header)), header, *contents))
 

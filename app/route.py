@@ -8,8 +8,12 @@ import asyncio
 from contextlib import aclosing
 
 from fastapi import FastAPI, WebSocket, WebSocketDisconnect
+from starlette.websockets import WebSocketState
 
 from app.live import Run, StepBus
+
+MAX_MESSAGES, MAX_MESSAGE_BYTES = 32, 4096
+"""What a viewer may say before it is shown out; nothing that it says is needed."""
 
 
 def add_live_route(server: FastAPI, bus: StepBus) -> None:
@@ -27,6 +31,8 @@ def add_live_route(server: FastAPI, bus: StepBus) -> None:
         for task in pending:
             task.cancel()
         await asyncio.gather(*pending, return_exceptions=True)
+        if telling in pending and websocket.client_state is WebSocketState.CONNECTED:
+            await websocket.close(1008)
 
     server.add_api_websocket_route("/live/{run_id}", live)
 
@@ -42,5 +48,10 @@ async def _tell(websocket: WebSocket, run: Run) -> None:
 
 
 async def _left(websocket: WebSocket) -> None:
-    while (await websocket.receive())["type"] != "websocket.disconnect":
-        pass
+    """Returns when the viewer has gone, or talks where it should listen."""
+    for _ in range(MAX_MESSAGES):
+        message = await websocket.receive()
+        if message["type"] == "websocket.disconnect":
+            return
+        if len(message.get("text") or message.get("bytes") or "") > MAX_MESSAGE_BYTES:
+            return

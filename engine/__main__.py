@@ -1,5 +1,5 @@
-"""Command line: python -m engine info | generate. Progress goes to stderr, the result to stdout or
---out."""
+"""Command line: python -m engine info | generate | watch. Progress goes to stderr, the result to
+stdout or --out."""
 
 import argparse
 import json
@@ -15,6 +15,7 @@ from engine.media import png_bytes, read_picture
 from engine.request import GRIDS, Conversation, Request, SamplerKind, Sampling
 from engine.trace import TraceRecorder
 from engine.trouble import DeviceError
+from engine.watching import ENDS, keep, watch
 from flow.modality import Modality
 from flow.transition import TRANSITIONS
 
@@ -22,7 +23,7 @@ from flow.transition import TRANSITIONS
 def main(argv: list[str] | None = None) -> int:
     arguments = _parser().parse_args(argv)
     try:
-        return _info(arguments) if arguments.command == "info" else _generate(arguments)
+        return {"info": _info, "generate": _generate, "watch": _watch}[arguments.command](arguments)
     except (ValueError, DeviceError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -75,7 +76,19 @@ def _parser() -> argparse.ArgumentParser:
         "--watch", type=int, default=5, help="alternatives of each code in the trace"
     )
     generate.add_argument("--top-p", type=float)
+    watched = commands.add_parser("watch", help="follow a run of a page, see docs/live.md")
+    watched.add_argument("url", help="ws://HOST/live/ID")
+    watched.add_argument("--out", type=Path, help="folder for the pictures of the answer")
     return parser
+
+
+def _watch(arguments: argparse.Namespace) -> int:
+    for told in watch(arguments.url):
+        print(told.line, flush=True)
+        if told.header["kind"] in ENDS and arguments.out is not None:
+            for file in keep(told, arguments.out):
+                print(file)
+    return 0
 
 
 def _info(arguments: argparse.Namespace) -> int:

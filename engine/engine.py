@@ -23,7 +23,7 @@ from engine.media import fitted
 from engine.preview import PreviewClock, picture
 from engine.request import Request, Sampling
 from engine.runner import Runner, num_steps
-from engine.trace import TraceRecorder
+from engine.trace import MAX_LIKELY, TraceRecorder
 from engine.trouble import explained
 from engine.words import Words
 from flow.modality import Modality
@@ -111,8 +111,11 @@ class Engine:
         request gives the same answer; only which steps carry a picture preview depends on the
         clock. watch: how many of the likeliest codes each step brings along; nothing else changes.
 
-        Raises: DeviceError where the GPU runs out of memory or fails.
+        Raises: ValueError where watch is out of range, DeviceError where the GPU runs out of memory
+        or fails.
         """
+        if not 0 <= watch <= MAX_LIKELY:
+            raise ValueError(f"watch must be between 0 and {MAX_LIKELY} alternatives, not {watch}")
         with explained(self.runner.free):
             yield from self._generate(request, preview_hz, watch)
 

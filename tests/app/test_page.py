@@ -6,16 +6,18 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 from gradio_client import Client
-from websockets.exceptions import InvalidStatus
-from websockets.sync.client import connect
+from websockets.exceptions import ConnectionClosedError, InvalidStatus
+from websockets.sync.client import ClientConnection, connect
 
 from app.page import header_html, read_trace
 from app.record import record
 from app.tabs.about import about_html
+from engine.__main__ import main as command_line
 from engine.request import Conversation, Modality, Request, Sampling
 from tests.fake_engine import FakeEngine
 from tests.page_server import Served, served
@@ -68,6 +70,80 @@ def test_the_websocket_tells_every_step(page: Served, client: Client) -> None:
         "started",
         "completed",
     ]
+
+
+def _begin(client: Client, steps: int) -> str:
+    """The id of a run that is under way."""
+    ticket, *_ = client.predict("", *PICTURE[:1], steps, *PICTURE[2:], api_name="/draw")
+    client.submit(ticket, api_name="/draw_run")
+    return str(ticket)
+
+
+def test_a_run_is_watched_from_the_command_line(
+    page: Served, client: Client, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    url = live(page, _begin(client, 8))
+    assert command_line(["watch", url, "--out", str(tmp_path)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert "image begins: 8 steps" in lines[0] or "image begins" in lines[1]
+    assert any(line.startswith("step 8/8: t 1.000") for line in lines)
+    assert lines[-2].startswith("completed after")
+    assert (tmp_path / "answer_0.png").read_bytes()[:4] == b"\x89PNG"
+
+
+@pytest.mark.parametrize(
+    ("url", "says"),
+    [
+        ("no address", "give ws://HOST/live/ID"),
+        ("ws://127.0.0.1:9/live/x", "cannot be reached"),
+    ],
+)
+def test_a_wrong_link_is_explained(url: str, says: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert command_line(["watch", url]) == 2
+    assert says in capsys.readouterr().err
+
+
+def test_a_link_to_no_run_is_explained(page: Served, capsys: pytest.CaptureFixture[str]) -> None:
+    assert command_line(["watch", live(page, "never")]) == 2
+    assert "no run is to be seen" in capsys.readouterr().err
+
+
+def test_the_example_client_of_the_documentation_runs(page: Served, client: Client) -> None:
+    url = live(page, _begin(client, 4))
+    example = [sys.executable, str(ROOT / "docs/examples/watch.py"), url]
+    said = subprocess.run(example, check=True, capture_output=True, text=True, timeout=30).stdout
+    assert "refined 4/4" in said
+    assert "completed  answer_0: " in said
+
+
+def test_twenty_watchers_all_see_the_end_beside_three_bad_ones(
+    page: Served, client: Client
+) -> None:
+    """One talks without end, one sends a heap of garbage, one never reads."""
+    run = _begin(client, 24)
+    with (
+        connect(live(page, run)) as talker,
+        connect(live(page, run)) as dumper,
+        connect(live(page, run)),
+        ThreadPoolExecutor(20) as pool,
+    ):
+        watching = [pool.submit(headers, page, run) for _ in range(20)]
+        for _ in range(40):
+            talker.send("still here?")
+        dumper.send(bytes(100_000))
+        for told in (w.result(timeout=30) for w in watching):
+            assert "completed" in {m["kind"] for m in told}
+        assert [_shown_out(rude) for rude in (talker, dumper)] == [1008, 1008]
+
+
+def _shown_out(socket: ClientConnection) -> int:
+    """The code with which the server closes, whatever it says before."""
+    try:
+        for _ in socket:
+            pass
+    except ConnectionClosedError as closed:
+        return closed.rcvd.code if closed.rcvd is not None else 1006
+    return 1000
 
 
 def test_an_unknown_run_is_refused(page: Served) -> None:

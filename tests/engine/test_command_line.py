@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from engine.__main__ import main
+from engine.trace import Trace
 
 
 def _picture(checkpoint: Path, out: Path, *more: str) -> int:
@@ -84,3 +85,10 @@ def test_renamed_and_broken_pictures(
     renamed = tmp_path / "photo.png"
     Image.new("RGB", (40, 30), "red").save(renamed, format="JPEG")
     assert _picture(tiny_checkpoint, tmp_path / "x.png", "--image", str(renamed)) == 0
+
+
+def test_a_trace_is_written_beside_the_answer(tiny_checkpoint: Path, tmp_path: Path) -> None:
+    file = tmp_path / "run.npz"
+    assert _picture(tiny_checkpoint, tmp_path / "x.png", "--trace", str(file), "--watch", "2") == 0
+    assert Trace.load(file).segments[0].arrays["likely_ids"].shape[-1] == 2
+    assert _picture(tiny_checkpoint, tmp_path / "x.png", "--trace", str(file), "--watch", "99") == 2
