@@ -5,13 +5,13 @@ Imported before anything touches CUDA, as `spaces` asks.
 """
 
 from collections.abc import Callable, Iterator
+from typing import Protocol
 
 try:
     import spaces
 except ImportError:
     spaces = None
 
-from app.pump import Generate
 from engine.events import Event
 from engine.request import MAX_STEPS, Request
 
@@ -19,19 +19,25 @@ SECONDS_PER_STEP = 0.25
 SECONDS_TO_BEGIN = 10
 
 
-def on_gpu(generate: Generate) -> Generate:
+class WatchedGenerate(Protocol):
+    """`Engine.generate`, as far as the page calls it."""
+
+    def __call__(self, request: Request, *, watch: int = 0) -> Iterator[Event]: ...
+
+
+def on_gpu(generate: WatchedGenerate) -> WatchedGenerate:
     """`generate` on a ZeroGPU worker where there is one; elsewhere `generate` itself."""
     if spaces is None:
         return generate
 
-    def on_worker(request: Request) -> Iterator[Event]:
-        yield from generate(request)
+    def on_worker(request: Request, *, watch: int = 0) -> Iterator[Event]:
+        yield from generate(request, watch=watch)
 
-    decorate: Callable[[Generate], Generate] = spaces.GPU(duration=seconds_needed)
+    decorate: Callable[[WatchedGenerate], WatchedGenerate] = spaces.GPU(duration=seconds_needed)
     return decorate(on_worker)
 
 
-def seconds_needed(request: Request) -> int:
+def seconds_needed(request: Request, *, watch: int = 0) -> int:
     """What a run may take at most; ZeroGPU charges it in advance, so it is not generous."""
     steps = request.sampling.steps or MAX_STEPS
-    return round(SECONDS_TO_BEGIN + SECONDS_PER_STEP * steps)
+    return round(SECONDS_TO_BEGIN + SECONDS_PER_STEP * steps * (1.2 if watch else 1))

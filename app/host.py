@@ -5,20 +5,25 @@ so a bad value is answered at once and the page shows the visitor's place in lin
 the queue with one slot for the model, drives it.
 """
 
+from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Protocol
 
 from app import render
 from app.forms import InputError
-from app.gpu import on_gpu
+from app.gpu import WatchedGenerate, on_gpu
+from app.inspection import Lens
 from app.live import Run, StepBus
-from app.pump import Generate, Outcome, Pumping
+from app.pump import Outcome, Pumping
 from engine.events import Event
 from engine.request import Request
+from engine.trace import Trace, TraceRecorder
 
 MODEL_SLOT = {"concurrency_limit": 1, "concurrency_id": "model"}
 """Gradio's arguments for every event that runs the model: one at a time."""
+MAX_TRACES = 12
 NEVER_RAN = "Too many people are waiting. Your words are still here: try again in a minute."
 STOPPED_IN_LINE = "Stopped before it began."
 BUSY = "One answer at a time: press Stop first, or wait for this one."
@@ -27,26 +32,42 @@ BUSY = "One answer at a time: press Stop first, or wait for this one."
 class Engine(Protocol):
     """What the page needs of an engine."""
 
-    def generate(self, request: Request) -> Iterator[Event]: ...
+    @property
+    def lens(self) -> Lens: ...
+
+    def generate(self, request: Request, *, watch: int = 0) -> Iterator[Event]: ...
+
+    def recorder(self) -> TraceRecorder: ...
 
     def info(self) -> dict[str, object]: ...
 
 
+@dataclass(frozen=True)
+class Ticket:
+    """What a run in line will do. watch: how many alternatives of each code are recorded; 0 records
+    nothing."""
+
+    request: Request
+    watch: int = 0
+
+
 @dataclass
 class Host:
-    """One page served by one engine. tickets: requests whose runs wait for their turn."""
+    """One page served by one engine. tickets: of runs that wait for their turn. traces: of recorded
+    runs, the last ones, by the run's unguessable id."""
 
     engine: Engine
     bus: StepBus = field(default_factory=StepBus)
-    tickets: dict[str, Request] = field(default_factory=dict)
+    tickets: dict[str, Ticket] = field(default_factory=dict)
+    traces: OrderedDict[str, Trace] = field(default_factory=OrderedDict)
 
     def __post_init__(self) -> None:
-        self._generate: Generate = on_gpu(self.engine.generate)
+        self._generate: WatchedGenerate = on_gpu(self.engine.generate)
 
-    def open(self, request: Request, owner: str) -> Run:
+    def open(self, request: Request, owner: str, watch: int = 0) -> Run:
         """A run in line, found again by its id when its turn comes."""
         run = self.bus.open(owner)
-        self.tickets[run.id] = request
+        self.tickets[run.id] = Ticket(request, watch)
         for stale in [i for i in self.tickets if self.bus.find(i) is None]:
             self.tickets.pop(stale, None)
         return run
@@ -87,6 +108,12 @@ class Host:
         if run is not None:
             self.bus.end(run, render.failed(NEVER_RAN))
 
+    def keep(self, run_id: str, trace: Trace) -> None:
+        """Keep a trace for the Lab; the oldest goes."""
+        self.traces[run_id] = trace
+        while len(self.traces) > MAX_TRACES:
+            self.traces.popitem(last=False)
+
     def failure(self, run_id: str) -> str | None:
         """Why a run has no answer, or None."""
         run = self.bus.find(run_id)
@@ -99,7 +126,7 @@ class Drive:
     def __init__(self, host: Host, run_id: str) -> None:
         self.host = host
         self.run = host.bus.find(run_id)
-        self.request = host.tickets.pop(run_id, None)
+        self.ticket = host.tickets.pop(run_id, None)
         self.outcome: Outcome | None = None
 
     @property
@@ -107,10 +134,16 @@ class Drive:
         return self.run is not None and self.run.forgotten
 
     def __iter__(self) -> Iterator[dict[str, object] | None]:
-        if self.run is None or self.request is None or self.run.ended:
+        if self.run is None or self.ticket is None or self.run.ended:
             return
-        pumping = Pumping(self.host._generate, self.request, self.run, self.host.bus)
+        watch = self.ticket.watch
+        recorder = self.host.engine.recorder() if watch else None
+        generate = partial(self.host._generate, watch=watch)
+        see = None if recorder is None else recorder.see
+        pumping = Pumping(generate, self.ticket.request, self.run, self.host.bus, see=see)
         for _ in pumping:
             yield None if self.run.watched else self.run.snapshot()
         self.outcome = pumping.outcome
+        if recorder is not None and recorder.has_steps:
+            self.host.keep(self.run.id, recorder.trace())
         yield self.run.snapshot()

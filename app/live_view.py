@@ -5,6 +5,7 @@ Their templates never change, so a new value reaches the script's `watch` withou
 anything.
 """
 
+from collections.abc import Callable, Mapping
 from html import escape
 
 import gradio as gr
@@ -18,6 +19,27 @@ def live_view(value: dict[str, object] | None, elem_id: str) -> gr.HTML:
         value,
         html_template=MOUNT,
         js_on_load="NextOmni.mountLive(element, props, trigger, watch); /* 'again' */",
+        elem_id=elem_id,
+        apply_default_css=False,
+    )
+
+
+def lab_view(
+    elem_id: str,
+    look: Callable[[Mapping[str, object]], object],
+    value: dict[str, object] | None,
+) -> gr.HTML:
+    """A run as it is recorded, then the recorded run. value: {"run": id, "messages": fallback} or
+    {"lab": `inspection.overview`}; look: `inspection.token` of a place."""
+
+    def look_at(place: Mapping[str, object]) -> object:
+        return look(place)
+
+    return gr.HTML(
+        value,
+        html_template=MOUNT,
+        js_on_load="NextOmni.mountLab(element, props, trigger, watch, server);",
+        server_functions=[look_at],
         elem_id=elem_id,
         apply_default_css=False,
     )

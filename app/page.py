@@ -16,9 +16,12 @@ from app.route import add_live_route
 from app.tabs import about
 from app.tabs.chat import ChatTab
 from app.tabs.image import ImageTab
+from app.tabs.lab import LabTab
+from engine.trace import Trace
 
 TITLE = "NExT-OMNI Live"
 FIRST_RUN = Path(__file__).resolve().parent.parent / "assets/examples/first.json"
+FIRST_TRACE = FIRST_RUN.with_name("lab.npz")
 MAX_WAITING = 24
 MAX_UPLOAD = "20mb"
 FORGET_FILES = (600, 3600)
@@ -52,6 +55,8 @@ def build_page(host: Host, first_run: Path | None = FIRST_RUN) -> gr.Blocks:
                 image.build()
             with gr.Tab("Chat", id="chat"):
                 ChatTab(host).build()
+            with gr.Tab("Lab", id="lab"):
+                LabTab(host, _first_trace(host)).build()
             with gr.Tab("About", id="about"):
                 about.build(info)
         _fill_from_link(page, tabs, image)
@@ -84,6 +89,14 @@ def read_trace(path: Path | None) -> dict[str, object] | None:
     if path is None or not path.exists():
         return None
     return json.loads(path.read_text())
+
+
+def _first_trace(host: Host) -> Trace | None:
+    """The recorded run that the Lab opens with, where it is of this checkpoint."""
+    if not FIRST_TRACE.exists():
+        return None
+    trace = Trace.load(FIRST_TRACE)
+    return trace if trace.checkpoint["digest"] == host.engine.info().get("digest") else None
 
 
 def header_html(info: Mapping[str, object]) -> str:

@@ -44,6 +44,8 @@ class Pumping:
     run: Run
     bus: StepBus
     outcome: Outcome | None = None
+    see: Callable[[Event], None] | None = None
+    """Is told every event before the viewers are."""
 
     def __iter__(self) -> Iterator[None]:
         """Yields now and then, so that a closed page can close it; that stops the engine."""
@@ -72,6 +74,8 @@ class Pumping:
             due = 0.0
             for event in events:
                 partial.see(event)
+                if self.see is not None:
+                    self.see(event)
                 if isinstance(event, Completed):
                     self._completed(event, partial.request)
                     return

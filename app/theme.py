@@ -9,8 +9,8 @@ from gradio.themes import Base
 from gradio.themes.utils import sizes
 
 STATIC = Path(__file__).parent / "static"
-SCRIPTS = ("channel.js", "recipe.js", "segments.js", "live.js", "chat.js", "page.js")
-STYLES = ("page.css", "live.css", "chat.css")
+SCRIPTS = ("channel.js", "recipe.js", "segments.js", "live.js", "chat.js", "lab.js", "page.js")
+STYLES = ("page.css", "live.css", "chat.css", "lab.css")
 
 SANS = ("ui-sans-serif", "system-ui", "-apple-system", "Segoe UI", "Roboto", "sans-serif")
 MONO = ("ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "DejaVu Sans Mono", "monospace")

@@ -19,6 +19,7 @@ from torch import Tensor
 from engine.conversation import messages_of
 from engine.events import Answer, Completed, Event, Refined, Started
 from engine.landing import Landed, landing
+from engine.lens import Lens
 from engine.media import fitted
 from engine.preview import PreviewClock, picture
 from engine.request import Request, Sampling
@@ -65,6 +66,7 @@ class Engine:
         self.runner = Runner(self.model)
         mask_id = self.model.spaces[Modality.TEXT].mask_id
         self.words = Words.of(self.tokenizer, mask_id)
+        self.lens = Lens(self.model.vision, self.runner.metrics, self.words)
 
     @classmethod
     def load(cls, checkpoint: Path | str, device: str = "auto", dtype: str = "auto") -> "Engine":

@@ -122,6 +122,11 @@ class TraceRecorder:
         self._steps: list[list[Refined]] = []
         self._completed: Completed | None = None
 
+    @property
+    def has_steps(self) -> bool:
+        """Whether there is anything to keep."""
+        return any(self._steps)
+
     def see(self, event: Event) -> None:
         """Keep what one event tells."""
         match event:

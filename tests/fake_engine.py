@@ -12,9 +12,30 @@ import numpy as np
 
 from engine.events import Answer, Completed, Event, Refined, Started
 from engine.request import Modality, Request
+from engine.trace import TraceRecorder
 from engine.trouble import OUT_OF_MEMORY, DeviceError
+from engine.words import Words
 from world.concepts import BY_NAME, COLOURABLE, CONCEPTS, OBJECT_COLOURS
 from world.scenes import Background, Family, Item, Scene, render
+
+
+class FakeLens:
+    """Every code is a colour, and codes lie on a line."""
+
+    words = Words()
+
+    def pictures(self, codes: np.ndarray) -> np.ndarray:
+        tiles = (codes[..., :3].astype(np.uint8) * 90).reshape(len(codes), GRID, GRID, 3)
+        return tiles.repeat(PATCH_PX, 1).repeat(PATCH_PX, 2)
+
+    def distances(self, modality: Modality, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+        return np.abs(x.astype(np.float32) - y.astype(np.float32))
+
+    def neighbours(
+        self, modality: Modality, codebook: int, code: int, num: int
+    ) -> tuple[np.ndarray, np.ndarray]:
+        return np.arange(num) + code, np.arange(num, dtype=np.float32)
+
 
 GRID, PATCH_PX, NUM_CODEBOOKS, NUM_WORDS = 8, 16, 4, 24
 NOISE_WORDS = (
@@ -36,6 +57,7 @@ class FakeEngine:
     def __init__(self, step_s: float = 0.03, broken: str = "crash") -> None:
         self.step_s = step_s
         self.broken = broken
+        self.lens = FakeLens()
         self.requests: list[Request] = []
         self.closed_after: list[int] = []
         """How many steps each generation had made when it ended, for whatever reason."""
@@ -52,7 +74,11 @@ class FakeEngine:
             "concepts": [concept.name for concept in CONCEPTS],
         }
 
-    def generate(self, request: Request) -> Iterator[Event]:
+    def recorder(self) -> TraceRecorder:
+        """Keeps the ids of the events; there are no pieces to read."""
+        return TraceRecorder({"name": "fake", "digest": "0"}, Words())
+
+    def generate(self, request: Request, *, watch: int = 0) -> Iterator[Event]:
         """A sentence for a question; a picture when asked to draw, or where `request.to` says
         so."""
         start = time.perf_counter()

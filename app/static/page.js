@@ -31,4 +31,15 @@ function mountHeader(element) {
   element.querySelector(".no-theme").onclick = () => document.body.classList.toggle("dark");
 }
 
-window.NextOmni = { mountLive, mountTalk, mountChips, mountHeader };
+function mountLab(element, props, trigger, watch, server) {
+  const lab = new LabView(element.querySelector(".no-mount"), (place) => server.look_at(place));
+  const update = () => {
+    const value = props.value ?? {};
+    if (value.lab) lab.open(value.lab);
+    else if (value.run) lab.follow(value);
+  };
+  watch("value", update);
+  update();
+}
+
+window.NextOmni = { mountLive, mountTalk, mountLab, mountChips, mountHeader };

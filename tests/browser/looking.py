@@ -1,6 +1,11 @@
 """What the browser tests look at."""
 
+from pathlib import Path
+
 from playwright.sync_api import Page
+
+NANO = Path(__file__).resolve().parents[2] / "assets/nano"
+"""The embedded checkpoint."""
 
 
 def phase(page: Page, wanted: str, within: str = "#image-live") -> None:

@@ -11,13 +11,13 @@ from PIL import Image
 from playwright.sync_api import Page, expect
 
 from engine.engine import Engine
-from tests.browser.looking import phase, picture
+from tests.browser.looking import NANO, phase, picture
 from tests.fake_engine import FakeEngine
 from tests.page_server import Served, served
 
 pytestmark = pytest.mark.browser
 Visit = Callable[..., Page]
-NANO = Path(__file__).resolve().parents[2] / "assets/nano"
+
 FIRST_REFINEMENT_S = 1.0
 
 

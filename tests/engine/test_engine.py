@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from engine.conversation import kept_turns
-from engine.engine import MASK_SIGN, Engine
+from engine.engine import Engine
 from engine.events import Completed, Event, Refined, Started
 from engine.request import GRIDS, Conversation, Part, Request, SamplerKind, Sampling, Turn
+from engine.words import MASK_SIGN
 from flow.modality import Modality
 from flow.schedule import PAPER, TUNED
 

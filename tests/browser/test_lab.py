@@ -1,0 +1,146 @@
+"""The Lab, used in a real browser: record, scrub, look at a token, save, open somebody's trace."""
+
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from playwright.sync_api import Page, expect
+
+from engine.engine import Engine
+from engine.trace import Trace
+from tests.browser.looking import NANO, phase
+from tests.page_server import Served, served
+
+pytestmark = pytest.mark.browser
+Visit = Callable[..., Page]
+STEPS = 6
+
+
+@pytest.fixture(scope="module")
+def nano_site() -> Iterator[Served]:
+    with served(Engine.load(NANO, "cpu")) as running:
+        yield running
+
+
+def lab(visit: Visit, served_page: Served) -> Page:
+    page = visit(served_page.url)
+    page.get_by_role("tab", name="Lab").click()
+    return page
+
+
+def record(page: Page, prompt: str, kind: str = "draw") -> None:
+    page.fill("#lab-prompt textarea", prompt)
+    page.get_by_label(kind, exact=True).check()
+    page.locator("#lab-steps input[type=number]").fill(str(STEPS))
+    page.locator("#lab-steps input[type=number]").press("Tab")
+    page.click("#lab-record")
+
+
+def open_file(page: Page, file: Path) -> None:
+    with page.expect_file_chooser() as chooser:
+        page.click("#lab-upload")
+    chooser.value.set_files(file)
+
+
+def opened(page: Page) -> None:
+    page.wait_for_selector("#lab-view .no-desk:visible")
+    expect(page.locator("#lab-view .no-desk .no-meta")).to_contain_text(f"{STEPS} / {STEPS}")
+
+
+def test_a_recorded_picture_is_stepped_through_and_looked_into(
+    nano_site: Served, visit: Visit
+) -> None:
+    page = lab(visit, nano_site)
+    record(page, "a red heart")
+    opened(page)
+    stage = page.locator("#lab-view .no-plate")
+    stage.focus()
+    stage.press("Home")
+    expect(page.locator("#lab-view .no-desk .no-meta")).to_contain_text(f"1 / {STEPS}")
+    page.get_by_label("heat map").select_option("entropy")
+    expect(page.locator("#lab-view .no-legend")).to_contain_text("bits of doubt")
+    plate = page.locator("#lab-view .no-plate-picture")
+    expect(plate).to_have_attribute("data-painted", "0.0.entropy")
+    plate.click(position={"x": 10, "y": 10})
+    near = page.locator("#lab-view .no-near")
+    expect(near).to_contain_text("row 1, column 1, step 1")
+    assert near.locator(".no-code").count() == 4
+    assert near.locator(".no-sample img").count() >= 8
+    stage.press("Shift+ArrowRight")
+    expect(near).to_contain_text("row 1, column 2, step 1")
+    stage.press("ArrowRight")
+    expect(near).to_contain_text("row 1, column 2, step 2")
+    page.get_by_role("button", name="Play").click()
+    expect(page.locator("#lab-view .no-desk .no-meta")).to_contain_text(f"{STEPS} / {STEPS}")
+    expect(plate).to_have_attribute("data-painted", f"0.{STEPS - 1}.entropy")
+    with page.expect_download() as started:
+        page.get_by_role("button", name="Save this picture").click()
+    assert started.value.suggested_filename == f"a-red-heart-seed-0-step-{STEPS}.png"
+
+
+def test_words_show_their_way_through_the_vocabulary(nano_site: Served, visit: Visit) -> None:
+    page = lab(visit, nano_site)
+    record(page, "what can you do?", "write")
+    page.wait_for_selector("#lab-view .no-desk:visible")
+    page.locator("#lab-view .no-token").first.click()
+    near = page.locator("#lab-view .no-near")
+    expect(near).to_contain_text("place 1")
+    expect(near.locator("h4").first).to_have_text("What else was likely")
+    assert near.locator(".no-way polyline").count() == 1
+
+
+def test_a_trace_is_downloaded_and_opened_by_somebody_else(
+    nano_site: Served, visit: Visit, tmp_path: Path
+) -> None:
+    page = lab(visit, nano_site)
+    record(page, "a dog")
+    opened(page)
+    with page.expect_download() as started:
+        page.click("#lab-download")
+    file = tmp_path / "run.npz"
+    started.value.save_as(file)
+    trace = Trace.load(file)
+    assert trace.segments[0].num_steps == STEPS
+    assert "entropy" in trace.segments[0].arrays
+
+    other = lab(visit, nano_site)
+    open_file(other, file)
+    opened(other)
+    other.locator("#lab-view .no-plate-picture").click(position={"x": 10, "y": 10})
+    expect(other.locator("#lab-view .no-near")).to_contain_text("row 1, column 1")
+
+
+def test_a_file_that_is_no_trace_is_refused_kindly(
+    site: Served, visit: Visit, tmp_path: Path
+) -> None:
+    bad = tmp_path / "bad.npz"
+    np.savez(bad, numbers=np.zeros(3))
+    page = lab(visit, site)
+    open_file(page, bad)
+    expect(page.locator("#lab-upload-notice")).to_contain_text("trace")
+    expect(page.locator("#lab-record")).to_be_visible()
+
+
+def test_a_run_that_is_stopped_can_still_be_looked_into(site: Served, visit: Visit) -> None:
+    page = lab(visit, site)
+    page.fill("#lab-prompt textarea", "a big whale")
+    page.locator("#lab-steps input[type=number]").fill("64")
+    page.locator("#lab-steps input[type=number]").press("Tab")
+    page.click("#lab-record")
+    page.wait_for_selector("#lab-view .no-bar.seen >> nth=2", state="attached")
+    page.click("#lab-stop")
+    page.wait_for_selector("#lab-view .no-desk:visible")
+    found = re.search(r"(\d+) / (\d+)", page.inner_text("#lab-view .no-desk .no-meta"))
+    assert found is not None
+    assert 2 < int(found[2]) < 64
+    expect(page.locator("#lab-record")).to_be_visible()
+
+
+def test_a_bad_form_is_refused_beside_its_control(site: Served, visit: Visit) -> None:
+    page = lab(visit, site)
+    page.fill("#lab-seed input", "minus one")
+    page.click("#lab-record")
+    expect(page.locator("#lab-settings-notice")).to_contain_text("eed")
+    phase(page, "idle", "#lab-view")
