@@ -22,8 +22,8 @@ from engine.landing import Landed, landing
 from engine.lens import Lens
 from engine.media import fitted
 from engine.preview import PreviewClock, picture
-from engine.request import Request, Sampling
-from engine.runner import Runner, num_steps
+from engine.request import Request, Sampling, Start
+from engine.runner import Runner
 from engine.trace import MAX_LIKELY, TraceRecorder
 from engine.trouble import explained
 from engine.words import Words
@@ -44,13 +44,15 @@ PROMPT_MULTIPLE = {"cpu": 1, "cuda": 32}
 
 @dataclass(frozen=True)
 class _Wish:
-    """One segment to sample: its prompt, modality, complete settings and the index that seeds its
-    noise."""
+    """One segment to sample: its prompt, modality, complete settings, its number in the answer,
+    the number that seeds its noise, and where it begins."""
 
     spans: list[Span]
     modality: Modality
     sampling: Sampling
     segment: int
+    noise: int
+    start: Start | None = None
 
 
 class Engine:
@@ -127,12 +129,13 @@ class Engine:
         messages = messages_of(request.conversation, self.encode)
         answers: list[Answer] = []
         nfe = 0
-        modality = Modality.TEXT if request.to is None else request.to
+        modality = _first_modality(request)
         while True:
             wish = self._wish(request, messages, answers, modality)
             complete = replace(request, sampling=wish.sampling)
             elapsed = time.monotonic() - started_s
-            yield Started(complete, wish.segment, modality, num_steps(wish.sampling), elapsed)
+            steps_left = self.runner.steps_left(wish.sampling, modality, wish.start)
+            yield Started(complete, wish.segment, modality, steps_left, elapsed)
             vision = self.model.vision if modality is Modality.IMAGE else None
             seen: Refined | None = None
             landed: Landed | None = None
@@ -153,10 +156,15 @@ class Engine:
 
     @torch.inference_mode()
     def generate_batch(self, requests: Sequence[Request]) -> list[tuple[Answer, ...]]:
-        """The answers of many requests, computed together where their shape and settings agree."""
+        """The answers of many requests, computed together where their shape and settings agree.
+
+        Raises: ValueError where one goes on from a state.
+        """
+        if any(r.start is not None for r in requests):
+            raise ValueError("runs that go on from a state are generated one by one")
         found: list[list[Answer]] = [[] for _ in requests]
         prompts = [messages_of(r.conversation, self.encode) for r in requests]
-        todo = {i: Modality.TEXT if r.to is None else r.to for i, r in enumerate(requests)}
+        todo = {i: _first_modality(r) for i, r in enumerate(requests)}
         while todo:
             wishes = {i: self._wish(requests[i], prompts[i], found[i], m) for i, m in todo.items()}
             todo = {}
@@ -187,12 +195,20 @@ class Engine:
     def _wish(
         self, request: Request, messages: list[Message], answers: list[Answer], modality: Modality
     ) -> _Wish:
-        said = tuple(a.text for a in answers if a.text)
+        start = request.start
+        before = () if start is None else start.said
+        said = before + tuple(a.text for a in answers if a.text)
         turns = [*messages, Message(False, said)] if said else messages
         opening = (BEGIN_IMAGE,) if modality is Modality.IMAGE else ()
         spans = layout(self.tokenizer, turns, opening=opening)
+        number = len(answers)
         return _Wish(
-            spans, modality, self.runner.complete(request.sampling, modality), len(answers)
+            spans,
+            modality,
+            self.runner.complete(request.sampling, modality),
+            number,
+            number + (0 if start is None else start.segment),
+            start if number == 0 else None,
         )
 
     def _run(self, wishes: list[_Wish], watch: int = 0) -> Generator[Step]:
@@ -204,7 +220,8 @@ class Engine:
             first.modality,
             first.sampling,
             draws,
-            first.segment,
+            first.noise,
+            start=first.start,
             watch=watch,
         )
 
@@ -268,11 +285,18 @@ def _last_tokens(step: Step) -> list[np.ndarray]:
     return [tokens[valid].cpu().numpy() for tokens, valid in rows]
 
 
+def _first_modality(request: Request) -> Modality:
+    """Of the first segment that will be sampled."""
+    if request.start is not None:
+        return request.start.modality
+    return Modality.TEXT if request.to is None else request.to
+
+
 def _groups(wishes: dict[int, _Wish]) -> list[list[int]]:
     """Indices of wishes that one batch can hold."""
     groups: dict[tuple[Any, ...], list[int]] = {}
     for i, wish in wishes.items():
         shape = tuple(s.modality for s in wish.spans)
-        key = (shape, wish.modality, wish.segment, replace(wish.sampling, seed=0))
+        key = (shape, wish.modality, wish.noise, replace(wish.sampling, seed=0))
         groups.setdefault(key, []).append(i)
     return list(groups.values())

@@ -158,12 +158,45 @@ class Sampling:
 
 
 @dataclass(frozen=True)
+class Start:
+    """A state to go on from instead of from noise: a step of an earlier run, perhaps edited.
+
+    tokens: int64 "L Q" of one segment; predicted: its x_1 of the same shape. t in [0, 1): when.
+    pinned: bool "L", positions that stay as they are. segment: which one of its answer it was, and
+    said: the words of the answer before it.
+
+    Another sampler than the one that made the state takes it over by one rule each. To masked
+    diffusion and autoregression a position is written where it stands at its prediction, and masked
+    elsewhere. To the flow a masked code is drawn from the path p_t(. | predicted).
+    """
+
+    modality: Modality
+    tokens: np.ndarray
+    predicted: np.ndarray
+    t: float
+    pinned: np.ndarray
+    segment: int = 0
+    said: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        shape = self.tokens.shape
+        if len(shape) != 2 or self.predicted.shape != shape or self.pinned.shape != shape[:1]:
+            raise ValueError("a state to start from has tokens and predictions of one shape")
+        if not 0 <= self.t < 1:
+            raise ValueError("nothing is left to do at the last step: go on from an earlier one")
+        if self.pinned.all():
+            raise ValueError("every position is pinned: leave at least one free")
+
+
+@dataclass(frozen=True)
 class Request:
-    """One generation. `to` is the modality of the answer; None lets the model decide."""
+    """One generation. `to` is the modality of the answer; None lets the model decide. start: where
+    the first segment of the answer begins; None is noise."""
 
     conversation: Conversation
     to: Modality | None = None
     sampling: Sampling = field(default_factory=Sampling)
+    start: Start | None = None
 
     def __post_init__(self) -> None:
         turns = self.conversation.turns

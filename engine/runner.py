@@ -12,8 +12,9 @@ from functools import partial
 import torch
 
 from engine.cache import CachedDenoiser, Rooms
+from engine.going_on import States, begun, times_from
 from engine.guidance import GuidedCausalDenoiser, GuidedDenoiser
-from engine.request import SamplerKind, Sampling
+from engine.request import SamplerKind, Sampling, Start
 from engine.watch import WatchedCausalDenoiser, WatchedDenoiser
 from flow.calibration import PathPoint, even_clock, path_table
 from flow.modality import Modality
@@ -82,11 +83,16 @@ class Runner:
         draws: Draws,
         segment: int,
         *,
+        start: Start | None = None,
         watch: int = 0,
     ) -> Generator[Step]:
         """The steps of an answer to a prompt, a row a seed of `draws`. sampling: complete.
-        segment: number of the answer's segment, which seeds its noise. watch: how many alternatives
-        of each code a step brings along."""
+        segment: number of the answer's segment, which seeds its noise. start: where it begins, one
+        row; it then has the length of that. watch: how many alternatives of each code a step brings
+        along.
+
+        Raises: ValueError where the start is no state of this checkpoint.
+        """
         space, length = self.model.spaces[modality], self.lengths[modality]
         scale = sampling.guidance_scale
         assert scale is not None
@@ -99,13 +105,18 @@ class Runner:
                 sampler = replace(sampler, record=None)
             run = partial(sampler.sample, causal)
         else:
-            sampler = self.parallel(sampling, modality)
+            sampler = self.parallel(sampling, modality, start)
             network = self.denoiser(sampling, scale)
             if watch:
                 network = watched = WatchedDenoiser(network, watch)
-            run = partial(self._in_blocks(sampler, modality).sample, network)
-        source = sampler.source(space, draws.batch, length, draws, segment=segment)
-        steps = run(OmniSequence((*prompt, response(modality, source))), draws=draws)
+            fitted = sampler if start is not None else self._in_blocks(sampler, modality)
+            run = partial(fitted.sample, network)
+        if start is None:
+            source = sampler.source(space, draws.batch, length, draws, segment=segment)
+            answer = response(modality, source)
+        else:
+            answer = begun(start, sampling, self._states(start), draws, segment)
+        steps = run(OmniSequence((*prompt, answer)), draws=draws)
         return steps if watched is None else _with_alternatives(steps, watched)
 
     def free(self) -> None:
@@ -150,8 +161,19 @@ class Runner:
             return network
         return GuidedDenoiser(network, scale, sampling.guidance_interval, sampling.guidance_every)
 
-    def parallel(self, sampling: Sampling, modality: Modality) -> KineticSampler | MaskedSampler:
-        """The sampler of complete settings that refines all positions together."""
+    def steps_left(self, sampling: Sampling, modality: Modality, start: Start | None) -> int:
+        """Network steps of complete settings from a start on."""
+        if sampling.sampler == SamplerKind.AUTOREGRESSIVE:
+            return num_steps(sampling) if start is None else len(start.tokens)
+        sampler = self.parallel(sampling, modality, start)
+        return num_steps(sampling) - sampler.first_index
+
+    def parallel(
+        self, sampling: Sampling, modality: Modality, start: Start | None = None
+    ) -> KineticSampler | MaskedSampler:
+        """The sampler of complete settings that refines all positions together. One that goes on
+        from a start takes those of its steps that end after it."""
+        from_t = 0.0 if start is None else start.t
         assert sampling.temperature is not None and sampling.top_p is not None
         if sampling.sampler == SamplerKind.MASKED:
             return MaskedSampler(
@@ -162,12 +184,14 @@ class Runner:
                 threshold=sampling.threshold,
                 temperature=sampling.temperature,
                 top_p=sampling.top_p,
+                first_index=min(round(from_t * num_steps(sampling)), num_steps(sampling) - 1),
             )
+        times, first_index = times_from(self.times(sampling, modality), from_t)
         flow = self.flows[modality]
         assert sampling.transition is not None
         return KineticSampler(
             metrics=self.metrics,
-            times=self.times(sampling, modality),
+            times=times,
             transition=sampling.transition,
             schedule=self._clock(modality),
             temperature=sampling.temperature,
@@ -175,6 +199,7 @@ class Runner:
             initial_temperature=flow.initial_temperature,
             patience=sampling.patience,
             recorder=self.recorder,
+            first_index=first_index,
         )
 
     def times(self, sampling: Sampling, modality: Modality) -> tuple[float, ...]:
@@ -183,6 +208,14 @@ class Runner:
         if even is None:
             return uniform_grid(num_steps(sampling))
         return times_as_even(self._clock(modality), even, num_steps(sampling))
+
+    def _states(self, start: Start) -> States:
+        return States(
+            self.model.spaces[start.modality],
+            self.metrics[start.modality],
+            self._clock(start.modality),
+            self.lengths[start.modality],
+        )
 
     def _even_clock(self, grid: str, modality: Modality) -> Clock | None:
         if (grid, modality) not in self._even_clocks:

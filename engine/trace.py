@@ -13,14 +13,14 @@ import json
 import zipfile
 import zlib
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from engine.events import Answer, Completed, Event, Likely, Refined, Started
-from engine.request import Conversation, Part, Request, Sampling, Turn
+from engine.request import Conversation, Part, Request, Sampling, Start, Turn
 from engine.words import Words
 from flow.modality import Modality
 
@@ -37,6 +37,7 @@ KINDS = {
     "x_t": "u", "x_1": "u", "changed": "b", "confidence": "f", "t": "f", "nfe": "u",
     "num_active": "u", "elapsed_s": "f", "likely_ids": "u", "likely_p": "f", "entropy": "f",
 }  # fmt: skip
+START_KINDS = {"tokens": "i", "predicted": "i", "pinned": "b"}
 OPTIONAL = ("likely_ids", "likely_p", "entropy")
 BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, KeyError, TypeError, json.JSONDecodeError)
 LIMITS = {"S": MAX_STEPS, "L": MAX_POSITIONS, "Q": MAX_CODEBOOKS, "K": MAX_LIKELY}
@@ -70,12 +71,12 @@ class Trace:
 
     def save(self, file: Path) -> None:
         """Write the file; see docs/trace.md."""
-        arrays, pictures = _request_arrays(self.request)
+        asked, asked_arrays = _request_arrays(self.request)
         about = {
             "format": FORMAT,
             "version": VERSION,
             "checkpoint": dict(self.checkpoint),
-            "request": arrays,
+            "request": asked,
             "segments": [
                 {
                     "modality": str(s.modality),
@@ -92,7 +93,7 @@ class Trace:
             for i, segment in enumerate(self.segments)
             for name, array in segment.arrays.items()
         }
-        numbers |= {"about": np.array(json.dumps(about))} | pictures
+        numbers |= {"about": np.array(json.dumps(about))} | asked_arrays
         with file.open("wb") as out:
             np.savez_compressed(out, **numbers)
 
@@ -182,7 +183,7 @@ def events_of(trace: Trace) -> Iterable[Event]:
     answers: list[Answer] = []
     for number, segment in enumerate(trace.segments):
         a = segment.arrays
-        request = Request(trace.request.conversation, trace.request.to, segment.sampling)
+        request = replace(trace.request, sampling=segment.sampling)
         yield Started(request, number, segment.modality, segment.num_steps, elapsed_s)
         for k in range(segment.num_steps):
             nfe, elapsed_s = int(a["nfe"][k]), float(a["elapsed_s"][k])
@@ -221,8 +222,8 @@ def _likely(arrays: Mapping[str, np.ndarray], step: int) -> Likely | None:
 
 
 def _request_arrays(request: Request) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    """The request as plain values, its pictures as arrays of their own."""
-    pictures: dict[str, np.ndarray] = {}
+    """The request as plain values, its pictures and its start as arrays of their own."""
+    arrays: dict[str, np.ndarray] = {}
     turns: list[dict[str, Any]] = []
     for turn in request.conversation.turns:
         parts: list[dict[str, str]] = []
@@ -230,12 +231,17 @@ def _request_arrays(request: Request) -> tuple[dict[str, Any], dict[str, np.ndar
             if part.image is None:
                 parts.append({"text": str(part.text)})
             else:
-                name = f"picture.{len(pictures)}"
-                pictures[name] = part.image
+                name = f"picture.{len(arrays)}"
+                arrays[name] = part.image
                 parts.append({"picture": name})
         turns.append({"role": turn.role, "parts": parts})
     to = None if request.to is None else str(request.to)
-    return {"turns": turns, "to": to, "sampling": asdict(request.sampling)}, pictures
+    plain: dict[str, Any] = {"turns": turns, "to": to, "sampling": asdict(request.sampling)}
+    start = request.start
+    if start is not None:
+        plain["start"] = {n: getattr(start, n) for n in ("modality", "t", "segment", "said")}
+        arrays |= {f"start.{name}": getattr(start, name) for name in START_KINDS}
+    return plain, arrays
 
 
 def _content(file: Path) -> bytes:
@@ -294,9 +300,18 @@ def _read_request(
             raise ValueError("a picture of the conversation is not one")
         return Part(image=image)
 
+    def start(one: Mapping[str, Any]) -> Start:
+        arrays = {n: _array(archive, f"start.{n}", sizes, max_items=MAX_BYTES) for n in START_KINDS}
+        if any(a.dtype.kind != START_KINDS[n] for n, a in arrays.items()):
+            raise ValueError("the state that the run started from is none")
+        said = tuple(str(words) for words in one["said"])
+        place = (float(one["t"]), int(one["segment"]))
+        return Start(Modality(one["modality"]), **arrays, t=place[0], segment=place[1], said=said)
+
     turns = tuple(Turn(str(t["role"]), tuple(part(p) for p in t["parts"])) for t in plain["turns"])
     to = None if plain["to"] is None else Modality(plain["to"])
-    return Request(Conversation(turns), to, _read_sampling(plain["sampling"]))
+    begins = None if plain.get("start") is None else start(plain["start"])
+    return Request(Conversation(turns), to, _read_sampling(plain["sampling"]), begins)
 
 
 def _read_sampling(plain: Mapping[str, Any]) -> Sampling:

@@ -35,9 +35,10 @@ class OmniEmbeddings(nn.Module):
         self.causal = nn.Parameter(torch.randn(width) * 0.02)
 
     def forward(self, sequence: OmniSequence, image_codebooks: Tensor, *, causal: bool) -> Tensor:
-        """image_codebooks: unit codes "Q K code_dim". In causal mode an editable position sees the
-        code of the position before it and predicts its own (text that is shifted at the output
-        excepted)."""
+        """image_codebooks: unit codes "Q K code_dim". A segment in which something may change is an
+        answer, marked as one at every position, those that stay included. In causal mode its
+        positions see the code of the position before and predict their own (text that is shifted at
+        the output excepted)."""
         return torch.cat(
             [self._segment(s, image_codebooks, causal=causal) for s in sequence.segments], 1
         )
@@ -51,7 +52,7 @@ class OmniEmbeddings(nn.Module):
         if segment.modality is Modality.IMAGE:
             places = (self.image_row[:, None] + self.image_column[None]).flatten(0, 1)
             x = x + places[: segment.length]
-        return x + self.editable * segment.editable[..., None].to(x.dtype)
+        return x + self.editable * response.to(x.dtype)
 
     def _tokens(self, segment: Segment, image_codebooks: Tensor) -> tuple[Tensor, Tensor]:
         """Embedded tokens "B L D" and the embedded masked state "D"."""

@@ -71,7 +71,9 @@ class KineticSampler:
     t = 0, to reach `temperature` linearly at t = 1; None keeps it constant. Early draws decide what
     there is and where, and a low temperature lets the commonest state of each position win.
     patience: stop early once the drawn x_1 has not changed for so many steps and x_t equals it;
-    None never does. recorder: takes the place of `refine`; None is `refine` itself.
+    None never does. recorder: takes the place of `refine`; None is `refine` itself. first_index:
+    number of the first call, where the run goes on from the middle of another; its uniforms are
+    then those that the other would have drawn.
 
     Raises: ValueError where a value is out of range or the transition unknown.
     """
@@ -85,6 +87,7 @@ class KineticSampler:
     initial_temperature: float | None = None
     patience: int | None = None
     recorder: Recorder | None = None
+    first_index: int = 0
 
     source = staticmethod(random_source)
 
@@ -182,7 +185,7 @@ class KineticSampler:
         """One for each network call."""
         return [
             Moment(t_0, index, Interval.of(self.schedule, t_0, t_1), self.temperature_at(t_0))
-            for index, (t_0, t_1) in enumerate(pairwise(self.times))
+            for index, (t_0, t_1) in enumerate(pairwise(self.times), self.first_index)
         ]
 
     def _predict(

@@ -59,7 +59,8 @@ class MaskedSampler:
     schedule says; such a run ends as soon as nothing is masked. temperature and top_p: the draw of
     x_1.
     choice_temperature: Gumbel noise on the score, in its own units, falling linearly to 0 at the
-    end, so that early commitments are not always the blandest.
+    end, so that early commitments are not always the blandest. first_index: how many of the steps
+    were taken before, where the run goes on from the middle of another.
 
     Raises: ValueError where a value is out of range or a name unknown.
     """
@@ -72,12 +73,15 @@ class MaskedSampler:
     temperature: float = 1.0
     top_p: float = 1.0
     choice_temperature: float = 0.0
+    first_index: int = 0
 
     source = staticmethod(masked_source)
 
     def __post_init__(self) -> None:
         if self.steps < 1:
             raise ValueError(f"at least 1 step is needed, not {self.steps}")
+        if not 0 <= self.first_index < self.steps:
+            raise ValueError(f"no step is left of {self.steps} after {self.first_index}")
         for what, name, kind in (
             ("remasking", self.remasking, Remasking),
             ("mask schedule", self.schedule, MaskSchedule),
@@ -94,7 +98,8 @@ class MaskedSampler:
 
     @torch.inference_mode()
     def sample(self, denoiser: Denoiser, x_0: OmniSequence, *, draws: Draws) -> Generator[Step]:
-        """Yields `steps` Steps (with a threshold at most so many), the last without a mask.
+        """Yields a Step for each of `steps` that is left (with a threshold at most so many), the
+        last without a mask.
 
         Only positions that are editable, valid and masked in x_0 are drawn; what is committed
         stays. Elsewhere x_1 repeats x_t, with the confidence at which it was committed (1 for what
@@ -103,12 +108,12 @@ class MaskedSampler:
         active = {i: active_positions(x_0.segments[i]) for i in x_0.editable_segments()}
         num_active = sum(int(mask.sum(dim=1).max()) for mask in active.values())
         masked = {i: m & self._is_masked(x_0.segments[i]) for i, m in active.items()}
-        at_first = {i: m.sum(dim=1) for i, m in masked.items()}
+        at_first = {i: self._at_first(m, active[i]) for i, m in masked.items()}
         kept = {
             i: torch.ones(x_0.segments[i].tokens.shape, device=m.device) for i, m in active.items()
         }
         x_t = x_0
-        for index in range(self.steps):
+        for index in range(self.first_index, self.steps):
             taken = (index + 1) / self.steps
             posteriors = denoiser(x_t, index / self.steps)
             tokens: dict[int, Tensor] = {}
@@ -127,15 +132,15 @@ class MaskedSampler:
             x_t = x_t.with_tokens(tokens)
             arrived = self.threshold is not None and not any(bool(m.any()) for m in masked.values())
             yield Step(
-                index=index,
-                num_steps=self.steps,
+                index=index - self.first_index,
+                num_steps=self.steps - self.first_index,
                 last=arrived or index == self.steps - 1,
                 t=taken,
                 x_t=x_t,
                 x_1=x_1,
                 changed=changed,
                 confidence=confidence,
-                nfe=index + 1,
+                nfe=index - self.first_index + 1,
                 num_active=evaluated_positions(denoiser, num_active),
             )
             if arrived:
@@ -143,6 +148,14 @@ class MaskedSampler:
 
     def _is_masked(self, segment: Segment) -> Bool[Tensor, "B L"]:
         return (segment.tokens == self.spaces[segment.modality].mask_id).all(dim=-1)
+
+    def _at_first(self, masked: Tensor, active: Tensor) -> Tensor:
+        """How many positions "B" were masked before the first step of all: every active one where
+        the schedule would have left as many as there are now, else in proportion to these."""
+        now = masked.sum(dim=1)
+        left = MaskSchedule(self.schedule).share(self.first_index / self.steps)
+        every = active.sum(dim=1)
+        return torch.where((every * left).floor() == now, every, now / left)
 
     def _predict(
         self, posterior: Posterior, draws: Draws, index: int, place: int, segment: Segment

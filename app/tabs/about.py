@@ -44,8 +44,9 @@ exactly right. Computed from this model's codebooks, one line for each.</p>
 LIMITS = """
 <h2>What it cannot do</h2>
 <p>It knows one small world: {num_concepts} things in seven colours, up to four of them, on plain
-and drawn backgrounds, at {image_px} pixels, in English. One thing alone it draws right more often
-than not, several seldom, and a colour on a thing that it never saw in that colour hardly ever. It
+and drawn backgrounds, at {image_px} pixels, in English. One thing alone it nearly always draws
+right, two or three about every second time, and a colour on a thing that it never saw in that
+colour never quite. It
 knows nothing about people, news or facts. Outside its world it says so.</p>
 """
 

@@ -13,7 +13,7 @@ import pytest
 
 from engine.engine import Engine
 from engine.events import Completed, Event, Refined, Started
-from engine.request import Conversation, Request, Sampling
+from engine.request import Conversation, Request, Sampling, Start
 from engine.trace import MAX_FILE_BYTES, Trace, events_of
 from flow.modality import Modality
 
@@ -74,6 +74,29 @@ def test_a_trace_makes_its_run_again(tiny_engine: Engine, tmp_path: Path) -> Non
     assert isinstance(again[-1], Completed)
     for answer, segment in zip(again[-1].answers, trace.segments, strict=True):
         assert np.array_equal(answer.tokens, segment.arrays["x_t"][-1])
+
+
+def test_a_run_that_goes_on_from_a_state_is_made_again(tiny_engine: Engine, tmp_path: Path) -> None:
+    request = _request(Modality.IMAGE, steps=4)
+    _, first = _run(tiny_engine, request)
+    a = first.segments[0].arrays
+    start = Start(
+        Modality.IMAGE,
+        a["x_t"][1].astype(np.int64),
+        a["x_1"][1].astype(np.int64),
+        float(a["t"][1]),
+        np.array([True, False, False, False]),
+        segment=1,
+        said=("here you go",),
+    )
+    _, trace = _run(tiny_engine, replace(request, start=start))
+    trace.save(tmp_path / "run.npz")
+    read = Trace.load(tmp_path / "run.npz")
+    assert read.request.start is not None
+    assert (read.request.start.said, read.request.start.segment) == (start.said, 1)
+    _, again = _run(tiny_engine, read.request)
+    assert np.array_equal(again.segments[0].arrays["x_t"], trace.segments[0].arrays["x_t"])
+    assert again.segments[0].num_steps == 2
 
 
 def test_it_opens_in_three_lines(tiny_engine: Engine, tmp_path: Path) -> None:
