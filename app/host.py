@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Protocol
 
+import numpy as np
+
 from app import render
 from app.forms import InputError
 from app.gpu import WatchedGenerate, on_gpu
@@ -18,12 +20,13 @@ from app.inspection import Lens
 from app.live import Run, StepBus
 from app.pump import Outcome, Pumping
 from engine.events import Event
-from engine.request import Request
+from engine.path_preview import PathPreview
+from engine.request import Modality, Request, Sampling
 from engine.trace import Trace, TraceRecorder
 
 MODEL_SLOT = {"concurrency_limit": 1, "concurrency_id": "model"}
 """Gradio's arguments for every event that runs the model: one at a time."""
-MAX_TRACES = 12
+MAX_TRACES = 64
 NEVER_RAN = "Too many people are waiting. Your words are still here: try again in a minute."
 STOPPED_IN_LINE = "Stopped before it began."
 BUSY = "One answer at a time: press Stop first, or wait for this one."
@@ -38,6 +41,10 @@ class Engine(Protocol):
     def generate(self, request: Request, *, watch: int = 0) -> Iterator[Event]: ...
 
     def recorder(self) -> TraceRecorder: ...
+
+    def surprise(self, request: Request, tokens: np.ndarray, modality: Modality) -> float: ...
+
+    def preview(self, sampling: Sampling, modality: Modality) -> PathPreview: ...
 
     def info(self) -> dict[str, object]: ...
 

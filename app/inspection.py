@@ -4,6 +4,9 @@ Pure functions from a trace and a lens to plain values for the browser; no gradi
 """
 
 from base64 import b64encode
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import replace
 from typing import Protocol
 
 import numpy as np
@@ -39,21 +42,41 @@ class Lens(Protocol):
     ) -> tuple[np.ndarray, np.ndarray]: ...
 
 
-def overview(trace: Trace, lens: Lens, run_id: str) -> dict[str, object]:
-    """Everything but the single token: one entry a segment.
+Surprise = Callable[[Request, np.ndarray, Modality], float]
+
+
+def surprises(trace: Trace, surprise: Surprise) -> list[float | None]:
+    """For each segment, the bits a code of what it ended with; None where that is unfinished, or
+    stands behind other segments of the answer."""
+    found: list[float | None] = [None] * len(trace.segments)
+    segment = trace.segments[0]
+    with suppress(ValueError):
+        tokens = segment.arrays["x_t"][-1].astype(np.int64)
+        found[0] = round(surprise(trace.request, tokens, segment.modality), 3)
+    return found
+
+
+def overview(
+    trace: Trace, lens: Lens, run_id: str, bits: Sequence[float | None]
+) -> dict[str, object]:
+    """Everything but the single token: one entry a segment. bits: see `surprises`.
 
     Raises: ValueError where the lens cannot see this trace, or it is too long to show.
     """
     longest = max(s.num_steps for s in trace.segments)
     if longest > MAX_STEPS:
         raise ValueError(f"the Lab shows up to {MAX_STEPS} steps, and this run has {longest}")
-    first = Request(trace.request.conversation, trace.request.to, trace.segments[-1].sampling)
+    last = trace.segments[-1].sampling
+    start = trace.request.start
     return {
         "id": run_id,
+        "start_t": None if start is None else round(start.t, 4),
         "checkpoint": dict(trace.checkpoint),
-        "recipe": recipe_of(first),
+        "recipe": recipe_of(replace(trace.request, sampling=last)),
         "heats": HEATS,
-        "segments": [_segment(s, lens) for s in trace.segments],
+        "segments": [
+            _segment(s, lens) | {"bits": b} for s, b in zip(trace.segments, bits, strict=True)
+        ],
     }
 
 
@@ -72,6 +95,7 @@ def _segment(segment: SegmentTrace, lens: Lens) -> dict[str, object]:
         "num_active": a["num_active"].tolist(),
         "elapsed_s": [round(float(s), 3) for s in a["elapsed_s"]],
         "moved": [round(float(m), 4) for m in a["changed"].mean((1, 2))],
+        "final": a["x_t"][-1].tolist(),
         "heat": {name: _bytes(values) for name, values in heats.items()},
         "range": {name: _range(values) for name, values in heats.items()},
         "pictures": {n: [jpeg(p).data_uri() for p in lens.pictures(a[n])] for n in ("x_t", "x_1")}

@@ -1,16 +1,22 @@
-"""A link that makes a picture again:
+"""A link that makes a run again:
 ?tab=image&prompt=..&seed=..&steps=..&guidance=..&method=..
+and for tab=lab also temperature, grid, c, a, and the checkpoint that it was made on.
 
-Opening one fills the form and keeps its seed; nothing runs until the visitor presses Generate.
+Opening one fills the form and keeps its seed; nothing runs until the visitor presses the button.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from app.forms import InputError, beside, read_guidance, read_sampling, read_seed, read_steps
+from app.lab_form import form_of
 from engine.request import MAX_PROMPT_CHARACTERS, Sampling
 
-TABS = ("image", "chat", "about")
+TABS = ("image", "chat", "lab", "about")
+ANOTHER = (
+    "This link was made on another checkpoint ({}): the same settings give another result here."
+)
+BAD_LINK = "This link holds a value that is none: {}."
 
 
 @dataclass(frozen=True)
@@ -43,6 +49,19 @@ def read_link(query: Mapping[str, str]) -> Link:
             bad = bad or refused
     tab = query.get("tab")
     return Link(tab if tab in TABS else None, values, bad)
+
+
+def read_lab_link(query: Mapping[str, str], checkpoint: str) -> tuple[tuple[object, ...], str]:
+    """The Lab's controls for a link, in the order of `LabForm`, none where it is bad; and a
+    sentence where there is something to say. checkpoint: the digest of the one that runs."""
+    if "prompt" not in query:
+        return (), ""
+    try:
+        values = form_of({**query, "prompt": query["prompt"][:MAX_PROMPT_CHARACTERS]})
+    except ValueError as bad:
+        return (), BAD_LINK.format(bad)
+    made_on = query.get("checkpoint", checkpoint)
+    return values, "" if made_on == checkpoint else ANOTHER.format(made_on[:20])
 
 
 def _checked_guidance(text: str) -> float | None:

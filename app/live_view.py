@@ -26,20 +26,24 @@ def live_view(value: dict[str, object] | None, elem_id: str) -> gr.HTML:
 
 def lab_view(
     elem_id: str,
-    look: Callable[[Mapping[str, object]], object],
+    server: Mapping[str, Callable[[Mapping[str, object]], object]],
     value: dict[str, object] | None,
 ) -> gr.HTML:
-    """A run as it is recorded, then the recorded run. value: {"run": id, "messages": fallback} or
-    {"lab": `inspection.overview`}; look: `inspection.token` of a place."""
+    """Runs as they are recorded, then the recorded runs. value: {"runs": [{"run": id, "messages":
+    fallback}]} or {"lab": [`inspection.overview`]}; server: look_at (a place) and exported (a
+    wish). The event `branch` says where to go on from."""
 
     def look_at(place: Mapping[str, object]) -> object:
-        return look(place)
+        return server["look_at"](place)
+
+    def exported(wish: Mapping[str, object]) -> object:
+        return server["exported"](wish)
 
     return gr.HTML(
         value,
         html_template=MOUNT,
-        js_on_load="NextOmni.mountLab(element, props, trigger, watch, server);",
-        server_functions=[look_at],
+        js_on_load="NextOmni.mountLab(element, props, trigger, watch, server); /* 'branch' */",
+        server_functions=[look_at, exported],
         elem_id=elem_id,
         apply_default_css=False,
     )

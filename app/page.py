@@ -10,7 +10,7 @@ from fastapi import FastAPI
 
 from app import theme
 from app.host import Host
-from app.links import read_link
+from app.links import read_lab_link, read_link
 from app.notices import notices
 from app.route import add_live_route
 from app.tabs import about
@@ -56,10 +56,12 @@ def build_page(host: Host, first_run: Path | None = FIRST_RUN) -> gr.Blocks:
             with gr.Tab("Chat", id="chat"):
                 ChatTab(host).build()
             with gr.Tab("Lab", id="lab"):
-                LabTab(host, _first_trace(host)).build()
+                lab = LabTab(host, _first_trace(host))
+                lab.build()
             with gr.Tab("About", id="about"):
                 about.build(info)
         _fill_from_link(page, tabs, image)
+        _fill_lab_from_link(page, lab, str(info.get("digest")))
         _stop_on_leaving(page, host)
     return page.queue(max_size=MAX_WAITING)
 
@@ -125,9 +127,23 @@ def _stop_on_leaving(page: gr.Blocks, host: Host) -> None:
     page.unload(leave)
 
 
+def _fill_lab_from_link(page: gr.Blocks, lab: LabTab, checkpoint: str) -> None:
+    def fill(visitor: gr.Request) -> tuple[object, ...]:
+        query = dict(visitor.query_params)
+        if query.get("tab") != "lab":
+            return (gr.skip(),) * (len(lab.form) + 1)
+        values, sentence = read_lab_link(query, checkpoint)
+        said = f"<p role='alert'>{escape(sentence)}</p>" if sentence else ""
+        return (*(values or (gr.skip(),) * len(lab.form)), said)
+
+    outputs = [*lab.form, lab.settings_notice]
+    page.load(fill, None, outputs, queue=False, show_progress="hidden", api_visibility="private")
+
+
 def _fill_from_link(page: gr.Blocks, tabs: gr.Tabs, image: ImageTab) -> None:
     def fill(visitor: gr.Request) -> tuple[object, ...]:
-        link = read_link(dict(visitor.query_params))
+        query = dict(visitor.query_params)
+        link = read_link({"tab": "lab"} if query.get("tab") == "lab" else query)
         chosen = gr.skip() if link.tab is None else gr.Tabs(selected=link.tab)
         names = ("prompt", "seed", "steps", "guidance", "method")
         values = [link.values.get(name, gr.skip()) for name in names]

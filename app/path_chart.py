@@ -8,6 +8,8 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from engine.path_preview import PathPreview
+
 WIDTH, HEIGHT = 300, 170
 LEFT, RIGHT, TOP, BOTTOM = 38, 8, 10, 28
 NAMES = {"text": "Words", "image": "Pictures"}
@@ -63,3 +65,53 @@ def _x(t: float) -> float:
 
 def _y(share: float) -> float:
     return HEIGHT - BOTTOM - share * (HEIGHT - TOP - BOTTOM)
+
+
+def path_html(seen: PathPreview) -> str:
+    """What a run would do to a code of each codebook: what is known of it, how often it jumps, and
+    how many jumps fall into each step."""
+    most = float(seen.bits.max()) or 1.0
+    fastest = float(seen.rate.max()) or 1.0
+    largest = float(seen.changes.max()) or 1.0
+    times = seen.times.tolist()
+    known = [
+        _line(list(zip(times, row, strict=True)), kind)
+        for rows, kind in ((seen.bits / most, "no-bits"), (seen.exact_hit, "no-hits"))
+        for row in rows.tolist()
+    ]
+    rates = [
+        _line(list(zip(times, row, strict=True)), "no-bits")
+        for row in (seen.rate / fastest).tolist()
+    ]
+    total = float(seen.changes.sum(1).mean())
+    return (
+        "<div class='no-charts no-tall'>"
+        + "".join(
+            (
+                _figure(
+                    "".join(known), f"known of a code ({most:.1f} bits), dashed: exactly right"
+                ),
+                _figure("".join(rates), f"jumps a unit of t, at most {fastest:.1f}"),
+                _figure(_bars(seen, largest), f"jumps a step, {total:.1f} of a code in all"),
+            )
+        )
+        + "</div>"
+    )
+
+
+def _figure(inside: str, caption: str) -> str:
+    frame = f"viewBox='0 0 {WIDTH} {HEIGHT}' role='img' aria-label='{caption}'"
+    return (
+        f"<figure><svg {frame}>{_axes()}{inside}</svg><figcaption>{caption}</figcaption></figure>"
+    )
+
+
+def _bars(seen: PathPreview, largest: float) -> str:
+    """A bar from each time of the run to the next, as high as its jumps, mean over codebooks."""
+    means = (seen.changes.mean(0) / largest).tolist()
+    spans = zip(seen.steps[:-1].tolist(), seen.steps[1:].tolist(), means, strict=True)
+    return "".join(
+        f"<rect class='no-jumps' x='{_x(a):.1f}' width='{max(1.0, _x(b) - _x(a) - 1):.1f}' "
+        f"y='{_y(share):.1f}' height='{_y(0) - _y(share):.1f}'/>"
+        for a, b, share in spans
+    )

@@ -16,6 +16,8 @@ from engine.request import Request
 
 JPEG_QUALITY = 80
 SOFTWARE = "NExT-OMNI Live"
+MORE = ("temperature", "top_p", "grid", "c", "a")
+"""Settings of a recipe that the Lab can change and the other tabs leave alone."""
 
 
 def message(event: Started | Refined) -> Message:
@@ -59,12 +61,14 @@ def recipe_of(request: Request) -> dict[str, object]:
     """Everything that makes the same picture again, as plain values."""
     last = request.conversation.turns[-1]
     sampling = request.sampling
+    more = {name: getattr(sampling, name) for name in MORE}
     return {
         "prompt": " ".join(part.text for part in last.parts if part.text is not None),
         "seed": sampling.seed,
         "steps": sampling.steps,
         "guidance": sampling.guidance_scale,
         "method": sampling.method,
+        "more": {name: value for name, value in more.items() if value is not None},
     }
 
 

@@ -58,6 +58,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     generate.add_argument("--transition", help=f"of flow matching: {', '.join(TRANSITIONS)}")
     generate.add_argument("--grid", help=f"of times: {', '.join(GRIDS)}")
+    for name in ("c", "a"):
+        generate.add_argument(f"--{name}", type=float, help="of the path, c (t / (1-t))^a")
     generate.add_argument("--remasking", default="low_confidence", help="order of masked diffusion")
     generate.add_argument("--mask-schedule", default="cosine", help="cosine or linear")
     generate.add_argument("--threshold", type=float, help="masked diffusion: commit what is surer")
@@ -107,6 +109,8 @@ def _generate(arguments: argparse.Namespace) -> int:
         top_p=arguments.top_p,
         seed=arguments.seed,
         grid=arguments.grid,
+        c=arguments.c,
+        a=arguments.a,
         patience=arguments.patience,
         remasking=arguments.remasking,
         mask_schedule=arguments.mask_schedule,

@@ -20,7 +20,9 @@ from engine.conversation import messages_of
 from engine.events import Answer, Completed, Event, Refined, Started
 from engine.landing import Landed, landing
 from engine.lens import Lens
+from engine.likelihood import surprise
 from engine.media import fitted
+from engine.path_preview import PathPreview
 from engine.preview import PreviewClock, picture
 from engine.request import Request, Sampling, Start
 from engine.runner import Runner
@@ -186,6 +188,14 @@ class Engine:
         square = fitted(picture, self.model.config.vision.image_px)
         pixels = pixels_from_uint8(torch.from_numpy(square)[None].to(self.device))
         return self.model.vision.encode(pixels)[0].cpu()
+
+    def preview(self, sampling: Sampling, modality: Modality) -> PathPreview:
+        """What a run of the flow with these settings does to a code, see `engine.path_preview`."""
+        return self.runner.preview(sampling, modality)
+
+    def surprise(self, request: Request, tokens: np.ndarray, modality: Modality) -> float:
+        """Bits a code of an answer "L Q" to a request, see `engine.likelihood`."""
+        return surprise(self.model, self.prompt(request, modality), tokens, modality)
 
     def prompt(self, request: Request, to: Modality) -> list[Segment]:
         """The segments before the answer, one row."""

@@ -1,9 +1,11 @@
 """Going on from the middle of a run: its state, made one that the chosen sampler can start from.
 
-Owns: what becomes of codes that the sampler does not know, and which of its steps are left. Does
-not own: the state itself (`engine.request.Start`), the loops (`samplers`).
+Owns: the edits of a recorded state, what becomes of codes that the sampler does not know, and
+which of its steps are left. Does not own: the state itself (`engine.request.Start`), the loops
+(`samplers`).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +13,7 @@ import torch
 from torch import Tensor
 
 from engine.request import SamplerKind, Sampling, Start
+from engine.trace import Trace
 from flow.metric import CodebookMetric
 from flow.modality import TokenSpace
 from flow.path import sample_path
@@ -31,6 +34,43 @@ class States:
     metric: CodebookMetric
     clock: Clock
     longest: int
+
+
+@dataclass(frozen=True)
+class Edit:
+    """One position of a state. codes: an id for each sub-codebook, None where it stays; held: it
+    does not change any more."""
+
+    position: int
+    codes: tuple[int | None, ...]
+    held: bool
+
+
+def start_of(trace: Trace, segment: int, step: int, edits: Sequence[Edit] = ()) -> Start:
+    """The state after a recorded step, with its edits.
+
+    Raises: ValueError where there is no such place, or nothing would be left to do.
+    """
+    if not 0 <= segment < len(trace.segments):
+        raise ValueError(f"this run has no part {segment}")
+    arrays = trace.segments[segment].arrays
+    if not 0 <= step < len(arrays["t"]):
+        raise ValueError(f"this run has no step {step + 1}")
+    tokens, predicted = (arrays[name][step].astype(np.int64) for name in ("x_t", "x_1"))
+    pinned = np.zeros(len(tokens), bool)
+    for edit in edits:
+        if not 0 <= edit.position < len(tokens) or len(edit.codes) != tokens.shape[1]:
+            raise ValueError(f"this run has no position {edit.position} of {len(edit.codes)} codes")
+        for q, code in enumerate(edit.codes):
+            if code is not None:
+                tokens[edit.position, q] = code
+        pinned[edit.position] = edit.held
+    before = trace.request.start
+    said = () if before is None else before.said
+    said += tuple(s.text for s in trace.segments[:segment] if s.text)
+    number = segment + (0 if before is None else before.segment)
+    t = float(arrays["t"][step])
+    return Start(trace.segments[segment].modality, tokens, predicted, t, pinned, number, said)
 
 
 def times_from(grid: tuple[float, ...], t: float) -> tuple[tuple[float, ...], int]:

@@ -11,6 +11,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from PIL.PngImagePlugin import PngInfo
 
 MAX_PIXELS = 40_000_000
+EXIF_DESCRIPTION = 0x010E
 
 
 def read_picture(source: Path | str | bytes) -> np.ndarray:
@@ -57,3 +58,57 @@ def png_bytes(picture: np.ndarray, notes: dict[str, str] | None = None) -> bytes
     buffer = BytesIO()
     Image.fromarray(picture).save(buffer, format="PNG", pnginfo=info)
     return buffer.getvalue()
+
+
+def webp_bytes(frames: np.ndarray, durations_ms: list[int], note: str) -> bytes:
+    """An animation of frames uint8 "N H W 3", for ever; the note is its EXIF description."""
+    pictures = [Image.fromarray(frame) for frame in frames]
+    exif = Image.Exif()
+    exif[EXIF_DESCRIPTION] = note
+    buffer = BytesIO()
+    pictures[0].save(
+        buffer,
+        format="WEBP",
+        save_all=True,
+        append_images=pictures[1:],
+        duration=durations_ms,
+        loop=0,
+        quality=88,
+        exif=exif.tobytes(),
+    )
+    return buffer.getvalue()
+
+
+def mp4_bytes(frames: np.ndarray, fps: int, note: str) -> bytes:
+    """H.264 of frames uint8 "N H W 3" with even sides, which every browser plays; the note is the
+    file's comment."""
+    import av
+
+    buffer = BytesIO()
+    with av.open(buffer, "w", format="mp4") as file:
+        file.metadata["comment"] = note
+        stream = file.add_stream("libx264", rate=fps, options={"crf": "16"})
+        stream.height, stream.width = frames.shape[1:3]
+        stream.pix_fmt = "yuv420p"
+        for frame in frames:
+            file.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
+        file.mux(stream.encode())
+    return buffer.getvalue()
+
+
+def note_in(path: Path) -> str | None:
+    """The settings that a PNG, WebP or MP4 of ours carries, or None.
+
+    Raises: ValueError where the file cannot be read.
+    """
+    try:
+        if path.suffix.lower() == ".mp4":
+            import av
+
+            with av.open(str(path)) as file:
+                return file.metadata.get("comment")
+        with Image.open(path) as picture:
+            noted = picture.info.get("settings")
+            return str(noted) if noted else picture.getexif().get(EXIF_DESCRIPTION)
+    except (OSError, SyntaxError, ValueError, UnidentifiedImageError) as error:
+        raise ValueError(f"{path.name} cannot be read: use a PNG, WebP or MP4 file") from error

@@ -18,6 +18,8 @@ MAX_STEPS = 128
 MAX_SEED = 2**53 - 1
 """The largest integer that a page's JavaScript keeps exact."""
 MAX_GUIDANCE_SCALE = 10.0
+MIN_PATH, MAX_PATH = 0.05, 50.0
+"""Limits of the numbers c and a of a path; a run outside learns nothing from its state."""
 
 
 @dataclass(frozen=True)
@@ -74,8 +76,9 @@ class Sampling:
     """How to sample. sampler: `SamplerKind`. steps: network steps; a sampler that commits whole
     positions takes at most one a position. transition (flow only): `flow.transition.TRANSITIONS`.
     grid (flow only): steps even in t ("uniform"), in the logarithm of information ("information",
-    see `flow.calibration`) or in the clock `flow.schedule.TUNED` ("tuned"). patience (flow only):
-    end early once nothing has changed for so many steps. remasking, mask_schedule, threshold
+    see `flow.calibration`) or in the clock `flow.schedule.TUNED` ("tuned"). c, a (flow only): of
+    the path, beta(t) = c (t / (1-t))^a. patience (flow only): end early once nothing has changed
+    for so many steps. remasking, mask_schedule, threshold
     (masked only): see `samplers.masked`. cache_share, prompt_every: see `engine.cache`; None is no
     cache, and a run from left to right has its own.
 
@@ -99,6 +102,8 @@ class Sampling:
     guidance_interval: tuple[float, float] = (0.0, 1.0)
     guidance_every: int = 1
     grid: str | None = None
+    c: float | None = None
+    a: float | None = None
     cache_share: float | None = None
     prompt_every: int = 0
 
@@ -120,6 +125,11 @@ class Sampling:
             )
         if self.grid is not None and self.grid not in GRIDS:
             raise ValueError(f"unknown grid {self.grid!r}: choose one of {', '.join(GRIDS)}")
+        for name, value in (("c", self.c), ("a", self.a)):
+            if value is not None and not MIN_PATH <= value <= MAX_PATH:
+                raise ValueError(
+                    f"{name} of the path must be from {MIN_PATH} to {MAX_PATH:g}, not {value:g}"
+                )
         low, high = self.guidance_interval
         if not 0 <= low <= high <= 1:
             raise ValueError(

@@ -14,6 +14,7 @@ import torch
 from engine.cache import CachedDenoiser, Rooms
 from engine.going_on import States, begun, times_from
 from engine.guidance import GuidedCausalDenoiser, GuidedDenoiser
+from engine.path_preview import CodeTable, PathPreview, code_table, preview_of
 from engine.request import SamplerKind, Sampling, Start
 from engine.watch import WatchedCausalDenoiser, WatchedDenoiser
 from flow.calibration import PathPoint, even_clock, path_table
@@ -52,6 +53,7 @@ class Runner:
         self.recorder = GraphRecorder() if model.device.type == "cuda" else None
         self._rooms = Rooms()
         self._even_clocks: dict[tuple[str, Modality], Clock | None] = {}
+        self._code_tables: dict[Modality, CodeTable] = {}
 
     def complete(self, asked: Sampling, modality: Modality) -> Sampling:
         """The asked settings with the checkpoint's defaults filled in; words are not guided by a
@@ -70,6 +72,8 @@ class Runner:
             steps=self._num_steps(asked, modality),
             transition=asked.transition or flow.transition if by_flow else None,
             grid=asked.grid or flow.grid if by_flow else None,
+            c=(flow.c if asked.c is None else asked.c) if by_flow else None,
+            a=(flow.a if asked.a is None else asked.a) if by_flow else None,
             guidance_scale=flow.guidance_scale if guidance is None else guidance,
             temperature=flow.temperature if asked.temperature is None else asked.temperature,
             top_p=flow.top_p if asked.top_p is None else asked.top_p,
@@ -115,7 +119,7 @@ class Runner:
             source = sampler.source(space, draws.batch, length, draws, segment=segment)
             answer = response(modality, source)
         else:
-            answer = begun(start, sampling, self._states(start), draws, segment)
+            answer = begun(start, sampling, self._states(start, sampling), draws, segment)
         steps = run(OmniSequence((*prompt, answer)), draws=draws)
         return steps if watched is None else _with_alternatives(steps, watched)
 
@@ -128,7 +132,18 @@ class Runner:
 
     def path(self, modality: Modality) -> list[PathPoint]:
         """What is known of a code of each codebook along the checkpoint's path."""
-        return path_table(self.metrics[modality], self._clock(modality))
+        return path_table(self.metrics[modality], self._clock(modality, Sampling()))
+
+    def preview(self, sampling: Sampling, modality: Modality) -> PathPreview:
+        """What a run of the flow with these settings does to a code; seconds the first time.
+
+        Raises: ValueError as `complete`.
+        """
+        asked = self.complete(replace(sampling, sampler="flow"), modality)
+        if modality not in self._code_tables:
+            self._code_tables[modality] = code_table(self.metrics[modality])
+        clock, times = self._clock(modality, asked), self.times(asked, modality)
+        return preview_of(self._code_tables[modality], clock, times)
 
     def _num_steps(self, asked: Sampling, modality: Modality) -> int:
         """As many as asked for; where whole positions are committed, not more than there are."""
@@ -193,7 +208,7 @@ class Runner:
             metrics=self.metrics,
             times=times,
             transition=sampling.transition,
-            schedule=self._clock(modality),
+            schedule=self._clock(modality, sampling),
             temperature=sampling.temperature,
             top_p=sampling.top_p,
             initial_temperature=flow.initial_temperature,
@@ -207,13 +222,13 @@ class Runner:
         even = self._even_clock(sampling.grid or "uniform", modality)
         if even is None:
             return uniform_grid(num_steps(sampling))
-        return times_as_even(self._clock(modality), even, num_steps(sampling))
+        return times_as_even(self._clock(modality, sampling), even, num_steps(sampling))
 
-    def _states(self, start: Start) -> States:
+    def _states(self, start: Start, sampling: Sampling) -> States:
         return States(
             self.model.spaces[start.modality],
             self.metrics[start.modality],
-            self._clock(start.modality),
+            self._clock(start.modality, sampling),
             self.lengths[start.modality],
         )
 
@@ -222,9 +237,12 @@ class Runner:
             self._even_clocks[grid, modality] = even_clock(grid, self.metrics[modality])
         return self._even_clocks[grid, modality]
 
-    def _clock(self, modality: Modality) -> Schedule:
+    def _clock(self, modality: Modality, sampling: Sampling) -> Schedule:
         flow = self.flows[modality]
-        return Schedule(flow.c, flow.a)
+        return Schedule(
+            flow.c if sampling.c is None else sampling.c,
+            flow.a if sampling.a is None else sampling.a,
+        )
 
     def _autoregressive(self, sampling: Sampling, modality: Modality) -> AutoregressiveSampler:
         assert sampling.temperature is not None and sampling.top_p is not None

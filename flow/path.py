@@ -99,6 +99,25 @@ def exact_hit(metric: CodebookMetric, codebook: int, beta: float) -> float:
     return hits / len(ids)
 
 
+@torch.no_grad()
+def jump_rate(metric: CodebookMetric, codebook: int, beta: float) -> float:
+    """Expected jumps of a code while beta rises by one, mean over x_1: sum over x and z of
+    p(z) p(x) [D(z) - D(x)]_+ , exact, in float64.
+
+    A code on its path leaves z at the exit rate of `flow.transition`; this is its mean over
+    z ~ p_t. Times dbeta/dt it is the rate in t.
+    """
+    ids = metric.states[codebook].nonzero().squeeze(1)
+    total = 0.0
+    for rows in row_chunks(len(ids), metric.cardinality):
+        distances = metric.distances(codebook, ids[rows]).double().sort(dim=-1).values
+        p = path_probabilities(distances, beta)
+        moment = p * torch.where(p > 0, distances, 0.0)
+        nearer, nearer_moment = p.cumsum(-1) - p, moment.cumsum(-1) - moment
+        total += float((moment * nearer - p * nearer_moment).sum())
+    return total / len(ids)
+
+
 def _entropy_bits(p: Tensor) -> float:
     """-sum p log2 p, all entries together."""
     return -float(torch.xlogy(p, p).sum()) / math.log(2)

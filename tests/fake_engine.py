@@ -11,7 +11,8 @@ from dataclasses import replace
 import numpy as np
 
 from engine.events import Answer, Completed, Event, Refined, Started
-from engine.request import Modality, Request
+from engine.path_preview import PathPreview
+from engine.request import Modality, Request, Sampling
 from engine.trace import TraceRecorder
 from engine.trouble import OUT_OF_MEMORY, DeviceError
 from engine.words import Words
@@ -77,6 +78,15 @@ class FakeEngine:
     def recorder(self) -> TraceRecorder:
         """Keeps the ids of the events; there are no pieces to read."""
         return TraceRecorder({"name": "fake", "digest": "0"}, Words())
+
+    def surprise(self, request: Request, tokens: np.ndarray, modality: Modality) -> float:
+        return 1.5
+
+    def preview(self, sampling: Sampling, modality: Modality) -> PathPreview:
+        times, steps = np.linspace(0, 0.99, 20), np.linspace(0, 1, (sampling.steps or 16) + 1)
+        share = times[None] ** (sampling.a or 1)
+        changes = np.full((1, len(steps) - 1), 1 / len(steps))
+        return PathPreview(times, 9 * share, share**4, share, steps, changes)
 
     def generate(self, request: Request, *, watch: int = 0) -> Iterator[Event]:
         """A sentence for a question; a picture when asked to draw, or where `request.to` says

@@ -1,70 +1,77 @@
-// The Lab: a recorded run to step through, with heat maps over it and one token from near.
+// The Lab: recorded runs to step through, alone or side by side, to look into and to go on from.
 
 const PLAY_MS = 2600;
-const STOPS = [[0.24, 0.06, 0.2], [0.42, 0.13, 0.3], [0.6, 0.15, 0.42], [0.78, 0.15, 0.6], [0.94, 0.12, 0.82]];
-
-// One even, colour-blind-safe ramp from dark violet over rose to light sand; share in 0 .. 1.
-function ramp(share) {
-  const x = Math.min(0.9999, Math.max(0, share)) * (STOPS.length - 1);
-  const [a, b, f] = [STOPS[Math.floor(x)], STOPS[Math.floor(x) + 1], x % 1];
-  const [l, c, h] = a.map((v, i) => v + (b[i] - v) * f);
-  return `oklch(${l.toFixed(3)} ${c.toFixed(3)} ${(300 + 150 * h) % 360})`;
-}
-
-function bytes(text) {
-  return Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
-}
+const MAX_RUNS = 12;
+const MAX_TOGETHER = 4;
+const KEEP = [["the trace (NumPy)", "npz"], ["the numbers (JSON)", "json"], ["a film strip (PNG)", "png"],
+  ["an animation (WebP)", "webp"], ["a film (MP4)", "mp4"], ["a page of its own (HTML)", "html"]];
+const NO_EDITS = new Map();
 
 class LabView {
-  // lookAt: place -> promise of a token from near
-  constructor(root, lookAt) {
-    this.root = root;
-    this.lookAt = lookAt;
-    this.forming = make("div", "no-forming");
-    this.live = new LiveView(this.forming);
-    this.live.status.textContent = "Press Record: the run forms here, and then opens to be looked into.";
+  // server: {look_at, exported} or null for a replay without one; branch: called with where to go on
+  constructor(root, server, branch) {
+    Object.assign(this, { root, server, branch, runs: [], shown: [], edits: new Map(), asked: 0, heat: "none" });
+    this.forming = make("div", "no-forming-grid");
+    const idle = new LiveView(make("div", "no-forming"));
+    idle.status.textContent = "Press Record: the run forms here, and then opens to be looked into.";
+    this.forming.append(idle.root);
     this.desk = make("div", "no-desk");
     this.desk.hidden = true;
+    this.build();
     root.classList.add("no-lab");
     root.replaceChildren(this.forming, this.desk);
   }
 
-  follow(value) {
-    this.desk.hidden = true;
-    this.forming.hidden = false;
-    this.live.follow(value.run);
-    for (const message of value.messages ?? []) this.live.accept(fromJson(message));
+  // ---- what comes in -------------------------------------------------------------------------
+
+  // runs: [{run, messages}], those that form now
+  follow(runs) {
+    const ids = runs.map((one) => one.run);
+    if (this.following?.join() !== ids.join() && !ids.every((id) => this.following?.includes(id))) {
+      this.pause();
+      this.following = ids;
+      this.lives = new Map(ids.map((id) => [id, new LiveView(make("div", "no-forming"))]));
+      this.forming.replaceChildren(...[...this.lives.values()].map((live) => live.root));
+      this.forming.classList.toggle("several", ids.length > 1);
+      this.desk.hidden = true;
+      this.forming.hidden = false;
+      for (const [id, live] of this.lives) live.follow(id);
+    }
+    for (const { run, messages } of runs) {
+      for (const message of messages ?? []) this.lives.get(run)?.accept(fromJson(message));
+    }
   }
 
-  open(run) {
-    if (this.run?.id === run.id) return;
-    this.pause();
-    Object.assign(this, { run, segment: 0, step: 0, position: null, heat: "none", asked: 0 });
-    for (const segment of run.segments) {
-      segment.levels = Object.fromEntries(Object.entries(segment.heat).map(([k, v]) => [k, bytes(v)]));
-      segment.images = segment.pictures && Object.fromEntries(
-        Object.entries(segment.pictures).map(([name, uris]) => [name, uris.map(loaded)]),
-      );
+  open(runs) {
+    const fresh = runs.filter((run) => !this.runs.some((known) => known.id === run.id)).map(unpack);
+    if (!fresh.length) return;
+    for (const run of fresh) {
+      run.title = this.titleOf(run);
+      this.runs.push(run);
     }
-    this.build();
+    this.pending = null;
+    while (this.runs.length > MAX_RUNS) this.runs.splice(this.runs.findIndex((r) => !fresh.includes(r)), 1);
     this.forming.hidden = true;
     this.desk.hidden = false;
-    this.choose(run.segments.length - 1);
+    const beside = fresh.length === 1 && fresh[0].parent ? [fresh[0].parent] : [];
+    this.select([...fresh, ...beside].slice(0, MAX_TOGETHER));
+    if (this.shown.length > 1) this.play();
+  }
+
+  titleOf(run) {
+    const method = run.recipe.method ?? "run";
+    if (run.start_t === null) return method;
+    run.parent = this.pending && this.runs.find((one) => one.id === this.pending.run);
+    return `${method} from t = ${run.start_t.toFixed(2)}`;
   }
 
   // ---- the desk ------------------------------------------------------------------------------
 
   build() {
-    const { run } = this;
-    this.parts = choice("part of the answer", run.segments.map((s, i) => [`${i + 1} · ${s.modality}`, i]),
-      (i) => this.choose(Number(i)));
-    this.parts.hidden = run.segments.length < 2;
+    this.tray = make("div", "no-tray");
+    this.parts = choice("part of the answer", [], (i) => this.choosePart(Number(i)));
     this.which = choice("what is shown", [["prediction x₁", "x_1"], ["state xₜ", "x_t"]], () => this.paint());
-    const heats = Object.keys(run.segments[0].heat);
-    this.heats = choice("heat map", [["no heat map", "none"], ...heats.map((h) => [h, h])], (h) => {
-      this.heat = h;
-      this.paint();
-    });
+    this.heats = choice("heat map", [["no heat map", "none"]], (h) => { this.heat = h; this.paint(); });
     this.stage = make("div", "no-plate");
     this.stage.tabIndex = 0;
     this.stage.setAttribute("role", "application");
@@ -77,29 +84,76 @@ class LabView {
     Object.assign(this.slider, { type: "range", min: 0, step: 1 });
     this.slider.setAttribute("aria-label", "step of the recorded run");
     this.slider.oninput = () => { this.pause(); this.go(Number(this.slider.value)); };
-    this.player = null;
-    this.playButton = press("Play", () => this.toggle());
-    const buttons = make("div", "no-actions",
+    this.playButton = press("Play", () => (this.player ? this.pause() : this.play()));
+    this.saveButton = press("Save this picture", () => this.save());
+    this.branchButton = press("Run on from here", () => this.goOn());
+    this.branchButton.classList.add("no-go");
+    this.keep = choice("keep this run as", [["Keep as …", ""], ...KEEP], (kind) => this.download(kind));
+    this.linkButton = press("Copy link", () => this.copyLink());
+    this.facts = make("div", "no-meta");
+    this.table = make("div", "no-table");
+    this.said = make("p", "no-said");
+    this.said.setAttribute("role", "status");
+    this.recipe = make("p", "no-recipe");
+    this.near = new Near(this.server && { choose: (q, id) => this.choose(q, id), hold: () => this.hold(), release: () => this.release() });
+    const actions = make("div", "no-actions",
       press("|‹", () => this.go(0), "first step"), press("‹", () => this.go(this.step - 1), "step back"),
       this.playButton, press("›", () => this.go(this.step + 1), "step on"),
-      press("›|", () => this.go(this.last), "last step"),
-      press("Save this picture", () => this.save()));
-    this.saveButton = buttons.lastChild;
-    this.facts = make("div", "no-meta");
-    this.near = make("div", "no-near");
-    this.near.setAttribute("aria-live", "polite");
-    const recipe = make("p", "no-recipe", `${describe(run.recipe)} · ${run.checkpoint.name} ${run.checkpoint.digest}`);
-    this.desk.replaceChildren(
+      press("›|", () => this.go(this.last), "last step"), this.saveButton,
+      ...(this.server ? [this.branchButton, this.keep, this.linkButton] : []));
+    this.desk.append(
+      this.tray,
       make("div", "no-look", make("div", "no-choices", this.parts, this.which, this.heats), this.stage,
-        this.legend, make("div", "no-ruler", this.bars, this.slider), this.facts, buttons, recipe),
-      this.near,
+        this.legend, make("div", "no-ruler", this.bars, this.slider), this.facts, actions, this.said, this.table, this.recipe),
+      this.near.root,
     );
   }
 
   get part() { return this.run.segments[this.segment]; }
   get last() { return this.part.steps - 1; }
 
-  choose(index) {
+  // The runs to look at; the first of them leads: its steps are scrubbed, its tokens looked into.
+  select(runs) {
+    this.pause();
+    this.shown = runs;
+    this.run = runs[0];
+    this.edits = new Map();
+    this.say("");
+    this.parts.replaceChildren(...this.run.segments.map((s, i) =>
+      Object.assign(make("option", "", `${i + 1} · ${s.modality}`), { value: String(i) })));
+    this.parts.hidden = this.run.segments.length < 2;
+    this.heats.replaceChildren(...[["no heat map", "none"], ...Object.keys(this.run.segments[0].heat).map((h) => [h, h])]
+      .map(([text, value]) => Object.assign(make("option", "", text), { value })));
+    this.heats.value = this.heat in this.run.segments[0].heat ? this.heat : "none";
+    this.heat = this.heats.value;
+    this.fillTray();
+    this.choosePart(this.run.segments.length - 1);
+  }
+
+  fillTray() {
+    this.tray.hidden = this.runs.length < 2;
+    this.tray.replaceChildren(...this.runs.map((run) => {
+      const part = run.segments.at(-1);
+      const look = part.pictures ? make("img", "") : make("span", "no-glimpse", part.words.x_t.at(-1).join("").trim().slice(0, 60));
+      if (part.pictures) Object.assign(look, { src: part.pictures.x_1.at(-1), alt: "" });
+      const place = this.shown.indexOf(run);
+      const open = make("button", "no-run", look, make("small", "", run.title));
+      open.type = "button";
+      open.title = describe(run.recipe);
+      open.setAttribute("aria-pressed", String(place === 0));
+      open.onclick = () => this.select([run]);
+      const beside = press(place > 0 ? "–" : "+", () => this.beside(run), place > 0 ? `take ${run.title} away` : `put ${run.title} beside`);
+      beside.classList.add("no-beside");
+      beside.hidden = place === 0 || (place < 0 && this.shown.length >= MAX_TOGETHER);
+      return make("div", `no-run-card${place >= 0 ? " shown" : ""}`, open, beside);
+    }));
+  }
+
+  beside(run) {
+    this.select(this.shown.includes(run) ? this.shown.filter((one) => one !== run) : [...this.shown, run]);
+  }
+
+  choosePart(index) {
     this.pause();
     this.segment = index;
     this.parts.value = String(index);
@@ -112,25 +166,16 @@ class LabView {
       return bar;
     }));
     this.slider.max = this.last;
-    if (picture) {
-      this.canvas = make("canvas", "no-plate-picture");
-      this.canvas.width = this.canvas.height = 768;
-      this.canvas.onclick = (event) => this.pick(event);
-      this.stage.replaceChildren(this.canvas);
-    } else {
-      this.words = part.words.x_t[0].map((_, i) => {
-        const word = make("button", "no-token");
-        word.type = "button";
-        word.tabIndex = -1;
-        word.onclick = () => this.select(i);
-        return word;
-      });
-      this.stage.replaceChildren(make("div", "no-line", ...this.words));
-    }
+    this.plates = this.shown.map((run, k) => {
+      const same = k ? run.segments.findLast((s) => s.modality === part.modality) : part;
+      return same && Object.assign(new Plate(same, (i) => (k ? this.select([run, ...this.shown.filter((one) => one !== run)]) : this.pick(i))), { run });
+    }).filter(Boolean);
+    this.stage.classList.toggle("several", this.plates.length > 1);
+    this.stage.replaceChildren(...this.plates.map((plate) => plate.root));
     this.position = null;
-    this.near.replaceChildren(make("p", "no-hint", picture
-      ? "Click a place in the picture to see its codes: what else was likely, what lies near, and how they came there."
-      : "Click a word to see what else was likely, what lies near, and its way through the vocabulary."));
+    this.near.hint(picture
+      ? "Click a place in the picture to see its codes: what else was likely, what lies near, and how they came there. Put another code there, and run on."
+      : "Click a word to see what else was likely, what lies near, and its way through the vocabulary. Put another word there, and run on.");
     this.go(this.last);
   }
 
@@ -145,12 +190,15 @@ class LabView {
       ["evaluations", part.nfe[this.step]], ["positions evaluated", part.num_active[this.step]],
       ["changed", percent(part.moved[this.step])], ["seconds", part.elapsed_s[this.step].toFixed(2)],
     ].map(([name, value]) => make("span", "", make("b", "", String(value)), ` ${name}`)));
+    this.recipe.textContent = `${describe(this.run.recipe)} · ${this.run.checkpoint.name} ${this.run.checkpoint.digest}`;
+    this.branchButton.disabled = this.step === this.last;
+    this.branchButton.title = this.step === this.last ? "go back a step first: this is the end" : "with the settings on the left";
     this.paint();
     if (this.position !== null) this.inspect();
   }
 
-  toggle() {
-    if (this.player) return this.pause();
+  play() {
+    this.pause();
     if (this.step === this.last) this.go(0);
     this.playButton.textContent = "Pause";
     this.player = setInterval(() => {
@@ -162,7 +210,7 @@ class LabView {
   pause() {
     clearInterval(this.player);
     this.player = null;
-    if (this.playButton) this.playButton.textContent = "Play";
+    this.playButton.textContent = "Play";
   }
 
   key(event) {
@@ -170,12 +218,11 @@ class LabView {
     const moves = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -side, ArrowDown: side };
     const acts = {
       ArrowLeft: () => this.go(this.step - 1), ArrowRight: () => this.go(this.step + 1),
-      Home: () => this.go(0), End: () => this.go(this.last), " ": () => this.toggle(),
+      Home: () => this.go(0), End: () => this.go(this.last), " ": () => (this.player ? this.pause() : this.play()),
     };
     if (event.shiftKey && event.key in moves) {
-      const from = this.position ?? 0;
-      const to = from + moves[event.key];
-      if (to >= 0 && to < this.part.length) this.select(to);
+      const to = (this.position ?? 0) + moves[event.key];
+      if (to >= 0 && to < this.part.length) this.pick(to);
     } else if (event.key in acts) {
       if (event.key !== " ") this.pause();
       acts[event.key]();
@@ -185,165 +232,148 @@ class LabView {
 
   // ---- what is shown -------------------------------------------------------------------------
 
-  level(position) {
-    return this.part.levels[this.heat]?.[this.step * this.part.length + position] / 255;
-  }
-
   paint() {
-    const { part } = this;
-    const [low, high] = part.range[this.heat] ?? [0, 0];
+    this.desk.classList.toggle("several", this.plates.length > 1);
+    this.desk.classList.toggle("wide", !this.server || (this.plates.length > 1 && this.position === null));
+    const [low, high] = this.part.range[this.heat] ?? [0, 0];
     this.legend.hidden = this.heat === "none";
     this.legend.replaceChildren(
       `${this.run.heats[this.heat] ?? ""}  ${tidy(low)} `, make("i", "no-ramp"), ` ${tidy(high)}`,
     );
-    if (part.modality === "image") this.paintPicture();
-    else this.paintWords();
-  }
-
-  async paintPicture() {
-    const { part, canvas, step } = this;
-    const image = await part.images[this.which.value || "x_1"][step];
-    if (canvas !== this.canvas || step !== this.step) return;
-    const pen = canvas.getContext("2d");
-    const cell = canvas.width / part.grid;
-    pen.globalAlpha = 1;
-    pen.drawImage(image, 0, 0, canvas.width, canvas.height);
-    for (let i = 0; i < part.length; i++) {
-      const [x, y] = [(i % part.grid) * cell, Math.floor(i / part.grid) * cell];
-      if (this.heat !== "none") {
-        pen.globalAlpha = 0.72;
-        pen.fillStyle = ramp(this.level(i));
-        pen.fillRect(x, y, cell, cell);
-      }
-      pen.globalAlpha = 1;
-      if (i === this.position) {
-        for (const [width, colour] of [[9, "#000"], [5, "#fff"]]) {
-          pen.lineWidth = width;
-          pen.strokeStyle = colour;
-          pen.strokeRect(x + 4, y + 4, cell - 8, cell - 8);
-        }
-      }
-    }
-    canvas.dataset.painted = `${this.segment}.${step}.${this.heat}`;
-  }
-
-  paintWords() {
-    const { part } = this;
-    const pieces = part.words.x_t[this.step];
-    this.words.forEach((word, i) => {
-      const text = pieces[i].trim();
-      word.textContent = text || "·";
-      word.classList.toggle("empty", !text);
-      word.classList.toggle("chosen", i === this.position);
-      const level = this.level(i);
-      word.style.background = this.heat === "none" ? "" : ramp(level);
-      word.style.color = this.heat === "none" ? "" : level > 0.55 ? "#16121c" : "#fbf8ff";
-      word.title = `predicted: ${part.words.x_1[this.step][i].trim() || "nothing here"}`;
+    const t = this.part.t[this.step];
+    this.plates.forEach((plate, k) => {
+      const step = k ? plate.stepAt(t) : this.step;
+      plate.show({
+        step, segment: this.segment, which: this.which.value || "x_1", heat: this.heat,
+        position: this.position, edits: k ? NO_EDITS : this.edits,
+      });
+      plate.caption.hidden = this.plates.length < 2;
+      plate.caption.textContent = `${plate.run.title} · step ${step + 1} of ${plate.part.steps}`;
     });
+    this.fillTable(t);
   }
 
-  pick(event) {
-    const box = this.canvas.getBoundingClientRect();
-    const at = (v, start, size) =>
-      Math.min(this.part.grid - 1, Math.max(0, Math.floor(((v - start) / size) * this.part.grid)));
-    this.select(at(event.clientY, box.top, box.height) * this.part.grid + at(event.clientX, box.left, box.width));
+  // Side by side: what each costs and how near it is to its own end and to that of the first.
+  fillTable(t) {
+    this.table.hidden = this.plates.length < 2;
+    if (this.table.hidden) return;
+    const first = this.plates[0].part.final;
+    const cells = (tag, values) => make("tr", "", ...values.map((v) => make(tag, "", String(v))));
+    const rows = this.plates.map((plate) => {
+      const { part, run } = plate;
+      const seconds = part.elapsed_s.at(-1);
+      const codes = part.length * part.codebooks;
+      const alike = part.final.length === first.length
+        ? percent(mean(part.final.flatMap((codes, i) => codes.map((c, q) => Number(c === first[i]?.[q]))))) : "–";
+      const there = part.settledAt ??= settledShares(part);
+      return cells("td", [run.title, part.nfe.at(-1), part.num_active.reduce((a, b) => a + b, 0), Math.round(codes / seconds),
+        percent(there[plate.stepAt(t)]), part.bits ?? "–", alike]);
+    });
+    this.table.replaceChildren(make("table", "", make("thead", "", cells("th", ["run", "evaluations", "positions evaluated",
+      "codes a second", "as at its end", "surprise, bits a code", "ends as the first"])), make("tbody", "", ...rows)));
   }
 
-  select(position) {
+  pick(position) {
     this.position = position;
     this.paint();
     this.inspect();
   }
 
   async inspect() {
+    if (!this.server) return;
     const asked = ++this.asked;
     const place = { run: this.run.id, segment: this.segment, step: this.step, position: this.position };
-    const found = await this.lookAt(place);
+    const found = await this.server.look_at(place);
     if (asked !== this.asked) return;
-    if (found.sentence) return this.near.replaceChildren(make("p", "no-hint", found.sentence));
-    const where = this.part.grid
-      ? `row ${Math.floor(found.position / this.part.grid) + 1}, column ${(found.position % this.part.grid) + 1}`
-      : `place ${found.position + 1}`;
-    this.near.replaceChildren(
-      make("h3", "", `${where}, step ${found.step + 1}`),
-      ...found.codes.map((code, q) => this.code(code, q, found.codes.length)),
-    );
-    this.near.dataset.shown = `${found.segment}.${found.step}.${found.position}`;
+    this.found = found;
+    if (found.sentence) this.near.hint(found.sentence);
+    else this.near.show(found, this.part.grid, this.edits.get(found.position));
   }
 
-  code(code, q, count) {
-    const name = code.pieces
-      ? `“${code.pieces[this.step].trim() || "nothing"}”`
-      : `${count > 1 ? `sub-code ${q + 1}: ` : ""}${code.now}`;
-    const doubt = code.entropy === null ? "" : `, ${code.entropy} bits of doubt`;
-    const head = make("p", "no-code-head", make("b", "", name),
-      code.now === code.predicted ? " is where it is predicted to be" : ` is heading for ${code.pieces ? "another word" : code.predicted}`,
-      `; ${percent(code.confidence)} sure${doubt}`);
-    const row = (title, items, number) => items.length
-      ? [make("h4", "", title), make("div", "no-shelf", ...items.map((item) => this.sample(item, number(item), item.id === code.predicted)))]
-      : [];
-    return make("section", "no-code", head, this.way(code),
-      ...row("What else was likely", code.likely, (item) => percent(item.p)),
-      ...row("What lies near the prediction", code.near, (item) => item.distance.toFixed(2)));
+  // ---- what is changed -----------------------------------------------------------------------
+
+  choose(q, id) {
+    const edit = this.edits.get(this.position) ?? { codes: this.found.codes.map(() => null), held: true };
+    edit.codes[q] = id;
+    this.edited(edit);
   }
 
-  sample(item, number, chosen) {
-    const look = item.picture ? make("img", "") : make("b", "", (item.piece || "").trim() || "nothing");
-    if (item.picture) Object.assign(look, { src: item.picture, alt: `with code ${item.id}` });
-    const node = make("figure", `no-sample${chosen ? " chosen" : ""}`, look, make("figcaption", "", number));
-    node.title = `code ${item.id}`;
-    return node;
+  hold() {
+    const edit = this.edits.get(this.position);
+    this.edited(edit ? { ...edit, held: !edit.held } : { codes: this.found.codes.map((code) => code.predicted), held: true });
   }
 
-  // The distance to the final code, step by step; a dot where the code changed.
-  way(code) {
-    const [w, h, pad] = [300, 46, 5];
-    const top = Math.max(0.01, ...code.path);
-    const x = (k) => pad + (k / Math.max(1, code.path.length - 1)) * (w - 2 * pad);
-    const y = (d) => h - pad - (Math.max(0, d) / top) * (h - 2 * pad);
-    const points = code.path.map((d, k) => `${x(k).toFixed(1)},${y(d).toFixed(1)}`).join(" ");
-    const dots = code.history.map((id, k) => k && id === code.history[k - 1] ? "" :
-      `<circle cx='${x(k).toFixed(1)}' cy='${y(code.path[k]).toFixed(1)}' r='2.6'/>`).join("");
-    const figure = make("figure", "no-way");
-    figure.innerHTML = `<svg viewBox='0 0 ${w} ${h}' role='img' aria-label='distance to the final code over the steps'>` +
-      `<line x1='${x(this.step)}' x2='${x(this.step)}' y1='0' y2='${h}'/><polyline points='${points}'/>${dots}</svg>`;
-    const via = code.pieces
-      ? code.pieces.filter((p, k, all) => k === 0 || p !== all[k - 1]).map((p) => p.trim() || "·").join(" → ")
-      : code.history.filter((id, k, all) => k === 0 || id !== all[k - 1]).join(" → ");
-    figure.append(make("figcaption", "", via));
-    return figure;
+  release() {
+    this.edited(null);
   }
+
+  edited(edit) {
+    if (edit) this.edits.set(this.position, edit);
+    else this.edits.delete(this.position);
+    this.near.show(this.found, this.part.grid, edit ?? undefined);
+    const count = this.edits.size;
+    this.say(count ? `${count} ${count === 1 ? "place" : "places"} changed: press Run on from here.` : "");
+    this.paint();
+  }
+
+  goOn() {
+    this.pending = { run: this.run.id };
+    const edits = [...this.edits].map(([position, { codes, held }]) => [position, codes, held]);
+    this.branch({ run: this.run.id, segment: this.segment, step: this.step, edits });
+  }
+
+  say(text) {
+    this.said.textContent = text;
+  }
+
+  // ---- what is kept --------------------------------------------------------------------------
 
   async save() {
     const image = await this.part.images[this.which.value || "x_1"][this.step];
     const canvas = make("canvas", "");
     [canvas.width, canvas.height] = [image.width, image.height];
     canvas.getContext("2d").drawImage(image, 0, 0);
-    const link = make("a", "");
-    link.href = canvas.toDataURL("image/png");
-    link.download = fileName(this.run.recipe).replace(".png", `-step-${this.step + 1}.png`);
-    link.click();
+    deliver(canvas.toDataURL("image/png"), fileName(this.run.recipe).replace(".png", `-step-${this.step + 1}.png`));
+  }
+
+  async download(kind) {
+    this.keep.value = "";
+    if (!kind) return;
+    this.say("Making the file …");
+    const made = await this.server.exported({ run: this.run.id, kind });
+    this.say(made.sentence ?? "");
+    if (made.uri) deliver(made.uri, made.name);
+  }
+
+  async copyLink() {
+    const link = linkTo(this.run.recipe, "lab", this.run.checkpoint.digest);
+    this.linkButton.dataset.link = link;
+    try {
+      await navigator.clipboard.writeText(link);
+      this.say("The link is copied: it fills this form again.");
+    } catch {
+      this.say(link);
+    }
   }
 }
 
-function choice(label, options, change) {
-  const node = make("select", "no-select");
-  node.setAttribute("aria-label", label);
-  node.append(...options.map(([text, value]) => Object.assign(make("option", "", text), { value: String(value) })));
-  node.onchange = () => change(node.value);
-  return node;
+// For each step, the share of the codes that are what they end as.
+function settledShares(part) {
+  const settled = part.levels.settled;
+  const [low, high] = part.range.settled;
+  return part.t.map((_, step) => {
+    let count = 0;
+    for (let i = 0; i < part.length; i++) count += low + (settled[i] / 255) * (high - low) <= step + 1 + 0.01;
+    return count / part.length;
+  });
 }
 
-function press(label, act, spoken) {
-  const node = make("button", "no-button", label);
-  node.type = "button";
-  node.onclick = act;
-  if (spoken) node.setAttribute("aria-label", spoken);
-  return node;
-}
-
-async function loaded(uri) {
-  return createImageBitmap(fromDataUri(uri));
+function deliver(uri, name) {
+  const link = make("a", "");
+  link.href = URL.createObjectURL(fromDataUri(uri));
+  link.download = name;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
 }
 
 function tidy(number) {

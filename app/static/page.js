@@ -32,14 +32,19 @@ function mountHeader(element) {
 }
 
 function mountLab(element, props, trigger, watch, server) {
-  const lab = new LabView(element.querySelector(".no-mount"), (place) => server.look_at(place));
+  const lab = new LabView(element.querySelector(".no-mount"), server, (place) => trigger("branch", place));
   const update = () => {
     const value = props.value ?? {};
     if (value.lab) lab.open(value.lab);
-    else if (value.run) lab.follow(value);
+    else if (value.runs) lab.follow(value.runs);
   };
   watch("value", update);
   update();
 }
 
-window.NextOmni = { mountLive, mountTalk, mountLab, mountChips, mountHeader };
+// A recorded run on a page of its own.
+function replayLab(root, run) {
+  new LabView(root, null, null).open([run]);
+}
+
+window.NextOmni = { mountLive, mountTalk, mountLab, replayLab, mountChips, mountHeader };

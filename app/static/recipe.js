@@ -14,9 +14,9 @@ function fileName({ prompt, seed }) {
   return `${words.slice(0, 60) || "picture"}-seed-${seed}.png`;
 }
 
-function linkTo({ prompt, seed, steps, guidance, method }) {
+function linkTo({ prompt, seed, steps, guidance, method, more }, tab = "image", checkpoint = null) {
   const url = new URL(location.pathname, location.origin);
-  const values = { tab: "image", prompt, seed, steps, guidance, method };
+  const values = { tab, prompt, seed, steps, guidance, method, ...(tab === "lab" ? more : {}), checkpoint };
   for (const [key, value] of Object.entries(values)) {
     if (value != null) url.searchParams.set(key, value);
   }

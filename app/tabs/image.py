@@ -1,7 +1,7 @@
 """The Image tab: a prompt, a picture that forms, and everything needed to make it again."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import gradio as gr
 
@@ -58,7 +58,8 @@ class ImageTab:
             return Recipe()
         messages = self.trace["messages"]
         assert isinstance(messages, list)
-        return Recipe(**messages[-1]["recipe"])
+        recipe = messages[-1]["recipe"]
+        return Recipe(**{f.name: recipe[f.name] for f in fields(Recipe)})
 
     def _prompt_controls(self, prompt: str) -> None:
         self.prompt = gr.Textbox(

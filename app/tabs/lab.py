@@ -1,30 +1,34 @@
-"""The Lab tab: record a run with everything that the model thought, and look into it."""
+"""The Lab tab: record runs with everything that the model thought, look into them, change something
+and run on, and put them side by side."""
 
 import secrets
-import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 
 import gradio as gr
 
-from app.forms import InputError, beside, next_seed, read_sampling, read_seed
+from app import export
+from app.forms import InputError, next_seed
 from app.host import MODEL_SLOT, Host
-from app.inspection import overview, token
+from app.inspection import overview, surprises, token
+from app.lab_form import LabForm, form_of
 from app.live_view import chips, lab_view, notice
 from app.notices import notices
+from app.path_chart import path_html
+from app.recipe import read_recipe
 from app.tabs.image import METHODS_SHOWN, fresh_seed, pressable, pressed_text
-from engine.request import Conversation, Modality, Request
+from engine.request import GRIDS, Modality, Request, Sampling
 from engine.trace import Trace
 
 PROMPTS = ("a panda in the sky", "a dog and a cat", "three green apples", "what can you do?")
 WATCH = 6
 """Alternatives of each code that a recorded run keeps."""
 KINDS = [("decide itself", "auto"), ("draw", "image"), ("write", "text")]
+COMPARED = ["euler", "midpoint", "masked", "autoregressive"]
+RESTORED = "The settings of this file are back in the form: press Record to make it again."
 GONE = "That run is no longer kept here: record it again, its seed and settings stand below it."
-
-
 FIRST_ID = "first"
 
 
@@ -44,8 +48,10 @@ class LabTab:
                     self._prompt_controls()
                 with gr.Column(elem_classes="no-settings"):
                     self._settings()
+                    self._files()
             with gr.Column(scale=8, min_width=300, elem_classes="no-view"):
-                self.view = lab_view("lab-view", self.look_at, self._opening())
+                server = {"look_at": self.look_at, "exported": self.exported}
+                self.view = lab_view("lab-view", server, self._opening())
         self.ticket = gr.Textbox(visible="hidden", label="run")
         self.shown_seed = gr.State("0")
         self._wire()
@@ -53,7 +59,7 @@ class LabTab:
     def _opening(self) -> dict[str, object] | None:
         if self.first is None:
             return None
-        return {"lab": overview(self.first, self.host.engine.lens, FIRST_ID)}
+        return {"lab": [self._overview(FIRST_ID, self.first)]}
 
     def _prompt_controls(self) -> None:
         self.prompt = gr.Textbox(
@@ -71,13 +77,12 @@ class LabTab:
 
     def _settings(self) -> None:
         self.kind = gr.Radio(KINDS, value="image", label="It should", elem_id="lab-kind")
-        self.steps = gr.Slider(1, 64, 16, step=1, label="Steps", elem_id="lab-steps", buttons=[])
-        self.guidance = gr.Slider(
-            0, 8, 1, step=0.5, label="Guidance", elem_id="lab-guidance", buttons=[]
-        )
         self.method = gr.Dropdown(
             METHODS_SHOWN, value="midpoint", label="Method", elem_id="lab-method"
         )
+        self.steps = _slider(1, 64, 16, 1, "Steps", "lab-steps")
+        self.guidance = _slider(0, 8, 1, 0.5, "Guidance", "lab-guidance")
+        self.temperature = _slider(0, 2, 0.2, 0.05, "Temperature at the end", "lab-temperature")
         self.seed = gr.Textbox("0", label="Seed", max_lines=1, elem_id="lab-seed")
         with gr.Row(elem_classes="no-seed"):
             self.keep_seed = gr.Checkbox(
@@ -85,31 +90,53 @@ class LabTab:
             )
             self.dice = gr.Button("New seed", size="sm", elem_id="lab-dice", min_width=90)
         self.settings_notice = notice("lab-settings-notice")
-        with gr.Row(elem_classes="no-seed"):
-            self.download = gr.DownloadButton(
-                "Download the trace", size="sm", elem_id="lab-download", visible=False
+        with gr.Accordion("Side by side", open=False, elem_id="lab-compare"):
+            self.methods = gr.CheckboxGroup(
+                METHODS_SHOWN, value=COMPARED, label="Methods", container=False
             )
-            self.upload = gr.UploadButton(
-                "Open a trace", size="sm", elem_id="lab-upload", file_types=[".npz"]
+            self.compare = gr.Button("Compare", size="sm", elem_id="lab-compare-run")
+        with gr.Accordion("Path and schedule", open=False, elem_id="lab-path") as self.shelf:
+            self.grid = gr.Dropdown(
+                [(f"steps even in {_spoken(name)}", name) for name in GRIDS],
+                value="tuned",
+                show_label=False,
+                container=False,
+                elem_id="lab-grid",
             )
+            self.c = _slider(0.5, 12, 3, 0.1, "c", "lab-c")
+            self.a = _slider(0.2, 3, 0.9, 0.05, "a", "lab-a")
+            self.path = gr.HTML(elem_id="lab-path-chart", apply_default_css=False)
+
+    def _files(self) -> None:
+        self.upload = gr.UploadButton(
+            "Open a trace or a picture",
+            size="sm",
+            elem_id="lab-upload",
+            file_types=[".npz", ".png", ".webp", ".mp4"],
+        )
         self.upload_notice = notice("lab-upload-notice")
 
     def _wire(self) -> None:
-        form = [self.ticket, self.prompt, self.kind, self.steps, self.guidance, self.method]
-        form += [self.seed, self.shown_seed, self.keep_seed]
+        self.form = [self.prompt, self.kind, self.steps, self.guidance, self.method]
+        self.form += [self.temperature, self.grid, self.c, self.a, self.seed]
+        asked = [self.ticket, self.shown_seed, self.keep_seed, *self.form]
         shown = [self.seed, self.shown_seed, self.view, self.prompt_notice, self.settings_notice]
         buttons = [self.record, self.stop]
         begin = {
-            "fn": self.prepare,
-            "inputs": form,
             "outputs": [self.ticket, *shown, *buttons],
             "queue": False,
             "show_progress": "hidden",
         }
-        self.examples.press(
-            pressed_text, None, self.prompt, queue=False, api_visibility="private"
-        ).then(**begin, api_visibility="private")
-        gr.on([self.record.click, self.prompt.submit], **begin, api_name="record")
+        private = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
+        self.examples.press(pressed_text, None, self.prompt, **private).then(
+            self.begin, asked, **begin, api_visibility="private"
+        )
+        gr.on(
+            [self.record.click, self.prompt.submit], self.begin, asked, **begin, api_name="record"
+        )
+        with_methods = [*asked[:3], self.methods, *self.form]
+        self.compare.click(self.begin_compared, with_methods, **begin, api_name="compare")
+        self.view.branch(self.begin_branch, asked, **begin, api_visibility="private")
         driven = self.ticket.change(
             self.run,
             self.ticket,
@@ -119,84 +146,126 @@ class LabTab:
             show_progress="hidden",
             api_name="record_run",
         )
-        over = [*buttons, self.view, self.download]
-        private = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
+        over = [*buttons, self.view]
         driven.success(self.finish, self.ticket, over, **private)
         driven.failure(self.give_up, self.ticket, over, **private)
         self.stop.click(self.halt, self.ticket, buttons, queue=False, api_name="record_stop")
         self.dice.click(fresh_seed, None, self.seed, queue=False, api_visibility="private")
-        self.upload.upload(self.open_file, self.upload, [self.view, self.upload_notice], **private)
+        restored = [self.view, self.upload_notice, *self.form]
+        self.upload.upload(self.open_file, self.upload, restored, **private)
+        chart = {"inputs": [self.kind, self.steps, self.grid, self.c, self.a], "outputs": self.path}
+        self.shelf.expand(self.draw_path, **chart, **private)
+        for control in (self.kind, self.steps, self.grid, self.c, self.a):
+            control.change(self.draw_path, **chart, **private, trigger_mode="always_last")
 
-    def prepare(
-        self,
-        ticket: str,
-        prompt: str,
-        kind: str,
-        steps: float,
-        guidance: float,
-        method: str,
-        seed: str,
-        shown_seed: str,
-        keep_seed: bool,
-        visitor: gr.Request,
+    # ---- running ---------------------------------------------------------------------------
+
+    def begin(
+        self, ticket: str, shown: str, keep: bool, visitor: gr.Request, *form: object
     ) -> tuple[object, ...]:
         """Check the form; a good one opens a run that will be recorded."""
-        seed = next_seed(seed, shown_seed, keep_seed)
+        return self._begin(ticket, shown, keep, form, visitor, lambda asked: [asked.request()])
+
+    def begin_compared(
+        self,
+        ticket: str,
+        shown: str,
+        keep: bool,
+        methods: list[str],
+        visitor: gr.Request,
+        *form: object,
+    ) -> tuple[object, ...]:
+        """The same by several methods, one after the other."""
+        return self._begin(ticket, shown, keep, form, visitor, lambda f: f.compared(methods))
+
+    def begin_branch(
+        self,
+        ticket: str,
+        shown: str,
+        keep: bool,
+        press: gr.EventData,
+        visitor: gr.Request,
+        *form: object,
+    ) -> tuple[object, ...]:
+        """A recorded run goes on from one of its steps, edited, with the settings of the form."""
+        place = press._data
+        trace = self._kept(str(place.get("run")))
+
+        def requests(asked: LabForm) -> list[Request]:
+            if trace is None:
+                raise InputError(GONE, "prompt")
+            return [asked.going_on(trace, place)]
+
+        return self._begin(ticket, shown, keep, form, visitor, requests)
+
+    def _begin(
+        self,
+        ticket: str,
+        shown: str,
+        keep: bool,
+        form: tuple[object, ...],
+        visitor: gr.Request,
+        requests: Callable[[LabForm], list[Request]],
+    ) -> tuple[object, ...]:
+        *others, seed = form
+        seed = next_seed(str(seed), shown, keep)
         try:
-            self.host.refuse_if_busy(ticket)
-            with beside("settings"):
-                sampling = read_sampling(steps, guidance, method, read_seed(seed))
-            with beside("prompt"):
-                to = None if kind == "auto" else Modality(kind)
-                request = Request(Conversation.ask(prompt.strip()), to, sampling)
+            for run_id in ticket.split():
+                self.host.refuse_if_busy(run_id)
+            asked = requests(LabForm(*others, seed))  # pyright: ignore[reportArgumentType, reportCallIssue]
         except InputError as bad:
             return (*(gr.skip(),) * 4, *notices(bad), gr.skip(), gr.skip())
-        run = self.host.open(request, owner=visitor.session_hash or "", watch=WATCH)
-        value = {"run": run.id, **run.snapshot()}
-        return (run.id, seed, seed, value, *notices(None), *pressable(running=True))
+        owner = visitor.session_hash or ""
+        runs = [self.host.open(request, owner=owner, watch=WATCH) for request in asked]
+        value = {"runs": [{"run": run.id, **run.snapshot()} for run in runs]}
+        ids = " ".join(run.id for run in runs)
+        return (ids, seed, seed, value, *notices(None), *pressable(running=True))
 
     def run(self, ticket: str) -> Iterator[object]:
-        """Drive the run; values carry its state only where no websocket does."""
-        for value in self.host.drive(ticket):
-            yield gr.skip() if value is None else value
+        """Drive the runs, one after the other; values carry their state only where no websocket
+        does."""
+        snapshots: dict[str, object] = {}
+        for run_id in ticket.split():
+            for value in self.host.drive(run_id):
+                if value is not None:
+                    snapshots[run_id] = {"run": run_id, **value}
+                yield gr.skip() if value is None else {"runs": list(snapshots.values())}
 
     def halt(self, ticket: str) -> tuple[object, ...]:
         """Stop within one step; what was recorded until then can be looked into."""
-        self.host.stop(ticket)
-        return pressable(running=self.host.busy(ticket))
+        for run_id in ticket.split():
+            self.host.stop(run_id)
+        return pressable(running=self._busy(ticket))
 
     def finish(self, ticket: str) -> tuple[object, ...]:
-        """The buttons, and the recorded run to look into."""
-        buttons = pressable(running=self.host.busy(ticket))
-        trace = self.host.traces.get(ticket)
-        if trace is None:
-            return (*buttons, gr.skip(), gr.update(visible=False))
-        file = Path(tempfile.mkdtemp()) / f"run-seed-{trace.request.sampling.seed}.npz"
-        trace.save(file)
-        value = {"lab": overview(trace, self.host.engine.lens, ticket)}
-        return (*buttons, value, gr.update(value=str(file), visible=True))
+        """The buttons, and the recorded runs to look into."""
+        buttons = pressable(running=self._busy(ticket))
+        kept = [(i, self.host.traces[i]) for i in ticket.split() if i in self.host.traces]
+        if not kept:
+            return (*buttons, gr.skip())
+        return (*buttons, {"lab": [self._overview(i, trace) for i, trace in kept]})
 
     def give_up(self, ticket: str) -> tuple[object, ...]:
-        """The run's event failed or was never let in."""
-        self.host.close(ticket)
+        """The runs' event failed or was never let in."""
+        for run_id in ticket.split():
+            self.host.close(run_id)
         return self.finish(ticket)
 
-    def open_file(self, path: str) -> tuple[object, str]:
-        """Somebody's trace, checked before it is shown."""
-        try:
-            trace = Trace.load(Path(path))
-            run_id = secrets.token_urlsafe(16)
-            value = {"lab": overview(trace, self.host.engine.lens, run_id)}
-        except ValueError as bad:
-            with_stop = str(bad)[:1].upper() + str(bad)[1:].rstrip(".") + "."
-            return gr.skip(), f"<p>{escape(with_stop)}</p>"
-        self.host.keep(run_id, trace)
-        return value, ""
+    def _busy(self, ticket: str) -> bool:
+        return any(self.host.busy(run_id) for run_id in ticket.split())
+
+    # ---- looking ---------------------------------------------------------------------------
+
+    def _overview(self, run_id: str, trace: Trace) -> dict[str, object]:
+        engine = self.host.engine
+        return overview(trace, engine.lens, run_id, surprises(trace, engine.surprise))
+
+    def _kept(self, run_id: str) -> Trace | None:
+        return self.first if run_id == FIRST_ID else self.host.traces.get(run_id)
 
     def look_at(self, place: Mapping[str, object]) -> dict[str, object]:
         """One token of a kept run from near, for the browser; a sentence where it cannot be."""
-        run = str(place.get("run"))
-        trace = self.first if run == FIRST_ID else self.host.traces.get(run)
+        trace = self._kept(str(place.get("run")))
         if trace is None:
             return {"sentence": GONE}
         try:
@@ -204,3 +273,47 @@ class LabTab:
             return token(trace, self.host.engine.lens, *numbers)
         except ValueError as bad:
             return {"sentence": str(bad)}
+
+    def exported(self, wish: Mapping[str, object]) -> dict[str, str]:
+        """A kept run as a file, {"name", "uri"}; {"sentence"} where it cannot be."""
+        trace = self._kept(str(wish.get("run")))
+        if trace is None:
+            return {"sentence": GONE}
+        try:
+            kind = str(wish.get("kind"))
+            seen = self._overview(str(wish.get("run")), trace) if kind == "html" else None
+            return export.file(trace, self.host.engine.lens, kind, seen)
+        except ValueError as bad:
+            return {"sentence": str(bad)}
+
+    def open_file(self, path: str) -> tuple[object, ...]:
+        """Somebody's trace, checked before it is shown, or a picture whose settings come back."""
+        nothing = (gr.skip(),) * len(self.form)
+        try:
+            if Path(path).suffix == ".npz":
+                trace = Trace.load(Path(path))
+                run_id = secrets.token_urlsafe(16)
+                value = {"lab": [self._overview(run_id, trace)]}
+                self.host.keep(run_id, trace)
+                return value, "", *nothing
+            recipe = read_recipe(Path(path))
+        except ValueError as bad:
+            with_stop = str(bad)[:1].upper() + str(bad)[1:].rstrip(".") + "."
+            return gr.skip(), f"<p role='alert'>{escape(with_stop)}</p>", *nothing
+        return gr.skip(), f"<p>{RESTORED}</p>", *form_of(recipe)
+
+    def draw_path(self, kind: str, steps: float, grid: str, c: float, a: float) -> str:
+        """What a path with these numbers would do, before anything runs."""
+        modality = Modality.TEXT if kind == "text" else Modality.IMAGE
+        sampling = Sampling(steps=int(steps), grid=grid, c=float(c), a=float(a))
+        return path_html(self.host.engine.preview(sampling, modality))
+
+
+def _slider(
+    low: float, high: float, value: float, step: float, label: str, elem_id: str
+) -> gr.Slider:
+    return gr.Slider(low, high, value, step=step, label=label, elem_id=elem_id, buttons=[])
+
+
+def _spoken(grid: str) -> str:
+    return {"uniform": "t", "information": "information", "tuned": "the tuned clock"}[grid]

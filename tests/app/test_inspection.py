@@ -49,8 +49,9 @@ def test_heat_maps_obey_their_definitions() -> None:
 
 def test_the_overview_is_plain_values_and_whole() -> None:
     trace = fake_run()
-    plain = json.loads(json.dumps(overview(trace, FakeLens(), "an id")))
+    plain = json.loads(json.dumps(overview(trace, FakeLens(), "an id", [1.5, None])))
     assert plain["id"] == "an id"
+    assert [s["bits"] for s in plain["segments"]] == [1.5, None]
     text, image = plain["segments"]
     assert (text["modality"], image["modality"]) == ("text", "image")
     assert text["pictures"] is None
@@ -94,6 +95,7 @@ def test_a_run_that_is_too_long_or_of_another_model_is_refused(tiny_engine: Engi
     many = {n: a.repeat(60, 0) for n, a in segment.arrays.items()}
     long = replace(fake_run(), segments=(changed(segment, **many),))
     with pytest.raises(ValueError, match=f"up to {MAX_STEPS} steps"):
-        overview(long, tiny_engine.lens, "id")
+        overview(long, tiny_engine.lens, "id", [None])
+    foreign = replace(fake_run(), segments=fake_run().segments[1:])
     with pytest.raises(ValueError, match="positions"):
-        overview(replace(fake_run(), segments=fake_run().segments[1:]), tiny_engine.lens, "id")
+        overview(foreign, tiny_engine.lens, "id", [None])

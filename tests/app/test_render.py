@@ -49,6 +49,7 @@ def test_started_tells_the_recipe_and_is_kept() -> None:
         "steps": 4,
         "guidance": 2.0,
         "method": "euler",
+        "more": {},
     }
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
 from engine.engine import Engine
 from engine.trace import Trace
@@ -44,9 +44,18 @@ def open_file(page: Page, file: Path) -> None:
     chooser.value.set_files(file)
 
 
+def kept(page: Page, kind: str, folder: Path) -> Path:
+    """The run that is shown, downloaded as that."""
+    with page.expect_download() as started:
+        page.get_by_label("keep this run as").select_option(kind)
+    file = folder / f"run.{kind}"
+    started.value.save_as(file)
+    return file
+
+
 def opened(page: Page) -> None:
     page.wait_for_selector("#lab-view .no-desk:visible")
-    expect(page.locator("#lab-view .no-desk .no-meta")).to_contain_text(f"{STEPS} / {STEPS}")
+    expect(page.locator("#lab-view .no-look > .no-meta")).to_contain_text(f"{STEPS} / {STEPS}")
 
 
 def test_a_recorded_picture_is_stepped_through_and_looked_into(
@@ -58,7 +67,7 @@ def test_a_recorded_picture_is_stepped_through_and_looked_into(
     stage = page.locator("#lab-view .no-plate")
     stage.focus()
     stage.press("Home")
-    expect(page.locator("#lab-view .no-desk .no-meta")).to_contain_text(f"1 / {STEPS}")
+    expect(page.locator("#lab-view .no-look > .no-meta")).to_contain_text(f"1 / {STEPS}")
     page.get_by_label("heat map").select_option("entropy")
     expect(page.locator("#lab-view .no-legend")).to_contain_text("bits of doubt")
     plate = page.locator("#lab-view .no-plate-picture")
@@ -73,7 +82,7 @@ def test_a_recorded_picture_is_stepped_through_and_looked_into(
     stage.press("ArrowRight")
     expect(near).to_contain_text("row 1, column 2, step 2")
     page.get_by_role("button", name="Play").click()
-    expect(page.locator("#lab-view .no-desk .no-meta")).to_contain_text(f"{STEPS} / {STEPS}")
+    expect(page.locator("#lab-view .no-look > .no-meta")).to_contain_text(f"{STEPS} / {STEPS}")
     expect(plate).to_have_attribute("data-painted", f"0.{STEPS - 1}.entropy")
     with page.expect_download() as started:
         page.get_by_role("button", name="Save this picture").click()
@@ -97,10 +106,7 @@ def test_a_trace_is_downloaded_and_opened_by_somebody_else(
     page = lab(visit, nano_site)
     record(page, "a dog")
     opened(page)
-    with page.expect_download() as started:
-        page.click("#lab-download")
-    file = tmp_path / "run.npz"
-    started.value.save_as(file)
+    file = kept(page, "npz", tmp_path)
     trace = Trace.load(file)
     assert trace.segments[0].num_steps == STEPS
     assert "entropy" in trace.segments[0].arrays
@@ -132,7 +138,7 @@ def test_a_run_that_is_stopped_can_still_be_looked_into(site: Served, visit: Vis
     page.wait_for_selector("#lab-view .no-bar.seen >> nth=2", state="attached")
     page.click("#lab-stop")
     page.wait_for_selector("#lab-view .no-desk:visible")
-    found = re.search(r"(\d+) / (\d+)", page.inner_text("#lab-view .no-desk .no-meta"))
+    found = re.search(r"(\d+) / (\d+)", page.inner_text("#lab-view .no-look > .no-meta"))
     assert found is not None
     assert 2 < int(found[2]) < 64
     expect(page.locator("#lab-record")).to_be_visible()
@@ -144,3 +150,112 @@ def test_a_bad_form_is_refused_beside_its_control(site: Served, visit: Visit) ->
     page.click("#lab-record")
     expect(page.locator("#lab-settings-notice")).to_contain_text("eed")
     phase(page, "idle", "#lab-view")
+
+
+def test_a_run_is_edited_and_goes_on_beside_the_first(nano_site: Served, visit: Visit) -> None:
+    page = lab(visit, nano_site)
+    record(page, "a cat")
+    opened(page)
+    cards = page.locator("#lab-view .no-run-card")
+    before = cards.count()
+    stage = page.locator("#lab-view .no-plate")
+    stage.focus()
+    for _ in range(4):
+        stage.press("ArrowLeft")
+    page.locator("#lab-view .no-plate-picture").click(position={"x": 10, "y": 10})
+    near = page.locator("#lab-view .no-near")
+    expect(near.locator("h3")).to_contain_text(f"step {STEPS - 4}")
+    near.locator(".no-code").first.locator(".no-sample").nth(2).click()
+    expect(near.locator(".no-said")).to_contain_text("Held")
+    expect(page.locator("#lab-view .no-look > .no-said")).to_contain_text("1 place changed")
+    page.get_by_role("button", name="Run on from here").click()
+    expect(cards).to_have_count(before + 1)
+    expect(page.locator("#lab-view .no-plate-picture")).to_have_count(2)
+    expect(page.locator("#lab-view .no-look > .no-meta")).to_contain_text("4 / 4")
+    expect(page.locator("#lab-view .no-table tbody tr")).to_have_count(2)
+    *_, trace = nano_site.host.traces.values()
+    assert trace.request.start is not None
+    assert trace.request.start.pinned.tolist() == [True] + [False] * 63
+    states = trace.segments[0].arrays["x_t"]
+    assert (states[:, 0] == trace.request.start.tokens[0]).all()
+
+
+def test_methods_are_put_side_by_side_in_lockstep(site: Served, visit: Visit) -> None:
+    page = lab(visit, site)
+    page.fill("#lab-prompt textarea", "a big whale")
+    page.locator("#lab-steps input[type=number]").fill(str(STEPS))
+    page.locator("#lab-steps input[type=number]").press("Tab")
+    page.get_by_text("Side by side").click()
+    page.click("#lab-compare-run")
+    expect(page.locator("#lab-view .no-forming")).to_have_count(4)
+    expect(page.locator("#lab-view .no-plate-picture")).to_have_count(4)
+    rows = page.locator("#lab-view .no-table tbody tr")
+    expect(rows).to_have_count(4)
+    assert [row.split("\t")[0] for row in rows.all_inner_texts()] == [
+        "euler",
+        "midpoint",
+        "masked",
+        "autoregressive",
+    ]
+    stage = page.locator("#lab-view .no-plate")
+    stage.focus()
+    stage.press("Home")
+    captions = page.locator("#lab-view .no-caption")
+    expect(captions.first).to_contain_text(f"step 1 of {STEPS}")
+    expect(captions.last).to_contain_text(f"step 1 of {STEPS}")
+    stage.press("ArrowRight")
+    expect(captions.last).to_contain_text(f"step 2 of {STEPS}")
+
+
+def test_a_kept_run_opens_from_the_disk_and_restores_its_settings(
+    nano_site: Served, visit: Visit, browser: Browser, tmp_path: Path
+) -> None:
+    page = lab(visit, nano_site)
+    record(page, "three stars")
+    opened(page)
+    replay, strip = kept(page, "html", tmp_path), kept(page, "png", tmp_path)
+    alone = browser.new_context(offline=True)
+    errors: list[str] = []
+    opened_file = alone.new_page()
+    opened_file.on("pageerror", lambda error: errors.append(str(error)))
+    opened_file.goto(replay.as_uri())
+    expect(opened_file.locator("h1")).to_have_text("three stars")
+    opened_file.get_by_role("button", name="Play").click()
+    expect(opened_file.locator(".no-meta")).to_contain_text(re.compile("[2-5] / 6"))
+    expect(opened_file.locator(".no-meta")).to_contain_text(f"{STEPS} / {STEPS}")
+    alone.close()
+    assert errors == []
+    other = lab(visit, nano_site)
+    open_file(other, strip)
+    expect(other.locator("#lab-prompt textarea")).to_have_value("three stars")
+    expect(other.locator("#lab-steps input[type=number]")).to_have_value(str(STEPS))
+
+
+def test_a_link_fills_the_form_and_says_when_the_checkpoint_is_another(
+    nano_site: Served, visit: Visit
+) -> None:
+    page = lab(visit, nano_site)
+    record(page, "a blue car")
+    opened(page)
+    page.get_by_role("button", name="Copy link").click()
+    link = page.locator("[data-link]").get_attribute("data-link")
+    assert link is not None
+    again = visit(link)
+    expect(again.locator("#lab-prompt textarea")).to_have_value("a blue car")
+    expect(again.locator("#lab-settings-notice")).to_be_empty()
+    digest = str(nano_site.host.engine.info()["digest"])
+    other = visit(link.replace(digest, "abcdef123456"))
+    expect(other.locator("#lab-settings-notice")).to_contain_text("another checkpoint")
+
+
+def test_the_path_is_drawn_before_it_is_run(nano_site: Served, visit: Visit) -> None:
+    page = lab(visit, nano_site)
+    page.get_by_text("Path and schedule").click()
+    charts = page.locator("#lab-path-chart svg")
+    expect(charts).to_have_count(3)
+    before = page.inner_html("#lab-path-chart")
+    page.locator("#lab-c input[type=number]").fill("8")
+    page.locator("#lab-c input[type=number]").press("Tab")
+    page.wait_for_function(
+        "old => document.querySelector('#lab-path-chart').innerHTML !== old", arg=before
+    )

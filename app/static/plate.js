@@ -1,0 +1,127 @@
+// One part of a recorded run at one step: its picture or its words, a heat map over it, what is
+// chosen and what was edited.
+
+const STOPS = [[0.24, 0.06, 0.2], [0.42, 0.13, 0.3], [0.6, 0.15, 0.42], [0.78, 0.15, 0.6], [0.94, 0.12, 0.82]];
+const PLATE_PX = 768;
+
+// One even, colour-blind-safe ramp from dark violet over rose to light sand; share in 0 .. 1.
+function ramp(share) {
+  const x = Math.min(0.9999, Math.max(0, share)) * (STOPS.length - 1);
+  const [a, b, f] = [STOPS[Math.floor(x)], STOPS[Math.floor(x) + 1], x % 1];
+  const [l, c, h] = a.map((v, i) => v + (b[i] - v) * f);
+  return `oklch(${l.toFixed(3)} ${c.toFixed(3)} ${(300 + 150 * h) % 360})`;
+}
+
+function bytes(text) {
+  return Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
+}
+
+async function loaded(uri) {
+  return createImageBitmap(fromDataUri(uri));
+}
+
+// What came from the server, made ready to be painted, once.
+function unpack(run) {
+  for (const segment of run.segments) {
+    segment.levels = Object.fromEntries(Object.entries(segment.heat).map(([k, v]) => [k, bytes(v)]));
+    segment.images = segment.pictures && Object.fromEntries(
+      Object.entries(segment.pictures).map(([name, uris]) => [name, uris.map(loaded)]),
+    );
+  }
+  return run;
+}
+
+class Plate {
+  // part: a segment of an overview; pick: called with a position
+  constructor(part, pick) {
+    Object.assign(this, { part, pick });
+    this.caption = make("div", "no-caption");
+    if (part.grid) {
+      this.canvas = make("canvas", "no-plate-picture");
+      this.canvas.width = this.canvas.height = PLATE_PX;
+      this.canvas.onclick = (event) => this.clicked(event);
+      this.root = make("div", "no-plate-one", this.canvas, this.caption);
+    } else {
+      this.words = part.words.x_t[0].map((_, i) => {
+        const word = make("button", "no-token");
+        word.type = "button";
+        word.tabIndex = -1;
+        word.onclick = () => pick(i);
+        return word;
+      });
+      this.root = make("div", "no-plate-one", make("div", "no-line", ...this.words), this.caption);
+    }
+  }
+
+  // step at time t: the last one that does not lie after it
+  stepAt(t) {
+    const after = this.part.t.findIndex((u) => u > t + 1e-4);
+    return after < 0 ? this.part.steps - 1 : Math.max(0, after - 1);
+  }
+
+  // look: {step, which, heat, position, edits: Map}
+  show(look) {
+    this.look = look;
+    return this.canvas ? this.paint() : this.write();
+  }
+
+  level(position) {
+    return this.part.levels[this.look.heat]?.[this.look.step * this.part.length + position] / 255;
+  }
+
+  async paint() {
+    const { part, canvas, look } = this;
+    const image = await part.images[look.which][look.step];
+    if (look !== this.look) return;
+    const pen = canvas.getContext("2d");
+    const cell = canvas.width / part.grid;
+    pen.globalAlpha = 1;
+    pen.drawImage(image, 0, 0, canvas.width, canvas.height);
+    for (let i = 0; i < part.length; i++) {
+      const [x, y] = [(i % part.grid) * cell, Math.floor(i / part.grid) * cell];
+      if (look.heat !== "none") {
+        pen.globalAlpha = 0.72;
+        pen.fillStyle = ramp(this.level(i));
+        pen.fillRect(x, y, cell, cell);
+      }
+      pen.globalAlpha = 1;
+      const edit = look.edits.get(i);
+      pen.setLineDash(edit && !edit.held ? [14, 10] : []);
+      if (edit) frame(pen, x, y, cell, "#ffd24a");
+      pen.setLineDash([]);
+      if (i === look.position) frame(pen, x + 9, y + 9, cell - 18, "#fff");
+    }
+    canvas.dataset.painted = `${look.segment}.${look.step}.${look.heat}`;
+  }
+
+  write() {
+    const { part, look } = this;
+    const pieces = part.words.x_t[look.step];
+    this.words.forEach((word, i) => {
+      const text = pieces[i].trim();
+      word.textContent = text || "·";
+      word.classList.toggle("empty", !text);
+      word.classList.toggle("chosen", i === look.position);
+      word.classList.toggle("edited", look.edits.has(i));
+      const level = this.level(i);
+      word.style.background = look.heat === "none" ? "" : ramp(level);
+      word.style.color = look.heat === "none" ? "" : level > 0.55 ? "#16121c" : "#fbf8ff";
+      word.title = `predicted: ${part.words.x_1[look.step][i].trim() || "nothing here"}`;
+    });
+  }
+
+  clicked(event) {
+    const box = this.canvas.getBoundingClientRect();
+    const { grid } = this.part;
+    const at = (v, start, size) => Math.min(grid - 1, Math.max(0, Math.floor(((v - start) / size) * grid)));
+    this.pick(at(event.clientY, box.top, box.height) * grid + at(event.clientX, box.left, box.width));
+  }
+}
+
+function frame(pen, x, y, size, colour) {
+  for (const [width, shade] of [[9, "#000"], [5, colour]]) {
+    pen.lineWidth = width;
+    pen.strokeStyle = shade;
+    pen.strokeRect(x + 4, y + 4, size - 8, size - 8);
+  }
+}
