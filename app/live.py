@@ -11,6 +11,7 @@ import secrets
 import threading
 from collections import deque
 from collections.abc import AsyncGenerator
+from itertools import takewhile
 
 from app import render
 from app.message import Message
@@ -76,11 +77,15 @@ class Run:
         return str(found[0]["sentence"]) if found else None
 
     def pending(self, kept_after: int, step_after: int) -> tuple[list[Numbered], bool]:
-        """Kept messages above number `kept_after`, the latest step above `step_after`; ended?"""
+        """Kept messages above number `kept_after`, the latest step above `step_after`, and the
+        latest there with a picture; ended?"""
         with self._lock:
             found = [item for item in self._kept if item[0] > kept_after]
-            if self._steps and self._steps[-1][0] > step_after:
-                found.append(self._steps[-1])
+            fresh = takewhile(lambda item: item[0] > step_after, reversed(self._steps))
+            if latest := next(fresh, None):
+                found.append(latest)
+                pictured = (item for item in (latest, *fresh) if item[1].media)
+                found += [one for one in (next(pictured, latest),) if one is not latest]
             return sorted(found, key=lambda item: item[0]), self.ended
 
     def steps(self) -> list[Numbered]:

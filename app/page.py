@@ -82,6 +82,8 @@ def serve(page: gr.Blocks, host: Host, address: str | None, port: int | None) ->
         css=theme.css(),
         head=theme.head(),
     )
+    # What goes over a websocket is packed already: packing it again costs more than a step's send.
+    page.server.config.ws_per_message_deflate = False
     add_live_route(server, host.bus)
     return server
 

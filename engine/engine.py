@@ -255,8 +255,8 @@ class Engine:
             nfe=nfe_before + step.nfe,
             num_active=step.num_active,
             elapsed_s=time.monotonic() - started_s,
-            image_t=None if images is None else images[0],
-            image_1=None if images is None else images[1],
+            image_t=None if images is None or len(images) == 1 else images[0],
+            image_1=None if images is None else images[-1],
             likely=landed.likely,
         )
         if wish.modality is Modality.TEXT:

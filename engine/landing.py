@@ -27,8 +27,9 @@ AHEAD = 2
 @dataclass(frozen=True)
 class Landed:
     """A step whose last segment is on the host: x_t, x_1 int64 "L Q", changed bool "L Q" and
-    confidence float32 "L Q" of the first row. images: uint8 "2 H W 3", the state and the
-    prediction, or None where no preview was due. likely: where the run was watched."""
+    confidence float32 "L Q" of the first row. images: uint8 "N H W 3", the state and the
+    prediction, or the prediction alone; None where no preview was due. likely: where the run was
+    watched."""
 
     step: Step
     x_t: np.ndarray
@@ -56,19 +57,22 @@ def landing(
     with closing(steps):
         for step in steps:
             shows = vision if clock.is_due(last=step.last) else None
+            state = clock.with_state(last=step.last)
             if not step.x_t.segments[-1].tokens.is_cuda:
-                yield _at_once(step, shows, clock)
+                yield _at_once(step, shows, clock, state=state)
                 continue
-            flights.append(_OnCuda(step, shows, clock))
+            flights.append(_OnCuda(step, shows, clock, state=state))
             if len(flights) > AHEAD:
                 yield flights.popleft().landed()
         while flights:
             yield flights.popleft().landed()
 
 
-def _at_once(step: Step, vision: VisionTokenizer | None, clock: PreviewClock) -> Landed:
+def _at_once(
+    step: Step, vision: VisionTokenizer | None, clock: PreviewClock, *, state: bool
+) -> Landed:
     began_s = time.monotonic()
-    images = None if vision is None else _images(step, vision).numpy()
+    images = None if vision is None else _images(step, vision, state=state).numpy()
     if images is not None:
         clock.shown(began_s, time.monotonic() - began_s)
     return Landed.of(step, _tensors(step), images)
@@ -77,7 +81,9 @@ def _at_once(step: Step, vision: VisionTokenizer | None, clock: PreviewClock) ->
 class _OnCuda:
     """A step whose copies are under way on a stream of their own."""
 
-    def __init__(self, step: Step, vision: VisionTokenizer | None, clock: PreviewClock) -> None:
+    def __init__(
+        self, step: Step, vision: VisionTokenizer | None, clock: PreviewClock, *, state: bool
+    ) -> None:
         self._step, self._clock = step, clock
         self._began_s = time.monotonic()
         device = step.x_t.segments[-1].tokens.device
@@ -95,7 +101,7 @@ class _OnCuda:
                 for tensor in tensors[:2]:
                     tensor.record_stream(side)
                 self._started.record(side)
-                self._picture = _to_host(_images(step, vision), side)
+                self._picture = _to_host(_images(step, vision, state=state), side)
                 self._ended.record(side)
 
     def landed(self) -> Landed:
@@ -136,10 +142,12 @@ def _tensors(step: Step) -> list[Tensor]:
     return found
 
 
-def _images(step: Step, vision: VisionTokenizer) -> Tensor:
-    """uint8 "2 H W 3"; at the end both are the answer."""
+def _images(step: Step, vision: VisionTokenizer, *, state: bool) -> Tensor:
+    """uint8 "N H W 3", the state, where it is shown, and the prediction; at the end both are the
+    answer."""
     place = len(step.x_t.segments) - 1
     x_t = step.x_t.segments[place].tokens[:1]
     if step.last:
         return decoded(vision, x_t).expand(2, -1, -1, -1)
-    return decoded(vision, torch.cat([x_t, step.x_1[place][:1]]))
+    x_1 = step.x_1[place][:1]
+    return decoded(vision, torch.cat([x_t, x_1]) if state else x_1)

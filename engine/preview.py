@@ -5,7 +5,9 @@ and always at the last step.
 """
 
 import time
+from collections import deque
 from dataclasses import dataclass, field
+from statistics import median
 
 import numpy as np
 import torch
@@ -14,8 +16,9 @@ from torch import Tensor
 
 from model.vision import VisionTokenizer, uint8_from_pixels
 
-LARGEST_SHARE = 0.08
+LARGEST_SHARE = 0.07
 """Previews may take this share of the time, so that watching costs next to nothing."""
+STATE_EVERY, LAST_COSTS = 2, 4
 MASK_GREY = -0.1
 """Of a masked patch, in pixels from -1 to 1."""
 
@@ -26,15 +29,28 @@ class PreviewClock:
 
     rate_hz: float
     _next_s: float = field(default=0.0, init=False)
+    _num_shown: int = field(default=0, init=False)
+    _costs_s: deque[float] = field(default_factory=lambda: deque(maxlen=LAST_COSTS), init=False)
 
     def is_due(self, *, last: bool) -> bool:
         """Whether this step is shown."""
         return last or (self.rate_hz > 0 and time.monotonic() >= self._next_s)
 
+    def with_state(self, *, last: bool) -> bool:
+        """Whether the picture that is due comes with that of the state: every second one does, for
+        the state is the smaller sight and costs as much."""
+        return last or self._num_shown % STATE_EVERY == 0
+
     def shown(self, began_s: float, cost_s: float) -> None:
-        """A picture was begun then, by the monotonic clock, and took so long."""
+        """A picture was begun then, by the monotonic clock, and took so long. Steps come when they
+        come: by as much as this one came late, the next is due earlier. What counts is the median
+        of the last costs: one that was disturbed does not hold up the next."""
+        self._num_shown += 1
+        self._costs_s.append(cost_s)
         if self.rate_hz > 0:
-            self._next_s = began_s + max(1 / self.rate_hz, cost_s / LARGEST_SHARE)
+            late_s = min(max(0.0, began_s - self._next_s), 1 / self.rate_hz)
+            rest_s = max(1 / self.rate_hz, median(self._costs_s) / LARGEST_SHARE)
+            self._next_s = began_s - late_s + rest_s
 
 
 def picture(vision: VisionTokenizer, codes: Tensor) -> np.ndarray:

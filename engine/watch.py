@@ -17,6 +17,9 @@ from samplers.autoregressive import CausalDenoiser, Decoding
 from samplers.denoiser import Denoiser, Metered, Posterior
 from samplers.step import Alternatives
 
+SMALLEST_LOG = -1e4
+"""Stands in for the logarithm of 0, which times 0 is not a number."""
+
 
 @dataclass
 class WatchedDenoiser:
@@ -90,28 +93,28 @@ class _WatchedDecoding:
 
 
 class _WatchedPosterior:
-    """Passes logits on and notes, code after code, what they say."""
+    """Passes logits on, keeps them for one step, and then says of all codes what they say."""
 
     def __init__(self, inside: Posterior, num: int) -> None:
         self.num_codebooks = inside.num_codebooks
         self._inside, self._num = inside, num
-        self._notes: list[tuple[Tensor, Tensor, Tensor]] = []
+        self._passed: list[Tensor] = []
 
     def logits(self, chosen: Tensor) -> Tensor:
         logits = self._inside.logits(chosen)
-        flat = logits.flatten(0, 1)
-        parts = [self._note(flat[rows]) for rows in row_chunks(len(flat), flat.shape[1])]
-        note = (torch.cat(column) for column in zip(*parts, strict=True))
-        ids, likeliest, entropy = (n.unflatten(0, logits.shape[:2]) for n in note)
-        self._notes.append((ids, likeliest, entropy))
+        self._passed.append(logits)
         return logits
 
     def alternatives(self) -> Alternatives:
-        ids, likeliest, entropy = zip(*self._notes, strict=True)
-        return Alternatives(torch.stack(ids, 2), torch.stack(likeliest, 2), torch.stack(entropy, 2))
+        passed = torch.stack(self._passed, 2)
+        flat = passed.flatten(0, 2)
+        parts = [self._note(flat[rows]) for rows in row_chunks(len(flat), flat.shape[1])]
+        notes = (torch.cat(column) for column in zip(*parts, strict=True))
+        return Alternatives(*(note.unflatten(0, passed.shape[:3]) for note in notes))
 
     def _note(self, logits: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """The likeliest ids "N k", their probabilities, and the entropy "N" in nats."""
-        p = logits.float().softmax(dim=-1)
-        likeliest, ids = p.topk(min(self._num, p.shape[1]), dim=-1)
-        return ids, likeliest, -torch.xlogy(p, p).sum(dim=-1)
+        log_p = logits.float().log_softmax(dim=-1)
+        likeliest, ids = log_p.topk(min(self._num, log_p.shape[1]), dim=-1)
+        entropy = -torch.linalg.vecdot(log_p.exp(), log_p.clamp(min=SMALLEST_LOG))
+        return ids, likeliest.exp(), entropy

@@ -29,6 +29,13 @@ function fromJson(message) {
   return { ...message, media };
 }
 
+function liveUrl(run) {
+  const url = new URL(`live/${run}`, document.baseURI);
+  url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
+  url.search = "";
+  return url;
+}
+
 class Channel {
   constructor(run, receive) {
     this.run = run;
@@ -39,10 +46,7 @@ class Channel {
   }
 
   open() {
-    const url = new URL(`live/${this.run}`, document.baseURI);
-    url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
-    url.search = "";
-    const socket = new WebSocket(url);
+    const socket = new WebSocket(liveUrl(this.run));
     socket.binaryType = "arraybuffer";
     socket.onmessage = (event) => this.closed || this.receive(decode(event.data));
     socket.onclose = (event) => {

@@ -33,6 +33,8 @@ class LiveView {
     this.gridButton = this.button("What changed", () => this.toggleGrid());
     this.saveButton = this.button("Download PNG", () => this.download());
     this.linkButton = this.button("Copy link", () => this.copyLink());
+    this.watchButton = this.button("Copy watch address", () => this.copyWatchAddress());
+    this.watchButton.title = "for python -m engine watch, while this run forms";
     this.gridButton.setAttribute("aria-pressed", "true");
     this.root.classList.add("no-live", "grid-on");
     this.root.replaceChildren(
@@ -72,6 +74,7 @@ class LiveView {
     this.gridButton.hidden = !pictures;
     this.saveButton.hidden = !(over && pictures && this.picture());
     this.linkButton.hidden = !(over && this.links && this.picture());
+    this.watchButton.hidden = !(this.run && name === "running");
     this.liveButton.hidden = !(this.again && this.recorded && over);
   }
 
@@ -210,7 +213,7 @@ class LiveView {
       const frame = nearest(segment.frames, Math.min(local, segment.bars.length - 1));
       if (local < 0 || !frame) return;
       const passed = local >= segment.bars.length;
-      segment.view.show(frame, live && !passed, nearest(segment.frames, frame.header.index, "x_1"));
+      segment.view.show(frame, live && !passed, ...["x_1", "x_t"].map((name) => nearest(segment.frames, frame.header.index, name)));
       const answer = this.last?.header.answers[i];
       if (answer && (final || passed)) {
         segment.view.finish(answer, this.last.media[`answer_${i}`], this.settings.prompt);
@@ -282,15 +285,23 @@ class LiveView {
     setTimeout(() => URL.revokeObjectURL(link.href), 10000);
   }
 
-  async copyLink() {
-    const link = linkTo(this.settings);
-    this.linkButton.dataset.link = link;
+  copyLink() {
+    return this.copy(this.linkButton, linkTo(this.settings));
+  }
+
+  copyWatchAddress() {
+    return this.copy(this.watchButton, liveUrl(this.run).toString());
+  }
+
+  async copy(button, text) {
+    const label = button.textContent;
+    button.dataset.link = text;
     try {
-      await navigator.clipboard.writeText(link);
-      this.linkButton.textContent = "Link copied";
+      await navigator.clipboard.writeText(text);
+      button.textContent = "Copied";
     } catch {
-      prompt("Copy this link:", link);
+      prompt("Copy this:", text);
     }
-    setTimeout(() => (this.linkButton.textContent = "Copy link"), 1800);
+    setTimeout(() => (button.textContent = label), 1800);
   }
 }

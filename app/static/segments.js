@@ -89,10 +89,10 @@ class PictureSegment {
     this.wanted = new Map();
   }
 
-  // pictured: the last step up to this one that was decoded to pixels (not every step is)
-  show(frame, live, pictured) {
-    this.paint(this.prediction, pictured?.media.x_1);
-    this.paint(this.state, pictured?.media.x_t);
+  // predicted, stated: the last steps up to this one that were decoded to pixels (not every one is)
+  show(frame, live, predicted, stated) {
+    this.paint(this.prediction, predicted?.media.x_1);
+    this.paint(this.state, stated?.media.x_t);
     this.mark(frame.header.changed);
   }
 

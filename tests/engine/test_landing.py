@@ -5,7 +5,7 @@ import torch
 
 from engine.engine import Engine
 from engine.landing import landing
-from engine.preview import PreviewClock
+from engine.preview import LARGEST_SHARE, PreviewClock
 from engine.request import Conversation, Request, Sampling
 from engine.trouble import DeviceError, explained
 from flow.modality import Modality
@@ -61,3 +61,19 @@ def test_a_failing_device_is_explained(failure: Exception, says: str) -> None:
     assert freed == ([True] if "memory" in says else [])
     with pytest.raises(KeyError), explained(lambda: None):
         raise KeyError
+
+
+def test_previews_take_their_share_of_the_time_and_no_more() -> None:
+    """Steps of 23 ms, previews of 6 ms with one of 60 among them."""
+    clock, now, spent, shown = PreviewClock(15.0), 100.0, 0.0, 0
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("engine.preview.time.monotonic", lambda: now)
+        for number in range(400):
+            now += 0.023
+            if clock.is_due(last=False):
+                cost = 0.06 if number == 30 else 0.006
+                clock.shown(now, cost)
+                now, spent, shown = now + cost, spent + cost, shown + 1
+    seconds = now - 100
+    assert spent / seconds < LARGEST_SHARE + 0.06 / seconds
+    assert shown / seconds > 0.95 * LARGEST_SHARE / 0.006

@@ -258,6 +258,6 @@ def _asked(trace: Trace) -> dict[str, Any]:
     asked = trace.request.sampling
     return {
         name: None
-        for name in ("transition", "guidance_scale", "temperature", "top_p", "grid")
+        for name in ("transition", "guidance_scale", "temperature", "top_p", "grid", "c", "a")
         if getattr(asked, name) is None
     }
