@@ -96,6 +96,7 @@ def _segment(segment: SegmentTrace, lens: Lens) -> dict[str, object]:
         "elapsed_s": [round(float(s), 3) for s in a["elapsed_s"]],
         "moved": [round(float(m), 4) for m in a["changed"].mean((1, 2))],
         "final": a["x_t"][-1].tolist(),
+        "agrees": [round(float(m), 4) for m in (a["x_1"] == a["x_t"][-1]).mean((1, 2))],
         "heat": {name: _bytes(values) for name, values in heats.items()},
         "range": {name: _range(values) for name, values in heats.items()},
         "pictures": {n: [jpeg(p).data_uri() for p in lens.pictures(a[n])] for n in ("x_t", "x_1")}

@@ -21,8 +21,10 @@ from engine.trace import Trace
 
 TITLE = "NExT-OMNI Live"
 FIRST_RUN = Path(__file__).resolve().parent.parent / "assets/examples/first.json"
+FIRST_CHAT = FIRST_RUN.with_name("chat.json")
 FIRST_TRACE = FIRST_RUN.with_name("lab.npz")
 MAX_WAITING = 24
+QUEUE_LOOKS_EVERY_S = 0.02
 MAX_UPLOAD = "20mb"
 FORGET_FILES = (600, 3600)
 """Gradio looks every 600 s for temporary files older than an hour."""
@@ -54,7 +56,7 @@ def build_page(host: Host, first_run: Path | None = FIRST_RUN) -> gr.Blocks:
             with gr.Tab("Image", id="image"):
                 image.build()
             with gr.Tab("Chat", id="chat"):
-                ChatTab(host).build()
+                ChatTab(host, read_trace(first_run and FIRST_CHAT)).build()
             with gr.Tab("Lab", id="lab"):
                 lab = LabTab(host, _first_trace(host))
                 lab.build()
@@ -82,6 +84,10 @@ def serve(page: gr.Blocks, host: Host, address: str | None, port: int | None) ->
         css=theme.css(),
         head=theme.head(),
     )
+    # Gradio's queue looks for work a thousand times a second, each time between two operations of a
+    # sampler that runs in the same process.
+    page._queue.sleep_when_free = QUEUE_LOOKS_EVERY_S
+    page._queue.progress_update_sleep_when_free = 10 * QUEUE_LOOKS_EVERY_S
     # What goes over a websocket is packed already: packing it again costs more than a step's send.
     page.server.config.ws_per_message_deflate = False
     add_live_route(server, host.bus)

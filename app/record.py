@@ -40,6 +40,7 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m app.record", description=__doc__)
     parser.add_argument("--checkpoint", default="assets/nano")
     parser.add_argument("--prompt", default=PICTURES[0])
+    parser.add_argument("--to", choices=["image", "auto"], default="image")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--steps", type=int, default=16)
     parser.add_argument("--guidance", type=float, default=1.0)
@@ -50,7 +51,8 @@ def main(argv: list[str] | None = None) -> int:
         sampling = Sampling(
             steps=arguments.steps, guidance_scale=arguments.guidance, seed=arguments.seed
         ).by(arguments.method)
-        request = Request(Conversation.ask(arguments.prompt), Modality.IMAGE, sampling)
+        to = None if arguments.to == "auto" else Modality(arguments.to)
+        request = Request(Conversation.ask(arguments.prompt), to, sampling)
         trace = record(Engine.load(arguments.checkpoint).generate, request)
     except ValueError as error:
         print(f"error: {error}", file=sys.stderr)

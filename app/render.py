@@ -114,8 +114,8 @@ def _refined(event: Refined) -> Message:
         "nfe": event.nfe,
         "num_active": event.num_active,
         "elapsed_s": round(event.elapsed_s, 3),
-        "changed": [round(float(share), 2) for share in event.changed.mean(-1)],
-        "confidence": [round(float(p), 2) for p in event.confidence.mean(-1)],
+        "changed": event.changed.mean(-1).round(2).tolist(),
+        "confidence": event.confidence.mean(-1, dtype=np.float64).round(2).tolist(),
     }
     if event.words_t is not None:
         header["words_t"], header["words_1"] = event.words_t, event.words_1

@@ -16,9 +16,9 @@ from torch import Tensor
 
 from model.vision import VisionTokenizer, uint8_from_pixels
 
-LARGEST_SHARE = 0.07
+LARGEST_SHARE = 0.058
 """Previews may take this share of the time, so that watching costs next to nothing."""
-STATE_EVERY, LAST_COSTS = 2, 4
+STATE_EVERY, LAST_COSTS = 3, 6
 MASK_GREY = -0.1
 """Of a masked patch, in pixels from -1 to 1."""
 
@@ -37,7 +37,7 @@ class PreviewClock:
         return last or (self.rate_hz > 0 and time.monotonic() >= self._next_s)
 
     def with_state(self, *, last: bool) -> bool:
-        """Whether the picture that is due comes with that of the state: every second one does, for
+        """Whether the picture that is due comes with that of the state: every third one does, for
         the state is the smaller sight and costs as much."""
         return last or self._num_shown % STATE_EVERY == 0
 

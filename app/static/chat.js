@@ -14,12 +14,12 @@ class Talk {
       const { scrollHeight, scrollTop, clientHeight } = this.root;
       this.atEnd = scrollHeight - scrollTop - clientHeight < 60;
     };
-    new ResizeObserver(() => this.atEnd && this.toEnd()).observe(this.turns);
+    new ResizeObserver(() => this.atEnd && this.nodes.size && this.toEnd()).observe(this.turns);
     this.root.setAttribute("role", "log");
     this.root.setAttribute("aria-live", "off"); // each live view speaks for itself
   }
 
-  // value: {turns: [{id, role, parts, run, suggest}], welcome, messages}
+  // value: {turns: [{id, role, parts, run, suggest}], welcome, messages, example: a recorded run}
   update(value) {
     if (!value) return;
     const wanted = new Set(value.turns.map((turn) => turn.id));
@@ -87,11 +87,30 @@ class Talk {
 
   greet(value) {
     this.welcome?.remove();
+    this.turns.querySelector(".no-example")?.remove();
     if (value.turns.length || !value.welcome) return;
     const { title, text, chips } = value.welcome;
     const offered = make("div", "no-chips", ...chips.map((chip) => this.chip(chip)));
+    this.example ??= value.example;
     this.welcome = make("div", "no-welcome", make("h2", "", title), make("p", "", text), offered);
-    this.turns.append(this.welcome);
+    this.turns.append(this.welcome, ...this.shown());
+  }
+
+  // An answer that was recorded, as it formed.
+  shown() {
+    if (!this.example) return [];
+    const { prompt } = this.example.messages[0].recipe;
+    const view = new LiveView(make("div"), { noise: [14, 2] });
+    const seen = new IntersectionObserver(([entry]) => {
+      if (!entry.isIntersecting) return;
+      seen.disconnect();
+      view.play(this.example);
+    });
+    seen.observe(view.root);
+    const said = make("div", "no-bubble", make("p", "no-words", prompt));
+    const answer = make("div", "no-bubble", view.root);
+    const note = make("p", "no-recorded", "recorded earlier, shown as it formed");
+    return [make("div", "no-example", note, make("div", "no-turn user", said), make("div", "no-turn assistant", answer))];
   }
 
   toEnd() {

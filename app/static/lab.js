@@ -265,12 +265,11 @@ class LabView {
       const codes = part.length * part.codebooks;
       const alike = part.final.length === first.length
         ? percent(mean(part.final.flatMap((codes, i) => codes.map((c, q) => Number(c === first[i]?.[q]))))) : "–";
-      const there = part.settledAt ??= settledShares(part);
       return cells("td", [run.title, part.nfe.at(-1), part.num_active.reduce((a, b) => a + b, 0), Math.round(codes / seconds),
-        percent(there[plate.stepAt(t)]), part.bits ?? "–", alike]);
+        percent(part.agrees[plate.stepAt(t)]), part.bits ?? "–", alike]);
     });
     this.table.replaceChildren(make("table", "", make("thead", "", cells("th", ["run", "evaluations", "positions evaluated",
-      "codes a second", "as at its end", "surprise, bits a code", "ends as the first"])), make("tbody", "", ...rows)));
+      "codes a second", "prediction as at its end", "surprise, bits a code", "ends as the first"])), make("tbody", "", ...rows)));
   }
 
   pick(position) {
@@ -355,17 +354,6 @@ class LabView {
       this.say(link);
     }
   }
-}
-
-// For each step, the share of the codes that are what they end as.
-function settledShares(part) {
-  const settled = part.levels.settled;
-  const [low, high] = part.range.settled;
-  return part.t.map((_, step) => {
-    let count = 0;
-    for (let i = 0; i < part.length; i++) count += low + (settled[i] / 255) * (high - low) <= step + 1 + 0.01;
-    return count / part.length;
-  });
 }
 
 function deliver(uri, name) {

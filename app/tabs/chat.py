@@ -27,11 +27,14 @@ class ChatTab:
     """The tab's controls, and what happens when they are pressed."""
 
     host: Host
+    example: dict[str, object] | None = None
+    """A recorded answer that plays below the welcome."""
 
     def build(self) -> None:
         """Lay out the controls inside the current Blocks and wire them."""
         with gr.Column(elem_classes="no-chat"):
-            self.view = conversation(talk.as_value(()), "chat-talk")
+            opening = {**talk.as_value(()), "example": self.example}
+            self.view = conversation(opening, "chat-talk")
             self.message = gr.MultimodalTextbox(
                 show_label=False,
                 label="Your message",

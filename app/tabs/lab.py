@@ -22,7 +22,7 @@ from app.tabs.image import METHODS_SHOWN, fresh_seed, pressable, pressed_text
 from engine.request import GRIDS, Modality, Request, Sampling
 from engine.trace import Trace
 
-PROMPTS = ("a panda in the sky", "a dog and a cat", "three green apples", "what can you do?")
+PROMPTS = ("a penguin in the sky", "a dog and a cat", "three green apples", "what can you do?")
 WATCH = 6
 """Alternatives of each code that a recorded run keeps."""
 KINDS = [("decide itself", "auto"), ("draw", "image"), ("write", "text")]

@@ -58,6 +58,9 @@ def test_the_overview_is_plain_values_and_whole() -> None:
     assert image["words"] is None
     assert len(image["pictures"]["x_t"]) == len(image["pictures"]["x_1"]) == image["steps"] == 5
     assert image["grid"] ** 2 == image["length"]
+    assert image["agrees"][-1] == pytest.approx(
+        (trace.segments[1].arrays["x_1"][-1] == image["final"]).mean(), abs=1e-4
+    )
     for name, (low, high) in image["range"].items():
         levels = np.frombuffer(b64decode(image["heat"][name]), np.uint8)
         assert len(levels) == image["steps"] * image["length"]

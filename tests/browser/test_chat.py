@@ -30,7 +30,7 @@ def say(page: Page, text: str) -> None:
 
 def answered(page: Page, number: int) -> None:
     """Wait for the answer to that message, and until the visitor can write again."""
-    expect(page.locator(".no-turn.user")).to_have_count(number)
+    expect(page.locator(".no-turns > .no-turn.user")).to_have_count(number)
     phase(page, "completed", f"#chat-talk {LAST}")
     page.wait_for_selector("#chat-message .submit-button")
 
@@ -69,7 +69,7 @@ def test_outside_its_world_three_things_to_press_appear(chat: Page) -> None:
     words = chips.first.inner_text()
     chips.first.click()
     answered(chat, 2)
-    assert chat.locator(".no-turn.user").nth(1).inner_text() == words
+    assert chat.locator(".no-turns > .no-turn.user").nth(1).inner_text() == words
     assert chat.locator(".no-turn:nth-child(2) .no-chip").count() == 0
 
 
@@ -100,7 +100,7 @@ def test_a_renamed_file_is_a_sentence_and_the_words_stay(chat: Page, tmp_path: P
     say(chat, "what is this?")
     expect(chat.locator("#chat-prompt-notice")).to_contain_text("not a picture that can be read")
     assert chat.input_value("#chat-message textarea") == "what is this?"
-    assert chat.locator(".no-turn").count() == 0
+    assert chat.locator(".no-turns > .no-turn").count() == 0
 
 
 def test_stop_again_and_new_conversation(chat: Page) -> None:
@@ -112,8 +112,22 @@ def test_stop_again_and_new_conversation(chat: Page) -> None:
     assert "here is three strawberries" in chat.inner_text(f"{LAST} .no-words")
     chat.click("#chat-again")
     chat.wait_for_selector(f"{LAST} .no-live[data-phase='running']")
-    assert chat.locator(".no-turn").count() == 2
+    assert chat.locator(".no-turns > .no-turn").count() == 2
     answered(chat, 1)
     chat.click("#chat-clear")
     chat.wait_for_selector(".no-welcome")
-    assert chat.locator(".no-turn").count() == 0
+    assert chat.locator(".no-turns > .no-turn").count() == 0
+
+
+def test_the_chat_opens_with_a_recorded_answer_that_goes_when_one_asks(
+    site: Served, visit: Visit
+) -> None:
+    page = visit(site.url)
+    page.get_by_role("tab", name="Chat").click()
+    example = page.locator("#chat-talk .no-example")
+    expect(example).to_contain_text("recorded earlier")
+    example.locator(".no-live[data-phase='completed']").wait_for()
+    expect(page.locator("#chat-talk .no-welcome h2")).to_be_in_viewport()
+    page.locator("#chat-talk .no-welcome .no-chip").last.click()
+    expect(page.locator("#chat-talk .no-turns > .no-turn.user")).to_have_count(1)
+    expect(example).to_have_count(0)
