@@ -48,6 +48,22 @@ def file(trace: Trace, lens: Lens, kind: str, seen: Mapping[str, object] | None)
     }
 
 
+def still(trace: Trace, lens: Lens, segment: int, step: int, which: str) -> dict[str, str]:
+    """{"name", "uri"} of the picture of one step, state ("x_t") or prediction ("x_1"), a PNG that
+    carries the settings and the step.
+
+    Raises: ValueError with a sentence where there is none.
+    """
+    if which not in ("x_t", "x_1") or not 0 <= segment < len(trace.segments):
+        raise ValueError("this run has no such picture")
+    part = trace.segments[segment]
+    if part.modality is not Modality.IMAGE or not 0 <= step < part.num_steps:
+        raise ValueError("this run has no such picture")
+    picture = lens.pictures(part.arrays[which][step][None])[0]
+    media = png(picture, {**_recipe(trace), "step": step + 1, "shows": which})
+    return {"name": f"{_name(trace)}-step-{step + 1}.png", "uri": media.data_uri()}
+
+
 def page_of(seen: Mapping[str, object]) -> str:
     """A replay that opens from the disk, without a server and without the model."""
     run = json.dumps(seen).replace("</", "<\\/")

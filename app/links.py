@@ -1,6 +1,7 @@
 """A link that makes a run again:
-?tab=image&prompt=..&seed=..&steps=..&guidance=..&method=..
-and for tab=lab also temperature, grid, c, a, and the checkpoint that it was made on.
+?tab=image&prompt=..&seed=..&steps=..&guidance=..&method=..&checkpoint=..
+(the last is the digest of the one that it was made on), and for tab=lab also temperature, grid, c
+and a.
 
 Opening one fills the form and keeps its seed; nothing runs until the visitor presses the button.
 """
@@ -28,8 +29,9 @@ class Link:
     bad: InputError | None = None
 
 
-def read_link(query: Mapping[str, str]) -> Link:
-    """The link of a page's query; a bad value is left out and told, the others are used."""
+def read_link(query: Mapping[str, str], checkpoint: str = "") -> Link:
+    """The link of a page's query; a bad value is left out and told, the others are used.
+    checkpoint: the digest of the one that runs; a link that was made on another is told, too."""
     values: dict[str, object] = {}
     bad: InputError | None = None
     readers = {
@@ -47,6 +49,9 @@ def read_link(query: Mapping[str, str]) -> Link:
                 values[name] = read(query[name])
         except InputError as refused:
             bad = bad or refused
+    made_on = query.get("checkpoint", checkpoint)
+    if bad is None and made_on != checkpoint:
+        bad = InputError(ANOTHER.format(made_on[:20]), "settings")
     tab = query.get("tab")
     return Link(tab if tab in TABS else None, values, bad)
 

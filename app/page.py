@@ -62,8 +62,9 @@ def build_page(host: Host, first_run: Path | None = FIRST_RUN) -> gr.Blocks:
                 lab.build()
             with gr.Tab("About", id="about"):
                 about.build(info)
-        _fill_from_link(page, tabs, image)
-        _fill_lab_from_link(page, lab, str(info.get("digest")))
+        digest = str(info.get("digest", ""))
+        _fill_from_link(page, tabs, image, digest)
+        _fill_lab_from_link(page, lab, digest)
         _stop_on_leaving(page, host)
     return page.queue(max_size=MAX_WAITING)
 
@@ -111,6 +112,7 @@ def _first_trace(host: Host) -> Trace | None:
 
 def header_html(info: Mapping[str, object]) -> str:
     """Name, checkpoint and device."""
+    digest = escape(str(info.get("digest", "")))
     parameters = info.get("parameters")
     count = parameters.get("all") if isinstance(parameters, Mapping) else parameters
     facts = [str(info.get("name", "")), str(info.get("device", ""))]
@@ -118,7 +120,7 @@ def header_html(info: Mapping[str, object]) -> str:
         facts.insert(1, f"{count / 1e6:.1f} M parameters")
     chips = "".join(f"<span>{escape(fact)}</span>" for fact in facts if fact)
     return (
-        f"<header class='no-header'>{MARK}<div><h1>{TITLE}</h1>"
+        f"<header class='no-header' data-checkpoint='{digest}'>{MARK}<div><h1>{TITLE}</h1>"
         "<p>Watch a model find words and pictures in noise, step by step.</p></div>"
         f"<div class='no-facts'>{chips}</div>"
         "<button type='button' class='no-theme' aria-label='light or dark' title='light or dark'>"
@@ -148,10 +150,10 @@ def _fill_lab_from_link(page: gr.Blocks, lab: LabTab, checkpoint: str) -> None:
     page.load(fill, None, outputs, queue=False, show_progress="hidden", api_visibility="private")
 
 
-def _fill_from_link(page: gr.Blocks, tabs: gr.Tabs, image: ImageTab) -> None:
+def _fill_from_link(page: gr.Blocks, tabs: gr.Tabs, image: ImageTab, checkpoint: str) -> None:
     def fill(visitor: gr.Request) -> tuple[object, ...]:
         query = dict(visitor.query_params)
-        link = read_link({"tab": "lab"} if query.get("tab") == "lab" else query)
+        link = read_link({"tab": "lab"} if query.get("tab") == "lab" else query, checkpoint)
         chosen = gr.skip() if link.tab is None else gr.Tabs(selected=link.tab)
         names = ("prompt", "seed", "steps", "guidance", "method")
         values = [link.values.get(name, gr.skip()) for name in names]

@@ -328,6 +328,11 @@ class LabView {
   // ---- what is kept --------------------------------------------------------------------------
 
   async save() {
+    if (this.server) {
+      const wish = { run: this.run.id, kind: "still", segment: this.segment, step: this.step, which: this.which.value };
+      const made = await this.server.exported(wish);
+      return made.uri ? deliver(made.uri, made.name) : this.say(made.sentence);
+    }
     const image = await this.part.images[this.which.value || "x_1"][this.step];
     const canvas = make("canvas", "");
     [canvas.width, canvas.height] = [image.width, image.height];

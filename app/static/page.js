@@ -40,6 +40,19 @@ function mountLab(element, props, trigger, watch, server) {
   };
   watch("value", update);
   update();
+  takeDrops(element);
+}
+
+// A file that is dropped on the Lab is opened as if it had been chosen.
+function takeDrops(element) {
+  element.addEventListener("dragover", (event) => event.preventDefault());
+  element.addEventListener("drop", (event) => {
+    const input = document.querySelector("#lab-upload")?.parentElement.querySelector("input[type=file]");
+    if (!input || !event.dataTransfer.files.length) return;
+    event.preventDefault();
+    input.files = event.dataTransfer.files;
+    input.dispatchEvent(new Event("change", { bubbles: true }));
+  });
 }
 
 // A recorded run on a page of its own.

@@ -14,7 +14,12 @@ function fileName({ prompt, seed }) {
   return `${words.slice(0, 60) || "picture"}-seed-${seed}.png`;
 }
 
-function linkTo({ prompt, seed, steps, guidance, method, more }, tab = "image", checkpoint = null) {
+// The digest of the checkpoint behind this page.
+function ours() {
+  return document.querySelector(".no-header")?.dataset.checkpoint || null;
+}
+
+function linkTo({ prompt, seed, steps, guidance, method, more }, tab = "image", checkpoint = ours()) {
   const url = new URL(location.pathname, location.origin);
   const values = { tab, prompt, seed, steps, guidance, method, ...(tab === "lab" ? more : {}), checkpoint };
   for (const [key, value] of Object.entries(values)) {

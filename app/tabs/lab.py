@@ -281,6 +281,11 @@ class LabTab:
             return {"sentence": GONE}
         try:
             kind = str(wish.get("kind"))
+            if kind == "still":
+                place = [int(str(wish.get(name))) for name in ("segment", "step")]
+                return export.still(
+                    trace, self.host.engine.lens, place[0], place[1], str(wish.get("which"))
+                )
             seen = self._overview(str(wish.get("run")), trace) if kind == "html" else None
             return export.file(trace, self.host.engine.lens, kind, seen)
         except ValueError as bad:

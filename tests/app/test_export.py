@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from app.export import FPS, LAST_MS, STRIP_FRAMES, file, page_of
+from app.export import FPS, LAST_MS, STRIP_FRAMES, file, page_of, still
 from app.inspection import overview
 from app.recipe import read_recipe
 from app.render import recipe_of
@@ -52,6 +52,21 @@ def test_the_strip_shows_predictions_above_states() -> None:
     assert shown.shape == (256, 128 * min(STRIP_FRAMES, steps), 3)
     last = FakeLens().pictures(drawn().segments[0].arrays["x_t"][-1:])[0]
     assert np.array_equal(shown[128:, -128:], last)
+
+
+def test_a_still_is_the_picture_of_its_step_and_carries_the_settings(tmp_path: Path) -> None:
+    found = still(drawn(), FakeLens(), 0, 2, "x_t")
+    assert found["name"] == "draw-a-big-whale-seed-3-step-3.png"
+    kept = tmp_path / "kept.png"
+    kept.write_bytes(b64decode(found["uri"].split(",", 1)[1]))
+    with Image.open(kept) as picture:
+        shown = np.asarray(picture)
+    expected = FakeLens().pictures(drawn().segments[0].arrays["x_t"][2:3])[0]
+    assert np.array_equal(shown, expected)
+    assert read_recipe(kept)["step"] == 3
+    for wrong in ((1, 0, "x_t"), (0, 9, "x_t"), (0, 0, "about")):
+        with pytest.raises(ValueError, match="no such picture"):
+            still(drawn(), FakeLens(), *wrong)
 
 
 def test_the_animations_have_a_frame_a_step() -> None:

@@ -95,3 +95,11 @@ def test_a_link_fills_the_form_and_leaves_bad_values_out() -> None:
         "guidance": 0.0
     }
     assert read_link({}).values == {}
+
+
+def test_a_link_of_another_checkpoint_is_told() -> None:
+    query = {"tab": "image", "prompt": "a dog", "checkpoint": "abc"}
+    assert read_link(query, "abc").bad is None
+    told = read_link(query, "def").bad
+    assert told is not None
+    assert "another checkpoint (abc)" in str(told)

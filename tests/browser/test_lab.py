@@ -231,6 +231,19 @@ def test_a_kept_run_opens_from_the_disk_and_restores_its_settings(
     expect(other.locator("#lab-steps input[type=number]")).to_have_value(str(STEPS))
 
 
+def test_a_file_that_is_dropped_is_opened(site: Served, visit: Visit, tmp_path: Path) -> None:
+    page = lab(visit, site)
+    transfer = page.evaluate_handle(
+        """() => {
+            const files = new DataTransfer();
+            files.items.add(new File(["nothing"], "dropped.npz"));
+            return files;
+        }"""
+    )
+    page.dispatch_event("#lab-view .no-lab", "drop", {"dataTransfer": transfer})
+    expect(page.locator("#lab-upload-notice")).to_contain_text("not a whole trace")
+
+
 def test_a_link_fills_the_form_and_says_when_the_checkpoint_is_another(
     nano_site: Served, visit: Visit
 ) -> None:
