@@ -26,6 +26,8 @@ from engine.trace import Trace, TraceRecorder
 
 MODEL_SLOT = {"concurrency_limit": 1, "concurrency_id": "model"}
 """Gradio's arguments for every event that runs the model: one at a time."""
+DRIVING = {**MODEL_SLOT, "trigger_mode": "multiple", "show_progress": "hidden"}
+"""The same for the event of a ticket, which drives its run."""
 MAX_TRACES = 64
 NEVER_RAN = "Too many people are waiting. Your words are still here: try again in a minute."
 STOPPED_IN_LINE = "Stopped before it began."

@@ -13,7 +13,7 @@ from statistics import median
 import torch
 from torch import Tensor
 
-from benchmarks.report import common_parser, publish
+from benchmarks.report import common_parser, loaded, publish
 from engine.engine import Engine
 from engine.events import Refined
 from engine.request import Conversation, Request, Sampling
@@ -59,10 +59,8 @@ def main() -> int:
     arguments = parser.parse_args()
     began = time.monotonic()
     torch.set_num_threads(1)
-    try:
-        engine = Engine.load(arguments.checkpoint, arguments.device)
-    except ValueError as error:
-        print(f"error: {error}", file=sys.stderr)
+    engine = loaded(arguments)
+    if engine is None:
         return 2
     metrics = {
         f"sampler_share_{modality}": median(

@@ -2,6 +2,7 @@
 file."""
 
 import argparse
+import sys
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,6 +20,15 @@ def common_parser(name: str, doc: str | None, *, num: int, seed: int) -> argpars
     parser.add_argument("--seed", type=int, default=seed)
     parser.add_argument("--json", type=Path, help="also write the result here")
     return parser
+
+
+def loaded(arguments: argparse.Namespace) -> Engine | None:
+    """The engine of `common_parser`'s arguments; where there is none, stderr says why."""
+    try:
+        return Engine.load(arguments.checkpoint, arguments.device)
+    except ValueError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return None
 
 
 def publish(

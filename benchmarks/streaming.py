@@ -9,7 +9,7 @@ import sys
 import time
 from statistics import median
 
-from benchmarks.report import common_parser, publish
+from benchmarks.report import common_parser, loaded, publish
 from engine.engine import PREVIEW_HZ, Engine
 from engine.events import Refined
 from engine.request import Conversation, Request, Sampling
@@ -22,10 +22,8 @@ def main() -> int:
     parser = common_parser("streaming", __doc__, num=9, seed=0)
     arguments = parser.parse_args()
     began = time.monotonic()
-    try:
-        engine = Engine.load(arguments.checkpoint, arguments.device)
-    except ValueError as error:
-        print(f"error: {error}", file=sys.stderr)
+    engine = loaded(arguments)
+    if engine is None:
         return 2
     metrics = {"load_s": time.monotonic() - began, **_measured(engine, arguments)}
     publish("streaming", engine, arguments, began, metrics)

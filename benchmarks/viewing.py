@@ -25,7 +25,7 @@ from websockets.asyncio.client import connect
 
 from app.host import Host
 from app.page import build_page, serve
-from benchmarks.report import common_parser, publish
+from benchmarks.report import common_parser, loaded, publish
 from engine.engine import Engine
 from engine.request import Conversation, Request, Sampling
 from flow.modality import Modality
@@ -74,14 +74,12 @@ class Elsewhere:
 
 
 def main() -> int:
-    parser = common_parser("viewing", __doc__, num=5, seed=0)
+    parser = common_parser("viewing", __doc__, num=9, seed=0)
     parser.add_argument("--latency", type=float, default=120.0, help="there and back, ms")
     arguments = parser.parse_args()
     began = time.monotonic()
-    try:
-        engine = Engine.load(arguments.checkpoint, arguments.device)
-    except ValueError as error:
-        print(f"error: {error}", file=sys.stderr)
+    engine = loaded(arguments)
+    if engine is None:
         return 2
     host = Host(engine)
     page = build_page(host)

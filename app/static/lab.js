@@ -233,7 +233,6 @@ class LabView {
   // ---- what is shown -------------------------------------------------------------------------
 
   paint() {
-    this.desk.classList.toggle("several", this.plates.length > 1);
     this.desk.classList.toggle("wide", !this.server || (this.plates.length > 1 && this.position === null));
     const [low, high] = this.part.range[this.heat] ?? [0, 0];
     this.legend.hidden = this.heat === "none";

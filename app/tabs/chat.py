@@ -9,7 +9,7 @@ import numpy as np
 from app import talk
 from app.examples import ABOUT_A_PICTURE
 from app.forms import InputError, beside, next_seed, read_sampling, read_seed, read_upload
-from app.host import MODEL_SLOT, Host
+from app.host import DRIVING, Host
 from app.live_view import conversation, notice
 from app.notices import notices
 from app.talk import History
@@ -80,9 +80,7 @@ class ChatTab:
             self.run,
             context,
             [self.history, self.view],
-            **MODEL_SLOT,
-            trigger_mode="multiple",
-            show_progress="hidden",
+            **DRIVING,
             api_name="ask_run",
         )
         over = {

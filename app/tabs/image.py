@@ -7,7 +7,7 @@ import gradio as gr
 
 from app.examples import PICTURES
 from app.forms import InputError, beside, new_seed, next_seed, read_sampling, read_seed
-from app.host import MODEL_SLOT, Host
+from app.host import DRIVING, Host
 from app.live_view import chips, live_view, notice
 from app.notices import notices
 from engine.request import MAX_PROMPT_CHARACTERS, METHODS, Conversation, Modality, Request
@@ -137,9 +137,7 @@ class ImageTab:
             self.run,
             self.ticket,
             [self.view],
-            **MODEL_SLOT,
-            trigger_mode="multiple",
-            show_progress="hidden",
+            **DRIVING,
             api_name="draw_run",
         )
         driven.success(self.finish, self.ticket, buttons, queue=False, api_visibility="private")

@@ -11,7 +11,7 @@ import gradio as gr
 
 from app import export
 from app.forms import InputError, next_seed
-from app.host import MODEL_SLOT, Host
+from app.host import DRIVING, Host
 from app.inspection import overview, surprises, token
 from app.lab_form import LabForm, form_of
 from app.live_view import chips, lab_view, notice
@@ -141,9 +141,7 @@ class LabTab:
             self.run,
             self.ticket,
             [self.view],
-            **MODEL_SLOT,
-            trigger_mode="multiple",
-            show_progress="hidden",
+            **DRIVING,
             api_name="record_run",
         )
         over = [*buttons, self.view]

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks import cost, gpu, settings, steps
+from benchmarks import cost, gpu, settings, steps, viewing
 
 NANO = Path(__file__).resolve().parents[2] / "assets" / "nano"
 Call = Callable[..., Any]
@@ -41,6 +41,13 @@ def test_steps(run: Call) -> None:
     assert {"right_midpoint_4", "right_euler_4", "toy_midpoint_uniform_8"} <= set(metrics)
 
 
+def test_viewing(run: Call) -> None:
+    metrics = run(viewing, "--num", "1", "--latency", "20")["metrics"]
+    assert metrics["viewers_with_the_final"] == 1
+    assert metrics["frames_per_s"] > 0
+    assert metrics["recording_ratio"] > 0
+
+
 def test_settings(run: Call) -> None:
     metrics = run(settings, "--quick", "--num", "6", checkpoint=NANO)["metrics"]
     assert 0 <= metrics["n4_s2_T1to1_uniform"] <= 1
@@ -49,7 +56,7 @@ def test_settings(run: Call) -> None:
 def test_a_missing_checkpoint_is_said(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    for module in (cost, settings, steps):
+    for module in (cost, settings, steps, viewing):
         monkeypatch.setattr("sys.argv", ["x", "--checkpoint", "nowhere"])
         assert module.main() == 2
         assert "error:" in capsys.readouterr().err
