@@ -13,7 +13,7 @@ from tests.page_server import Served
 
 pytestmark = pytest.mark.browser
 Visit = Callable[..., Page]
-LAST = ".no-turn:last-child"
+LAST = ".no-turns > .no-turn:last-child"
 
 
 @pytest.fixture
@@ -38,7 +38,7 @@ def answered(page: Page, number: int) -> None:
 def test_words_morph_out_of_noise_and_become_plain(chat: Page) -> None:
     say(chat, "hello!")
     chat.wait_for_selector(f"{LAST} .no-word:not(.settled)")
-    assert "sure of" in (chat.locator(f"{LAST} .no-word").first.get_attribute("title") or "")
+    chat.wait_for_selector(f"{LAST} .no-word[title*='sure of']")
     seen = set()
     for _ in range(12):
         seen.add(chat.inner_text(f"{LAST} .no-words"))
