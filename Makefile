@@ -37,10 +37,10 @@ format: $(VENV)/dev.stamp
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-train: $(VENV)/run.stamp ## from nothing to a checkpoint: MINUTES of wall time, a third for the tokenizer
+train: $(VENV)/run.stamp ## from nothing to a checkpoint without sound: MINUTES of wall time, a third for the tokenizer
 	$(BIN)/python -m training vision --minutes $$(( $(MINUTES) / 3 ))
-	$(BIN)/python -m training flow --minutes $$(( $(MINUTES) * 2 / 3 ))
-	$(BIN)/python -m training export
+	$(BIN)/python -m training flow --without-audio --minutes $$(( $(MINUTES) * 2 / 3 ))
+	$(BIN)/python -m training export --without-audio
 
 eval: $(VENV)/run.stamp ## the numbers of the model card, on held-out cases
 	$(BIN)/python -m evaluation scenes --num 240 --json docs/results/scenes.json

@@ -21,3 +21,10 @@ SUGGESTIONS = (
     "what can you draw?",
 )
 """Offered under an answer when the wish lies outside the model's world."""
+SPOKEN = ("hello!", "what can you do?", "say a red heart", "the sound of rain")
+VOICES = {
+    "▶ “tell me three animals”": "test-000031",
+    "▶ “what sound does a bell make?”": "test-000015",
+    "▶ “show me a big crown”": "test-000038",
+}
+"""Recordings of voices that the model was never trained on, by their names in assets/speech."""

@@ -12,10 +12,12 @@ from PIL import Image
 
 from engine.media import read_picture
 from engine.request import MAX_SEED, MAX_STEPS, Sampling
+from engine.sounds import audible, from_pcm16, read_sound
 
 DICE = 1_000_000
 """Seeds drawn for a visitor are short enough to say aloud."""
 MAX_UPLOAD_SIDE = 512
+SOUND_FILES = (".wav", ".mp3", ".ogg", ".oga", ".opus", ".flac", ".webm", ".m4a", ".aac")
 
 
 class InputError(ValueError):
@@ -98,6 +100,19 @@ def read_upload(path: str | Path) -> np.ndarray:
     picture = Image.fromarray(read_picture(path))
     picture.thumbnail((MAX_UPLOAD_SIDE, MAX_UPLOAD_SIDE))
     return np.asarray(picture)
+
+
+def is_sound(path: str | Path) -> bool:
+    """Whether a file is meant to be listened to, by its name."""
+    return Path(path).suffix.lower() in SOUND_FILES
+
+
+def read_recording(source: str | Path | bytes) -> np.ndarray:
+    """The sound in a file, or in the 16-bit samples of a microphone: float32 at 16 kHz. Raises:
+    ValueError."""
+    if isinstance(source, bytes):
+        return audible(from_pcm16(source))
+    return read_sound(source)
 
 
 def _as_sentence(text: str) -> str:

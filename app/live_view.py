@@ -60,6 +60,17 @@ def conversation(value: dict[str, object], elem_id: str) -> gr.HTML:
     )
 
 
+def microphone(elem_id: str) -> gr.HTML:
+    """A button to talk. The event `spoken` carries the samples (pcm: base64 of 16-bit integers at
+    16 kHz), `hush` says that somebody begins to speak."""
+    return gr.HTML(
+        html_template=MOUNT,
+        js_on_load="NextOmni.mountMicrophone(element, trigger); /* 'spoken' 'hush' */",
+        elem_id=elem_id,
+        apply_default_css=False,
+    )
+
+
 def chips(texts: tuple[str, ...], label: str, elem_id: str) -> gr.HTML:
     """Prompts to press; the event `press` carries the text."""
     buttons = "".join(f"<button type='button' class='no-chip'>{escape(t)}</button>" for t in texts)

@@ -11,12 +11,14 @@ from fastapi import FastAPI
 from app import theme
 from app.host import Host
 from app.links import read_lab_link, read_link
+from app.listen import add_listening_route
 from app.notices import notices
 from app.route import add_live_route
 from app.tabs import about
 from app.tabs.chat import ChatTab
 from app.tabs.image import ImageTab
 from app.tabs.lab import LabTab
+from app.tabs.speech import SpeechTab
 from engine.trace import Trace
 
 TITLE = "NExT-OMNI Live"
@@ -56,7 +58,9 @@ def build_page(host: Host, first_run: Path | None = FIRST_RUN) -> gr.Blocks:
             with gr.Tab("Image", id="image"):
                 image.build()
             with gr.Tab("Chat", id="chat"):
-                ChatTab(host, read_trace(first_run and FIRST_CHAT)).build()
+                ChatTab(host, example=read_trace(first_run and FIRST_CHAT)).build()
+            with gr.Tab("Speech", id="speech"):
+                SpeechTab(host).build()
             with gr.Tab("Lab", id="lab"):
                 lab = LabTab(host, _first_trace(host))
                 lab.build()
@@ -92,6 +96,7 @@ def serve(page: gr.Blocks, host: Host, address: str | None, port: int | None) ->
     # What goes over a websocket is packed already: packing it again costs more than a step's send.
     page.server.config.ws_per_message_deflate = False
     add_live_route(server, host.bus)
+    add_listening_route(server)
     return server
 
 

@@ -11,9 +11,11 @@ from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from app import render
 from app.live import Run, StepBus
-from engine.events import Answer, Completed, Event, Refined, Started
+from engine.events import Answer, Completed, Event, Refined, Sounded, Started
 from engine.request import Modality, Request
 from engine.trouble import DeviceError
 
@@ -96,11 +98,14 @@ class Pumping:
 
 
 class _Partial:
-    """What a stopped run leaves: the model's prediction at its last step, segment by segment."""
+    """What a stopped run leaves: the model's prediction at its last step, segment by segment, and
+    as much of a sound as was final."""
 
     def __init__(self, request: Request) -> None:
         self.request = request
         self._last: dict[int, Refined] = {}
+        self._heard: set[int] = set()
+        self._sounds: list[np.ndarray] = []
 
     @property
     def begun(self) -> bool:
@@ -110,6 +115,10 @@ class _Partial:
     def see(self, event: Event) -> None:
         if isinstance(event, Started):
             self.request = event.request
+            if event.heard:
+                self._heard.add(event.segment)
+        elif isinstance(event, Sounded):
+            self._sounds.append(event.samples)
         elif isinstance(event, Refined):
             before = self._last.get(event.segment)
             if event.image_1 is None and before is not None:
@@ -117,8 +126,18 @@ class _Partial:
             self._last[event.segment] = event
 
     def outcome(self) -> Outcome:
-        answers = [self._answer(last) for last in self._last.values()]
-        return Outcome(self.request, tuple(a for a in answers if a is not None), stopped=True)
+        sound: Answer | None = None
+        if self._sounds:
+            samples = np.concatenate(self._sounds)
+            sound = Answer(Modality.AUDIO, np.zeros((0, 1), np.int64), audio=samples)
+        answers: list[Answer] = []
+        for last in self._last.values():
+            if last.modality is not Modality.AUDIO:
+                found = self._answer(last)
+            else:
+                found, sound = sound, None
+            answers += [] if found is None else [found]
+        return Outcome(self.request, tuple(answers), stopped=True)
 
     def message(self) -> render.Message:
         last = next(reversed(self._last.values()), None)
@@ -127,7 +146,8 @@ class _Partial:
 
     def _answer(self, last: Refined) -> Answer | None:
         if last.modality is Modality.TEXT and last.words_1 is not None:
-            return Answer(last.modality, last.changed, text="".join(last.words_1))
+            heard, words = last.segment in self._heard, "".join(last.words_1)
+            return Answer(last.modality, last.changed, text=words, heard=heard)
         if last.image_1 is not None:
             return Answer(last.modality, last.changed, image=last.image_1)
         return None

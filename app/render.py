@@ -10,9 +10,10 @@ import cv2
 import numpy as np
 
 from app.message import Media, Message
-from engine.events import Answer, Refined, Started
+from engine.events import Answer, Refined, Sounded, Started
 from engine.media import png_bytes
 from engine.request import Request
+from engine.sounds import pcm16, wav_bytes
 
 JPEG_QUALITY = 80
 SOFTWARE = "NExT-OMNI Live"
@@ -20,9 +21,15 @@ MORE = ("temperature", "top_p", "grid", "c", "a")
 """Settings of a recipe that the Lab can change and the other tabs leave alone."""
 
 
-def message(event: Started | Refined) -> Message:
+def message(event: Started | Refined | Sounded) -> Message:
     """The message that tells a browser about one event of a run under way."""
-    return _started(event) if isinstance(event, Started) else _refined(event)
+    match event:
+        case Started():
+            return _started(event)
+        case Refined():
+            return _refined(event)
+        case Sounded():
+            return _sounded(event)
 
 
 def ended(
@@ -30,16 +37,19 @@ def ended(
 ) -> Message:
     """The last message of a run: kind "completed", or "stopped" with what there was until then."""
     recipe = recipe_of(request)
-    media = {
-        f"answer_{i}": png(answer.image, recipe)
-        for i, answer in enumerate(answers)
-        if answer.image is not None
-    }
+    recipe["prompt"] = recipe["prompt"] or " ".join(a.text or "" for a in answers if a.heard)
+    media: dict[str, Media] = {}
+    for i, answer in enumerate(answers):
+        if answer.image is not None:
+            media[f"answer_{i}"] = png(answer.image, recipe)
+        elif answer.audio is not None:
+            media[f"answer_{i}"] = wav(answer.audio, recipe)
     header = {
         "kind": kind,
         "recipe": recipe,
         "answers": [
-            {"modality": str(a.modality), "text": a.text, "suggest": a.suggest} for a in answers
+            {"modality": str(a.modality), "text": a.text, "suggest": a.suggest, "heard": a.heard}
+            for a in answers
         ],
         "elapsed_s": round(elapsed_s, 3),
         "nfe": nfe,
@@ -83,6 +93,16 @@ def png(image: np.ndarray, recipe: dict[str, object]) -> Media:
     return Media("image/png", png_bytes(image, notes))
 
 
+def wav(samples: np.ndarray, recipe: dict[str, object]) -> Media:
+    """samples: float32 "N" at 16 kHz; the recipe is the file's comment."""
+    return Media("audio/wav", wav_bytes(samples, json.dumps(recipe)))
+
+
+def pcm(samples: np.ndarray) -> Media:
+    """samples: float32 "N" at 16 kHz, as 16-bit integers without a header."""
+    return Media("audio/pcm", pcm16(samples))
+
+
 def jpeg(image: np.ndarray) -> Media:
     """image: uint8 "H W 3" RGB."""
     bgr = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
@@ -99,8 +119,19 @@ def _started(event: Started) -> Message:
         "num_steps": event.num_steps,
         "elapsed_s": round(event.elapsed_s, 3),
         "recipe": recipe_of(event.request),
+        "heard": event.heard,
     }
     return Message(header, kept=True)
+
+
+def _sounded(event: Sounded) -> Message:
+    header = {
+        "kind": "sounded",
+        "segment": event.segment,
+        "last": event.last,
+        "elapsed_s": round(event.elapsed_s, 3),
+    }
+    return Message(header, {"samples": pcm(event.samples)}, kept=True)
 
 
 def _refined(event: Refined) -> Message:
@@ -120,4 +151,7 @@ def _refined(event: Refined) -> Message:
     if event.words_t is not None:
         header["words_t"], header["words_1"] = event.words_t, event.words_1
     pictures = {"x_t": event.image_t, "x_1": event.image_1}
-    return Message(header, {n: jpeg(image) for n, image in pictures.items() if image is not None})
+    media = {n: jpeg(image) for n, image in pictures.items() if image is not None}
+    if event.sound_1 is not None:
+        media["x_1"] = pcm(event.sound_1)
+    return Message(header, media)

@@ -48,10 +48,13 @@ class Said:
 History = tuple[Said, ...]
 
 
-def asked(history: History, text: str, picture: np.ndarray | None) -> History:
-    """The history with the visitor's new message at its end."""
+def asked(
+    history: History, text: str, picture: np.ndarray | None, sound: np.ndarray | None = None
+) -> History:
+    """The history with the visitor's new message at its end; a sound may stand without words."""
     parts = () if picture is None else (Part(image=picture),)
-    parts += (Part(text=text),)
+    parts += () if sound is None else (Part(audio=sound),)
+    parts += (Part(text=text),) if text or sound is None else ()
     said = Said(f"turn-{_next(history)}", "user", parts, tuple(_shown(p) for p in parts))
     return (*history, said)
 
@@ -62,8 +65,15 @@ def opened(history: History, run: str) -> History:
 
 
 def answered(history: History, run: str, outcome: Outcome | None) -> History:
-    """The history with that run's answer filled in, wherever it stands."""
-    return tuple(_filled(said, outcome) if said.run == run else said for said in history)
+    """The history with that run's answer filled in, wherever it stands, and the words of speech in
+    the message that it answers."""
+    heard = [a.text for a in outcome.answers if a.heard and a.text] if outcome else []
+    found: list[Said] = []
+    for said, reply in zip(history, (*history[1:], None), strict=True):
+        if reply is not None and reply.run == run and heard:
+            said = replace(said, parts=tuple(_worded(p, " ".join(heard)) for p in said.parts))
+        found.append(_filled(said, outcome) if said.run == run else said)
+    return tuple(found)
 
 
 def refused(history: History, run: str, sentence: str | None) -> History:
@@ -106,21 +116,30 @@ def _filled(said: Said, outcome: Outcome | None) -> Said:
     parts = tuple(
         Part(text=a.text) if a.image is None else Part(image=a.image)
         for a in outcome.answers
-        if a.image is not None or a.text
+        if (a.image is not None or a.text) and not a.heard
     )
+    sounds = [a.audio for a in outcome.answers if a.audio is not None]
     return replace(
         said,
-        parts=parts,
-        shown=tuple(_shown(part) for part in parts),
+        parts=parts or tuple(Part(audio=samples) for samples in sounds),
+        shown=(*(_shown(part) for part in parts), *(_sound(samples) for samples in sounds)),
         suggest=any(a.suggest for a in outcome.answers),
         refusal=outcome.refusal,
     )
 
 
 def _shown(part: Part) -> dict[str, object]:
-    if part.image is None:
-        return {"text": part.text}
-    return {"image": render.jpeg(part.image).data_uri()}
+    if part.image is not None:
+        return {"image": render.jpeg(part.image).data_uri()}
+    return {"text": part.text} if part.audio is None else _sound(part.audio)
+
+
+def _sound(samples: np.ndarray) -> dict[str, object]:
+    return {"sound": render.wav(samples, {}).data_uri()}
+
+
+def _worded(part: Part, words: str) -> Part:
+    return part if part.audio is None else replace(part, text=words)
 
 
 def _next(history: History) -> int:

@@ -9,9 +9,11 @@ from gradio.themes import Base
 from gradio.themes.utils import sizes
 
 STATIC = Path(__file__).parent / "static"
-SCRIPTS = ("channel.js", "recipe.js", "segments.js", "live.js", "chat.js", "plate.js", "near.js",
-           "lab.js", "page.js")  # fmt: skip
-STYLES = ("page.css", "live.css", "chat.css", "lab.css")
+SCRIPTS = (
+    "channel.js", "recipe.js", "segments.js", "sound.js", "live.js", "microphone.js", "chat.js",
+    "plate.js", "near.js", "lab.js", "page.js",
+)  # fmt: skip
+STYLES = ("page.css", "live.css", "chat.css", "sound.css", "lab.css")
 
 SANS = ("ui-sans-serif", "system-ui", "-apple-system", "Segoe UI", "Roboto", "sans-serif")
 MONO = ("ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "DejaVu Sans Mono", "monospace")

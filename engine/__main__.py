@@ -7,17 +7,21 @@ import os
 import sys
 from pathlib import Path
 
+import numpy as np
 from tqdm import tqdm
 
 from engine.engine import Engine
 from engine.events import Answer, Completed, Refined
 from engine.media import png_bytes, read_picture
 from engine.request import GRIDS, Conversation, Request, SamplerKind, Sampling
+from engine.sounds import SHORTEST_S, pieces_of, read_sound, wav_bytes
 from engine.trace import TraceRecorder
 from engine.trouble import DeviceError
 from engine.watching import ENDS, keep, watch
 from flow.modality import Modality
 from flow.transition import TRANSITIONS
+
+ANSWERS = (Modality.TEXT, Modality.IMAGE, Modality.AUDIO)
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -45,12 +49,22 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("info", parents=[common], help="what the checkpoint is, as JSON")
     generate = commands.add_parser("generate", parents=[common], help="answer a prompt")
-    generate.add_argument("--prompt", required=True, help="what to draw, say or ask")
+    generate.add_argument(
+        "--prompt",
+        default="",
+        help="what to draw, say or ask",
+    )
     generate.add_argument("--image", type=Path, help="a picture that the prompt is about")
     generate.add_argument(
-        "--to", choices=[str(Modality.TEXT), str(Modality.IMAGE)], help="kind of answer"
+        "--audio",
+        type=Path,
+        help="a sound that the prompt is about; alone it is answered, or written down",
     )
-    generate.add_argument("--out", type=Path, help="where a picture is written (PNG)")
+    generate.add_argument("--to", choices=[str(m) for m in ANSWERS], help="kind of answer")
+    generate.add_argument("--aloud", action="store_true", help="also speak an answer in words")
+    generate.add_argument(
+        "--out", type=Path, help="where a picture (PNG) or sound (WAV) is written"
+    )
     generate.add_argument("--steps", type=int)
     generate.add_argument("--seed", type=int, default=0)
     generate.add_argument(
@@ -99,7 +113,8 @@ def _info(arguments: argparse.Namespace) -> int:
 
 
 def _generate(arguments: argparse.Namespace) -> int:
-    picture = None if arguments.image is None else read_picture(arguments.image)
+    if not arguments.prompt and arguments.audio is None:
+        raise ValueError("say what you want: --prompt WORDS, or --audio FILE")
     sampling = Sampling(
         steps=arguments.steps,
         sampler=arguments.sampler,
@@ -123,16 +138,38 @@ def _generate(arguments: argparse.Namespace) -> int:
     to = None if arguments.to is None else Modality(arguments.to)
     if to is Modality.IMAGE and arguments.out is None:
         raise ValueError("say where the picture goes: --out picture.png")
-    request = Request(Conversation.ask(arguments.prompt, picture), to, sampling)
+    if (to is Modality.AUDIO or arguments.aloud) and arguments.out is None:
+        raise ValueError("say where the sound goes: --out sound.wav")
+    media = _media(arguments)
     engine = Engine.load(arguments.checkpoint, arguments.device)
     recorder = engine.recorder()
     watch = 0 if arguments.trace is None else arguments.watch
-    for answer in _answers(engine, request, recorder, watch):
-        _deliver(answer, arguments)
+    for conversation in _conversations(arguments, media, engine):
+        request = Request(conversation, to, sampling, aloud=arguments.aloud)
+        for answer in _answers(engine, request, recorder, watch):
+            _deliver(answer, arguments)
     if arguments.trace is not None:
         recorder.trace().save(arguments.trace)
         print(arguments.trace)
     return 0
+
+
+def _media(arguments: argparse.Namespace) -> tuple[np.ndarray | None, np.ndarray | None]:
+    """The picture and the sound that were given."""
+    picture = None if arguments.image is None else read_picture(arguments.image)
+    return picture, None if arguments.audio is None else read_sound(arguments.audio)
+
+
+def _conversations(
+    arguments: argparse.Namespace,
+    media: tuple[np.ndarray | None, np.ndarray | None],
+    engine: Engine,
+) -> list[Conversation]:
+    """One; or, where a long sound is written down, one for each piece of it."""
+    picture, sound = media
+    if sound is None or arguments.prompt or arguments.to != Modality.TEXT:
+        return [Conversation.ask(arguments.prompt, picture, sound)]
+    return [Conversation.write_down(p) for p in pieces_of(sound, engine.hears_s or SHORTEST_S)]
 
 
 def _answers(
@@ -157,8 +194,12 @@ def _answers(
 
 
 def _deliver(answer: Answer, arguments: argparse.Namespace) -> None:
-    if answer.image is None:
-        print(answer.text)
+    if answer.audio is not None:
+        note = json.dumps({"prompt": arguments.prompt, "seed": arguments.seed})
+        arguments.out.write_bytes(wav_bytes(answer.audio, note))
+        print(arguments.out)
+    elif answer.image is None:
+        print(f"heard: {answer.text}" if answer.heard else answer.text)
     elif arguments.out is None:
         print("the model drew a picture: give --out picture.png to keep it", file=sys.stderr)
     else:

@@ -1,23 +1,20 @@
 """From a conversation to the messages that the model reads.
 
-What is kept: the latest picture with the turn it stands in, the last exchange, and the question.
+What is kept: the latest picture with the turn it stands in, the last exchange, and the question
+with its sound. Of earlier sounds the words are kept, where they are known.
 The embedded model was trained on conversations of that shape; without a picture it reads the
 question alone.
 """
 
 from collections.abc import Callable
 
-import numpy as np
-from torch import Tensor
-
 from engine.request import Conversation, Part, Turn
-from model.template import Message
+from flow.modality import Modality
+from model.template import Message, Span
 
 
-def messages_of(
-    conversation: Conversation, encode: Callable[[np.ndarray], Tensor]
-) -> list[Message]:
-    """Messages in order, pictures as codes "L Q"; at most one picture, the latest."""
+def messages_of(conversation: Conversation, encode: Callable[[Part], Span]) -> list[Message]:
+    """Messages in order, media as codes; at most one picture, the latest."""
     return [
         Message(turn.role == "user", tuple(_content(part, encode) for part in turn.parts))
         for turn in kept_turns(conversation)
@@ -26,7 +23,10 @@ def messages_of(
 
 def kept_turns(conversation: Conversation) -> tuple[Turn, ...]:
     """The turns that the model gets to read, with all pictures but the latest taken out."""
-    turns = conversation.turns
+    turns = tuple(
+        turn if turn is conversation.turns[-1] else _without_sounds(turn)
+        for turn in conversation.turns
+    )
     shown = [i for i, turn in enumerate(turns) if any(p.image is not None for p in turn.parts)]
     if not shown:
         return turns[-1:]
@@ -40,8 +40,12 @@ def _without_pictures(turn: Turn) -> Turn:
     return Turn(turn.role, tuple(p for p in turn.parts if p.image is None))
 
 
-def _content(part: Part, encode: Callable[[np.ndarray], Tensor]) -> str | Tensor:
-    if part.image is not None:
-        return encode(part.image)
+def _without_sounds(turn: Turn) -> Turn:
+    return Turn(turn.role, tuple(p for p in turn.parts if p.modality is not Modality.AUDIO))
+
+
+def _content(part: Part, encode: Callable[[Part], Span]) -> str | Span:
+    if part.modality is not Modality.TEXT:
+        return encode(part)
     assert part.text is not None
     return part.text

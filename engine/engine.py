@@ -17,29 +17,35 @@ import torch
 from torch import Tensor
 
 from engine.conversation import messages_of
-from engine.events import Answer, Completed, Event, Refined, Started
+from engine.events import Answer, Completed, Event, Refined, Sounded, Started
 from engine.landing import Landed, landing
 from engine.lens import Lens
 from engine.likelihood import surprise
 from engine.media import fitted
 from engine.path_preview import PathPreview
-from engine.preview import PreviewClock, picture
-from engine.request import Request, Sampling, Start
+from engine.preview import PicturePreview, Preview, PreviewClock, SoundPreview, picture
+from engine.request import Conversation, Part, Request, Sampling, Start
 from engine.runner import Runner
+from engine.sounds import LONGEST_S, pieces_of
 from engine.trace import MAX_LIKELY, TraceRecorder
 from engine.trouble import explained
 from engine.words import Words
 from flow.modality import Modality
 from flow.sequence import Segment
+from model.audio import POSITIONS_A_SECOND, AudioStream
 from model.checkpoint import Checkpoint, load_checkpoint
 from model.placement import Placement
 from model.template import Message, Span, collate_prompts, layout
 from model.text import BEGIN_IMAGE, EOS, SUGGEST
 from model.vision import pixels_from_uint8
+from model.whisper import SAMPLE_RATE
 from samplers.draws import Draws
 from samplers.step import Step
 
 PREVIEW_HZ = 15.0
+NEXT_BLOCK = 2**54
+"""From the seed of a block of sound to that of the next, above every seed."""
+NOTHING = np.zeros(0, np.float32)
 PROMPT_MULTIPLE = {"cpu": 1, "cuda": 32}
 """Prompts are padded to a multiple of so many positions, so that recorded shapes recur."""
 
@@ -47,7 +53,8 @@ PROMPT_MULTIPLE = {"cpu": 1, "cuda": 32}
 @dataclass(frozen=True)
 class _Wish:
     """One segment to sample: its prompt, modality, complete settings, its number in the answer,
-    the number that seeds its noise, and where it begins."""
+    the number that seeds its noise, and where it begins; of a sound the number of its block and the
+    codes "L Q" before it."""
 
     spans: list[Span]
     modality: Modality
@@ -55,6 +62,8 @@ class _Wish:
     segment: int
     noise: int
     start: Start | None = None
+    block: int = 0
+    begun: Tensor | None = None
 
 
 class Engine:
@@ -101,6 +110,7 @@ class Engine:
             "parameters": count,
             "modalities": [str(m) for m in self.runner.flows],
             "image_px": self.model.config.vision.image_px,
+            "hears_s": self.hears_s,
             "facts": self.facts,
             "path": {
                 str(m): [asdict(point) for point in self.runner.path(m)] for m in self.runner.flows
@@ -128,33 +138,117 @@ class Engine:
     @torch.inference_mode()
     def _generate(self, request: Request, preview_hz: float, watch: int) -> Generator[Event]:
         started_s = time.monotonic()
-        messages = messages_of(request.conversation, self.encode)
+        run = _Run(request, watch, PreviewClock(preview_hz), started_s)
         answers: list[Answer] = []
-        nfe = 0
-        modality = _first_modality(request)
-        while True:
+        if request.listens:
+            answers += yield from self._listened(request, run)
+        if len(answers) > 1:  # a recording rather than a question
+            yield Completed(request, tuple(answers), run.nfe, run.elapsed_s)
+            return
+        messages = messages_of(_understood(request, answers), self.encode)
+        modality: Modality | None = _first_modality(request)
+        while modality is not None:
             wish = self._wish(request, messages, answers, modality)
-            complete = replace(request, sampling=wish.sampling)
-            elapsed = time.monotonic() - started_s
-            steps_left = self.runner.steps_left(wish.sampling, modality, wish.start)
-            yield Started(complete, wish.segment, modality, steps_left, elapsed)
-            vision = self.model.vision if modality is Modality.IMAGE else None
-            seen: Refined | None = None
-            landed: Landed | None = None
-            run = landing(self._run([wish], watch), vision, PreviewClock(preview_hz))
-            with closing(run) as steps:
-                for landed in steps:
-                    seen = self._refined(landed, wish, nfe, started_s)
-                    yield seen
-            assert landed is not None
-            assert seen is not None
-            nfe = seen.nfe
-            (tokens,) = _last_tokens(landed.step)
-            answers.append(self._answer(tokens, modality, seen.image_1))
-            if request.to is not None or not self._opens_picture(answers[-1]):
+            if modality is Modality.AUDIO:
+                answers.append((yield from self._sound(wish, run)))
+            else:
+                tokens, image = yield from self._segment(wish, run)
+                answers.append(self._answer(tokens, modality, image))
+            modality = self._next(request, answers)
+        yield Completed(request, tuple(answers), run.nfe, time.monotonic() - started_s)
+
+    def _listened(self, request: Request, run: "_Run") -> Generator[Event, None, list[Answer]]:
+        """The events of writing down what was said, piece by piece where it is long."""
+        pieces = pieces_of(request.speech, self.hears_s or LONGEST_S)
+        found: list[Answer] = []
+        for piece in pieces:
+            asked = request.heard(piece)
+            messages = messages_of(asked.conversation, self.encode)
+            wish = self._wish(asked, messages, [], Modality.TEXT)
+            tokens, _ = yield from self._segment(wish, run, heard=len(pieces))
+            found.append(replace(self._answer(tokens, Modality.TEXT), heard=True))
+        return found
+
+    def _segment(
+        self, wish: _Wish, run: "_Run", *, heard: int = 0
+    ) -> Generator[Event, None, tuple[np.ndarray, np.ndarray | None]]:
+        """The events of one segment; its tokens "L Q" and its picture."""
+        wish = replace(wish, segment=run.segments)
+        complete = replace(run.request, sampling=wish.sampling)
+        steps_left = self.runner.steps_left(wish.sampling, wish.modality, wish.start)
+        yield Started(complete, wish.segment, wish.modality, steps_left, run.elapsed_s, heard)
+        seen: Refined | None = None
+        landed: Landed | None = None
+        steps = landing(self._run([wish], run.watch), self._preview(wish), run.clock)
+        with closing(steps):
+            for landed in steps:
+                seen = self._refined(landed, wish, run.nfe, run.started_s)
+                yield seen
+        assert landed is not None
+        assert seen is not None
+        run.nfe = seen.nfe
+        run.segments += 1
+        (tokens,) = _last_tokens(landed.step)
+        return tokens, seen.image_1
+
+    def _sound(self, wish: _Wish, run: "_Run") -> Generator[Event, None, Answer]:
+        """The events of a sound, block by block: what is final can be heard while the next block
+        forms."""
+        stream = AudioStream(self.model.audio)
+        heard: list[np.ndarray] = []
+        while True:
+            tokens, _ = yield from self._segment(wish, run)
+            wish, added, last = self._grown(wish, tokens)
+            pieces = [stream.take(added.to(self.device))] + ([stream.finish()] if last else [])
+            heard.append(torch.cat(pieces).cpu().numpy())
+            yield Sounded(run.segments - 1, heard[-1], last, run.elapsed_s)
+            if last:
                 break
-            modality = Modality.IMAGE
-        yield Completed(request, tuple(answers), nfe, time.monotonic() - started_s)
+        assert wish.begun is not None
+        return Answer(Modality.AUDIO, wish.begun.numpy(), audio=np.concatenate(heard))
+
+    def _grown(self, wish: _Wish, tokens: np.ndarray) -> tuple[_Wish, Tensor, bool]:
+        """The wish for the block after this one, the codes "L Q" of this one up to the end of the
+        sound, and whether it ends in here."""
+        config = self.model.config
+        assert config.audio is not None
+        ends = np.flatnonzero((tokens >= config.audio.cardinality).any(1))
+        added = torch.from_numpy(tokens[: ends[0]] if len(ends) else tokens)
+        begun = added if wish.begun is None else torch.cat([wish.begun, added])
+        block = wish.block + 1
+        last = bool(len(ends)) or block == config.audio_blocks
+        spans = wish.spans if wish.begun is None else wish.spans[:-1]
+        grown = replace(
+            wish,
+            spans=[*spans, Span(Modality.AUDIO, begun)],
+            block=block,
+            begun=begun,
+            start=None,
+        )
+        return grown, added, last
+
+    def _preview(self, wish: _Wish) -> Preview | None:
+        """What is shown of a segment while it forms, beside its words."""
+        match wish.modality:
+            case Modality.IMAGE:
+                return PicturePreview(self.model.vision)
+            case Modality.AUDIO:
+                none = torch.zeros(0, self.model.spaces[Modality.AUDIO].num_codebooks)
+                return SoundPreview(
+                    self.model.audio, none.long() if wish.begun is None else wish.begun
+                )
+            case _:
+                return None
+
+    def _next(self, request: Request, answers: Sequence[Answer]) -> Modality | None:
+        """What follows the answers: words are spoken where that is asked for, and a picture is
+        drawn where the words open one."""
+        last = answers[-1]
+        if request.aloud and last.modality is Modality.TEXT and last.text:
+            return Modality.AUDIO
+        drawn = any(a.modality is Modality.IMAGE for a in answers)
+        opens = any(self._opens_picture(a) for a in answers if not a.heard)
+        return Modality.IMAGE if request.to is None and opens and not drawn else None
 
     @torch.inference_mode()
     def generate_batch(self, requests: Sequence[Request]) -> list[tuple[Answer, ...]]:
@@ -165,29 +259,79 @@ class Engine:
         if any(r.start is not None for r in requests):
             raise ValueError("runs that go on from a state are generated one by one")
         found: list[list[Answer]] = [[] for _ in requests]
-        prompts = [messages_of(r.conversation, self.encode) for r in requests]
-        todo = {i: _first_modality(r) for i, r in enumerate(requests)}
+        listening = [i for i, r in enumerate(requests) if r.listens]
+        if listening:
+            asked = [requests[i].heard(requests[i].speech) for i in listening]
+            heard = self.generate_batch(asked)
+            for i, (words,) in zip(listening, heard, strict=True):
+                found[i].append(replace(words, heard=True))
+        prompts = [
+            messages_of(_understood(r, found[i]), self.encode) for i, r in enumerate(requests)
+        ]
+        todo = {
+            i: self._wish(r, prompts[i], found[i], _first_modality(r))
+            for i, r in enumerate(requests)
+        }
         while todo:
-            wishes = {i: self._wish(requests[i], prompts[i], found[i], m) for i, m in todo.items()}
-            todo = {}
+            wishes, todo = todo, {}
             for group in _groups(wishes):
                 *_, step = self._run([wishes[i] for i in group])
                 for i, tokens in zip(group, _last_tokens(step), strict=True):
-                    found[i].append(self._answer(tokens, wishes[i].modality))
-                    if requests[i].to is None and self._opens_picture(found[i][-1]):
-                        todo[i] = Modality.IMAGE
+                    follows = self._after(wishes[i], tokens, requests[i], prompts[i], found[i])
+                    if follows is not None:
+                        todo[i] = follows
         return [tuple(answers) for answers in found]
+
+    def _after(
+        self,
+        wish: _Wish,
+        tokens: np.ndarray,
+        request: Request,
+        messages: list[Message],
+        found: list[Answer],
+    ) -> _Wish | None:
+        """Adds what has been answered to `found`; the wish for what follows."""
+        if wish.modality is Modality.AUDIO:
+            wish, _, last = self._grown(wish, tokens)
+            if not last:
+                return wish
+            assert wish.begun is not None
+            tokens = wish.begun.numpy()
+        found.append(self._answer(tokens, wish.modality))
+        modality = self._next(request, found)
+        return None if modality is None else self._wish(request, messages, found, modality)
 
     def recorder(self) -> TraceRecorder:
         """For the events of one generation of this engine."""
         name = {"name": self.model.config.name, "digest": self.digest}
         return TraceRecorder(name, self.words)
 
-    def encode(self, picture: np.ndarray) -> Tensor:
-        """Codes int64 "L Q" on the CPU of any picture uint8 "H W 3"."""
-        square = fitted(picture, self.model.config.vision.image_px)
-        pixels = pixels_from_uint8(torch.from_numpy(square)[None].to(self.device))
-        return self.model.vision.encode(pixels)[0].cpu()
+    def encode(self, part: Part) -> Span:
+        """The codes, on the CPU, of any picture, or of a sound of up to `hears_s`.
+
+        Raises: ValueError where the checkpoint does not hear, or a sound is longer.
+        """
+        if part.image is not None:
+            square = fitted(part.image, self.model.config.vision.image_px)
+            pixels = pixels_from_uint8(torch.from_numpy(square)[None].to(self.device))
+            return Span(Modality.IMAGE, self.model.vision.encode(pixels)[0].cpu())
+        assert part.audio is not None
+        if self.hears_s == 0:
+            raise ValueError("this checkpoint does not hear: write what you want to say")
+        if len(part.audio) > self.hears_s * SAMPLE_RATE:
+            raise ValueError(
+                f"the sound has {len(part.audio) / SAMPLE_RATE:.1f} s, the model hears "
+                f"{self.hears_s:g} s at once: cut it, or have it written down in pieces"
+            )
+        samples = torch.from_numpy(part.audio)[None].to(self.device)
+        return Span(Modality.AUDIO, self.model.audio.encode(samples)[0].cpu())
+
+    @property
+    def hears_s(self) -> float:
+        """Seconds of the longest sound in one message, and of the longest one that is made; 0 where
+        the checkpoint has no sound."""
+        config = self.model.config
+        return 0.0 if config.audio is None else config.audio_length / POSITIONS_A_SECOND
 
     def preview(self, sampling: Sampling, modality: Modality) -> PathPreview:
         """What a run of the flow with these settings does to a code, see `engine.path_preview`."""
@@ -205,26 +349,27 @@ class Engine:
     def _wish(
         self, request: Request, messages: list[Message], answers: list[Answer], modality: Modality
     ) -> _Wish:
+        sampling = self.runner.complete(request.sampling, modality)
         start = request.start
         before = () if start is None else start.said
-        said = before + tuple(a.text for a in answers if a.text)
+        said = before + tuple(a.text for a in answers if a.text and not a.heard)
         turns = [*messages, Message(False, said)] if said else messages
-        opening = (BEGIN_IMAGE,) if modality is Modality.IMAGE else ()
-        spans = layout(self.tokenizer, turns, opening=opening)
-        number = len(answers)
+        spans = layout(self.tokenizer, turns, opens=modality)
+        number, heard = len(answers), sum(a.heard for a in answers)
         return _Wish(
             spans,
             modality,
-            self.runner.complete(request.sampling, modality),
+            sampling,
             number,
-            number + (0 if start is None else start.segment),
-            start if number == 0 else None,
+            number if start is None else number - heard + start.segment,
+            start if number == heard else None,
         )
 
     def _run(self, wishes: list[_Wish], watch: int = 0) -> Generator[Step]:
         """The sampler's steps over wishes that agree in everything but prompt and seed."""
         first = wishes[0]
-        draws = Draws(torch.tensor([w.sampling.seed for w in wishes], device=self.device))
+        seeds = [w.sampling.seed + NEXT_BLOCK * w.block for w in wishes]
+        draws = Draws(torch.tensor(seeds, device=self.device))
         return self.runner.run(
             self._prompt(wishes),
             first.modality,
@@ -240,7 +385,9 @@ class Engine:
         return collate_prompts([w.spans for w in wishes], self.device, multiple)
 
     def _refined(self, landed: Landed, wish: _Wish, nfe_before: int, started_s: float) -> Refined:
-        step, images = landed.step, landed.images
+        step, shown = landed.step, landed.shown
+        images = shown if wish.modality is Modality.IMAGE else None
+        sound = shown if wish.modality is Modality.AUDIO else None
         event = Refined(
             segment=wish.segment,
             modality=wish.modality,
@@ -257,6 +404,7 @@ class Engine:
             elapsed_s=time.monotonic() - started_s,
             image_t=None if images is None or len(images) == 1 else images[0],
             image_1=None if images is None else images[-1],
+            sound_1=None if sound is None else sound[-1],
             likely=landed.likely,
         )
         if wish.modality is Modality.TEXT:
@@ -269,8 +417,11 @@ class Engine:
         self, tokens: np.ndarray, modality: Modality, image: np.ndarray | None = None
     ) -> Answer:
         """The answer of tokens "L Q"; `image` is their picture where it was decoded already."""
+        codes = torch.from_numpy(tokens)[None].to(self.device)
+        if modality is Modality.AUDIO:
+            samples = self.model.audio.decode(codes)[0].cpu().numpy() if len(tokens) else NOTHING
+            return Answer(modality, tokens, audio=samples)
         if modality is Modality.IMAGE:
-            codes = torch.from_numpy(tokens)[None].to(self.device)
             return Answer(
                 modality,
                 tokens,
@@ -288,11 +439,33 @@ class Engine:
         return BEGIN_IMAGE in (ids[: ids.index(EOS)] if EOS in ids else ids)
 
 
+@dataclass
+class _Run:
+    """One generation: what was asked, how it is watched, and how far it is."""
+
+    request: Request
+    watch: int
+    clock: PreviewClock
+    started_s: float
+    nfe: int = 0
+    segments: int = 0
+
+    @property
+    def elapsed_s(self) -> float:
+        return time.monotonic() - self.started_s
+
+
 def _last_tokens(step: Step) -> list[np.ndarray]:
     """ "L Q" of each row of the response segment, the last one, as far as the row goes."""
     segment = step.x_t.segments[-1]
     rows = zip(segment.tokens, segment.valid, strict=True)
     return [tokens[valid].cpu().numpy() for tokens, valid in rows]
+
+
+def _understood(request: Request, answers: Sequence[Answer]) -> Conversation:
+    """The conversation, with the words of its last message where they were just heard."""
+    heard = [a.text for a in answers if a.heard and a.text is not None]
+    return request.conversation.worded(heard[-1]) if heard else request.conversation
 
 
 def _first_modality(request: Request) -> Modality:

@@ -3,7 +3,7 @@ exceptions.
 
 A generation yields one `Started` per answer segment, its `Refined` steps, and one `Completed` at
 the very end. An answer may have several segments (a sentence, then a picture that the model
-opened).
+opened); a sound has one for each of its blocks, and after each `Sounded`.
 """
 
 from dataclasses import dataclass
@@ -16,13 +16,15 @@ from flow.modality import Modality
 
 @dataclass(frozen=True)
 class Started:
-    """A segment begins to form. `sampling` of `request` has every default filled in."""
+    """A segment begins to form. `sampling` of `request` has every default filled in. heard: it is
+    what the user said, in so many pieces; 0 where it is not."""
 
     request: Request
     segment: int
     modality: Modality
     num_steps: int
     elapsed_s: float
+    heard: int = 0
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,8 @@ class Refined:
     of each predicted code. likely: where a generation is watched. words_t, words_1: for
     text, the L pieces of the state and of the prediction, as strings that join to the text ("" for
     padding and everything after the end). image_t, image_1: for a picture, uint8 "H W 3" decoded
-    state and prediction, or None where the preview clock skipped this step.
+    state and prediction; sound_1: for a block of sound, float32 "640 L" decoded prediction at 16
+    kHz; None where the preview clock skipped this step.
     nfe: network calls so far, a guided one counted once; num_active: positions that the network
     evaluated.
     """
@@ -70,21 +73,37 @@ class Refined:
     words_1: tuple[str, ...] | None = None
     image_t: np.ndarray | None = None
     image_1: np.ndarray | None = None
+    sound_1: np.ndarray | None = None
     likely: Likely | None = None
 
 
 @dataclass(frozen=True)
+class Sounded:
+    """More of a sound is final and can be played: float32 "N" at 16 kHz, which follow those before.
+    last: whether they are the end of the sound."""
+
+    segment: int
+    samples: np.ndarray
+    last: bool
+    elapsed_s: float
+
+
+@dataclass(frozen=True)
 class Answer:
-    """One finished segment: `text`, or `image` uint8 "H W 3"; tokens int64 "L Q".
+    """One finished piece: `text`, `image` uint8 "H W 3", or `audio` float32 "N" at 16 kHz (all
+    segments of a sound together); tokens int64 "L Q".
 
     suggest: the model said that the wish lies outside its world, so a page should offer examples.
+    heard: the words are what the model heard the user say.
     """
 
     modality: Modality
     tokens: np.ndarray
     text: str | None = None
     image: np.ndarray | None = None
+    audio: np.ndarray | None = None
     suggest: bool = False
+    heard: bool = False
 
 
 @dataclass(frozen=True)
@@ -97,4 +116,4 @@ class Completed:
     elapsed_s: float
 
 
-Event = Started | Refined | Completed
+Event = Started | Refined | Sounded | Completed

@@ -15,7 +15,7 @@ from torch import Tensor
 from engine.request import SamplerKind, Sampling, Start
 from engine.trace import Trace
 from flow.metric import CodebookMetric
-from flow.modality import TokenSpace
+from flow.modality import Modality, TokenSpace
 from flow.path import sample_path
 from flow.schedule import Clock
 from flow.sequence import Segment, response
@@ -54,6 +54,8 @@ def start_of(trace: Trace, segment: int, step: int, edits: Sequence[Edit] = ()) 
     if not 0 <= segment < len(trace.segments):
         raise ValueError(f"this run has no part {segment}")
     arrays = trace.segments[segment].arrays
+    if trace.segments[segment].modality is Modality.AUDIO:
+        raise ValueError("a run of sound cannot be gone on from: choose words or a picture")
     if not 0 <= step < len(arrays["t"]):
         raise ValueError(f"this run has no step {step + 1}")
     tokens, predicted = (arrays[name][step].astype(np.int64) for name in ("x_t", "x_1"))
@@ -67,7 +69,7 @@ def start_of(trace: Trace, segment: int, step: int, edits: Sequence[Edit] = ()) 
         pinned[edit.position] = edit.held
     before = trace.request.start
     said = () if before is None else before.said
-    said += tuple(s.text for s in trace.segments[:segment] if s.text)
+    said += tuple(s.text for s in trace.segments[:segment] if s.text and not s.heard)
     number = segment + (0 if before is None else before.segment)
     t = float(arrays["t"][step])
     return Start(trace.segments[segment].modality, tokens, predicted, t, pinned, number, said)

@@ -17,8 +17,7 @@ import torch
 from torch import Tensor
 
 from engine.events import Likely
-from engine.preview import PreviewClock, decoded
-from model.vision import VisionTokenizer
+from engine.preview import Preview, PreviewClock
 from samplers.step import Step
 
 AHEAD = 2
@@ -27,36 +26,36 @@ AHEAD = 2
 @dataclass(frozen=True)
 class Landed:
     """A step whose last segment is on the host: x_t, x_1 int64 "L Q", changed bool "L Q" and
-    confidence float32 "L Q" of the first row. images: uint8 "N H W 3", the state and the
-    prediction, or the prediction alone; None where no preview was due. likely: where the run was
-    watched."""
+    confidence float32 "L Q" of the first row. shown: what the preview made of the state and the
+    prediction "2 ..", or of the prediction alone "1 .."; None where none was due. likely: where the
+    run was watched."""
 
     step: Step
     x_t: np.ndarray
     x_1: np.ndarray
     changed: np.ndarray
     confidence: np.ndarray
-    images: np.ndarray | None
+    shown: np.ndarray | None
     likely: Likely | None
 
     @classmethod
-    def of(cls, step: Step, host: Sequence[Tensor], images: np.ndarray | None) -> "Landed":
+    def of(cls, step: Step, host: Sequence[Tensor], shown: np.ndarray | None) -> "Landed":
         """From the copies of `_tensors`."""
         x_t, x_1, changed, confidence, *watched = (t.numpy() for t in host)
         return cls(
-            step, x_t, x_1, changed, confidence, images, Likely(*watched) if watched else None
+            step, x_t, x_1, changed, confidence, shown, Likely(*watched) if watched else None
         )
 
 
 def landing(
-    steps: Generator[Step], vision: VisionTokenizer | None, clock: PreviewClock
+    steps: Generator[Step], preview: Preview | None, clock: PreviewClock
 ) -> Generator[Landed]:
-    """The steps in order, on the host; closing it closes the sampler. vision: decodes the previews
-    of a picture, None where there are none."""
+    """The steps in order, on the host; closing it closes the sampler. preview: decodes what is
+    shown of media, None where there is nothing."""
     flights: deque[_OnCuda] = deque()
     with closing(steps):
         for step in steps:
-            shows = vision if clock.is_due(last=step.last) else None
+            shows = preview if clock.is_due(last=step.last) else None
             state = clock.with_state(last=step.last)
             if not step.x_t.segments[-1].tokens.is_cuda:
                 yield _at_once(step, shows, clock, state=state)
@@ -68,21 +67,19 @@ def landing(
             yield flights.popleft().landed()
 
 
-def _at_once(
-    step: Step, vision: VisionTokenizer | None, clock: PreviewClock, *, state: bool
-) -> Landed:
+def _at_once(step: Step, preview: Preview | None, clock: PreviewClock, *, state: bool) -> Landed:
     began_s = time.monotonic()
-    images = None if vision is None else _images(step, vision, state=state).numpy()
-    if images is not None:
+    shown = None if preview is None else preview.render(step, state=state).numpy()
+    if shown is not None:
         clock.shown(began_s, time.monotonic() - began_s)
-    return Landed.of(step, _tensors(step), images)
+    return Landed.of(step, _tensors(step), shown)
 
 
 class _OnCuda:
     """A step whose copies are under way on a stream of their own."""
 
     def __init__(
-        self, step: Step, vision: VisionTokenizer | None, clock: PreviewClock, *, state: bool
+        self, step: Step, preview: Preview | None, clock: PreviewClock, *, state: bool
     ) -> None:
         self._step, self._clock = step, clock
         self._began_s = time.monotonic()
@@ -96,23 +93,23 @@ class _OnCuda:
         with torch.cuda.stream(side):
             self._host = [_to_host(t, side) for t in tensors]
             self._copied.record(side)
-            self._picture: Tensor | None = None
-            if vision is not None:
+            self._shown: Tensor | None = None
+            if preview is not None:
                 for tensor in tensors[:2]:
                     tensor.record_stream(side)
                 self._started.record(side)
-                self._picture = _to_host(_images(step, vision, state=state), side)
+                self._shown = _to_host(preview.render(step, state=state), side)
                 self._ended.record(side)
 
     def landed(self) -> Landed:
         """The step, as soon as its copies are there."""
         self._copied.synchronize()
-        images: np.ndarray | None = None
-        if self._picture is not None:
+        shown: np.ndarray | None = None
+        if self._shown is not None:
             self._ended.synchronize()
-            images = self._picture.numpy()
+            shown = self._shown.numpy()
             self._clock.shown(self._began_s, self._started.elapsed_time(self._ended) / 1000)
-        return Landed.of(self._step, self._host, images)
+        return Landed.of(self._step, self._host, shown)
 
 
 @cache
@@ -140,14 +137,3 @@ def _tensors(step: Step) -> list[Tensor]:
         seen = step.alternatives[place]
         found += [seen.ids[0], seen.probabilities[0], seen.entropy[0]]
     return found
-
-
-def _images(step: Step, vision: VisionTokenizer, *, state: bool) -> Tensor:
-    """uint8 "N H W 3", the state, where it is shown, and the prediction; at the end both are the
-    answer."""
-    place = len(step.x_t.segments) - 1
-    x_t = step.x_t.segments[place].tokens[:1]
-    if step.last:
-        return decoded(vision, x_t).expand(2, -1, -1, -1)
-    x_1 = step.x_1[place][:1]
-    return decoded(vision, torch.cat([x_t, x_1]) if state else x_1)

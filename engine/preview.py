@@ -1,20 +1,23 @@
-"""What of a step is decoded for the eye, and when: by the clock, never by the step.
+"""What of a step is decoded for the eye and the ear, and when: by the clock, never by the step.
 
-Words always; pictures at most `rate_hz` times a second, never more than a share of the run's time,
-and always at the last step.
+Words always; pictures and sound at most `rate_hz` times a second, never more than a share of the
+run's time, and always at the last step.
 """
 
 import time
 from collections import deque
 from dataclasses import dataclass, field
 from statistics import median
+from typing import Protocol
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from model.audio import POSITION, AudioTokenizer
 from model.vision import VisionTokenizer, uint8_from_pixels
+from samplers.step import Step
 
 LARGEST_SHARE = 0.058
 """Previews may take this share of the time, so that watching costs next to nothing."""
@@ -51,6 +54,56 @@ class PreviewClock:
             late_s = min(max(0.0, began_s - self._next_s), 1 / self.rate_hz)
             rest_s = max(1 / self.rate_hz, median(self._costs_s) / LARGEST_SHARE)
             self._next_s = began_s - late_s + rest_s
+
+
+class Preview(Protocol):
+    """Makes of a step what is shown of its last segment, on its device and without waiting."""
+
+    def render(self, step: Step, *, state: bool) -> Tensor:
+        """The state, where it is asked for, and the prediction, along the first axis."""
+        ...
+
+
+@dataclass(frozen=True)
+class PicturePreview:
+    """uint8 "N H W 3"; at the end the state and the prediction are both the answer."""
+
+    vision: VisionTokenizer
+
+    def render(self, step: Step, *, state: bool) -> Tensor:
+        x_t, x_1 = _first_row(step)
+        if step.last:
+            return decoded(self.vision, x_t).expand(2, -1, -1, -1)
+        return decoded(self.vision, torch.cat([x_t, x_1]) if state else x_1)
+
+
+@dataclass(frozen=True)
+class SoundPreview:
+    """float32 "1 640 L": the prediction of a block after the codes "L' Q" that are there."""
+
+    audio: AudioTokenizer
+    begun: Tensor
+
+    def render(self, step: Step, *, state: bool) -> Tensor:
+        del state  # a sound that is half noise is nothing to hear
+        x_t, x_1 = _first_row(step)
+        known = self.begun[-self.audio.reach :].to(x_t.device)
+        codes = torch.cat([known[None], x_t if step.last else x_1], 1)
+        return heard(self.audio, codes)[:, len(known) * POSITION :]
+
+
+def _first_row(step: Step) -> tuple[Tensor, Tensor]:
+    """x_t and x_1 "1 L Q" of the last segment."""
+    place = len(step.x_t.segments) - 1
+    return step.x_t.segments[place].tokens[:1], step.x_1[place][:1]
+
+
+def heard(audio: AudioTokenizer, codes: Tensor) -> Tensor:
+    """float32 "B 640 L" of codes "B L Q"; what is masked or behind the end is silent."""
+    silent = (codes >= audio.config.cardinality).any(-1)
+    known = audio.quantizer.decode(codes.clamp(max=audio.config.cardinality - 1))
+    samples = audio.decode_vectors(known.masked_fill(silent[..., None], 0.0)).clamp(-1, 1)
+    return samples.masked_fill(silent.repeat_interleave(POSITION, 1), 0.0)
 
 
 def picture(vision: VisionTokenizer, codes: Tensor) -> np.ndarray:

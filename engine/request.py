@@ -12,6 +12,7 @@ import numpy as np
 from flow.calibration import GRIDS
 from flow.modality import Modality
 from flow.transition import TRANSITIONS
+from model.template import TRANSCRIBE
 
 MAX_PROMPT_CHARACTERS = 500
 MAX_STEPS = 128
@@ -24,18 +25,25 @@ MIN_PATH, MAX_PATH = 0.05, 50.0
 
 @dataclass(frozen=True)
 class Part:
-    """One piece of a turn: either `text`, or `image` uint8 "H W 3"."""
+    """One piece of a turn: `text`, `image` uint8 "H W 3", or `audio` float32 "N" at 16 kHz in
+    [-1, 1]. Sound with a text is speech whose words are known: the model reads them and does not
+    listen again."""
 
     text: str | None = None
     image: np.ndarray | None = None
+    audio: np.ndarray | None = None
 
     def __post_init__(self) -> None:
-        if (self.text is None) == (self.image is None):
-            raise ValueError("a part of a message is either a text or a picture")
+        said = self.text is not None or self.audio is not None
+        if said == (self.image is not None):
+            raise ValueError("a part of a message is a text, a picture or a sound")
 
     @property
     def modality(self) -> Modality:
-        return Modality.TEXT if self.image is None else Modality.IMAGE
+        """What the model gets of it."""
+        if self.image is not None:
+            return Modality.IMAGE
+        return Modality.AUDIO if self.text is None else Modality.TEXT
 
 
 @dataclass(frozen=True)
@@ -53,10 +61,28 @@ class Conversation:
     turns: tuple[Turn, ...]
 
     @classmethod
-    def ask(cls, text: str, image: np.ndarray | None = None) -> "Conversation":
-        """A single question, about a picture if one is given."""
-        picture = () if image is None else (Part(image=image),)
-        return cls((Turn("user", (*picture, Part(text=text))),))
+    def ask(
+        cls, text: str, image: np.ndarray | None = None, audio: np.ndarray | None = None
+    ) -> "Conversation":
+        """A single message, about a picture or a sound if one is given; a sound may stand without
+        words."""
+        media = () if image is None else (Part(image=image),)
+        media += () if audio is None else (Part(audio=audio),)
+        words = () if audio is not None and not text.strip() else (Part(text=text),)
+        return cls((Turn("user", (*media, *words)),))
+
+    def worded(self, words: str) -> "Conversation":
+        """The same, where the sound of the last message is known to say these words."""
+        *before, last = self.turns
+        parts = tuple(
+            replace(p, text=words) if p.modality is Modality.AUDIO else p for p in last.parts
+        )
+        return Conversation((*before, replace(last, parts=parts)))
+
+    @classmethod
+    def write_down(cls, audio: np.ndarray) -> "Conversation":
+        """Speech whose words are wanted."""
+        return cls.ask(TRANSCRIBE, audio=audio)
 
 
 class SamplerKind(StrEnum):
@@ -201,19 +227,40 @@ class Start:
 @dataclass(frozen=True)
 class Request:
     """One generation. `to` is the modality of the answer; None lets the model decide. start: where
-    the first segment of the answer begins; None is noise."""
+    the first segment of the answer begins; None is noise. aloud: an answer in words is spoken,
+    too."""
 
     conversation: Conversation
     to: Modality | None = None
     sampling: Sampling = field(default_factory=Sampling)
     start: Start | None = None
+    aloud: bool = False
+
+    @property
+    def listens(self) -> bool:
+        """Whether the last message is speech alone, which is written down before it is answered: no
+        words go with it, and what kind of answer is wanted is not said."""
+        parts = self.conversation.turns[-1].parts
+        kinds = {p.modality for p in parts}
+        return self.to is None and Modality.AUDIO in kinds and Modality.TEXT not in kinds
+
+    @property
+    def speech(self) -> np.ndarray:
+        """The sound of the last message. Raises: IndexError where there is none."""
+        return [p.audio for p in self.conversation.turns[-1].parts if p.audio is not None][-1]
+
+    def heard(self, samples: np.ndarray) -> "Request":
+        """The request for the words of speech, with the same settings."""
+        written = Conversation.write_down(samples)
+        return replace(self, conversation=written, to=Modality.TEXT, aloud=False, start=None)
 
     def __post_init__(self) -> None:
         turns = self.conversation.turns
         if not turns or turns[-1].role != "user":
             raise ValueError("there is nothing to answer yet: write a message first")
         text = " ".join(p.text for p in turns[-1].parts if p.text is not None)
-        if not text.strip():
+        heard = any(p.modality is Modality.AUDIO for p in turns[-1].parts)
+        if not text.strip() and not heard:
             raise ValueError("the prompt is empty: say what you would like to see or ask")
         if len(text) > MAX_PROMPT_CHARACTERS:
             raise ValueError(

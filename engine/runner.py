@@ -39,7 +39,7 @@ CHECK_EVERY_ON_CUDA = 8
 
 class Runner:
     """Runs of one model. flows: the path and defaults of each modality that it can write. lengths:
-    its longest answer, in positions."""
+    its longest answer, in positions; of sound, a block of it."""
 
     def __init__(self, model: OmniModel) -> None:
         config = model.config
@@ -50,14 +50,17 @@ class Runner:
             Modality.IMAGE: config.image_flow,
         }
         self.lengths = {Modality.TEXT: config.text_length, Modality.IMAGE: config.vision.positions}
+        if config.audio is not None:
+            self.flows[Modality.AUDIO] = config.audio_flow
+            self.lengths[Modality.AUDIO] = config.audio_block
         self.recorder = GraphRecorder() if model.device.type == "cuda" else None
         self._rooms = Rooms()
         self._even_clocks: dict[tuple[str, Modality], Clock | None] = {}
         self._code_tables: dict[Modality, CodeTable] = {}
 
     def complete(self, asked: Sampling, modality: Modality) -> Sampling:
-        """The asked settings with the checkpoint's defaults filled in; words are not guided by a
-        scale that was meant for pictures.
+        """The asked settings with the checkpoint's defaults filled in; words and sound are not
+        guided by a scale that was meant for pictures.
 
         Raises: ValueError where the checkpoint cannot write the modality.
         """
@@ -66,7 +69,7 @@ class Runner:
             raise ValueError(f"this checkpoint cannot answer with {modality}: it does {known}")
         flow = self.flows[modality]
         by_flow = asked.sampler == SamplerKind.FLOW
-        guidance = asked.guidance_scale if modality is not Modality.TEXT else None
+        guidance = asked.guidance_scale if modality is Modality.IMAGE else None
         return replace(
             asked,
             steps=self._num_steps(asked, modality),

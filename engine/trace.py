@@ -26,7 +26,7 @@ from flow.modality import Modality
 
 FORMAT, VERSION = "next-omni trace", 1
 MAX_FILE_BYTES, MAX_BYTES = 32 * 2**20, 128 * 2**20
-MAX_SEGMENTS, MAX_STEPS, MAX_POSITIONS, MAX_CODEBOOKS, MAX_LIKELY = 8, 4096, 8192, 16, 32
+MAX_SEGMENTS, MAX_STEPS, MAX_POSITIONS, MAX_CODEBOOKS, MAX_LIKELY = 32, 4096, 8192, 16, 32
 MAX_ABOUT_CHARACTERS = 1_000_000
 AXES = {
     "x_t": "SLQ", "x_1": "SLQ", "changed": "SLQ", "confidence": "SLQ", "t": "S", "nfe": "S",
@@ -47,13 +47,16 @@ LIMITS = {"S": MAX_STEPS, "L": MAX_POSITIONS, "Q": MAX_CODEBOOKS, "K": MAX_LIKEL
 class SegmentTrace:
     """One segment of an answer. sampling: complete. arrays: by the names of `AXES`. words: of every
     id in the arrays of a text, so that it can be read without the model. text: the whole answer, as
-    the tokenizer joins it."""
+    the tokenizer joins it. heard: as in `engine.events.Started`. length: positions of a sound's
+    block before its end; None is all of them."""
 
     modality: Modality
     sampling: Sampling
     arrays: Mapping[str, np.ndarray]
     words: Words = field(default_factory=Words)
     text: str | None = None
+    heard: int = 0
+    length: int | None = None
 
     @property
     def num_steps(self) -> int:
@@ -84,6 +87,8 @@ class Trace:
                     "words": {str(i): piece for i, piece in s.words.pieces.items()},
                     "ends": list(s.words.ends),
                     "text": s.text,
+                    "heard": s.heard,
+                    "length": s.length,
                 }
                 for s in self.segments
             ],
@@ -165,15 +170,31 @@ class TraceRecorder:
             arrays["likely_p"] = np.stack([one.probabilities for one in likely]).astype(np.float16)
             arrays["entropy"] = np.stack([one.entropy for one in likely]).astype(np.float16)
         words, text = Words(), None
+        said = {} if self._completed is None else self._texts(self._completed)
         if started.modality is Modality.TEXT:
             text = "".join(self._words.shown(steps[-1].tokens_t))
-            if self._completed is not None:
-                text = self._completed.answers[started.segment].text
+            text = said.get(started.segment, text)
             named = ("x_t", "x_1", "likely_ids")
             words = self._words.among(
                 i for n in named if n in arrays for i in np.unique(arrays[n]).tolist()
             )
-        return SegmentTrace(started.modality, started.request.sampling, arrays, words, text)
+        sampling, length = started.request.sampling, self._length(started)
+        return SegmentTrace(started.modality, sampling, arrays, words, text, started.heard, length)
+
+    def _texts(self, completed: Completed) -> dict[int, str | None]:
+        """The words of each segment that is a whole answer in words."""
+        written = [s.segment for s in self._started if s.modality is Modality.TEXT]
+        texts = [a.text for a in completed.answers if a.modality is Modality.TEXT]
+        return dict(zip(written, texts, strict=True))
+
+    def _length(self, started: Started) -> int | None:
+        """How much of a block of sound belongs to the whole sound."""
+        sounds = [s for s in self._started if s.modality is Modality.AUDIO]
+        if started not in sounds or self._completed is None:
+            return None
+        whole = [a for a in self._completed.answers if a.modality is Modality.AUDIO]
+        block = len(self._steps[self._started.index(started)][0].tokens_t)
+        return min(block, max(0, len(whole[0].tokens) - block * sounds.index(started)))
 
 
 def events_of(trace: Trace) -> Iterable[Event]:
@@ -184,7 +205,8 @@ def events_of(trace: Trace) -> Iterable[Event]:
     for number, segment in enumerate(trace.segments):
         a = segment.arrays
         request = replace(trace.request, sampling=segment.sampling)
-        yield Started(request, number, segment.modality, segment.num_steps, elapsed_s)
+        num_steps, heard = segment.num_steps, segment.heard
+        yield Started(request, number, segment.modality, num_steps, elapsed_s, heard)
         for k in range(segment.num_steps):
             nfe, elapsed_s = int(a["nfe"][k]), float(a["elapsed_s"][k])
             is_text = segment.modality is Modality.TEXT
@@ -206,8 +228,15 @@ def events_of(trace: Trace) -> Iterable[Event]:
                 words_1=segment.words.shown(a["x_1"][k]) if is_text else None,
                 likely=_likely(a, k),
             )
-        tokens = a["x_t"][-1].astype(np.int64)
-        answers.append(Answer(segment.modality, tokens, text=segment.text))
+        tokens = a["x_t"][-1].astype(np.int64)[: segment.length]
+        if (
+            segment.modality is Modality.AUDIO
+            and answers
+            and answers[-1].modality is Modality.AUDIO
+        ):
+            tokens = np.concatenate([answers.pop().tokens, tokens])
+        heard = segment.heard > 0
+        answers.append(Answer(segment.modality, tokens, text=segment.text, heard=heard))
     yield Completed(trace.request, tuple(answers), nfe, elapsed_s)
 
 
@@ -228,15 +257,18 @@ def _request_arrays(request: Request) -> tuple[dict[str, Any], dict[str, np.ndar
     for turn in request.conversation.turns:
         parts: list[dict[str, str]] = []
         for part in turn.parts:
-            if part.image is None:
-                parts.append({"text": str(part.text)})
-            else:
-                name = f"picture.{len(arrays)}"
-                arrays[name] = part.image
-                parts.append({"picture": name})
+            plain_part: dict[str, str] = {}
+            if part.text is not None:
+                plain_part["text"] = part.text
+            for kind, array in (("picture", part.image), ("sound", part.audio)):
+                if array is not None:
+                    name = plain_part[kind] = f"{kind}.{len(arrays)}"
+                    arrays[name] = array
+            parts.append(plain_part)
         turns.append({"role": turn.role, "parts": parts})
     to = None if request.to is None else str(request.to)
     plain: dict[str, Any] = {"turns": turns, "to": to, "sampling": asdict(request.sampling)}
+    plain["aloud"] = request.aloud
     start = request.start
     if start is not None:
         plain["start"] = {n: getattr(start, n) for n in ("modality", "t", "segment", "said")}
@@ -293,8 +325,14 @@ def _read_request(
     plain: Mapping[str, Any], archive: zipfile.ZipFile, sizes: Mapping[str, int]
 ) -> Request:
     def part(one: Mapping[str, str]) -> Part:
+        text = str(one["text"]) if "text" in one else None
+        if "sound" in one:
+            audio = _array(archive, one["sound"], sizes, max_items=MAX_BYTES)
+            if audio.ndim != 1 or audio.dtype != np.float32 or not np.isfinite(audio).all():
+                raise ValueError("a sound of the conversation is not one")
+            return Part(text=text, audio=audio)
         if "picture" not in one:
-            return Part(text=str(one["text"]))
+            return Part(text=text)
         image = _array(archive, one["picture"], sizes, max_items=MAX_BYTES)
         if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
             raise ValueError("a picture of the conversation is not one")
@@ -311,7 +349,8 @@ def _read_request(
     turns = tuple(Turn(str(t["role"]), tuple(part(p) for p in t["parts"])) for t in plain["turns"])
     to = None if plain["to"] is None else Modality(plain["to"])
     begins = None if plain.get("start") is None else start(plain["start"])
-    return Request(Conversation(turns), to, _read_sampling(plain["sampling"]), begins)
+    aloud = bool(plain.get("aloud", False))
+    return Request(Conversation(turns), to, _read_sampling(plain["sampling"]), begins, aloud)
 
 
 def _read_sampling(plain: Mapping[str, Any]) -> Sampling:
@@ -342,4 +381,6 @@ def _read_segment(
     words = Words(pieces, tuple(int(i) for i in plain["ends"]))
     sampling = _read_sampling(plain["sampling"])
     text = None if plain["text"] is None else str(plain["text"])
-    return SegmentTrace(Modality(plain["modality"]), sampling, arrays, words, text)
+    heard, kept = int(plain.get("heard", 0)), plain.get("length")
+    length = None if kept is None else max(0, int(kept))
+    return SegmentTrace(Modality(plain["modality"]), sampling, arrays, words, text, heard, length)

@@ -1,5 +1,6 @@
-"""Command line: python -m evaluation scenes | captions | tokenizer | chat. Progress goes to stderr,
-the result, one line of JSON, is the last line of stdout and the content of --json FILE."""
+"""Command line: python -m evaluation scenes | captions | tokenizer | chat, and of sound asr | tts |
+spoken_qa | sounds. Progress goes to stderr, the result, one line of JSON, is the last line of
+stdout and the content of --json FILE. python -m evaluation pack makes the clips for the latter."""
 
 import argparse
 import os
@@ -10,15 +11,39 @@ from pathlib import Path
 
 from engine.engine import Engine
 from engine.request import SamplerKind, Sampling
-from evaluation import captions, chat, scenes, tokenizer
+from evaluation import (
+    asr,
+    captions,
+    chat,
+    listeners,
+    pack,
+    scenes,
+    sounds,
+    spoken_qa,
+    tokenizer,
+    tts,
+)
+from evaluation.aloud import need_sound
 from evaluation.result import Measured, Result
 from flow.transition import TRANSITIONS
+
+ALOUD = {
+    "asr": ("spoken sentences to write down", 144),
+    "tts": ("sentences to say aloud", 36),
+    "spoken_qa": ("spoken conversations of three turns", 24),
+    "sounds": ("sounds to name and to make", 66),
+}
+"""The suites of sound: what they consist of, and how many by default."""
 
 
 def main(argv: list[str] | None = None) -> int:
     """0, or 2 after one sentence on stderr about what was wrong with the request."""
     arguments = _parser().parse_args(argv)
     try:
+        if arguments.suite == "pack":
+            size = pack.write_pack(arguments.speech, arguments.out)
+            print(f"{size / 1e6:.1f} MB in {arguments.out}")
+            return 0
         result = _result(arguments)
         if arguments.json is not None:
             arguments.json.write_text(result.to_json() + "\n")
@@ -34,15 +59,6 @@ def main(argv: list[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m evaluation", description=__doc__)
-    default = os.environ.get("NEXT_OMNI_CHECKPOINT", "assets/nano")
-    common = argparse.ArgumentParser(add_help=False)
-    common.add_argument("--num", type=int, default=240, help="how many scenes or dialogues")
-    common.add_argument("--seed", type=int, default=0)
-    common.add_argument("--json", type=Path, help="where the result is written, too")
-    common.add_argument(
-        "--checkpoint", type=Path, default=Path(default), help="folder of the weights"
-    )
-    common.add_argument("--device", default="auto", help="auto, cpu or cuda")
     sampled = argparse.ArgumentParser(add_help=False)
     sampled.add_argument("--steps", type=int, help="steps of refinement; default: the checkpoint's")
     sampled.add_argument("--guidance", type=float)
@@ -52,12 +68,33 @@ def _parser() -> argparse.ArgumentParser:
     )
     sampled.add_argument("--transition", help=f"of flow matching: {', '.join(TRANSITIONS)}")
     suites = parser.add_subparsers(dest="suite", required=True)
+    common = _common(240, "how many scenes or dialogues")
     drawn = suites.add_parser("scenes", parents=[common, sampled], help="pictures of wishes")
     drawn.add_argument("--sheet", type=Path, help="where the judged pictures are written (PNG)")
     suites.add_parser("captions", parents=[common, sampled], help="questions about pictures")
     suites.add_parser("chat", parents=[common, sampled], help="conversations")
     suites.add_parser("tokenizer", parents=[common], help="the picture tokenizer alone")
+    for name, (about, num) in ALOUD.items():
+        settings = [_common(num, f"how many {about}"), sampled]
+        suite = suites.add_parser(name, parents=settings, help=about)
+        suite.add_argument("--pack", type=Path, default=pack.FOLDER, help="folder of the clips")
+    packed = suites.add_parser("pack", help="make the clips for asr, tts, spoken_qa and sounds")
+    packed.add_argument("--speech", type=Path, required=True, help="folder of the speech corpus")
+    packed.add_argument("--out", type=Path, default=pack.FOLDER)
     return parser
+
+
+def _common(num: int, what: str) -> argparse.ArgumentParser:
+    default = os.environ.get("NEXT_OMNI_CHECKPOINT", "assets/nano")
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument("--num", type=int, default=num, help=what)
+    common.add_argument("--seed", type=int, default=0)
+    common.add_argument("--json", type=Path, help="where the result is written, too")
+    common.add_argument(
+        "--checkpoint", type=Path, default=Path(default), help="folder of the weights"
+    )
+    common.add_argument("--device", default="auto", help="auto, cpu or cuda")
+    return common
 
 
 def _result(arguments: argparse.Namespace) -> Result:
@@ -103,8 +140,34 @@ def _measured(engine: Engine, sampling: Sampling, arguments: argparse.Namespace)
             return captions.evaluate(engine, num, seed, sampling)
         case "chat":
             return chat.evaluate(engine, num, seed, sampling)
-        case _:
+        case "tokenizer":
             return tokenizer.evaluate(engine, num, seed)
+        case _:
+            return _measured_aloud(engine, sampling, arguments)
+
+
+def _measured_aloud(engine: Engine, sampling: Sampling, arguments: argparse.Namespace) -> Measured:
+    need_sound(engine)
+    clips = pack.read_pack(arguments.pack)
+    asked = (engine, clips, arguments.num, arguments.seed, sampling)
+    match arguments.suite:
+        case "asr":
+            return asr.evaluate(*asked, _whisper_if_there())
+        case "tts":
+            judges = tts.Judges(listeners.whisper(), listeners.pocketsphinx(), listeners.dnsmos())
+            return tts.evaluate(*asked, judges)
+        case "spoken_qa":
+            return spoken_qa.evaluate(*asked, listeners.whisper())
+        case _:
+            return sounds.evaluate(*asked)
+
+
+def _whisper_if_there() -> listeners.Listen | None:
+    try:
+        return listeners.whisper()
+    except listeners.NotInstalledError as error:
+        print(f"note: wer_floor is left out, {error}", file=sys.stderr)
+        return None
 
 
 if __name__ == "__main__":

@@ -105,9 +105,13 @@ def drop_prompt(sequence: OmniSequence, rows: Tensor) -> OmniSequence:
     """The sequence without its prompt in the batch rows where `rows` bool "B" is True.
 
     What is dropped becomes invalid: every position before the response but the last one, the marker
-    that opens the response. This is the unconditional branch of guidance, in training and sampling.
+    that opens the response, and the part of it that is there already, a segment of the response's
+    own modality right before it. This is the unconditional branch of guidance, in training and
+    sampling.
     """
-    last = sequence.editable_segments()[0] - 1
+    first = sequence.editable_segments()[0]
+    begun = first > 1 and sequence.segments[first - 1].modality is sequence.segments[first].modality
+    last = first - 1 - begun
     segments = list(sequence.segments)
     for i in range(last + 1):
         valid = segments[i].valid & ~rows[:, None]

@@ -34,6 +34,24 @@ class VisionConfig:
 
 
 @dataclass(frozen=True)
+class AudioConfig:
+    """The sound tokenizer: 25 positions a second of num_codebooks codes. encoder_*: of Whisper's
+    encoder, here tiny's; slow_layers and fast_layers of the decoder run 25 and 100 times a
+    second."""
+
+    num_codebooks: int = 2
+    cardinality: int = 512
+    code_dim: int = 8
+    mel_bins: int = 80
+    encoder_width: int = 384
+    encoder_heads: int = 6
+    encoder_layers: int = 4
+    width: int = 256
+    slow_layers: int = 3
+    fast_layers: int = 5
+
+
+@dataclass(frozen=True)
 class BackboneConfig:
     """A Qwen2-shaped transformer. shift_text: the text logits of position i are read at i - 1, as
     a model that was initialised from an autoregressive one does (NExT-OMNI, Section 2.2)."""
@@ -80,7 +98,8 @@ class FlowConfig:
 @dataclass(frozen=True)
 class OmniConfig:
     """Everything that a checkpoint needs to be rebuilt. An answer in words has 1 to `text_blocks`
-    blocks of `text_block` positions."""
+    blocks of `text_block` positions, one in sound 1 to `audio_blocks` of `audio_block`. audio: None
+    where the checkpoint neither hears nor speaks."""
 
     name: str = "nano"
     vision: VisionConfig = VisionConfig()
@@ -90,12 +109,15 @@ class OmniConfig:
     text_metric_dim: int = 64
     text_block: int = 8
     text_blocks: int = 4
-    audio_codebooks: int = 2
-    audio_cardinality: int = 512
+    audio: AudioConfig | None = AudioConfig()
+    audio_head: HeadConfig = HeadConfig(width=96, layers=2, heads=4, mlp_width=256)
+    audio_block: int = 25
+    audio_blocks: int = 8
     image_flow: FlowConfig = FlowConfig(
         grid="tuned", guidance_scale=1.0, initial_temperature=1.0, temperature=0.2
     )
     text_flow: FlowConfig = FlowConfig(steps=12, temperature=0.3)
+    audio_flow: FlowConfig = FlowConfig(steps=12, temperature=0.7)
 
     @property
     def text_length(self) -> int:
@@ -104,6 +126,20 @@ class OmniConfig:
 
     def image_space(self) -> TokenSpace:
         return TokenSpace(Modality.IMAGE, self.vision.num_codebooks, self.vision.cardinality)
+
+    @property
+    def audio_length(self) -> int:
+        """Positions of the longest answer in sound."""
+        return self.audio_block * self.audio_blocks
+
+    def audio_space(self) -> TokenSpace:
+        """The codes of sound, and behind them the one that stands after the end.
+
+        Raises: ValueError where the checkpoint has no sound.
+        """
+        if self.audio is None:
+            raise ValueError(f"{self.name} neither hears nor speaks")
+        return TokenSpace(Modality.AUDIO, self.audio.num_codebooks, self.audio.cardinality + 1)
 
     def to_json(self) -> dict[str, Any]:
         """Plain values, the inverse of `from_json`."""
@@ -114,13 +150,18 @@ class OmniConfig:
         """The config from plain values; raises ValueError where a name is unknown or missing."""
         nested = {
             "vision": VisionConfig,
+            "audio": AudioConfig,
             "backbone": BackboneConfig,
             "image_head": HeadConfig,
+            "audio_head": HeadConfig,
+            "audio_flow": FlowConfig,
             "image_flow": FlowConfig,
             "text_flow": FlowConfig,
         }
         try:
-            built = {k: nested[k](**v) if k in nested else v for k, v in values.items()}
+            built: dict[str, Any] = {
+                k: nested[k](**v) if k in nested and v is not None else v for k, v in values.items()
+            }
             return cls(**built)
         except TypeError as error:
             raise ValueError(
@@ -143,11 +184,23 @@ PRESETS: dict[str, OmniConfig] = {
         ),
         backbone=BackboneConfig(width=32, layers=2, heads=4, kv_heads=2, head_dim=8, mlp_width=64),
         image_head=HeadConfig(width=16, layers=1, heads=2, mlp_width=32),
+        audio_head=HeadConfig(width=16, layers=1, heads=2, mlp_width=32),
         text_vocabulary=320,
         text_metric_dim=8,
         text_block=8,
         text_blocks=3,
-        audio_cardinality=16,
+        audio_block=4,
+        audio_blocks=3,
+        audio=AudioConfig(
+            cardinality=16,
+            mel_bins=20,
+            encoder_width=16,
+            encoder_heads=2,
+            encoder_layers=2,
+            width=16,
+            slow_layers=1,
+            fast_layers=1,
+        ),
     ),
     "next_omni_7b": OmniConfig(
         name="next_omni_7b",
@@ -172,10 +225,20 @@ PRESETS: dict[str, OmniConfig] = {
             shift_text=True,
         ),
         image_head=HeadConfig(width=1024, layers=6, heads=16, mlp_width=4096),
+        audio_head=HeadConfig(width=1024, layers=4, heads=16, mlp_width=4096),
         text_vocabulary=152_064,
         text_block=64,
         text_blocks=16,
-        audio_cardinality=2048,
+        audio=AudioConfig(
+            cardinality=2048,
+            mel_bins=128,
+            encoder_width=1280,
+            encoder_heads=20,
+            encoder_layers=32,
+            width=768,
+            slow_layers=4,
+            fast_layers=8,
+        ),
         image_flow=FlowConfig(guidance_scale=3.0),
         text_flow=FlowConfig(steps=16),
     ),

@@ -6,6 +6,8 @@ the grid (Luo et al. 2025, arXiv:2510.13721, Section 2.2). Owns: the input embed
 modality, the masked state, and the shift of causal mode.
 """
 
+from collections.abc import Mapping
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -13,6 +15,8 @@ from torch import Tensor, nn
 from flow.modality import Modality
 from flow.sequence import OmniSequence, Segment
 from model.config import OmniConfig
+
+Codebooks = Mapping[Modality, Tensor]
 
 
 class OmniEmbeddings(nn.Module):
@@ -28,23 +32,23 @@ class OmniEmbeddings(nn.Module):
         self.image_projection = _projection(vision.num_codebooks * vision.code_dim, width)
         self.image_row = nn.Parameter(torch.randn(vision.grid, width) * 0.02)
         self.image_column = nn.Parameter(torch.randn(vision.grid, width) * 0.02)
-        audio_rows = (config.audio_codebooks, config.audio_cardinality + 1, vision.code_dim)
-        self.audio_codes = nn.Parameter(torch.randn(audio_rows) * 0.3)
-        self.audio_projection = _projection(config.audio_codebooks * vision.code_dim, width)
+        if config.audio is not None:
+            books, dim = config.audio.num_codebooks, config.audio.code_dim
+            self.audio_end = nn.Parameter(torch.randn(books, dim) * 0.3)
+            self.audio_mask = nn.Parameter(torch.randn(books, dim) * 0.3)
+            self.audio_projection = _projection(books * dim, width)
         self.editable = nn.Parameter(torch.randn(width) * 0.02)
         self.causal = nn.Parameter(torch.randn(width) * 0.02)
 
-    def forward(self, sequence: OmniSequence, image_codebooks: Tensor, *, causal: bool) -> Tensor:
-        """image_codebooks: unit codes "Q K code_dim". A segment in which something may change is an
-        answer, marked as one at every position, those that stay included. In causal mode its
-        positions see the code of the position before and predict their own (text that is shifted at
-        the output excepted)."""
-        return torch.cat(
-            [self._segment(s, image_codebooks, causal=causal) for s in sequence.segments], 1
-        )
+    def forward(self, sequence: OmniSequence, codebooks: Codebooks, *, causal: bool) -> Tensor:
+        """codebooks: unit codes "Q K code_dim" of each kind of media. A segment in which something
+        may change is an answer, marked as one at every position, those that stay included. In
+        causal mode its positions see the code of the position before and predict their own (text
+        that is shifted at the output excepted)."""
+        return torch.cat([self._segment(s, codebooks, causal=causal) for s in sequence.segments], 1)
 
-    def _segment(self, segment: Segment, image_codebooks: Tensor, *, causal: bool) -> Tensor:
-        x, masked = self._tokens(segment, image_codebooks)
+    def _segment(self, segment: Segment, codebooks: Codebooks, *, causal: bool) -> Tensor:
+        x, masked = self._tokens(segment, codebooks)
         response = segment.editable.any(1)[:, None, None]
         if causal and not (self.shift_text and segment.modality is Modality.TEXT):
             shifted = torch.cat([masked.expand(len(x), 1, -1), x[:, :-1]], 1) + self.causal
@@ -54,7 +58,7 @@ class OmniEmbeddings(nn.Module):
             x = x + places[: segment.length]
         return x + self.editable * response.to(x.dtype)
 
-    def _tokens(self, segment: Segment, image_codebooks: Tensor) -> tuple[Tensor, Tensor]:
+    def _tokens(self, segment: Segment, codebooks: Codebooks) -> tuple[Tensor, Tensor]:
         """Embedded tokens "B L D" and the embedded masked state "D"."""
         match segment.modality:
             case Modality.TEXT:
@@ -62,16 +66,19 @@ class OmniEmbeddings(nn.Module):
                 words = self.text(ids.clamp(max=last))
                 return torch.where(ids[..., None] > last, self.text_mask, words), self.text_mask
             case Modality.IMAGE | Modality.VIDEO:
-                books = torch.cat([image_codebooks, self.image_mask[:, None]], 1)
+                books = torch.cat([codebooks[Modality.IMAGE], self.image_mask[:, None]], 1)
                 vectors = _gather(books, segment.tokens)
                 vectors = vectors.to(self.image_mask.dtype)
                 return self.image_projection(vectors), self.image_projection(
                     self.image_mask.flatten()
                 )
             case Modality.AUDIO:
-                masked = self.audio_codes[:, -1].flatten()
-                vectors = _gather(self.audio_codes, segment.tokens)
-                return self.audio_projection(vectors), self.audio_projection(masked)
+                added = torch.stack([self.audio_end, self.audio_mask], 1)
+                books = torch.cat([codebooks[Modality.AUDIO], added], 1)
+                vectors = _gather(books, segment.tokens).to(self.audio_mask.dtype)
+                return self.audio_projection(vectors), self.audio_projection(
+                    self.audio_mask.flatten()
+                )
 
 
 def _projection(code_width: int, width: int) -> nn.Module:

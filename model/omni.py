@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from flow.metric import CodebookMetric, Metric
 from flow.modality import Modality, TokenSpace
 from flow.sequence import OmniSequence
+from model.audio import AudioTokenizer
 from model.backbone import Backbone
 from model.config import OmniConfig
 from model.embeddings import OmniEmbeddings
@@ -44,9 +45,16 @@ class OmniModel(nn.Module):
             config.vision.cardinality,
             config.image_head,
         )
+        if config.audio is not None:
+            space = self.spaces[Modality.AUDIO] = config.audio_space()
+            self.audio_head = SubCodebookHead(
+                config.backbone.width, space.num_codebooks, space.cardinality, config.audio_head
+            )
         self.text_bias = nn.Parameter(torch.zeros(config.text_vocabulary))
         initialise(self)
         self.vision = VisionTokenizer(config.vision).requires_grad_(False)
+        if config.audio is not None:
+            self.audio = AudioTokenizer(config.audio).requires_grad_(False)
         metric_codes = F.normalize(
             torch.randn(config.text_vocabulary, config.text_metric_dim), dim=-1
         )
@@ -63,16 +71,28 @@ class OmniModel(nn.Module):
         """The distances of each modality's path, on the model's device."""
         config = self.config
         text_codes = self.text_metric_codes[None]
-        return {
+        books = self.codebooks()
+        found = {
             Modality.TEXT: CodebookMetric.of(
                 text_codes,
                 Metric(config.text_flow.metric),
                 forbidden=self.spaces[Modality.TEXT].forbidden,
             ),
             Modality.IMAGE: CodebookMetric.of(
-                self.vision.quantizer.unit_codebooks(), Metric(config.image_flow.metric)
+                books[Modality.IMAGE], Metric(config.image_flow.metric)
             ),
         }
+        if Modality.AUDIO in books:
+            codes = _with_end(books[Modality.AUDIO])
+            found[Modality.AUDIO] = CodebookMetric.of(codes, Metric(config.audio_flow.metric))
+        return found
+
+    def codebooks(self) -> dict[Modality, Tensor]:
+        """Unit codes "Q K code_dim" of each kind of media."""
+        books = {Modality.IMAGE: self.vision.quantizer.unit_codebooks()}
+        if self.config.audio is not None:
+            books[Modality.AUDIO] = self.audio.quantizer.unit_codebooks()
+        return books
 
     def features(self, sequence: OmniSequence, *, causal: bool = False) -> tuple[Tensor, ...]:
         """Backbone features "B L D" of each segment, read at the position that predicts."""
@@ -82,8 +102,7 @@ class OmniModel(nn.Module):
 
     def embed(self, sequence: OmniSequence, *, causal: bool = False) -> tuple[Tensor, Tensor]:
         """What enters the backbone: "B L D", and which positions exist, bool "B L"."""
-        books = self.vision.quantizer.unit_codebooks()
-        x = self.embeddings(sequence, books, causal=causal)
+        x = self.embeddings(sequence, self.codebooks(), causal=causal)
         return x, torch.cat([s.valid for s in sequence.segments], 1)
 
     def by_segment(self, hidden: Tensor, sequence: OmniSequence) -> tuple[Tensor, ...]:
@@ -108,7 +127,11 @@ class OmniModel(nn.Module):
         """The posterior of positions with the features "B L D"."""
         if modality is Modality.TEXT:
             return TextPosterior(self.text_logits(features))
-        return MediaPosterior(self.image_head, features)
+        return MediaPosterior(self.media_head(modality), features)
+
+    def media_head(self, modality: Modality) -> SubCodebookHead:
+        """The head over the sub-codebooks of pictures or sound."""
+        return self.audio_head if modality is Modality.AUDIO else self.image_head
 
     def text_logits(self, features: Tensor) -> Tensor:
         """Logits float32 "... V"; forbidden ids are -inf."""
@@ -129,6 +152,13 @@ class OmniModel(nn.Module):
             i: self.posterior(features[i], x_t.segments[i].modality)
             for i in x_t.editable_segments()
         }
+
+
+def _with_end(books: Tensor) -> Tensor:
+    """Codes "Q K D" -> "Q K+1 D+1": the end is as far from every code as two unrelated ones."""
+    padded = F.pad(books, (0, 1))
+    end = F.one_hot(torch.tensor([padded.shape[-1] - 1]), padded.shape[-1]).to(padded)
+    return torch.cat([padded, end.expand(len(books), 1, -1)], 1)
 
 
 def _shifted(hidden: Tensor, start: int, end: int) -> Tensor:
@@ -187,7 +217,7 @@ class CausalRun:
         self._model, self._segment = model, segment
         self._tokens = segment.tokens.clone()
         self._shifted = model.config.backbone.shift_text and segment.modality is Modality.TEXT
-        self._books = model.vision.quantizer.unit_codebooks()
+        self._books = model.codebooks()
         prompts = OmniSequence(tuple(prompt))
         self._start = prompts.length
         self._cache = model.backbone.causal_cache(x_0.batch, x_0.length)

@@ -21,7 +21,7 @@ from model.omni import OmniModel
 FLOAT32_BYTES = 4
 WORKING_BYTES = 600 * 2**20
 """Libraries, kernels' workspace and recorded steps."""
-KEPT_IN_FLOAT32 = ("vision.",)
+KEPT_IN_FLOAT32 = ("vision.", "audio.")
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
@@ -87,9 +87,15 @@ def estimate(config: OmniConfig, space: TokenSpace, placement: Placement) -> Mem
     )
     pictures = config.vision.num_codebooks * config.vision.cardinality**2
     words = config.text_vocabulary**2
-    tables = sum(n for n in (pictures, words) if n <= TABLE_ELEMENTS)
+    sounds = 0 if config.audio is None else _sound_table(config)
+    tables = sum(n for n in (pictures, words, sounds) if n <= TABLE_ELEMENTS)
     codes = config.text_vocabulary * config.text_metric_dim
     return Memory(weights, FLOAT32_BYTES * (tables + 2 * codes))
+
+
+def _sound_table(config: OmniConfig) -> int:
+    space = config.audio_space()
+    return space.num_codebooks * space.cardinality**2
 
 
 def check_memory(config: OmniConfig, space: TokenSpace, placement: Placement) -> Memory:
@@ -132,6 +138,8 @@ def random_model(config: OmniConfig, space: TokenSpace, placement: Placement) ->
     finally:
         torch.set_default_dtype(before)
     model.vision.float()
+    if config.audio is not None:
+        model.audio.float()
     model.text_metric_codes = model.text_metric_codes.float()
     return place(model, placement)
 

@@ -1,11 +1,13 @@
 """How a conversation is laid out as segments: the one template that training and inference share.
 
 <bos> <user> <image> PICTURE </image> words <assistant> words <image> PICTURE </image> <user> ..
-.. <assistant>            and then the response segment: a block of text,
-.. <assistant> <image>    or a picture.
+.. <user> <audio> SOUND </audio> words ..
+.. <assistant>                    and then the response segment: a block of text,
+.. <assistant> <image>            or a picture,
+.. <assistant> words <audio> SOUND   or the next block of a sound that has begun.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -13,15 +15,23 @@ from torch import Tensor
 
 from flow.modality import Modality
 from flow.sequence import Segment, prompt
-from model.text import ASSISTANT, BEGIN_IMAGE, BOS, END_IMAGE, PAD, USER, TextTokenizer
+from model.text import (
+    ASSISTANT,
+    BEGIN_AUDIO,
+    BEGIN_IMAGE,
+    BOS,
+    END_AUDIO,
+    END_IMAGE,
+    PAD,
+    USER,
+    TextTokenizer,
+)
 
-
-@dataclass(frozen=True)
-class Message:
-    """What one side says: text and picture codes (int64 "L Q") in reading order."""
-
-    from_user: bool
-    parts: tuple[str | Tensor, ...]
+TRANSCRIBE = "write down what i say"
+"""Asks for the words of a sound before it."""
+BEGIN: Mapping[Modality, int] = {Modality.IMAGE: BEGIN_IMAGE, Modality.AUDIO: BEGIN_AUDIO}
+"""The marker that opens a piece of media."""
+END: Mapping[Modality, int] = {Modality.IMAGE: END_IMAGE, Modality.AUDIO: END_AUDIO}
 
 
 @dataclass(frozen=True)
@@ -32,13 +42,26 @@ class Span:
     tokens: Tensor
 
 
-def layout(
-    tokenizer: TextTokenizer, messages: Sequence[Message], *, opening: Sequence[int] = ()
-) -> list[Span]:
-    """The spans of a prompt that ends with <assistant> and the `opening` ids of its answer.
+@dataclass(frozen=True)
+class Message:
+    """What one side says: text and pieces of media in reading order."""
 
-    Neighbouring words and markers form one text span; a picture is a span of its own. If the last
-    message is the assistant's, its words begin the answer: `opening` follows them.
+    from_user: bool
+    parts: tuple[str | Span, ...]
+
+
+def layout(
+    tokenizer: TextTokenizer,
+    messages: Sequence[Message],
+    *,
+    opens: Modality = Modality.TEXT,
+    begun: Tensor | None = None,
+) -> list[Span]:
+    """The spans of a prompt that ends with <assistant> and what opens an answer of that modality.
+
+    Neighbouring words and markers form one text span; media is a span of its own. If the last
+    message is the assistant's, its words begin the answer. begun: codes "L Q" of the answer that
+    are there already.
     """
     spans: list[Span] = []
     ids: list[int] = [BOS]
@@ -54,14 +77,17 @@ def layout(
             if isinstance(part, str):
                 ids.extend(tokenizer.encode(part))
             else:
-                ids.append(BEGIN_IMAGE)
+                ids.append(BEGIN[part.modality])
                 close()
-                spans.append(Span(Modality.IMAGE, part))
-                ids.append(END_IMAGE)
+                spans.append(part)
+                ids.append(END[part.modality])
     if not messages or messages[-1].from_user:
         ids.append(ASSISTANT)
-    ids.extend(opening)
+    if opens is not Modality.TEXT:
+        ids.append(BEGIN[opens])
     close()
+    if begun is not None:
+        spans.append(Span(opens, begun))
     return spans
 
 

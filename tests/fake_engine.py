@@ -7,10 +7,11 @@ is tested to its last byte without weights.
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
-from engine.events import Answer, Completed, Event, Refined, Started
+from engine.events import Answer, Completed, Event, Refined, Sounded, Started
 from engine.path_preview import PathPreview
 from engine.request import Modality, Request, Sampling
 from engine.trace import TraceRecorder
@@ -53,10 +54,14 @@ CELLS = {
 
 class FakeEngine:
     """step_s: how long one step takes. broken: prompts containing this word crash it;
-    "lose the device" is explained as the real engine does."""
+    "lose the device" is explained as the real engine does. hears: what everybody says; None is
+    deaf and mute."""
 
-    def __init__(self, step_s: float = 0.03, broken: str = "crash") -> None:
+    def __init__(
+        self, step_s: float = 0.03, broken: str = "crash", *, hears: str | None = "hello there"
+    ) -> None:
         self.step_s = step_s
+        self.hears = hears
         self.broken = broken
         self.lens = FakeLens()
         self.requests: list[Request] = []
@@ -73,6 +78,7 @@ class FakeEngine:
             "pictures_seen": 1_250_000,
             "date": "2026-11-21",
             "concepts": [concept.name for concept in CONCEPTS],
+            "hears_s": 8.0 if self.hears else 0.0,
         }
 
     def recorder(self) -> TraceRecorder:
@@ -94,20 +100,24 @@ class FakeEngine:
         start = time.perf_counter()
         request = _complete(request)
         self.requests.append(request)
-        text = request.conversation.turns[-1].parts[-1].text or ""
+        heard: tuple[Answer, ...] = ()
+        if request.listens:
+            heard = (replace(_sentence(str(self.hears)), heard=True),)
+        text = request.conversation.turns[-1].parts[-1].text or str(self.hears)
         if "refuse" in text:
             raise ValueError("this engine refuses the word 'refuse': leave it out")
-        script = _script(request, text)
+        script = (*heard, *_aloud(request, _script(request, text)))
         answers: list[Answer] = []
         steps = 0
         try:
-            for segment, answer in enumerate(script):
+            for segment, answer in enumerate(_blocks(script)):
                 yield Started(
                     request,
                     segment,
                     answer.modality,
                     request.sampling.steps or 0,
                     time.perf_counter() - start,
+                    int(answer.heard),
                 )
                 for event in _forming(request, segment, answer, start, steps):
                     time.sleep(self.step_s)
@@ -118,9 +128,53 @@ class FakeEngine:
                     steps += 1
                     yield event
                 answers.append(answer)
-            yield Completed(request, tuple(answers), 2 * steps, time.perf_counter() - start)
+                if answer.audio is not None:
+                    last = answer.suggest
+                    yield Sounded(segment, answer.audio, last, time.perf_counter() - start)
+            whole = _joined(answers)
+            yield Completed(request, whole, 2 * steps, time.perf_counter() - start)
         finally:
             self.closed_after.append(steps)
+
+
+TONE_HZ, NUM_BLOCKS = 440, 3
+
+
+def _aloud(request: Request, script: tuple[Answer, ...]) -> tuple[Answer, ...]:
+    """The script, with a tone after its words where they are to be spoken."""
+    if request.to is Modality.AUDIO:
+        return (_tone(),)
+    first, *others = script
+    spoken = request.aloud and first.modality is Modality.TEXT
+    return (first, *((_tone(),) if spoken else ()), *others)
+
+
+def _tone() -> Answer:
+    times = np.arange(16_000 * NUM_BLOCKS) / 16_000
+    samples = (0.2 * np.sin(2 * np.pi * TONE_HZ * times)).astype(np.float32)
+    return Answer(Modality.AUDIO, np.zeros((NUM_WORDS, 2), np.int64), audio=samples)
+
+
+def _blocks(script: tuple[Answer, ...]) -> Iterator[Answer]:
+    """A sound as its blocks, the last one marked; everything else as it is."""
+    for answer in script:
+        if answer.audio is None:
+            yield answer
+            continue
+        pieces = np.split(answer.audio, NUM_BLOCKS)
+        for i, piece in enumerate(pieces):
+            yield replace(answer, audio=piece, suggest=i == NUM_BLOCKS - 1)
+
+
+def _joined(answers: list[Answer]) -> tuple[Answer, ...]:
+    found: list[Answer] = []
+    for answer in answers:
+        before = found[-1].audio if found else None
+        if answer.audio is not None and before is not None:
+            found.pop()
+            answer = replace(answer, audio=np.concatenate([before, answer.audio]))
+        found.append(replace(answer, suggest=answer.suggest and answer.audio is None))
+    return tuple(found)
 
 
 def _complete(request: Request) -> Request:
@@ -201,7 +255,7 @@ def _forming(
 ) -> Iterator[Refined]:
     rng = np.random.default_rng([request.sampling.seed, segment])
     length = NUM_WORDS if answer.image is None else GRID * GRID
-    codebooks = 1 if answer.image is None else NUM_CODEBOOKS
+    codebooks = answer.tokens.shape[1]
     num_steps = request.sampling.steps or 16
     settles_at = rng.uniform(0.15, 1, length)
     settled = np.zeros(length, bool)
@@ -231,9 +285,12 @@ def _forming(
 
 def _state(
     answer: Answer, settled: np.ndarray, t: float, rng: np.random.Generator
-) -> dict[str, object]:
+) -> dict[str, Any]:
     noise = rng.random((2, len(settled)))
     likely = settled | (noise[0] < t * 1.2 - 0.1)
+    if answer.audio is not None:
+        hiss = rng.normal(0, 0.1, len(answer.audio)).astype(np.float32)
+        return {"sound_1": t * answer.audio + (1 - t) * hiss}
     if answer.image is None:
         assert answer.text is not None
         pieces = [w if i == 0 else " " + w for i, w in enumerate(answer.text.split())]

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
 from flow.calibration import GRIDS
 from model.checkpoint import load_checkpoint, save_checkpoint
@@ -22,13 +23,19 @@ from model.config import PRESETS, OmniConfig
 from model.omni import OmniModel
 from model.placement import Placement
 from model.text import TextTokenizer
+from training.audio import AudioStage
 from training.data import Examples, ScenePool, build_pool, training_texts, word_vectors
 from training.flow import FlowStage
 from training.loop import Budget, train
+from training.speech import SpeechExamples, encode_clips
 from training.vision import VisionStage
+from training.whisper import encoder_weights
 from world.concepts import CONCEPTS
+from world.speech import Part, clips
 
 TEXTS_PER_KIND = 4000
+REPORTED_CLIPS = 96
+TRAINED_PARTS = (Part.TRAIN, Part.BULK, Part.SOUND)
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -36,7 +43,8 @@ def main(argv: list[str] | None = None) -> int:
     torch.manual_seed(0)
     torch.set_float32_matmul_precision("high")
     try:
-        {"vision": _vision, "flow": _flow, "export": _export}[arguments.stage](arguments)
+        stages = {"vision": _vision, "audio": _audio, "flow": _flow, "export": _export}
+        stages[arguments.stage](arguments)
     except ValueError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -45,7 +53,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m training", description=__doc__)
-    parser.add_argument("stage", choices=("vision", "flow", "export"))
+    parser.add_argument("stage", choices=("vision", "audio", "flow", "export"))
     parser.add_argument("--preset", choices=sorted(PRESETS), default="nano")
     parser.add_argument("--minutes", type=float, default=10.0, help="wall time to train for")
     parser.add_argument("--resume", action="store_true", help="go on from the last save of the run")
@@ -76,6 +84,18 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--start", type=Path, help="checkpoint whose weights a flow run begins with"
     )
+    parser.add_argument(
+        "--speech", type=Path, default=Path("runs/speech"), help="folder of the speech corpus"
+    )
+    parser.add_argument(
+        "--without-audio", action="store_true", help="a model that neither hears nor speaks"
+    )
+    parser.add_argument(
+        "--whisper", type=Path, help="model.bin of Whisper as CTranslate2 stores it"
+    )
+    parser.add_argument(
+        "--from-scratch", action="store_true", help="audio: no Whisper to begin with"
+    )
     parser.add_argument("--out", type=Path, default=Path("assets/nano"), help="where export writes")
     return parser
 
@@ -90,14 +110,59 @@ def _vision(arguments: argparse.Namespace) -> None:
     train(stage, average, folder, _budget(arguments), resume=arguments.resume)
 
 
+def _audio(arguments: argparse.Namespace) -> None:
+    """Whisper's encoder stays as it is; one from scratch is trained with the rest."""
+    config = PRESETS[arguments.preset]
+    assert config.audio is not None
+    folder, corpus = _folder(arguments, "audio"), arguments.speech
+    spoken = list(clips(corpus, TRAINED_PARTS))
+    held_out = list(clips(corpus, (Part.TEST,)))[:REPORTED_CLIPS]
+    if not spoken:
+        raise ValueError(f"{corpus} has no clips: run `python -m world speech` first")
+    words = _text_tokenizer(
+        _folder(arguments, "flow"), training_texts(TEXTS_PER_KIND), config.text_vocabulary
+    )
+    device = Placement.of(arguments.device).device
+    stage = AudioStage(config.audio, spoken, held_out, words, device)
+    if not arguments.from_scratch:
+        encoder = stage.model.tokenizer.encoder
+        encoder.load_state_dict(encoder_weights(arguments.whisper))
+        encoder.requires_grad_(False)
+    train(stage, deepcopy(stage.model), folder, _budget(arguments), resume=arguments.resume)
+
+
 def _flow(arguments: argparse.Namespace) -> None:
     model, tokenizer = _begin(arguments)
     cache = _folder(arguments, "vision") / "codes.npz"
     pool = build_pool(model.vision, arguments.scenes, cache, arguments.single)
     examples = _examples(pool, tokenizer, model.config)
-    stage = FlowStage(model, tokenizer, examples, arguments.times)
-    budget = replace(_budget(arguments), accumulate=2, report_every_s=600)
+    speech = None
+    if model.config.audio is not None:
+        speech = _speech_examples(arguments, model, examples)
+    stage = FlowStage(model, tokenizer, examples, arguments.times, speech)
+    accumulate = len(stage.mixture)
+    budget = replace(_budget(arguments), accumulate=accumulate, report_every_s=600)
     train(stage, deepcopy(model), _folder(arguments, "flow"), budget, resume=arguments.resume)
+
+
+def _speech_examples(
+    arguments: argparse.Namespace, model: OmniModel, words: Examples
+) -> SpeechExamples:
+    corpus = list(clips(arguments.speech, TRAINED_PARTS))
+    if not corpus:
+        raise ValueError(
+            f"{arguments.speech} has no clips: run `python -m world speech` first, or train "
+            "--without-audio"
+        )
+    heard = encode_clips(model.audio, corpus, _folder(arguments, "audio") / "codes.npz")
+    config = model.config
+    return SpeechExamples(
+        heard,
+        words,
+        end=config.audio_space().cardinality - 1,
+        block=config.audio_block,
+        blocks=config.audio_blocks,
+    )
 
 
 def _examples(pool: ScenePool, tokenizer: TextTokenizer, config: OmniConfig) -> Examples:
@@ -114,30 +179,54 @@ def _budget(arguments: argparse.Namespace) -> Budget:
 
 
 def _begin(arguments: argparse.Namespace) -> tuple[OmniModel, TextTokenizer]:
-    """The model of a checkpoint to train on, or an untrained one."""
+    """The model of a checkpoint to train on, or an untrained one. Where the checkpoint has no sound
+    and the preset has, it gets the trained sound tokenizer and untrained weights around it."""
     if arguments.start is None:
         return _untrained(arguments)
     checkpoint = load_checkpoint(arguments.start, Placement.of(arguments.device, "float32"))
-    model = checkpoint.model.requires_grad_(True)
+    config, model = _preset(arguments), checkpoint.model.requires_grad_(True)
+    if config.audio is not None and model.config.audio is None:
+        grown = OmniModel(replace(model.config, audio=config.audio), checkpoint.tokenizer.space())
+        grown.load_state_dict(model.state_dict(), strict=False)
+        _load_tokenizer(grown.audio, _folder(arguments, "audio"))
+        model = grown.to(model.device)
     model.vision.requires_grad_(False)
+    if model.config.audio is not None:
+        model.audio.requires_grad_(False)
     return model, checkpoint.tokenizer
 
 
+def _preset(arguments: argparse.Namespace) -> OmniConfig:
+    config = PRESETS[arguments.preset]
+    return replace(config, audio=None) if arguments.without_audio else config
+
+
+def _load_tokenizer(module: nn.Module, folder: Path) -> None:
+    """The averaged weights of a tokenizer's run.
+
+    Raises: ValueError where there was none.
+    """
+    file = folder / "state.pt"
+    if not file.exists():
+        stage = folder.name.partition("-")[0]
+        raise ValueError(f"{file} does not exist: run `python -m training {stage}` first")
+    average = torch.load(file, map_location="cpu", weights_only=True)["average"]
+    prefix = "tokenizer."
+    module.load_state_dict(
+        {k.removeprefix(prefix): v for k, v in average.items() if k.startswith(prefix)}
+    )
+
+
 def _untrained(arguments: argparse.Namespace) -> tuple[OmniModel, TextTokenizer]:
-    """A fresh model around the trained picture tokenizer, with its text tokenizer and word
+    """A fresh model around the trained tokenizers of media, with its text tokenizer and word
     vectors."""
-    config: OmniConfig = PRESETS[arguments.preset]
-    vision_file = _folder(arguments, "vision") / "state.pt"
-    if not vision_file.exists():
-        raise ValueError(f"{vision_file} does not exist: run `python -m training vision` first")
+    config = _preset(arguments)
     texts = training_texts(TEXTS_PER_KIND)
     tokenizer = _text_tokenizer(_folder(arguments, "flow"), texts, config.text_vocabulary)
     model = OmniModel(config, tokenizer.space())
-    average = torch.load(vision_file, map_location="cpu", weights_only=True)["average"]
-    prefix = "tokenizer."
-    model.vision.load_state_dict(
-        {k.removeprefix(prefix): v for k, v in average.items() if k.startswith(prefix)}
-    )
+    _load_tokenizer(model.vision, _folder(arguments, "vision"))
+    if config.audio is not None:
+        _load_tokenizer(model.audio, _folder(arguments, "audio"))
     model.text_metric_codes.copy_(word_vectors(tokenizer, texts, config.text_metric_dim))
     return model.to(Placement.of(arguments.device).device), tokenizer
 
@@ -162,6 +251,9 @@ def _export(arguments: argparse.Namespace) -> None:
         facts |= _run_facts(_folder(arguments, "vision"), "vision", {})
     else:
         facts |= load_checkpoint(arguments.start).facts
+    heard = _folder(arguments, "audio")
+    if model.config.audio is not None and (heard / "state.pt").exists():
+        facts |= _run_facts(heard, "audio", {})
     folder = _folder(arguments, "flow")
     facts |= _run_facts(folder, "flow", facts)
     facts |= {"name": arguments.preset, "date": date.today().isoformat()}
@@ -176,7 +268,8 @@ def _run_facts(folder: Path, stage: str, before: dict[str, Any]) -> dict[str, An
     """What a run adds to the facts of the checkpoint that it began with."""
     state = torch.load(folder / "state.pt", map_location="cpu", weights_only=True)
     step, seen, seconds = state["counts"]
-    grown = {"steps": step, "pictures_seen": seen, "minutes": round(seconds / 60, 1)}
+    what = "clips_seen" if stage == "audio" else "pictures_seen"
+    grown = {"steps": step, what: seen, "minutes": round(seconds / 60, 1)}
     facts = {f"{stage}_{k}": before.get(f"{stage}_{k}", 0) + v for k, v in grown.items()}
     return {**facts, f"{stage}_report": _last_report(folder / "log.jsonl")}
 

@@ -48,9 +48,10 @@ class ScenePool:
         among = self._single if rng.random() < self.single_share else self.scenes
         return among[int(rng.integers(len(among)))]
 
-    def codes_of(self, scene: Scene) -> Tensor:
-        """int64 "L Q" of a scene of this pool."""
-        return torch.from_numpy(self.codes[self._index[id(scene)]].astype(np.int64))
+    def picture_of(self, scene: Scene) -> Span:
+        """The codes of a scene of this pool."""
+        codes = self.codes[self._index[id(scene)]].astype(np.int64)
+        return Span(Modality.IMAGE, torch.from_numpy(codes))
 
 
 def build_pool(
@@ -86,19 +87,27 @@ def pixels_of(images: np.ndarray, image_px: int, device: torch.device) -> Tensor
 
 @dataclass(frozen=True)
 class Example:
-    """A prompt and its target, int64 "L Q"."""
+    """A prompt and its target, int64 "L Q". said: the ids of what is said in the prompt's sound,
+    where it is to be written down."""
 
     spans: tuple[Span, ...]
     target: Span
+    said: tuple[int, ...] = ()
+
+    @property
+    def length(self) -> int:
+        """Positions, prompt and target."""
+        return sum(len(s.tokens) for s in (*self.spans, self.target))
 
 
 @dataclass(frozen=True)
 class Batch:
     """Examples of one structure: the clean sequence (the response segment last) and a weight "B L"
-    for each of its positions."""
+    for each of its positions. said: of each example, see there."""
 
     sequence: OmniSequence
     weight: Tensor
+    said: tuple[tuple[int, ...], ...] = ()
 
 
 class Examples:
@@ -117,17 +126,17 @@ class Examples:
         messages = [Message(True, (words,))]
         if rng.random() < 0.5:
             messages.append(Message(False, (HERE_YOU_ARE,)))
-        spans = layout(self.tokenizer, messages, opening=(BEGIN_IMAGE,))
-        return Example(tuple(spans), Span(Modality.IMAGE, self.pool.codes_of(scene)))
+        spans = layout(self.tokenizer, messages, opens=Modality.IMAGE)
+        return Example(tuple(spans), self.pool.picture_of(scene))
 
     def next_picture(self, rng: np.random.Generator) -> Example:
         """The second wish of a conversation -> its picture, with the first one in sight."""
         dialogue = self._dialogue(rng, Kind.FOLLOW_UP, lambda d: d.utterances[-1].scene is not None)
         last = dialogue.utterances[-1]
         messages = [*self._messages(dialogue.utterances[:-1]), Message(False, (last.text,))]
-        spans = layout(self.tokenizer, messages, opening=(BEGIN_IMAGE,))
+        spans = layout(self.tokenizer, messages, opens=Modality.IMAGE)
         assert last.scene is not None
-        return Example(tuple(spans), Span(Modality.IMAGE, self.pool.codes_of(last.scene)))
+        return Example(tuple(spans), self.pool.picture_of(last.scene))
 
     def answer(self, rng: np.random.Generator, kind: Kind) -> Example:
         """A dialogue -> the words of its answer, with the marker that opens a picture or offers
@@ -150,13 +159,17 @@ class Examples:
             ids.append(BEGIN_IMAGE)
         if last.suggest:
             ids.append(SUGGEST)
-        ids = [*ids, EOS][: self.text_block * self.text_blocks]
-        blocks = -(-len(ids) // self.text_block)
+        return Example(tuple(spans), self.words(ids, rng))
+
+    def words(self, ids: Sequence[int], rng: np.random.Generator) -> Span:
+        """The ids of an answer with its end, in blocks; sometimes cut to fewer of them."""
+        ended = [*ids, EOS][: self.text_block * self.text_blocks]
+        blocks = -(-len(ended) // self.text_block)
         if blocks > 1 and rng.random() < CUT_SHARE:
             blocks = int(rng.integers(1, blocks))
         length = blocks * self.text_block
-        ids = ids[:length] + [PAD] * (length - len(ids))
-        return Example(tuple(spans), Span(Modality.TEXT, torch.tensor(ids)[:, None]))
+        padded = ended[:length] + [PAD] * (length - len(ended))
+        return Span(Modality.TEXT, torch.tensor(padded)[:, None])
 
     def _dialogue(
         self, rng: np.random.Generator, kind: Kind, wanted: Callable[[Dialogue], bool]
@@ -174,8 +187,8 @@ class Examples:
         from_user = utterance.role == "user"
         if utterance.scene is None:
             return Message(from_user, (utterance.text,))
-        codes = self.pool.codes_of(utterance.scene)
-        return Message(from_user, (codes, utterance.text) if from_user else (utterance.text, codes))
+        seen = self.pool.picture_of(utterance.scene)
+        return Message(from_user, (seen, utterance.text) if from_user else (utterance.text, seen))
 
 
 def _shows_one_picture(dialogue: Dialogue) -> bool:
@@ -188,7 +201,8 @@ def collate(examples: Sequence[Example], device: torch.device) -> Batch:
     prompts = collate_prompts([e.spans for e in examples], device)
     (target,) = collate_prompts([(e.target,) for e in examples], device)
     target = replace(target, editable=torch.ones_like(target.valid))
-    return Batch(OmniSequence((*prompts, target)), _weights(target))
+    said = tuple(e.said for e in examples)
+    return Batch(OmniSequence((*prompts, target)), _weights(target), said)
 
 
 def _weights(target: Segment) -> Tensor:

@@ -1,14 +1,15 @@
 """The flow stage: one backbone learns to predict x_1 from a noisy, a masked, or a causal view of
 an answer.
 
-Each optimiser step accumulates one picture batch and one text batch (one modality a batch, Luo et
-al. 2025, arXiv:2510.13721, Section 2.4). Most batches are noised along the metric-induced path; a
-share is masked (cross-entropy weighted by 1/t, arXiv:2604.00007, Eq. 1) and a share is causal, so
-that the same weights can be sampled by flow matching, masked diffusion and autoregression.
+Each optimiser step accumulates batches of pictures, words, hearing and speaking (one modality a
+batch, Luo et al. 2025, arXiv:2510.13721, Section 2.4). Most batches are noised along the
+metric-induced path; a share is masked (cross-entropy weighted by 1/t, arXiv:2604.00007, Eq. 1) and
+a share is causal, so that the same weights can be sampled by flow matching, masked diffusion and
+autoregression.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -25,17 +26,26 @@ from flow.schedule import Clock, Schedule, uniform_grid
 from flow.sequence import OmniSequence, drop_prompt, response
 from model.config import FlowConfig
 from model.omni import OmniModel
-from model.text import TextTokenizer
+from model.text import PAD, TextTokenizer
 from model.vision import uint8_from_pixels
 from samplers.draws import Draws
 from samplers.kinetic import KineticSampler
 from samplers.source import random_source
 from training.data import Batch, Example, Examples, collate
+from training.speech import SpeechExamples
 from world.dialogue import Kind
 
-PICTURES, TEXTS = 16, 8
+PICTURES, TEXTS, SOUNDS = 16, 8, 16
+MIXTURE = ("image", "text")
+WITH_SPEECH = ("image", "hear", "speak", "text", "hear", "speak")
+WEIGHTS = {"image": 1.0, "text": 0.5, "hear": 0.5, "speak": 1.0}
+"""Of a batch of each kind in the loss."""
+FIRST_BLOCKS, READ_WEIGHT = 0.4, 0.3
+NEVER = -1e4
+"""A logit that is never drawn, and still a number."""
+CHOICE = 3
+"""Times as many examples of sound are drawn as a batch has: those of one length are taken."""
 PROMPT_DROPOUT = 0.1
-TEXT_WEIGHT = 0.5
 MASKED_SHARE, CAUSAL_SHARE = 0.15, 0.1
 SMALLEST_T = 0.02
 
@@ -61,38 +71,61 @@ class FlowStage:
         tokenizer: TextTokenizer,
         examples: Examples,
         times: str = "uniform",
+        speech: SpeechExamples | None = None,
     ) -> None:
         self.model = model
         self.tokenizer = tokenizer
-        self.examples = examples
+        self.examples, self.speech = examples, speech
+        self.mixture = MIXTURE if speech is None else WITH_SPEECH
         self.metrics: dict[Modality, CodebookMetric] = model.metrics()
         config = model.config
         self.flows: dict[Modality, FlowConfig] = {
             Modality.IMAGE: config.image_flow,
             Modality.TEXT: config.text_flow,
+            Modality.AUDIO: config.audio_flow,
         }
         even = even_clock(times, self.metrics[Modality.IMAGE])
-        self.even: dict[Modality, Clock | None] = {Modality.IMAGE: even, Modality.TEXT: None}
+        self.even: dict[Modality, Clock | None] = {Modality.IMAGE: even}
 
     def loss(self, step: int) -> tuple[Tensor, dict[str, float], int]:
         rng = np.random.default_rng((2, step))
-        pictures = step % 2 == 0
-        batch = self._pictures(rng) if pictures else self._texts(rng)
+        kind = self.mixture[step % len(self.mixture)]
+        draw = {
+            "image": self._pictures,
+            "text": self._texts,
+            "hear": self._heard,
+            "speak": self._spoken,
+        }
+        batch = draw[kind](rng)
         noised = self._noised(batch, rng)
         loss = self._cross_entropy(batch, noised)
-        name = "image" if pictures else "text"
-        figures = {f"{name}{'_ar' if noised.causal else ''}": float(loss.detach())}
-        return loss * (1.0 if pictures else TEXT_WEIGHT), figures, PICTURES if pictures else 0
+        figures = {f"{kind}{'_ar' if noised.causal else ''}": float(loss.detach())}
+        return loss * WEIGHTS[kind], figures, PICTURES if kind == "image" else 0
 
     def _pictures(self, rng: np.random.Generator) -> Batch:
         draw = self.examples.next_picture if rng.random() < 0.06 else self.examples.picture
-        batch = collate([draw(rng) for _ in range(PICTURES)], self.model.device)
-        dropped = torch.from_numpy(rng.random(PICTURES) < PROMPT_DROPOUT).to(self.model.device)
-        return Batch(drop_prompt(batch.sequence, dropped), batch.weight)
+        return self._dropped(collate([draw(rng) for _ in range(PICTURES)], self.model.device), rng)
+
+    def _dropped(self, batch: Batch, rng: np.random.Generator) -> Batch:
+        """Without its prompt in some rows, for guidance."""
+        rows = torch.from_numpy(rng.random(batch.sequence.batch) < PROMPT_DROPOUT)
+        dropped = drop_prompt(batch.sequence, rows.to(self.model.device))
+        return replace(batch, sequence=dropped)
 
     def _texts(self, rng: np.random.Generator) -> Batch:
         about = rng.random() < 0.75
         return collate([self._text(rng, about=about) for _ in range(TEXTS)], self.model.device)
+
+    def _heard(self, rng: np.random.Generator) -> Batch:
+        assert self.speech is not None
+        drawn = [self.speech.hear(rng) for _ in range(CHOICE * SOUNDS)]
+        return collate(_alike(drawn, rng), self.model.device)
+
+    def _spoken(self, rng: np.random.Generator) -> Batch:
+        assert self.speech is not None
+        first = rng.random() < FIRST_BLOCKS
+        drawn = [self.speech.speak(rng, first=first) for _ in range(CHOICE * SOUNDS)]
+        return self._dropped(collate(_alike(drawn, rng), self.model.device), rng)
 
     def _text(self, rng: np.random.Generator, *, about: bool) -> Example:
         if about:
@@ -124,7 +157,7 @@ class FlowStage:
     def _times(self, rng: np.random.Generator, num: int, modality: Modality) -> np.ndarray:
         """One time an example, spread evenly in the clock of this run."""
         spread = (rng.permutation(num) + rng.random(num)) / num
-        flow, even = self.flows[modality], self.even[modality]
+        flow, even = self.flows[modality], self.even.get(modality)
         if even is not None:
             clock = Schedule(flow.c, flow.a)
             spread = np.array([clock.t_of_beta(even.beta(u)) for u in spread.tolist()])
@@ -144,17 +177,39 @@ class FlowStage:
 
     def _cross_entropy(self, batch: Batch, noised: Noised) -> Tensor:
         target = batch.sequence.segments[-1]
-        features = self.model.features(noised.sequence, causal=noised.causal)[-1]
-        losses = self.code_losses(features, target.tokens, target.modality)
+        features = self.model.features(noised.sequence, causal=noised.causal)
+        losses = self.code_losses(features[-1], target.tokens, target.modality)
         total = batch.weight.sum() * target.tokens.shape[-1]
-        return (losses * noised.weight).sum() / total
+        loss = (losses * noised.weight).sum() / total
+        if any(batch.said):
+            loss = loss + READ_WEIGHT * self._read_loss(batch, features)
+        return loss
+
+    def _read_loss(self, batch: Batch, features: tuple[Tensor, ...]) -> Tensor:
+        """Words read off the positions of the sound themselves, by connectionist temporal
+        classification with the text head; it says where in a sound each word is."""
+        place = next(
+            i for i, s in enumerate(batch.sequence.segments) if s.modality is Modality.AUDIO
+        )
+        rows = [i for i, said in enumerate(batch.said) if said]
+        lengths = batch.sequence.segments[place].valid[rows].sum(1)
+        logits = self.model.text_logits(features[place][rows]).transpose(0, 1)
+        said = [batch.said[i] for i in rows]
+        return F.ctc_loss(
+            logits.clamp(min=NEVER).log_softmax(-1),
+            torch.tensor([i for ids in said for i in ids], device=logits.device),
+            lengths,
+            torch.tensor([len(ids) for ids in said]),
+            blank=PAD,
+            zero_infinity=True,
+        )
 
     def code_losses(self, features: Tensor, codes: Tensor, modality: Modality) -> Tensor:
         """Cross-entropy "B L Q" of the true codes."""
         if modality is Modality.TEXT:
             logits = [self.model.text_logits(features).flatten(0, 1)]
         else:
-            logits = self.model.image_head(features.flatten(0, 1), codes.flatten(0, 1))
+            logits = self.model.media_head(modality)(features.flatten(0, 1), codes.flatten(0, 1))
         flat = codes.flatten(0, 1)
         found = [
             F.cross_entropy(x.float(), flat[:, q], reduction="none") for q, x in enumerate(logits)
@@ -219,6 +274,13 @@ class FlowStage:
         x_0 = OmniSequence((*clean.segments[:-1], response(target.modality, source)))
         *_, last = sampler.sample(model, x_0, draws=draws)
         return last.x_t.segments[-1].tokens
+
+
+def _alike(drawn: Sequence[Example], rng: np.random.Generator) -> Sequence[Example]:
+    """A batch of neighbours in length."""
+    ordered = sorted(drawn, key=lambda e: e.length)
+    start = int(rng.integers(len(ordered) - SOUNDS + 1))
+    return ordered[start : start + SOUNDS]
 
 
 def _replaced(sequence: OmniSequence, tokens: Tensor) -> OmniSequence:

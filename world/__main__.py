@@ -1,7 +1,9 @@
-"""Command line: python -m world sheet|sample|sprites.
+"""Command line: python -m world sheet|sample|sprites|speech|sounds|check.
 
 sheet draws a contact sheet, sample prints scene graphs with captions and questions as JSON lines,
-sprites packs the sprite sheet from a folder of Fluent Emoji 3D WebP files.
+sprites packs the sprite sheet from a folder of Fluent Emoji 3D WebP files, speech and
+sounds make the corpus that the model learns to hear and to speak from, check leaves out what an
+independent recogniser cannot read.
 """
 
 import argparse
@@ -13,9 +15,15 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from world import sounds
 from world.captions import caption, full_caption, questions
+from world.check import check, recogniser
 from world.concepts import SPRITE_SHEET, build_sheet
 from world.scenes import render, sample_scene
+from world.speech import Part, build
+from world.voices import Voices
+
+SPOKEN = (Part.TRAIN, Part.BULK, Part.TEST)
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -29,9 +37,30 @@ def main(argv: list[str] | None = None) -> int:
     commands.choices["sheet"].add_argument("--out", type=Path, required=True)
     sprites = commands.add_parser("sprites")
     sprites.add_argument("emoji", type=Path, help="folder of WebP files named by code point")
+    speech = commands.add_parser("speech")
+    speech.add_argument("part", type=Part, choices=tuple(Part))
+    speech.add_argument("--num", type=int, required=True, help="clips of that part")
+    speech.add_argument("--voices", type=Path, required=True, help="folder of Kokoro's *.bin files")
+    speech.add_argument("--out", type=Path, default=Path("runs/speech"), help="folder of the clips")
+    speech.add_argument(
+        "--share", type=_share, default=(0, 1), help="K/N: this process speaks every Nth clip"
+    )
+    played = commands.add_parser("sounds")
+    played.add_argument("part", type=Part, choices=(Part.SOUND, Part.SOUND_TEST))
+    played.add_argument("--num", type=int, default=40, help="variants of each sound")
+    played.add_argument("--gs", type=Path, required=True, help="FluidR3_GS.sf2")
+    played.add_argument("--gm", type=Path, required=True, help="FluidR3_GM.sf2")
+    played.add_argument("--out", type=Path, default=Path("runs/speech"), help="folder of the clips")
+    checked = commands.add_parser("check")
+    checked.add_argument("part", type=Part, choices=SPOKEN)
+    checked.add_argument(
+        "--out", type=Path, default=Path("runs/speech"), help="folder of the clips"
+    )
     arguments = parser.parse_args(argv)
+    commanded = {"sheet": _sheet, "sample": _sample, "sprites": _sprites, "speech": _speech}
+    commanded |= {"sounds": _sounds, "check": _check}
     try:
-        {"sheet": _sheet, "sample": _sample, "sprites": _sprites}[arguments.command](arguments)
+        commanded[arguments.command](arguments)
     except (ValueError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -65,6 +94,28 @@ def _sample(arguments: argparse.Namespace) -> None:
 def _sprites(arguments: argparse.Namespace) -> None:
     sheet = build_sheet(arguments.emoji)
     sheet.save(SPRITE_SHEET, quality=92, alpha_quality=100, method=6)
+
+
+def _share(words: str) -> tuple[int, int]:
+    number, _, of = words.partition("/")
+    return int(number), int(of)
+
+
+def _speech(arguments: argparse.Namespace) -> None:
+    number, of = arguments.share
+    indices = range(number, arguments.num, of)
+    spoken = build(arguments.out, Voices(arguments.voices), arguments.part, indices)
+    print(f"{spoken} clips in {arguments.out}")
+
+
+def _sounds(arguments: argparse.Namespace) -> None:
+    play = sounds.sound_fonts(arguments.gs, arguments.gm)
+    sounds.build(arguments.out, play, arguments.part, arguments.num)
+
+
+def _check(arguments: argparse.Namespace) -> None:
+    wrong = check(arguments.out, recogniser(), (arguments.part,))
+    print(f"{len(wrong)} clips left out")
 
 
 if __name__ == "__main__":

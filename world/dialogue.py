@@ -2,13 +2,14 @@
 outside.
 
 A dialogue ends with the assistant's answer, which is what a model learns to say. Owns: `Utterance`,
-`Dialogue`, `sample_dialogue` and its kinds. Does not own: facts about scenes (`world.captions`).
+`Dialogue`, `sample_dialogue` and its kinds, `known_dialogue`. Does not own: facts about scenes
+(`world.captions`).
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import partial
+from functools import cache, partial
 from hashlib import blake2b
 from typing import TypeVar
 
@@ -21,7 +22,7 @@ from world.captions import (
     questions,
     with_article,
 )
-from world.concepts import CONCEPTS
+from world.concepts import CONCEPTS, Concept
 from world.scenes import Family, Scene, sample_scene
 
 T = TypeVar("T")
@@ -380,31 +381,56 @@ def _another_wish(rng: np.random.Generator, draw: SceneSource) -> tuple[Utteranc
 
 def _small_talk(rng: np.random.Generator) -> tuple[Utterance, ...]:
     asked, answer = _pick(rng, _SMALL_TALK)
-    return Utterance("user", _pick(rng, asked)), Utterance("assistant", answer)
+    return _exchange(_pick(rng, asked), answer)
+
+
+def _exchange(asked: str, answer: str) -> tuple[Utterance, ...]:
+    return Utterance("user", asked), Utterance("assistant", answer)
 
 
 def _knowledge(rng: np.random.Generator) -> tuple[Utterance, ...]:
     """Simple facts about the concepts: kind, sound, usual colour."""
     roll = rng.random()
     if roll < 0.3:
-        name = _pick(rng, tuple(_SOUNDS))
-        return (
-            Utterance("user", f"what sound does {with_article(name)} make?"),
-            Utterance("assistant", f"{_SOUNDS[name]}!"),
-        )
+        return _sound_fact(_pick(rng, tuple(_SOUNDS)))
     if roll < 0.55:
-        name = _pick(rng, tuple(_NATURAL_COLOURS))
-        verb = "are" if name == "grapes" else "is"
-        return (
-            Utterance("user", f"what colour {verb} {with_article(name)}?"),
-            Utterance("assistant", f"{with_article(name)} {verb} {_NATURAL_COLOURS[name]}."),
-        )
-    concept = CONCEPTS[int(rng.integers(len(CONCEPTS)))]
-    verb = "are" if concept.name == "grapes" else "is"
-    return (
-        Utterance("user", f"what {verb} {with_article(concept.name)}?"),
-        Utterance("assistant", f"{with_article(concept.name)} {verb} {_KIND_NOUNS[concept.kind]}."),
-    )
+        return _colour_fact(_pick(rng, tuple(_NATURAL_COLOURS)))
+    return _kind_fact(CONCEPTS[int(rng.integers(len(CONCEPTS)))])
+
+
+def _sound_fact(name: str) -> tuple[Utterance, ...]:
+    return _exchange(f"what sound does {with_article(name)} make?", f"{_SOUNDS[name]}!")
+
+
+def _colour_fact(name: str) -> tuple[Utterance, ...]:
+    thing, verb = with_article(name), _verb(name)
+    return _exchange(f"what colour {verb} {thing}?", f"{thing} {verb} {_NATURAL_COLOURS[name]}.")
+
+
+def _kind_fact(concept: Concept) -> tuple[Utterance, ...]:
+    thing, verb = with_article(concept.name), _verb(concept.name)
+    return _exchange(f"what {verb} {thing}?", f"{thing} {verb} {_KIND_NOUNS[concept.kind]}.")
+
+
+def _verb(name: str) -> str:
+    return "are" if name == "grapes" else "is"
+
+
+def known_dialogue(asked: str) -> Dialogue | None:
+    """The small talk or the simple fact that begins with exactly these words; None for others."""
+    return _known_dialogues().get(asked)
+
+
+@cache
+def _known_dialogues() -> dict[str, Dialogue]:
+    talk = [_exchange(asked, answer) for options, answer in _SMALL_TALK for asked in options]
+    facts = [
+        *(_sound_fact(name) for name in _SOUNDS),
+        *(_colour_fact(name) for name in _NATURAL_COLOURS),
+        *(_kind_fact(concept) for concept in CONCEPTS),
+    ]
+    pairs = ((Kind.SMALL_TALK, talk), (Kind.KNOWLEDGE, facts))
+    return {said[0].text: Dialogue(kind, said) for kind, many in pairs for said in many}
 
 
 def _outside(rng: np.random.Generator, test: bool) -> tuple[Utterance, ...]:

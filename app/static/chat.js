@@ -120,8 +120,17 @@ class Talk {
 
 function piece(part) {
   if (part.text != null) return make("p", "no-words", part.text);
+  if (part.sound) return soundPiece(part.sound);
   const image = make("img", "no-picture");
   image.src = part.image;
   image.alt = part.alt ?? "a picture";
   return image;
+}
+
+// A sound that was said or uploaded.
+function soundPiece(uri) {
+  const player = make("audio", "no-player");
+  player.controls = true;
+  player.src = URL.createObjectURL(fromDataUri(uri));
+  return player;
 }

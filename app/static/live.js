@@ -2,6 +2,7 @@
 
 const REPLAY_MS = 2400;
 const STIR_MS = 280;
+const VIEWS = { text: TextSegment, image: PictureSegment, audio: SoundSegment };
 
 class LiveView {
   // again: what "Run it live" does; links: whether a link can make the run again; noise: the size in
@@ -24,6 +25,7 @@ class LiveView {
     this.ruler = make("div", "no-ruler", this.bars, this.slider);
     this.meta = make("div", "no-meta");
     this.status = make("p", "no-status");
+    this.timed = make("p", "no-timed");
     this.recipe = make("p", "no-recipe");
     this.spoken = make("p", "no-spoken");
     this.spoken.setAttribute("aria-live", "polite");
@@ -31,14 +33,15 @@ class LiveView {
     this.liveButton = this.button("Run it live", () => this.again?.(), "no-go");
     this.replayButton = this.button("Replay", () => this.replay());
     this.gridButton = this.button("What changed", () => this.toggleGrid());
-    this.saveButton = this.button("Download PNG", () => this.download());
+    this.saveButton = this.button("Download PNG", () => this.download("image/"));
+    this.soundButton = this.button("Download WAV", () => this.download("audio/"));
     this.linkButton = this.button("Copy link", () => this.copyLink());
     this.watchButton = this.button("Copy watch address", () => this.copyWatchAddress());
     this.watchButton.title = "for python -m engine watch, while this run forms";
     this.gridButton.setAttribute("aria-pressed", "true");
     this.root.classList.add("no-live", "grid-on");
     this.root.replaceChildren(
-      this.stage, this.status, this.ruler, this.meta, this.recipe, this.actions, this.spoken,
+      this.stage, this.status, this.ruler, this.meta, this.timed, this.recipe, this.actions, this.spoken,
     );
   }
 
@@ -55,13 +58,13 @@ class LiveView {
     clearInterval(this.player);
     clearInterval(this.stirring);
     Object.assign(this, {
-      channel: null, run: null, seen: new Set(), segments: [], position: -1, last: null, settings: null, told: 0,
+      channel: null, run: null, seen: new Set(), segments: [], position: -1, last: null, settings: null, told: 0, timing: {},
     });
     this.stage.replaceChildren(this.blank);
     this.stir();
     this.ruler.after(this.meta);
     this.bars.replaceChildren();
-    for (const node of [this.meta, this.status, this.recipe, this.spoken]) node.textContent = "";
+    for (const node of [this.meta, this.status, this.timed, this.recipe, this.spoken]) node.textContent = "";
     this.slider.disabled = true;
     this.phase("idle");
   }
@@ -69,11 +72,13 @@ class LiveView {
   phase(name) {
     this.root.dataset.phase = name;
     const pictures = this.segments.some((s) => s.modality === "image");
+    this.root.classList.toggle("with-sound", this.segments.some((s) => s.modality === "audio"));
     const over = name === "completed" || name === "stopped";
     this.replayButton.hidden = !over;
     this.gridButton.hidden = !pictures;
-    this.saveButton.hidden = !(over && pictures && this.picture());
-    this.linkButton.hidden = !(over && this.links && this.picture());
+    this.saveButton.hidden = !(over && this.made("image/"));
+    this.soundButton.hidden = !(over && this.made("audio/"));
+    this.linkButton.hidden = !(over && this.links && this.made("image/"));
     this.watchButton.hidden = !(this.run && name === "running");
     this.liveButton.hidden = !(this.again && this.recorded && over);
   }
@@ -127,6 +132,7 @@ class LiveView {
       waiting: () => this.wait(header.place),
       started: () => this.start(header),
       refined: () => this.refine({ header, media }),
+      sounded: () => this.sound(header, media.samples),
       completed: () => this.finish(header, media),
       stopped: () => this.finish(header, media),
       failed: () => this.fail(header.sentence),
@@ -142,17 +148,24 @@ class LiveView {
   }
 
   start(header) {
-    const view = header.modality === "image" ? new PictureSegment() : new TextSegment();
+    const before = this.segments.at(-1);
+    const goesOn = header.modality === "audio" && before?.modality === "audio"; // the next block of a sound
+    const view = goesOn ? before.view : new VIEWS[header.modality]();
+    const answer = before ? before.answer + !goesOn : 0;
     const offset = this.length;
     const bars = Array.from({ length: header.num_steps }, () => make("i", "no-bar"));
     bars[0]?.classList.add("first");
     this.bars.append(...bars);
-    this.segments[header.segment] = { view, bars, offset, modality: header.modality, frames: [] };
-    this.stage.append(view.root);
+    const { modality, heard } = header;
+    this.segments[header.segment] = { view, bars, offset, modality, heard, answer, goesOn, frames: [] };
+    if (modality === "audio" && !goesOn) Object.assign(view, { first: header.segment, began: header.elapsed_s });
+    if (heard) view.root.classList.add("no-heard");
+    if (!goesOn) this.stage.append(view.root);
     if (view.side) view.side.prepend(this.meta); // the facts stand in the free corner
     this.slider.max = this.length - 1;
     this.settings = header.recipe;
-    this.status.textContent = "";
+    const part = this.segments.length;
+    this.status.textContent = heard > 1 ? `Writing down part ${part} of ${heard}` : "";
     this.calm();
     this.phase("running");
   }
@@ -167,6 +180,37 @@ class LiveView {
     if (this.last) return;
     this.show(segment.offset + frame.header.index, true);
     this.progress(frame.header);
+    this.time(segment, frame.header);
+  }
+
+  // More of a sound is final; it is played where the run is followed live.
+  async sound(header, blob) {
+    const segment = this.segments[header.segment];
+    if (!segment || this.last) return;
+    this.timing.sound ??= header.elapsed_s;
+    this.timing.sounding = (this.timing.sounding ?? 0) + blob.size / 2 / RATE;
+    this.timing.took = header.elapsed_s - segment.view.began;
+    this.tellTiming();
+    const buffer = await blob.arrayBuffer();
+    segment.view.add(floatsOf(buffer), !this.recorded);
+  }
+
+  // When what was there, in seconds since the run began.
+  time(segment, header) {
+    if (segment.modality !== "text") return;
+    const name = segment.heard ? "transcript" : "words";
+    const done = header.index === segment.bars.length - 1;
+    if (segment.heard ? done : this.timing.words === undefined) this.timing[name] = header.elapsed_s;
+    this.tellTiming();
+  }
+
+  tellTiming() {
+    const { transcript, words, sound, sounding, took } = this.timing;
+    if (transcript === undefined && sound === undefined) return;
+    const facts = [["transcript", transcript], ["first words", words], ["first sound", sound]];
+    const shown = facts.filter(([, s]) => s !== undefined).map(([name, s]) => `${name} ${s.toFixed(2)} s`);
+    if (sounding) shown.push(`${(took / sounding).toFixed(2)} s of work for a second of sound`);
+    this.timed.textContent = shown.join(" · ");
   }
 
   finish(header, media) {
@@ -179,7 +223,8 @@ class LiveView {
     const stopped = header.kind === "stopped" ? `Stopped at step ${this.stepsSeen()}. ` : "";
     this.status.textContent = stopped && header.answers.length === 0 ? "Stopped before it began." : stopped;
     this.recipe.textContent = describe(this.settings, this.recorded);
-    const text = header.answers.map((a) => a.text ?? `a picture of ${this.settings.prompt}`).join(". ");
+    const spoken = { image: `a picture of ${this.settings.prompt}`, audio: "a sound" };
+    const text = header.answers.map((a) => a.text ?? spoken[a.modality]).join(". ");
     this.say(`${stopped}${text}`);
   }
 
@@ -206,17 +251,17 @@ class LiveView {
     this.position = position;
     this.slider.value = position;
     const final = this.last && position >= this.length - 1;
-    this.segments.forEach((segment, i) => {
+    this.segments.forEach((segment) => {
       const local = position - segment.offset;
-      segment.view.root.hidden = local < 0;
+      if (!segment.goesOn) segment.view.root.hidden = local < 0;
       segment.bars.forEach((bar, k) => bar.classList.toggle("past", k <= local));
       const frame = nearest(segment.frames, Math.min(local, segment.bars.length - 1));
       if (local < 0 || !frame) return;
       const passed = local >= segment.bars.length;
       segment.view.show(frame, live && !passed, ...["x_1", "x_t"].map((name) => nearest(segment.frames, frame.header.index, name)));
-      const answer = this.last?.header.answers[i];
+      const answer = this.last?.header.answers[segment.answer];
       if (answer && (final || passed)) {
-        segment.view.finish(answer, this.last.media[`answer_${i}`], this.settings.prompt);
+        segment.view.finish(answer, this.last.media[`answer_${segment.answer}`], this.settings.prompt);
       } else if (passed) {
         segment.view.settle(frame);
       }
@@ -272,15 +317,15 @@ class LiveView {
 
   // ---- what can be taken away ----------------------------------------------------------------
 
-  picture() {
-    const name = Object.keys(this.last?.media ?? {}).find((key) => key.startsWith("answer_"));
-    return name && this.last.media[name];
+  // What there is of a kind of media in the answer.
+  made(type) {
+    return Object.values(this.last?.media ?? {}).find((blob) => blob.type.startsWith(type));
   }
 
-  download() {
+  download(type) {
     const link = make("a");
-    link.href = URL.createObjectURL(this.picture());
-    link.download = fileName(this.settings);
+    link.href = URL.createObjectURL(this.made(type));
+    link.download = fileName(this.settings, type === "image/" ? "png" : "wav");
     link.click();
     setTimeout(() => URL.revokeObjectURL(link.href), 10000);
   }

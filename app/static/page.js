@@ -20,6 +20,10 @@ function mountTalk(element, props, trigger, watch) {
   talk.update(props.value);
 }
 
+function mountMicrophone(element, trigger) {
+  new Microphone(element.querySelector(".no-mount"), trigger);
+}
+
 function mountChips(element, trigger) {
   element.onclick = (event) => {
     const chip = event.target.closest(".no-chip");
@@ -60,4 +64,4 @@ function replayLab(root, run) {
   new LabView(root, null, null).open([run]);
 }
 
-window.NextOmni = { mountLive, mountTalk, mountLab, replayLab, mountChips, mountHeader };
+window.NextOmni = { mountLive, mountTalk, mountLab, replayLab, mountMicrophone, mountChips, mountHeader };

@@ -9,9 +9,9 @@ function describe({ prompt, seed, steps, guidance, method }, recorded) {
   return `“${prompt}” · ${facts.join(" · ")}`;
 }
 
-function fileName({ prompt, seed }) {
+function fileName({ prompt, seed }, kind = "png") {
   const words = prompt.toLowerCase().replace(/[^a-z0-9]+/g, "-").replace(/^-+|-+$/g, "");
-  return `${words.slice(0, 60) || "picture"}-seed-${seed}.png`;
+  return `${words.slice(0, 60) || "answer"}-seed-${seed}.${kind}`;
 }
 
 // The digest of the checkpoint behind this page.

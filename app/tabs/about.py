@@ -35,6 +35,14 @@ number. A word that changed in this step flashes once.</p>
 patches changed in this step. The bars under them are the steps; the taller a bar, the more moved.
 When a run has ended, drag along the bars to go back through it.</p>
 """
+SOUND = """
+<h2>How it hears and speaks</h2>
+<p>Sound is tokens too: 25 positions a second of {codebooks} codes each, from the same backbone and
+the same sampler. Speech is first written down, then answered in words, then spoken a second at a
+time: what is final is played while the next second still forms. In the picture of a sound time
+runs to the right and pitch upwards; what is pale may still change. It speaks with one voice, and
+hears up to {hears_s:g} seconds at once.</p>
+"""
 NOISE = """
 <h2>When a token is decided</h2>
 <p>A noisy token is not right or wrong: it lies near the right one long before it hits it. The solid
@@ -47,7 +55,9 @@ LIMITS = """
 and drawn backgrounds, at {image_px} pixels, in English. One thing alone it nearly always draws
 right, two or three about every second time, and a colour on a thing that it never saw in that
 colour never quite. It
-knows nothing about people, news or facts. Outside its world it says so.</p>
+knows nothing about people, news or facts. Outside its world it says so. It has heard and spoken for
+an hour of training only: it gets about two spoken words in three, and what it says has a voice but
+no words yet.</p>
 """
 
 
@@ -71,10 +81,19 @@ def about_html(info: Mapping[str, object]) -> str:
     if isinstance(concepts, list):
         things = f"<p class='no-things'>{escape(', '.join(map(str, concepts)))}.</p>"
     return (
-        f"<article class='no-about'>{WHAT}{HOW.format(swatches=swatches)}{_noise(info)}"
+        f"<article class='no-about'>{WHAT}{HOW.format(swatches=swatches)}"
+        f"{_sound(info)}{_noise(info)}"
         f"{limits}{things}"
         f"<h2>This model</h2><dl>{_rows(info)}</dl><h2>Papers</h2><ul>{papers}</ul></article>"
     )
+
+
+def _sound(info: Mapping[str, object]) -> str:
+    hears_s, config = info.get("hears_s"), info.get("config")
+    audio = config.get("audio") if isinstance(config, Mapping) else None
+    if not hears_s or not isinstance(audio, Mapping):
+        return ""
+    return SOUND.format(codebooks=audio["num_codebooks"], hears_s=hears_s)
 
 
 def _noise(info: Mapping[str, object]) -> str:

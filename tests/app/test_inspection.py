@@ -47,6 +47,12 @@ def test_heat_maps_obey_their_definitions() -> None:
             assert after == 0 or moved[after - 1, position]
 
 
+def test_a_run_of_sound_is_refused_kindly() -> None:
+    sound = recorded(FakeEngine(step_s=0.0), Modality.AUDIO)
+    with pytest.raises(ValueError, match="made a sound"):
+        overview(sound, FakeLens(), "id", [None] * len(sound.segments))
+
+
 def test_the_overview_is_plain_values_and_whole() -> None:
     trace = fake_run()
     plain = json.loads(json.dumps(overview(trace, FakeLens(), "an id", [1.5, None])))

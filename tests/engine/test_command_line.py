@@ -46,7 +46,8 @@ def test_info_is_json(tiny_checkpoint: Path, capsys: pytest.CaptureFixture[str])
 @pytest.mark.parametrize(
     ("more", "sentence"),
     [
-        (["--prompt", ""], "the prompt is empty"),
+        (["--prompt", ""], "say what you want"),
+        (["--prompt", " "], "the prompt is empty"),
         (["--prompt", "x" * 501], "501 characters"),
         (["--steps", "0"], "steps must be between 1 and 128"),
         (["--steps", "10000"], "steps must be between 1 and 128"),

@@ -5,7 +5,7 @@ import torch
 
 from engine.engine import Engine
 from engine.landing import landing
-from engine.preview import LARGEST_SHARE, PreviewClock
+from engine.preview import LARGEST_SHARE, PicturePreview, PreviewClock
 from engine.request import Conversation, Request, Sampling
 from engine.trouble import DeviceError, explained
 from flow.modality import Modality
@@ -27,12 +27,12 @@ def test_every_step_lands_with_its_own_tensors(tiny_engine: Engine) -> None:
             seen.append(step)
             yield step
 
-    landed = list(landing(steps(), tiny_engine.model.vision, PreviewClock(0)))
+    landed = list(landing(steps(), PicturePreview(tiny_engine.model.vision), PreviewClock(0)))
     assert [one.step.index for one in landed] == [0, 1, 2, 3]
     for one, step in zip(landed, seen, strict=True):
         assert one.x_t.tolist() == step.x_t.segments[-1].tokens[0].tolist()
         assert one.confidence.shape == one.changed.shape == one.x_1.shape
-    assert [one.images is not None for one in landed] == [False, False, False, True]
+    assert [one.shown is not None for one in landed] == [False, False, False, True]
 
 
 def test_closing_it_closes_the_sampler(tiny_engine: Engine) -> None:

@@ -38,9 +38,9 @@ def test_settings_out_of_range(settings: dict[str, float]) -> None:
 
 
 def test_a_part_is_one_thing() -> None:
-    with pytest.raises(ValueError, match="either a text or a picture"):
+    with pytest.raises(ValueError, match="a text, a picture or a sound"):
         Part()
-    with pytest.raises(ValueError, match="either a text or a picture"):
+    with pytest.raises(ValueError, match="a text, a picture or a sound"):
         Part(text="x", image=np.zeros((2, 2, 3), np.uint8))
 
 

@@ -191,7 +191,7 @@ def _set(name: str, array: np.ndarray) -> Callable[[dict[str, np.ndarray]], obje
     [
         (_about(format="other"), "does not say"),
         (_about(version=9), "version 1 only"),
-        (_about(segments=[]), "1 to 8 segments"),
+        (_about(segments=[]), "1 to 32 segments"),
         (_about(request={}), "not a whole trace"),
         (lambda a: a.pop("0.x_t"), "has no 0.x_t"),
         (lambda a: a.pop("0.entropy"), "a part of its alternatives"),

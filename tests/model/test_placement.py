@@ -55,7 +55,7 @@ def test_the_published_size_is_counted_without_memory() -> None:
     head = sum(p.numel() for p in shapes(config, WORDS).image_head.parameters())
     assert 120e6 < head < 140e6
     needed = estimate(config, WORDS, replace(CPU, dtype=torch.bfloat16))
-    assert 14e9 < needed.weights < 16e9
+    assert 17e9 < needed.weights < 19e9
     assert needed.total > needed.weights + needed.tables > needed.weights
 
 

@@ -21,6 +21,8 @@ from training.flow import FlowStage
 from training.loop import Budget, train
 from training.vision import VisionStage
 from world.dialogue import Kind
+from world.speech import Clip, write_clip
+from world.voices import OUTPUT_VOICE
 
 CPU = torch.device("cpu")
 
@@ -141,16 +143,51 @@ def test_the_command_line_trains_exports_and_goes_on(tmp_path: Path) -> None:
     common = ["--preset", "tiny", "--runs", str(tmp_path / "runs"), "--device", "cpu"]
     brief = [*common, "--minutes", "0.01", "--scenes", "40"]
     first, second = str(tmp_path / "first"), str(tmp_path / "second")
+    speech = _spoken(tmp_path / "speech")
     assert main(["vision", *brief]) == 0
-    assert main(["flow", *brief]) == 0
+    assert main(["audio", *brief, *speech, "--from-scratch"]) == 0
+    assert main(["flow", *brief, *speech]) == 0
     assert main(["export", *common, "--out", first]) == 0
-    assert main(["flow", *brief, "--start", first]) == 0
+    assert main(["flow", *brief, *speech, "--start", first]) == 0
     assert main(["export", *common, "--start", first, "--out", second]) == 0
     before, after = (load_checkpoint(Path(folder)) for folder in (first, second))
     assert after.facts["flow_pictures_seen"] > before.facts["flow_pictures_seen"] > 0
     assert after.digest != before.digest
     for name, tensor in before.model.vision.state_dict().items():
         torch.testing.assert_close(after.model.vision.state_dict()[name], tensor)
+
+
+def test_a_checkpoint_without_sound_learns_to_hear(tmp_path: Path) -> None:
+    common = ["--preset", "tiny", "--runs", str(tmp_path / "runs"), "--device", "cpu"]
+    brief = [*common, "--minutes", "0.01", "--scenes", "40"]
+    deaf, hearing = tmp_path / "deaf", tmp_path / "hearing"
+    assert main(["vision", *brief]) == 0
+    assert main(["flow", *brief, "--without-audio"]) == 0
+    assert main(["export", *common, "--without-audio", "--out", str(deaf)]) == 0
+    assert load_checkpoint(deaf).model.config.audio is None
+    speech = _spoken(tmp_path / "speech")
+    assert main(["audio", *brief, *speech, "--from-scratch"]) == 0
+    assert main(["flow", *brief, *speech, "--start", str(deaf)]) == 0
+    assert main(["export", *common, "--start", str(deaf), "--out", str(hearing)]) == 0
+    model = load_checkpoint(hearing).model
+    assert model.config.audio == PRESETS["tiny"].audio
+    trained = torch.load(tmp_path / "runs/audio-tiny/state.pt", weights_only=True)["average"]
+    kept = trained["tokenizer.quantizer.codebooks"].half().float()
+    torch.testing.assert_close(model.audio.quantizer.codebooks, kept)
+
+
+def _spoken(folder: Path) -> list[str]:
+    """A corpus of tones, as arguments."""
+    folder.mkdir()
+    times = np.arange(8000) / 16_000
+    for part, voice in (("train", OUTPUT_VOICE), ("bulk", "flite/slt"), ("sound", "sound")):
+        for i in range(6):
+            samples = 0.1 * np.sin(2 * np.pi * (200 + 50 * i) * times).astype(np.float32)
+            name = f"{part}-{i:06d}"
+            write_clip(folder / f"{name}.flac", Clip(name, "hello there", voice, samples))
+    for i in range(2):
+        (folder / f"test-{i:06d}.flac").write_bytes((folder / f"train-{i:06d}.flac").read_bytes())
+    return ["--speech", str(folder)]
 
 
 def test_a_stage_without_the_one_before_it_says_so(

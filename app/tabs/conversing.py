@@ -1,0 +1,205 @@
+"""What a tab with a conversation does: a message opens a run, the run's answer joins the history.
+
+Owns: the events from a checked message to the end of its answer. Does not own: the controls and
+what they read (`app.tabs.chat`, `app.tabs.speech`).
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import gradio as gr
+from gradio.components import Component
+
+from app import talk
+from app.forms import InputError, beside, next_seed, read_sampling, read_seed
+from app.host import DRIVING, Host
+from app.live_view import notice
+from app.notices import notices
+from app.talk import History
+from engine.request import Modality, Request
+
+STEPS = ("auto", "8", "16", "32", "64")
+Setting = str | bool
+"""Steps, guidance, the seed, the seed that the page last drew, whether to keep it, and whether the
+answer is spoken."""
+NOTHING_YET = "There is nothing to answer again yet: write a message first."
+GUIDANCE = ("auto", "0", "2", "3", "5")
+QUIET: dict[str, Any] = {"queue": False, "show_progress": "hidden"}
+REFUSED = 6
+"""Outputs that stay as they are where a message is refused."""
+
+
+@dataclass
+class Conversing:
+    """The shared half of a tab. A tab lays out `view`, `message` and the settings, then calls
+    `wire`."""
+
+    host: Host
+    name: str = ""
+    """In the ids of the controls."""
+    api: str = ""
+    """In the names of its events for programs."""
+
+    def settings(self, *, aloud: bool) -> None:
+        """Lay out the settings. aloud: whether answers are spoken unless the visitor says no."""
+        with gr.Row(elem_classes="no-pair"):
+            self.steps = gr.Radio(STEPS, value="auto", label="Steps", elem_id=f"{self.name}-steps")
+            self.guidance = gr.Radio(GUIDANCE, value="auto", label="Picture guidance")
+        with gr.Row(elem_classes="no-seed"):
+            self.seed = gr.Textbox("0", label="Seed", max_lines=1, elem_id=f"{self.name}-seed")
+            self.keep_seed = gr.Checkbox(False, label="Same seed next time", container=False)
+            self.aloud = gr.Checkbox(
+                aloud,
+                label="Speak the answers",
+                container=False,
+                visible=self.speaks,
+                elem_id=f"{self.name}-aloud",
+            )
+
+    def states(self) -> None:
+        """What the page remembers of a visitor."""
+        self.history: gr.State = gr.State(())
+        self.ticket = gr.Textbox(visible="hidden", label="run")
+        self.shown_seed = gr.State("0")
+
+    def notes(self) -> None:
+        """Where a sentence appears beside the message."""
+        self.prompt_notice = notice(f"{self.name}-prompt-notice")
+
+    def settings_note(self) -> None:
+        """Where a sentence appears beside the settings, also while they are folded."""
+        self.settings_notice = notice(f"{self.name}-settings-notice")
+
+    @property
+    def speaks(self) -> bool:
+        """Whether the checkpoint has sound."""
+        return bool(self.host.engine.info().get("hears_s"))
+
+    @property
+    def context(self) -> list[Any]:
+        """What every event needs to know."""
+        return [self.ticket, self.history]
+
+    @property
+    def form(self) -> list[Any]:
+        """The settings, in the order of `Setting`."""
+        return [
+            self.steps, self.guidance, self.seed, self.shown_seed, self.keep_seed, self.aloud,
+        ]  # fmt: skip
+
+    @property
+    def begins(self) -> dict[str, Any]:
+        """Gradio's arguments of an event that sends a message: outputs as of `begin`."""
+        shown = [self.view, self.message, self.seed, self.shown_seed]
+        noted = [self.prompt_notice, self.settings_notice]
+        return {"outputs": [*self.context, *shown, *noted], **QUIET}
+
+    def wire(self, view: gr.HTML, message: Component, clear: gr.Button) -> None:
+        """What happens from an opened run to its end, and when the conversation is thrown away."""
+        self.view, self.message = view, message
+        run = f"{self.api}_run"
+        driven = self.ticket.change(
+            self.run, self.context, [self.history, view], **DRIVING, api_name=run
+        )
+        over = {
+            "inputs": self.context,
+            "outputs": [self.history, view, message],
+            "api_visibility": "private",
+            **QUIET,
+        }
+        driven.success(self.finish, **over)
+        driven.failure(self.give_up, **over)
+        noted = [self.prompt_notice, self.settings_notice]
+        clear.click(
+            self.forget,
+            self.ticket,
+            [self.history, view, message, *noted],
+            **QUIET,
+            api_name=f"{self.api}_clear",
+        )
+
+    def ready(self, possible: bool) -> dict[str, object]:
+        """The control for messages while one can be written, and while one is answered."""
+        raise NotImplementedError
+
+    def as_value(self, history: History, messages: object = ()) -> dict[str, object]:
+        """What the conversation's component shows."""
+        return talk.as_value(history, messages)
+
+    def begin(
+        self,
+        history: History,
+        settings: tuple[Setting, ...],
+        visitor: gr.Request,
+        to: Modality | None = None,
+    ) -> tuple[object, ...]:
+        """Open the run of the answer to the history's last message. to: what kind of answer; None
+        lets the model decide."""
+        steps, guidance, seed, shown_seed, keep_seed, aloud = settings
+        seed = next_seed(str(seed), str(shown_seed), bool(keep_seed))
+        try:
+            with beside("settings"):
+                sampling = read_sampling(steps, guidance, None, read_seed(seed))
+            with beside("prompt"):
+                spoken = bool(aloud) and self.speaks
+                asked = talk.conversation(history)
+                request = Request(asked, to, sampling, aloud=spoken)
+        except InputError as bad:
+            return self.refused(bad)
+        run = self.host.open(request, owner=visitor.session_hash or "")
+        history = talk.opened(history, run.id)
+        empty = {**self.ready(False), "value": None}
+        return (run.id, history, self.as_value(history), empty, seed, seed, *notices(None))
+
+    def again(
+        self, ticket: str, history: History, visitor: gr.Request, *settings: Setting
+    ) -> tuple[object, ...]:
+        """Another answer to the last message."""
+        try:
+            self.host.refuse_if_busy(ticket)
+            shorter = talk.without_last_answer(history)
+            if not shorter:
+                raise InputError(NOTHING_YET, "prompt")
+        except InputError as bad:
+            return self.refused(bad)
+        return self.begin(shorter, settings, visitor, self.kind_of(shorter))
+
+    def kind_of(self, history: History) -> Modality | None:
+        """What kind of answer the last message asks for; None lets the model decide."""
+        return None
+
+    def refused(self, bad: InputError) -> tuple[object, ...]:
+        """The sentence, and nothing else changes."""
+        return (*(gr.skip(),) * REFUSED, *notices(bad))
+
+    def run(self, ticket: str, history: History) -> Iterator[tuple[object, object]]:
+        """Drive the run; at its end the answer becomes part of the history."""
+        drive = self.host.drive(ticket)
+        for value in drive:
+            shown = gr.skip() if value is None else self.as_value(history, value["messages"])
+            yield gr.skip(), shown
+        if drive.forgotten:
+            return
+        history = talk.answered(history, ticket, drive.outcome)
+        yield history, self.as_value(history)
+
+    def halt(self, ticket: str) -> object:
+        """Stop within one step; the answer keeps what it has."""
+        self.host.stop(ticket)
+        return self.ready(not self.host.busy(ticket))
+
+    def finish(self, ticket: str, history: History) -> tuple[object, ...]:
+        """The visitor can write again when the run is over; a run without an answer says why."""
+        history = talk.refused(history, ticket, self.host.failure(ticket))
+        return history, self.as_value(history), self.ready(not self.host.busy(ticket))
+
+    def give_up(self, ticket: str, history: History) -> tuple[object, ...]:
+        """The run's event failed or was never let in."""
+        self.host.close(ticket)
+        return self.finish(ticket, history)
+
+    def forget(self, ticket: str) -> tuple[object, ...]:
+        """An empty conversation; what still forms is stopped."""
+        self.host.forget(ticket)
+        return (), self.as_value(()), self.ready(True), *notices(None)

@@ -1,0 +1,72 @@
+"""How far a transcript is from what was said: the word error rate over words that are spelled one
+way. Owns: the spelling, the rate and its interval. Does not own: who listens
+(`evaluation.listeners`)."""
+
+import re
+from collections.abc import Sequence
+
+import numpy as np
+
+_NUMBERS = (
+    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen "
+    "sixteen seventeen eighteen nineteen twenty"
+).split()
+_SPELLINGS = {
+    "color": "colour", "colors": "colours", "gray": "grey", "donut": "doughnut",
+    "donuts": "doughnuts", "favorite": "favourite", "ok": "okay", "cannot": "can not",
+    "goodnight": "good night", "wanna": "want to",
+} | {word: str(number) for number, word in enumerate(_NUMBERS)}  # fmt: skip
+_SHORTENED = {
+    r"\bcan't\b": "can not", r"n't\b": " not", r"'re\b": " are", r"'m\b": " am", r"'s\b": " is",
+    r"'ll\b": " will", r"'ve\b": " have",
+}  # fmt: skip
+RESAMPLED = 1000
+
+
+def words(text: str) -> list[str]:
+    """Lower case, without punctuation; of two spellings one, and nothing shortened. A number is
+    its digits, a word each: "seven two", "7-2" and "72" are the same."""
+    text = text.lower().replace("’", "'")
+    for short, long in _SHORTENED.items():
+        text = re.sub(short, long, text)
+    text = re.sub(r"[^a-z0-9]+", " ", text.replace("'", ""))
+    spelled = " ".join(_SPELLINGS.get(word, word) for word in text.split())
+    return re.sub(r"(\d)(?=\d)", r"\1 ", spelled).split()
+
+
+def edits(found: Sequence[str], wanted: Sequence[str]) -> int:
+    """The fewest insertions, deletions and substitutions that make one of the other."""
+    row = list(range(len(wanted) + 1))
+    for i, a in enumerate(found, 1):
+        before, row[0] = row[0], i
+        for j, b in enumerate(wanted, 1):
+            before, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, before + (a != b))
+    return row[-1]
+
+
+def word_error_rate(found: Sequence[str], wanted: Sequence[str]) -> float:
+    """Edits of all texts / words of all wanted ones; 0 is perfect, more than 1 is possible.
+
+    Raises: ValueError where nothing was wanted.
+    """
+    wrong, total = _counts(found, wanted).sum(0)
+    if not total:
+        raise ValueError("there are no words to compare a transcript with")
+    return float(wrong / total)
+
+
+def error_figures(name: str, found: Sequence[str], wanted: Sequence[str]) -> dict[str, float]:
+    """The rate under its name, and `_low` and `_high`: its 95 percent interval by resampling the
+    texts (the bootstrap's percentiles)."""
+    counts = _counts(found, wanted)
+    drawn = np.random.default_rng(0).integers(len(counts), size=(RESAMPLED, len(counts)))
+    wrong, total = np.moveaxis(counts[drawn].sum(1), 1, 0)
+    low, high = np.percentile(wrong / np.maximum(total, 1), (2.5, 97.5))
+    rate = word_error_rate(found, wanted)
+    return {name: rate, f"{name}_low": float(low), f"{name}_high": float(high)}
+
+
+def _counts(found: Sequence[str], wanted: Sequence[str]) -> np.ndarray:
+    """(edits, words) of each pair, int "N 2"."""
+    pairs = [(words(f), words(w)) for f, w in zip(found, wanted, strict=True)]
+    return np.array([(edits(f, w), len(w)) for f, w in pairs]).reshape(-1, 2)

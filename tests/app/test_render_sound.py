@@ -1,0 +1,59 @@
+"""Sound on its way to the page: samples as they are final, a file that tells how it was made."""
+
+import json
+
+import numpy as np
+
+from app import render
+from app.live import StepBus
+from app.pump import Pumping
+from engine.events import Answer, Sounded
+from engine.request import Conversation, Modality, Request, Sampling
+from engine.sounds import from_pcm16, note_in_sound
+from tests.fake_engine import NUM_BLOCKS, FakeEngine
+
+TONE = (0.3 * np.sin(np.arange(3_200) / 5)).astype(np.float32)
+SPOKEN = Request(Conversation.ask("hello!"), sampling=Sampling(steps=4, seed=5), aloud=True)
+
+
+def test_final_samples_travel_whole_and_are_never_dropped() -> None:
+    message = render.message(Sounded(2, TONE, True, 1.5))
+    assert message.kept
+    assert message.header["kind"] == "sounded"
+    assert np.allclose(from_pcm16(message.media["samples"].content), TONE, atol=1e-4)
+
+
+def test_the_file_carries_its_recipe_and_the_words_that_were_heard() -> None:
+    spoken = Request(Conversation.ask("", audio=TONE), sampling=Sampling(seed=5))
+    tokens = np.zeros((5, 2), np.int64)
+    answers = (
+        Answer(Modality.TEXT, tokens[:, :1], text="say hello", heard=True),
+        Answer(Modality.AUDIO, tokens, audio=TONE),
+    )
+    message = render.ended("completed", spoken, answers, 1.0, 3)
+    assert message.media["answer_1"].content_type == "audio/wav"
+    recipe = json.loads(note_in_sound(message.media["answer_1"].content) or "")
+    assert (recipe["prompt"], recipe["seed"]) == ("say hello", 5)
+
+
+def test_a_stopped_sound_leaves_what_could_be_heard() -> None:
+    engine, bus = FakeEngine(step_s=0), StepBus()
+    run = bus.open("visitor")
+
+    def stop_after_a_block(event: object) -> None:
+        if isinstance(event, Sounded):
+            run.stop()
+
+    pumping = Pumping(engine.generate, SPOKEN, run, bus, see=stop_after_a_block)
+    list(pumping)
+    assert pumping.outcome is not None and pumping.outcome.stopped
+    words, sound = pumping.outcome.answers
+    assert words.text
+    assert sound.audio is not None
+    assert len(sound.audio) == 16_000
+    whole = Pumping(engine.generate, SPOKEN, bus.open("visitor"), bus)
+    list(whole)
+    assert whole.outcome is not None
+    made = whole.outcome.answers[1].audio
+    assert made is not None
+    assert len(made) == 16_000 * NUM_BLOCKS

@@ -1,0 +1,46 @@
+"""A conversation with sound: what is heard becomes words, and what is said stays to be played."""
+
+import numpy as np
+
+from app import talk
+from app.pump import Outcome
+from engine.events import Answer
+from engine.request import Modality, Request, Sampling
+
+SAID = np.full(16_000, 0.1, np.float32)
+TOKENS = np.zeros((1, 1), np.int64)
+
+
+def _heard(*words: str) -> tuple[Answer, ...]:
+    return tuple(Answer(Modality.TEXT, TOKENS, text=w, heard=True) for w in words)
+
+
+def _answered(*answers: Answer) -> talk.History:
+    history = talk.opened(talk.asked((), "", None, SAID), "run-1")
+    request = Request(talk.conversation(history[:1]), sampling=Sampling())
+    assert request.listens
+    return talk.answered(history, "run-1", Outcome(request, answers))
+
+
+def test_the_words_of_speech_join_the_message_and_not_the_answer() -> None:
+    words = Answer(Modality.TEXT, TOKENS, text="hello!")
+    sound = Answer(Modality.AUDIO, TOKENS, audio=SAID)
+    question, answer = _answered(*_heard("hi there"), words, sound)
+    assert question.parts[0].text == "hi there"
+    assert question.parts[0].audio is SAID
+    assert [p.text for p in answer.parts] == ["hello!"]
+    assert [next(iter(shown)) for shown in answer.shown] == ["text", "sound"]
+    asked_next = talk.asked((question, answer), "and now?", None)
+    roles = [(t.role, t.parts[0].text) for t in talk.conversation(asked_next).turns]
+    assert roles == [("user", "hi there"), ("assistant", "hello!"), ("user", "and now?")]
+
+
+def test_a_long_recording_is_written_down_as_a_whole() -> None:
+    question, answer = _answered(*_heard("first part", "second part"))
+    assert question.parts[0].text == "first part second part"
+    assert answer.parts == ()
+
+
+def test_a_sound_alone_is_an_answer() -> None:
+    _, answer = _answered(*_heard("rain"), Answer(Modality.AUDIO, TOKENS, audio=SAID))
+    assert answer.parts[0].audio is SAID

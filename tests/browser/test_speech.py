@@ -1,0 +1,155 @@
+"""The Speech tab, with the browser's own fake microphone, which beeps."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from playwright.sync_api import Page, expect
+
+from app.examples import VOICES
+from app.tabs.speech import PACK
+from engine.sounds import wav_bytes
+from tests.browser.looking import phase
+from tests.fake_engine import NUM_BLOCKS, FakeEngine
+from tests.page_server import Served, served
+
+pytestmark = pytest.mark.browser
+Visit = Callable[..., Page]
+LAST = "#speech-talk .no-turns > .no-turn:last-child"
+EAVESDROP = """() => {
+  window.sent = [];
+  const send = MessagePort.prototype.postMessage;
+  MessagePort.prototype.postMessage = function (data, ...more) {
+    if (data === "flush") window.sent.push("flush");
+    if (data instanceof Float32Array) window.sent.push(data.length);
+    return send.call(this, data, ...more);
+  };
+}"""
+"""What goes to the loudspeaker."""
+
+
+@pytest.fixture
+def speech(site: Served, visit: Visit) -> Page:
+    page = visit(site.url)
+    page.get_by_role("tab", name="Speech").click()
+    page.wait_for_selector("#speech-talk .no-welcome")
+    page.evaluate(EAVESDROP)
+    return page
+
+
+def hold(page: Page, ms: int) -> None:
+    page.locator(".no-mic").hover()
+    page.mouse.down()
+    page.wait_for_timeout(ms)
+    page.mouse.up()
+
+
+def completed(page: Page) -> None:
+    phase(page, "completed", LAST)
+
+
+def test_what_is_said_is_written_down_answered_and_played(speech: Page, fake: FakeEngine) -> None:
+    hold(speech, 900)
+    completed(speech)
+    assert "hello there" in speech.inner_text(f"{LAST} .no-heard")
+    assert "hello! I can draw" in speech.inner_text(f"{LAST} .no-stage")
+    assert speech.evaluate("window.sent.filter(Number)") == [16_000] * NUM_BLOCKS
+    said = fake.requests[-1].conversation.turns[-1].parts[-1].audio
+    assert said is not None
+    assert 0.4 < len(said) / 16_000 < 1.6
+    told = speech.inner_text(f"{LAST} .no-timed")
+    assert all(name in told for name in ("transcript", "first words", "first sound"))
+    assert speech.locator("#speech-talk .no-turn.user audio").count() == 1
+
+
+def test_sound_plays_while_later_blocks_still_form(speech: Page) -> None:
+    hold(speech, 900)
+    speech.wait_for_function("window.sent.filter(Number).length >= 1")
+    assert speech.locator(f"{LAST} .no-live[data-phase='running']").count() == 1
+    completed(speech)
+
+
+def test_speaking_again_silences_the_answer_and_is_answered(speech: Page, fake: FakeEngine) -> None:
+    hold(speech, 900)
+    speech.wait_for_function("window.sent.filter(Number).length >= 1")
+    before = len(fake.requests)
+    hold(speech, 900)
+    assert "flush" in speech.evaluate("window.sent")
+    expect(speech.locator("#speech-talk .no-turn.user")).to_have_count(2)
+    completed(speech)
+    assert len(fake.requests) == before + 1
+    turns = fake.requests[-1].conversation.turns
+    assert [t.role for t in turns] == ["user", "assistant", "user"]
+    assert turns[0].parts[0].text == "hello there", "the first words are kept with their sound"
+    first = speech.locator("#speech-talk .no-turn.assistant .no-live").first
+    expect(first).to_have_attribute("data-phase", "stopped")
+
+
+def test_the_answer_can_be_taken_home(speech: Page, tmp_path: Path) -> None:
+    speech.get_by_role("button", name="say a red heart").click()
+    completed(speech)
+    with speech.expect_download() as download:
+        speech.get_by_role("button", name="Download WAV").last.click()
+    file = tmp_path / "x.wav"
+    download.value.save_as(file)
+    assert re.fullmatch(r"say-a-red-heart-seed-\d+\.wav", download.value.suggested_filename)
+    assert file.read_bytes()[:4] == b"RIFF"
+    assert file.stat().st_size > 2 * 16_000 * NUM_BLOCKS
+
+
+def test_everything_works_without_a_microphone(
+    speech: Page, fake: FakeEngine, tmp_path: Path
+) -> None:
+    speech.evaluate(
+        "() => { navigator.mediaDevices.getUserMedia = async () => "
+        "{ throw new DOMException('no', 'NotAllowedError'); }; }"
+    )
+    hold(speech, 300)
+    expect(speech.locator(".no-hint")).to_contain_text("does not let this page use the microphone")
+    speech.fill("#speech-typed input, #speech-typed textarea", "hello!")
+    speech.keyboard.press("Enter")
+    completed(speech)
+    assert "hello! I can draw" in speech.inner_text(f"{LAST} .no-stage")
+    file = tmp_path / "voice.wav"
+    times = np.arange(16_000) / 16_000
+    file.write_bytes(wav_bytes((0.3 * np.sin(880 * times)).astype(np.float32)))
+    speech.set_input_files("#speech-upload ~ input, #speech-upload input, input[type=file]", file)
+    expect(speech.locator("#speech-talk .no-turn.user")).to_have_count(2)
+    completed(speech)
+    assert fake.requests[-1].listens
+
+
+def test_a_recorded_voice_can_be_sent(speech: Page, fake: FakeEngine) -> None:
+    for name in VOICES.values():
+        assert (PACK / f"{name}.opus").exists()
+    speech.locator("#speech-talk .no-welcome .no-chip").last.click()
+    completed(speech)
+    assert fake.requests[-1].listens
+    assert "hello there" in speech.inner_text(f"{LAST} .no-heard")
+
+
+def test_silence_is_a_sentence_and_nothing_is_lost(speech: Page, tmp_path: Path) -> None:
+    file = tmp_path / "silence.wav"
+    file.write_bytes(wav_bytes(np.zeros(16_000, np.float32)))
+    speech.set_input_files("#speech-upload ~ input, #speech-upload input, input[type=file]", file)
+    expect(speech.locator("#speech-prompt-notice")).to_contain_text("othing can be heard")
+    assert speech.locator("#speech-talk .no-turn").count() == 0
+
+
+def test_hands_free_listens_until_it_is_closed(speech: Page) -> None:
+    speech.get_by_role("button", name="Hands-free").click()
+    expect(speech.locator(".no-microphone")).to_have_class("no-mount no-microphone open")
+    expect(speech.locator(".no-hint")).to_contain_text("a pause ends your turn")
+    speech.get_by_role("button", name="Hands-free").click()
+    expect(speech.locator(".no-hint")).to_contain_text("Hold to talk")
+
+
+def test_a_checkpoint_without_sound_says_so(visit: Visit) -> None:
+    with served(FakeEngine(hears=None)) as deaf:
+        page = visit(deaf.url)
+        page.get_by_role("tab", name="Speech").click()
+        expect(page.locator("#speech-deaf")).to_contain_text("neither hears nor speaks")
+        assert page.locator(".no-mic").count() == 0
+        page.close()

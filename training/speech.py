@@ -1,0 +1,180 @@
+"""The examples of hearing and speaking: clips of the corpus as codes, in conversations.
+
+Hearing: a sound -> words (what was said, what it is, the answer to a spoken question). Speaking:
+words -> the next block of a sound, whose earlier blocks are in sight. Owns: the pool of clips and
+these examples. Does not own: pictures and words alone (`training.data`), the corpus
+(`world.speech`).
+"""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from hashlib import blake2b
+from pathlib import Path
+
+import numpy as np
+import torch
+from tqdm import tqdm
+
+from flow.modality import Modality
+from model.audio import POSITION, AudioTokenizer
+from model.template import Message, Span, layout
+from model.text import SUGGEST
+from training.data import Example, Examples
+from world.dialogue import Dialogue, Kind, sample_dialogue
+from world.sentences import heard_as, sample_instruction, transcript
+from world.sounds import SOUND
+from world.speech import Clip
+from world.voices import OUTPUT_VOICE
+
+SAID_SHARE, SOUND_SHARE = 0.75, 0.15
+"""Of what is heard: sentences to write down, and sounds to name; the rest is answered."""
+SPOKEN_SOUND_SHARE = 0.15
+BATCH = 16
+ANSWERED_KINDS = (Kind.SMALL_TALK, Kind.KNOWLEDGE, Kind.OUTSIDE)
+
+
+@dataclass(frozen=True)
+class Heard:
+    """A clip as codes uint16 "L Q"."""
+
+    sentence: str
+    voice: str
+    codes: np.ndarray
+
+    def span(self) -> Span:
+        """As a piece of a conversation."""
+        return Span(Modality.AUDIO, torch.from_numpy(self.codes.astype(np.int64)))
+
+
+def encode_clips(tokenizer: AudioTokenizer, clips: Sequence[Clip], cache: Path) -> list[Heard]:
+    """The clips as codes, kept in a file for these weights and these clips."""
+    weights = blake2b(digest_size=16)
+    for tensor in tokenizer.state_dict().values():
+        weights.update(tensor.cpu().numpy().tobytes())
+    for clip in clips:
+        weights.update(f"{clip.name}|{clip.sentence}|{clip.voice}|".encode())
+        weights.update(clip.samples.tobytes())
+    made_from = weights.hexdigest()
+    if cache.exists():
+        kept = np.load(cache)
+        if str(kept["made_from"]) == made_from:
+            parts = np.split(kept["codes"], kept["ends"][:-1])
+            return [Heard(c.sentence, c.voice, p) for c, p in zip(clips, parts, strict=True)]
+    parts = _encoded(tokenizer, clips)
+    ends = np.cumsum([len(p) for p in parts])
+    cache.parent.mkdir(parents=True, exist_ok=True)
+    np.savez(cache, codes=np.concatenate(parts), ends=ends, made_from=made_from)
+    return [Heard(c.sentence, c.voice, p) for c, p in zip(clips, parts, strict=True)]
+
+
+def _encoded(tokenizer: AudioTokenizer, clips: Sequence[Clip]) -> list[np.ndarray]:
+    """Codes of each clip; those of one length share a batch, so that each is as if it were
+    alone."""
+    device = next(tokenizer.parameters()).device
+    alike: defaultdict[int, list[int]] = defaultdict(list)
+    for i, clip in enumerate(clips):
+        alike[-(-len(clip.samples) // POSITION)].append(i)
+    batches = [rows[i : i + BATCH] for rows in alike.values() for i in range(0, len(rows), BATCH)]
+    found: dict[int, np.ndarray] = {}
+    for rows in tqdm(batches, desc="codes", mininterval=5):
+        whole = [np.pad(s, (0, -len(s) % POSITION)) for s in (clips[i].samples for i in rows)]
+        with torch.inference_mode():
+            codes = tokenizer.encode(torch.from_numpy(np.stack(whole)).to(device))
+        found |= dict(zip(rows, codes.cpu().numpy().astype(np.uint16), strict=True))
+    return [found[i] for i in range(len(clips))]
+
+
+class SpeechExamples:
+    """Draws examples of hearing and of speaking. end: the code behind the last one of a sound.
+    block, blocks: positions of a block of sound, and the most blocks."""
+
+    def __init__(
+        self, heard: Sequence[Heard], words: Examples, *, end: int, block: int, blocks: int
+    ) -> None:
+        self.words, self.end, self.block, self.blocks = words, end, block, blocks
+        self.sounds = [h for h in heard if h.voice == SOUND]
+        self.spoken = [h for h in heard if h.voice != SOUND]
+        self.own = [h for h in self.spoken if h.voice == OUTPUT_VOICE]
+        if not (self.sounds and any(len(h.codes) >= block for h in self.own)):
+            raise ValueError("the speech corpus has no sounds, or nothing long in the output voice")
+        self._by_sentence: defaultdict[str, list[Heard]] = defaultdict(list)
+        for clip in self.spoken:
+            self._by_sentence[transcript(clip.sentence)].append(clip)
+
+    def hear(self, rng: np.random.Generator) -> Example:
+        """A sound -> words."""
+        roll = rng.random()
+        if roll < SAID_SHARE:
+            clip = _pick(rng, self.spoken)
+            found = self._answer(rng, clip, "write", transcript(clip.sentence))
+            return replace(
+                found, said=tuple(self.words.tokenizer.encode(transcript(clip.sentence)))
+            )
+        if roll < SAID_SHARE + SOUND_SHARE:
+            clip = _pick(rng, self.sounds)
+            return self._answer(rng, clip, "name", heard_as(clip.sentence))
+        dialogue, clip = self._spoken_dialogue(rng)
+        last = dialogue.utterances[-1]
+        ids = self.words.tokenizer.encode(last.text)
+        if last.suggest:
+            ids.append(SUGGEST)
+        return self._example(rng, (clip.span(),), ids)
+
+    def speak(self, rng: np.random.Generator, *, first: bool) -> Example:
+        """Words -> the first block of a sound, or a later one; the last one holds its end."""
+        sounds = rng.random() < SPOKEN_SOUND_SHARE
+        while True:
+            clip = _pick(rng, self.sounds if sounds else self.own)
+            blocks = min(len(clip.codes) // self.block + 1, self.blocks)
+            if first or blocks > 1:
+                break
+        block = 0 if first else int(rng.integers(1, blocks))
+        return self.block_of(clip, self.asked(rng, clip), block)
+
+    def asked(self, rng: np.random.Generator, clip: Heard) -> list[Message]:
+        """A conversation in which the clip is the answer, or what is said aloud of it."""
+        if clip.voice == SOUND:
+            return [Message(True, (sample_instruction(rng, "sound").format(clip.sentence),))]
+        if rng.random() < 0.5:
+            return [Message(True, (sample_instruction(rng, "say").format(clip.sentence),))]
+        question = _pick(rng, self.spoken).sentence
+        return [Message(True, (question,)), Message(False, (clip.sentence,))]
+
+    def block_of(self, clip: Heard, messages: Sequence[Message], block: int) -> Example:
+        """One block of a clip after the blocks before it."""
+        codes = clip.span().tokens
+        start = block * self.block
+        target = codes[start : start + self.block]
+        missing = self.block - len(target)
+        ended = torch.full((missing, codes.shape[1]), self.end)
+        spans = layout(
+            self.words.tokenizer,
+            messages,
+            opens=Modality.AUDIO,
+            begun=codes[:start] if block else None,
+        )
+        return Example(tuple(spans), Span(Modality.AUDIO, torch.cat([target, ended])))
+
+    def _answer(self, rng: np.random.Generator, clip: Heard, task: str, text: str) -> Example:
+        asked = sample_instruction(rng, task)
+        return self._example(rng, (clip.span(), asked), self.words.tokenizer.encode(text))
+
+    def _example(
+        self, rng: np.random.Generator, parts: tuple[str | Span, ...], ids: Sequence[int]
+    ) -> Example:
+        spans = layout(self.words.tokenizer, [Message(True, parts)])
+        return Example(tuple(spans), self.words.words(ids, rng))
+
+    def _spoken_dialogue(self, rng: np.random.Generator) -> tuple[Dialogue, Heard]:
+        """A dialogue without a picture whose question is among the clips."""
+        while True:
+            kind = ANSWERED_KINDS[int(rng.choice(3, p=(0.45, 0.4, 0.15)))]
+            dialogue = sample_dialogue(rng, kind, test=False)
+            clips = self._by_sentence.get(transcript(dialogue.utterances[0].text))
+            if clips:
+                return dialogue, _pick(rng, clips)
+
+
+def _pick(rng: np.random.Generator, options: Sequence[Heard]) -> Heard:
+    return options[int(rng.integers(len(options)))]

@@ -1,0 +1,99 @@
+"""What can be said aloud in the world: one sentence at a time, from both sides of its
+conversations.
+
+Owns: which sentences are spoken and how a transcript is written. Does not own: voices
+(`world.voices`), the conversations themselves (`world.dialogue`).
+"""
+
+import re
+
+import numpy as np
+
+from world.captions import NUMBER_WORDS, caption, full_caption, questions
+from world.dialogue import Kind, sample_dialogue, wish
+from world.scenes import sample_scene
+
+_COUNTED = (
+    *NUMBER_WORDS, "six", "seven", "eight", "nine", "ten", "eleven", "twelve", "thirteen",
+    "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen", "twenty",
+)  # fmt: skip
+_TALK = (Kind.SMALL_TALK, Kind.KNOWLEDGE)
+MOST_SPOKEN = 120
+"""Characters of the longest sentence that is spoken: about eight seconds."""
+
+
+def user_sentence(rng: np.random.Generator, *, test: bool) -> str:
+    """A wish, a question, small talk or a number, as a visitor would say it; with test True about
+    a held-out scene."""
+    roll = rng.random()
+    if roll < 0.45:
+        return wish(rng, caption(sample_scene(rng, test=test), rng))
+    if roll < 0.7:
+        options = questions(sample_scene(rng, test=test), rng)
+        return options[int(rng.integers(len(options)))].text
+    if roll < 0.95:
+        kind = (*_TALK, Kind.OUTSIDE)[int(rng.choice(3, p=(0.4, 0.4, 0.2)))]
+        return sample_dialogue(rng, kind, test=test).utterances[0].text
+    return _numbers(rng)
+
+
+def model_sentence(rng: np.random.Generator, *, test: bool) -> str:
+    """A caption, or an answer to a question, to small talk or to an outside wish."""
+    roll = rng.random()
+    scene = sample_scene(rng, test=test)
+    if roll < 0.6:
+        return full_caption(scene) if rng.random() < 0.4 else caption(scene, rng)
+    if roll < 0.75:
+        options = questions(scene, rng)
+        return options[int(rng.integers(len(options)))].answer
+    kind = (*_TALK, Kind.OUTSIDE, Kind.DRAW)[int(rng.choice(4, p=(0.35, 0.6, 0.02, 0.03)))]
+    return sample_dialogue(rng, kind, test=test).utterances[-1].text
+
+
+def _numbers(rng: np.random.Generator) -> str:
+    return " ".join(_COUNTED[int(i)] for i in rng.integers(len(_COUNTED), size=rng.integers(1, 5)))
+
+
+def transcript(sentence: str) -> str:
+    """How a sentence is written down once it was heard: without full stops, commas and exclamation
+    marks."""
+    return re.sub(r"\s+", " ", re.sub(r"[.,!]", " ", sentence.lower())).strip()
+
+
+_INSTRUCTIONS: dict[str, tuple[str, ...]] = {
+    "write": (
+        "write down what i say",
+        "write down what i say",
+        "what do i say?",
+        "write this down",
+        "what did i say?",
+        "transcribe this",
+    ),
+    "name": (
+        "what do you hear?",
+        "what do you hear?",
+        "what is this sound?",
+        "what makes this sound?",
+    ),
+    "say": ("say {}", "say: {}", "say {}", "read this aloud: {}", "speak: {}"),
+    "sound": (
+        "the sound of {}",
+        "make the sound of {}",
+        "what does {} sound like?",
+        "let me hear {}",
+    ),
+}
+"""How the tasks of hearing and speaking are asked for; the first phrase is what a program says."""
+TRANSCRIBE, SAY = _INSTRUCTIONS["write"][0], _INSTRUCTIONS["say"][0]
+
+
+def sample_instruction(rng: np.random.Generator, task: str) -> str:
+    """A phrase for "write" (down what is said), "name" (what is heard), "say" or "sound"; the last
+    two have a {} for what is to be heard."""
+    phrases = _INSTRUCTIONS[task]
+    return phrases[int(rng.integers(len(phrases)))]
+
+
+def heard_as(thing: str) -> str:
+    """The answer that names what makes a sound."""
+    return f"i hear {thing}."
