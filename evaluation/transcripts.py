@@ -7,6 +7,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from world.sentences import edits
+
 _NUMBERS = (
     "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen "
     "sixteen seventeen eighteen nineteen twenty"
@@ -32,16 +34,6 @@ def words(text: str) -> list[str]:
     text = re.sub(r"[^a-z0-9]+", " ", text.replace("'", ""))
     spelled = " ".join(_SPELLINGS.get(word, word) for word in text.split())
     return re.sub(r"(\d)(?=\d)", r"\1 ", spelled).split()
-
-
-def edits(found: Sequence[str], wanted: Sequence[str]) -> int:
-    """The fewest insertions, deletions and substitutions that make one of the other."""
-    row = list(range(len(wanted) + 1))
-    for i, a in enumerate(found, 1):
-        before, row[0] = row[0], i
-        for j, b in enumerate(wanted, 1):
-            before, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, before + (a != b))
-    return row[-1]
 
 
 def word_error_rate(found: Sequence[str], wanted: Sequence[str]) -> float:

@@ -26,7 +26,7 @@ from model.config import AudioConfig
 from model.layers import Block, RotaryTable
 from model.text import PAD, TextTokenizer
 from model.whisper import SAMPLE_RATE
-from world.sentences import transcript
+from world.sentences import edits, transcript
 from world.speech import Clip
 from world.voices import OUTPUT_VOICE
 
@@ -187,7 +187,7 @@ class AudioStage:
             vectors = tokenizer.quantizer.decode(codes)
             said = averaged.reader(vectors)[0].argmax(-1).unique_consecutive().tolist()
             ids = self.words.encode(transcript(clip.sentence))
-            wrong += _edits([i for i in said if i != PAD], ids)
+            wrong += edits([i for i in said if i != PAD], ids)
             total += len(ids)
             if clip.voice == OUTPUT_VOICE:
                 decoded = tokenizer.decode(codes)
@@ -272,13 +272,3 @@ def _noisy(clean: Tensor, rng: np.random.Generator, share: float) -> Tensor:
     gain = 10 ** (rng.uniform(-12, 6, (rows, 1)) / 20)
     added = torch.from_numpy((noise * loud * below).astype(np.float32)).to(clean.device)
     return (clean + added) * torch.from_numpy(gain.astype(np.float32)).to(clean.device)
-
-
-def _edits(found: Sequence[int], wanted: Sequence[int]) -> int:
-    """Levenshtein distance."""
-    row = list(range(len(wanted) + 1))
-    for i, a in enumerate(found, 1):
-        before, row[0] = row[0], i
-        for j, b in enumerate(wanted, 1):
-            before, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, before + (a != b))
-    return row[-1]

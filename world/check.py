@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from world.sentences import transcript
+from world.sentences import edits, transcript
 from world.speech import Clip, Part, clips, leave_out
 from world.voices import SAMPLE_RATE
 
@@ -70,12 +70,7 @@ def _windows(folder: Path, parts: Sequence[Part]) -> list[list[Clip]]:
 def _mistakes(said: str, read: str) -> float:
     """Edits a word."""
     wanted, found = _words(said), _words(read)
-    row = list(range(len(wanted) + 1))
-    for i, a in enumerate(found, 1):
-        before, row[0] = row[0], i
-        for j, b in enumerate(wanted, 1):
-            before, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, before + (a != b))
-    return row[-1] / max(len(wanted), 1)
+    return edits(found, wanted) / max(len(wanted), 1)
 
 
 def _words(text: str) -> list[str]:

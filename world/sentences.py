@@ -6,6 +6,7 @@ Owns: which sentences are spoken and how a transcript is written. Does not own: 
 """
 
 import re
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -58,6 +59,16 @@ def transcript(sentence: str) -> str:
     """How a sentence is written down once it was heard: without full stops, commas and exclamation
     marks."""
     return re.sub(r"\s+", " ", re.sub(r"[.,!]", " ", sentence.lower())).strip()
+
+
+def edits(found: Sequence[object], wanted: Sequence[object]) -> int:
+    """The fewest insertions, deletions and substitutions that make one of the other."""
+    row = list(range(len(wanted) + 1))
+    for i, a in enumerate(found, 1):
+        before, row[0] = row[0], i
+        for j, b in enumerate(wanted, 1):
+            before, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, before + (a != b))
+    return row[-1]
 
 
 _INSTRUCTIONS: dict[str, tuple[str, ...]] = {

@@ -1,6 +1,7 @@
 import pytest
 
-from evaluation.transcripts import edits, error_figures, word_error_rate, words
+from evaluation.transcripts import error_figures, word_error_rate, words
+from world.sentences import edits
 
 
 @pytest.mark.parametrize(
