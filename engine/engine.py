@@ -137,8 +137,7 @@ class Engine:
 
     @torch.inference_mode()
     def _generate(self, request: Request, preview_hz: float, watch: int) -> Generator[Event]:
-        started_s = time.monotonic()
-        run = _Run(request, watch, PreviewClock(preview_hz), started_s)
+        run = _Run(request, watch, PreviewClock(preview_hz), time.monotonic())
         answers: list[Answer] = []
         if request.listens:
             answers += yield from self._listened(request, run)
@@ -155,7 +154,7 @@ class Engine:
                 tokens, image = yield from self._segment(wish, run)
                 answers.append(self._answer(tokens, modality, image))
             modality = self._next(request, answers)
-        yield Completed(request, tuple(answers), run.nfe, time.monotonic() - started_s)
+        yield Completed(request, tuple(answers), run.nfe, run.elapsed_s)
 
     def _listened(self, request: Request, run: "_Run") -> Generator[Event, None, list[Answer]]:
         """The events of writing down what was said, piece by piece where it is long."""

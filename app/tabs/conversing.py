@@ -128,14 +128,9 @@ class Conversing:
         return talk.as_value(history, messages)
 
     def begin(
-        self,
-        history: History,
-        settings: tuple[Setting, ...],
-        visitor: gr.Request,
-        to: Modality | None = None,
+        self, history: History, settings: tuple[Setting, ...], visitor: gr.Request
     ) -> tuple[object, ...]:
-        """Open the run of the answer to the history's last message. to: what kind of answer; None
-        lets the model decide."""
+        """Open the run of the answer to the history's last message."""
         steps, guidance, seed, shown_seed, keep_seed, aloud = settings
         seed = next_seed(str(seed), str(shown_seed), bool(keep_seed))
         try:
@@ -144,7 +139,7 @@ class Conversing:
             with beside("prompt"):
                 spoken = bool(aloud) and self.speaks
                 asked = talk.conversation(history)
-                request = Request(asked, to, sampling, aloud=spoken)
+                request = Request(asked, self.kind_of(history), sampling, aloud=spoken)
         except InputError as bad:
             return self.refused(bad)
         run = self.host.open(request, owner=visitor.session_hash or "")
@@ -163,7 +158,7 @@ class Conversing:
                 raise InputError(NOTHING_YET, "prompt")
         except InputError as bad:
             return self.refused(bad)
-        return self.begin(shorter, settings, visitor, self.kind_of(shorter))
+        return self.begin(shorter, settings, visitor)
 
     def kind_of(self, history: History) -> Modality | None:
         """What kind of answer the last message asks for; None lets the model decide."""

@@ -113,8 +113,7 @@ class SpeechTab(Conversing):
             self.host.refuse_if_busy(ticket)
         except InputError as bad:
             return self.refused(bad)
-        history = talk.asked(history, text.strip(), None)
-        return self.begin(history, settings, visitor, self.kind_of(history))
+        return self.begin(talk.asked(history, text.strip(), None), settings, visitor)
 
     def kind_of(self, history: History) -> Modality | None:
         """Sound, where the words ask for one: the model does not open a sound by itself yet."""
