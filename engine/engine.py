@@ -1,6 +1,6 @@
 """The engine: a loaded checkpoint that turns a request into a stream of events.
 
-Owns: the order of an answer's segments (words first; a picture where the model opens one), and
+Owns: the order of an answer's segments (words first; then what the model opens), and
 what of a step becomes an event. Does not own: which sampler runs (`engine.runner`), how a step
 leaves the device (`engine.landing`). One engine may serve several threads one after the other.
 """
@@ -35,8 +35,8 @@ from flow.sequence import Segment
 from model.audio import POSITIONS_A_SECOND, AudioStream
 from model.checkpoint import Checkpoint, load_checkpoint
 from model.placement import Placement
-from model.template import Message, Span, collate_prompts, layout
-from model.text import BEGIN_IMAGE, EOS, SUGGEST
+from model.template import Message, Span, collate_prompts, layout, opened_by
+from model.text import EOS, SUGGEST
 from model.vision import pixels_from_uint8
 from model.whisper import SAMPLE_RATE
 from samplers.draws import Draws
@@ -123,8 +123,8 @@ class Engine:
     ) -> Generator[Event]:
         """The events of one answer; closing the generator stops within one step.
 
-        request.to None: the model answers with words and may open a picture after them. The same
-        request gives the same answer; only which steps carry a picture preview depends on the
+        request.to None: the model answers with words and may open a picture or a sound after them.
+        The same request gives the same answer; only which steps carry a preview depends on the
         clock. watch: how many of the likeliest codes each step brings along; nothing else changes.
 
         Raises: ValueError where watch is out of range, DeviceError where the GPU runs out of memory
@@ -240,14 +240,16 @@ class Engine:
                 return None
 
     def _next(self, request: Request, answers: Sequence[Answer]) -> Modality | None:
-        """What follows the answers: words are spoken where that is asked for, and a picture is
-        drawn where the words open one."""
+        """What follows the answers: words are spoken where that is asked for, and then comes what
+        the words open."""
         last = answers[-1]
         if request.aloud and last.modality is Modality.TEXT and last.text:
             return Modality.AUDIO
-        drawn = any(a.modality is Modality.IMAGE for a in answers)
-        opens = any(self._opens_picture(a) for a in answers if not a.heard)
-        return Modality.IMAGE if request.to is None and opens and not drawn else None
+        if request.to is not None:
+            return None
+        opened = {_opened(a) for a in answers if not a.heard}
+        missing = opened & set(self.runner.flows) - {a.modality for a in answers}
+        return next(iter(missing), None)
 
     @torch.inference_mode()
     def generate_batch(self, requests: Sequence[Request]) -> list[tuple[Answer, ...]]:
@@ -430,13 +432,6 @@ class Engine:
         said = ids[: ids.index(EOS)] if EOS in ids else ids
         return Answer(modality, tokens, text=self.tokenizer.decode(ids), suggest=SUGGEST in said)
 
-    def _opens_picture(self, answer: Answer) -> bool:
-        """Whether the words end with the marker that opens a picture."""
-        if answer.modality is not Modality.TEXT:
-            return False
-        ids = answer.tokens[:, 0].tolist()
-        return BEGIN_IMAGE in (ids[: ids.index(EOS)] if EOS in ids else ids)
-
 
 @dataclass
 class _Run:
@@ -459,6 +454,13 @@ def _last_tokens(step: Step) -> list[np.ndarray]:
     segment = step.x_t.segments[-1]
     rows = zip(segment.tokens, segment.valid, strict=True)
     return [tokens[valid].cpu().numpy() for tokens, valid in rows]
+
+
+def _opened(answer: Answer) -> Modality | None:
+    """What the answer's words open."""
+    if answer.modality is not Modality.TEXT:
+        return None
+    return opened_by(answer.tokens[:, 0].tolist())
 
 
 def _understood(request: Request, answers: Sequence[Answer]) -> Conversation:

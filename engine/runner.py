@@ -23,7 +23,7 @@ from flow.schedule import Clock, Schedule, times_as_even, uniform_grid
 from flow.sequence import OmniSequence, Segment, response
 from model.config import FlowConfig
 from model.omni import OmniModel
-from model.text import BEGIN_IMAGE, EOS, PAD
+from model.text import EOS, OPENING, PAD
 from samplers.autoregressive import AutoregressiveSampler
 from samplers.blockwise import BlockwiseSampler, ParallelSampler
 from samplers.denoiser import Denoiser
@@ -254,7 +254,7 @@ class Runner:
             self.model.spaces,
             sampling.temperature,
             sampling.top_p,
-            stop=(EOS, BEGIN_IMAGE) if modality is Modality.TEXT else (),
+            stop=(EOS, *OPENING) if modality is Modality.TEXT else (),
             fill=PAD,
             check_every=CHECK_EVERY_ON_CUDA if on_cuda else 1,
             record=record_cuda if on_cuda else None,

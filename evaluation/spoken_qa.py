@@ -19,12 +19,13 @@ from evaluation.answers import ask, plain, words_of
 from evaluation.listeners import Listen
 from evaluation.pack import Pack
 from evaluation.result import Measured, share
-from evaluation.transcripts import word_error_rate, words
+from evaluation.transcripts import word_error_rate
 from flow.modality import Modality
 from world.captions import questions
 from world.dialogue import Dialogue, Kind, Utterance, known_dialogue
 from world.scenes import render, sample_scene
 from world.speech import Clip
+from world.spelling import words
 
 KNOWN = (Kind.SMALL_TALK, Kind.KNOWLEDGE)
 TURNS = 3

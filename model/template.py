@@ -22,6 +22,8 @@ from model.text import (
     BOS,
     END_AUDIO,
     END_IMAGE,
+    EOS,
+    OPENING,
     PAD,
     USER,
     TextTokenizer,
@@ -32,6 +34,12 @@ TRANSCRIBE = "write down what i say"
 BEGIN: Mapping[Modality, int] = {Modality.IMAGE: BEGIN_IMAGE, Modality.AUDIO: BEGIN_AUDIO}
 """The marker that opens a piece of media."""
 END: Mapping[Modality, int] = {Modality.IMAGE: END_IMAGE, Modality.AUDIO: END_AUDIO}
+
+
+def opened_by(ids: Sequence[int]) -> Modality | None:
+    """What the words of an answer open behind them; None where they just end."""
+    last = next((i for i in ids if i in (EOS, *OPENING)), EOS)
+    return next((modality for modality, marker in BEGIN.items() if marker == last), None)
 
 
 @dataclass(frozen=True)

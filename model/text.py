@@ -21,7 +21,9 @@ MARKERS: tuple[str, ...] = (
     "</audio>", "<video>", "<frame>", "</video>", "<think>", "</think>", "<suggest>",
     *(f"<reserved{i}>" for i in range(NUM_MARKERS - 15)),
 )  # fmt: skip
-ANSWERABLE = (PAD, EOS, BEGIN_IMAGE, SUGGEST)
+OPENING = (BEGIN_IMAGE, BEGIN_AUDIO)
+"""Markers behind the words of an answer that open a piece of media."""
+ANSWERABLE = (PAD, EOS, *OPENING, SUGGEST)
 """Markers that an answer may contain today; the other markers are never a state of the flow."""
 
 
@@ -85,7 +87,8 @@ class TextTokenizer:
         return self._tokenizer.encode(text, add_special_tokens=False).ids
 
     def decode(self, ids: Sequence[int]) -> str:
-        """Text up to the first <eos> or <image>, markers left out, without the leading space."""
+        """Text up to its end or to what opens a piece of media, markers left out, without the
+        leading space."""
         return self._tokenizer.decode([i for i in until_end(ids) if i >= NUM_MARKERS]).strip()
 
     def pieces(self, ids: Sequence[int]) -> tuple[str, ...]:
@@ -94,6 +97,6 @@ class TextTokenizer:
 
 
 def until_end(ids: Sequence[int]) -> list[int]:
-    """The ids before the first <eos> or begin-of-image marker."""
-    ends = [i for i, token in enumerate(ids) if token in (EOS, BEGIN_IMAGE)]
+    """The ids before the first <eos> or the first marker that opens a piece of media."""
+    ends = [i for i, token in enumerate(ids) if token in (EOS, *OPENING)]
     return list(ids[: ends[0]] if ends else ids)

@@ -29,6 +29,10 @@ from world.scenes import Scene, render, sample_scene
 
 POOL_SEED = 11
 CUT_SHARE = 0.2
+TALK_BEFORE_SHARE, TALK_AFTER_SHARE = 0.2, 0.12
+"""Of the dialogues without a picture, those that others come before; of those with one, those that
+turn to something else."""
+TALK = (Kind.SMALL_TALK, Kind.KNOWLEDGE, Kind.OUTSIDE)
 """Share of the answers of several blocks that are cut to fewer."""
 
 
@@ -141,19 +145,29 @@ class Examples:
     def answer(self, rng: np.random.Generator, kind: Kind) -> Example:
         """A dialogue -> the words of its answer, with the marker that opens a picture or offers
         examples."""
-        dialogue = self._dialogue(rng, kind, lambda _: True)
-        return self._answer(dialogue, rng)
+        utterances = self._dialogue(rng, kind, lambda _: True).utterances
+        if rng.random() < TALK_BEFORE_SHARE:
+            utterances = (*self._talk(rng), *utterances)
+        return self._answer(utterances, rng)
 
     def answer_about_picture(self, rng: np.random.Generator) -> Example:
         """A dialogue whose prompt shows exactly one picture -> the words of its answer."""
+        if rng.random() < TALK_AFTER_SHARE:
+            kind = Kind.ASK if rng.random() < 0.5 else Kind.DRAW
+            shown = self._dialogue(rng, kind, lambda _: True).utterances
+            return self._answer((*shown, *self._talk(rng)), rng)
         kind = Kind.ASK if rng.random() < 0.7 else Kind.FOLLOW_UP
-        return self._answer(self._dialogue(rng, kind, _shows_one_picture), rng)
+        return self._answer(self._dialogue(rng, kind, _shows_one_picture).utterances, rng)
 
-    def _answer(self, dialogue: Dialogue, rng: np.random.Generator) -> Example:
+    def _talk(self, rng: np.random.Generator) -> tuple[Utterance, ...]:
+        kind = TALK[int(rng.integers(len(TALK)))]
+        return self._dialogue(rng, kind, lambda _: True).utterances
+
+    def _answer(self, utterances: Sequence[Utterance], rng: np.random.Generator) -> Example:
         """As many blocks as the words need; some that need more than one are cut to fewer, so that
         a block without an end is known as such."""
-        spans = layout(self.tokenizer, self._messages(dialogue.utterances[:-1]))
-        last = dialogue.utterances[-1]
+        spans = layout(self.tokenizer, self._messages(utterances[:-1]))
+        last = utterances[-1]
         ids = self.tokenizer.encode(last.text)
         if last.scene is not None:
             ids.append(BEGIN_IMAGE)

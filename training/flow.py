@@ -37,10 +37,12 @@ from world.dialogue import Kind
 
 PICTURES, TEXTS, SOUNDS = 16, 8, 16
 MIXTURE = ("image", "text")
-WITH_SPEECH = ("image", "hear", "speak", "text", "hear", "speak")
-WEIGHTS = {"image": 1.0, "text": 0.5, "hear": 0.5, "speak": 1.0}
+WITH_SPEECH = ("image", "hear", "speak", "text", "recite", "hear", "speak")
+WEIGHTS = {"image": 1.0, "text": 0.5, "hear": 0.5, "speak": 1.0, "recite": 1.0}
 """Of a batch of each kind in the loss."""
 FIRST_BLOCKS, READ_WEIGHT = 0.4, 0.3
+OPENED_SHARE = 0.12
+"""Of the batches of words without a picture: wishes for a sound."""
 NEVER = -1e4
 """A logit that is never drawn, and still a number."""
 CHOICE = 3
@@ -95,9 +97,10 @@ class FlowStage:
             "text": self._texts,
             "hear": self._heard,
             "speak": self._spoken,
+            "recite": self._recited,
         }
         batch = draw[kind](rng)
-        noised = self._noised(batch, rng)
+        noised = _causal(batch) if kind == "recite" else self._noised(batch, rng)
         loss = self._cross_entropy(batch, noised)
         figures = {f"{kind}{'_ar' if noised.causal else ''}": float(loss.detach())}
         return loss * WEIGHTS[kind], figures, PICTURES if kind == "image" else 0
@@ -127,17 +130,23 @@ class FlowStage:
         drawn = [self.speech.speak(rng, first=first) for _ in range(CHOICE * SOUNDS)]
         return self._dropped(collate(_alike(drawn, rng), self.model.device), rng)
 
+    def _recited(self, rng: np.random.Generator) -> Batch:
+        assert self.speech is not None
+        drawn = [self.speech.recite(rng) for _ in range(CHOICE * SOUNDS)]
+        return collate(_alike(drawn, rng), self.model.device)
+
     def _text(self, rng: np.random.Generator, *, about: bool) -> Example:
         if about:
             return self.examples.answer_about_picture(rng)
+        if self.speech is not None and rng.random() < OPENED_SHARE:
+            return self.speech.opened(rng)
         kinds = (Kind.DRAW, Kind.SMALL_TALK, Kind.KNOWLEDGE, Kind.OUTSIDE)
         return self.examples.answer(rng, kinds[int(rng.choice(4, p=(0.35, 0.2, 0.15, 0.3)))])
 
     def _noised(self, batch: Batch, rng: np.random.Generator) -> Noised:
         roll = rng.random()
         if roll < CAUSAL_SHARE:
-            codes = batch.sequence.segments[-1].tokens
-            return Noised(batch.sequence, True, batch.weight[..., None].expand_as(codes))
+            return _causal(batch)
         if roll < CAUSAL_SHARE + MASKED_SHARE:
             return self._masked(batch, rng)
         return self._on_path(batch, rng)
@@ -274,6 +283,12 @@ class FlowStage:
         x_0 = OmniSequence((*clean.segments[:-1], response(target.modality, source)))
         *_, last = sampler.sample(model, x_0, draws=draws)
         return last.x_t.segments[-1].tokens
+
+
+def _causal(batch: Batch) -> Noised:
+    """Each position of the clean sequence sees what is before it."""
+    codes = batch.sequence.segments[-1].tokens
+    return Noised(batch.sequence, True, batch.weight[..., None].expand_as(codes))
 
 
 def _alike(drawn: Sequence[Example], rng: np.random.Generator) -> Sequence[Example]:

@@ -19,18 +19,22 @@ from tqdm import tqdm
 from flow.modality import Modality
 from model.audio import POSITION, AudioTokenizer
 from model.template import Message, Span, layout
-from model.text import SUGGEST
+from model.text import BEGIN_AUDIO, SUGGEST
 from training.data import Example, Examples
 from world.dialogue import Dialogue, Kind, sample_dialogue
 from world.sentences import heard_as, sample_instruction, transcript
 from world.sounds import SOUND
 from world.speech import Clip
-from world.voices import OUTPUT_VOICE
+from world.voices import BULK_VOICES, OUTPUT_VOICE
 
 SAID_SHARE, SOUND_SHARE = 0.75, 0.15
 """Of what is heard: sentences to write down, and sounds to name; the rest is answered."""
 SPOKEN_SOUND_SHARE = 0.15
 BATCH = 16
+OWN_SHARE, FLAT_SHARE = 0.55, 0.2
+"""Of the sentences that are spoken: those of the output voice, and of quick voices in bulk. The
+codes say little of who speaks, so what the others say is a lesson too."""
+QUICK_VOICES = frozenset(BULK_VOICES)
 ANSWERED_KINDS = (Kind.SMALL_TALK, Kind.KNOWLEDGE, Kind.OUTSIDE)
 
 
@@ -96,6 +100,10 @@ class SpeechExamples:
         self.sounds = [h for h in heard if h.voice == SOUND]
         self.spoken = [h for h in heard if h.voice != SOUND]
         self.own = [h for h in self.spoken if h.voice == OUTPUT_VOICE]
+        self.quick = [h for h in self.spoken if h.voice in QUICK_VOICES]
+        self.others = [
+            h for h in self.spoken if h.voice != OUTPUT_VOICE and h.voice not in QUICK_VOICES
+        ]
         if not (self.sounds and any(len(h.codes) >= block for h in self.own)):
             raise ValueError("the speech corpus has no sounds, or nothing long in the output voice")
         self._by_sentence: defaultdict[str, list[Heard]] = defaultdict(list)
@@ -123,21 +131,50 @@ class SpeechExamples:
 
     def speak(self, rng: np.random.Generator, *, first: bool) -> Example:
         """Words -> the first block of a sound, or a later one; the last one holds its end."""
-        sounds = rng.random() < SPOKEN_SOUND_SHARE
+        pool = self._pool(rng)
         while True:
-            clip = _pick(rng, self.sounds if sounds else self.own)
+            clip = _pick(rng, pool)
             blocks = min(len(clip.codes) // self.block + 1, self.blocks)
             if first or blocks > 1:
                 break
         block = 0 if first else int(rng.integers(1, blocks))
         return self.block_of(clip, self.asked(rng, clip), block)
 
-    def asked(self, rng: np.random.Generator, clip: Heard) -> list[Message]:
-        """A conversation in which the clip is the answer, or what is said aloud of it."""
+    def recite(self, rng: np.random.Generator) -> Example:
+        """Words -> all of a sound and its end at once, for the causal view."""
+        clip = _pick(rng, self._pool(rng))
+        spans = layout(self.words.tokenizer, self.asked(rng, clip), opens=Modality.AUDIO)
+        codes = clip.span().tokens[: self.block * self.blocks]
+        ended = torch.cat([codes, torch.full((1, codes.shape[1]), self.end)])
+        return Example(tuple(spans), Span(Modality.AUDIO, ended))
+
+    def opened(self, rng: np.random.Generator) -> Example:
+        """A wish for something to be said or for a sound -> the marker that opens it."""
+        clip = _pick(rng, self._pool(rng))
+        (wished,) = self.asked(rng, clip, aloud=False)
+        spans = layout(self.words.tokenizer, [wished])
+        return Example(tuple(spans), self.words.words([BEGIN_AUDIO], rng))
+
+    def _pool(self, rng: np.random.Generator) -> list[Heard]:
+        """Of what is spoken next."""
+        if rng.random() < SPOKEN_SOUND_SHARE:
+            return self.sounds
+        roll = rng.random()
+        pool = self.own
+        if roll > OWN_SHARE:
+            pool = self.quick if roll > 1 - FLAT_SHARE else self.others
+        long_enough = any(len(h.codes) >= self.block for h in pool)
+        return pool if long_enough else self.own
+
+    def asked(self, rng: np.random.Generator, clip: Heard, *, aloud: bool = True) -> list[Message]:
+        """A wish for the clip; with aloud at times a conversation whose answer is said aloud."""
+        task = "say"
         if clip.voice == SOUND:
-            return [Message(True, (sample_instruction(rng, "sound").format(clip.sentence),))]
-        if rng.random() < 0.5:
-            return [Message(True, (sample_instruction(rng, "say").format(clip.sentence),))]
+            task = "sound"
+        elif clip.voice != OUTPUT_VOICE:
+            task = "say_flatly" if clip.voice in QUICK_VOICES else "say_otherwise"
+        if not aloud or task != "say" or rng.random() < 0.5:
+            return [Message(True, (sample_instruction(rng, task).format(clip.sentence),))]
         question = _pick(rng, self.spoken).sentence
         return [Message(True, (question,)), Message(False, (clip.sentence,))]
 

@@ -1,10 +1,10 @@
 """Which clips of the corpus can be understood? An independent recogniser reads them.
 
-Clips are read many at a time, with pauses between them; only where it made mistakes does it read
-each by itself. Used once, after the corpus is made. Owns: the rule that leaves a clip out.
+Clips are read many at a time, with pauses between them; whatever is not found in what was read is
+read by itself. A check that was broken off goes on where it stopped. Owns: the rule that leaves a
+clip out.
 """
 
-import re
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from pathlib import Path
@@ -13,14 +13,16 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from world.sentences import edits, transcript
+from world.sentences import edits
 from world.speech import Clip, Part, clips, leave_out
+from world.spelling import words
 from world.voices import SAMPLE_RATE
 
 WINDOW_S, PAUSE_S = 28.0, 0.8
 MOST_WRONG = 0.1
 """Share of a clip's words that may be read wrongly."""
-_SAME = {"color": "colour", "gray": "grey", "donut": "doughnut", "favorite": "favourite"}
+CHECKED = "checked.txt"
+"""In the folder: names of clips that were read."""
 
 Read = Callable[[np.ndarray], str]
 """float32 samples at 16 kHz -> words."""
@@ -42,22 +44,30 @@ def recogniser() -> Read:
 
 
 def check(folder: Path, read: Read, parts: Sequence[Part]) -> list[str]:
-    """Leave out the clips that are read wrongly; their names."""
+    """Leave out the clips that are read wrongly; the names of those that were found now."""
     wrong: list[str] = []
-    for window in tqdm(_windows(folder, parts), desc="checked", mininterval=5):
+    listed = folder / CHECKED
+    before = set(listed.read_text().split()) if listed.exists() else set[str]()
+    for window in tqdm(_windows(folder, parts, before), desc="checked", mininterval=5):
         pause = np.zeros(round(PAUSE_S * SAMPLE_RATE), np.float32)
-        whole = np.concatenate([x for clip in window for x in (clip.samples, pause)])
-        if _mistakes(" ".join(c.sentence for c in window), read(whole)) > 0:
-            wrong += [c.name for c in window if _mistakes(c.sentence, read(c.samples)) > MOST_WRONG]
-    leave_out(folder, wrong)
+        whole = _spaced(read(np.concatenate([x for c in window for x in (c.samples, pause)])))
+        missed = [c for c in window if _spaced(c.sentence) not in whole]
+        bad = [c.name for c in missed if _mistakes(c.sentence, read(c.samples)) > MOST_WRONG]
+        leave_out(folder, bad)
+        with listed.open("a") as names:
+            names.writelines(f"{clip.name}\n" for clip in window)
+        wrong += bad
     return wrong
 
 
-def _windows(folder: Path, parts: Sequence[Part]) -> list[list[Clip]]:
-    """Clips in order, as many as fit into what the recogniser hears at once."""
+def _windows(folder: Path, parts: Sequence[Part], before: set[str]) -> list[list[Clip]]:
+    """Clips in order but for those before, as many as fit into what the recogniser hears at
+    once."""
     found: list[list[Clip]] = [[]]
     length = 0.0
     for clip in clips(folder, parts):
+        if clip.name in before:
+            continue
         seconds = len(clip.samples) / SAMPLE_RATE + PAUSE_S
         if length + seconds > WINDOW_S:
             found.append([])
@@ -69,10 +79,10 @@ def _windows(folder: Path, parts: Sequence[Part]) -> list[list[Clip]]:
 
 def _mistakes(said: str, read: str) -> float:
     """Edits a word."""
-    wanted, found = _words(said), _words(read)
+    wanted, found = words(said), words(read)
     return edits(found, wanted) / max(len(wanted), 1)
 
 
-def _words(text: str) -> list[str]:
-    plain = re.sub(r"[^a-z0-9' ]", " ", transcript(text))
-    return [_SAME.get(word, word) for word in plain.split()]
+def _spaced(text: str) -> str:
+    """The words of a text with a space around each."""
+    return f" {' '.join(words(text))} "

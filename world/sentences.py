@@ -87,6 +87,8 @@ _INSTRUCTIONS: dict[str, tuple[str, ...]] = {
         "what makes this sound?",
     ),
     "say": ("say {}", "say: {}", "say {}", "read this aloud: {}", "speak: {}"),
+    "say_otherwise": ("in another voice, say {}", "say in another voice: {}"),
+    "say_flatly": ("like a machine, say {}", "say like a machine: {}"),
     "sound": (
         "the sound of {}",
         "make the sound of {}",
@@ -99,8 +101,8 @@ TRANSCRIBE, SAY = _INSTRUCTIONS["write"][0], _INSTRUCTIONS["say"][0]
 
 
 def sample_instruction(rng: np.random.Generator, task: str) -> str:
-    """A phrase for "write" (down what is said), "name" (what is heard), "say" or "sound"; the last
-    two have a {} for what is to be heard."""
+    """A phrase for "write" (down what is said), "name" (what is heard), "say", "say_otherwise",
+    "say_flatly" or "sound"; the last four have a {} for what is to be heard."""
     phrases = _INSTRUCTIONS[task]
     return phrases[int(rng.integers(len(phrases)))]
 

@@ -1,7 +1,8 @@
 import pytest
 
-from evaluation.transcripts import error_figures, word_error_rate, words
+from evaluation.transcripts import error_figures, word_error_rate
 from world.sentences import edits
+from world.spelling import words
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,16 @@
 
 import pytest
 
-from model.text import BEGIN_IMAGE, EOS, MARKERS, NUM_MARKERS, PAD, SUGGEST, TextTokenizer
+from model.text import (
+    BEGIN_AUDIO,
+    BEGIN_IMAGE,
+    EOS,
+    MARKERS,
+    NUM_MARKERS,
+    PAD,
+    SUGGEST,
+    TextTokenizer,
+)
 
 
 @pytest.mark.parametrize("text", ["draw a red heart", "xylophone é 猫 🐱", "12 + 7 = ?", "ß"])
@@ -25,6 +34,5 @@ def test_pieces_join_to_the_text_and_markers_are_silent(tiny_tokenizer: TextToke
 
 def test_space_allows_words_and_answer_markers_only(tiny_tokenizer: TextTokenizer) -> None:
     forbidden = set(tiny_tokenizer.space().forbidden)
-    assert not forbidden & {PAD, EOS, BEGIN_IMAGE, SUGGEST}
-    assert set(range(NUM_MARKERS)) - forbidden == {PAD, EOS, BEGIN_IMAGE, SUGGEST}
+    assert set(range(NUM_MARKERS)) - forbidden == {PAD, EOS, BEGIN_IMAGE, BEGIN_AUDIO, SUGGEST}
     assert not forbidden & set(tiny_tokenizer.encode("a big red heart"))

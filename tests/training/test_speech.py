@@ -13,8 +13,8 @@ from flow.modality import Modality
 from model.audio import AudioTokenizer
 from model.config import PRESETS
 from model.omni import OmniModel
-from model.template import Span
-from model.text import ASSISTANT, BEGIN_AUDIO, BOS, USER, TextTokenizer
+from model.template import Span, opened_by
+from model.text import ASSISTANT, BEGIN_AUDIO, BOS, EOS, USER, TextTokenizer
 from model.whisper import WhisperEncoder
 from training.audio import MelDistance, spectral_distance
 from training.data import Example, Examples, build_pool, training_texts
@@ -40,6 +40,7 @@ CLIPS = [
     _clip("hello!", OUTPUT_VOICE, 3),
     _clip("a red heart, a dog.", OUTPUT_VOICE, 9),
     _clip("hello there", "flite/slt", 8),
+    _clip("two red hearts", "kokoro/other", 5),
     _clip("a dog", SOUND, 4),
     _clip("the sea", SOUND, 6),
 ]
@@ -114,9 +115,27 @@ def test_speaking_begins_with_words_and_goes_on_with_its_blocks(
         assert len(begun) in ([0] if first else range(BLOCK, BLOCK * BLOCKS, BLOCK))
         codes = torch.cat([begun, example.target.tokens]).long()
         spoken.add(_clip_of(codes[(codes != END).all(1)]).sentence)
-    long_enough = [c for c in CLIPS if c.voice in (SOUND, OUTPUT_VOICE)]
-    long_enough = [c for c in long_enough if first or len(c.codes) >= BLOCK]
-    assert spoken == {c.sentence for c in long_enough}
+    assert spoken == {c.sentence for c in CLIPS if first or len(c.codes) >= BLOCK}
+
+
+def test_all_of_a_clip_and_its_end_are_recited(speech: SpeechExamples) -> None:
+    rng = np.random.default_rng(3)
+    for _ in range(50):
+        example = speech.recite(rng)
+        codes = example.target.tokens
+        assert _modalities(example) == [TEXT, AUDIO]
+        assert len(_clip_of(codes[:-1]).codes) == len(codes) - 1
+        assert codes[-1].tolist() == [END, END]
+
+
+def test_a_wish_for_a_sound_is_answered_by_what_opens_it(speech: SpeechExamples) -> None:
+    rng = np.random.default_rng(4)
+    for _ in range(50):
+        example = speech.opened(rng)
+        assert _modalities(example) == [TEXT, TEXT]
+        ids = example.target.tokens[:, 0].tolist()
+        assert ids[:2] == [BEGIN_AUDIO, EOS]
+        assert opened_by(ids) is AUDIO
 
 
 @pytest.mark.parametrize("length", [1, 3, 4, 5, 8, 11, 12, 14])
@@ -145,6 +164,11 @@ def test_what_is_said_aloud_stands_before_it(speech: SpeechExamples) -> None:
             assert messages[0].from_user
             assert clip.sentence in str(messages[-1].parts[0])
             assert [m.from_user for m in messages] == [True, False][: len(messages)]
+            assert (
+                clip.voice in (OUTPUT_VOICE, SOUND)
+                or "like a machine" in str(messages[0].parts[0])
+                or "another voice" in str(messages[0].parts[0])
+            )
 
 
 def _tones(names: str = "abc", hz: float = 300.0) -> list[Clip]:
@@ -216,7 +240,7 @@ def test_every_kind_of_batch_has_a_finite_loss_and_gradient(stage: FlowStage, ki
         for name, p in stage.model.named_parameters()
         if p.grad is not None and bool(p.grad.isfinite().all()) and bool(p.grad.any())
     }
-    assert ("audio_head.enter.weight" in learned) == (kind == "speak")
+    assert ("audio_head.enter.weight" in learned) == (kind in ("speak", "recite"))
     assert ("image_head.enter.weight" in learned) == (kind == "image")
     if kind in ("hear", "speak"):
         assert "embeddings.audio_projection.0.weight" in learned
