@@ -14,7 +14,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from engine.conversation import messages_of
 from engine.events import Answer, Completed, Event, Refined, Sounded, Started
@@ -24,11 +23,12 @@ from engine.likelihood import surprise
 from engine.media import fitted
 from engine.path_preview import PathPreview
 from engine.preview import PicturePreview, Preview, PreviewClock, SoundPreview, picture
-from engine.request import Conversation, Part, Request, Sampling, Start
+from engine.request import Conversation, Part, Request, Sampling
 from engine.runner import Runner
 from engine.sounds import LONGEST_S, pieces_of
 from engine.trace import MAX_LIKELY, TraceRecorder
 from engine.trouble import explained
+from engine.wish import Wish, groups
 from engine.words import Words
 from flow.modality import Modality
 from flow.sequence import Segment
@@ -48,22 +48,6 @@ NEXT_BLOCK = 2**54
 NOTHING = np.zeros(0, np.float32)
 PROMPT_MULTIPLE = {"cpu": 1, "cuda": 32}
 """Prompts are padded to a multiple of so many positions, so that recorded shapes recur."""
-
-
-@dataclass(frozen=True)
-class _Wish:
-    """One segment to sample: its prompt, modality, complete settings, its number in the answer,
-    the number that seeds its noise, and where it begins; of a sound the number of its block and the
-    codes "L Q" before it."""
-
-    spans: list[Span]
-    modality: Modality
-    sampling: Sampling
-    segment: int
-    noise: int
-    start: Start | None = None
-    block: int = 0
-    begun: Tensor | None = None
 
 
 class Engine:
@@ -141,7 +125,7 @@ class Engine:
         answers: list[Answer] = []
         if request.listens:
             answers += yield from self._listened(request, run)
-        if len(answers) > 1:  # a recording rather than a question
+        if len(answers) > 1:  # a recording and no question
             yield Completed(request, tuple(answers), run.nfe, run.elapsed_s)
             return
         messages = messages_of(_understood(request, answers), self.encode)
@@ -158,7 +142,7 @@ class Engine:
 
     def _listened(self, request: Request, run: "_Run") -> Generator[Event, None, list[Answer]]:
         """The events of writing down what was said, piece by piece where it is long."""
-        pieces = pieces_of(request.speech, self.hears_s or LONGEST_S)
+        pieces = self._pieces(request)
         found: list[Answer] = []
         for piece in pieces:
             asked = request.heard(piece)
@@ -168,8 +152,12 @@ class Engine:
             found.append(replace(self._answer(tokens, Modality.TEXT), heard=True))
         return found
 
+    def _pieces(self, request: Request) -> list[np.ndarray]:
+        """What was said, as long as the model hears at once."""
+        return pieces_of(request.speech, self.hears_s or LONGEST_S)
+
     def _segment(
-        self, wish: _Wish, run: "_Run", *, heard: int = 0
+        self, wish: Wish, run: "_Run", *, heard: int = 0
     ) -> Generator[Event, None, tuple[np.ndarray, np.ndarray | None]]:
         """The events of one segment; its tokens "L Q" and its picture."""
         wish = replace(wish, segment=run.segments)
@@ -190,14 +178,14 @@ class Engine:
         (tokens,) = _last_tokens(landed.step)
         return tokens, seen.image_1
 
-    def _sound(self, wish: _Wish, run: "_Run") -> Generator[Event, None, Answer]:
+    def _sound(self, wish: Wish, run: "_Run") -> Generator[Event, None, Answer]:
         """The events of a sound, block by block: what is final can be heard while the next block
         forms."""
         stream = AudioStream(self.model.audio)
         heard: list[np.ndarray] = []
         while True:
             tokens, _ = yield from self._segment(wish, run)
-            wish, added, last = self._grown(wish, tokens)
+            wish, added, last = wish.grown(tokens, self.model.config)
             pieces = [stream.take(added.to(self.device))] + ([stream.finish()] if last else [])
             heard.append(torch.cat(pieces).cpu().numpy())
             yield Sounded(run.segments - 1, heard[-1], last, run.elapsed_s)
@@ -206,27 +194,7 @@ class Engine:
         assert wish.begun is not None
         return Answer(Modality.AUDIO, wish.begun.numpy(), audio=np.concatenate(heard))
 
-    def _grown(self, wish: _Wish, tokens: np.ndarray) -> tuple[_Wish, Tensor, bool]:
-        """The wish for the block after this one, the codes "L Q" of this one up to the end of the
-        sound, and whether it ends in here."""
-        config = self.model.config
-        assert config.audio is not None
-        ends = np.flatnonzero((tokens >= config.audio.cardinality).any(1))
-        added = torch.from_numpy(tokens[: ends[0]] if len(ends) else tokens)
-        begun = added if wish.begun is None else torch.cat([wish.begun, added])
-        block = wish.block + 1
-        last = bool(len(ends)) or block == config.audio_blocks
-        spans = wish.spans if wish.begun is None else wish.spans[:-1]
-        grown = replace(
-            wish,
-            spans=[*spans, Span(Modality.AUDIO, begun)],
-            block=block,
-            begun=begun,
-            start=None,
-        )
-        return grown, added, last
-
-    def _preview(self, wish: _Wish) -> Preview | None:
+    def _preview(self, wish: Wish) -> Preview | None:
         """What is shown of a segment while it forms, beside its words."""
         match wish.modality:
             case Modality.IMAGE:
@@ -260,22 +228,27 @@ class Engine:
         if any(r.start is not None for r in requests):
             raise ValueError("runs that go on from a state are generated one by one")
         found: list[list[Answer]] = [[] for _ in requests]
-        listening = [i for i, r in enumerate(requests) if r.listens]
-        if listening:
-            asked = [requests[i].heard(requests[i].speech) for i in listening]
-            heard = self.generate_batch(asked)
-            for i, (words,) in zip(listening, heard, strict=True):
-                found[i].append(replace(words, heard=True))
-        prompts = [
-            messages_of(_understood(r, found[i]), self.encode) for i, r in enumerate(requests)
-        ]
-        todo = {
-            i: self._wish(r, prompts[i], found[i], _first_modality(r))
+        asked = [
+            (i, r.heard(piece))
             for i, r in enumerate(requests)
+            if r.listens
+            for piece in self._pieces(r)
+        ]
+        heard = self.generate_batch([r for _, r in asked]) if asked else []
+        for (i, _), (words,) in zip(asked, heard, strict=True):
+            found[i].append(replace(words, heard=True))
+        prompts = {
+            i: messages_of(_understood(r, found[i]), self.encode)
+            for i, r in enumerate(requests)
+            if len(found[i]) < 2
+        }
+        todo = {
+            i: self._wish(requests[i], prompt, found[i], _first_modality(requests[i]))
+            for i, prompt in prompts.items()
         }
         while todo:
             wishes, todo = todo, {}
-            for group in _groups(wishes):
+            for group in groups(wishes):
                 *_, step = self._run([wishes[i] for i in group])
                 for i, tokens in zip(group, _last_tokens(step), strict=True):
                     follows = self._after(wishes[i], tokens, requests[i], prompts[i], found[i])
@@ -285,15 +258,15 @@ class Engine:
 
     def _after(
         self,
-        wish: _Wish,
+        wish: Wish,
         tokens: np.ndarray,
         request: Request,
         messages: list[Message],
         found: list[Answer],
-    ) -> _Wish | None:
+    ) -> Wish | None:
         """Adds what has been answered to `found`; the wish for what follows."""
         if wish.modality is Modality.AUDIO:
-            wish, _, last = self._grown(wish, tokens)
+            wish, _, last = wish.grown(tokens, self.model.config)
             if not last:
                 return wish
             assert wish.begun is not None
@@ -349,7 +322,7 @@ class Engine:
 
     def _wish(
         self, request: Request, messages: list[Message], answers: list[Answer], modality: Modality
-    ) -> _Wish:
+    ) -> Wish:
         sampling = self.runner.complete(request.sampling, modality)
         start = request.start
         before = () if start is None else start.said
@@ -357,7 +330,7 @@ class Engine:
         turns = [*messages, Message(False, said)] if said else messages
         spans = layout(self.tokenizer, turns, opens=modality)
         number, heard = len(answers), sum(a.heard for a in answers)
-        return _Wish(
+        return Wish(
             spans,
             modality,
             sampling,
@@ -366,7 +339,7 @@ class Engine:
             start if number == heard else None,
         )
 
-    def _run(self, wishes: list[_Wish], watch: int = 0) -> Generator[Step]:
+    def _run(self, wishes: list[Wish], watch: int = 0) -> Generator[Step]:
         """The sampler's steps over wishes that agree in everything but prompt and seed."""
         first = wishes[0]
         seeds = [w.sampling.seed + NEXT_BLOCK * w.block for w in wishes]
@@ -381,11 +354,11 @@ class Engine:
             watch=watch,
         )
 
-    def _prompt(self, wishes: list[_Wish]) -> list[Segment]:
+    def _prompt(self, wishes: list[Wish]) -> list[Segment]:
         multiple = PROMPT_MULTIPLE[self.device.type]
         return collate_prompts([w.spans for w in wishes], self.device, multiple)
 
-    def _refined(self, landed: Landed, wish: _Wish, nfe_before: int, started_s: float) -> Refined:
+    def _refined(self, landed: Landed, wish: Wish, nfe_before: int, started_s: float) -> Refined:
         step, shown = landed.step, landed.shown
         images = shown if wish.modality is Modality.IMAGE else None
         sound = shown if wish.modality is Modality.AUDIO else None
@@ -474,13 +447,3 @@ def _first_modality(request: Request) -> Modality:
     if request.start is not None:
         return request.start.modality
     return Modality.TEXT if request.to is None else request.to
-
-
-def _groups(wishes: dict[int, _Wish]) -> list[list[int]]:
-    """Indices of wishes that one batch can hold."""
-    groups: dict[tuple[Any, ...], list[int]] = {}
-    for i, wish in wishes.items():
-        shape = tuple(s.modality for s in wish.spans)
-        key = (shape, wish.modality, wish.noise, replace(wish.sampling, seed=0))
-        groups.setdefault(key, []).append(i)
-    return list(groups.values())

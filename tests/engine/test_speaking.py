@@ -20,7 +20,7 @@ from flow.modality import Modality
 from model.checkpoint import save_checkpoint
 from model.config import PRESETS
 from model.omni import OmniModel
-from model.text import TextTokenizer
+from model.text import BEGIN_AUDIO, BEGIN_IMAGE, EOS, PAD, TextTokenizer
 
 CONFIG = PRESETS["tiny"]
 LONGEST = CONFIG.audio_length
@@ -247,6 +247,55 @@ def test_speech_alone_is_written_down_and_then_answered_as_if_it_were_written(
     assert _answers(_events(tiny_engine, written))[0].text == words.text
     (batch,) = tiny_engine.generate_batch([spoken])
     assert [(a.heard, a.text) for a in batch][:2] == [(True, words.text), (False, answer.text)]
+
+
+def test_a_long_recording_is_written_down_in_a_batch_as_alone(tiny_engine: Engine) -> None:
+    """Beside a short one that is answered."""
+    long = np.random.default_rng(1).normal(0, 0.06, 20_000).astype(np.float32)
+    requests = [
+        Request(Conversation.ask("", audio=sound), sampling=Sampling(steps=2, seed=3))
+        for sound in (long, NOISE)
+    ]
+    for request, answers in zip(requests, tiny_engine.generate_batch(requests), strict=True):
+        alone = _answers(_events(tiny_engine, request))
+        assert [(a.heard, a.modality, a.text) for a in answers] == [
+            (a.heard, a.modality, a.text) for a in alone
+        ]
+    assert all(a.heard for a in tiny_engine.generate_batch(requests)[0])
+
+
+@pytest.mark.parametrize(
+    ("marker", "to", "aloud", "wanted"),
+    [
+        (BEGIN_AUDIO, None, False, ["text", "audio"]),
+        (BEGIN_AUDIO, None, True, ["text", "audio"]),
+        (BEGIN_IMAGE, None, False, ["text", "image"]),
+        (BEGIN_IMAGE, None, True, ["text", "audio", "image"]),
+        (EOS, None, False, ["text"]),
+        (BEGIN_AUDIO, Modality.TEXT, False, ["text"]),
+    ],
+)
+def test_what_the_words_open_follows_them(
+    tiny_engine: Engine,
+    monkeypatch: pytest.MonkeyPatch,
+    marker: int,
+    to: Modality | None,
+    aloud: bool,
+    wanted: list[str],
+) -> None:
+    """The words are "hello" and the marker, whatever the model makes of the question."""
+    said = [*tiny_engine.tokenizer.encode("hello"), marker]
+    padded = np.array([*said, *[PAD] * (CONFIG.text_block - len(said))])[:, None]
+
+    def answered(tokens: np.ndarray, modality: Modality, image: np.ndarray | None = None) -> Answer:
+        return plain(padded if modality is Modality.TEXT else tokens, modality, image)
+
+    plain = tiny_engine._answer
+    monkeypatch.setattr(tiny_engine, "_answer", answered)
+    request = Request(Conversation.ask("hello"), to, Sampling(steps=2), aloud=aloud)
+    assert [a.modality.value for a in _answers(_events(tiny_engine, request))] == wanted
+    (batch,) = tiny_engine.generate_batch([request])
+    assert [a.modality.value for a in batch] == wanted
 
 
 def test_the_longest_sound_is_heard_and_a_longer_one_refused(tiny_engine: Engine) -> None:
