@@ -8,6 +8,13 @@ PICTURES = (
     "four bees in the sky",
     "two pizzas",
 )
+FILMS = (
+    "a red car moving to the left",
+    "a ball bouncing",
+    "a rocket flying up at night",
+    "a star appears in the night sky",
+    "two fish moving to the right",
+)
 QUESTIONS = (
     "draw a rocket at night",
     "draw a cat and a dog",
@@ -15,6 +22,7 @@ QUESTIONS = (
     "hello!",
 )
 ABOUT_A_PICTURE = "what is in this picture?"
+ABOUT_A_FILM = "what happens in this video?"
 SUGGESTIONS = (
     "draw a panda in the sky",
     "draw three apples",

@@ -4,20 +4,24 @@ sentence.
 
 import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
+from engine.films import read_film
 from engine.media import read_picture
-from engine.request import MAX_SEED, MAX_STEPS, Sampling
+from engine.request import MAX_SEED, MAX_STEPS, Part, Sampling
 from engine.sounds import audible, from_pcm16, read_sound
 
 DICE = 1_000_000
 """Seeds drawn for a visitor are short enough to say aloud."""
 MAX_UPLOAD_SIDE = 512
 SOUND_FILES = (".wav", ".mp3", ".ogg", ".oga", ".opus", ".flac", ".webm", ".m4a", ".aac")
+FILM_FILES = (".mp4", ".mov", ".m4v", ".mkv")
+PERHAPS_FILMS = (".webm", ".gif", ".webp", ".png")
+"""Sounds or pictures, where they are no films."""
 
 
 class InputError(ValueError):
@@ -102,9 +106,18 @@ def read_upload(path: str | Path) -> np.ndarray:
     return np.asarray(picture)
 
 
-def is_sound(path: str | Path) -> bool:
-    """Whether a file is meant to be listened to, by its name."""
-    return Path(path).suffix.lower() in SOUND_FILES
+def read_file(path: str | Path) -> Part:
+    """A sound, a film or a picture, by the name of its file; a name that says little is looked
+    into. Raises: ValueError."""
+    suffix = Path(path).suffix.lower()
+    if suffix in FILM_FILES:
+        return Part(video=read_film(path))
+    if suffix in PERHAPS_FILMS:
+        with suppress(ValueError):
+            return Part(video=read_film(path))
+    if suffix in SOUND_FILES:
+        return Part(audio=read_recording(path))
+    return Part(image=read_upload(path))
 
 
 def read_recording(source: str | Path | bytes) -> np.ndarray:

@@ -66,8 +66,9 @@ def overview(
     longest = max(s.num_steps for s in trace.segments)
     if longest > MAX_STEPS:
         raise ValueError(f"the Lab shows up to {MAX_STEPS} steps, and this run has {longest}")
-    if any(s.modality is Modality.AUDIO for s in trace.segments):
-        raise ValueError("the Lab shows words and pictures, and this run made a sound")
+    made = {s.modality for s in trace.segments} - {Modality.TEXT, Modality.IMAGE}
+    if made:
+        raise ValueError(f"the Lab shows words and pictures, and this run made {min(made)}")
     last = trace.segments[-1].sampling
     start = trace.request.start
     return {

@@ -13,7 +13,7 @@ from app.forms import InputError, beside, read_guidance, read_sampling, read_see
 from app.lab_form import form_of
 from engine.request import MAX_PROMPT_CHARACTERS, Sampling
 
-TABS = ("image", "chat", "lab", "about")
+TABS = ("image", "chat", "speech", "video", "lab", "about")
 ANOTHER = (
     "This link was made on another checkpoint ({}): the same settings give another result here."
 )

@@ -19,6 +19,7 @@ from app.tabs.chat import ChatTab
 from app.tabs.image import ImageTab
 from app.tabs.lab import LabTab
 from app.tabs.speech import SpeechTab
+from app.tabs.video import VideoTab
 from engine.trace import Trace
 
 TITLE = "NExT-OMNI Live"
@@ -61,6 +62,8 @@ def build_page(host: Host, first_run: Path | None = FIRST_RUN) -> gr.Blocks:
                 ChatTab(host, example=read_trace(first_run and FIRST_CHAT)).build()
             with gr.Tab("Speech", id="speech"):
                 SpeechTab(host).build()
+            with gr.Tab("Video", id="video"):
+                VideoTab(host).build()
             with gr.Tab("Lab", id="lab"):
                 lab = LabTab(host, _first_trace(host))
                 lab.build()

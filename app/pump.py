@@ -148,6 +148,8 @@ class _Partial:
         if last.modality is Modality.TEXT and last.words_1 is not None:
             heard, words = last.segment in self._heard, "".join(last.words_1)
             return Answer(last.modality, last.changed, text=words, heard=heard)
+        if last.image_1 is not None and last.modality is Modality.VIDEO:
+            return Answer(last.modality, last.changed, video=last.image_1)
         if last.image_1 is not None:
             return Answer(last.modality, last.changed, image=last.image_1)
         return None

@@ -11,7 +11,8 @@ import numpy as np
 
 from app.message import Media, Message
 from engine.events import Answer, Refined, Sounded, Started
-from engine.media import png_bytes
+from engine.films import FRAME_MS, FRAMES_A_SECOND, gif_bytes
+from engine.media import mp4_bytes, png_bytes
 from engine.request import Request
 from engine.sounds import pcm16, wav_bytes
 
@@ -44,6 +45,9 @@ def ended(
             media[f"answer_{i}"] = png(answer.image, recipe)
         elif answer.audio is not None:
             media[f"answer_{i}"] = wav(answer.audio, recipe)
+        elif answer.video is not None:
+            media[f"answer_{i}"] = mp4(answer.video, recipe)
+            media[f"answer_{i}_gif"] = gif(answer.video, recipe)
     header = {
         "kind": kind,
         "recipe": recipe,
@@ -96,6 +100,22 @@ def png(image: np.ndarray, recipe: dict[str, object]) -> Media:
 def wav(samples: np.ndarray, recipe: dict[str, object]) -> Media:
     """samples: float32 "N" at 16 kHz; the recipe is the file's comment."""
     return Media("audio/wav", wav_bytes(samples, json.dumps(recipe)))
+
+
+def mp4(frames: np.ndarray, recipe: dict[str, object]) -> Media:
+    """frames: uint8 "F H W 3"; the recipe is the file's comment."""
+    return Media("video/mp4", mp4_bytes(frames, FRAMES_A_SECOND, json.dumps(recipe)))
+
+
+def gif(frames: np.ndarray, recipe: dict[str, object]) -> Media:
+    """frames: uint8 "F H W 3"; the recipe is the file's comment."""
+    durations_ms = [FRAME_MS] * len(frames)
+    return Media("image/gif", gif_bytes(frames, durations_ms, json.dumps(recipe)))
+
+
+def strip(frames: np.ndarray) -> Media:
+    """Frames uint8 "F H W 3" below one another, as one JPEG."""
+    return jpeg(np.concatenate(list(frames)))
 
 
 def pcm(samples: np.ndarray) -> Media:
@@ -151,7 +171,11 @@ def _refined(event: Refined) -> Message:
     if event.words_t is not None:
         header["words_t"], header["words_1"] = event.words_t, event.words_1
     pictures = {"x_t": event.image_t, "x_1": event.image_1}
-    media = {n: jpeg(image) for n, image in pictures.items() if image is not None}
+    media = {
+        n: jpeg(image) if image.ndim == 3 else strip(image)
+        for n, image in pictures.items()
+        if image is not None
+    }
     if event.sound_1 is not None:
         media["x_1"] = pcm(event.sound_1)
     return Message(header, media)

@@ -48,13 +48,10 @@ class Said:
 History = tuple[Said, ...]
 
 
-def asked(
-    history: History, text: str, picture: np.ndarray | None, sound: np.ndarray | None = None
-) -> History:
+def asked(history: History, text: str, *media: Part) -> History:
     """The history with the visitor's new message at its end; a sound may stand without words."""
-    parts = () if picture is None else (Part(image=picture),)
-    parts += () if sound is None else (Part(audio=sound),)
-    parts += (Part(text=text),) if text or sound is None else ()
+    heard = any(part.audio is not None for part in media)
+    parts = (*media, Part(text=text)) if text or not heard else media
     said = Said(f"turn-{_next(history)}", "user", parts, tuple(_shown(p) for p in parts))
     return (*history, said)
 
@@ -113,11 +110,8 @@ def as_value(history: History, messages: object = ()) -> dict[str, object]:
 def _filled(said: Said, outcome: Outcome | None) -> Said:
     if outcome is None:
         return said
-    parts = tuple(
-        Part(text=a.text) if a.image is None else Part(image=a.image)
-        for a in outcome.answers
-        if (a.image is not None or a.text) and not a.heard
-    )
+    kept = [a for a in outcome.answers if a.audio is None and a.text != "" and not a.heard]
+    parts = tuple(Part(text=a.text, image=a.image, video=a.video) for a in kept)
     sounds = [a.audio for a in outcome.answers if a.audio is not None]
     return replace(
         said,
@@ -131,6 +125,8 @@ def _filled(said: Said, outcome: Outcome | None) -> Said:
 def _shown(part: Part) -> dict[str, object]:
     if part.image is not None:
         return {"image": render.jpeg(part.image).data_uri()}
+    if part.video is not None:
+        return {"film": render.gif(part.video, {}).data_uri()}
     return {"text": part.text} if part.audio is None else _sound(part.audio)
 
 

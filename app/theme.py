@@ -10,8 +10,8 @@ from gradio.themes.utils import sizes
 
 STATIC = Path(__file__).parent / "static"
 SCRIPTS = (
-    "channel.js", "recipe.js", "segments.js", "sound.js", "live.js", "microphone.js", "chat.js",
-    "plate.js", "near.js", "lab.js", "page.js",
+    "channel.js", "recipe.js", "segments.js", "film.js", "sound.js", "live.js", "microphone.js",
+    "chat.js", "plate.js", "near.js", "lab.js", "page.js",
 )  # fmt: skip
 STYLES = ("page.css", "live.css", "chat.css", "sound.css", "lab.css")
 

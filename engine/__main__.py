@@ -12,7 +12,8 @@ from tqdm import tqdm
 
 from engine.engine import Engine
 from engine.events import Answer, Completed, Refined
-from engine.media import png_bytes, read_picture
+from engine.films import FRAME_MS, FRAMES_A_SECOND, gif_bytes, read_film
+from engine.media import mp4_bytes, png_bytes, read_picture
 from engine.request import GRIDS, Conversation, Request, SamplerKind, Sampling
 from engine.sounds import SHORTEST_S, pieces_of, read_sound, wav_bytes
 from engine.trace import TraceRecorder
@@ -21,7 +22,7 @@ from engine.watching import ENDS, keep, watch
 from flow.modality import Modality
 from flow.transition import TRANSITIONS
 
-ANSWERS = (Modality.TEXT, Modality.IMAGE, Modality.AUDIO)
+ANSWERS = tuple(Modality)
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -60,10 +61,13 @@ def _parser() -> argparse.ArgumentParser:
         type=Path,
         help="a sound that the prompt is about; alone it is answered, or written down",
     )
+    generate.add_argument("--video", type=Path, help="a film that the prompt is about")
     generate.add_argument("--to", choices=[str(m) for m in ANSWERS], help="kind of answer")
     generate.add_argument("--aloud", action="store_true", help="also speak an answer in words")
     generate.add_argument(
-        "--out", type=Path, help="where a picture (PNG) or sound (WAV) is written"
+        "--out",
+        type=Path,
+        help="where a picture (PNG), sound (WAV) or film (MP4 or GIF) is written",
     )
     generate.add_argument("--steps", type=int)
     generate.add_argument("--seed", type=int, default=0)
@@ -140,6 +144,8 @@ def _generate(arguments: argparse.Namespace) -> int:
         raise ValueError("say where the picture goes: --out picture.png")
     if (to is Modality.AUDIO or arguments.aloud) and arguments.out is None:
         raise ValueError("say where the sound goes: --out sound.wav")
+    if to is Modality.VIDEO and arguments.out is None:
+        raise ValueError("say where the film goes: --out film.mp4, or film.gif")
     media = _media(arguments)
     engine = Engine.load(arguments.checkpoint, arguments.device)
     recorder = engine.recorder()
@@ -154,21 +160,23 @@ def _generate(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _media(arguments: argparse.Namespace) -> tuple[np.ndarray | None, np.ndarray | None]:
-    """The picture and the sound that were given."""
-    picture = None if arguments.image is None else read_picture(arguments.image)
-    return picture, None if arguments.audio is None else read_sound(arguments.audio)
+def _media(arguments: argparse.Namespace) -> dict[str, np.ndarray]:
+    """What was given beside the words, by the names of `Conversation.ask`."""
+    given = {
+        "image": (arguments.image, read_picture),
+        "audio": (arguments.audio, read_sound),
+        "video": (arguments.video, read_film),
+    }
+    return {kind: read(file) for kind, (file, read) in given.items() if file is not None}
 
 
 def _conversations(
-    arguments: argparse.Namespace,
-    media: tuple[np.ndarray | None, np.ndarray | None],
-    engine: Engine,
+    arguments: argparse.Namespace, media: dict[str, np.ndarray], engine: Engine
 ) -> list[Conversation]:
     """One; or, where a long sound is written down, one for each piece of it."""
-    picture, sound = media
+    sound = media.get("audio")
     if sound is None or arguments.prompt or arguments.to != Modality.TEXT:
-        return [Conversation.ask(arguments.prompt, picture, sound)]
+        return [Conversation.ask(arguments.prompt, **media)]
     return [Conversation.write_down(p) for p in pieces_of(sound, engine.hears_s or SHORTEST_S)]
 
 
@@ -194,18 +202,30 @@ def _answers(
 
 
 def _deliver(answer: Answer, arguments: argparse.Namespace) -> None:
-    if answer.audio is not None:
-        note = json.dumps({"prompt": arguments.prompt, "seed": arguments.seed})
-        arguments.out.write_bytes(wav_bytes(answer.audio, note))
-        print(arguments.out)
-    elif answer.image is None:
-        print(f"heard: {answer.text}" if answer.heard else answer.text)
+    if answer.text is not None:
+        if answer.text:
+            print(f"heard: {answer.text}" if answer.heard else answer.text)
     elif arguments.out is None:
-        print("the model drew a picture: give --out picture.png to keep it", file=sys.stderr)
+        made = {Modality.AUDIO: "sound.wav", Modality.VIDEO: "film.mp4"}
+        file = made.get(answer.modality, "picture.png")
+        print(f"the model made {answer.modality}: give --out {file} to keep it", file=sys.stderr)
     else:
-        notes = {"prompt": arguments.prompt, "seed": str(arguments.seed)}
-        arguments.out.write_bytes(png_bytes(answer.image, notes))
+        arguments.out.write_bytes(_content(answer, arguments))
         print(arguments.out)
+
+
+def _content(answer: Answer, arguments: argparse.Namespace) -> bytes:
+    """The file of a picture, a sound or a film."""
+    notes = {"prompt": arguments.prompt, "seed": str(arguments.seed)}
+    note = json.dumps({**notes, "seed": arguments.seed})
+    if answer.audio is not None:
+        return wav_bytes(answer.audio, note)
+    if answer.video is not None:
+        if arguments.out.suffix.lower() == ".gif":
+            return gif_bytes(answer.video, [FRAME_MS] * len(answer.video), note)
+        return mp4_bytes(answer.video, FRAMES_A_SECOND, note)
+    assert answer.image is not None
+    return png_bytes(answer.image, notes)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """From a conversation to the messages that the model reads.
 
-What is kept: the latest picture with the turn it stands in, the last exchange, and the question
-with its sound. Of earlier sounds the words are kept, where they are known.
+What is kept: the latest picture or film with the turn it stands in, the last exchange, and the
+question with its sound. Of earlier sounds the words are kept, where they are known.
 The embedded model was trained on conversations of that shape; without a picture it reads the
 question alone.
 """
@@ -14,7 +14,7 @@ from model.template import Message, Span
 
 
 def messages_of(conversation: Conversation, encode: Callable[[Part], Span]) -> list[Message]:
-    """Messages in order, media as codes; at most one picture, the latest."""
+    """Messages in order, media as codes; at most one turn with something to see, the latest."""
     return [
         Message(turn.role == "user", tuple(_content(part, encode) for part in turn.parts))
         for turn in kept_turns(conversation)
@@ -22,12 +22,12 @@ def messages_of(conversation: Conversation, encode: Callable[[Part], Span]) -> l
 
 
 def kept_turns(conversation: Conversation) -> tuple[Turn, ...]:
-    """The turns that the model gets to read, with all pictures but the latest taken out."""
+    """The turns that the model gets to read; of what is to be seen, that of the latest turn."""
     turns = tuple(
         turn if turn is conversation.turns[-1] else _without_sounds(turn)
         for turn in conversation.turns
     )
-    shown = [i for i, turn in enumerate(turns) if any(p.image is not None for p in turn.parts)]
+    shown = [i for i, turn in enumerate(turns) if any(p.is_seen for p in turn.parts)]
     if not shown:
         return turns[-1:]
     place = shown[-1]
@@ -37,7 +37,7 @@ def kept_turns(conversation: Conversation) -> tuple[Turn, ...]:
 
 
 def _without_pictures(turn: Turn) -> Turn:
-    return Turn(turn.role, tuple(p for p in turn.parts if p.image is None))
+    return Turn(turn.role, tuple(p for p in turn.parts if not p.is_seen))
 
 
 def _without_sounds(turn: Turn) -> Turn:

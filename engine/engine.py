@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from engine.conversation import messages_of
 from engine.events import Answer, Completed, Event, Refined, Sounded, Started
@@ -22,7 +23,15 @@ from engine.lens import Lens
 from engine.likelihood import surprise
 from engine.media import fitted
 from engine.path_preview import PathPreview
-from engine.preview import PicturePreview, Preview, PreviewClock, SoundPreview, picture
+from engine.preview import (
+    FilmPreview,
+    PicturePreview,
+    Preview,
+    PreviewClock,
+    SoundPreview,
+    frames,
+    picture,
+)
 from engine.request import Conversation, Part, Request, Sampling
 from engine.runner import Runner
 from engine.sounds import LONGEST_S, pieces_of
@@ -199,6 +208,8 @@ class Engine:
         match wish.modality:
             case Modality.IMAGE:
                 return PicturePreview(self.model.vision)
+            case Modality.VIDEO:
+                return FilmPreview(self.model.vision)
             case Modality.AUDIO:
                 none = torch.zeros(0, self.model.spaces[Modality.AUDIO].num_codebooks)
                 return SoundPreview(
@@ -281,14 +292,17 @@ class Engine:
         return TraceRecorder(name, self.words)
 
     def encode(self, part: Part) -> Span:
-        """The codes, on the CPU, of any picture, or of a sound of up to `hears_s`.
+        """The codes, on the CPU, of any picture, of a film, or of a sound of up to `hears_s`.
 
-        Raises: ValueError where the checkpoint does not hear, or a sound is longer.
+        Raises: ValueError where the checkpoint does not know the modality, a film has another
+        number of frames, or a sound is longer.
         """
+        if part.video is not None:
+            if len(part.video) != self.model.config.video_frames:
+                raise ValueError(self._no_such_film(len(part.video)))
+            return Span(Modality.VIDEO, self._seen(part.video).flatten(0, 1))
         if part.image is not None:
-            square = fitted(part.image, self.model.config.vision.image_px)
-            pixels = pixels_from_uint8(torch.from_numpy(square)[None].to(self.device))
-            return Span(Modality.IMAGE, self.model.vision.encode(pixels)[0].cpu())
+            return Span(Modality.IMAGE, self._seen(part.image[None])[0])
         assert part.audio is not None
         if self.hears_s == 0:
             raise ValueError("this checkpoint does not hear: write what you want to say")
@@ -299,6 +313,19 @@ class Engine:
             )
         samples = torch.from_numpy(part.audio)[None].to(self.device)
         return Span(Modality.AUDIO, self.model.audio.encode(samples)[0].cpu())
+
+    def _seen(self, pictures: np.ndarray) -> Tensor:
+        """The codes "N L Q", on the CPU, of pictures uint8 "N H W 3"."""
+        side = self.model.config.vision.image_px
+        squares = np.stack([fitted(picture, side) for picture in pictures])
+        pixels = pixels_from_uint8(torch.from_numpy(squares).to(self.device))
+        return self.model.vision.encode(pixels).cpu()
+
+    def _no_such_film(self, num: int) -> str:
+        wanted = self.model.config.video_frames
+        if wanted == 0:
+            return "this checkpoint does not watch films: show it a picture"
+        return f"the film has {num} frames, the model sees {wanted}"
 
     @property
     def hears_s(self) -> float:
@@ -360,7 +387,7 @@ class Engine:
 
     def _refined(self, landed: Landed, wish: Wish, nfe_before: int, started_s: float) -> Refined:
         step, shown = landed.step, landed.shown
-        images = shown if wish.modality is Modality.IMAGE else None
+        images = shown if wish.modality in (Modality.IMAGE, Modality.VIDEO) else None
         sound = shown if wish.modality is Modality.AUDIO else None
         event = Refined(
             segment=wish.segment,
@@ -395,6 +422,9 @@ class Engine:
         if modality is Modality.AUDIO:
             samples = self.model.audio.decode(codes)[0].cpu().numpy() if len(tokens) else NOTHING
             return Answer(modality, tokens, audio=samples)
+        if modality is Modality.VIDEO:
+            film = frames(self.model.vision, codes)[0].cpu().numpy() if image is None else image
+            return Answer(modality, tokens, video=film)
         if modality is Modality.IMAGE:
             return Answer(
                 modality,

@@ -50,8 +50,8 @@ class Refined:
     of each predicted code. likely: where a generation is watched. words_t, words_1: for
     text, the L pieces of the state and of the prediction, as strings that join to the text ("" for
     padding and everything after the end). image_t, image_1: for a picture, uint8 "H W 3" decoded
-    state and prediction; sound_1: for a block of sound, float32 "640 L" decoded prediction at 16
-    kHz; None where the preview clock skipped this step.
+    state and prediction, for a film "F H W 3"; sound_1: for a block of sound, float32 "640 L"
+    decoded prediction at 16 kHz; None where the preview clock skipped this step.
     nfe: network calls so far, a guided one counted once; num_active: positions that the network
     evaluated.
     """
@@ -90,8 +90,8 @@ class Sounded:
 
 @dataclass(frozen=True)
 class Answer:
-    """One finished piece: `text`, `image` uint8 "H W 3", or `audio` float32 "N" at 16 kHz (all
-    segments of a sound together); tokens int64 "L Q".
+    """One finished piece: `text`, `image` uint8 "H W 3", `video` uint8 "F H W 3", or `audio`
+    float32 "N" at 16 kHz (all segments of a sound together); tokens int64 "L Q".
 
     suggest: the model said that the wish lies outside its world, so a page should offer examples.
     heard: the words are what the model heard the user say.
@@ -102,6 +102,7 @@ class Answer:
     text: str | None = None
     image: np.ndarray | None = None
     audio: np.ndarray | None = None
+    video: np.ndarray | None = None
     suggest: bool = False
     heard: bool = False
 

@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from flow.modality import Modality
 from flow.sequence import OmniSequence, Segment, response
 from model.omni import OmniModel
-from model.text import EOS, OPENING
+from model.text import ENDS
 
 
 @torch.inference_mode()
@@ -31,7 +31,7 @@ def surprise(
     ):
         raise ValueError(f"these are no codes of a whole {modality} of this checkpoint")
     if modality is Modality.TEXT:
-        ends = np.flatnonzero(np.isin(tokens[:, 0], (EOS, *OPENING)))
+        ends = np.flatnonzero(np.isin(tokens[:, 0], ENDS))
         tokens = tokens[: ends[0] + 1] if len(ends) else tokens
     codes = torch.from_numpy(tokens.astype(np.int64))[None].to(model.device)
     sequence = OmniSequence((*prompt, response(modality, codes)))

@@ -26,7 +26,7 @@ def read_picture(source: Path | str | bytes) -> np.ndarray:
                 raise ValueError(
                     f"{name} has over {MAX_PIXELS // 10**6} million pixels: please scale it down"
                 )
-            return _upright_rgb(picture)
+            return upright_rgb(picture)
     except FileNotFoundError as error:
         raise ValueError(f"there is no file {source}: check the path") from error
     except (UnidentifiedImageError, OSError, SyntaxError, Image.DecompressionBombError) as error:
@@ -35,7 +35,8 @@ def read_picture(source: Path | str | bytes) -> np.ndarray:
         ) from error
 
 
-def _upright_rgb(picture: Image.Image) -> np.ndarray:
+def upright_rgb(picture: Image.Image) -> np.ndarray:
+    """The pixels of an opened picture, uint8 "H W 3", as its camera says, on white."""
     upright = ImageOps.exif_transpose(picture).convert("RGBA")
     paper = Image.new("RGBA", upright.size, (255, 255, 255, 255))
     paper.alpha_composite(upright)
@@ -80,10 +81,16 @@ def webp_bytes(frames: np.ndarray, durations_ms: list[int], note: str) -> bytes:
 
 
 def mp4_bytes(frames: np.ndarray, fps: int, note: str) -> bytes:
-    """H.264 of frames uint8 "N H W 3" with even sides, which every browser plays; the note is the
-    file's comment."""
+    """H.264 of frames uint8 "N H W 3", which every browser plays; the note is the file's comment.
+
+    Raises: ValueError where a side is odd: the colours of H.264 stand for 2 x 2 pixels.
+    """
     import av
 
+    if frames.shape[1] % 2 or frames.shape[2] % 2:
+        raise ValueError(
+            f"an MP4 file needs even sides, not {frames.shape[2]} x {frames.shape[1]} pixels"
+        )
     buffer = BytesIO()
     with av.open(buffer, "w", format="mp4") as file:
         file.metadata["comment"] = note
@@ -97,7 +104,7 @@ def mp4_bytes(frames: np.ndarray, fps: int, note: str) -> bytes:
 
 
 def note_in(path: Path) -> str | None:
-    """The settings that a PNG, WebP or MP4 of ours carries, or None.
+    """The settings that a PNG, WebP, GIF or MP4 of ours carries, or None.
 
     Raises: ValueError where the file cannot be read.
     """
@@ -105,10 +112,12 @@ def note_in(path: Path) -> str | None:
         if path.suffix.lower() == ".mp4":
             import av
 
-            with av.open(str(path)) as file:
+            with av.open(str(path), format="mp4") as file:
                 return file.metadata.get("comment")
         with Image.open(path) as picture:
+            if picture.format == "GIF":
+                return picture.info.get("comment", b"").decode(errors="replace") or None
             noted = picture.info.get("settings")
             return str(noted) if noted else picture.getexif().get(EXIF_DESCRIPTION)
     except (OSError, SyntaxError, ValueError, UnidentifiedImageError) as error:
-        raise ValueError(f"{path.name} cannot be read: use a PNG, WebP or MP4 file") from error
+        raise ValueError(f"{path.name} cannot be read: use a PNG, WebP, GIF or MP4 file") from error

@@ -78,6 +78,20 @@ class PicturePreview:
 
 
 @dataclass(frozen=True)
+class FilmPreview:
+    """uint8 "N F H W 3" of F frames; at the end the state and the prediction are both the
+    answer."""
+
+    vision: VisionTokenizer
+
+    def render(self, step: Step, *, state: bool) -> Tensor:
+        x_t, x_1 = _first_row(step)
+        if step.last:
+            return frames(self.vision, x_t).expand(2, -1, -1, -1, -1)
+        return frames(self.vision, torch.cat([x_t, x_1]) if state else x_1)
+
+
+@dataclass(frozen=True)
 class SoundPreview:
     """float32 "1 640 L": the prediction of a block after the codes "L' Q" that are there."""
 
@@ -109,6 +123,12 @@ def heard(audio: AudioTokenizer, codes: Tensor) -> Tensor:
 def picture(vision: VisionTokenizer, codes: Tensor) -> np.ndarray:
     """uint8 "H W 3" of the first row of codes "B L Q"."""
     return decoded(vision, codes[:1]).cpu().numpy()[0]
+
+
+def frames(vision: VisionTokenizer, codes: Tensor) -> Tensor:
+    """uint8 "B F H W 3" of the codes "B F*L Q" of films, on their device."""
+    each = codes.unflatten(1, (-1, vision.config.positions))
+    return decoded(vision, each.flatten(0, 1)).unflatten(0, each.shape[:2])
 
 
 def decoded(vision: VisionTokenizer, codes: Tensor) -> Tensor:

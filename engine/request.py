@@ -25,24 +25,30 @@ MIN_PATH, MAX_PATH = 0.05, 50.0
 
 @dataclass(frozen=True)
 class Part:
-    """One piece of a turn: `text`, `image` uint8 "H W 3", or `audio` float32 "N" at 16 kHz in
-    [-1, 1]. Sound with a text is speech whose words are known: the model reads them and does not
-    listen again."""
+    """One piece of a turn: `text`, `image` uint8 "H W 3", `video` uint8 "F H W 3", or `audio`
+    float32 "N" at 16 kHz in [-1, 1]. Sound with a text is speech whose words are known: the model
+    reads them and does not listen again."""
 
     text: str | None = None
     image: np.ndarray | None = None
     audio: np.ndarray | None = None
+    video: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         said = self.text is not None or self.audio is not None
-        if said == (self.image is not None):
-            raise ValueError("a part of a message is a text, a picture or a sound")
+        if said + (self.image is not None) + (self.video is not None) != 1:
+            raise ValueError("a part of a message is a text, a picture, a film or a sound")
+
+    @property
+    def is_seen(self) -> bool:
+        """Whether it is a picture or a film."""
+        return self.image is not None or self.video is not None
 
     @property
     def modality(self) -> Modality:
         """What the model gets of it."""
-        if self.image is not None:
-            return Modality.IMAGE
+        if self.is_seen:
+            return Modality.IMAGE if self.video is None else Modality.VIDEO
         return Modality.AUDIO if self.text is None else Modality.TEXT
 
 
@@ -62,11 +68,16 @@ class Conversation:
 
     @classmethod
     def ask(
-        cls, text: str, image: np.ndarray | None = None, audio: np.ndarray | None = None
+        cls,
+        text: str,
+        image: np.ndarray | None = None,
+        audio: np.ndarray | None = None,
+        video: np.ndarray | None = None,
     ) -> "Conversation":
-        """A single message, about a picture or a sound if one is given; a sound may stand without
+        """A single message, about what is given beside the words; a sound may stand without
         words."""
         media = () if image is None else (Part(image=image),)
+        media += () if video is None else (Part(video=video),)
         media += () if audio is None else (Part(audio=audio),)
         words = () if audio is not None and not text.strip() else (Part(text=text),)
         return cls((Turn("user", (*media, *words)),))

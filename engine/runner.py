@@ -23,7 +23,7 @@ from flow.schedule import Clock, Schedule, times_as_even, uniform_grid
 from flow.sequence import OmniSequence, Segment, response
 from model.config import FlowConfig
 from model.omni import OmniModel
-from model.text import EOS, OPENING, PAD
+from model.text import ENDS, EOS, PAD
 from samplers.autoregressive import AutoregressiveSampler
 from samplers.blockwise import BlockwiseSampler, ParallelSampler
 from samplers.denoiser import Denoiser
@@ -53,6 +53,9 @@ class Runner:
         if config.audio is not None:
             self.flows[Modality.AUDIO] = config.audio_flow
             self.lengths[Modality.AUDIO] = config.audio_block
+        if config.video_frames:
+            self.flows[Modality.VIDEO] = config.video_flow
+            self.lengths[Modality.VIDEO] = config.video_frames * config.vision.positions
         self.recorder = GraphRecorder() if model.device.type == "cuda" else None
         self._rooms = Rooms()
         self._even_clocks: dict[tuple[str, Modality], Clock | None] = {}
@@ -60,7 +63,7 @@ class Runner:
 
     def complete(self, asked: Sampling, modality: Modality) -> Sampling:
         """The asked settings with the checkpoint's defaults filled in; words and sound are not
-        guided by a scale that was meant for pictures.
+        guided by a scale that was meant for pictures and films.
 
         Raises: ValueError where the checkpoint cannot write the modality.
         """
@@ -69,7 +72,8 @@ class Runner:
             raise ValueError(f"this checkpoint cannot answer with {modality}: it does {known}")
         flow = self.flows[modality]
         by_flow = asked.sampler == SamplerKind.FLOW
-        guidance = asked.guidance_scale if modality is Modality.IMAGE else None
+        pictured = modality in (Modality.IMAGE, Modality.VIDEO)
+        guidance = asked.guidance_scale if pictured else None
         return replace(
             asked,
             steps=self._num_steps(asked, modality),
@@ -254,7 +258,7 @@ class Runner:
             self.model.spaces,
             sampling.temperature,
             sampling.top_p,
-            stop=(EOS, *OPENING) if modality is Modality.TEXT else (),
+            stop=ENDS if modality is Modality.TEXT else (),
             fill=PAD,
             check_every=CHECK_EVERY_ON_CUDA if on_cuda else 1,
             record=record_cuda if on_cuda else None,

@@ -260,7 +260,7 @@ def _request_arrays(request: Request) -> tuple[dict[str, Any], dict[str, np.ndar
             plain_part: dict[str, str] = {}
             if part.text is not None:
                 plain_part["text"] = part.text
-            for kind, array in (("picture", part.image), ("sound", part.audio)):
+            for kind, array in _media(part):
                 if array is not None:
                     name = plain_part[kind] = f"{kind}.{len(arrays)}"
                     arrays[name] = array
@@ -274,6 +274,10 @@ def _request_arrays(request: Request) -> tuple[dict[str, Any], dict[str, np.ndar
         plain["start"] = {n: getattr(start, n) for n in ("modality", "t", "segment", "said")}
         arrays |= {f"start.{name}": getattr(start, name) for name in START_KINDS}
     return plain, arrays
+
+
+def _media(part: Part) -> tuple[tuple[str, np.ndarray | None], ...]:
+    return ("picture", part.image), ("film", part.video), ("sound", part.audio)
 
 
 def _content(file: Path) -> bytes:
@@ -331,12 +335,14 @@ def _read_request(
             if audio.ndim != 1 or audio.dtype != np.float32 or not np.isfinite(audio).all():
                 raise ValueError("a sound of the conversation is not one")
             return Part(text=text, audio=audio)
-        if "picture" not in one:
-            return Part(text=text)
-        image = _array(archive, one["picture"], sizes, max_items=MAX_BYTES)
-        if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
-            raise ValueError("a picture of the conversation is not one")
-        return Part(image=image)
+        for kind, axes in (("picture", 3), ("film", 4)):
+            if kind not in one:
+                continue
+            seen = _array(archive, one[kind], sizes, max_items=MAX_BYTES)
+            if seen.ndim != axes or seen.shape[-1] != 3 or seen.dtype != np.uint8:
+                raise ValueError(f"a {kind} of the conversation is not one")
+            return Part(image=seen) if kind == "picture" else Part(video=seen)
+        return Part(text=text)
 
     def start(one: Mapping[str, Any]) -> Start:
         arrays = {n: _array(archive, f"start.{n}", sizes, max_items=MAX_BYTES) for n in START_KINDS}

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from model.text import EOS, OPENING, TextTokenizer
+from model.text import ENDS, TextTokenizer
 
 MASK_SIGN = " ▒"
 """How a masked word looks."""
@@ -22,7 +22,7 @@ class Words:
     def of(cls, tokenizer: TextTokenizer, mask_id: int) -> "Words":
         """Everything that a tokenizer knows, and the masked state."""
         pieces = dict(enumerate(tokenizer.pieces(range(tokenizer.cardinality))))
-        return cls(pieces | {mask_id: MASK_SIGN}, (EOS, *OPENING))
+        return cls(pieces | {mask_id: MASK_SIGN}, ENDS)
 
     def shown(self, tokens: np.ndarray) -> tuple[str, ...]:
         """The pieces of ids "L 1", which join to the text; "" from the end on."""

@@ -57,9 +57,10 @@ def load_checkpoint(folder: Path, placement: Placement | None = None) -> Checkpo
     placement = placement or Placement.of("cpu")
     config = OmniConfig.from_json(_read_json(folder, "config.json"))
     tokenizer = TextTokenizer.load(folder / "tokenizer.json", config.text_vocabulary)
-    check_memory(config, tokenizer.space(), placement)
+    space = tokenizer.space(config.media)
+    check_memory(config, space, placement)
     weights, digest = _read_weights(folder)
-    model = OmniModel(config, tokenizer.space())
+    model = OmniModel(config, space)
     try:
         model.load_state_dict(weights)
     except RuntimeError as error:

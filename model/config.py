@@ -99,7 +99,8 @@ class FlowConfig:
 class OmniConfig:
     """Everything that a checkpoint needs to be rebuilt. An answer in words has 1 to `text_blocks`
     blocks of `text_block` positions, one in sound 1 to `audio_blocks` of `audio_block`. audio: None
-    where the checkpoint neither hears nor speaks."""
+    where the checkpoint neither hears nor speaks. video_frames: of a film, 0 where it makes none;
+    a frame is a picture."""
 
     name: str = "nano"
     vision: VisionConfig = VisionConfig()
@@ -116,8 +117,18 @@ class OmniConfig:
     image_flow: FlowConfig = FlowConfig(
         grid="tuned", guidance_scale=1.0, initial_temperature=1.0, temperature=0.2
     )
+    video_frames: int = 8
     text_flow: FlowConfig = FlowConfig(steps=12, temperature=0.3)
     audio_flow: FlowConfig = FlowConfig(steps=12, temperature=0.7)
+    video_flow: FlowConfig = FlowConfig(
+        steps=8, grid="tuned", guidance_scale=1.0, initial_temperature=1.0, temperature=0.2
+    )
+
+    @property
+    def media(self) -> tuple[Modality, ...]:
+        """What it makes beside words."""
+        sound = () if self.audio is None else (Modality.AUDIO,)
+        return (Modality.IMAGE, *sound, *((Modality.VIDEO,) if self.video_frames else ()))
 
     @property
     def text_length(self) -> int:
@@ -126,6 +137,10 @@ class OmniConfig:
 
     def image_space(self) -> TokenSpace:
         return TokenSpace(Modality.IMAGE, self.vision.num_codebooks, self.vision.cardinality)
+
+    def video_space(self) -> TokenSpace:
+        """The codes of pictures, for the positions of all frames."""
+        return TokenSpace(Modality.VIDEO, self.vision.num_codebooks, self.vision.cardinality)
 
     @property
     def audio_length(self) -> int:
@@ -147,7 +162,10 @@ class OmniConfig:
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> "OmniConfig":
-        """The config from plain values; raises ValueError where a name is unknown or missing."""
+        """The config from plain values; one that does not speak of films makes none.
+
+        Raises: ValueError where a name is unknown.
+        """
         nested = {
             "vision": VisionConfig,
             "audio": AudioConfig,
@@ -157,7 +175,9 @@ class OmniConfig:
             "audio_flow": FlowConfig,
             "image_flow": FlowConfig,
             "text_flow": FlowConfig,
+            "video_flow": FlowConfig,
         }
+        values = {"video_frames": 0, **values}
         try:
             built: dict[str, Any] = {
                 k: nested[k](**v) if k in nested and v is not None else v for k, v in values.items()

@@ -32,6 +32,8 @@ class OmniEmbeddings(nn.Module):
         self.image_projection = _projection(vision.num_codebooks * vision.code_dim, width)
         self.image_row = nn.Parameter(torch.randn(vision.grid, width) * 0.02)
         self.image_column = nn.Parameter(torch.randn(vision.grid, width) * 0.02)
+        if config.video_frames:
+            self.video_frame = nn.Parameter(torch.randn(config.video_frames, width) * 0.02)
         if config.audio is not None:
             books, dim = config.audio.num_codebooks, config.audio.code_dim
             self.audio_end = nn.Parameter(torch.randn(books, dim) * 0.3)
@@ -53,8 +55,10 @@ class OmniEmbeddings(nn.Module):
         if causal and not (self.shift_text and segment.modality is Modality.TEXT):
             shifted = torch.cat([masked.expand(len(x), 1, -1), x[:, :-1]], 1) + self.causal
             x = torch.where(response, shifted, x)
-        if segment.modality is Modality.IMAGE:
+        if segment.modality in (Modality.IMAGE, Modality.VIDEO):
             places = (self.image_row[:, None] + self.image_column[None]).flatten(0, 1)
+            if segment.modality is Modality.VIDEO:
+                places = (self.video_frame[:, None] + places[None]).flatten(0, 1)
             x = x + places[: segment.length]
         return x + self.editable * response.to(x.dtype)
 

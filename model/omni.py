@@ -45,6 +45,8 @@ class OmniModel(nn.Module):
             config.vision.cardinality,
             config.image_head,
         )
+        if config.video_frames:
+            self.spaces[Modality.VIDEO] = config.video_space()
         if config.audio is not None:
             space = self.spaces[Modality.AUDIO] = config.audio_space()
             self.audio_head = SubCodebookHead(
@@ -82,6 +84,9 @@ class OmniModel(nn.Module):
                 books[Modality.IMAGE], Metric(config.image_flow.metric)
             ),
         }
+        if config.video_frames:
+            metric = Metric(config.video_flow.metric)
+            found[Modality.VIDEO] = CodebookMetric.of(books[Modality.IMAGE], metric)
         if Modality.AUDIO in books:
             codes = _with_end(books[Modality.AUDIO])
             found[Modality.AUDIO] = CodebookMetric.of(codes, Metric(config.audio_flow.metric))
@@ -130,7 +135,7 @@ class OmniModel(nn.Module):
         return MediaPosterior(self.media_head(modality), features)
 
     def media_head(self, modality: Modality) -> SubCodebookHead:
-        """The head over the sub-codebooks of pictures or sound."""
+        """The head over the sub-codebooks of pictures and films, or of sound."""
         return self.audio_head if modality is Modality.AUDIO else self.image_head
 
     def text_logits(self, features: Tensor) -> Tensor:

@@ -1,9 +1,10 @@
 """How a conversation is laid out as segments: the one template that training and inference share.
 
 <bos> <user> <image> PICTURE </image> words <assistant> words <image> PICTURE </image> <user> ..
-.. <user> <audio> SOUND </audio> words ..
+.. <user> <audio> SOUND </audio> words .. <video> FRAMES </video> ..
 .. <assistant>                    and then the response segment: a block of text,
 .. <assistant> <image>            or a picture,
+.. <assistant> words <video>      or the frames of a film,
 .. <assistant> words <audio> SOUND   or the next block of a sound that has begun.
 """
 
@@ -17,11 +18,11 @@ from flow.modality import Modality
 from flow.sequence import Segment, prompt
 from model.text import (
     ASSISTANT,
-    BEGIN_AUDIO,
-    BEGIN_IMAGE,
     BOS,
     END_AUDIO,
     END_IMAGE,
+    END_VIDEO,
+    ENDS,
     EOS,
     OPENING,
     PAD,
@@ -31,15 +32,18 @@ from model.text import (
 
 TRANSCRIBE = "write down what i say"
 """Asks for the words of a sound before it."""
-BEGIN: Mapping[Modality, int] = {Modality.IMAGE: BEGIN_IMAGE, Modality.AUDIO: BEGIN_AUDIO}
-"""The marker that opens a piece of media."""
-END: Mapping[Modality, int] = {Modality.IMAGE: END_IMAGE, Modality.AUDIO: END_AUDIO}
+END: Mapping[Modality, int] = {
+    Modality.IMAGE: END_IMAGE,
+    Modality.AUDIO: END_AUDIO,
+    Modality.VIDEO: END_VIDEO,
+}
+"""The marker behind a piece of media."""
 
 
 def opened_by(ids: Sequence[int]) -> Modality | None:
     """What the words of an answer open behind them; None where they just end."""
-    last = next((i for i in ids if i in (EOS, *OPENING)), EOS)
-    return next((modality for modality, marker in BEGIN.items() if marker == last), None)
+    last = next((i for i in ids if i in ENDS), EOS)
+    return next((modality for modality, marker in OPENING.items() if marker == last), None)
 
 
 @dataclass(frozen=True)
@@ -85,14 +89,14 @@ def layout(
             if isinstance(part, str):
                 ids.extend(tokenizer.encode(part))
             else:
-                ids.append(BEGIN[part.modality])
+                ids.append(OPENING[part.modality])
                 close()
                 spans.append(part)
                 ids.append(END[part.modality])
     if not messages or messages[-1].from_user:
         ids.append(ASSISTANT)
     if opens is not Modality.TEXT:
-        ids.append(BEGIN[opens])
+        ids.append(OPENING[opens])
     close()
     if begun is not None:
         spans.append(Span(opens, begun))

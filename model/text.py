@@ -5,7 +5,7 @@ Any text can be encoded (unknown words fall apart into bytes) and everything is 
 for sound, video and thinking exist from the first checkpoint, so that later ones extend it.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
@@ -21,10 +21,14 @@ MARKERS: tuple[str, ...] = (
     "</audio>", "<video>", "<frame>", "</video>", "<think>", "</think>", "<suggest>",
     *(f"<reserved{i}>" for i in range(NUM_MARKERS - 15)),
 )  # fmt: skip
-OPENING = (BEGIN_IMAGE, BEGIN_AUDIO)
-"""Markers behind the words of an answer that open a piece of media."""
-ANSWERABLE = (PAD, EOS, *OPENING, SUGGEST)
-"""Markers that an answer may contain today; the other markers are never a state of the flow."""
+OPENING: Mapping[Modality, int] = {
+    Modality.IMAGE: BEGIN_IMAGE,
+    Modality.AUDIO: BEGIN_AUDIO,
+    Modality.VIDEO: BEGIN_VIDEO,
+}
+"""The marker behind the words of an answer that opens a piece of media."""
+ENDS = (EOS, *OPENING.values())
+"""What the words of an answer end with."""
 
 
 class TextTokenizer:
@@ -73,10 +77,11 @@ class TextTokenizer:
         """Write the tokenizer as JSON."""
         self._tokenizer.save(str(file))
 
-    def space(self) -> TokenSpace:
-        """Text's state space: rows without a piece and markers that no answer contains are
-        forbidden."""
-        markers = [i for i in range(NUM_MARKERS) if i not in ANSWERABLE]
+    def space(self, media: Sequence[Modality] = tuple(OPENING)) -> TokenSpace:
+        """Text's state space: rows without a piece are forbidden, and markers that no answer of a
+        checkpoint contains that makes these media."""
+        answerable = {PAD, EOS, SUGGEST, *(OPENING[m] for m in media)}
+        markers = [i for i in range(NUM_MARKERS) if i not in answerable]
         empty = range(len(self._pieces), self.cardinality)
         return TokenSpace(Modality.TEXT, 1, self.cardinality, (*markers, *empty))
 
@@ -98,5 +103,5 @@ class TextTokenizer:
 
 def until_end(ids: Sequence[int]) -> list[int]:
     """The ids before the first <eos> or the first marker that opens a piece of media."""
-    ends = [i for i, token in enumerate(ids) if token in (EOS, *OPENING)]
+    ends = [i for i, token in enumerate(ids) if token in ENDS]
     return list(ids[: ends[0]] if ends else ids)

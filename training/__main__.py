@@ -25,6 +25,7 @@ from model.placement import Placement
 from model.text import TextTokenizer
 from training.audio import AudioStage
 from training.data import Examples, ScenePool, build_pool, training_texts, word_vectors
+from training.films import FilmExamples
 from training.flow import FlowStage
 from training.loop import Budget, train
 from training.speech import SpeechExamples, encode_clips
@@ -34,6 +35,8 @@ from world.concepts import CONCEPTS
 from world.speech import Part, clips
 
 TEXTS_PER_KIND = 4000
+POOLS = (4000, 8000)
+"""Films, and changes of pictures."""
 REPORTED_CLIPS = 96
 TRAINED_PARTS = (Part.TRAIN, Part.BULK, Part.SOUND)
 
@@ -90,6 +93,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--without-audio", action="store_true", help="a model that neither hears nor speaks"
     )
+    parser.add_argument("--without-video", action="store_true", help="a model that makes no films")
     parser.add_argument(
         "--whisper", type=Path, help="model.bin of Whisper as CTranslate2 stores it"
     )
@@ -139,7 +143,11 @@ def _flow(arguments: argparse.Namespace) -> None:
     speech = None
     if model.config.audio is not None:
         speech = _speech_examples(arguments, model, examples)
-    stage = FlowStage(model, tokenizer, examples, arguments.times, speech)
+    films = None
+    if model.config.video_frames:
+        folder = _folder(arguments, "vision")
+        films = FilmExamples.build(model.vision, examples, POOLS, folder)
+    stage = FlowStage(model, tokenizer, examples, arguments.times, speech, films)
     accumulate = len(stage.mixture)
     budget = replace(_budget(arguments), accumulate=accumulate, report_every_s=600)
     train(stage, deepcopy(model), _folder(arguments, "flow"), budget, resume=arguments.resume)
@@ -179,16 +187,23 @@ def _budget(arguments: argparse.Namespace) -> Budget:
 
 
 def _begin(arguments: argparse.Namespace) -> tuple[OmniModel, TextTokenizer]:
-    """The model of a checkpoint to train on, or an untrained one. Where the checkpoint has no sound
-    and the preset has, it gets the trained sound tokenizer and untrained weights around it."""
+    """The model of a checkpoint to train on, or an untrained one. What the preset makes and the
+    checkpoint does not, sound or films, gets untrained weights; sound its trained tokenizer."""
     if arguments.start is None:
         return _untrained(arguments)
     checkpoint = load_checkpoint(arguments.start, Placement.of(arguments.device, "float32"))
-    config, model = _preset(arguments), checkpoint.model.requires_grad_(True)
-    if config.audio is not None and model.config.audio is None:
-        grown = OmniModel(replace(model.config, audio=config.audio), checkpoint.tokenizer.space())
+    wanted, model = _preset(arguments), checkpoint.model.requires_grad_(True)
+    had = model.config
+    config = replace(
+        had,
+        audio=had.audio or wanted.audio,
+        video_frames=had.video_frames or wanted.video_frames,
+    )
+    if config != had:
+        grown = OmniModel(config, checkpoint.tokenizer.space(config.media))
         grown.load_state_dict(model.state_dict(), strict=False)
-        _load_tokenizer(grown.audio, _folder(arguments, "audio"))
+        if had.audio is None and config.audio is not None:
+            _load_tokenizer(grown.audio, _folder(arguments, "audio"))
         model = grown.to(model.device)
     model.vision.requires_grad_(False)
     if model.config.audio is not None:
@@ -198,6 +213,8 @@ def _begin(arguments: argparse.Namespace) -> tuple[OmniModel, TextTokenizer]:
 
 def _preset(arguments: argparse.Namespace) -> OmniConfig:
     config = PRESETS[arguments.preset]
+    if arguments.without_video:
+        config = replace(config, video_frames=0)
     return replace(config, audio=None) if arguments.without_audio else config
 
 
@@ -223,7 +240,7 @@ def _untrained(arguments: argparse.Namespace) -> tuple[OmniModel, TextTokenizer]
     config = _preset(arguments)
     texts = training_texts(TEXTS_PER_KIND)
     tokenizer = _text_tokenizer(_folder(arguments, "flow"), texts, config.text_vocabulary)
-    model = OmniModel(config, tokenizer.space())
+    model = OmniModel(config, tokenizer.space(config.media))
     _load_tokenizer(model.vision, _folder(arguments, "vision"))
     if config.audio is not None:
         _load_tokenizer(model.audio, _folder(arguments, "audio"))

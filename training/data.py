@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from hashlib import blake2b
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -25,9 +26,14 @@ from model.text import BEGIN_IMAGE, EOS, PAD, SUGGEST, TextTokenizer
 from model.vision import VisionTokenizer, pixels_from_uint8
 from world.captions import caption
 from world.dialogue import HERE_YOU_ARE, Dialogue, Kind, Utterance, sample_dialogue, wish
+from world.edits import sample_edit
+from world.motion import film_caption, full_film_caption, sample_film
 from world.scenes import Scene, render, sample_scene
 
+T = TypeVar("T")
 POOL_SEED = 11
+ENCODED = 32
+"""Graphs whose pictures are encoded at once."""
 CUT_SHARE = 0.2
 TALK_BEFORE_SHARE, TALK_AFTER_SHARE = 0.2, 0.12
 """Of the dialogues without a picture, those that others come before; of those with one, those that
@@ -64,22 +70,35 @@ def build_pool(
     """The first `num` scenes of the training stream; codes are read from the cache where it was
     made from the same scenes."""
     scenes = [sample_scene(np.random.default_rng((POOL_SEED, i)), test=False) for i in range(num)]
-    made_from = blake2b(repr(scenes).encode(), digest_size=16).hexdigest()
+    codes = encode_drawings(tokenizer, scenes, lambda scene: render(scene)[None], cache)
+    return ScenePool(scenes, codes[:, 0], single_share)
+
+
+def encode_drawings(
+    tokenizer: VisionTokenizer,
+    graphs: Sequence[T],
+    drawn: Callable[[T], np.ndarray],
+    cache: Path,
+) -> np.ndarray:
+    """Codes uint16 "N F L Q" of the F pictures uint8 "F H W 3" that are drawn of each graph; read
+    from the cache where it was made from the same graphs."""
+    made_from = blake2b(repr(graphs).encode(), digest_size=16).hexdigest()
     if cache.exists():
         kept = np.load(cache)
         if str(kept["made_from"]) == made_from:
-            return ScenePool(scenes, kept["codes"], single_share)
+            return kept["codes"]
     device = next(tokenizer.parameters()).device
     parts: list[np.ndarray] = []
-    for start in tqdm(range(0, num, 64), desc="codes", mininterval=5):
-        images = np.stack([render(s) for s in scenes[start : start + 64]])
+    for start in tqdm(range(0, len(graphs), ENCODED), desc="codes", mininterval=5):
+        images = np.stack([drawn(graph) for graph in graphs[start : start + ENCODED]])
+        pixels = pixels_of(np.concatenate(list(images)), tokenizer.config.image_px, device)
         with torch.inference_mode():
-            found = tokenizer.encode(pixels_of(images, tokenizer.config.image_px, device))
+            found = tokenizer.encode(pixels).unflatten(0, images.shape[:2])
         parts.append(found.cpu().numpy().astype(np.uint16))
     codes = np.concatenate(parts)
     cache.parent.mkdir(parents=True, exist_ok=True)
     np.savez(cache, codes=codes, made_from=made_from)
-    return ScenePool(scenes, codes, single_share)
+    return codes
 
 
 def pixels_of(images: np.ndarray, image_px: int, device: torch.device) -> Tensor:
@@ -228,11 +247,14 @@ def _weights(target: Segment) -> Tensor:
 
 
 def training_texts(num: int) -> list[str]:
-    """Utterances of `num` training dialogues of each kind: what the text tokenizer and its metric
-    are made from."""
+    """Utterances of `num` training dialogues of each kind, and as many words about films and
+    changes of pictures: what the text tokenizer and its metric are made from."""
     rng = np.random.default_rng(3)
     dialogues = [sample_dialogue(rng, kind, test=False) for kind in Kind for _ in range(num)]
-    return [u.text for d in dialogues for u in d.utterances]
+    films = [sample_film(rng, test=False) for _ in range(num)]
+    said = [u.text for d in dialogues for u in d.utterances]
+    said += [text for f in films for text in (full_film_caption(f), film_caption(f, rng))]
+    return said + [sample_edit(rng, test=False).words for _ in range(num)]
 
 
 def word_vectors(tokenizer: TextTokenizer, texts: Sequence[str], dim: int) -> Tensor:

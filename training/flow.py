@@ -32,17 +32,26 @@ from samplers.draws import Draws
 from samplers.kinetic import KineticSampler
 from samplers.source import random_source
 from training.data import Batch, Example, Examples, collate
+from training.films import FilmExamples
 from training.speech import SpeechExamples
 from world.dialogue import Kind
 
-PICTURES, TEXTS, SOUNDS = 16, 8, 16
+PICTURES, TEXTS, SOUNDS, FILMS = 16, 8, 16, 4
 MIXTURE = ("image", "text")
-WITH_SPEECH = ("image", "hear", "speak", "text", "recite", "hear", "speak")
-WEIGHTS = {"image": 1.0, "text": 0.5, "hear": 0.5, "speak": 1.0, "recite": 1.0}
+SPEECH = ("hear", "speak", "recite", "hear", "speak")
+MOTION = ("film", "watch", "edit")
+WEIGHTS = {
+    "image": 1.0, "text": 0.5, "hear": 0.5, "speak": 1.0, "recite": 1.0,
+    "film": 1.0, "watch": 0.5, "edit": 1.0,
+}  # fmt: skip
 """Of a batch of each kind in the loss."""
 FIRST_BLOCKS, READ_WEIGHT = 0.4, 0.3
-OPENED_SHARE = 0.12
-"""Of the batches of words without a picture: wishes for a sound."""
+OPENED_SHARE, FILMED_SHARE, CHANGED_SHARE = 0.12, 0.12, 0.08
+"""Of the words without a picture: wishes for a sound, and for a film. Of those about a picture:
+what is to be changed in it."""
+BEGUN_SHARE, KEPT_SHARE = 0.25, 0.1
+"""Of the batches of films: those that begin with a picture. Of those of pictures: those of which
+all but a box is there already."""
 NEVER = -1e4
 """A logit that is never drawn, and still a number."""
 CHOICE = 3
@@ -74,20 +83,22 @@ class FlowStage:
         examples: Examples,
         times: str = "uniform",
         speech: SpeechExamples | None = None,
+        films: FilmExamples | None = None,
     ) -> None:
         self.model = model
         self.tokenizer = tokenizer
-        self.examples, self.speech = examples, speech
-        self.mixture = MIXTURE if speech is None else WITH_SPEECH
+        self.examples, self.speech, self.films = examples, speech, films
+        self.mixture = MIXTURE + (SPEECH if speech else ()) + (MOTION if films else ())
         self.metrics: dict[Modality, CodebookMetric] = model.metrics()
         config = model.config
         self.flows: dict[Modality, FlowConfig] = {
             Modality.IMAGE: config.image_flow,
             Modality.TEXT: config.text_flow,
             Modality.AUDIO: config.audio_flow,
+            Modality.VIDEO: config.video_flow,
         }
         even = even_clock(times, self.metrics[Modality.IMAGE])
-        self.even: dict[Modality, Clock | None] = {Modality.IMAGE: even}
+        self.even: dict[Modality, Clock | None] = {Modality.IMAGE: even, Modality.VIDEO: even}
 
     def loss(self, step: int) -> tuple[Tensor, dict[str, float], int]:
         rng = np.random.default_rng((2, step))
@@ -98,12 +109,15 @@ class FlowStage:
             "hear": self._heard,
             "speak": self._spoken,
             "recite": self._recited,
+            "film": self._filmed,
+            "watch": self._watched,
+            "edit": self._edited,
         }
         batch = draw[kind](rng)
         noised = _causal(batch) if kind == "recite" else self._noised(batch, rng)
         loss = self._cross_entropy(batch, noised)
         figures = {f"{kind}{'_ar' if noised.causal else ''}": float(loss.detach())}
-        return loss * WEIGHTS[kind], figures, PICTURES if kind == "image" else 0
+        return loss * WEIGHTS[kind], figures, PICTURES if kind in ("image", "edit") else 0
 
     def _pictures(self, rng: np.random.Generator) -> Batch:
         draw = self.examples.next_picture if rng.random() < 0.06 else self.examples.picture
@@ -135,11 +149,30 @@ class FlowStage:
         drawn = [self.speech.recite(rng) for _ in range(CHOICE * SOUNDS)]
         return collate(_alike(drawn, rng), self.model.device)
 
+    def _filmed(self, rng: np.random.Generator) -> Batch:
+        assert self.films is not None
+        begun = rng.random() < BEGUN_SHARE
+        drawn = [self.films.film(rng, begun=begun) for _ in range(FILMS)]
+        return self._dropped(collate(drawn, self.model.device), rng)
+
+    def _watched(self, rng: np.random.Generator) -> Batch:
+        assert self.films is not None
+        return collate([self.films.watch(rng) for _ in range(FILMS)], self.model.device)
+
+    def _edited(self, rng: np.random.Generator) -> Batch:
+        assert self.films is not None
+        drawn = [self.films.edit(rng) for _ in range(PICTURES)]
+        return self._dropped(collate(drawn, self.model.device), rng)
+
     def _text(self, rng: np.random.Generator, *, about: bool) -> Example:
         if about:
+            if self.films is not None and rng.random() < CHANGED_SHARE:
+                return self.films.changed(rng)
             return self.examples.answer_about_picture(rng)
         if self.speech is not None and rng.random() < OPENED_SHARE:
             return self.speech.opened(rng)
+        if self.films is not None and rng.random() < FILMED_SHARE:
+            return self.films.opened(rng)
         kinds = (Kind.DRAW, Kind.SMALL_TALK, Kind.KNOWLEDGE, Kind.OUTSIDE)
         return self.examples.answer(rng, kinds[int(rng.choice(4, p=(0.35, 0.2, 0.15, 0.3)))])
 
@@ -161,7 +194,12 @@ class FlowStage:
         x_t = sample_path(
             self.metrics[target.modality], target.tokens, t, uniforms, Schedule(flow.c, flow.a)
         )
-        return Noised(_replaced(batch.sequence, x_t), False, batch.weight[..., None].expand_as(x_t))
+        weight = batch.weight
+        if target.modality is Modality.IMAGE and rng.random() < KEPT_SHARE:
+            kept = ~_boxes(rng, target.batch, self.model.config.vision.grid).to(x_t.device)
+            x_t = torch.where(kept[..., None], target.tokens, x_t)
+            weight = weight * ~kept
+        return Noised(_replaced(batch.sequence, x_t), False, weight[..., None].expand_as(x_t))
 
     def _times(self, rng: np.random.Generator, num: int, modality: Modality) -> np.ndarray:
         """One time an example, spread evenly in the clock of this run."""
@@ -283,6 +321,19 @@ class FlowStage:
         x_0 = OmniSequence((*clean.segments[:-1], response(target.modality, source)))
         *_, last = sampler.sample(model, x_0, draws=draws)
         return last.x_t.segments[-1].tokens
+
+
+def _boxes(rng: np.random.Generator, num: int, grid: int) -> Tensor:
+    """bool "num grid*grid": a box of patches in each row."""
+    place = np.arange(grid)
+    inside: list[np.ndarray] = []
+    for _ in range(2):
+        low, high = np.sort(rng.integers(grid + 1, size=(2, num)), 0)
+        high = np.maximum(high, np.minimum(low + 1, grid))
+        low = np.minimum(low, high - 1)
+        inside.append((place >= low[:, None]) & (place < high[:, None]))
+    rows, columns = inside
+    return torch.from_numpy((rows[:, :, None] & columns[:, None]).reshape(num, -1))
 
 
 def _causal(batch: Batch) -> Noised:

@@ -1,9 +1,9 @@
-"""Command line: python -m world sheet|sample|sprites|speech|sounds|check.
+"""Command line: python -m world sheet|sample|film|sprites|speech|sounds|check.
 
 sheet draws a contact sheet, sample prints scene graphs with captions and questions as JSON lines,
-sprites packs the sprite sheet from a folder of Fluent Emoji 3D WebP files, speech and
-sounds make the corpus that the model learns to hear and to speak from, check leaves out what an
-independent recogniser cannot read.
+film draws films, one a row, and prints what is said about them as JSON lines, sprites packs the
+sprite sheet from a folder of Fluent Emoji 3D WebP files, speech and sounds make the corpus that the
+model learns to hear and to speak from, check leaves out what an independent recogniser cannot read.
 """
 
 import argparse
@@ -19,6 +19,14 @@ from world import sounds
 from world.captions import caption, full_caption, questions
 from world.check import check, recogniser
 from world.concepts import SPRITE_SHEET, build_sheet
+from world.motion import (
+    film_caption,
+    film_questions,
+    film_wish,
+    full_film_caption,
+    render_film,
+    sample_film,
+)
 from world.scenes import render, sample_scene
 from world.speech import Part, build
 from world.voices import Voices
@@ -29,12 +37,13 @@ SPOKEN = (Part.TRAIN, Part.BULK, Part.TEST)
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m world", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
-    for name in ("sheet", "sample"):
+    for name, num in (("sheet", 48), ("sample", 4), ("film", 6)):
         command = commands.add_parser(name)
-        command.add_argument("--num", type=int, default=48 if name == "sheet" else 4)
+        command.add_argument("--num", type=int, default=num)
         command.add_argument("--seed", type=int, default=0)
-        command.add_argument("--test", action="store_true", help="held-out scenes")
-    commands.choices["sheet"].add_argument("--out", type=Path, required=True)
+        command.add_argument("--test", action="store_true", help="held-out scenes or films")
+        if name != "sample":
+            command.add_argument("--out", type=Path, required=True)
     sprites = commands.add_parser("sprites")
     sprites.add_argument("emoji", type=Path, help="folder of WebP files named by code point")
     speech = commands.add_parser("speech")
@@ -58,7 +67,7 @@ def main(argv: list[str] | None = None) -> int:
     )
     arguments = parser.parse_args(argv)
     commanded = {"sheet": _sheet, "sample": _sample, "sprites": _sprites, "speech": _speech}
-    commanded |= {"sounds": _sounds, "check": _check}
+    commanded |= {"film": _film, "sounds": _sounds, "check": _check}
     try:
         commanded[arguments.command](arguments)
     except (ValueError, OSError) as error:
@@ -87,6 +96,23 @@ def _sample(arguments: argparse.Namespace) -> None:
             "caption": caption(scene, rng),
             "full_caption": full_caption(scene),
             "questions": [asdict(q) for q in questions(scene, rng)],
+        }
+        print(json.dumps(found))
+
+
+def _film(arguments: argparse.Namespace) -> None:
+    if not 1 <= arguments.num <= 256:
+        raise ValueError(f"--num must be between 1 and 256, not {arguments.num}")
+    rng = np.random.default_rng(arguments.seed)
+    films = [sample_film(rng, test=arguments.test) for _ in range(arguments.num)]
+    rows = [np.concatenate(tuple(render_film(film)), 1) for film in films]
+    Image.fromarray(np.concatenate(rows, 0)).save(arguments.out)
+    for film in films:
+        found = {
+            "film": asdict(film),
+            "full_caption": full_film_caption(film),
+            "wish": film_wish(rng, film_caption(film, rng)),
+            "questions": [asdict(q) for q in film_questions(film, rng)],
         }
         print(json.dumps(found))
 

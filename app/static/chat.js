@@ -121,9 +121,14 @@ class Talk {
 function piece(part) {
   if (part.text != null) return make("p", "no-words", part.text);
   if (part.sound) return soundPiece(part.sound);
+  if (part.film) return picturePiece(part.film, "a film");
+  return picturePiece(part.image, "a picture");
+}
+
+function picturePiece(uri, label) {
   const image = make("img", "no-picture");
-  image.src = part.image;
-  image.alt = part.alt ?? "a picture";
+  image.src = uri;
+  image.alt = label;
   return image;
 }
 

@@ -2,7 +2,8 @@
 
 const REPLAY_MS = 2400;
 const STIR_MS = 280;
-const VIEWS = { text: TextSegment, image: PictureSegment, audio: SoundSegment };
+const FILES = { "image/png": "png", "video/mp4": "mp4", "image/gif": "gif", "audio/wav": "wav" };
+const VIEWS = { text: TextSegment, image: PictureSegment, audio: SoundSegment, video: FilmSegment };
 
 class LiveView {
   // again: what "Run it live" does; links: whether a link can make the run again; noise: the size in
@@ -33,8 +34,11 @@ class LiveView {
     this.liveButton = this.button("Run it live", () => this.again?.(), "no-go");
     this.replayButton = this.button("Replay", () => this.replay());
     this.gridButton = this.button("What changed", () => this.toggleGrid());
-    this.saveButton = this.button("Download PNG", () => this.download("image/"));
-    this.soundButton = this.button("Download WAV", () => this.download("audio/"));
+    this.saveButtons = Object.entries(FILES).map(([type, ending]) => {
+      const button = this.button(`Download ${ending.toUpperCase()}`, () => this.download(type));
+      button.dataset.type = type;
+      return button;
+    });
     this.linkButton = this.button("Copy link", () => this.copyLink());
     this.watchButton = this.button("Copy watch address", () => this.copyWatchAddress());
     this.watchButton.title = "for python -m engine watch, while this run forms";
@@ -71,14 +75,13 @@ class LiveView {
 
   phase(name) {
     this.root.dataset.phase = name;
-    const pictures = this.segments.some((s) => s.modality === "image");
+    const pictures = this.segments.some((s) => s.modality === "image" || s.modality === "video");
     this.root.classList.toggle("with-sound", this.segments.some((s) => s.modality === "audio"));
     const over = name === "completed" || name === "stopped";
     this.replayButton.hidden = !over;
     this.gridButton.hidden = !pictures;
-    this.saveButton.hidden = !(over && this.made("image/"));
-    this.soundButton.hidden = !(over && this.made("audio/"));
-    this.linkButton.hidden = !(over && this.links && this.made("image/"));
+    for (const button of this.saveButtons) button.hidden = !(over && this.made(button.dataset.type));
+    this.linkButton.hidden = !(over && this.links && (this.made("image/png") || this.made("video/mp4")));
     this.watchButton.hidden = !(this.run && name === "running");
     this.liveButton.hidden = !(this.again && this.recorded && over);
   }
@@ -223,7 +226,8 @@ class LiveView {
     const stopped = header.kind === "stopped" ? `Stopped at step ${this.stepsSeen()}. ` : "";
     this.status.textContent = stopped && header.answers.length === 0 ? "Stopped before it began." : stopped;
     this.recipe.textContent = describe(this.settings, this.recorded);
-    const spoken = { image: `a picture of ${this.settings.prompt}`, audio: "a sound" };
+    const { prompt } = this.settings;
+    const spoken = { image: `a picture of ${prompt}`, video: `a film of ${prompt}`, audio: "a sound" };
     const text = header.answers.map((a) => a.text ?? spoken[a.modality]).join(". ");
     this.say(`${stopped}${text}`);
   }
@@ -319,13 +323,13 @@ class LiveView {
 
   // What there is of a kind of media in the answer.
   made(type) {
-    return Object.values(this.last?.media ?? {}).find((blob) => blob.type.startsWith(type));
+    return Object.values(this.last?.media ?? {}).find((blob) => blob.type === type);
   }
 
   download(type) {
     const link = make("a");
     link.href = URL.createObjectURL(this.made(type));
-    link.download = fileName(this.settings, type === "image/" ? "png" : "wav");
+    link.download = fileName(this.settings, FILES[type]);
     link.click();
     setTimeout(() => URL.revokeObjectURL(link.href), 10000);
   }

@@ -120,21 +120,26 @@ class PictureSegment {
   }
 
   mark(changed) {
-    const side = Math.round(Math.sqrt(changed.length)) || 1;
-    const size = 512;
-    const cell = size / side;
-    this.grid.width = this.grid.height = size;
-    const pen = this.grid.getContext("2d");
-    changed.forEach((share, i) => {
-      if (share <= 0) return;
-      const [x, y] = [(i % side) * cell, Math.floor(i / side) * cell];
-      for (const [inset, colour] of [[3, "0, 0, 0"], [5, "255, 255, 255"]]) {
-        pen.strokeStyle = `rgba(${colour}, ${0.08 + 0.26 * share})`;
-        pen.lineWidth = 2;
-        pen.beginPath();
-        pen.roundRect(x + inset, y + inset, cell - 2 * inset, cell - 2 * inset, 9);
-        pen.stroke();
-      }
-    });
+    outline(this.grid, changed, 512);
   }
+}
+
+// Outlines the patches that changed, on a canvas of `size` pixels a side.
+function outline(canvas, changed, size) {
+  const side = Math.round(Math.sqrt(changed.length)) || 1;
+  const cell = size / side;
+  canvas.width = canvas.height = size;
+  const pen = canvas.getContext("2d");
+  const unit = size / 512;
+  changed.forEach((share, i) => {
+    if (share <= 0) return;
+    const [x, y] = [(i % side) * cell, Math.floor(i / side) * cell];
+    for (const [inset, colour] of [[3 * unit, "0, 0, 0"], [5 * unit, "255, 255, 255"]]) {
+      pen.strokeStyle = `rgba(${colour}, ${0.08 + 0.26 * share})`;
+      pen.lineWidth = Math.max(1, 2 * unit);
+      pen.beginPath();
+      pen.roundRect(x + inset, y + inset, cell - 2 * inset, cell - 2 * inset, 9 * unit);
+      pen.stroke();
+    }
+  });
 }

@@ -4,14 +4,14 @@ inside the conversation."""
 from dataclasses import dataclass
 
 import gradio as gr
-import numpy as np
 
 from app import talk
-from app.examples import ABOUT_A_PICTURE
-from app.forms import InputError, beside, is_sound, read_recording, read_upload
+from app.examples import ABOUT_A_FILM, ABOUT_A_PICTURE
+from app.forms import InputError, beside, read_file
 from app.live_view import conversation
 from app.tabs.conversing import QUIET, Conversing, Setting
 from app.talk import History
+from engine.request import Part
 
 
 @dataclass
@@ -33,7 +33,7 @@ class ChatTab(Conversing):
                 label="Your message",
                 placeholder="Ask, drop in a picture or a sound, or “draw …”",
                 sources=["upload", "microphone"] if self.speaks else ["upload"],
-                file_types=["image", "audio"] if self.speaks else ["image"],
+                file_types=self._file_types(),
                 file_count="single",
                 elem_id="chat-message",
             )
@@ -53,6 +53,10 @@ class ChatTab(Conversing):
         again.click(self.again, inputs, **self.begins, api_name="ask_again")
         box.stop(self.halt, self.ticket, box, **QUIET, api_name="ask_stop")
 
+    def _file_types(self) -> list[str]:
+        kinds = {"image": True, "audio": self.speaks, "video": self.watches}
+        return [kind for kind, known in kinds.items() if known]
+
     def ready(self, possible: bool) -> dict[str, object]:
         """The message box: ready to send, or with a Stop button."""
         return gr.update(submit_btn=possible, stop_btn=False if possible else "Stop")
@@ -68,10 +72,10 @@ class ChatTab(Conversing):
         """A message was sent: check it, put it into the conversation and open the answer's run."""
         try:
             self.host.refuse_if_busy(ticket)
-            text, picture, sound = read_message(message)
+            text, media = read_message(message)
         except InputError as bad:
             return self.refused(bad)
-        return self.begin(talk.asked(history, text, picture, sound), settings, visitor)
+        return self.begin(talk.asked(history, text, *media), settings, visitor)
 
     def ask_pressed(
         self,
@@ -86,16 +90,17 @@ class ChatTab(Conversing):
         return self.ask(ticket, history, message, visitor, *settings)
 
 
-def read_message(
-    message: dict[str, object],
-) -> tuple[str, np.ndarray | None, np.ndarray | None]:
-    """The words, the picture and the sound of a message. Raises: InputError."""
+def read_message(message: dict[str, object]) -> tuple[str, tuple[Part, ...]]:
+    """The words of a message and what goes with them. Raises: InputError."""
     files = message.get("files") or []
     assert isinstance(files, list)
     text = str(message.get("text") or "").strip()
     if not files:
-        return text, None, None
+        return text, ()
     with beside("prompt"):
-        if is_sound(str(files[0])):
-            return text, None, read_recording(str(files[0]))
-        return text or ABOUT_A_PICTURE, read_upload(str(files[0])), None
+        part = read_file(str(files[0]))
+    if part.video is not None:
+        text = text or ABOUT_A_FILM
+    if part.image is not None:
+        text = text or ABOUT_A_PICTURE
+    return text, (part,)

@@ -77,6 +77,12 @@ class Conversing:
         return bool(self.host.engine.info().get("hears_s"))
 
     @property
+    def watches(self) -> bool:
+        """Whether the checkpoint knows films."""
+        modalities = self.host.engine.info().get("modalities")
+        return isinstance(modalities, list) and "video" in modalities
+
+    @property
     def context(self) -> list[Any]:
         """What every event needs to know."""
         return [self.ticket, self.history]

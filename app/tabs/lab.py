@@ -18,7 +18,7 @@ from app.live_view import chips, lab_view, notice
 from app.notices import notices
 from app.path_chart import path_html
 from app.recipe import read_recipe
-from app.tabs.image import METHODS_SHOWN, fresh_seed, pressable, pressed_text
+from app.tabs.studio import METHODS_SHOWN, fresh_seed, pressable, pressed_text
 from engine.request import GRIDS, Modality, Request, Sampling
 from engine.trace import Trace
 

@@ -15,7 +15,7 @@ from app.forms import InputError, beside, read_recording
 from app.live_view import conversation, microphone
 from app.tabs.conversing import QUIET, Conversing, Setting
 from app.talk import History
-from engine.request import Modality
+from engine.request import Modality, Part
 
 LONGEST_TURN_S = 60
 DEAF = (
@@ -113,7 +113,7 @@ class SpeechTab(Conversing):
             self.host.refuse_if_busy(ticket)
         except InputError as bad:
             return self.refused(bad)
-        return self.begin(talk.asked(history, text.strip(), None), settings, visitor)
+        return self.begin(talk.asked(history, text.strip()), settings, visitor)
 
     def kind_of(self, history: History) -> Modality | None:
         """Sound, where the words ask for one: the model does not open a sound by itself yet."""
@@ -149,7 +149,7 @@ class SpeechTab(Conversing):
                 samples = read()
         except InputError as bad:
             return self.refused(bad)
-        return self.begin(talk.asked(history, "", None, samples), settings, visitor)
+        return self.begin(talk.asked(history, "", Part(audio=samples)), settings, visitor)
 
     def _welcome(self, history: History, messages: object = ()) -> dict[str, object]:
         return {**talk.as_value(history, messages), "welcome": WELCOME}

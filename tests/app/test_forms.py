@@ -7,15 +7,18 @@ import pytest
 from PIL import Image
 
 from app.forms import InputError, beside, new_seed, next_seed, read_seed, read_upload
+from app.host import Host
 from app.links import read_link
 from app.notices import notices
-from app.tabs.image import read_form
+from app.tabs.image import ImageTab
+from tests.fake_engine import FakeEngine
 
+TAB = ImageTab(Host(FakeEngine()))
 GOOD = {"prompt": "a dog", "steps": 16, "guidance": 3.0, "method": "midpoint", "seed": "7"}
 
 
 def test_a_good_form_is_a_request() -> None:
-    request = read_form(**GOOD)
+    request = TAB.filled(**GOOD)
     assert (request.sampling.seed, request.sampling.steps) == (7, 16)
 
 
@@ -39,7 +42,7 @@ def test_a_good_form_is_a_request() -> None:
 )
 def test_a_bad_form_is_one_sentence(control: str, bad: dict[str, object], says: str) -> None:
     with pytest.raises(InputError, match=says) as refused:
-        read_form(**{**GOOD, **bad})
+        TAB.filled(**{**GOOD, **bad})
     assert refused.value.control == control
     sentence = str(refused.value)
     assert sentence[0].isupper()

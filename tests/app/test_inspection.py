@@ -49,7 +49,7 @@ def test_heat_maps_obey_their_definitions() -> None:
 
 def test_a_run_of_sound_is_refused_kindly() -> None:
     sound = recorded(FakeEngine(step_s=0.0), Modality.AUDIO)
-    with pytest.raises(ValueError, match="made a sound"):
+    with pytest.raises(ValueError, match="words and pictures, and this run made audio"):
         overview(sound, FakeLens(), "id", [None] * len(sound.segments))
 
 

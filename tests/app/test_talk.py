@@ -6,7 +6,7 @@ from app import talk
 from app.examples import SUGGESTIONS
 from app.pump import Outcome
 from engine.events import Answer
-from engine.request import Conversation, Modality, Request
+from engine.request import Conversation, Modality, Part, Request
 
 PICTURE = np.zeros((16, 16, 3), np.uint8)
 REQUEST = Request(Conversation.ask("hello"))
@@ -18,12 +18,12 @@ def text_answer(text: str, *, suggest: bool = False) -> Outcome:
 
 
 def one_exchange() -> talk.History:
-    history = talk.opened(talk.asked((), "what is this?", PICTURE), "run-1")
+    history = talk.opened(talk.asked((), "what is this?", Part(image=PICTURE)), "run-1")
     return talk.answered(history, "run-1", text_answer("a dog"))
 
 
 def test_a_follow_up_carries_everything_before_it() -> None:
-    history = talk.asked(one_exchange(), "what colour is it?", None)
+    history = talk.asked(one_exchange(), "what colour is it?")
     turns = talk.conversation(history).turns
     assert [turn.role for turn in turns] == ["user", "assistant", "user"]
     assert turns[0].parts[0].image is PICTURE
@@ -32,9 +32,9 @@ def test_a_follow_up_carries_everything_before_it() -> None:
 
 
 def test_an_unanswered_exchange_is_shown_but_not_told() -> None:
-    history = talk.opened(talk.asked(one_exchange(), "refuse this", None), "run-2")
+    history = talk.opened(talk.asked(one_exchange(), "refuse this"), "run-2")
     history = talk.refused(history, "run-2", "No.")
-    history = talk.asked(history, "and now?", None)
+    history = talk.asked(history, "and now?")
     assert [t.parts[-1].text for t in talk.conversation(history).turns] == [
         "what is this?",
         "a dog",
@@ -51,7 +51,7 @@ def test_an_answer_lands_on_its_own_run() -> None:
 
 
 def test_suggestions_appear_only_where_the_model_asks_for_them() -> None:
-    history = talk.opened(talk.asked((), "who are you?", None), "run-1")
+    history = talk.opened(talk.asked((), "who are you?"), "run-1")
     plain = talk.answered(history, "run-1", text_answer("hello"))
     lost = talk.answered(history, "run-1", text_answer("I cannot", suggest=True))
     assert plain[-1].to_json()["suggest"] == ()
@@ -65,7 +65,7 @@ def test_answer_again_goes_back_to_the_question() -> None:
 
 
 def test_turns_have_ids_of_their_own() -> None:
-    first = talk.opened(talk.asked((), "a", None), "run-1")
+    first = talk.opened(talk.asked((), "a"), "run-1")
     again = talk.opened(talk.without_last_answer(first), "run-2")
     assert first[0].id == again[0].id
     assert first[1].id != again[1].id

@@ -5,7 +5,7 @@ import numpy as np
 from app import talk
 from app.pump import Outcome
 from engine.events import Answer
-from engine.request import Modality, Request, Sampling
+from engine.request import Modality, Part, Request, Sampling
 
 SAID = np.full(16_000, 0.1, np.float32)
 TOKENS = np.zeros((1, 1), np.int64)
@@ -16,7 +16,7 @@ def _heard(*words: str) -> tuple[Answer, ...]:
 
 
 def _answered(*answers: Answer) -> talk.History:
-    history = talk.opened(talk.asked((), "", None, SAID), "run-1")
+    history = talk.opened(talk.asked((), "", Part(audio=SAID)), "run-1")
     request = Request(talk.conversation(history[:1]), sampling=Sampling())
     assert request.listens
     return talk.answered(history, "run-1", Outcome(request, answers))
@@ -30,7 +30,7 @@ def test_the_words_of_speech_join_the_message_and_not_the_answer() -> None:
     assert question.parts[0].audio is SAID
     assert [p.text for p in answer.parts] == ["hello!"]
     assert [next(iter(shown)) for shown in answer.shown] == ["text", "sound"]
-    asked_next = talk.asked((question, answer), "and now?", None)
+    asked_next = talk.asked((question, answer), "and now?")
     roles = [(t.role, t.parts[0].text) for t in talk.conversation(asked_next).turns]
     assert roles == [("user", "hi there"), ("assistant", "hello!"), ("user", "and now?")]
 

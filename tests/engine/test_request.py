@@ -38,10 +38,12 @@ def test_settings_out_of_range(settings: dict[str, float]) -> None:
 
 
 def test_a_part_is_one_thing() -> None:
-    with pytest.raises(ValueError, match="a text, a picture or a sound"):
+    with pytest.raises(ValueError, match="a text, a picture, a film or a sound"):
         Part()
-    with pytest.raises(ValueError, match="a text, a picture or a sound"):
+    with pytest.raises(ValueError, match="a text, a picture, a film or a sound"):
         Part(text="x", image=np.zeros((2, 2, 3), np.uint8))
+    with pytest.raises(ValueError, match="a text, a picture, a film or a sound"):
+        Part(image=np.zeros((2, 2, 3), np.uint8), video=np.zeros((8, 2, 2, 3), np.uint8))
 
 
 def test_the_last_word_is_the_users() -> None:

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from flow.modality import Modality
-from model.template import BEGIN, END, Message, Span, layout
+from model.template import END, Message, Span, layout
 from model.text import (
     ASSISTANT,
     BEGIN_AUDIO,
@@ -13,6 +13,7 @@ from model.text import (
     END_AUDIO,
     END_IMAGE,
     MARKERS,
+    OPENING,
     USER,
     TextTokenizer,
 )
@@ -26,9 +27,9 @@ def _read(spans: list[Span]) -> list[list[int] | Span]:
     return [s.tokens[:, 0].tolist() if s.modality is Modality.TEXT else s for s in spans]
 
 
-@pytest.mark.parametrize("modality", [Modality.IMAGE, Modality.AUDIO])
+@pytest.mark.parametrize("modality", list(OPENING))
 def test_markers_are_named_after_what_they_enclose(modality: Modality) -> None:
-    assert MARKERS[BEGIN[modality]] == f"<{modality}>"
+    assert MARKERS[OPENING[modality]] == f"<{modality}>"
     assert MARKERS[END[modality]] == f"</{modality}>"
 
 

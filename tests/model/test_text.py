@@ -2,16 +2,8 @@
 
 import pytest
 
-from model.text import (
-    BEGIN_AUDIO,
-    BEGIN_IMAGE,
-    EOS,
-    MARKERS,
-    NUM_MARKERS,
-    PAD,
-    SUGGEST,
-    TextTokenizer,
-)
+from flow.modality import Modality
+from model.text import BEGIN_IMAGE, EOS, MARKERS, NUM_MARKERS, OPENING, PAD, SUGGEST, TextTokenizer
 
 
 @pytest.mark.parametrize("text", ["draw a red heart", "xylophone é 猫 🐱", "12 + 7 = ?", "ß"])
@@ -32,7 +24,11 @@ def test_pieces_join_to_the_text_and_markers_are_silent(tiny_tokenizer: TextToke
     assert tiny_tokenizer.decode([*ids, BEGIN_IMAGE, *ids]) == "a big red heart"
 
 
-def test_space_allows_words_and_answer_markers_only(tiny_tokenizer: TextTokenizer) -> None:
-    forbidden = set(tiny_tokenizer.space().forbidden)
-    assert set(range(NUM_MARKERS)) - forbidden == {PAD, EOS, BEGIN_IMAGE, BEGIN_AUDIO, SUGGEST}
+@pytest.mark.parametrize("media", [(), (Modality.IMAGE,), tuple(OPENING)])
+def test_space_allows_words_and_the_markers_of_its_media_only(
+    tiny_tokenizer: TextTokenizer, media: tuple[Modality, ...]
+) -> None:
+    forbidden = set(tiny_tokenizer.space(media).forbidden)
+    opening = {OPENING[m] for m in media}
+    assert set(range(NUM_MARKERS)) - forbidden == {PAD, EOS, SUGGEST, *opening}
     assert not forbidden & set(tiny_tokenizer.encode("a big red heart"))

@@ -18,7 +18,8 @@ from model.text import ASSISTANT, BEGIN_AUDIO, BOS, EOS, USER, TextTokenizer
 from model.whisper import WhisperEncoder
 from training.audio import MelDistance, spectral_distance
 from training.data import Example, Examples, build_pool, training_texts
-from training.flow import WITH_SPEECH, FlowStage
+from training.films import FilmExamples
+from training.flow import MIXTURE, MOTION, SPEECH, FlowStage
 from training.speech import Heard, SpeechExamples, encode_clips
 from training.whisper import encoder_weights
 from world.sentences import heard_as, transcript
@@ -53,7 +54,8 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> FlowStage:
     model = OmniModel(CONFIG, tokenizer.space())
     pool = build_pool(model.vision, 40, tmp_path_factory.mktemp("pool") / "codes.npz")
     words = Examples(pool, tokenizer, CONFIG.text_block, CONFIG.text_blocks)
-    return FlowStage(model, tokenizer, words, speech=_examples(words, CLIPS))
+    films = FilmExamples.build(model.vision, words, (6, 12), tmp_path_factory.mktemp("films"))
+    return FlowStage(model, tokenizer, words, speech=_examples(words, CLIPS), films=films)
 
 
 @pytest.fixture(scope="module")
@@ -226,11 +228,11 @@ def test_other_weights_or_clips_are_encoded_anew(
         assert np.array_equal(one.codes, tokenizer.encode(torch.from_numpy(clip.samples)[None])[0])
 
 
-@pytest.mark.parametrize("kind", sorted(set(WITH_SPEECH)))
+@pytest.mark.parametrize("kind", sorted({*MIXTURE, *SPEECH, *MOTION}))
 def test_every_kind_of_batch_has_a_finite_loss_and_gradient(stage: FlowStage, kind: str) -> None:
     stage.model.zero_grad()
-    place = WITH_SPEECH.index(kind)
-    for step in range(place, place + 3 * len(WITH_SPEECH), len(WITH_SPEECH)):
+    place, count = stage.mixture.index(kind), len(stage.mixture)
+    for step in range(place, place + 3 * count, count):
         loss, figures, _ = stage.loss(step)
         loss.backward()
         assert bool(loss.isfinite())
@@ -241,7 +243,8 @@ def test_every_kind_of_batch_has_a_finite_loss_and_gradient(stage: FlowStage, ki
         if p.grad is not None and bool(p.grad.isfinite().all()) and bool(p.grad.any())
     }
     assert ("audio_head.enter.weight" in learned) == (kind in ("speak", "recite"))
-    assert ("image_head.enter.weight" in learned) == (kind == "image")
+    assert ("image_head.enter.weight" in learned) == (kind in ("image", "film", "edit"))
+    assert ("embeddings.video_frame" in learned) == (kind in ("film", "watch"))
     if kind in ("hear", "speak"):
         assert "embeddings.audio_projection.0.weight" in learned
     assert not any(name.startswith(("audio.", "vision.")) for name in learned)

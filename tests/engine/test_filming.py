@@ -1,0 +1,174 @@
+"""Films: all frames form together, what was seen is the answer, and one can be shown to the
+model."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from engine.__main__ import main
+from engine.conversation import kept_turns
+from engine.engine import Engine
+from engine.events import Answer, Completed, Event, Refined, Started
+from engine.films import FRAMES, read_film
+from engine.going_on import start_of
+from engine.media import mp4_bytes
+from engine.request import Conversation, Part, Request, Sampling, Turn
+from engine.trace import Trace, events_of
+from flow.modality import Modality
+from model.checkpoint import save_checkpoint
+from model.config import PRESETS
+from model.omni import OmniModel
+from model.text import BEGIN_VIDEO, EOS, PAD, TextTokenizer
+
+CONFIG = PRESETS["tiny"]
+SIDE = CONFIG.vision.image_px
+LENGTH = FRAMES * CONFIG.vision.positions
+CLIP = np.random.default_rng(0).integers(0, 255, (FRAMES, 40, 50, 3)).astype(np.uint8)
+
+
+def _request(text: str = "a cat moving up", **more: object) -> Request:
+    asked = Conversation.ask(text, video=CLIP) if more.pop("shown", False) else None
+    request = Request(asked or Conversation.ask(text), Modality.VIDEO, Sampling(steps=3))
+    return replace(request, **more)
+
+
+def _answers(events: list[Event]) -> tuple[Answer, ...]:
+    assert isinstance(events[-1], Completed)
+    return events[-1].answers
+
+
+@pytest.fixture(scope="module")
+def blind_engine(tiny_tokenizer: TextTokenizer, tmp_path_factory: pytest.TempPathFactory) -> Engine:
+    folder = tmp_path_factory.mktemp("blind")
+    torch.manual_seed(0)
+    config = replace(CONFIG, video_frames=0)
+    model = OmniModel(config, tiny_tokenizer.space(config.media))
+    save_checkpoint(folder, model, tiny_tokenizer, {"name": "blind", "concepts": []})
+    return Engine.load(folder, "cpu")
+
+
+def test_all_frames_form_together_and_what_was_seen_is_the_answer(tiny_engine: Engine) -> None:
+    events = list(tiny_engine.generate(_request(), preview_hz=1e9))
+    first, *steps, _ = events
+    assert isinstance(first, Started)
+    assert first.modality is Modality.VIDEO
+    refined = [e for e in steps if isinstance(e, Refined)]
+    assert len(refined) == len(steps) == 3
+    for event in refined:
+        assert event.tokens_t.shape == (LENGTH, CONFIG.vision.num_codebooks)
+        if event.image_1 is not None:
+            assert event.image_1.shape == (FRAMES, SIDE, SIDE, 3)
+    (answer,) = _answers(events)
+    assert answer.video is not None
+    assert np.array_equal(answer.video, refined[-1].image_1)
+    assert answer.image is None
+    (batch,) = tiny_engine.generate_batch([_request()])
+    assert np.array_equal(batch[0].tokens, answer.tokens)
+    assert batch[0].video is not None
+    assert int(np.abs(batch[0].video.astype(int) - answer.video).max()) <= 1
+
+
+def test_a_frame_is_decoded_as_the_picture_of_its_codes(tiny_engine: Engine) -> None:
+    (answer,) = _answers(list(tiny_engine.generate(_request())))
+    assert answer.video is not None
+    for frame, codes in zip(answer.video, np.split(answer.tokens, FRAMES), strict=True):
+        alone = tiny_engine._answer(codes, Modality.IMAGE).image
+        assert alone is not None
+        assert int(np.abs(alone.astype(int) - frame).max()) <= 1
+
+
+def test_the_frames_have_places_of_their_own(tiny_engine: Engine) -> None:
+    """The same codes in every frame do not look the same to the model."""
+    codes = torch.zeros(1, LENGTH, CONFIG.vision.num_codebooks, dtype=torch.long)
+    segment = tiny_engine.prompt(_request("x", shown=True), Modality.TEXT)[1]
+    assert segment.modality is Modality.VIDEO
+    same = replace(segment, tokens=codes)
+    model = tiny_engine.model
+    x = model.embeddings._segment(same, model.codebooks(), causal=False)
+    frames = x.view(FRAMES, -1, x.shape[-1])
+    assert all(not torch.equal(frames[0], frame) for frame in frames[1:])
+
+
+def test_a_film_that_is_shown_is_read_frame_by_frame(tiny_engine: Engine) -> None:
+    segments = tiny_engine.prompt(_request("what moves?", shown=True), Modality.TEXT)
+    assert [s.modality for s in segments] == [Modality.TEXT, Modality.VIDEO, Modality.TEXT]
+    codes = segments[1].tokens[0].unflatten(0, (FRAMES, -1))
+    for frame, found in zip(CLIP, codes, strict=True):
+        assert torch.equal(tiny_engine.encode(Part(image=frame)).tokens, found)
+
+
+def test_a_film_of_another_length_is_refused(tiny_engine: Engine) -> None:
+    shown = Conversation.ask("what moves?", video=CLIP[:3])
+    with pytest.raises(ValueError, match="the film has 3 frames, the model sees 8"):
+        list(tiny_engine.generate(Request(shown)))
+
+
+def test_a_checkpoint_without_films_says_so(blind_engine: Engine) -> None:
+    with pytest.raises(ValueError, match="cannot answer with video: it does text, image, audio"):
+        list(blind_engine.generate(_request()))
+    with pytest.raises(ValueError, match="does not watch films: show it a picture"):
+        list(blind_engine.generate(Request(Conversation.ask("what moves?", video=CLIP))))
+    assert BEGIN_VIDEO in blind_engine.model.spaces[Modality.TEXT].forbidden
+    (drawn,) = blind_engine.generate_batch([_request(to=Modality.IMAGE)])
+    assert drawn[0].image is not None
+
+
+def test_words_may_open_a_film(tiny_engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    said = [*tiny_engine.tokenizer.encode("here"), BEGIN_VIDEO, EOS]
+    padded = np.array([*said, *[PAD] * (CONFIG.text_block - len(said))])[:, None]
+    plain = tiny_engine._answer
+
+    def answered(tokens: np.ndarray, modality: Modality, image: np.ndarray | None = None) -> Answer:
+        return plain(padded if modality is Modality.TEXT else tokens, modality, image)
+
+    monkeypatch.setattr(tiny_engine, "_answer", answered)
+    found = _answers(list(tiny_engine.generate(_request(to=None))))
+    assert [a.modality for a in found] == [Modality.TEXT, Modality.VIDEO]
+
+
+def test_what_was_seen_last_is_kept_a_film_or_a_picture() -> None:
+    film, picture = Part(video=CLIP), Part(image=CLIP[0])
+    question, answer = Part(text="what is it?"), Turn("assistant", (Part(text="a cat"),))
+    for first, last in ((film, picture), (picture, film)):
+        turns = (Turn("user", (first, question)), answer, Turn("user", (last, question)))
+        kept = kept_turns(Conversation(turns))
+        assert [p for turn in kept for p in turn.parts if p.is_seen] == [last]
+
+
+def test_a_trace_of_a_film_is_read_back_and_the_lab_leaves_it(
+    tiny_engine: Engine, tmp_path: Path
+) -> None:
+    recorder = tiny_engine.recorder()
+    events = list(tiny_engine.generate(_request("more", shown=True)))
+    for event in events:
+        recorder.see(event)
+    recorder.trace().save(tmp_path / "run.npz")
+    read = Trace.load(tmp_path / "run.npz")
+    (turn,) = read.request.conversation.turns
+    assert turn.parts[0].video is not None
+    assert np.array_equal(turn.parts[0].video, CLIP)
+    *_, completed = events_of(read)
+    assert isinstance(completed, Completed)
+    assert np.array_equal(completed.answers[0].tokens, _answers(events)[0].tokens)
+    with pytest.raises(ValueError, match="take words or a picture"):
+        start_of(read, 0, 1)
+
+
+@pytest.mark.parametrize("ending", ["mp4", "gif"])
+def test_a_film_is_made_and_shown_on_the_command_line(
+    tiny_checkpoint: Path, tmp_path: Path, ending: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / f"film.{ending}"
+    common = ["generate", "--checkpoint", str(tiny_checkpoint), "--device", "cpu", "--steps", "2"]
+    asked = [*common, "--prompt", "a cat moving up", "--to", "video"]
+    assert main(asked) == 2
+    assert "say where the film goes: --out film.mp4" in capsys.readouterr().err
+    assert main([*asked, "--out", str(out)]) == 0
+    assert read_film(out).shape == (FRAMES, SIDE, SIDE, 3)
+    shown = ["--video", str(out), "--prompt", "what moves?", "--to", "text"]
+    assert main([*common, *shown]) == 0
+    (tmp_path / "clip.mp4").write_bytes(mp4_bytes(CLIP, 4, ""))
+    assert main([*common, *shown[2:], "--video", str(tmp_path / "no.mp4")]) == 2

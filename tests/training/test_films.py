@@ -1,0 +1,113 @@
+"""Films and changed pictures become examples whose parts belong together."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from flow.modality import Modality
+from model.config import PRESETS
+from model.omni import OmniModel
+from model.template import opened_by
+from model.text import TextTokenizer
+from training.data import Example, Examples, build_pool, training_texts
+from training.films import FilmExamples
+from training.flow import _boxes
+from world.motion import FRAMES, full_film_caption, render_film
+
+CONFIG = PRESETS["tiny"]
+TEXT, IMAGE, VIDEO = Modality.TEXT, Modality.IMAGE, Modality.VIDEO
+NUM = (5, 9)
+
+
+@pytest.fixture(scope="module")
+def films(tmp_path_factory: pytest.TempPathFactory) -> FilmExamples:
+    return _built(tmp_path_factory.mktemp("films"))
+
+
+def _built(folder: Path) -> FilmExamples:
+    torch.manual_seed(0)
+    tokenizer = TextTokenizer.train(training_texts(50), CONFIG.text_vocabulary)
+    model = OmniModel(CONFIG, tokenizer.space())
+    pool = build_pool(model.vision, 8, folder / "codes.npz")
+    words = Examples(pool, tokenizer, CONFIG.text_block, CONFIG.text_blocks)
+    return FilmExamples.build(model.vision, words, NUM, folder)
+
+
+def _modalities(example: Example) -> list[Modality]:
+    return [s.modality for s in (*example.spans, example.target)]
+
+
+@pytest.mark.parametrize("begun", [False, True])
+def test_a_film_follows_its_wish_and_begins_with_its_picture(
+    films: FilmExamples, begun: bool
+) -> None:
+    rng = np.random.default_rng(0)
+    for _ in range(30):
+        example = films.film(rng, begun=begun)
+        assert _modalities(example) == ([TEXT, IMAGE, TEXT, VIDEO] if begun else [TEXT, VIDEO])
+        target = example.target.tokens
+        assert target.shape == (FRAMES * CONFIG.vision.positions, CONFIG.vision.num_codebooks)
+        if begun:
+            assert torch.equal(example.spans[1].tokens, target[: CONFIG.vision.positions])
+
+
+def test_what_is_asked_about_a_film_is_answered_from_its_graph(films: FilmExamples) -> None:
+    rng = np.random.default_rng(1)
+    tokenizer = films.words.tokenizer
+    captions = [full_film_caption(film) for film in films.films]
+    described = 0
+    for _ in range(60):
+        example = films.watch(rng)
+        assert _modalities(example) == [TEXT, VIDEO, TEXT, TEXT]
+        said = tokenizer.decode(example.target.tokens[:, 0].tolist())
+        place = next(
+            i
+            for i in range(len(films.films))
+            if torch.equal(example.spans[1].tokens, films._frames(i).tokens)
+        )
+        described += len(said) > 6 and captions[place].startswith(said)
+    assert described > 5
+
+
+def test_wishes_open_films_and_pictures(films: FilmExamples) -> None:
+    rng = np.random.default_rng(2)
+    for _ in range(20):
+        film, picture = films.opened(rng), films.changed(rng)
+        assert _modalities(film) == [TEXT, TEXT]
+        assert _modalities(picture) == [TEXT, IMAGE, TEXT, TEXT]
+        assert opened_by(film.target.tokens[:, 0].tolist()) is VIDEO
+        assert opened_by(picture.target.tokens[:, 0].tolist()) is IMAGE
+
+
+def test_an_edit_goes_from_the_picture_before_to_the_one_after(films: FilmExamples) -> None:
+    rng = np.random.default_rng(3)
+    pairs = films._edit_codes.astype(np.int64)
+    for _ in range(30):
+        example = films.edit(rng)
+        assert _modalities(example) == [TEXT, IMAGE, TEXT, IMAGE]
+        before, after = example.spans[1].tokens.numpy(), example.target.tokens.numpy()
+        assert any(np.array_equal(p, [before, after]) for p in pairs)
+
+
+def test_films_are_encoded_frame_by_frame_and_once(films: FilmExamples, tmp_path: Path) -> None:
+    first = _built(tmp_path)
+    written = (tmp_path / "films.npz").stat().st_mtime_ns
+    again = _built(tmp_path)
+    assert (tmp_path / "films.npz").stat().st_mtime_ns == written
+    assert np.array_equal(first._film_codes, again._film_codes)
+    for film, codes in zip(first.films, first._film_codes, strict=True):
+        frames = render_film(film)
+        for frame, found in zip(frames, codes, strict=True):
+            if np.array_equal(frame, frames[0]):
+                assert np.array_equal(found, codes[0])
+
+
+def test_boxes_are_boxes_and_never_empty() -> None:
+    boxes = _boxes(np.random.default_rng(0), 200, 8).view(-1, 8, 8)
+    rows, columns = boxes.any(2), boxes.any(1)
+    assert bool((rows[:, :, None] & columns[:, None]).eq(boxes).all())
+    sizes = boxes.sum((1, 2))
+    assert int(sizes.min()) >= 1
+    assert int(sizes.max()) >= 40

@@ -1,0 +1,137 @@
+"""The examples of films and of changed pictures: words -> a film, a picture that begins to move, a
+film -> words, a picture and what to change -> the picture after.
+
+Owns: the pools of films and of edits, and these examples. Does not own: pictures and words alone
+(`training.data`), what can move or change (`world.motion`, `world.edits`).
+"""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from flow.modality import Modality
+from model.template import Message, Span, layout
+from model.text import BEGIN_IMAGE, BEGIN_VIDEO
+from model.vision import VisionTokenizer
+from training.data import Example, Examples, encode_drawings
+from world.dialogue import HERE_YOU_ARE
+from world.edits import Edit, sample_edit
+from world.motion import (
+    Film,
+    film_caption,
+    film_questions,
+    film_wish,
+    render_film,
+    sample_film,
+)
+from world.scenes import render
+
+FILM_SEED, EDIT_SEED = 31, 32
+ANIMATED_SHARE, WISHED_SHARE, SAID_SHARE = 0.25, 0.7, 0.5
+"""Of films: those that begin with a picture that is there; of wishes for one: those in a sentence;
+those that were answered by words first."""
+DESCRIBED_SHARE = 0.35
+"""Of the questions about a film: what happens in it."""
+
+
+class FilmExamples:
+    """Draws examples of films and of edits from pools whose codes were computed once: of each film
+    uint16 "N F L Q", of each edit the picture before and after "M 2 L Q"."""
+
+    def __init__(
+        self,
+        words: Examples,
+        films: tuple[list[Film], np.ndarray],
+        edits: tuple[list[Edit], np.ndarray],
+    ) -> None:
+        self.words = words
+        self.films, self._film_codes = films
+        self.edits, self._edit_codes = edits
+
+    @classmethod
+    def build(
+        cls, tokenizer: VisionTokenizer, words: Examples, num: tuple[int, int], folder: Path
+    ) -> "FilmExamples":
+        """So many films and edits of the training stream; codes are kept in the folder."""
+        films = [
+            sample_film(np.random.default_rng((FILM_SEED, i)), test=False) for i in range(num[0])
+        ]
+        edits = [
+            sample_edit(np.random.default_rng((EDIT_SEED, i)), test=False) for i in range(num[1])
+        ]
+        film_codes = encode_drawings(tokenizer, films, render_film, folder / "films.npz")
+        edit_codes = encode_drawings(
+            tokenizer,
+            edits,
+            lambda edit: np.stack([render(edit.before), render(edit.after)]),
+            folder / "edits.npz",
+        )
+        return cls(words, (films, film_codes), (edits, edit_codes))
+
+    def film(self, rng: np.random.Generator, *, begun: bool) -> Example:
+        """A wish -> its film. begun: its first frame comes before the words."""
+        place = int(rng.integers(len(self.films)))
+        wish = self._wish(rng, self.films[place])
+        parts = (self._frames(place, 1), wish) if begun else (wish,)
+        messages = [Message(True, parts)]
+        if rng.random() < SAID_SHARE:
+            messages.append(Message(False, (HERE_YOU_ARE,)))
+        spans = layout(self.words.tokenizer, messages, opens=Modality.VIDEO)
+        return Example(tuple(spans), self._frames(place))
+
+    def watch(self, rng: np.random.Generator) -> Example:
+        """A film and a question -> the words of its answer."""
+        place = int(rng.integers(len(self.films)))
+        first, *others = film_questions(self.films[place], rng)
+        asked = first
+        if others and rng.random() > DESCRIBED_SHARE:
+            asked = others[int(rng.integers(len(others)))]
+        spans = layout(self.words.tokenizer, [Message(True, (self._frames(place), asked.text))])
+        return Example(
+            tuple(spans), self.words.words(self.words.tokenizer.encode(asked.answer), rng)
+        )
+
+    def opened(self, rng: np.random.Generator) -> Example:
+        """A wish for a film -> words and the marker that opens it."""
+        wish = film_wish(rng, film_caption(self.films[int(rng.integers(len(self.films)))], rng))
+        return self._opened(rng, (wish,), BEGIN_VIDEO)
+
+    def edit(self, rng: np.random.Generator) -> Example:
+        """A picture and what to change -> the picture after."""
+        place = int(rng.integers(len(self.edits)))
+        before, after = (self._picture(self._edit_codes[place, i]) for i in range(2))
+        messages = [Message(True, (before, self.edits[place].words))]
+        if rng.random() < SAID_SHARE:
+            messages.append(Message(False, (HERE_YOU_ARE,)))
+        spans = layout(self.words.tokenizer, messages, opens=Modality.IMAGE)
+        return Example(tuple(spans), after)
+
+    def changed(self, rng: np.random.Generator) -> Example:
+        """A picture and what to change -> words and the marker that opens the picture after."""
+        place = int(rng.integers(len(self.edits)))
+        before = self._picture(self._edit_codes[place, 0])
+        return self._opened(rng, (before, self.edits[place].words), BEGIN_IMAGE)
+
+    def _opened(
+        self, rng: np.random.Generator, parts: tuple[str | Span, ...], marker: int
+    ) -> Example:
+        spans = layout(self.words.tokenizer, [Message(True, parts)])
+        ids = [*self.words.tokenizer.encode(HERE_YOU_ARE), marker]
+        return Example(tuple(spans), self.words.words(ids, rng))
+
+    def _wish(self, rng: np.random.Generator, film: Film) -> str:
+        words = film_caption(film, rng)
+        return film_wish(rng, words) if rng.random() < WISHED_SHARE else words
+
+    def _frames(self, place: int, num: int | None = None) -> Span:
+        """A film; or its first frame as a picture."""
+        codes = self._film_codes[place]
+        if num == 1:
+            return self._picture(codes[0])
+        whole = torch.from_numpy(codes.astype(np.int64)).flatten(0, 1)
+        return Span(Modality.VIDEO, whole)
+
+    @staticmethod
+    def _picture(codes: np.ndarray) -> Span:
+        return Span(Modality.IMAGE, torch.from_numpy(codes.astype(np.int64)))
