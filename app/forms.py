@@ -99,9 +99,10 @@ def read_sampling(steps: object, guidance: object, method: str | None, seed: int
     ).by(method)
 
 
-def read_upload(path: str | Path) -> np.ndarray:
-    """The picture in a file, uint8 "H W 3", at most 512 pixels a side. Raises: ValueError."""
-    picture = Image.fromarray(read_picture(path))
+def read_upload(source: str | Path | bytes) -> np.ndarray:
+    """The picture in a file or its bytes, uint8 "H W 3", at most 512 pixels a side. Raises:
+    ValueError."""
+    picture = Image.fromarray(read_picture(source))
     picture.thumbnail((MAX_UPLOAD_SIDE, MAX_UPLOAD_SIDE))
     return np.asarray(picture)
 

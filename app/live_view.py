@@ -10,6 +10,8 @@ from html import escape
 
 import gradio as gr
 
+GRID = 8
+"""Patches along a side of a picture to paint on."""
 MOUNT = "<div class='no-mount'></div>"
 
 
@@ -66,6 +68,17 @@ def microphone(elem_id: str) -> gr.HTML:
     return gr.HTML(
         html_template=MOUNT,
         js_on_load="NextOmni.mountMicrophone(element, trigger); /* 'spoken' 'hush' */",
+        elem_id=elem_id,
+        apply_default_css=False,
+    )
+
+
+def painter(elem_id: str) -> gr.HTML:
+    """A picture to change. The event `painted` carries it (picture: a PNG as a data URI, square, or
+    None) and the numbers of the `GRID` x `GRID` patches that may change (patches)."""
+    return gr.HTML(
+        html_template=MOUNT,
+        js_on_load="NextOmni.mountPainter(element, trigger); /* 'painted' */",
         elem_id=elem_id,
         apply_default_css=False,
     )

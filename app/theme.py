@@ -11,9 +11,9 @@ from gradio.themes.utils import sizes
 STATIC = Path(__file__).parent / "static"
 SCRIPTS = (
     "channel.js", "recipe.js", "segments.js", "film.js", "sound.js", "live.js", "microphone.js",
-    "chat.js", "plate.js", "near.js", "lab.js", "page.js",
+    "chat.js", "plate.js", "painter.js", "near.js", "lab.js", "page.js",
 )  # fmt: skip
-STYLES = ("page.css", "live.css", "chat.css", "sound.css", "lab.css")
+STYLES = ("page.css", "live.css", "chat.css", "sound.css", "painter.css", "lab.css")
 
 SANS = ("ui-sans-serif", "system-ui", "-apple-system", "Segoe UI", "Roboto", "sans-serif")
 MONO = ("ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "DejaVu Sans Mono", "monospace")

@@ -13,8 +13,8 @@ from tqdm import tqdm
 from engine.engine import Engine
 from engine.events import Answer, Completed, Refined
 from engine.films import FRAME_MS, FRAMES_A_SECOND, gif_bytes, read_film
-from engine.media import mp4_bytes, png_bytes, read_picture
-from engine.request import GRIDS, Conversation, Request, SamplerKind, Sampling
+from engine.media import fitted_to, mp4_bytes, png_bytes, read_picture
+from engine.request import GRIDS, Conversation, Repaint, Request, SamplerKind, Sampling
 from engine.sounds import SHORTEST_S, pieces_of, read_sound, wav_bytes
 from engine.trace import TraceRecorder
 from engine.trouble import DeviceError
@@ -23,6 +23,8 @@ from flow.modality import Modality
 from flow.transition import TRANSITIONS
 
 ANSWERS = tuple(Modality)
+HALF = 127
+"""A mask is bright above this."""
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -56,6 +58,14 @@ def _parser() -> argparse.ArgumentParser:
         help="what to draw, say or ask",
     )
     generate.add_argument("--image", type=Path, help="a picture that the prompt is about")
+    generate.add_argument(
+        "--mask",
+        type=Path,
+        help="a picture, bright where --image may change; the prompt says what it shows then",
+    )
+    generate.add_argument(
+        "--strength", type=float, default=1.0, help="how much that may change, above 0 to 1"
+    )
     generate.add_argument(
         "--audio",
         type=Path,
@@ -150,8 +160,9 @@ def _generate(arguments: argparse.Namespace) -> int:
     engine = Engine.load(arguments.checkpoint, arguments.device)
     recorder = engine.recorder()
     watch = 0 if arguments.trace is None else arguments.watch
+    repaint = _repaint(arguments, media)
     for conversation in _conversations(arguments, media, engine):
-        request = Request(conversation, to, sampling, aloud=arguments.aloud)
+        request = Request(conversation, to, sampling, aloud=arguments.aloud, repaint=repaint)
         for answer in _answers(engine, request, recorder, watch):
             _deliver(answer, arguments)
     if arguments.trace is not None:
@@ -168,6 +179,17 @@ def _media(arguments: argparse.Namespace) -> dict[str, np.ndarray]:
         "video": (arguments.video, read_film),
     }
     return {kind: read(file) for kind, (file, read) in given.items() if file is not None}
+
+
+def _repaint(arguments: argparse.Namespace, media: dict[str, np.ndarray]) -> Repaint | None:
+    """What is to be made anew of the picture, which then is no part of the conversation."""
+    if arguments.mask is None:
+        return None
+    if "image" not in media or arguments.to != Modality.IMAGE:
+        raise ValueError("a mask goes with a picture: add --image FILE and --to image")
+    image = media.pop("image")
+    mask = fitted_to(read_picture(arguments.mask), image.shape).mean(2) > HALF
+    return Repaint(image, mask, arguments.strength)
 
 
 def _conversations(

@@ -32,6 +32,7 @@ from engine.preview import (
     frames,
     picture,
 )
+from engine.repaint import begun, touched
 from engine.request import Conversation, Part, Request, Sampling
 from engine.runner import Runner
 from engine.sounds import LONGEST_S, pieces_of
@@ -131,11 +132,12 @@ class Engine:
     @torch.inference_mode()
     def _generate(self, request: Request, preview_hz: float, watch: int) -> Generator[Event]:
         run = _Run(request, watch, PreviewClock(preview_hz), time.monotonic())
+        asked, request = request, self._begun(request)
         answers: list[Answer] = []
         if request.listens:
             answers += yield from self._listened(request, run)
         if len(answers) > 1:  # a recording and no question
-            yield Completed(request, tuple(answers), run.nfe, run.elapsed_s)
+            yield Completed(asked, tuple(answers), run.nfe, run.elapsed_s)
             return
         messages = messages_of(_understood(request, answers), self.encode)
         modality: Modality | None = _first_modality(request)
@@ -147,7 +149,18 @@ class Engine:
                 tokens, image = yield from self._segment(wish, run)
                 answers.append(self._answer(tokens, modality, image))
             modality = self._next(request, answers)
-        yield Completed(request, tuple(answers), run.nfe, run.elapsed_s)
+        yield Completed(asked, tuple(answers), run.nfe, run.elapsed_s)
+
+    def _begun(self, request: Request) -> Request:
+        """With the state that a repainted picture begins with."""
+        wish = request.repaint
+        if wish is None:
+            return request
+        vision = self.model.config.vision
+        codes = self.encode(Part(image=wish.image)).tokens.numpy()
+        free = touched(wish.mask, vision.grid, vision.image_px)
+        state = begun(wish, codes, free, self.model.spaces[Modality.IMAGE].mask_id)
+        return replace(request, start=state, repaint=None)
 
     def _listened(self, request: Request, run: "_Run") -> Generator[Event, None, list[Answer]]:
         """The events of writing down what was said, piece by piece where it is long."""
@@ -236,7 +249,7 @@ class Engine:
 
         Raises: ValueError where one goes on from a state.
         """
-        if any(r.start is not None for r in requests):
+        if any(r.start is not None or r.repaint is not None for r in requests):
             raise ValueError("runs that go on from a state are generated one by one")
         found: list[list[Answer]] = [[] for _ in requests]
         asked = [

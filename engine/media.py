@@ -43,12 +43,22 @@ def upright_rgb(picture: Image.Image) -> np.ndarray:
     return np.asarray(paper.convert("RGB"))
 
 
-def fitted(picture: np.ndarray, side_px: int) -> np.ndarray:
+def fitted(
+    picture: np.ndarray,
+    side_px: int,
+    resampling: Image.Resampling = Image.Resampling.LANCZOS,
+) -> np.ndarray:
     """The middle square of a picture, scaled to side_px."""
     image = Image.fromarray(picture)
     if image.size != (side_px, side_px):
-        image = ImageOps.fit(image, (side_px, side_px), Image.Resampling.LANCZOS)
+        image = ImageOps.fit(image, (side_px, side_px), resampling)
     return np.array(image)
+
+
+def fitted_to(picture: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """A picture scaled to the height and width of another."""
+    height, width = shape[:2]
+    return np.array(Image.fromarray(picture).resize((width, height), Image.Resampling.NEAREST))
 
 
 def png_bytes(picture: np.ndarray, notes: dict[str, str] | None = None) -> bytes:

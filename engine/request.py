@@ -236,16 +236,36 @@ class Start:
 
 
 @dataclass(frozen=True)
+class Repaint:
+    """A picture of which a part is made anew. image: uint8 "H W 3". mask: bool "H W", where it may
+    change. strength: how far back to noise that goes, in (0, 1]."""
+
+    image: np.ndarray
+    mask: np.ndarray
+    strength: float = 1.0
+
+    def __post_init__(self) -> None:
+        if self.mask.shape != self.image.shape[:2]:
+            raise ValueError("the mask has another size than its picture")
+        if not self.mask.any():
+            raise ValueError("nothing is painted over: paint over what may change")
+        if not 0 < self.strength <= 1:
+            raise ValueError(f"strength must be above 0 and at most 1, not {self.strength:g}")
+
+
+@dataclass(frozen=True)
 class Request:
     """One generation. `to` is the modality of the answer; None lets the model decide. start: where
     the first segment of the answer begins; None is noise. aloud: an answer in words is spoken,
-    too."""
+    too. repaint: the answer is this picture, in part made anew; the conversation says what the
+    whole of it shows."""
 
     conversation: Conversation
     to: Modality | None = None
     sampling: Sampling = field(default_factory=Sampling)
     start: Start | None = None
     aloud: bool = False
+    repaint: Repaint | None = None
 
     @property
     def listens(self) -> bool:
@@ -266,6 +286,8 @@ class Request:
         return replace(self, conversation=written, to=Modality.TEXT, aloud=False, start=None)
 
     def __post_init__(self) -> None:
+        if self.repaint is not None and (self.to is not Modality.IMAGE or self.start is not None):
+            raise ValueError("a picture that is repainted is the answer: ask for a picture")
         turns = self.conversation.turns
         if not turns or turns[-1].role != "user":
             raise ValueError("there is nothing to answer yet: write a message first")

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from engine.events import Answer, Completed, Event, Likely, Refined, Started
-from engine.request import Conversation, Part, Request, Sampling, Start, Turn
+from engine.request import Conversation, Part, Repaint, Request, Sampling, Start, Turn
 from engine.words import Words
 from flow.modality import Modality
 
@@ -269,6 +269,9 @@ def _request_arrays(request: Request) -> tuple[dict[str, Any], dict[str, np.ndar
     to = None if request.to is None else str(request.to)
     plain: dict[str, Any] = {"turns": turns, "to": to, "sampling": asdict(request.sampling)}
     plain["aloud"] = request.aloud
+    if request.repaint is not None:
+        plain["repaint"] = {"strength": request.repaint.strength}
+        arrays |= {"repaint.image": request.repaint.image, "repaint.mask": request.repaint.mask}
     start = request.start
     if start is not None:
         plain["start"] = {n: getattr(start, n) for n in ("modality", "t", "segment", "said")}
@@ -356,7 +359,16 @@ def _read_request(
     to = None if plain["to"] is None else Modality(plain["to"])
     begins = None if plain.get("start") is None else start(plain["start"])
     aloud = bool(plain.get("aloud", False))
-    return Request(Conversation(turns), to, _read_sampling(plain["sampling"]), begins, aloud)
+    sampling, repaint = _read_sampling(plain["sampling"]), None
+    if plain.get("repaint") is not None:
+        image, mask = (
+            _array(archive, f"repaint.{name}", sizes, max_items=MAX_BYTES)
+            for name in ("image", "mask")
+        )
+        if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or mask.dtype != bool:
+            raise ValueError("the picture that was repainted is none")
+        repaint = Repaint(image, mask, float(plain["repaint"]["strength"]))
+    return Request(Conversation(turns), to, sampling, begins, aloud, repaint)
 
 
 def _read_sampling(plain: Mapping[str, Any]) -> Sampling:

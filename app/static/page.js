@@ -3,6 +3,7 @@
 function mountLive(element, props, trigger, watch) {
   const root = element.querySelector(".no-mount");
   const view = new LiveView(root, { again: () => trigger("again", {}), links: true });
+  root.liveView = view;
   const update = () => {
     const value = props.value ?? {};
     if (value.replay) return view.run || view.play(value.replay);
@@ -22,6 +23,11 @@ function mountTalk(element, props, trigger, watch) {
 
 function mountMicrophone(element, trigger) {
   new Microphone(element.querySelector(".no-mount"), trigger);
+}
+
+function mountPainter(element, trigger) {
+  const painter = new Painter(element.querySelector(".no-mount"), (painted) => trigger("painted", painted));
+  painter.source = () => document.querySelector("#image-live .no-mount")?.liveView;
 }
 
 function mountChips(element, trigger) {
@@ -64,4 +70,4 @@ function replayLab(root, run) {
   new LabView(root, null, null).open([run]);
 }
 
-window.NextOmni = { mountLive, mountTalk, mountLab, replayLab, mountMicrophone, mountChips, mountHeader };
+window.NextOmni = { mountLive, mountTalk, mountLab, replayLab, mountMicrophone, mountPainter, mountChips, mountHeader };

@@ -1,8 +1,20 @@
-"""The Image tab: words become a picture."""
+"""The Image tab: words become a picture; or a picture is changed, by words or where it is painted
+over."""
+
+from base64 import b64decode
+from binascii import Error as NotBase64
+from dataclasses import dataclass
+
+import gradio as gr
+import numpy as np
+from gradio.components import Component
 
 from app.examples import PICTURES
+from app.forms import InputError, beside, read_upload
+from app.live_view import GRID, painter
+from app.notices import notices
 from app.tabs.studio import Craft, Recipe, Studio
-from engine.request import Modality
+from engine.request import Conversation, Modality, Repaint, Request, Sampling
 
 CRAFT = Craft(
     name="image",
@@ -13,6 +25,15 @@ CRAFT = Craft(
     prompts=PICTURES,
     first=Recipe(PICTURES[0]),
 )
+PNG = "data:image/png;base64,"
+
+
+@dataclass(frozen=True)
+class Painted:
+    """A picture uint8 "H W 3" to change, and where: bool "H W"."""
+
+    picture: np.ndarray
+    mask: np.ndarray
 
 
 class ImageTab(Studio):
@@ -21,3 +42,69 @@ class ImageTab(Studio):
     @property
     def craft(self) -> Craft:
         return CRAFT
+
+    def given(self) -> list[Component]:
+        self.painted = gr.State(None)
+        with gr.Accordion("Change a picture", open=False, elem_classes="no-accordion"):
+            self.painter = painter("image-painter")
+            strength = gr.Slider(
+                0.1,
+                1.0,
+                1.0,
+                step=0.05,
+                label="How much may change",
+                elem_id="image-strength",
+                buttons=[],
+            )
+        return [self.painted, strength]
+
+    def _wire(self) -> None:
+        super()._wire()
+        self.painter.painted(
+            keep_painted,
+            None,
+            [self.painted, self.prompt_notice, self.settings_notice],
+            queue=False,
+            show_progress="hidden",
+            api_visibility="private",
+        )
+
+    def request(self, prompt: str, sampling: Sampling, *given: object) -> Request:
+        """What is painted over, or weakened, is made anew towards the words; otherwise the words
+        say what to change."""
+        painted, strength = given or (None, 1.0)
+        if not isinstance(painted, Painted):
+            return super().request(prompt, sampling)
+        strength = float(str(strength))
+        if not painted.mask.any() and strength == 1.0:
+            return Request(Conversation.ask(prompt, image=painted.picture), self.craft.to, sampling)
+        mask = painted.mask if painted.mask.any() else np.ones_like(painted.mask)
+        repaint = Repaint(painted.picture, mask, strength)
+        return Request(Conversation.ask(prompt), self.craft.to, sampling, repaint=repaint)
+
+
+def keep_painted(press: gr.EventData) -> tuple[object, ...]:
+    """What the painter shows now; a picture that cannot be read is a sentence."""
+    try:
+        with beside("prompt"):
+            return (painted_of(press._data), *notices(None))
+    except InputError as bad:
+        return (None, *notices(bad))
+
+
+def painted_of(sent: object) -> Painted | None:
+    """Of what the painter sent; None without a picture. Raises: ValueError where it is broken."""
+    if not isinstance(sent, dict) or not sent.get("picture"):
+        return None
+    try:
+        content = b64decode(str(sent["picture"]).removeprefix(PNG), validate=True)
+    except NotBase64 as error:
+        raise ValueError("the picture is broken: choose it again") from error
+    picture = read_upload(content)
+    chosen = np.zeros(GRID * GRID, bool)
+    patches = sent.get("patches") or []
+    if not all(isinstance(p, int) and 0 <= p < len(chosen) for p in patches):
+        raise ValueError("the painted patches are none: paint again")
+    chosen[patches] = True
+    rows, columns = (np.arange(side) * GRID // side for side in picture.shape[:2])
+    return Painted(picture, chosen.reshape(GRID, GRID)[rows][:, columns])
