@@ -73,6 +73,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     generate.add_argument("--video", type=Path, help="a film that the prompt is about")
     generate.add_argument("--to", choices=[str(m) for m in ANSWERS], help="kind of answer")
+    generate.add_argument("--think", action="store_true", help="think before answering")
     generate.add_argument("--aloud", action="store_true", help="also speak an answer in words")
     generate.add_argument(
         "--out",
@@ -162,7 +163,14 @@ def _generate(arguments: argparse.Namespace) -> int:
     watch = 0 if arguments.trace is None else arguments.watch
     repaint = _repaint(arguments, media)
     for conversation in _conversations(arguments, media, engine):
-        request = Request(conversation, to, sampling, aloud=arguments.aloud, repaint=repaint)
+        request = Request(
+            conversation,
+            to,
+            sampling,
+            aloud=arguments.aloud,
+            repaint=repaint,
+            think=arguments.think,
+        )
         for answer in _answers(engine, request, recorder, watch):
             _deliver(answer, arguments)
     if arguments.trace is not None:
@@ -225,6 +233,8 @@ def _answers(
 
 def _deliver(answer: Answer, arguments: argparse.Namespace) -> None:
     if answer.text is not None:
+        if answer.thought:
+            print(f"thought: {answer.thought}")
         if answer.text:
             print(f"heard: {answer.text}" if answer.heard else answer.text)
     elif arguments.out is None:

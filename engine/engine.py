@@ -46,7 +46,7 @@ from model.audio import POSITIONS_A_SECOND, AudioStream
 from model.checkpoint import Checkpoint, load_checkpoint
 from model.placement import Placement
 from model.template import Message, Span, collate_prompts, layout, opened_by
-from model.text import EOS, SUGGEST
+from model.text import EOS, SUGGEST, thought_of
 from model.vision import pixels_from_uint8
 from model.whisper import SAMPLE_RATE
 from samplers.draws import Draws
@@ -121,8 +121,8 @@ class Engine:
         The same request gives the same answer; only which steps carry a preview depends on the
         clock. watch: how many of the likeliest codes each step brings along; nothing else changes.
 
-        Raises: ValueError where watch is out of range, DeviceError where the GPU runs out of memory
-        or fails.
+        Raises: ValueError where watch is out of range or the checkpoint does not think,
+        DeviceError where the GPU runs out of memory or fails.
         """
         if not 0 <= watch <= MAX_LIKELY:
             raise ValueError(f"watch must be between 0 and {MAX_LIKELY} alternatives, not {watch}")
@@ -363,12 +363,14 @@ class Engine:
     def _wish(
         self, request: Request, messages: list[Message], answers: list[Answer], modality: Modality
     ) -> Wish:
+        if request.think and not self.model.config.thinks:
+            raise ValueError("this checkpoint does not think first: let it answer at once")
         sampling = self.runner.complete(request.sampling, modality)
         start = request.start
         before = () if start is None else start.said
         said = before + tuple(a.text for a in answers if a.text and not a.heard)
         turns = [*messages, Message(False, said)] if said else messages
-        spans = layout(self.tokenizer, turns, opens=modality)
+        spans = layout(self.tokenizer, turns, opens=modality, thinks=request.think)
         number, heard = len(answers), sum(a.heard for a in answers)
         return Wish(
             spans,
@@ -445,8 +447,14 @@ class Engine:
                 image=picture(self.model.vision, codes) if image is None else image,
             )
         ids = tokens[:, 0].tolist()
-        said = ids[: ids.index(EOS)] if EOS in ids else ids
-        return Answer(modality, tokens, text=self.tokenizer.decode(ids), suggest=SUGGEST in said)
+        thought, answer = thought_of(ids[: ids.index(EOS)] if EOS in ids else ids)
+        return Answer(
+            modality,
+            tokens,
+            text=self.tokenizer.decode(answer),
+            suggest=SUGGEST in answer,
+            thought=self.tokenizer.decode(thought) if thought else None,
+        )
 
 
 @dataclass

@@ -94,6 +94,7 @@ class Answer:
     float32 "N" at 16 kHz (all segments of a sound together); tokens int64 "L Q".
 
     suggest: the model said that the wish lies outside its world, so a page should offer examples.
+    thought: what it thought before the answer in words.
     heard: the words are what the model heard the user say.
     """
 
@@ -105,6 +106,7 @@ class Answer:
     video: np.ndarray | None = None
     suggest: bool = False
     heard: bool = False
+    thought: str | None = None
 
 
 @dataclass(frozen=True)

@@ -257,8 +257,9 @@ class Repaint:
 class Request:
     """One generation. `to` is the modality of the answer; None lets the model decide. start: where
     the first segment of the answer begins; None is noise. aloud: an answer in words is spoken,
-    too. repaint: the answer is this picture, in part made anew; the conversation says what the
-    whole of it shows."""
+    too. think: an answer in words says first what is thought. repaint: the answer is this picture,
+    in part made anew; the conversation says what the whole of it shows.
+    """
 
     conversation: Conversation
     to: Modality | None = None
@@ -266,6 +267,7 @@ class Request:
     start: Start | None = None
     aloud: bool = False
     repaint: Repaint | None = None
+    think: bool = False
 
     @property
     def listens(self) -> bool:
@@ -283,7 +285,9 @@ class Request:
     def heard(self, samples: np.ndarray) -> "Request":
         """The request for the words of speech, with the same settings."""
         written = Conversation.write_down(samples)
-        return replace(self, conversation=written, to=Modality.TEXT, aloud=False, start=None)
+        return replace(
+            self, conversation=written, to=Modality.TEXT, aloud=False, start=None, think=False
+        )
 
     def __post_init__(self) -> None:
         if self.repaint is not None and (self.to is not Modality.IMAGE or self.start is not None):

@@ -268,7 +268,7 @@ def _request_arrays(request: Request) -> tuple[dict[str, Any], dict[str, np.ndar
         turns.append({"role": turn.role, "parts": parts})
     to = None if request.to is None else str(request.to)
     plain: dict[str, Any] = {"turns": turns, "to": to, "sampling": asdict(request.sampling)}
-    plain["aloud"] = request.aloud
+    plain |= {"aloud": request.aloud, "think": request.think}
     if request.repaint is not None:
         plain["repaint"] = {"strength": request.repaint.strength}
         arrays |= {"repaint.image": request.repaint.image, "repaint.mask": request.repaint.mask}
@@ -368,7 +368,8 @@ def _read_request(
         if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or mask.dtype != bool:
             raise ValueError("the picture that was repainted is none")
         repaint = Repaint(image, mask, float(plain["repaint"]["strength"]))
-    return Request(Conversation(turns), to, sampling, begins, aloud, repaint)
+    think = bool(plain.get("think", False))
+    return Request(Conversation(turns), to, sampling, begins, aloud, repaint, think)
 
 
 def _read_sampling(plain: Mapping[str, Any]) -> Sampling:

@@ -5,10 +5,12 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from model.text import ENDS, TextTokenizer
+from model.text import END_THINK, ENDS, TextTokenizer
 
 MASK_SIGN = " ▒"
 """How a masked word looks."""
+THOUGHT_SIGN = " →"
+"""Between what is thought and the answer."""
 
 
 @dataclass(frozen=True)
@@ -22,7 +24,7 @@ class Words:
     def of(cls, tokenizer: TextTokenizer, mask_id: int) -> "Words":
         """Everything that a tokenizer knows, and the masked state."""
         pieces = dict(enumerate(tokenizer.pieces(range(tokenizer.cardinality))))
-        return cls(pieces | {mask_id: MASK_SIGN}, ENDS)
+        return cls(pieces | {mask_id: MASK_SIGN, END_THINK: THOUGHT_SIGN}, ENDS)
 
     def shown(self, tokens: np.ndarray) -> tuple[str, ...]:
         """The pieces of ids "L 1", which join to the text; "" from the end on."""

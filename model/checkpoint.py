@@ -57,7 +57,7 @@ def load_checkpoint(folder: Path, placement: Placement | None = None) -> Checkpo
     placement = placement or Placement.of("cpu")
     config = OmniConfig.from_json(_read_json(folder, "config.json"))
     tokenizer = TextTokenizer.load(folder / "tokenizer.json", config.text_vocabulary)
-    space = tokenizer.space(config.media)
+    space = tokenizer.space(config.media, thinks=config.thinks)
     check_memory(config, space, placement)
     weights, digest = _read_weights(folder)
     model = OmniModel(config, space)

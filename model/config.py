@@ -100,7 +100,7 @@ class OmniConfig:
     """Everything that a checkpoint needs to be rebuilt. An answer in words has 1 to `text_blocks`
     blocks of `text_block` positions, one in sound 1 to `audio_blocks` of `audio_block`. audio: None
     where the checkpoint neither hears nor speaks. video_frames: of a film, 0 where it makes none;
-    a frame is a picture."""
+    a frame is a picture. thinks: whether it can write down what it thinks before it answers."""
 
     name: str = "nano"
     vision: VisionConfig = VisionConfig()
@@ -118,6 +118,7 @@ class OmniConfig:
         grid="tuned", guidance_scale=1.0, initial_temperature=1.0, temperature=0.2
     )
     video_frames: int = 8
+    thinks: bool = True
     text_flow: FlowConfig = FlowConfig(steps=12, temperature=0.3)
     audio_flow: FlowConfig = FlowConfig(steps=12, temperature=0.7)
     video_flow: FlowConfig = FlowConfig(
@@ -162,7 +163,7 @@ class OmniConfig:
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> "OmniConfig":
-        """The config from plain values; one that does not speak of films makes none.
+        """The config from plain values; what it does not speak of, the checkpoint cannot do.
 
         Raises: ValueError where a name is unknown.
         """
@@ -177,7 +178,7 @@ class OmniConfig:
             "text_flow": FlowConfig,
             "video_flow": FlowConfig,
         }
-        values = {"video_frames": 0, **values}
+        values = {"video_frames": 0, "thinks": False, **values}
         try:
             built: dict[str, Any] = {
                 k: nested[k](**v) if k in nested and v is not None else v for k, v in values.items()

@@ -5,7 +5,8 @@
 .. <assistant>                    and then the response segment: a block of text,
 .. <assistant> <image>            or a picture,
 .. <assistant> words <video>      or the frames of a film,
-.. <assistant> words <audio> SOUND   or the next block of a sound that has begun.
+.. <assistant> words <audio> SOUND   or the next block of a sound that has begun,
+.. <assistant> <think>            or what is thought, </think> and the answer.
 """
 
 from collections.abc import Mapping, Sequence
@@ -26,6 +27,7 @@ from model.text import (
     EOS,
     OPENING,
     PAD,
+    THINK,
     USER,
     TextTokenizer,
 )
@@ -68,12 +70,13 @@ def layout(
     *,
     opens: Modality = Modality.TEXT,
     begun: Tensor | None = None,
+    thinks: bool = False,
 ) -> list[Span]:
     """The spans of a prompt that ends with <assistant> and what opens an answer of that modality.
 
     Neighbouring words and markers form one text span; media is a span of its own. If the last
     message is the assistant's, its words begin the answer. begun: codes "L Q" of the answer that
-    are there already.
+    are there already. thinks: an answer in words begins with what is thought.
     """
     spans: list[Span] = []
     ids: list[int] = [BOS]
@@ -97,6 +100,8 @@ def layout(
         ids.append(ASSISTANT)
     if opens is not Modality.TEXT:
         ids.append(OPENING[opens])
+    elif thinks:
+        ids.append(THINK)
     close()
     if begun is not None:
         spans.append(Span(opens, begun))

@@ -77,10 +77,13 @@ class TextTokenizer:
         """Write the tokenizer as JSON."""
         self._tokenizer.save(str(file))
 
-    def space(self, media: Sequence[Modality] = tuple(OPENING)) -> TokenSpace:
+    def space(
+        self, media: Sequence[Modality] = tuple(OPENING), *, thinks: bool = True
+    ) -> TokenSpace:
         """Text's state space: rows without a piece are forbidden, and markers that no answer of a
-        checkpoint contains that makes these media."""
+        checkpoint contains that makes these media, and thinks or does not."""
         answerable = {PAD, EOS, SUGGEST, *(OPENING[m] for m in media)}
+        answerable |= {END_THINK} if thinks else set()
         markers = [i for i in range(NUM_MARKERS) if i not in answerable]
         empty = range(len(self._pieces), self.cardinality)
         return TokenSpace(Modality.TEXT, 1, self.cardinality, (*markers, *empty))
@@ -99,6 +102,14 @@ class TextTokenizer:
     def pieces(self, ids: Sequence[int]) -> tuple[str, ...]:
         """Each id's own text, "" for markers; joined they read as the text."""
         return tuple(self._pieces[i] if i < len(self._pieces) else "" for i in ids)
+
+
+def thought_of(ids: Sequence[int]) -> tuple[list[int], list[int]]:
+    """The ids of what was thought before the answer, and those of the answer."""
+    if END_THINK not in ids:
+        return [], list(ids)
+    place = list(ids).index(END_THINK)
+    return list(ids[:place]), list(ids[place + 1 :])
 
 
 def until_end(ids: Sequence[int]) -> list[int]:

@@ -93,7 +93,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--without-audio", action="store_true", help="a model that neither hears nor speaks"
     )
-    parser.add_argument("--without-video", action="store_true", help="a model that makes no films")
+    parser.add_argument(
+        "--without-video", action="store_true", help="a model that neither makes films nor thinks"
+    )
     parser.add_argument(
         "--whisper", type=Path, help="model.bin of Whisper as CTranslate2 stores it"
     )
@@ -198,9 +200,10 @@ def _begin(arguments: argparse.Namespace) -> tuple[OmniModel, TextTokenizer]:
         had,
         audio=had.audio or wanted.audio,
         video_frames=had.video_frames or wanted.video_frames,
+        thinks=had.thinks or wanted.thinks,
     )
     if config != had:
-        grown = OmniModel(config, checkpoint.tokenizer.space(config.media))
+        grown = OmniModel(config, checkpoint.tokenizer.space(config.media, thinks=config.thinks))
         grown.load_state_dict(model.state_dict(), strict=False)
         if had.audio is None and config.audio is not None:
             _load_tokenizer(grown.audio, _folder(arguments, "audio"))
@@ -215,6 +218,8 @@ def _preset(arguments: argparse.Namespace) -> OmniConfig:
     config = PRESETS[arguments.preset]
     if arguments.without_video:
         config = replace(config, video_frames=0)
+    if arguments.without_thinking:
+        config = replace(config, thinks=False)
     return replace(config, audio=None) if arguments.without_audio else config
 
 
@@ -240,7 +245,7 @@ def _untrained(arguments: argparse.Namespace) -> tuple[OmniModel, TextTokenizer]
     config = _preset(arguments)
     texts = training_texts(TEXTS_PER_KIND)
     tokenizer = _text_tokenizer(_folder(arguments, "flow"), texts, config.text_vocabulary)
-    model = OmniModel(config, tokenizer.space(config.media))
+    model = OmniModel(config, tokenizer.space(config.media, thinks=config.thinks))
     _load_tokenizer(model.vision, _folder(arguments, "vision"))
     if config.audio is not None:
         _load_tokenizer(model.audio, _folder(arguments, "audio"))

@@ -10,6 +10,7 @@ autoregression.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -34,6 +35,7 @@ from samplers.source import random_source
 from training.data import Batch, Example, Examples, collate
 from training.films import FilmExamples
 from training.speech import SpeechExamples
+from training.together import think, together
 from world.dialogue import Kind
 
 PICTURES, TEXTS, SOUNDS, FILMS = 16, 8, 16, 4
@@ -49,6 +51,9 @@ FIRST_BLOCKS, READ_WEIGHT = 0.4, 0.3
 OPENED_SHARE, FILMED_SHARE, CHANGED_SHARE = 0.12, 0.12, 0.08
 """Of the words without a picture: wishes for a sound, and for a film. Of those about a picture:
 what is to be changed in it."""
+THOUGHT_SHARE, TOGETHER_SHARE = 0.12, 0.12
+"""Of the words about a picture: those after thinking. Of the batches of hearing: those with a
+picture."""
 BEGUN_SHARE, KEPT_SHARE = 0.25, 0.1
 """Of the batches of films: those that begin with a picture. Of those of pictures: those of which
 all but a box is there already."""
@@ -135,7 +140,10 @@ class FlowStage:
 
     def _heard(self, rng: np.random.Generator) -> Batch:
         assert self.speech is not None
-        drawn = [self.speech.hear(rng) for _ in range(CHOICE * SOUNDS)]
+        draw = self.speech.hear
+        if rng.random() < TOGETHER_SHARE:
+            draw = partial(together, self.examples, self.speech)
+        drawn = [draw(rng) for _ in range(CHOICE * SOUNDS)]
         return collate(_alike(drawn, rng), self.model.device)
 
     def _spoken(self, rng: np.random.Generator) -> Batch:
@@ -168,6 +176,8 @@ class FlowStage:
         if about:
             if self.films is not None and rng.random() < CHANGED_SHARE:
                 return self.films.changed(rng)
+            if self.model.config.thinks and rng.random() < THOUGHT_SHARE:
+                return think(self.examples, rng)
             return self.examples.answer_about_picture(rng)
         if self.speech is not None and rng.random() < OPENED_SHARE:
             return self.speech.opened(rng)

@@ -3,7 +3,17 @@
 import pytest
 
 from flow.modality import Modality
-from model.text import BEGIN_IMAGE, EOS, MARKERS, NUM_MARKERS, OPENING, PAD, SUGGEST, TextTokenizer
+from model.text import (
+    BEGIN_IMAGE,
+    END_THINK,
+    EOS,
+    MARKERS,
+    NUM_MARKERS,
+    OPENING,
+    PAD,
+    SUGGEST,
+    TextTokenizer,
+)
 
 
 @pytest.mark.parametrize("text", ["draw a red heart", "xylophone é 猫 🐱", "12 + 7 = ?", "ß"])
@@ -28,7 +38,8 @@ def test_pieces_join_to_the_text_and_markers_are_silent(tiny_tokenizer: TextToke
 def test_space_allows_words_and_the_markers_of_its_media_only(
     tiny_tokenizer: TextTokenizer, media: tuple[Modality, ...]
 ) -> None:
-    forbidden = set(tiny_tokenizer.space(media).forbidden)
     opening = {OPENING[m] for m in media}
-    assert set(range(NUM_MARKERS)) - forbidden == {PAD, EOS, SUGGEST, *opening}
+    for thinks, more in ((True, {END_THINK}), (False, set[int]())):
+        forbidden = set(tiny_tokenizer.space(media, thinks=thinks).forbidden)
+        assert set(range(NUM_MARKERS)) - forbidden == {PAD, EOS, SUGGEST, *opening, *more}
     assert not forbidden & set(tiny_tokenizer.encode("a big red heart"))

@@ -1,0 +1,84 @@
+"""Thinking first: the marker before, the thought and the answer apart, and a switch that is off
+where the checkpoint does not think."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from engine.engine import Engine
+from engine.events import Completed
+from engine.request import Conversation, Request, Sampling
+from engine.trace import Trace
+from flow.modality import Modality
+from model.checkpoint import save_checkpoint
+from model.config import PRESETS
+from model.omni import OmniModel
+from model.text import END_THINK, EOS, SUGGEST, THINK, TextTokenizer, thought_of
+
+CONFIG = PRESETS["tiny"]
+ASKED = Request(Conversation.ask("how many?"), Modality.TEXT, Sampling(steps=2), think=True)
+
+
+def test_the_prompt_ends_with_the_marker_only_where_it_thinks(tiny_engine: Engine) -> None:
+    last = {}
+    for think in (False, True):
+        segment = tiny_engine._prompt(
+            [tiny_engine._wish(replace(ASKED, think=think), [], [], Modality.TEXT)]
+        )[-1]
+        last[think] = int(segment.tokens[0, -1, 0])
+    assert last[True] == THINK
+    assert last[False] != THINK
+
+
+@pytest.mark.parametrize(
+    ("ids", "thought", "answer"),
+    [
+        ([40, 41, END_THINK, 42], [40, 41], [42]),
+        ([40, 41], [], [40, 41]),
+        ([END_THINK, 42], [], [42]),
+        ([40, END_THINK], [40], []),
+    ],
+)
+def test_a_thought_ends_at_its_marker(
+    ids: list[int], thought: list[int], answer: list[int]
+) -> None:
+    assert thought_of(ids) == (thought, answer)
+
+
+def test_the_answer_is_what_stands_behind_the_thought(tiny_engine: Engine) -> None:
+    encode = tiny_engine.tokenizer.encode
+    ids = [*encode("a dog, a cat"), END_THINK, *encode("two"), SUGGEST, EOS, *encode("no")]
+    answer = tiny_engine._answer(np.array(ids)[:, None], Modality.TEXT)
+    assert (answer.thought, answer.text, answer.suggest) == ("a dog, a cat", "two", True)
+    plain = tiny_engine._answer(np.array([*encode("two"), EOS])[:, None], Modality.TEXT)
+    assert (plain.thought, plain.text) == (None, "two")
+    assert "".join(tiny_engine.words.shown(np.array(ids)[:, None])).strip() == "a dog, a cat → two"
+
+
+def test_a_trace_remembers_that_it_thought(tiny_engine: Engine, tmp_path: Path) -> None:
+    recorder = tiny_engine.recorder()
+    events = list(tiny_engine.generate(ASKED))
+    for event in events:
+        recorder.see(event)
+    recorder.trace().save(tmp_path / "run.npz")
+    assert Trace.load(tmp_path / "run.npz").request == ASKED
+    assert isinstance(events[-1], Completed)
+
+
+def test_a_checkpoint_that_does_not_think_says_so(
+    tiny_tokenizer: TextTokenizer, tmp_path: Path
+) -> None:
+    torch.manual_seed(0)
+    config = replace(CONFIG, thinks=False)
+    model = OmniModel(config, tiny_tokenizer.space(config.media, thinks=False))
+    save_checkpoint(tmp_path, model, tiny_tokenizer, {"name": "quick", "concepts": []})
+    engine = Engine.load(tmp_path, "cpu")
+    assert END_THINK in engine.model.spaces[Modality.TEXT].forbidden
+    with pytest.raises(ValueError, match="does not think first: let it answer at once"):
+        list(engine.generate(ASKED))
+    with pytest.raises(ValueError, match="does not think first"):
+        engine.generate_batch([ASKED])
+    assert list(engine.generate(replace(ASKED, think=False)))

@@ -1,0 +1,64 @@
+"""Examples with a thought, and with a sound and a picture."""
+
+import numpy as np
+import pytest
+import torch
+
+from flow.modality import Modality
+from model.config import PRESETS
+from model.omni import OmniModel
+from model.text import END_THINK, THINK, TextTokenizer
+from training.data import Example, Examples, build_pool, training_texts
+from training.speech import Heard, SpeechExamples
+from training.together import think, together
+from world.sounds import SOUND
+from world.together import HEARD_AND_SEEN
+from world.voices import OUTPUT_VOICE
+
+CONFIG = PRESETS["tiny"]
+TEXT, IMAGE, AUDIO = Modality.TEXT, Modality.IMAGE, Modality.AUDIO
+
+
+@pytest.fixture(scope="module")
+def words(tmp_path_factory: pytest.TempPathFactory) -> Examples:
+    torch.manual_seed(0)
+    tokenizer = TextTokenizer.train(training_texts(50), 320)
+    model = OmniModel(CONFIG, tokenizer.space())
+    pool = build_pool(model.vision, 30, tmp_path_factory.mktemp("pool") / "codes.npz")
+    return Examples(pool, tokenizer, CONFIG.text_block, 8)
+
+
+def _modalities(example: Example) -> list[Modality]:
+    return [s.modality for s in (*example.spans, example.target)]
+
+
+def test_a_thought_is_asked_for_and_ended_together(words: Examples) -> None:
+    rng, both = np.random.default_rng(0), 0
+    for _ in range(80):
+        example = think(words, rng)
+        assert _modalities(example) == [TEXT, IMAGE, TEXT, TEXT]
+        asked = int(example.spans[-1].tokens[-1]) == THINK
+        target = example.target.tokens[:, 0].tolist()
+        if len(target) == CONFIG.text_block * 8 or 1 in target:
+            assert (END_THINK in target) == asked
+        both += asked
+    assert 40 < both < 75
+
+
+def test_a_sound_and_a_picture_are_asked_about_together(words: Examples) -> None:
+    sounds = [
+        Heard(w, SOUND, np.full((4, 2), i, np.uint16)) for i, w in enumerate(HEARD_AND_SEEN[:5])
+    ]
+    own = Heard("hello", OUTPUT_VOICE, np.zeros((9, 2), np.uint16))
+    speech = SpeechExamples([*sounds, own], words, end=99, block=4, blocks=3)
+    rng = np.random.default_rng(1)
+    heard: set[int] = set()
+    for _ in range(60):
+        example = together(words, speech, rng)
+        assert _modalities(example) == [TEXT, IMAGE, TEXT, AUDIO, TEXT, TEXT]
+        place = int(example.spans[3].tokens[0, 0])
+        heard.add(place)
+        said = words.tokenizer.decode(example.target.tokens[:, 0].tolist())
+        if said.startswith("i hear a") and "," in said:
+            assert said.startswith(f"i hear {HEARD_AND_SEEN[place]},")
+    assert len(heard) == 5

@@ -1,0 +1,41 @@
+"""The examples in which an answer needs more than one look: thinking before counting, and what is
+heard together with what is seen.
+
+Owns: these examples. Does not own: the questions (`world.thinking`, `world.together`).
+"""
+
+import numpy as np
+
+from model.template import Message, layout
+from model.text import END_THINK
+from training.data import Example, Examples
+from training.speech import SpeechExamples
+from world.thinking import sample_thought
+from world.together import HEARD_AND_SEEN, sample_together
+
+AT_ONCE_SHARE = 0.3
+"""Of the questions to think about: those that are answered at once."""
+
+
+def think(words: Examples, rng: np.random.Generator) -> Example:
+    """A picture and a question -> what is thought, and the answer; or the answer at once."""
+    scene = words.pool.draw(rng)
+    asked = sample_thought(rng, scene)
+    thinks = rng.random() > AT_ONCE_SHARE
+    ids = words.tokenizer.encode(asked.answer)
+    if thinks:
+        ids = [*words.tokenizer.encode(asked.thought), END_THINK, *ids]
+    message = Message(True, (words.pool.picture_of(scene), asked.question))
+    spans = layout(words.tokenizer, [message], thinks=thinks)
+    return Example(tuple(spans), words.words(ids, rng))
+
+
+def together(words: Examples, speech: SpeechExamples, rng: np.random.Generator) -> Example:
+    """A picture, a sound and a question about both -> the answer."""
+    known = {clip.sentence for clip in speech.sounds}
+    asked = sample_together(rng, words.pool.draw, [w for w in HEARD_AND_SEEN if w in known])
+    sounds = [clip for clip in speech.sounds if clip.sentence == asked.sound]
+    clip = sounds[int(rng.integers(len(sounds)))]
+    parts = (words.pool.picture_of(asked.scene), clip.span(), asked.question)
+    spans = layout(words.tokenizer, [Message(True, parts)])
+    return Example(tuple(spans), words.words(words.tokenizer.encode(asked.answer), rng))
