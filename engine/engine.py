@@ -171,7 +171,8 @@ class Engine:
             messages = messages_of(asked.conversation, self.encode)
             wish = self._wish(asked, messages, [], Modality.TEXT)
             tokens, _ = yield from self._segment(wish, run, heard=len(pieces))
-            found.append(replace(self._answer(tokens, Modality.TEXT), heard=True))
+            doubt = surprise(self.model, self._prompt([wish]), tokens, Modality.TEXT)
+            found.append(replace(self._answer(tokens, Modality.TEXT), heard=True, doubt=doubt))
         return found
 
     def _pieces(self, request: Request) -> list[np.ndarray]:

@@ -94,7 +94,8 @@ class Answer:
     float32 "N" at 16 kHz (all segments of a sound together); tokens int64 "L Q".
 
     suggest: the model said that the wish lies outside its world, so a page should offer examples.
-    thought: what it thought before the answer in words.
+    thought: what it thought before the answer in words. doubt: of what was heard, in bits a piece
+    of a word: how little the model would have expected these words from this sound.
     heard: the words are what the model heard the user say.
     """
 
@@ -107,6 +108,7 @@ class Answer:
     suggest: bool = False
     heard: bool = False
     thought: str | None = None
+    doubt: float | None = None
 
 
 @dataclass(frozen=True)

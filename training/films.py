@@ -1,11 +1,14 @@
 """The examples of films and of changed pictures: words -> a film, a picture that begins to move, a
-film -> words, a picture and what to change -> the picture after.
+film -> words, one of its frames or itself backwards, a picture and what to change -> the picture
+after.
 
 Owns: the pools of films and of edits, and these examples. Does not own: pictures and words alone
 (`training.data`), what can move or change (`world.motion`, `world.edits`).
 """
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -18,6 +21,8 @@ from training.data import Example, Examples, encode_drawings
 from world.dialogue import HERE_YOU_ARE
 from world.edits import Edit, sample_edit
 from world.motion import (
+    FRAME_WISHES,
+    REWIND_WISHES,
     Film,
     film_caption,
     film_questions,
@@ -27,12 +32,13 @@ from world.motion import (
 )
 from world.scenes import render
 
+T = TypeVar("T")
 FILM_SEED, EDIT_SEED = 31, 32
 ANIMATED_SHARE, WISHED_SHARE, SAID_SHARE = 0.25, 0.7, 0.5
 """Of films: those that begin with a picture that is there; of wishes for one: those in a sentence;
 those that were answered by words first."""
-DESCRIBED_SHARE = 0.35
-"""Of the questions about a film: what happens in it."""
+DESCRIBED_SHARE, MADE_SHARE = 0.35, 0.1
+"""Of the questions about a film: what happens in it. Of what is said about one: wishes."""
 
 
 class FilmExamples:
@@ -81,8 +87,14 @@ class FilmExamples:
         return Example(tuple(spans), self._frames(place))
 
     def watch(self, rng: np.random.Generator) -> Example:
-        """A film and a question -> the words of its answer."""
+        """A film and a question -> the words of its answer; or a wish for a part of it, or for
+        all of it backwards -> words and the marker that opens it."""
         place = int(rng.integers(len(self.films)))
+        if rng.random() < MADE_SHARE:
+            back = rng.random() < 0.5
+            wish = _pick(rng, REWIND_WISHES if back else tuple(FRAME_WISHES))
+            marker = BEGIN_VIDEO if back else BEGIN_IMAGE
+            return self._opened(rng, (self._frames(place), wish), marker)
         first, *others = film_questions(self.films[place], rng)
         asked = first
         if others and rng.random() > DESCRIBED_SHARE:
@@ -91,6 +103,26 @@ class FilmExamples:
         return Example(
             tuple(spans), self.words.words(self.words.tokenizer.encode(asked.answer), rng)
         )
+
+    def frame(self, rng: np.random.Generator) -> Example:
+        """A film and a wish for its first or last frame -> the picture."""
+        place = int(rng.integers(len(self.films)))
+        wish, number = _pick(rng, tuple(FRAME_WISHES.items()))
+        return self._made(rng, place, wish, self._picture(self._film_codes[place, number]))
+
+    def rewound(self, rng: np.random.Generator) -> Example:
+        """A film -> the same from its end to its beginning."""
+        place = int(rng.integers(len(self.films)))
+        backwards = self._whole(self._film_codes[place, ::-1])
+        return self._made(rng, place, _pick(rng, REWIND_WISHES), backwards)
+
+    def _made(self, rng: np.random.Generator, place: int, wish: str, answer: Span) -> Example:
+        """An answer of pictures to a wish about a film."""
+        messages = [Message(True, (self._frames(place), wish))]
+        if rng.random() < SAID_SHARE:
+            messages.append(Message(False, (HERE_YOU_ARE,)))
+        spans = layout(self.words.tokenizer, messages, opens=answer.modality)
+        return Example(tuple(spans), answer)
 
     def opened(self, rng: np.random.Generator) -> Example:
         """A wish for a film -> words and the marker that opens it."""
@@ -127,11 +159,17 @@ class FilmExamples:
     def _frames(self, place: int, num: int | None = None) -> Span:
         """A film; or its first frame as a picture."""
         codes = self._film_codes[place]
-        if num == 1:
-            return self._picture(codes[0])
-        whole = torch.from_numpy(codes.astype(np.int64)).flatten(0, 1)
-        return Span(Modality.VIDEO, whole)
+        return self._picture(codes[0]) if num == 1 else self._whole(codes)
+
+    @staticmethod
+    def _whole(codes: np.ndarray) -> Span:
+        tokens = torch.from_numpy(codes.astype(np.int64)).flatten(0, 1)
+        return Span(Modality.VIDEO, tokens)
 
     @staticmethod
     def _picture(codes: np.ndarray) -> Span:
         return Span(Modality.IMAGE, torch.from_numpy(codes.astype(np.int64)))
+
+
+def _pick(rng: np.random.Generator, options: Sequence[T]) -> T:
+    return options[int(rng.integers(len(options)))]

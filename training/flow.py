@@ -54,9 +54,10 @@ what is to be changed in it."""
 THOUGHT_SHARE, TOGETHER_SHARE = 0.12, 0.12
 """Of the words about a picture: those after thinking. Of the batches of hearing: those with a
 picture."""
-BEGUN_SHARE, KEPT_SHARE = 0.25, 0.1
-"""Of the batches of films: those that begin with a picture. Of those of pictures: those of which
-all but a box is there already."""
+BEGUN_SHARE, REWOUND_SHARE, FRAME_SHARE, KEPT_SHARE = 0.25, 0.1, 0.15, 0.1
+"""Of the batches of films: those that begin with a picture, and those that run backwards. Of those
+of changes: those that take a frame out of a film. Of those of pictures: those of which all but a
+box is there already."""
 NEVER = -1e4
 """A logit that is never drawn, and still a number."""
 CHOICE = 3
@@ -160,7 +161,10 @@ class FlowStage:
     def _filmed(self, rng: np.random.Generator) -> Batch:
         assert self.films is not None
         begun = rng.random() < BEGUN_SHARE
-        drawn = [self.films.film(rng, begun=begun) for _ in range(FILMS)]
+        draw = partial(self.films.film, begun=begun)
+        if rng.random() < REWOUND_SHARE:
+            draw = self.films.rewound
+        drawn = [draw(rng) for _ in range(FILMS)]
         return self._dropped(collate(drawn, self.model.device), rng)
 
     def _watched(self, rng: np.random.Generator) -> Batch:
@@ -169,7 +173,10 @@ class FlowStage:
 
     def _edited(self, rng: np.random.Generator) -> Batch:
         assert self.films is not None
-        drawn = [self.films.edit(rng) for _ in range(PICTURES)]
+        draw, num = self.films.edit, PICTURES
+        if rng.random() < FRAME_SHARE:
+            draw, num = self.films.frame, FILMS
+        drawn = [draw(rng) for _ in range(num)]
         return self._dropped(collate(drawn, self.model.device), rng)
 
     def _text(self, rng: np.random.Generator, *, about: bool) -> Example:

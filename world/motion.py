@@ -423,6 +423,17 @@ FILM_PHRASES = (
 _BEFORE_CLAUSE = ("where {}", "which {}", ": {}")
 
 
+FRAME_WISHES: Mapping[str, int] = {
+    "show me the first frame": 0,
+    "how does it begin?": 0,
+    "show me the last frame": FRAMES - 1,
+    "how does it end?": FRAMES - 1,
+}
+"""How one picture of a film is asked for, and its number."""
+REWIND_WISHES = ("play it backwards", "rewind it", "reverse the video", "now backwards")
+"""How a film is asked for from its end to its beginning."""
+
+
 def film_wish(rng: np.random.Generator, words: str) -> str:
     """A caption as a wish for a film: "a dog slides" comes after "where", "a dog sliding" after
     "of"."""

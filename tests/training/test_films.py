@@ -14,7 +14,7 @@ from model.text import TextTokenizer
 from training.data import Example, Examples, build_pool, training_texts
 from training.films import FilmExamples
 from training.flow import _boxes
-from world.motion import FRAMES, full_film_caption, render_film
+from world.motion import FRAME_WISHES, FRAMES, full_film_caption, render_film
 
 CONFIG = PRESETS["tiny"]
 TEXT, IMAGE, VIDEO = Modality.TEXT, Modality.IMAGE, Modality.VIDEO
@@ -57,7 +57,7 @@ def test_what_is_asked_about_a_film_is_answered_from_its_graph(films: FilmExampl
     rng = np.random.default_rng(1)
     tokenizer = films.words.tokenizer
     captions = [full_film_caption(film) for film in films.films]
-    described = 0
+    described, made = 0, 0
     for _ in range(60):
         example = films.watch(rng)
         assert _modalities(example) == [TEXT, VIDEO, TEXT, TEXT]
@@ -68,6 +68,8 @@ def test_what_is_asked_about_a_film_is_answered_from_its_graph(films: FilmExampl
             if torch.equal(example.spans[1].tokens, films._frames(i).tokens)
         )
         described += len(said) > 6 and captions[place].startswith(said)
+        made += opened_by(example.target.tokens[:, 0].tolist()) is not None
+    assert made
     assert described > 5
 
 
@@ -79,6 +81,24 @@ def test_wishes_open_films_and_pictures(films: FilmExamples) -> None:
         assert _modalities(picture) == [TEXT, IMAGE, TEXT, TEXT]
         assert opened_by(film.target.tokens[:, 0].tolist()) is VIDEO
         assert opened_by(picture.target.tokens[:, 0].tolist()) is IMAGE
+
+
+def test_a_film_gives_its_ends_and_runs_backwards(films: FilmExamples) -> None:
+    rng = np.random.default_rng(4)
+    positions = CONFIG.vision.positions
+    for _ in range(20):
+        frame, rewound = films.frame(rng), films.rewound(rng)
+        assert _modalities(frame) == [TEXT, VIDEO, TEXT, IMAGE]
+        shown = frame.spans[1].tokens.unflatten(0, (FRAMES, positions))
+        wish = films.words.tokenizer.decode(frame.spans[2].tokens[1:, 0].tolist())
+        number = next(n for w, n in FRAME_WISHES.items() if wish.startswith(w))
+        assert torch.equal(frame.target.tokens, shown[number])
+        assert _modalities(rewound) == [TEXT, VIDEO, TEXT, VIDEO]
+        forwards, backwards = (
+            span.tokens.unflatten(0, (FRAMES, positions))
+            for span in (rewound.spans[1], rewound.target)
+        )
+        assert torch.equal(backwards, forwards.flip(0))
 
 
 def test_an_edit_goes_from_the_picture_before_to_the_one_after(films: FilmExamples) -> None:
