@@ -1,7 +1,7 @@
-"""Command line: python -m evaluation scenes | captions | editing | video | tokenizer | chat, and of
-sound asr | tts | spoken_qa | sounds. Progress goes to stderr, the result, one line of JSON, is the
-last line of stdout and the content of --json FILE. python -m evaluation pack makes the clips for
-the suites of sound."""
+"""Command line: python -m evaluation scenes | captions | thinking | editing | video | tokenizer |
+chat, and of sound asr | tts | spoken_qa | sounds | omni. Progress goes to stderr, the result, one
+line of JSON, is the last line of stdout and the content of --json FILE. python -m evaluation pack
+makes the clips for the suites of sound."""
 
 import argparse
 import os
@@ -18,10 +18,12 @@ from evaluation import (
     chat,
     editing,
     listeners,
+    omni,
     pack,
     scenes,
     sounds,
     spoken_qa,
+    thinking,
     tokenizer,
     tts,
     video,
@@ -35,6 +37,7 @@ ALOUD = {
     "tts": ("sentences to say aloud", 36),
     "spoken_qa": ("spoken conversations of three turns", 24),
     "sounds": ("sounds to name and to make", 66),
+    "omni": ("questions about a picture and a sound", 120),
 }
 """The suites of sound: what they consist of, and how many by default."""
 
@@ -75,6 +78,7 @@ def _parser() -> argparse.ArgumentParser:
     drawn = suites.add_parser("scenes", parents=[common, sampled], help="pictures of wishes")
     drawn.add_argument("--sheet", type=Path, help="where the judged pictures are written (PNG)")
     suites.add_parser("captions", parents=[common, sampled], help="questions about pictures")
+    suites.add_parser("thinking", parents=[common, sampled], help="questions that need counting")
     suites.add_parser("chat", parents=[common, sampled], help="conversations")
     edited = _common(140, "how many changes, best a multiple of 7")
     suites.add_parser("editing", parents=[edited, sampled], help="changes of pictures")
@@ -147,6 +151,8 @@ def _measured(engine: Engine, sampling: Sampling, arguments: argparse.Namespace)
             return captions.evaluate(engine, num, seed, sampling)
         case "chat":
             return chat.evaluate(engine, num, seed, sampling)
+        case "thinking":
+            return thinking.evaluate(engine, num, seed, sampling)
         case "editing":
             return editing.evaluate(engine, num, seed, sampling)
         case "video":
@@ -167,6 +173,8 @@ def _measured_aloud(engine: Engine, sampling: Sampling, arguments: argparse.Name
         case "tts":
             judges = tts.Judges(listeners.whisper(), listeners.pocketsphinx(), listeners.dnsmos())
             return tts.evaluate(*asked, judges)
+        case "omni":
+            return omni.evaluate(*asked)
         case "spoken_qa":
             return spoken_qa.evaluate(*asked, listeners.whisper())
         case _:

@@ -3,8 +3,7 @@
 Beside `evaluation.answers`, which asks for words and pictures.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -12,8 +11,7 @@ import torch
 
 from engine.events import Answer, Event
 from engine.request import Conversation, Request, Sampling
-from evaluation.answers import Answerer, ask, words_of
-from evaluation.result import share, wilson
+from evaluation.answers import Answerer, ask, seeded, words_of
 from flow.modality import Modality
 from world.speech import Clip
 
@@ -61,16 +59,3 @@ def sound_round_trip(engine: Talker, samples: np.ndarray) -> np.ndarray:
     with torch.inference_mode():
         codes = tokenizer.encode(torch.from_numpy(samples)[None].to(engine.device))
         return tokenizer.decode(codes)[0, : len(samples)].cpu().numpy()
-
-
-def seeded(sampling: Sampling, number: int) -> Sampling:
-    """The settings of request `number`."""
-    return replace(sampling, seed=sampling.seed + number)
-
-
-def share_figures(name: str, outcomes: Iterable[bool]) -> dict[str, float]:
-    """The share under its name, `_low` and `_high`: its 95 percent Wilson interval."""
-    counted = list(outcomes)
-    found = share(counted)
-    low, high = wilson(found, len(counted))
-    return {name: found, f"{name}_low": low, f"{name}_high": high}

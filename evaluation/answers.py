@@ -1,13 +1,14 @@
 """How the suites ask: an engine seen from outside, batches with a progress bar, plain answers."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, Protocol
 
 import numpy as np
 from tqdm import tqdm
 
 from engine.events import Answer
-from engine.request import Request
+from engine.request import Request, Sampling
 
 BATCH = 24
 
@@ -47,3 +48,8 @@ def words_of(answers: Sequence[Answer]) -> str:
 def plain(text: str) -> str:
     """Lower case, single spaces, without a full stop or exclamation mark at the end."""
     return " ".join(text.lower().split()).rstrip(".!").rstrip()
+
+
+def seeded(sampling: Sampling, number: int) -> Sampling:
+    """The settings of request `number`."""
+    return replace(sampling, seed=sampling.seed + number)

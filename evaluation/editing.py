@@ -7,11 +7,10 @@ import numpy as np
 from tqdm import tqdm
 
 from engine.request import Conversation, Request, Sampling
-from evaluation.aloud import seeded, share_figures
-from evaluation.answers import Answerer, ask, picture_of
+from evaluation.answers import Answerer, ask, picture_of, seeded
 from evaluation.editing_judge import PLACE_PX, EditVerdict, verdict
 from evaluation.parser import Detected, Parsed, parse
-from evaluation.result import Measured, share
+from evaluation.result import Measured, share, share_figures
 from evaluation.tokenizer import round_trip
 from flow.modality import Modality
 from world.edits import Change, Edit, sample_edit

@@ -6,10 +6,10 @@ from dataclasses import replace
 import numpy as np
 
 from engine.request import Conversation, Request, Sampling
-from evaluation.aloud import Talker, share_figures
+from evaluation.aloud import Talker
 from evaluation.answers import ask, plain, words_of
 from evaluation.pack import Pack
-from evaluation.result import Measured, share
+from evaluation.result import Measured, share, share_figures
 from flow.modality import Modality
 from world.scenes import render, sample_scene
 from world.speech import Clip

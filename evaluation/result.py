@@ -62,3 +62,11 @@ def wilson(proportion: float, num: int, z: float = 1.96) -> tuple[float, float]:
     spread = proportion * (1 - proportion) / num + z * z / (4 * num * num)
     half = z * math.sqrt(spread) / scale
     return max(centre - half, 0.0), min(centre + half, 1.0)
+
+
+def share_figures(name: str, outcomes: Iterable[bool]) -> dict[str, float]:
+    """The share under its name, `_low` and `_high`: its 95 percent Wilson interval."""
+    counted = list(outcomes)
+    found = share(counted)
+    low, high = wilson(found, len(counted))
+    return {name: found, f"{name}_low": low, f"{name}_high": high}

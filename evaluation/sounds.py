@@ -8,10 +8,10 @@ import numpy as np
 from tqdm import tqdm
 
 from engine.request import Conversation, Request, Sampling
-from evaluation.aloud import Talker, seeded, share_figures, sound_of, sound_round_trip
-from evaluation.answers import ask, plain, words_of
+from evaluation.aloud import Talker, sound_of, sound_round_trip
+from evaluation.answers import ask, plain, seeded, words_of
 from evaluation.pack import Pack, first
-from evaluation.result import Measured, share
+from evaluation.result import Measured, share, share_figures
 from flow.modality import Modality
 from world.sentences import heard_as
 

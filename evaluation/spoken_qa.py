@@ -14,11 +14,11 @@ from tqdm import tqdm
 from engine.events import Answer
 from engine.request import Conversation, Part, Request, Sampling, Turn
 from evaluation import chat
-from evaluation.aloud import Talker, seeded, share_figures, sound_of
-from evaluation.answers import ask, plain, words_of
+from evaluation.aloud import Talker, sound_of
+from evaluation.answers import ask, plain, seeded, words_of
 from evaluation.listeners import Listen
 from evaluation.pack import Pack
-from evaluation.result import Measured, share
+from evaluation.result import Measured, share, share_figures
 from evaluation.transcripts import word_error_rate
 from flow.modality import Modality
 from world.captions import questions

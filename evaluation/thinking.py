@@ -8,9 +8,8 @@ import numpy as np
 
 from engine.events import Answer
 from engine.request import Conversation, Request, Sampling
-from evaluation.aloud import share_figures
 from evaluation.answers import Answerer, ask, plain, words_of
-from evaluation.result import Measured, share
+from evaluation.result import Measured, share, share_figures
 from flow.modality import Modality
 from world.scenes import Scene, render, sample_scene
 from world.thinking import Thought, sample_thought

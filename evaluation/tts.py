@@ -10,8 +10,8 @@ from tqdm import tqdm
 
 from engine.events import Sounded
 from engine.request import Conversation, Request, Sampling
-from evaluation.aloud import Talker, seeded, sound_of, sound_round_trip
-from evaluation.answers import ask
+from evaluation.aloud import Talker, sound_of, sound_round_trip
+from evaluation.answers import ask, seeded
 from evaluation.listeners import Listen, Rate
 from evaluation.pack import Pack, first
 from evaluation.result import Measured

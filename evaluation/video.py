@@ -9,13 +9,12 @@ from tqdm import tqdm
 
 from engine.events import Answer
 from engine.request import Conversation, Request, Sampling
-from evaluation.aloud import seeded, share_figures
-from evaluation.answers import Answerer, ask, plain, words_of
+from evaluation.answers import Answerer, ask, plain, seeded, words_of
 from evaluation.captions import named_concepts
 from evaluation.editing import shows_the_same
 from evaluation.film_judge import FilmVerdict, verdict
 from evaluation.parser import parse
-from evaluation.result import Measured, share
+from evaluation.result import Measured, share, share_figures
 from evaluation.tokenizer import round_trip
 from flow.modality import Modality
 from world.captions import Question

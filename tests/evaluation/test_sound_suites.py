@@ -9,8 +9,9 @@ import pytest
 from engine.events import Answer
 from engine.request import Request, Sampling
 from evaluation import asr, sounds, spoken_qa, tts
-from evaluation.aloud import need_sound, share_figures
+from evaluation.aloud import need_sound
 from evaluation.pack import Pack
+from evaluation.result import share_figures
 from flow.modality import Modality
 from tests.evaluation.perfect import TOKENS, said
 from tests.evaluation.talker import PACK, Known, Talker, heard, perfect, spoken
