@@ -93,8 +93,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--without-audio", action="store_true", help="a model that neither hears nor speaks"
     )
+    parser.add_argument("--without-video", action="store_true", help="a model that makes no films")
     parser.add_argument(
-        "--without-video", action="store_true", help="a model that neither makes films nor thinks"
+        "--without-thinking", action="store_true", help="a model that answers at once"
     )
     parser.add_argument(
         "--whisper", type=Path, help="model.bin of Whisper as CTranslate2 stores it"
