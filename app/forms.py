@@ -20,8 +20,11 @@ DICE = 1_000_000
 MAX_UPLOAD_SIDE = 512
 SOUND_FILES = (".wav", ".mp3", ".ogg", ".oga", ".opus", ".flac", ".webm", ".m4a", ".aac")
 FILM_FILES = (".mp4", ".mov", ".m4v", ".mkv")
-PERHAPS_FILMS = (".webm", ".gif", ".webp", ".png")
-"""Sounds or pictures, where they are no films."""
+PERHAPS_FILM = ".webm"
+"""A sound, where it is no film."""
+ANIMATED = ("GIF", "PNG", "WEBP")
+"""Formats of pictures that may move; several pictures in a JPEG or TIFF are no film."""
+NO_FILMS = "this checkpoint does not watch films: show it a picture"
 
 
 class InputError(ValueError):
@@ -107,18 +110,30 @@ def read_upload(source: str | Path | bytes) -> np.ndarray:
     return np.asarray(picture)
 
 
-def read_file(path: str | Path) -> Part:
+def read_file(path: str | Path, *, films: bool = True) -> Part:
     """A sound, a film or a picture, by the name of its file; a name that says little is looked
-    into. Raises: ValueError."""
+    into. films: whether they are watched; without, an animation is its first picture and a WebM
+    its sound. Raises: ValueError."""
     suffix = Path(path).suffix.lower()
-    if suffix in FILM_FILES:
+    if suffix in FILM_FILES and not films:
+        raise ValueError(NO_FILMS)
+    if suffix in FILM_FILES or (films and is_animation(path)):
         return Part(video=read_film(path))
-    if suffix in PERHAPS_FILMS:
+    if suffix == PERHAPS_FILM and films:
         with suppress(ValueError):
             return Part(video=read_film(path))
     if suffix in SOUND_FILES:
         return Part(audio=read_recording(path))
     return Part(image=read_upload(path))
+
+
+def is_animation(path: str | Path) -> bool:
+    """Whether it is a picture that moves."""
+    try:
+        with Image.open(path, formats=ANIMATED) as picture:
+            return bool(getattr(picture, "is_animated", False))
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
+        return False
 
 
 def read_recording(source: str | Path | bytes) -> np.ndarray:

@@ -1,7 +1,7 @@
 """A link that makes a run again:
 ?tab=image&prompt=..&seed=..&steps=..&guidance=..&method=..&checkpoint=..
-(the last is the digest of the one that it was made on), and for tab=lab also temperature, grid, c
-and a.
+(the last is the digest of the one that it was made on), with tab=video for a film, and for tab=lab
+also temperature, grid, c and a.
 
 Opening one fills the form and keeps its seed; nothing runs until the visitor presses the button.
 """
@@ -22,7 +22,7 @@ BAD_LINK = "This link holds a value that is none: {}."
 
 @dataclass(frozen=True)
 class Link:
-    """What a link asks for: a tab, values for the Image form, and a sentence where one was bad."""
+    """What a link asks for: a tab, values for its form, and a sentence where one was bad."""
 
     tab: str | None = None
     values: Mapping[str, object] = field(default_factory=dict)

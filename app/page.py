@@ -1,8 +1,9 @@
 """The page: header, tabs and wiring. `build_page` makes it, `serve` puts it on an address."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from html import escape
+from itertools import chain
 from pathlib import Path
 
 import gradio as gr
@@ -12,13 +13,13 @@ from app import theme
 from app.host import Host
 from app.links import read_lab_link, read_link
 from app.listen import add_listening_route
-from app.notices import notices
 from app.route import add_live_route
 from app.tabs import about
 from app.tabs.chat import ChatTab
 from app.tabs.image import ImageTab
 from app.tabs.lab import LabTab
 from app.tabs.speech import SpeechTab
+from app.tabs.studio import Studio
 from app.tabs.video import VideoTab
 from engine.trace import Trace
 
@@ -54,7 +55,7 @@ def build_page(host: Host, first_run: Path | None = FIRST_RUN) -> gr.Blocks:
             elem_id="header",
             apply_default_css=False,
         )
-        image = ImageTab(host, read_trace(first_run))
+        image, video = ImageTab(host, read_trace(first_run)), VideoTab(host)
         with gr.Tabs(selected="image", elem_id="tabs") as tabs:
             with gr.Tab("Image", id="image"):
                 image.build()
@@ -63,14 +64,14 @@ def build_page(host: Host, first_run: Path | None = FIRST_RUN) -> gr.Blocks:
             with gr.Tab("Speech", id="speech"):
                 SpeechTab(host).build()
             with gr.Tab("Video", id="video"):
-                VideoTab(host).build()
+                video.build()
             with gr.Tab("Lab", id="lab"):
                 lab = LabTab(host, _first_trace(host))
                 lab.build()
             with gr.Tab("About", id="about"):
                 about.build(info)
         digest = str(info.get("digest", ""))
-        _fill_from_link(page, tabs, image, digest)
+        _fill_from_link(page, tabs, [image, video], digest)
         _fill_lab_from_link(page, lab, digest)
         _stop_on_leaving(page, host)
     return page.queue(max_size=MAX_WAITING)
@@ -158,16 +159,19 @@ def _fill_lab_from_link(page: gr.Blocks, lab: LabTab, checkpoint: str) -> None:
     page.load(fill, None, outputs, queue=False, show_progress="hidden", api_visibility="private")
 
 
-def _fill_from_link(page: gr.Blocks, tabs: gr.Tabs, image: ImageTab, checkpoint: str) -> None:
+def _fill_from_link(
+    page: gr.Blocks, tabs: gr.Tabs, studios: Sequence[Studio], checkpoint: str
+) -> None:
+    """A link chooses a tab and fills its form; one to a tab without a form fills the first."""
+
     def fill(visitor: gr.Request) -> tuple[object, ...]:
         query = dict(visitor.query_params)
         link = read_link({"tab": "lab"} if query.get("tab") == "lab" else query, checkpoint)
         chosen = gr.skip() if link.tab is None else gr.Tabs(selected=link.tab)
-        names = ("prompt", "seed", "steps", "guidance", "method")
-        values = [link.values.get(name, gr.skip()) for name in names]
-        keep = True if "seed" in link.values else gr.skip()
-        return (chosen, *values, keep, *notices(link.bad))
+        named = [studio for studio in studios if studio.craft.name == link.tab]
+        filled = (named or studios)[0]
+        values = [studio.linked(link if studio is filled else None) for studio in studios]
+        return (chosen, *chain.from_iterable(values))
 
-    form = [image.prompt, image.seed, image.steps, image.guidance, image.method]
-    outputs = [tabs, *form, image.keep_seed, image.prompt_notice, image.settings_notice]
+    outputs = [tabs, *chain.from_iterable(studio.links_to for studio in studios)]
     page.load(fill, None, outputs, queue=False, show_progress="hidden", api_visibility="private")

@@ -56,6 +56,12 @@ def asked(history: History, text: str, *media: Part) -> History:
     return (*history, said)
 
 
+def kept(history: History, role: str, parts: tuple[Part, ...]) -> History:
+    """The history with a turn that was said before, by either side, at its end."""
+    shown = tuple(_shown(part) for part in parts)
+    return (*history, Said(f"turn-{_next(history)}-kept", role, parts, shown))
+
+
 def opened(history: History, run: str) -> History:
     """The history with an answer that begins to form."""
     return (*history, Said(f"turn-{_next(history)}-{run[:8]}", "assistant", run=run))
@@ -126,7 +132,7 @@ def _shown(part: Part) -> dict[str, object]:
     if part.image is not None:
         return {"image": render.jpeg(part.image).data_uri()}
     if part.video is not None:
-        return {"film": render.gif(part.video, {}).data_uri()}
+        return {"film": render.webp(part.video).data_uri()}
     return {"text": part.text} if part.audio is None else _sound(part.audio)
 
 

@@ -12,13 +12,16 @@ from typing import Any
 import numpy as np
 
 from engine.events import Answer, Completed, Event, Refined, Sounded, Started
+from engine.media import fitted
 from engine.path_preview import PathPreview
 from engine.request import Modality, Request, Sampling
 from engine.trace import TraceRecorder
 from engine.trouble import OUT_OF_MEMORY, DeviceError
 from engine.words import Words
 from world.concepts import BY_NAME, COLOURABLE, CONCEPTS, OBJECT_COLOURS
-from world.scenes import Background, Family, Item, Scene, render
+from world.motion import FRAMES, SLIDES, Film, Motion, render_film
+from world.scenes import CELLS as LATTICE
+from world.scenes import IMAGE_PX, Background, Family, Item, Scene, render
 
 
 class FakeLens:
@@ -44,6 +47,14 @@ NOISE_WORDS = (
     " red dog the above and seven sea a moon cat of left is blue two bright ing fish".split(" ")[1:]
 )
 COUNTS = {"two": 2, "three": 3, "four": 4}
+MOTIONS = {
+    "left": Motion.LEFT,
+    "up": Motion.UP,
+    "down": Motion.DOWN,
+    "bouncing": Motion.BOUNCE,
+    "spinning": Motion.SPIN,
+    "appears": Motion.APPEAR,
+}
 CELLS = {
     1: ((2, 2),),
     2: ((0, 2), (4, 2)),
@@ -55,13 +66,19 @@ CELLS = {
 class FakeEngine:
     """step_s: how long one step takes. broken: prompts containing this word crash it;
     "lose the device" is explained as the real engine does. hears: what everybody says; None is
-    deaf and mute."""
+    deaf and mute. films: whether it makes them and watches them."""
 
     def __init__(
-        self, step_s: float = 0.03, broken: str = "crash", *, hears: str | None = "hello there"
+        self,
+        step_s: float = 0.03,
+        broken: str = "crash",
+        *,
+        hears: str | None = "hello there",
+        films: bool = True,
     ) -> None:
         self.step_s = step_s
         self.hears = hears
+        self.films = films
         self.broken = broken
         self.lens = FakeLens()
         self.requests: list[Request] = []
@@ -78,8 +95,16 @@ class FakeEngine:
             "pictures_seen": 1_250_000,
             "date": "2026-11-21",
             "concepts": [concept.name for concept in CONCEPTS],
+            "modalities": [str(m) for m in self.modalities],
             "hears_s": 8.0 if self.hears else 0.0,
         }
+
+    @property
+    def modalities(self) -> tuple[Modality, ...]:
+        """What it can answer with."""
+        sound = (Modality.AUDIO,) if self.hears else ()
+        film = (Modality.VIDEO,) if self.films else ()
+        return (Modality.TEXT, Modality.IMAGE, *sound, *film)
 
     def recorder(self) -> TraceRecorder:
         """Keeps the ids of the events; there are no pieces to read."""
@@ -95,9 +120,11 @@ class FakeEngine:
         return PathPreview(times, 9 * share, share**4, share, steps, changes)
 
     def generate(self, request: Request, *, watch: int = 0) -> Iterator[Event]:
-        """A sentence for a question; a picture when asked to draw, or where `request.to` says
-        so."""
+        """A sentence for a question; a picture when asked to draw, a film when asked for one, or
+        what `request.to` says."""
         start = time.perf_counter()
+        if request.to is not None and request.to not in self.modalities:
+            raise ValueError(f"this checkpoint cannot answer with {request.to}")
         request = _complete(request)
         self.requests.append(request)
         heard: tuple[Answer, ...] = ()
@@ -192,17 +219,22 @@ def _complete(request: Request) -> Request:
 
 def _script(request: Request, text: str) -> tuple[Answer, ...]:
     words = set(text.lower().replace("?", "").split())
+    seed = request.sampling.seed
     asked = [turn for turn in request.conversation.turns if turn.role == "user"]
-    seen = [part for turn in asked for part in turn.parts if part.image is not None]
+    seen = [part for turn in asked for part in turn.parts if part.is_seen]
+    shown = [part for part in asked[-1].parts if part.is_seen]
     if request.to is Modality.IMAGE:
-        return (_picture(text, request.sampling.seed),)
+        return (_picture(text, seed),)
+    if request.to is Modality.VIDEO:
+        return (_film(text, seed, shown[0].image if shown else None),)
     if "draw" in words:
-        return _sentence("here is " + text.lower().partition("draw ")[2]), _picture(
-            text, request.sampling.seed
-        )
+        return _sentence("here is " + text.lower().partition("draw ")[2]), _picture(text, seed)
+    if not shown and words & {"video", "film", "clip"}:
+        return _sentence("here is your film"), _film(text, seed, None)
     if seen:
+        kind = "picture" if seen[-1].video is None else "film"
         return (
-            _sentence(f"I see a picture, and this is message {len(request.conversation.turns)}"),
+            _sentence(f"I see a {kind}, and this is message {len(request.conversation.turns)}"),
         )
     if words & {"hello!", "hello", "hi", "can"}:
         return (_sentence("hello! I can draw small scenes and answer questions about pictures"),)
@@ -226,36 +258,67 @@ def _picture(text: str, seed: int) -> Answer:
 def draw(text: str, seed: int) -> np.ndarray:
     """The things that the text names, uint8 "128 128 3"."""
     words = text.lower().split()
-    singular = {c.plural: c.name for c in CONCEPTS} | {c.name: c.name for c in CONCEPTS}
-    found = [(singular[w], words[i - 1] if i else "") for i, w in enumerate(words) if w in singular]
-    if len(found) == 1:
-        count = next((n for w, n in COUNTS.items() if w in words), 1)
-        found *= count
-    default = sorted(OBJECT_COLOURS)[seed % 7]
-    cells = CELLS[min(len(found), 4) or 1]
-    if "above" in words and len(found) == 2:
+    things = _things(words, seed)
+    if len(things) == 1:
+        things *= next((n for w, n in COUNTS.items() if w in words), 1)
+    cells = CELLS[min(len(things), 4) or 1]
+    if "above" in words and len(things) == 2:
         cells = ((2, 0), (2, 4))
     items = tuple(
-        Item(
-            name,
-            (colour if colour in OBJECT_COLOURS else default) if name in COLOURABLE else None,
-            "big",
-            *cell,
-        )
-        for (name, colour), cell in zip(found, cells, strict=False)
-        if name in BY_NAME
+        Item(name, colour, "big", *cell)
+        for (name, colour), cell in zip(things, cells, strict=False)
     )
+    return render(Scene(Family.GROUP, _background(words), items))
+
+
+def _things(words: list[str], seed: int) -> list[tuple[str, str | None]]:
+    """The concepts that are named, with their colours; the seed gives one to those without."""
+    singular = {c.plural: c.name for c in CONCEPTS} | {c.name: c.name for c in CONCEPTS}
+    named = [(singular[w], words[i - 1] if i else "") for i, w in enumerate(words) if w in singular]
+    default = sorted(OBJECT_COLOURS)[seed % 7]
+    return [
+        (name, (said if said in OBJECT_COLOURS else default) if name in COLOURABLE else None)
+        for name, said in named
+        if name in BY_NAME
+    ]
+
+
+def _background(words: list[str]) -> Background:
     place = next((p for p in ("night", "sea", "sky", "grass", "room") if p in words), None)
-    background = Background(place) if place else Background("plain", ("blue",))
-    return render(Scene(Family.GROUP, background, items))
+    return Background(place) if place else Background("plain", ("blue",))
+
+
+def _film(text: str, seed: int, first: np.ndarray | None) -> Answer:
+    frames = film(text, seed) if first is None else _slid(fitted(first, IMAGE_PX))
+    return Answer(
+        Modality.VIDEO, np.zeros((FRAMES * GRID * GRID, NUM_CODEBOOKS), np.int64), video=frames
+    )
+
+
+def film(text: str, seed: int) -> np.ndarray:
+    """The first thing that the text names, moving as it says or to the right, uint8
+    "8 128 128 3"."""
+    words = text.lower().split()
+    name, colour = (_things(words, seed) or [("circle", "red")])[0]
+    motion = next((m for w, m in MOTIONS.items() if w in words), Motion.RIGHT)
+    right, down = SLIDES.get(motion, (0, 0))
+    middle = (LATTICE - 4) // 2
+    starts = {-1: LATTICE - 4, 0: middle, 1: 0}
+    row = LATTICE - 4 if motion is Motion.BOUNCE else starts[down]
+    mover = Item(name, colour, "big", starts[right], row)
+    return render_film(Film(_background(words), (mover,), motion, cells=LATTICE - 4))
+
+
+def _slid(picture: np.ndarray) -> np.ndarray:
+    """A film that begins with a picture, which goes out to the right."""
+    return np.stack([np.roll(picture, i * PATCH_PX, axis=1) for i in range(FRAMES)])
 
 
 def _forming(
     request: Request, segment: int, answer: Answer, start: float, before: int
 ) -> Iterator[Refined]:
     rng = np.random.default_rng([request.sampling.seed, segment])
-    length = NUM_WORDS if answer.image is None else GRID * GRID
-    codebooks = answer.tokens.shape[1]
+    length, codebooks = answer.tokens.shape
     num_steps = request.sampling.steps or 16
     settles_at = rng.uniform(0.15, 1, length)
     settled = np.zeros(length, bool)
@@ -291,8 +354,7 @@ def _state(
     if answer.audio is not None:
         hiss = rng.normal(0, 0.1, len(answer.audio)).astype(np.float32)
         return {"sound_1": t * answer.audio + (1 - t) * hiss}
-    if answer.image is None:
-        assert answer.text is not None
+    if answer.text is not None:
         pieces = [w if i == 0 else " " + w for i, w in enumerate(answer.text.split())]
         pieces += [""] * (len(settled) - len(pieces))
         other = [" " + NOISE_WORDS[int(n * len(NOISE_WORDS))] for n in noise[1]]
@@ -301,9 +363,19 @@ def _state(
             for name, mask in (("words_t", settled), ("words_1", likely))
         }
     return {
-        "image_t": _patched(answer.image, settled, rng, blur=False),
-        "image_1": _patched(answer.image, likely, rng, blur=True),
+        "image_t": _patched_all(answer, settled, rng, blur=False),
+        "image_1": _patched_all(answer, likely, rng, blur=True),
     }
+
+
+def _patched_all(
+    answer: Answer, shown: np.ndarray, rng: np.random.Generator, *, blur: bool
+) -> np.ndarray:
+    if answer.image is not None:
+        return _patched(answer.image, shown, rng, blur=blur)
+    assert answer.video is not None
+    each = zip(answer.video, np.split(shown, FRAMES), strict=True)
+    return np.stack([_patched(frame, here, rng, blur=blur) for frame, here in each])
 
 
 def _patched(

@@ -48,7 +48,7 @@ WEIGHTS = {
 }  # fmt: skip
 """Of a batch of each kind in the loss."""
 FIRST_BLOCKS, READ_WEIGHT = 0.4, 0.3
-OPENED_SHARE, FILMED_SHARE, CHANGED_SHARE = 0.12, 0.12, 0.08
+OPENED_SHARE, FILMED_SHARE, CHANGED_SHARE = 0.2, 0.12, 0.08
 """Of the words without a picture: wishes for a sound, and for a film. Of those about a picture:
 what is to be changed in it."""
 THOUGHT_SHARE, TOGETHER_SHARE = 0.12, 0.12

@@ -10,9 +10,10 @@ class Talk {
     this.root.append(this.turns);
     this.root.classList.add("no-talk");
     this.atEnd = true;
+    this.end = 0; // where toEnd() went: what grew since then was not scrolled away from
     this.root.onscroll = () => {
       const { scrollHeight, scrollTop, clientHeight } = this.root;
-      this.atEnd = scrollHeight - scrollTop - clientHeight < 60;
+      this.atEnd = scrollTop > Math.min(this.end, scrollHeight - clientHeight) - 60;
     };
     new ResizeObserver(() => this.atEnd && this.nodes.size && this.toEnd()).observe(this.turns);
     this.root.setAttribute("role", "log");
@@ -58,7 +59,7 @@ class Talk {
     const body = make("div", "no-bubble");
     const view = new LiveView(make("div"), { noise: [14, 2] });
     body.append(view.root);
-    view.follow(turn.run);
+    if (turn.run) view.follow(turn.run);
     this.views.set(turn.id, view);
     return make("div", "no-turn assistant", body, make("div", "no-chips"));
   }
@@ -115,13 +116,15 @@ class Talk {
 
   toEnd() {
     this.root.scrollTop = this.root.scrollHeight;
+    this.end = this.root.scrollTop;
+    this.atEnd = true;
   }
 }
 
 function piece(part) {
   if (part.text != null) return make("p", "no-words", part.text);
   if (part.sound) return soundPiece(part.sound);
-  if (part.film) return picturePiece(part.film, "a film");
+  if (part.film) return filmPiece(part.film);
   return picturePiece(part.image, "a picture");
 }
 
@@ -130,6 +133,19 @@ function picturePiece(uri, label) {
   image.src = uri;
   image.alt = label;
   return image;
+}
+
+// A film that plays again and again; where nothing may move, its first frame.
+function filmPiece(uri) {
+  if (!CALM.matches) return picturePiece(uri, "a film");
+  const still = make("canvas", "no-picture");
+  still.setAttribute("role", "img");
+  still.setAttribute("aria-label", "a film");
+  createImageBitmap(fromDataUri(uri)).then((frame) => {
+    [still.width, still.height] = [frame.width, frame.height];
+    still.getContext("2d").drawImage(frame, 0, 0);
+  });
+  return still;
 }
 
 // A sound that was said or uploaded.

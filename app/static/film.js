@@ -1,27 +1,43 @@
-// How a film looks at one step: all of its frames as a strip, and the same frames in motion.
+// How a film looks at one step: the same frames in motion and as a strip. Before its first step it
+// is noise.
 
+const FILM_FRAMES = 8;
 const FRAMES_A_SECOND = 4;
 const REST_FRAMES = 2; // the last frame rests before the film begins again
+const NOISE_PX = 8; // a frame of noise, one pixel a patch
+const GRID_PX = 160; // what is marked on a frame of the strip
 
 class FilmSegment {
   constructor() {
     this.player = make("canvas", "no-canvas");
+    this.state = make("canvas", "no-canvas");
     this.player.setAttribute("role", "img");
     this.player.setAttribute("aria-label", "the film as it is at this step");
+    this.state.setAttribute("aria-hidden", "true");
+    this.holder = make("button", "no-hold");
+    this.holder.type = "button";
+    this.holder.onclick = () => this.hold(!this.held);
+    const large = make("figure", "no-large", make("div", "no-frame", this.player, this.holder));
+    const small = make("figure", "no-small", make("div", "no-frame", this.state));
+    large.append(make("figcaption", "", make("b", "", "prediction"), " x₁ · where it is heading"));
+    small.append(make("figcaption", "", make("b", "", "state"), " xₜ · where it is now"));
+    this.side = make("div", "no-side", small);
     this.strip = make("div", "no-strip");
     this.strip.setAttribute("aria-hidden", "true");
-    const moving = make("figure", "no-large", make("div", "no-frame", this.player));
-    moving.append(make("figcaption", "", make("b", "", "prediction"), " x₁ · in motion"));
-    this.side = make("div", "no-side");
-    this.root = make("div", "no-film", make("div", "no-pictures", moving, this.side), this.strip);
+    this.root = make("div", "no-film no-unseen", make("div", "no-pictures", large, this.side), this.strip);
     this.frames = []; // a canvas for each frame of the strip
     this.grids = []; // what changed in it
+    this.changed = [];
+    this.tall = {}; // the frames of x_1 and of x_t below one another
+    this.wanted = {};
     this.place = 0;
-    this.clock = setInterval(() => this.turn(), 1000 / FRAMES_A_SECOND);
+    this.stir();
   }
 
-  show(frame, live, predicted) {
-    this.paint(predicted?.media.x_1);
+  // predicted, stated: the last steps up to this one that were decoded to pixels (not every one is)
+  show(frame, live, predicted, stated) {
+    this.paint("x_1", predicted?.media.x_1);
+    this.paint("x_t", stated?.media.x_t);
     this.mark(frame.header.changed);
   }
 
@@ -34,51 +50,93 @@ class FilmSegment {
     this.mark([]);
   }
 
-  // The frames stand below one another in one picture; decoding is asynchronous, the newest wins.
-  async paint(blob) {
-    if (!blob || blob === this.wanted) return;
-    this.wanted = blob;
-    const bitmap = await createImageBitmap(blob);
-    if (this.wanted !== blob) return;
-    const side = bitmap.width;
-    this.hold(Math.round(bitmap.height / side), side);
-    this.frames.forEach((canvas, i) => {
-      canvas.getContext("2d").drawImage(bitmap, 0, i * side, side, side, 0, 0, side, side);
-    });
-    this.player.dataset.painted = String(Number(this.player.dataset.painted ?? 0) + 1);
-    bitmap.close();
+  // Noise, until there is something to see.
+  stir() {
+    this.lay(FILM_FRAMES, NOISE_PX);
+    for (const canvas of [this.player, this.state, ...this.frames]) {
+      canvas.width = canvas.height = NOISE_PX;
+      speckle(canvas);
+    }
+  }
+
+  // Decoding is asynchronous: only the newest pictures asked for may be painted.
+  async paint(name, blob) {
+    if (!blob || blob === this.wanted[name]) return;
+    this.wanted[name] = blob;
+    const tall = await createImageBitmap(blob);
+    if (this.wanted[name] !== blob) return tall.close();
+    this.tall[name]?.close();
+    this.tall[name] = tall;
+    if (name === "x_1") this.unroll(tall);
     this.draw();
   }
 
-  hold(count, side) {
-    if (this.frames.length === count && this.player.width === side) return;
-    this.player.width = this.player.height = side;
+  unroll(tall) {
+    const side = tall.width;
+    if (this.lay(Math.round(tall.height / side), side)) this.mark(this.changed);
+    this.frames.forEach((canvas, i) => cut(tall, i, canvas));
+    this.player.dataset.painted = String(Number(this.player.dataset.painted ?? 0) + 1);
+    if (!this.root.classList.contains("no-unseen")) return;
+    this.root.classList.remove("no-unseen");
+    this.hold(CALM.matches);
+    if (this.held) this.place = this.frames.length - 1;
+  }
+
+  // Whether the strip had to be laid anew.
+  lay(count, side) {
+    if (this.frames.length === count && this.frames[0].width === side) return false;
     this.frames = Array.from({ length: count }, () => make("canvas", "no-canvas"));
     this.grids = this.frames.map(() => make("canvas", "no-grid"));
-    for (const canvas of this.frames) canvas.width = canvas.height = side;
     this.strip.replaceChildren(
-      ...this.frames.map((canvas, i) => make("div", "no-frame", canvas, this.grids[i])),
+      ...this.frames.map((canvas, i) => {
+        canvas.width = canvas.height = side;
+        const frame = make("div", "no-frame", canvas, this.grids[i]);
+        frame.onclick = () => this.look(i);
+        return frame;
+      }),
     );
+    return true;
+  }
+
+  // One frame, at rest.
+  look(i) {
+    this.hold(true);
+    this.place = i;
+    this.draw();
+  }
+
+  hold(held) {
+    this.held = held;
+    this.holder.setAttribute("aria-label", held ? "play the film" : "hold the film");
+    this.holder.classList.toggle("held", held);
+    clearInterval(this.clock);
+    if (!held) this.clock = setInterval(() => this.turn(), 1000 / FRAMES_A_SECOND);
   }
 
   turn() {
-    if (!this.root.isConnected) {
-      if (this.seen) clearInterval(this.clock);
-      return;
-    }
-    this.seen = true;
-    this.place = CALM.matches ? this.frames.length - 1 : (this.place + 1) % (this.frames.length + REST_FRAMES);
+    if (!this.root.isConnected) return clearInterval(this.clock);
+    this.place = (this.place + 1) % (this.frames.length + REST_FRAMES);
     this.draw();
   }
 
   draw() {
-    const frame = this.frames[Math.min(this.place, this.frames.length - 1)];
-    if (frame) this.player.getContext("2d").drawImage(frame, 0, 0);
-    this.frames.forEach((canvas, i) => canvas.parentElement?.classList.toggle("shown", i === this.place));
+    const shown = Math.min(this.place, this.frames.length - 1);
+    for (const [name, canvas] of [["x_1", this.player], ["x_t", this.state]]) {
+      if (this.tall[name]) cut(this.tall[name], shown, canvas);
+    }
+    this.frames.forEach((canvas, i) => canvas.parentElement.classList.toggle("shown", i === shown));
   }
 
   mark(changed) {
-    const size = Math.ceil(changed.length / Math.max(this.grids.length, 1));
-    this.grids.forEach((grid, i) => outline(grid, changed.slice(i * size, (i + 1) * size), 160));
+    this.changed = changed;
+    const size = Math.ceil(changed.length / this.grids.length);
+    this.grids.forEach((grid, i) => outline(grid, changed.slice(i * size, (i + 1) * size), GRID_PX));
   }
+}
+
+// The frame at a place of a tall picture.
+function cut(tall, place, canvas) {
+  const side = tall.width;
+  if (canvas.width !== side) canvas.width = canvas.height = side;
+  canvas.getContext("2d").drawImage(tall, 0, place * side, side, side, 0, 0, side, side);
 }

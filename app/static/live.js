@@ -3,15 +3,35 @@
 const REPLAY_MS = 2400;
 const STIR_MS = 280;
 const FILES = { "image/png": "png", "video/mp4": "mp4", "image/gif": "gif", "audio/wav": "wav" };
+const DOUBT = "I am not sure that I heard this right: I know English, and few words. Say it again, or type it.";
 const VIEWS = { text: TextSegment, image: PictureSegment, audio: SoundSegment, video: FilmSegment };
+
+// What stands there before anything is made: patches of random colours.
+class Noise {
+  constructor(width, height) {
+    this.root = make("canvas", "no-blank");
+    [this.root.width, this.root.height] = [width, height];
+  }
+
+  stir() {
+    speckle(this.root);
+  }
+}
+
+function speckle(canvas) {
+  const pen = canvas.getContext("2d");
+  for (let i = 0; i < canvas.width * canvas.height; i++) {
+    pen.fillStyle = `hsl(${360 * Math.random()} 42% ${48 + 34 * Math.random()}%)`;
+    pen.fillRect(i % canvas.width, Math.floor(i / canvas.width), 1, 1);
+  }
+}
 
 class LiveView {
   // again: what "Run it live" does; links: whether a link can make the run again; noise: the size in
-  // patches of what stands there before a run begins
+  // patches of what stands there before a run begins, where that is no film
   constructor(root, { again = null, links = false, noise = [8, 8] } = {}) {
     Object.assign(this, { root, again, links });
-    this.blank = make("canvas", "no-blank");
-    [this.blank.width, this.blank.height] = noise;
+    this.blank = root.closest(".no-makes-video") ? new FilmSegment() : new Noise(...noise);
     this.build();
     this.reset();
   }
@@ -64,8 +84,8 @@ class LiveView {
     Object.assign(this, {
       channel: null, run: null, seen: new Set(), segments: [], position: -1, last: null, settings: null, told: 0, timing: {},
     });
-    this.stage.replaceChildren(this.blank);
-    this.stir();
+    this.stage.replaceChildren(this.blank.root);
+    this.blank.stir();
     this.ruler.after(this.meta);
     this.bars.replaceChildren();
     for (const node of [this.meta, this.status, this.timed, this.recipe, this.spoken]) node.textContent = "";
@@ -81,7 +101,7 @@ class LiveView {
     this.replayButton.hidden = !over;
     this.gridButton.hidden = !pictures;
     for (const button of this.saveButtons) button.hidden = !(over && this.made(button.dataset.type));
-    this.linkButton.hidden = !(over && this.links && (this.made("image/png") || this.made("video/mp4")));
+    this.linkButton.hidden = !(over && this.links && this.linked());
     this.watchButton.hidden = !(this.run && name === "running");
     this.liveButton.hidden = !(this.again && this.recorded && over);
   }
@@ -94,22 +114,13 @@ class LiveView {
     this.recorded = false;
     this.run = run;
     this.channel = new Channel(run, (message) => this.accept(message));
-    if (!CALM.matches) this.stirring = setInterval(() => this.stir(), STIR_MS);
+    if (!CALM.matches) this.stirring = setInterval(() => this.blank.stir(), STIR_MS);
     this.phase("waiting");
   }
 
   calm() {
     clearInterval(this.stirring);
-    this.blank.remove();
-  }
-
-  // Noise, before anything is made of it.
-  stir() {
-    const pen = this.blank.getContext("2d");
-    for (let i = 0; i < this.blank.width * this.blank.height; i++) {
-      pen.fillStyle = `hsl(${360 * Math.random()} 42% ${48 + 34 * Math.random()}%)`;
-      pen.fillRect(i % this.blank.width, Math.floor(i / this.blank.width), 1, 1);
-    }
+    this.blank.root.remove();
   }
 
   // A recorded run: {messages: [...]}, played at its own pace.
@@ -226,6 +237,7 @@ class LiveView {
     const stopped = header.kind === "stopped" ? `Stopped at step ${this.stepsSeen()}. ` : "";
     this.status.textContent = stopped && header.answers.length === 0 ? "Stopped before it began." : stopped;
     this.recipe.textContent = describe(this.settings, this.recorded);
+    if (header.answers.some((a) => a.doubtful)) this.status.textContent = DOUBT;
     const { prompt } = this.settings;
     const spoken = { image: `a picture of ${prompt}`, video: `a film of ${prompt}`, audio: "a sound" };
     const text = header.answers.map((a) => a.text ?? spoken[a.modality]).join(". ");
@@ -265,7 +277,8 @@ class LiveView {
       segment.view.show(frame, live && !passed, ...["x_1", "x_t"].map((name) => nearest(segment.frames, frame.header.index, name)));
       const answer = this.last?.header.answers[segment.answer];
       if (answer && (final || passed)) {
-        segment.view.finish(answer, this.last.media[`answer_${segment.answer}`], this.settings.prompt);
+        const alone = this.last.header.answers.length === 1;
+        segment.view.finish(answer, this.last.media[`answer_${segment.answer}`], this.settings.prompt, alone);
       } else if (passed) {
         segment.view.settle(frame);
       }
@@ -334,8 +347,14 @@ class LiveView {
     setTimeout(() => URL.revokeObjectURL(link.href), 10000);
   }
 
+  // The tab in which a link makes the run again; none where more than words was given.
+  linked() {
+    if (this.settings.given?.length) return null;
+    return (this.made("video/mp4") && "video") || (this.made("image/png") && "image");
+  }
+
   copyLink() {
-    return this.copy(this.linkButton, linkTo(this.settings));
+    return this.copy(this.linkButton, linkTo(this.settings, this.linked()));
   }
 
   copyWatchAddress() {

@@ -30,6 +30,15 @@ function mountPainter(element, trigger) {
   painter.source = () => document.querySelector("#image-live .no-mount")?.liveView;
 }
 
+// A text as a file that the visitor keeps.
+function saveText(text, name) {
+  const link = make("a");
+  link.href = URL.createObjectURL(new Blob([text], { type: "application/json" }));
+  link.download = name;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 10000);
+}
+
 function mountChips(element, trigger) {
   element.onclick = (event) => {
     const chip = event.target.closest(".no-chip");
@@ -70,4 +79,4 @@ function replayLab(root, run) {
   new LabView(root, null, null).open([run]);
 }
 
-window.NextOmni = { mountLive, mountTalk, mountLab, replayLab, mountMicrophone, mountPainter, mountChips, mountHeader };
+window.NextOmni = { mountLive, mountTalk, mountLab, replayLab, mountMicrophone, mountPainter, saveText, mountChips, mountHeader };

@@ -54,15 +54,18 @@ class TextSegment {
     });
   }
 
-  // Nothing will change any more: plain text.
-  finish(answer) {
+  // Nothing will change any more: plain text. alone: nothing else is answered.
+  finish(answer, blob, label, alone) {
     this.pieces = [];
-    this.words.textContent = answer.text || "…";
+    this.words.textContent = answer.text || (alone ? "…" : "");
+    if (!answer.thought || this.root.querySelector(".no-thought")) return;
+    const thought = make("details", "no-thought", make("summary", "", "what it thought"), make("p", "", answer.thought));
+    this.root.prepend(thought);
   }
 
   // The words of a step, once the run has moved on to its next segment.
   settle(frame) {
-    this.finish({ text: frame.header.words_t.join("") });
+    this.finish({ text: frame.header.words_t.join("") }, null, "", false);
   }
 }
 

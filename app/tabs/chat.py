@@ -6,12 +6,16 @@ from dataclasses import dataclass
 import gradio as gr
 
 from app import talk
+from app.conversation_file import read_conversation, to_text
 from app.examples import ABOUT_A_FILM, ABOUT_A_PICTURE
 from app.forms import InputError, beside, read_file
 from app.live_view import conversation
+from app.notices import notices
 from app.tabs.conversing import QUIET, Conversing, Setting
 from app.talk import History
 from engine.request import Part
+
+FILE_NAME = "conversation.json"
 
 
 @dataclass
@@ -31,7 +35,7 @@ class ChatTab(Conversing):
             box = gr.MultimodalTextbox(
                 show_label=False,
                 label="Your message",
-                placeholder="Ask, drop in a picture or a sound, or “draw …”",
+                placeholder=f"Ask, drop in {self._droppable()}, or “draw …”",
                 sources=["upload", "microphone"] if self.speaks else ["upload"],
                 file_types=self._file_types(),
                 file_count="single",
@@ -41,6 +45,10 @@ class ChatTab(Conversing):
             with gr.Row(elem_classes="no-buttons no-quiet"):
                 again = gr.Button("Answer again", size="sm", elem_id="chat-again")
                 clear = gr.Button("New conversation", size="sm", elem_id="chat-clear")
+                save = gr.Button("Save", size="sm", elem_id="chat-save")
+                saved = gr.UploadButton(
+                    "Open a saved one", size="sm", file_types=[".json"], elem_id="chat-open"
+                )
             with gr.Accordion("Settings", open=False, elem_classes="no-accordion"):
                 self.settings(aloud=False)
             self.settings_note()
@@ -52,6 +60,32 @@ class ChatTab(Conversing):
         inputs = [*self.context, *self.form]
         again.click(self.again, inputs, **self.begins, api_name="ask_again")
         box.stop(self.halt, self.ticket, box, **QUIET, api_name="ask_stop")
+        text = gr.Textbox(visible="hidden", label="saved conversation")
+        save.click(to_text, self.history, text, **QUIET, api_visibility="private").then(
+            None, text, None, js=f"(text) => NextOmni.saveText(text, '{FILE_NAME}')"
+        )
+        saved.upload(
+            self.reopen,
+            [*self.context, saved],
+            [self.history, view, self.prompt_notice, self.settings_notice],
+            **QUIET,
+            api_visibility="private",
+        )
+
+    def reopen(self, ticket: str, history: History, path: str) -> tuple[object, ...]:
+        """A saved conversation takes the place of this one; one that is none changes nothing."""
+        try:
+            self.host.refuse_if_busy(ticket)
+            with beside("prompt"):
+                history = read_conversation(path)
+        except InputError as bad:
+            return (gr.skip(), gr.skip(), *notices(bad))
+        return (history, self.as_value(history), *notices(None))
+
+    def _droppable(self) -> str:
+        names = {"image": "a picture", "audio": "sound", "video": "film"}
+        *others, last = (names[kind] for kind in self._file_types())
+        return f"{', '.join(others)} or {last}" if others else last
 
     def _file_types(self) -> list[str]:
         kinds = {"image": True, "audio": self.speaks, "video": self.watches}
@@ -72,7 +106,7 @@ class ChatTab(Conversing):
         """A message was sent: check it, put it into the conversation and open the answer's run."""
         try:
             self.host.refuse_if_busy(ticket)
-            text, media = read_message(message)
+            text, media = read_message(message, films=self.watches)
         except InputError as bad:
             return self.refused(bad)
         return self.begin(talk.asked(history, text, *media), settings, visitor)
@@ -90,15 +124,16 @@ class ChatTab(Conversing):
         return self.ask(ticket, history, message, visitor, *settings)
 
 
-def read_message(message: dict[str, object]) -> tuple[str, tuple[Part, ...]]:
-    """The words of a message and what goes with them. Raises: InputError."""
+def read_message(message: dict[str, object], *, films: bool = True) -> tuple[str, tuple[Part, ...]]:
+    """The words of a message and what goes with them. films: whether they are watched. Raises:
+    InputError."""
     files = message.get("files") or []
     assert isinstance(files, list)
     text = str(message.get("text") or "").strip()
     if not files:
         return text, ()
     with beside("prompt"):
-        part = read_file(str(files[0]))
+        part = read_file(str(files[0]), films=films)
     if part.video is not None:
         text = text or ABOUT_A_FILM
     if part.image is not None:

@@ -6,13 +6,14 @@ is made and what can be given beside the words (`app.tabs.image`, `app.tabs.vide
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 
 import gradio as gr
 from gradio.components import Component
 
 from app.forms import InputError, beside, new_seed, next_seed, read_sampling, read_seed
 from app.host import DRIVING, Host
+from app.links import Link
 from app.live_view import chips, live_view, notice
 from app.notices import notices
 from engine.request import (
@@ -64,6 +65,8 @@ class Studio:
     host: Host
     trace: dict[str, object] | None = None
     """A recorded run that plays when the page opens."""
+    links_to: list[Component] = field(default_factory=list, init=False)
+    """What a link fills in, in the order of `linked`; nothing before there is a form."""
 
     @property
     def craft(self) -> Craft:
@@ -88,12 +91,24 @@ class Studio:
                     self._prompt_controls(first.prompt)
                 with gr.Column(elem_classes="no-settings"):
                     self._settings(first)
-            with gr.Column(scale=7, min_width=300, elem_classes="no-view"):
+            made = f"no-makes-{self.craft.to}"
+            with gr.Column(scale=7, min_width=300, elem_classes=["no-view", made]):
                 replay = self.trace and {"replay": self.trace}
                 self.view = live_view(replay, f"{self.craft.name}-live")
         self.ticket = gr.Textbox(visible="hidden", label="run")
         self.shown_seed = gr.State(str(first.seed))
+        self.links_to = [self.prompt, self.seed, self.steps, self.guidance, self.method]
+        self.links_to += [self.keep_seed, self.prompt_notice, self.settings_notice]
         self._wire()
+
+    def linked(self, link: Link | None) -> tuple[object, ...]:
+        """What a link fills in, its seed to be kept; None, or what it leaves out, is no change."""
+        if link is None or not self.links_to:
+            return (gr.skip(),) * len(self.links_to)
+        names = ("prompt", "seed", "steps", "guidance", "method")
+        values = [link.values.get(name, gr.skip()) for name in names]
+        keep = True if "seed" in link.values else gr.skip()
+        return (*values, keep, *notices(link.bad))
 
     def _first_recipe(self) -> Recipe:
         if self.trace is None:

@@ -49,6 +49,8 @@ class VideoTab(Studio):
                 height=180,
                 elem_id="video-first",
             )
+        # Gradio would open the file itself: a broken one would not reach the form's own sentence.
+        first.preprocess = lambda payload: payload and payload.path
         return [first]
 
     def request(self, prompt: str, sampling: Sampling, *given: object) -> Request:

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from gradio_client import Client
+from gradio_client import Client, handle_file
 from websockets.exceptions import ConnectionClosedError, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
@@ -18,8 +18,9 @@ from app.page import header_html, read_trace
 from app.record import record
 from app.tabs.about import about_html
 from engine.__main__ import main as command_line
+from engine.media import png_bytes
 from engine.request import Conversation, Modality, Request, Sampling
-from tests.fake_engine import FakeEngine
+from tests.fake_engine import FakeEngine, draw
 from tests.page_server import Served, served
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -59,6 +60,20 @@ def test_a_picture_through_the_api_without_a_websocket(client: Client) -> None:
     final = job.result(timeout=20)
     assert "completed" in [message["kind"] for message in final["messages"]]
     assert any("refined" in str(value) for value in job.outputs()[:-1]), "the fallback shows steps"
+
+
+def test_a_film_through_the_api_begins_with_a_picture(client: Client, tmp_path: Path) -> None:
+    form = ("", "a red car moving to the left", 4, 1, "midpoint", "5", True)
+    first = tmp_path / "first.png"
+    first.write_text("no picture")
+    broken = client.predict(*form, handle_file(first), api_name="/film")
+    assert "not a picture that can be read" in str(broken)
+    first.write_bytes(png_bytes(draw("a red car", 0)))
+    ticket, *_ = client.predict(*form, handle_file(first), api_name="/film")
+    final = client.submit(ticket, api_name="/film_run").result(timeout=20)
+    (last,) = [m for m in final["messages"] if m["kind"] == "completed"]
+    assert last["recipe"]["given"] == ["image"]
+    assert sorted(last["media"]) == ["answer_0", "answer_0_gif"]
 
 
 def test_the_websocket_tells_every_step(page: Served, client: Client) -> None:

@@ -131,3 +131,24 @@ def test_the_chat_opens_with_a_recorded_answer_that_goes_when_one_asks(
     page.locator("#chat-talk .no-welcome .no-chip").last.click()
     expect(page.locator("#chat-talk .no-turns > .no-turn.user")).to_have_count(1)
     expect(example).to_have_count(0)
+
+
+def test_a_conversation_is_saved_and_opened_again(chat: Page, tmp_path: Path) -> None:
+    say(chat, "draw a red heart")
+    answered(chat, 1)
+    with chat.expect_download() as download:
+        chat.click("#chat-save")
+    file = tmp_path / "conversation.json"
+    download.value.save_as(file)
+    chat.click("#chat-clear")
+    chat.wait_for_selector(".no-welcome")
+    broken = tmp_path / "broken.json"
+    broken.write_text("{}")
+    chat.set_input_files("#chat-open input[type=file], input[type=file][accept='.json']", broken)
+    expect(chat.locator("#chat-prompt-notice")).to_contain_text("not a conversation of ours")
+    chat.set_input_files("#chat-open input[type=file], input[type=file][accept='.json']", file)
+    expect(chat.locator(".no-turns > .no-turn.user")).to_have_count(1)
+    expect(chat.locator(f"{LAST} img")).to_be_visible()
+    expect(chat.locator(f"{LAST} .no-words")).to_contain_text("here is a red heart")
+    say(chat, "hello!")
+    answered(chat, 2)

@@ -1,0 +1,93 @@
+"""A conversation goes into a file and comes back; what is none is refused with one sentence."""
+
+import json
+
+import numpy as np
+import pytest
+
+from app import talk
+from app.conversation_file import FORMAT, MAX_TURNS, from_text, to_text
+from app.talk import History
+from engine.request import Part
+
+RNG = np.random.default_rng(0)
+PICTURE = RNG.integers(0, 255, (16, 16, 3)).astype(np.uint8)
+FILM = RNG.integers(0, 255, (8, 16, 16, 3)).astype(np.uint8)
+SOUND = np.sin(np.arange(8000) / 9).astype(np.float32) * 0.08
+
+
+def _history() -> History:
+    history: History = ()
+    for parts in (
+        (Part(image=PICTURE), Part(text="what is this?")),
+        (Part(text="a dog"),),
+        (Part(text="hello", audio=SOUND),),
+        (Part(text="here you go!"), Part(video=FILM)),
+    ):
+        history = talk.kept(history, ("user", "assistant")[len(history) % 2], parts)
+    return history
+
+
+def test_everything_comes_back() -> None:
+    before, after = _history(), from_text(to_text(_history()))
+    assert len(before) == len(after)
+    for one, other in zip(before, after, strict=True):
+        assert (one.role, one.id, len(one.parts)) == (other.role, other.id, len(other.parts))
+        for part, found in zip(one.parts, other.parts, strict=True):
+            assert part.text == found.text
+            for kind in ("image", "video"):
+                wanted = getattr(part, kind)
+                assert wanted is None or np.array_equal(wanted, getattr(found, kind))
+            if part.audio is not None:
+                assert found.audio is not None
+                assert len(found.audio) == pytest.approx(len(part.audio), abs=2)
+                assert np.corrcoef(found.audio[:7000], part.audio[:7000])[0, 1] > 0.999
+    assert talk.conversation(after).turns[-1].role == "assistant"
+
+
+def test_a_turn_without_an_answer_is_left_out() -> None:
+    history = talk.opened(_history()[:1], "run-1")
+    assert len(from_text(to_text(history))) == 1
+
+
+def _file(**changes: object) -> str:
+    plain = json.loads(to_text(_history()))
+    return json.dumps({**plain, **changes})
+
+
+TURN = {"role": "user", "parts": [{"text": "hi"}]}
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("", "it is no JSON"),
+        ("[" * 100_000, "it is no JSON"),
+        ("[]", "does not say that it is one"),
+        ('{"format": "chat"}', "does not say that it is one"),
+        (_file(version=2), "version 1 only"),
+        (_file(turns=None), "no list of up to 200 turns"),
+        (_file(turns=[TURN] * (MAX_TURNS + 1)), "no list of up to 200 turns"),
+        (_file(turns=[TURN, TURN]), "do not alternate"),
+        (_file(turns=[{"role": "system", "parts": [{"text": "x"}]}]), "do not alternate"),
+        (_file(turns=["hello"]), "list of 1 to 8 parts"),
+        (_file(turns=[{"role": "user", "parts": []}]), "list of 1 to 8 parts"),
+        (_file(turns=[{"role": "user", "parts": [{}]}]), "part of a turn is empty"),
+        (_file(turns=[{"role": "user", "parts": [7]}]), "part of a turn is none"),
+        (_file(turns=[{"role": "user", "parts": [{"text": 7}]}]), "a text in it is none"),
+        (_file(turns=[{"role": "user", "parts": [{"text": "x" * 501}]}]), "too long"),
+        (_file(turns=[{"role": "user", "parts": [{"picture": "%"}]}]), "not a picture"),
+        (_file(turns=[{"role": "user", "parts": [{"picture": "a,%"}]}]), "is broken"),
+        (_file(turns=[{"role": "user", "parts": [{"sound": "a,AAAA"}]}]), "not a sound"),
+        (_file(turns=[{"role": "user", "parts": [{"film": "x,", "frames": 8}]}]), "not a picture"),
+        ("x" * (20 * 2**20 + 1), "at most 20 MB"),
+    ],
+)
+def test_what_is_none_is_one_sentence(text: str, says: str) -> None:
+    with pytest.raises(ValueError, match=says) as refused:
+        from_text(text)
+    assert "\n" not in str(refused.value)
+
+
+def test_the_format_has_a_name() -> None:
+    assert json.loads(to_text(()))["format"] == FORMAT

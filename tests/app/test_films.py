@@ -1,0 +1,203 @@
+"""A film from its wish to the page: what a form asks for, how it looks, what is kept of it."""
+
+import io
+import json
+from pathlib import Path
+
+import gradio as gr
+import numpy as np
+import pytest
+from PIL import Image
+
+from app import render, talk
+from app.forms import InputError
+from app.host import Host
+from app.links import read_link
+from app.live import StepBus
+from app.page import build_page
+from app.pump import Outcome, Pumping
+from app.tabs.video import VideoTab
+from engine.events import Answer, Refined
+from engine.films import FRAME_MS, read_film
+from engine.media import note_in, png_bytes
+from engine.request import Conversation, Modality, Part, Request, Sampling
+from tests.fake_engine import FakeEngine, draw, film
+
+WORDS = "a red car moving to the left"
+FILM = film(WORDS, 0)
+REQUEST = Request(Conversation.ask(WORDS), Modality.VIDEO, Sampling(steps=4, seed=5))
+ANSWER = Answer(Modality.VIDEO, np.zeros((512, 4), np.int64), video=FILM)
+FORM = {"prompt": WORDS, "steps": 8, "guidance": 1.0, "method": "midpoint", "seed": "5"}
+
+
+def alike(found: np.ndarray, wanted: np.ndarray, within: float) -> bool:
+    """Whether the pixels differ by no more than so much on average, and lie at the same places."""
+    return float(np.abs(found.astype(int) - wanted).mean()) < within
+
+
+def driven(request: Request, **engine: bool) -> Pumping:
+    bus = StepBus()
+    return Pumping(FakeEngine(step_s=0.0, **engine).generate, request, bus.open("visitor"), bus)
+
+
+def last_step() -> Refined:
+    events = FakeEngine(step_s=0.0).generate(REQUEST)
+    return [event for event in events if isinstance(event, Refined)][-1]
+
+
+# ---- on its way to the page --------------------------------------------------------------------
+
+
+def test_a_step_is_a_strip_of_frames_below_one_another() -> None:
+    message = render.message(last_step())
+    assert len(message.header["changed"]) == 8 * 64  # type: ignore[arg-type]
+    for name in ("x_t", "x_1"):
+        assert message.media[name].content_type == "image/jpeg"
+        with Image.open(io.BytesIO(message.media[name].content)) as strip:
+            assert strip.size == (128, 8 * 128)
+            assert alike(np.asarray(strip).reshape(FILM.shape), FILM, 2)
+
+
+def test_the_files_carry_what_made_them_and_can_be_read_back(tmp_path: Path) -> None:
+    media = render.ended("completed", REQUEST, (ANSWER,), 1.5, 8).media
+    kinds = {"answer_0": "video/mp4", "answer_0_gif": "image/gif"}
+    assert {name: one.content_type for name, one in media.items()} == kinds
+    for name, kind in kinds.items():
+        file = tmp_path / f"film.{kind.partition('/')[2]}"
+        file.write_bytes(media[name].content)
+        assert json.loads(note_in(file) or "") == render.recipe_of(REQUEST)
+        assert alike(read_film(file), FILM, 4)
+
+
+def test_a_recipe_says_what_went_with_the_words() -> None:
+    assert render.recipe_of(REQUEST)["given"] == []
+    begun = Request(Conversation.ask(WORDS, image=draw("a car", 0)), Modality.VIDEO)
+    assert render.recipe_of(begun)["given"] == ["image"]
+    asked = Request(Conversation.ask("what happens?", video=FILM))
+    assert render.recipe_of(asked)["given"] == ["video"]
+
+
+@pytest.mark.parametrize("size", [(128, 128), (301, 511), (512, 90)])
+def test_in_a_conversation_a_film_is_small_and_moves(size: tuple[int, int]) -> None:
+    shades = np.linspace(0, 200, 8).astype(np.uint8)[:, None, None, None]
+    shown = render.webp(np.broadcast_to(shades, (8, *size, 3)).copy())
+    with Image.open(io.BytesIO(shown.content)) as moving:
+        assert moving.n_frames == 8  # type: ignore[attr-defined]
+        assert max(moving.size) == min(max(size), 256)
+        assert moving.width / moving.height == pytest.approx(size[1] / size[0], rel=0.03)
+        moving.seek(7)
+        moving.load()
+        assert moving.info["duration"] == FRAME_MS
+        assert np.asarray(moving.convert("RGB")).mean() == pytest.approx(200, abs=3)
+
+
+# ---- driven ------------------------------------------------------------------------------------
+
+
+def test_a_stopped_film_keeps_its_last_prediction() -> None:
+    pumping = driven(REQUEST)
+    seen: list[Refined] = []
+
+    def stop_after_three(event: object) -> None:
+        if isinstance(event, Refined):
+            seen.append(event)
+        if len(seen) == 3:
+            pumping.run.stop()
+
+    pumping.see = stop_after_three
+    list(pumping)
+    assert pumping.outcome is not None and pumping.outcome.stopped
+    (answer,) = pumping.outcome.answers
+    assert answer.modality is Modality.VIDEO
+    assert answer.video is not None
+    assert np.array_equal(answer.video, seen[-1].image_1)  # type: ignore[arg-type]
+    (last,) = [m for _, m in pumping.run.pending(0, 0)[0] if m.header["kind"] == "stopped"]
+    assert list(last.media) == ["answer_0", "answer_0_gif"]
+
+
+def test_a_checkpoint_without_films_refuses_in_a_sentence() -> None:
+    pumping = driven(REQUEST, films=False)
+    list(pumping)
+    assert "cannot answer with video" in (pumping.run.failure or "")
+
+
+# ---- in a conversation -------------------------------------------------------------------------
+
+
+def exchange() -> talk.History:
+    """A film is shown, and a film is the answer."""
+    asked = talk.asked((), "now a car", Part(video=FILM))
+    words = Answer(Modality.TEXT, ANSWER.tokens[:, :1], text="here is your film")
+    outcome = Outcome(REQUEST, (words, ANSWER))
+    return talk.answered(talk.opened(asked, "run-1"), "run-1", outcome)
+
+
+def test_a_film_is_shown_in_a_message_and_in_an_answer() -> None:
+    question, answer = exchange()
+    assert [next(iter(shown)) for shown in question.shown] == ["film", "text"]
+    assert [next(iter(shown)) for shown in answer.shown] == ["text", "film"]
+    for said, place in ((question, 0), (answer, 1)):
+        assert str(said.shown[place]["film"]).startswith("data:image/webp;base64,")
+
+
+def test_a_follow_up_carries_both_films() -> None:
+    turns = talk.conversation(talk.asked(exchange(), "which way does it go?")).turns
+    assert turns[0].parts[0].video is FILM
+    assert [part.modality for part in turns[1].parts] == [Modality.TEXT, Modality.VIDEO]
+    assert turns[1].parts[1].video is FILM
+
+
+# ---- the tab -----------------------------------------------------------------------------------
+
+
+def tab(*, films: bool = True) -> VideoTab:
+    return VideoTab(Host(FakeEngine(films=films)))
+
+
+def test_words_alone_are_a_wish_for_a_film() -> None:
+    for nothing in (None, ""):
+        request = tab().filled(*FORM.values(), nothing)  # type: ignore[arg-type]
+        assert request.to is Modality.VIDEO
+        assert [part.text for part in request.conversation.turns[-1].parts] == [WORDS]
+        assert (request.sampling.seed, request.sampling.steps) == (5, 8)
+
+
+def test_a_first_picture_comes_before_the_words(tmp_path: Path) -> None:
+    file = tmp_path / "first.png"
+    file.write_bytes(png_bytes(draw("a car", 0)))
+    request = tab().filled(*FORM.values(), str(file))  # type: ignore[arg-type]
+    picture, words = request.conversation.turns[-1].parts
+    assert np.array_equal(picture.image, draw("a car", 0))  # type: ignore[arg-type]
+    assert words.text == WORDS
+
+
+def test_a_broken_first_picture_is_a_sentence_beside_the_prompt(tmp_path: Path) -> None:
+    file = tmp_path / "first.png"
+    file.write_text("no picture")
+    with pytest.raises(InputError, match="not a picture that can be read") as refused:
+        tab().filled(*FORM.values(), str(file))  # type: ignore[arg-type]
+    assert refused.value.control == "prompt"
+
+
+def test_an_engine_without_films_shows_only_a_sentence() -> None:
+    page = build_page(Host(FakeEngine(films=False)), None)
+    ids = {str(block.elem_id) for block in page.blocks.values() if block.elem_id}
+    assert {name for name in ids if name.startswith("video")} == {"video-blind"}
+
+
+# ---- a link ------------------------------------------------------------------------------------
+
+
+def test_a_link_fills_the_form_and_keeps_the_seed() -> None:
+    studio = tab()
+    with gr.Blocks():
+        studio.build()
+    link = read_link({"tab": "video", "prompt": "a dog", "seed": "7", "steps": "4"})
+    values = dict(zip([c.elem_id for c in studio.links_to], studio.linked(link), strict=True))
+    assert values["video-prompt"] == "a dog"
+    assert (values["video-seed"], values["video-steps"]) == ("7", 4)
+    assert values["video-keep-seed"] is True
+    assert values["video-prompt-notice"] == ""
+    unchanged = studio.linked(None)
+    assert len(unchanged) == len(studio.links_to)
+    assert values["video-guidance"] in unchanged
