@@ -56,8 +56,9 @@ and drawn backgrounds, at {image_px} pixels, in English. One thing alone it near
 right, two or three about every second time, and a colour on a thing that it never saw in that
 colour never quite. It
 knows nothing about people, news or facts. Outside its world it says so. It has heard and spoken for
-an hour of training only: it gets about two spoken words in three, and what it says has a voice but
-no words yet.</p>
+three hours of training: it gets about four spoken words in five, and of what it says a word here
+and there can be understood. It makes no films and changes no pictures by words yet; painting over a
+part of a picture works.</p>
 """
 
 
