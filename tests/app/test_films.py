@@ -2,6 +2,7 @@
 
 import io
 import json
+import time
 from pathlib import Path
 
 import gradio as gr
@@ -67,6 +68,15 @@ def test_the_files_carry_what_made_them_and_can_be_read_back(tmp_path: Path) -> 
         file.write_bytes(media[name].content)
         assert json.loads(note_in(file) or "") == render.recipe_of(REQUEST)
         assert alike(read_film(file), FILM, 4)
+
+
+def test_a_film_that_is_still_noise_is_a_file_at_once() -> None:
+    """Its stopped run holds the model until its files are there."""
+    noise = np.random.default_rng(0).integers(0, 255, FILM.shape).astype(np.uint8)
+    began_s = time.process_time()
+    media = render.gif(noise, {})
+    assert time.process_time() - began_s < 2
+    assert alike(read_film(media.content), noise, 30)
 
 
 def test_a_recipe_says_what_went_with_the_words() -> None:
