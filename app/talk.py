@@ -6,6 +6,7 @@ carries everything that was answered before it.
 """
 
 from dataclasses import dataclass, replace
+from hashlib import blake2b
 
 import numpy as np
 
@@ -57,9 +58,11 @@ def asked(history: History, text: str, *media: Part) -> History:
 
 
 def kept(history: History, role: str, parts: tuple[Part, ...]) -> History:
-    """The history with a turn that was said before, by either side, at its end."""
+    """The history with a turn that was said before, by either side, at its end; what it shows is
+    part of its id, so that the page tells the turns of two conversations apart."""
     shown = tuple(_shown(part) for part in parts)
-    return (*history, Said(f"turn-{_next(history)}-kept", role, parts, shown))
+    seen = blake2b(repr(shown).encode(), digest_size=6).hexdigest()
+    return (*history, Said(f"turn-{_next(history)}-{seen}", role, parts, shown))
 
 
 def opened(history: History, run: str) -> History:

@@ -6,7 +6,6 @@ Owns: the pools of films and of edits, and these examples. Does not own: picture
 (`training.data`), what can move or change (`world.motion`, `world.edits`).
 """
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -18,6 +17,7 @@ from model.template import Message, Span, layout
 from model.text import BEGIN_IMAGE, BEGIN_VIDEO
 from model.vision import VisionTokenizer
 from training.data import Example, Examples, encode_drawings
+from world.chance import pick
 from world.dialogue import HERE_YOU_ARE
 from world.edits import Edit, sample_edit
 from world.motion import (
@@ -79,7 +79,7 @@ class FilmExamples:
         """A wish -> its film. begun: its first frame comes before the words."""
         place = int(rng.integers(len(self.films)))
         wish = self._wish(rng, self.films[place])
-        parts = (self._frames(place, 1), wish) if begun else (wish,)
+        parts = (self._picture(self._film_codes[place, 0]), wish) if begun else (wish,)
         messages = [Message(True, parts)]
         if rng.random() < SAID_SHARE:
             messages.append(Message(False, (HERE_YOU_ARE,)))
@@ -92,7 +92,7 @@ class FilmExamples:
         place = int(rng.integers(len(self.films)))
         if rng.random() < MADE_SHARE:
             back = rng.random() < 0.5
-            wish = _pick(rng, REWIND_WISHES if back else tuple(FRAME_WISHES))
+            wish = pick(rng, REWIND_WISHES if back else tuple(FRAME_WISHES))
             marker = BEGIN_VIDEO if back else BEGIN_IMAGE
             return self._opened(rng, (self._frames(place), wish), marker)
         first, *others = film_questions(self.films[place], rng)
@@ -107,14 +107,14 @@ class FilmExamples:
     def frame(self, rng: np.random.Generator) -> Example:
         """A film and a wish for its first or last frame -> the picture."""
         place = int(rng.integers(len(self.films)))
-        wish, number = _pick(rng, tuple(FRAME_WISHES.items()))
+        wish, number = pick(rng, tuple(FRAME_WISHES.items()))
         return self._made(rng, place, wish, self._picture(self._film_codes[place, number]))
 
     def rewound(self, rng: np.random.Generator) -> Example:
         """A film -> the same from its end to its beginning."""
         place = int(rng.integers(len(self.films)))
         backwards = self._whole(self._film_codes[place, ::-1])
-        return self._made(rng, place, _pick(rng, REWIND_WISHES), backwards)
+        return self._made(rng, place, pick(rng, REWIND_WISHES), backwards)
 
     def _made(self, rng: np.random.Generator, place: int, wish: str, answer: Span) -> Example:
         """An answer of pictures to a wish about a film."""
@@ -156,10 +156,9 @@ class FilmExamples:
         words = film_caption(film, rng)
         return film_wish(rng, words) if rng.random() < WISHED_SHARE else words
 
-    def _frames(self, place: int, num: int | None = None) -> Span:
-        """A film; or its first frame as a picture."""
-        codes = self._film_codes[place]
-        return self._picture(codes[0]) if num == 1 else self._whole(codes)
+    def _frames(self, place: int) -> Span:
+        """A film of the pool."""
+        return self._whole(self._film_codes[place])
 
     @staticmethod
     def _whole(codes: np.ndarray) -> Span:
@@ -169,7 +168,3 @@ class FilmExamples:
     @staticmethod
     def _picture(codes: np.ndarray) -> Span:
         return Span(Modality.IMAGE, torch.from_numpy(codes.astype(np.int64)))
-
-
-def _pick(rng: np.random.Generator, options: Sequence[T]) -> T:
-    return options[int(rng.integers(len(options)))]

@@ -21,6 +21,7 @@ from model.audio import POSITION, AudioTokenizer
 from model.template import Message, Span, layout
 from model.text import BEGIN_AUDIO, SUGGEST
 from training.data import Example, Examples
+from world.chance import pick
 from world.dialogue import Dialogue, Kind, sample_dialogue
 from world.sentences import heard_as, sample_instruction, transcript
 from world.sounds import SOUND
@@ -114,13 +115,13 @@ class SpeechExamples:
         """A sound -> words."""
         roll = rng.random()
         if roll < SAID_SHARE:
-            clip = _pick(rng, self.spoken)
+            clip = pick(rng, self.spoken)
             found = self._answer(rng, clip, "write", transcript(clip.sentence))
             return replace(
                 found, said=tuple(self.words.tokenizer.encode(transcript(clip.sentence)))
             )
         if roll < SAID_SHARE + SOUND_SHARE:
-            clip = _pick(rng, self.sounds)
+            clip = pick(rng, self.sounds)
             return self._answer(rng, clip, "name", heard_as(clip.sentence))
         dialogue, clip = self._spoken_dialogue(rng)
         last = dialogue.utterances[-1]
@@ -133,7 +134,7 @@ class SpeechExamples:
         """Words -> the first block of a sound, or a later one; the last one holds its end."""
         pool = self._pool(rng)
         while True:
-            clip = _pick(rng, pool)
+            clip = pick(rng, pool)
             blocks = min(len(clip.codes) // self.block + 1, self.blocks)
             if first or blocks > 1:
                 break
@@ -142,7 +143,7 @@ class SpeechExamples:
 
     def recite(self, rng: np.random.Generator) -> Example:
         """Words -> all of a sound and its end at once, for the causal view."""
-        clip = _pick(rng, self._pool(rng))
+        clip = pick(rng, self._pool(rng))
         spans = layout(self.words.tokenizer, self.asked(rng, clip), opens=Modality.AUDIO)
         codes = clip.span().tokens[: self.block * self.blocks]
         ended = torch.cat([codes, torch.full((1, codes.shape[1]), self.end)])
@@ -150,7 +151,7 @@ class SpeechExamples:
 
     def opened(self, rng: np.random.Generator) -> Example:
         """A wish for something to be said or for a sound -> the marker that opens it."""
-        clip = _pick(rng, self._pool(rng))
+        clip = pick(rng, self._pool(rng))
         (wished,) = self.asked(rng, clip, aloud=False)
         spans = layout(self.words.tokenizer, [wished])
         return Example(tuple(spans), self.words.words([BEGIN_AUDIO], rng))
@@ -175,7 +176,7 @@ class SpeechExamples:
             task = "say_flatly" if clip.voice in QUICK_VOICES else "say_otherwise"
         if not aloud or task != "say" or rng.random() < 0.5:
             return [Message(True, (sample_instruction(rng, task).format(clip.sentence),))]
-        question = _pick(rng, self.spoken).sentence
+        question = pick(rng, self.spoken).sentence
         return [Message(True, (question,)), Message(False, (clip.sentence,))]
 
     def block_of(self, clip: Heard, messages: Sequence[Message], block: int) -> Example:
@@ -210,8 +211,4 @@ class SpeechExamples:
             dialogue = sample_dialogue(rng, kind, test=False)
             clips = self._by_sentence.get(transcript(dialogue.utterances[0].text))
             if clips:
-                return dialogue, _pick(rng, clips)
-
-
-def _pick(rng: np.random.Generator, options: Sequence[Heard]) -> Heard:
-    return options[int(rng.integers(len(options)))]
+                return dialogue, pick(rng, clips)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from world.chance import pick
 from world.concepts import BY_NAME, CONCEPTS
 from world.scenes import Background, Family, Item, Scene, relation_holds
 
@@ -37,10 +38,6 @@ class Question:
     kind: str
 
 
-def _pick(rng: np.random.Generator, options: tuple[str, ...]) -> str:
-    return options[int(rng.integers(len(options)))]
-
-
 def with_article(words: str) -> str:
     """ "dog" -> "a dog", "apple" -> "an apple", "grapes" -> "grapes"."""
     if words.split()[-1] == "grapes":
@@ -66,7 +63,7 @@ def background_phrase(background: Background, rng: np.random.Generator) -> str:
     """ "on a blue background", "at night"; always true of the background."""
     if background.kind == "plain":
         colour = background.colours[0]
-        return _pick(
+        return pick(
             rng,
             (
                 f"on {with_article(colour)} background",
@@ -76,14 +73,14 @@ def background_phrase(background: Background, rng: np.random.Generator) -> str:
         )
     if background.kind == "gradient":
         top, bottom = background.colours
-        return _pick(
+        return pick(
             rng,
             (
                 f"on {with_article(top)} and {bottom} gradient",
                 f"on a gradient from {top} to {bottom}",
             ),
         )
-    return _pick(rng, PLACE_PHRASES[background.kind])
+    return pick(rng, PLACE_PHRASES[background.kind])
 
 
 def objects_phrase(scene: Scene, rng: np.random.Generator, *, size: bool = True) -> str:
@@ -102,11 +99,11 @@ def objects_phrase(scene: Scene, rng: np.random.Generator, *, size: bool = True)
                 "right of": "left of",
             }
             a, b, relation = b, a, opposite[relation]
-        return f"{a} {_pick(rng, RELATION_PHRASES[relation])} {b}"
+        return f"{a} {pick(rng, RELATION_PHRASES[relation])} {b}"
     if len(nouns) == 1:
         return nouns[0]
     if len(nouns) == 2:
-        return f"{nouns[0]} {_pick(rng, ('and', 'and', 'with'))} {nouns[1]}"
+        return f"{nouns[0]} {pick(rng, ('and', 'and', 'with'))} {nouns[1]}"
     return ", ".join(nouns[:-1]) + " and " + nouns[-1]
 
 
@@ -162,7 +159,7 @@ def questions(scene: Scene, rng: np.random.Generator) -> list[Question]:
 
 
 def _what(scene: Scene, rng: np.random.Generator) -> Question:
-    asked = _pick(
+    asked = pick(
         rng,
         (
             "what is this?",
@@ -182,7 +179,7 @@ def _count(scene: Scene, rng: np.random.Generator) -> Question:
     item = scene.items[int(rng.integers(len(scene.items)))]
     plural = BY_NAME[item.concept].plural
     number = sum(i.concept == item.concept for i in scene.items)
-    asked = _pick(
+    asked = pick(
         rng,
         (
             f"how many {plural} are there?",
@@ -206,7 +203,7 @@ def _colour(scene: Scene, rng: np.random.Generator) -> Question | None:
     item = coloured[int(rng.integers(len(coloured)))]
     many = sum(i.concept == item.concept for i in scene.items) > 1
     name, verb = (BY_NAME[item.concept].plural, "are") if many else (item.concept, "is")
-    asked = _pick(
+    asked = pick(
         rng,
         (
             f"what colour {verb} the {name}?",
@@ -225,9 +222,9 @@ def _yes_no(scene: Scene, rng: np.random.Generator) -> Question:
         name, answer = item.concept, "yes"
     else:
         absent = [c.name for c in CONCEPTS if c.name not in present]
-        name, answer = _pick(rng, tuple(absent)), "no"
+        name, answer = pick(rng, tuple(absent)), "no"
     thing = with_article(name)
-    asked = _pick(
+    asked = pick(
         rng,
         (
             f"{'are' if name == 'grapes' else 'is'} there {thing}?",
@@ -243,7 +240,7 @@ def _background(scene: Scene, rng: np.random.Generator) -> Question | None:
     if background.kind == "gradient":
         return None
     if background.kind == "plain":
-        asked = _pick(
+        asked = pick(
             rng,
             (
                 "what colour is the background?",
@@ -252,7 +249,7 @@ def _background(scene: Scene, rng: np.random.Generator) -> Question | None:
             ),
         )
         return Question(asked, background.colours[0], "background")
-    asked = _pick(rng, ("where is this?", "where does this take place?", "what is the place?"))
+    asked = pick(rng, ("where is this?", "where does this take place?", "what is the place?"))
     return Question(asked, PLACE_PHRASES[background.kind][0], "background")
 
 
@@ -266,7 +263,7 @@ def _position(scene: Scene, rng: np.random.Generator) -> Question | None:
     if rng.random() < 0.5:
         asked = f"where is the {a.concept}?"
         return Question(asked, f"{RELATION_PHRASES[relation][0]} the {b.concept}", "position")
-    phrase = _pick(rng, RELATION_PHRASES[relation])
+    phrase = pick(rng, RELATION_PHRASES[relation])
     return Question(
         f"what is {phrase} the {b.concept}?", with_article(noun(a, size=False)), "position"
     )

@@ -30,7 +30,7 @@ class Concept:
 
 def _concepts() -> tuple[Concept, ...]:
     table = {
-        "animal": "dog 1f436, cat 1f431, fox 1f98a, lion 1f981, horse 1f434, cow 1f42e, pig 1f437,"
+        "animal": "dog 1f436, cat 1f431, fox 1f98a foxes, lion 1f981, horse 1f434, cow 1f42e, pig 1f437,"
         " rabbit 1f430, bear 1f43b, panda 1f43c, frog 1f438, monkey 1f435, penguin 1f427, owl 1f989,"
         " chicken 1f414, turtle 1f422, fish 1f420 fish, bee 1f41d, butterfly 1f98b butterflies,"
         " octopus 1f419 octopuses, elephant 1f418, whale 1f433",

@@ -6,7 +6,7 @@ A dialogue ends with the assistant's answer, which is what a model learns to say
 (`world.captions`).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache, partial
@@ -22,6 +22,7 @@ from world.captions import (
     questions,
     with_article,
 )
+from world.chance import pick
 from world.concepts import CONCEPTS, Concept
 from world.scenes import Family, Scene, sample_scene
 
@@ -298,13 +299,9 @@ def sample_dialogue(
     return Dialogue(kind, utterances)
 
 
-def _pick(rng: np.random.Generator, options: Sequence[T]) -> T:
-    return options[int(rng.integers(len(options)))]
-
-
 def wish(rng: np.random.Generator, words: str) -> str:
     """A caption as a wish for a picture."""
-    return _pick(rng, DRAW_PHRASES).format(words)
+    return pick(rng, DRAW_PHRASES).format(words)
 
 
 def _draw(rng: np.random.Generator, draw: SceneSource) -> tuple[Utterance, ...]:
@@ -343,14 +340,14 @@ def _second_question(rng: np.random.Generator, draw: SceneSource) -> tuple[Utter
     if len(scene.items) == 1 and rng.random() < 0.6:
         options = [("what colour is it?", item.colour)] if item.colour else []
         options += [("how many are there?", "one"), ("how big is it?", item.size or "medium")]
-        asked, answer = _pick(rng, options)
+        asked, answer = pick(rng, options)
     elif scene.family is Family.COUNTING:
         asked, answer = (
-            _pick(rng, ("how many are there?", "how many?")),
+            pick(rng, ("how many are there?", "how many?")),
             NUMBER_WORDS[len(scene.items)],
         )
     else:
-        question = _pick(rng, questions(scene, rng)[1:])
+        question = pick(rng, questions(scene, rng)[1:])
         asked, answer = question.text, question.answer
     return *first, Utterance("user", asked), Utterance("assistant", str(answer))
 
@@ -358,7 +355,7 @@ def _second_question(rng: np.random.Generator, draw: SceneSource) -> tuple[Utter
 def _asked_about_own_picture(rng: np.random.Generator, draw: SceneSource) -> tuple[Utterance, ...]:
     """A wish, the picture, then one or two questions about the picture."""
     scene = draw(rng)
-    asked = [_pick(rng, questions(scene, rng)) for _ in range(1 if rng.random() < 0.7 else 2)]
+    asked = [pick(rng, questions(scene, rng)) for _ in range(1 if rng.random() < 0.7 else 2)]
     return (
         Utterance("user", wish(rng, caption(scene, rng))),
         Utterance("assistant", HERE_YOU_ARE, scene=scene),
@@ -370,7 +367,7 @@ def _another_wish(rng: np.random.Generator, draw: SceneSource) -> tuple[Utteranc
     """Two wishes in a row; the second may lean on the first."""
     first, second = draw(rng), draw(rng)
     words = caption(second, rng)
-    asked = _pick(rng, ("now draw {}", "and now {}", "now {}", "draw {}", "next, {}")).format(words)
+    asked = pick(rng, ("now draw {}", "and now {}", "now {}", "draw {}", "next, {}")).format(words)
     return (
         Utterance("user", wish(rng, caption(first, rng))),
         Utterance("assistant", HERE_YOU_ARE, scene=first),
@@ -380,8 +377,8 @@ def _another_wish(rng: np.random.Generator, draw: SceneSource) -> tuple[Utteranc
 
 
 def _small_talk(rng: np.random.Generator) -> tuple[Utterance, ...]:
-    asked, answer = _pick(rng, _SMALL_TALK)
-    return _exchange(_pick(rng, asked), answer)
+    asked, answer = pick(rng, _SMALL_TALK)
+    return _exchange(pick(rng, asked), answer)
 
 
 def _exchange(asked: str, answer: str) -> tuple[Utterance, ...]:
@@ -392,9 +389,9 @@ def _knowledge(rng: np.random.Generator) -> tuple[Utterance, ...]:
     """Simple facts about the concepts: kind, sound, usual colour."""
     roll = rng.random()
     if roll < 0.3:
-        return _sound_fact(_pick(rng, tuple(_SOUNDS)))
+        return _sound_fact(pick(rng, tuple(_SOUNDS)))
     if roll < 0.55:
-        return _colour_fact(_pick(rng, tuple(_NATURAL_COLOURS)))
+        return _colour_fact(pick(rng, tuple(_NATURAL_COLOURS)))
     return _kind_fact(CONCEPTS[int(rng.integers(len(CONCEPTS)))])
 
 
@@ -444,14 +441,14 @@ def _outside_wish(rng: np.random.Generator) -> tuple[str, str]:
     """(what decides whether it is held out, the wish)."""
     roll = rng.random()
     if roll < 0.55:
-        thing = _pick(rng, _OUTSIDE_NOUNS)
+        thing = pick(rng, _OUTSIDE_NOUNS)
         words = with_article(thing)
         if rng.random() < 0.35:
             inside = CONCEPTS[int(rng.integers(len(CONCEPTS)))].name
-            words += _pick(rng, (" and ", " above ", " with ", " next to ")) + with_article(inside)
+            words += pick(rng, (" and ", " above ", " with ", " next to ")) + with_article(inside)
         return thing, wish(rng, words)
     if roll < 0.85:
-        subject = _pick(rng, _OUTSIDE_SUBJECTS)
-        return subject, _pick(rng, _OUTSIDE_ASKS).format(subject)
-    sentence = _pick(rng, _OUTSIDE_SENTENCES)
+        subject = pick(rng, _OUTSIDE_SUBJECTS)
+        return subject, pick(rng, _OUTSIDE_ASKS).format(subject)
+    sentence = pick(rng, _OUTSIDE_SENTENCES)
     return sentence, sentence

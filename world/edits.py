@@ -15,6 +15,7 @@ from typing import TypeVar
 import numpy as np
 
 from world.captions import PLACE_PHRASES, RELATION_PHRASES, noun, with_article
+from world.chance import pick
 from world.concepts import BY_NAME, COLOURABLE, CONCEPTS, OBJECT_COLOURS, RELATIONS, held_out
 from world.scenes import (
     BACKGROUND_COLOURS,
@@ -127,7 +128,7 @@ def sample_edit(
     `is_held_out` is not held out. test True: that pair is, and a new thing or a new colour makes a
     held-out coloured object. Raises ValueError where the scenes do not allow such an edit.
     """
-    change = change or _pick(rng, tuple(Change))
+    change = change or pick(rng, tuple(Change))
     draw = scenes or partial(sample_scene, test=test)
     for _ in range(NUM_TRIES):
         edit = _propose(rng, draw(rng), change, test)
@@ -146,7 +147,7 @@ def impossible_edit(rng: np.random.Generator, *, test: bool = False) -> tuple[Sc
         for c in CONCEPTS
         if c.name not in present and held_out(*_pair(c.name, Change.REMOVE)) == test
     ]
-    return scene, _pick(rng, _REMOVE).format(f"the {_pick(rng, absent)}")
+    return scene, pick(rng, _REMOVE).format(f"the {pick(rng, absent)}")
 
 
 def is_held_out(edit: Edit) -> bool:
@@ -212,10 +213,6 @@ def _is_true(family: Family, relation: str | None, items: tuple[Item, ...]) -> b
             return num > 2 and len(looks) > 1
 
 
-def _pick(rng: np.random.Generator, options: Sequence[T]) -> T:
-    return options[int(rng.integers(len(options)))]
-
-
 def _propose(rng: np.random.Generator, scene: Scene, change: Change, test: bool) -> Edit | None:
     """One try at an edit of this scene, or None."""
     if change is Change.BACKGROUND:
@@ -226,7 +223,7 @@ def _propose(rng: np.random.Generator, scene: Scene, change: Change, test: bool)
     clear = [i for i in scene.items if names.count(i.concept) == 1]
     if not clear:
         return None
-    item = _pick(rng, clear)
+    item = pick(rng, clear)
     match change:
         case Change.REPLACE:
             return _another_thing(rng, scene, item, test)
@@ -265,14 +262,14 @@ def _another_background(rng: np.random.Generator, scene: Scene) -> Edit:
         tuple(Background("plain", (c,)) for c in BACKGROUND_COLOURS),
         tuple(Background(p) for p in PLACES),
     )
-    background = _pick(rng, [b for b in _pick(rng, kinds) if b != scene.background])
+    background = pick(rng, [b for b in pick(rng, kinds) if b != scene.background])
     if background.kind == "plain":
         colour = background.colours[0]
-        words = _pick(rng, _PLAIN).format(colour=colour, a_colour=with_article(colour))
+        words = pick(rng, _PLAIN).format(colour=colour, a_colour=with_article(colour))
     else:
-        words = _pick(rng, _PLACE).format(
-            them="it" if len(scene.items) == 1 else _pick(rng, ("them", "everything")),
-            where=_pick(rng, PLACE_PHRASES[background.kind]),
+        words = pick(rng, _PLACE).format(
+            them="it" if len(scene.items) == 1 else pick(rng, ("them", "everything")),
+            where=pick(rng, PLACE_PHRASES[background.kind]),
             place=PLACE_NOUNS[background.kind],
         )
     return Edit(scene, replace(scene, background=background), words, Change.BACKGROUND)
@@ -283,16 +280,16 @@ def _another_colour(rng: np.random.Generator, scene: Scene, test: bool) -> Edit 
     coloured = [i for i in scene.items if i.colour is not None]
     if not coloured:
         return None
-    item = _pick(rng, coloured)
+    item = pick(rng, coloured)
     group = [i for i in scene.items if i.concept == item.concept]
     free = [c for c in _colours(item.concept, test) if all(c != i.colour for i in group)]
     if not free:
         return None
-    colour = _pick(rng, free)
+    colour = pick(rng, free)
     items = tuple(replace(i, colour=colour) if i in group else i for i in scene.items)
     many = len(group) > 1
     named = f"the {BY_NAME[item.concept].plural}" if many else _named(rng, scene, item)
-    words = _pick(rng, _COLOUR).format(named, colour)
+    words = pick(rng, _COLOUR).format(named, colour)
     return Edit(scene, with_items(scene, items), words, Change.COLOUR)
 
 
@@ -305,11 +302,11 @@ def _new_thing(rng: np.random.Generator, scene: Scene, size: str, test: bool) ->
     """An unplaced object of a concept that is not in the scene; more often a colourable one than
     in sampled scenes."""
     names = COLOURABLE if rng.random() < 0.2 else tuple(c.name for c in CONCEPTS)
-    name = _pick(rng, names)
+    name = pick(rng, names)
     colours = _colours(name, test) if BY_NAME[name].colourable else [None]
     if not colours or any(i.concept == name for i in scene.items):
         return None
-    return Item(name, _pick(rng, colours), size, 0, 0)
+    return Item(name, pick(rng, colours), size, 0, 0)
 
 
 def _another_thing(rng: np.random.Generator, scene: Scene, old: Item, test: bool) -> Edit | None:
@@ -317,30 +314,28 @@ def _another_thing(rng: np.random.Generator, scene: Scene, old: Item, test: bool
     if new is None:
         return None
     new = replace(new, column=old.column, row=old.row)
-    words = _pick(rng, _REPLACE).format(
-        _named(rng, scene, old), with_article(noun(new, size=False))
-    )
+    words = pick(rng, _REPLACE).format(_named(rng, scene, old), with_article(noun(new, size=False)))
     return Edit(scene, _exchanged(scene, old, new), words, Change.REPLACE)
 
 
 def _one_less(rng: np.random.Generator, scene: Scene, item: Item) -> Edit | None:
     if len(scene.items) == 1:
         return None
-    words = _pick(rng, _REMOVE).format(_named(rng, scene, item))
+    words = pick(rng, _REMOVE).format(_named(rng, scene, item))
     return Edit(scene, _exchanged(scene, item, None), words, Change.REMOVE)
 
 
 def _one_more(rng: np.random.Generator, scene: Scene, neighbour: Item, test: bool) -> Edit | None:
     """A new thing in a relation to another one, at most `MOST_ASIDE` off its axis."""
     size = str(rng.choice(tuple(SIZES), p=(0.35, 0.5, 0.15)))
-    new, relation = _new_thing(rng, scene, size, test), _pick(rng, RELATIONS)
+    new, relation = _new_thing(rng, scene, size, test), pick(rng, RELATIONS)
     if new is None or len(scene.items) >= MAX_ITEMS:
         return None
     new = _placed_beside(new, relation, neighbour, scene.items)
     if new is None:
         return None
-    phrase = _pick(rng, RELATION_PHRASES[relation])
-    words = _pick(rng, _ADD).format(with_article(noun(new)), phrase, f"the {neighbour.concept}")
+    phrase = pick(rng, RELATION_PHRASES[relation])
+    words = pick(rng, _ADD).format(with_article(noun(new)), phrase, f"the {neighbour.concept}")
     after = with_items(scene, (*scene.items, new))
     return Edit(scene, after, words, Change.ADD, (relation, neighbour.concept))
 
@@ -376,9 +371,9 @@ def _elsewhere(rng: np.random.Generator, scene: Scene, item: Item) -> Edit | Non
             ends[direction] = end
     if not ends:
         return None
-    direction = _pick(rng, tuple(ends))
-    words = _pick(rng, _MOVE).format(
-        _named(rng, scene, item), _pick(rng, DIRECTION_PHRASES[direction])
+    direction = pick(rng, tuple(ends))
+    words = pick(rng, _MOVE).format(
+        _named(rng, scene, item), pick(rng, DIRECTION_PHRASES[direction])
     )
     return Edit(scene, _exchanged(scene, item, ends[direction]), words, Change.MOVE)
 
@@ -386,7 +381,7 @@ def _elsewhere(rng: np.random.Generator, scene: Scene, item: Item) -> Edit | Non
 def _another_size(rng: np.random.Generator, scene: Scene, item: Item) -> Edit | None:
     """One step in size. The centre moves by at most half a cell either way: an object of odd size
     stands half a cell right of and below where one of even size does, as in sampled scenes."""
-    step = _pick(rng, (-1, 1))
+    step = pick(rng, (-1, 1))
     sizes = tuple(SIZES)
     index = sizes.index(item.size) + step
     if not 0 <= index < len(sizes):
@@ -396,6 +391,6 @@ def _another_size(rng: np.random.Generator, scene: Scene, item: Item) -> Edit | 
     new = replace(item, size=sizes[index], column=column, row=row)
     if not _fits(new, [i for i in scene.items if i != item]):
         return None
-    word = _pick(rng, ("bigger", "larger") if step > 0 else ("smaller",))
-    words = _pick(rng, _SIZE).format(_named(rng, scene, item), word)
+    word = pick(rng, ("bigger", "larger") if step > 0 else ("smaller",))
+    words = pick(rng, _SIZE).format(_named(rng, scene, item), word)
     return Edit(scene, _exchanged(scene, item, new), words, Change.SIZE)

@@ -22,6 +22,7 @@ from world.captions import (
     questions,
     with_article,
 )
+from world.chance import pick
 from world.concepts import BY_NAME, held_out, sprite
 from world.scenes import (
     CELL_PX,
@@ -308,21 +309,17 @@ def full_film_caption(film: Film) -> str:
 def film_caption(film: Film, rng: np.random.Generator) -> str:
     """A true caption; it mentions the background in half of the cases, and likewise the object that
     stands still."""
-    manner, many = _pick(rng, _MANNERS[film.motion]), _many(film)
+    manner, many = pick(rng, _MANNERS[film.motion]), _many(film)
     be = "are" if many else "is"
     said = (_going_on(manner), _going_on(manner), _does(manner, many), f"{be} {_going_on(manner)}")
-    words = f"{mover_phrase(film)} {_pick(rng, said)}"
+    words = f"{mover_phrase(film)} {pick(rng, said)}"
     if rng.random() < 0.5:
         words += " " + background_phrase(film.background, rng)
     if film.still and rng.random() < 0.5:
         item = film.still[0]
         standing = f"with {with_article(noun(item))} standing still"
-        words += " " + _pick(rng, (f"while {_stands(item)}", standing))
+        words += " " + pick(rng, (f"while {_stands(item)}", standing))
     return words.replace(" up up ", " up ")
-
-
-def _pick(rng: np.random.Generator, options: tuple[str, ...]) -> str:
-    return options[int(rng.integers(len(options)))]
 
 
 def _many(film: Film) -> bool:
@@ -338,7 +335,7 @@ def film_questions(film: Film, rng: np.random.Generator) -> list[Question]:
     """Questions that have exactly one right answer in this film, one phrasing of each kind that
     applies: object, motion, direction (of slides), mover, count, background (not of gradients)."""
     found = [
-        Question(_pick(rng, _WHAT_HAPPENS), full_film_caption(film), "object"),
+        Question(pick(rng, _WHAT_HAPPENS), full_film_caption(film), "object"),
         *_motion_questions(film, rng),
         _mover_question(film, rng),
         _count_question(film, rng),
@@ -368,14 +365,14 @@ def _motion_questions(film: Film, rng: np.random.Generator) -> list[Question]:
         names = [BY_NAME[names[0]].plural]
     who = " and ".join(f"the {name}" for name in names)
     asked = (f"what {do} {who} do?", f"what {be} {who} doing?", f"tell me what {who} {do}.")
-    found = [Question(_pick(rng, asked), f"{it} {_does(manner, many)}", "motion")]
+    found = [Question(pick(rng, asked), f"{it} {_does(manner, many)}", "motion")]
     if film.motion in SLIDES:
         asked = (
             f"which way {do} {who} move?",
             f"which way {do} {who} go?",
             f"in which direction {do} {who} move?",
         )
-        found.append(Question(_pick(rng, asked), manner.removeprefix("move "), "direction"))
+        found.append(Question(pick(rng, asked), manner.removeprefix("move "), "direction"))
     return found
 
 
@@ -383,7 +380,7 @@ def _mover_question(film: Film, rng: np.random.Generator) -> Question:
     moves = film.motion in SLIDES or film.motion is Motion.CROSS
     verb = "move" if moves else _MANNERS[film.motion][0]
     asked = (f"what {_does(verb, False)}?", f"what is {_going_on(verb)}?")
-    return Question(_pick(rng, asked), mover_phrase(film), "mover")
+    return Question(pick(rng, asked), mover_phrase(film), "mover")
 
 
 def _count_question(film: Film, rng: np.random.Generator) -> Question:
@@ -396,7 +393,7 @@ def _count_question(film: Film, rng: np.random.Generator) -> Question:
         f"how many {plural} are in the video?",
         f"count the {plural}.",
     )
-    return Question(_pick(rng, asked), NUMBER_WORDS[number], "count")
+    return Question(pick(rng, asked), NUMBER_WORDS[number], "count")
 
 
 FILM_PHRASES = (
@@ -439,4 +436,4 @@ def film_wish(rng: np.random.Generator, words: str) -> str:
     "of"."""
     clause = not _FINITE.isdisjoint(words.split())
     fitting = tuple(p for p in FILM_PHRASES if p.endswith(_BEFORE_CLAUSE) == clause)
-    return _pick(rng, fitting).format(words)
+    return pick(rng, fitting).format(words)

@@ -16,6 +16,7 @@ import numpy as np
 import soundfile
 from tqdm import tqdm
 
+from world.chance import pick
 from world.sentences import MOST_SPOKEN, model_sentence, user_sentence
 from world.voices import (
     BULK_VOICES,
@@ -64,24 +65,20 @@ def planned(part: Part, index: int) -> Planned:
     test = part is Part.TEST
     match part, index % 4:
         case Part.BULK, _:
-            voice = _pick(rng, BULK_VOICES)
+            voice = pick(rng, BULK_VOICES)
         case (Part.TRAIN, 0 | 2) | (Part.TEST, 0):
             voice = OUTPUT_VOICE
         case Part.TEST, 1:
-            voice = _pick(rng, KOKORO_VOICES)
+            voice = pick(rng, KOKORO_VOICES)
         case Part.TEST, _:
             voice = HELD_OUT_VOICES[(index // 4 * 2 + index % 2) % len(HELD_OUT_VOICES)]
         case _:
-            voice = _pick(rng, KOKORO_VOICES)
+            voice = pick(rng, KOKORO_VOICES)
     says = model_sentence if voice == OUTPUT_VOICE and rng.random() < 0.7 else user_sentence
     while len(sentence := says(rng, test=test)) > MOST_SPOKEN:
         pass
     speed = 1.0 if voice == OUTPUT_VOICE else float(rng.uniform(SLOWEST, FASTEST))
     return Planned(sentence, voice, round(speed, 3))
-
-
-def _pick(rng: np.random.Generator, options: Sequence[str]) -> str:
-    return options[int(rng.integers(len(options)))]
 
 
 @dataclass(frozen=True)

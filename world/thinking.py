@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from world.captions import NUMBER_WORDS, reading_order, with_article
+from world.chance import pick
 from world.concepts import BY_NAME, CONCEPTS
 from world.scenes import Scene
 
@@ -32,7 +33,7 @@ def sample_thought(rng: np.random.Generator, scene: Scene) -> Thought:
 
 def _count(rng: np.random.Generator, scene: Scene) -> Thought:
     name = _some_name(rng, scene)
-    asked = _pick(rng, ("how many {} are there?", "how many {} do you see?", "count the {}."))
+    asked = pick(rng, ("how many {} are there?", "how many {} do you see?", "count the {}."))
     number = _number(scene, name)
     return Thought(
         asked.format(BY_NAME[name].plural), _counted(name, number), NUMBER_WORDS[number], "count"
@@ -40,7 +41,7 @@ def _count(rng: np.random.Generator, scene: Scene) -> Thought:
 
 
 def _total(rng: np.random.Generator, scene: Scene) -> Thought:
-    asked = _pick(
+    asked = pick(
         rng, ("how many things are there?", "how many things do you see?", "count everything.")
     )
     names = [with_article(item.concept) for item in reading_order(scene)]
@@ -55,10 +56,10 @@ def _compare(rng: np.random.Generator, scene: Scene) -> Thought:
     plurals = BY_NAME[one].plural, BY_NAME[other].plural
     thought = f"{_counted(one, numbers[0])}. {_counted(other, numbers[1])}"
     if rng.random() < 0.5:
-        asked = _pick(rng, ("are there more {} than {}?", "do you see more {} than {}?"))
+        asked = pick(rng, ("are there more {} than {}?", "do you see more {} than {}?"))
         answer = "yes" if numbers[0] > numbers[1] else "no"
     else:
-        asked = _pick(rng, ("are there as many {} as {}?", "do you see as many {} as {}?"))
+        asked = pick(rng, ("are there as many {} as {}?", "do you see as many {} as {}?"))
         answer = "yes" if numbers[0] == numbers[1] else "no"
     return Thought(asked.format(*plurals), thought, answer, "compare")
 
@@ -77,7 +78,3 @@ def _number(scene: Scene, name: str) -> int:
 def _counted(name: str, number: int) -> str:
     """ "dogs: one, two"; "cats: zero"."""
     return f"{BY_NAME[name].plural}: {', '.join(NUMBER_WORDS[1 : number + 1]) or NUMBER_WORDS[0]}"
-
-
-def _pick(rng: np.random.Generator, options: tuple[str, ...]) -> str:
-    return options[int(rng.integers(len(options)))]

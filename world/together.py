@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from world.captions import NUMBER_WORDS
+from world.chance import pick
 from world.concepts import BY_NAME
 from world.scenes import Scene
 from world.sounds import PRESETS
@@ -60,16 +61,12 @@ def _asked(rng: np.random.Generator, scene: Scene, sound: str) -> Together:
             "does the picture show what you hear?",
             "do you see what makes this sound?",
         )
-        return Together(scene, sound, _pick(rng, options), "yes" if number else "no", "whether")
+        return Together(scene, sound, pick(rng, options), "yes" if number else "no", "whether")
     if roll < 0.75:
         options = ("what do you hear, and do you see it?", "what is it, and is it in the picture?")
         verb = "see" if number else "do not see"
         return Together(
-            scene, sound, _pick(rng, options), f"i hear {sound}, and i {verb} it.", "which"
+            scene, sound, pick(rng, options), f"i hear {sound}, and i {verb} it.", "which"
         )
     options = ("how many of what you hear are there?", "how many of them do you see?")
-    return Together(scene, sound, _pick(rng, options), NUMBER_WORDS[number], "number")
-
-
-def _pick(rng: np.random.Generator, options: tuple[str, ...]) -> str:
-    return options[int(rng.integers(len(options)))]
+    return Together(scene, sound, pick(rng, options), NUMBER_WORDS[number], "number")

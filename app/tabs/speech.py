@@ -116,7 +116,8 @@ class SpeechTab(Conversing):
         return self.begin(talk.asked(history, text.strip()), settings, visitor)
 
     def kind_of(self, history: History) -> Modality | None:
-        """Sound, where the words ask for one: the model does not open a sound by itself yet."""
+        """Sound, where the words begin by asking for one: the model opens most sounds by itself,
+        but a sentence of small talk it answers instead of saying it."""
         words = history[-1].parts[-1].text or ""
         return Modality.AUDIO if words.lower().startswith(ASK_FOR_SOUND) else None
 
