@@ -100,7 +100,8 @@ class OmniConfig:
     """Everything that a checkpoint needs to be rebuilt. An answer in words has 1 to `text_blocks`
     blocks of `text_block` positions, one in sound 1 to `audio_blocks` of `audio_block`. audio: None
     where the checkpoint neither hears nor speaks. video_frames: of a film, 0 where it makes none;
-    a frame is a picture. thinks: whether it can write down what it thinks before it answers."""
+    a frame is a picture. thinks: whether it can write down what it thinks before it answers. finds:
+    whether what means the same was brought together, so that anything finds anything."""
 
     name: str = "nano"
     vision: VisionConfig = VisionConfig()
@@ -119,6 +120,7 @@ class OmniConfig:
     )
     video_frames: int = 8
     thinks: bool = True
+    finds: bool = True
     text_flow: FlowConfig = FlowConfig(steps=12, temperature=0.3)
     audio_flow: FlowConfig = FlowConfig(steps=12, temperature=0.7)
     video_flow: FlowConfig = FlowConfig(
@@ -178,7 +180,7 @@ class OmniConfig:
             "text_flow": FlowConfig,
             "video_flow": FlowConfig,
         }
-        values = {"video_frames": 0, "thinks": False, **values}
+        values = {"video_frames": 0, "thinks": False, "finds": False, **values}
         try:
             built: dict[str, Any] = {
                 k: nested[k](**v) if k in nested and v is not None else v for k, v in values.items()

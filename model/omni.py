@@ -120,6 +120,15 @@ class OmniModel(nn.Module):
             found.append(_shifted(hidden, start, end) if shift else hidden[:, start:end])
         return tuple(found)
 
+    def embedding(self, sequence: OmniSequence) -> Tensor:
+        """Unit vectors "B D" to find things by: the feature of the last position of each row, its
+        <eos>, after one clean pass. Source: Luo et al. 2025 (arXiv:2510.13721), Section 3.5."""
+        last = sequence.segments[-1]
+        ends = last.valid.sum(1) - 1
+        features = self.features(sequence)[-1]
+        rows = torch.arange(last.batch, device=ends.device)
+        return F.normalize(features[rows, ends].float(), dim=-1)
+
     def recording_key(self, x_t: OmniSequence, t: float) -> Hashable:
         """A call depends on the weights and on tensors only, see `samplers.recorder`."""
         return id(self)

@@ -108,6 +108,14 @@ def layout(
     return spans
 
 
+def embedded(tokenizer: TextTokenizer, parts: tuple[str | Span, ...]) -> list[Span]:
+    """The spans of one message to be found by: <eos> where its answer would begin, whose feature
+    stands for it (see `OmniModel.embedding`)."""
+    spans = layout(tokenizer, [Message(True, parts)])
+    spans[-1].tokens[-1] = EOS
+    return spans
+
+
 def collate_prompts(
     prompts: Sequence[Sequence[Span]], device: torch.device, multiple: int = 1
 ) -> list[Segment]:

@@ -26,7 +26,7 @@ from model.text import TextTokenizer
 from training.audio import AudioStage
 from training.data import Examples, ScenePool, build_pool, training_texts, word_vectors
 from training.films import FilmExamples
-from training.flow import FlowStage
+from training.flow import A_STEP, FlowStage
 from training.loop import Budget, train
 from training.speech import SpeechExamples, encode_clips
 from training.vision import VisionStage
@@ -151,8 +151,7 @@ def _flow(arguments: argparse.Namespace) -> None:
         folder = _folder(arguments, "vision")
         films = FilmExamples.build(model.vision, examples, POOLS, folder)
     stage = FlowStage(model, tokenizer, examples, arguments.times, speech, films)
-    accumulate = len(stage.mixture)
-    budget = replace(_budget(arguments), accumulate=accumulate, report_every_s=600)
+    budget = replace(_budget(arguments), accumulate=A_STEP, report_every_s=600)
     train(stage, deepcopy(model), _folder(arguments, "flow"), budget, resume=arguments.resume)
 
 
@@ -202,6 +201,7 @@ def _begin(arguments: argparse.Namespace) -> tuple[OmniModel, TextTokenizer]:
         audio=had.audio or wanted.audio,
         video_frames=had.video_frames or wanted.video_frames,
         thinks=had.thinks or wanted.thinks,
+        finds=had.finds or wanted.finds,
     )
     if config != had:
         grown = OmniModel(config, checkpoint.tokenizer.space(config.media, thinks=config.thinks))

@@ -34,12 +34,12 @@ T = TypeVar("T")
 POOL_SEED = 11
 ENCODED = 32
 """Graphs whose pictures are encoded at once."""
-CUT_SHARE = 0.2
+CUT_SHARE = 0.4
+"""Share of the answers of several blocks that are cut to fewer."""
 TALK_BEFORE_SHARE, TALK_AFTER_SHARE = 0.2, 0.12
 """Of the dialogues without a picture, those that others come before; of those with one, those that
 turn to something else."""
 TALK = (Kind.SMALL_TALK, Kind.KNOWLEDGE, Kind.OUTSIDE)
-"""Share of the answers of several blocks that are cut to fewer."""
 
 
 class ScenePool:

@@ -30,7 +30,7 @@ from world.motion import (
     render_film,
     sample_film,
 )
-from world.scenes import render
+from world.scenes import Scene, render
 
 T = TypeVar("T")
 FILM_SEED, EDIT_SEED = 31, 32
@@ -77,48 +77,48 @@ class FilmExamples:
 
     def film(self, rng: np.random.Generator, *, begun: bool) -> Example:
         """A wish -> its film. begun: its first frame comes before the words."""
-        place = int(rng.integers(len(self.films)))
+        place = self.any_film(rng)
         wish = self._wish(rng, self.films[place])
         parts = (self._picture(self._film_codes[place, 0]), wish) if begun else (wish,)
         messages = [Message(True, parts)]
         if rng.random() < SAID_SHARE:
             messages.append(Message(False, (HERE_YOU_ARE,)))
         spans = layout(self.words.tokenizer, messages, opens=Modality.VIDEO)
-        return Example(tuple(spans), self._frames(place))
+        return Example(tuple(spans), self.frames(place))
 
     def watch(self, rng: np.random.Generator) -> Example:
         """A film and a question -> the words of its answer; or a wish for a part of it, or for
         all of it backwards -> words and the marker that opens it."""
-        place = int(rng.integers(len(self.films)))
+        place = self.any_film(rng)
         if rng.random() < MADE_SHARE:
             back = rng.random() < 0.5
             wish = pick(rng, REWIND_WISHES if back else tuple(FRAME_WISHES))
             marker = BEGIN_VIDEO if back else BEGIN_IMAGE
-            return self._opened(rng, (self._frames(place), wish), marker)
+            return self._opened(rng, (self.frames(place), wish), marker)
         first, *others = film_questions(self.films[place], rng)
         asked = first
         if others and rng.random() > DESCRIBED_SHARE:
             asked = others[int(rng.integers(len(others)))]
-        spans = layout(self.words.tokenizer, [Message(True, (self._frames(place), asked.text))])
+        spans = layout(self.words.tokenizer, [Message(True, (self.frames(place), asked.text))])
         return Example(
             tuple(spans), self.words.words(self.words.tokenizer.encode(asked.answer), rng)
         )
 
     def frame(self, rng: np.random.Generator) -> Example:
         """A film and a wish for its first or last frame -> the picture."""
-        place = int(rng.integers(len(self.films)))
+        place = self.any_film(rng)
         wish, number = pick(rng, tuple(FRAME_WISHES.items()))
         return self._made(rng, place, wish, self._picture(self._film_codes[place, number]))
 
     def rewound(self, rng: np.random.Generator) -> Example:
         """A film -> the same from its end to its beginning."""
-        place = int(rng.integers(len(self.films)))
+        place = self.any_film(rng)
         backwards = self._whole(self._film_codes[place, ::-1])
         return self._made(rng, place, pick(rng, REWIND_WISHES), backwards)
 
     def _made(self, rng: np.random.Generator, place: int, wish: str, answer: Span) -> Example:
         """An answer of pictures to a wish about a film."""
-        messages = [Message(True, (self._frames(place), wish))]
+        messages = [Message(True, (self.frames(place), wish))]
         if rng.random() < SAID_SHARE:
             messages.append(Message(False, (HERE_YOU_ARE,)))
         spans = layout(self.words.tokenizer, messages, opens=answer.modality)
@@ -126,13 +126,13 @@ class FilmExamples:
 
     def opened(self, rng: np.random.Generator) -> Example:
         """A wish for a film -> words and the marker that opens it."""
-        wish = film_wish(rng, film_caption(self.films[int(rng.integers(len(self.films)))], rng))
+        wish = film_wish(rng, film_caption(self.films[self.any_film(rng)], rng))
         return self._opened(rng, (wish,), BEGIN_VIDEO)
 
     def edit(self, rng: np.random.Generator) -> Example:
         """A picture and what to change -> the picture after."""
-        place = int(rng.integers(len(self.edits)))
-        before, after = (self._picture(self._edit_codes[place, i]) for i in range(2))
+        place = self.any_edit(rng)
+        before, after = self.pictures_of(place)
         messages = [Message(True, (before, self.edits[place].words))]
         if rng.random() < SAID_SHARE:
             messages.append(Message(False, (HERE_YOU_ARE,)))
@@ -141,8 +141,8 @@ class FilmExamples:
 
     def changed(self, rng: np.random.Generator) -> Example:
         """A picture and what to change -> words and the marker that opens the picture after."""
-        place = int(rng.integers(len(self.edits)))
-        before = self._picture(self._edit_codes[place, 0])
+        place = self.any_edit(rng)
+        before, _ = self.pictures_of(place)
         return self._opened(rng, (before, self.edits[place].words), BEGIN_IMAGE)
 
     def _opened(
@@ -156,9 +156,26 @@ class FilmExamples:
         words = film_caption(film, rng)
         return film_wish(rng, words) if rng.random() < WISHED_SHARE else words
 
-    def _frames(self, place: int) -> Span:
+    def any_film(self, rng: np.random.Generator) -> int:
+        """The place of a film of the pool."""
+        return int(rng.integers(len(self.films)))
+
+    def any_edit(self, rng: np.random.Generator) -> int:
+        """The place of an edit of the pool."""
+        return int(rng.integers(len(self.edits)))
+
+    def frames(self, place: int) -> Span:
         """A film of the pool."""
         return self._whole(self._film_codes[place])
+
+    def pictures_of(self, place: int) -> tuple[Span, Span]:
+        """The pictures before and after an edit."""
+        before, after = self._edit_codes[place]
+        return self._picture(before), self._picture(after)
+
+    def scenes_of(self, place: int) -> tuple[Scene, Scene]:
+        """The scenes before and after an edit."""
+        return self.edits[place].before, self.edits[place].after
 
     @staticmethod
     def _whole(codes: np.ndarray) -> Span:

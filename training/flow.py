@@ -8,7 +8,7 @@ a share is causal, so that the same weights can be sampled by flow matching, mas
 autoregression.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -32,6 +32,7 @@ from model.vision import uint8_from_pixels
 from samplers.draws import Draws
 from samplers.kinetic import KineticSampler
 from samplers.source import random_source
+from training.contrast import Contrast
 from training.data import Batch, Example, Examples, collate
 from training.films import FilmExamples
 from training.speech import SpeechExamples
@@ -39,12 +40,17 @@ from training.together import think, together
 from world.dialogue import Kind
 
 PICTURES, TEXTS, SOUNDS, FILMS = 16, 8, 16, 4
-MIXTURE = ("image", "text")
-SPEECH = ("hear", "speak", "recite", "hear", "speak")
-MOTION = ("film", "watch", "edit")
+SHARES = {
+    "image": 3, "text": 5, "match": 2, "hear": 4, "speak": 8, "recite": 3, "film": 2, "watch": 2,
+    "edit": 2,
+}  # fmt: skip
+"""Batches of each kind in a round."""
+SPEECH, MOTION = ("hear", "speak", "recite"), ("film", "watch", "edit")
+A_STEP = 8
+"""Batches of one step of the optimiser."""
 WEIGHTS = {
     "image": 1.0, "text": 0.5, "hear": 0.5, "speak": 1.0, "recite": 1.0,
-    "film": 1.0, "watch": 0.5, "edit": 1.0,
+    "film": 1.0, "watch": 0.5, "edit": 1.0, "match": 0.3,
 }  # fmt: skip
 """Of a batch of each kind in the loss."""
 FIRST_BLOCKS, READ_WEIGHT = 0.4, 0.3
@@ -94,7 +100,9 @@ class FlowStage:
         self.model = model
         self.tokenizer = tokenizer
         self.examples, self.speech, self.films = examples, speech, films
-        self.mixture = MIXTURE + (SPEECH if speech else ()) + (MOTION if films else ())
+        self.contrast = Contrast(examples, speech, films)
+        missing = (() if speech else SPEECH) + (() if films else MOTION)
+        self.mixture = spread({k: n for k, n in SHARES.items() if k not in missing})
         self.metrics: dict[Modality, CodebookMetric] = model.metrics()
         config = model.config
         self.flows: dict[Modality, FlowConfig] = {
@@ -109,6 +117,9 @@ class FlowStage:
     def loss(self, step: int) -> tuple[Tensor, dict[str, float], int]:
         rng = np.random.default_rng((2, step))
         kind = self.mixture[step % len(self.mixture)]
+        if kind == "match":
+            loss = self.contrast.loss(self.model, rng)
+            return loss * WEIGHTS[kind], {kind: float(loss.detach())}, 0
         draw = {
             "image": self._pictures,
             "text": self._texts,
@@ -338,6 +349,12 @@ class FlowStage:
         x_0 = OmniSequence((*clean.segments[:-1], response(target.modality, source)))
         *_, last = sampler.sample(model, x_0, draws=draws)
         return last.x_t.segments[-1].tokens
+
+
+def spread(shares: Mapping[str, int]) -> tuple[str, ...]:
+    """Each kind so many times, as evenly as it can be."""
+    places = [((i + 0.5) / n, kind) for kind, n in shares.items() for i in range(n)]
+    return tuple(kind for _, kind in sorted(places))
 
 
 def _boxes(rng: np.random.Generator, num: int, grid: int) -> Tensor:

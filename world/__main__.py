@@ -1,9 +1,10 @@
-"""Command line: python -m world sheet|sample|film|sprites|speech|sounds|check.
+"""Command line: python -m world sheet|sample|film|sprites|speech|sounds|check|gallery.
 
 sheet draws a contact sheet, sample prints scene graphs with captions and questions as JSON lines,
 film draws films, one a row, and prints what is said about them as JSON lines, sprites packs the
 sprite sheet from a folder of Fluent Emoji 3D WebP files, speech and sounds make the corpus that the
-model learns to hear and to speak from, check leaves out what an independent recogniser cannot read.
+model learns to hear and to speak from, check leaves out what an independent recogniser cannot read,
+gallery draws the collection that the page can be searched in.
 """
 
 import argparse
@@ -19,6 +20,7 @@ from world import sounds
 from world.captions import caption, full_caption, questions
 from world.check import check, recogniser
 from world.concepts import SPRITE_SHEET, build_sheet
+from world.gallery import write_gallery
 from world.motion import (
     film_caption,
     film_questions,
@@ -65,9 +67,14 @@ def main(argv: list[str] | None = None) -> int:
     checked.add_argument(
         "--out", type=Path, default=Path("runs/speech"), help="folder of the clips"
     )
+    shown = commands.add_parser("gallery")
+    shown.add_argument("--out", type=Path, default=Path("assets/gallery"))
+    shown.add_argument(
+        "--speech", type=Path, default=Path("assets/speech"), help="folder of the held-out clips"
+    )
     arguments = parser.parse_args(argv)
     commanded = {"sheet": _sheet, "sample": _sample, "sprites": _sprites, "speech": _speech}
-    commanded |= {"film": _film, "sounds": _sounds, "check": _check}
+    commanded |= {"film": _film, "sounds": _sounds, "check": _check, "gallery": _gallery}
     try:
         commanded[arguments.command](arguments)
     except (ValueError, OSError) as error:
@@ -142,6 +149,11 @@ def _sounds(arguments: argparse.Namespace) -> None:
 def _check(arguments: argparse.Namespace) -> None:
     wrong = check(arguments.out, recogniser(), (arguments.part,))
     print(f"{len(wrong)} clips left out")
+
+
+def _gallery(arguments: argparse.Namespace) -> None:
+    num = write_gallery(arguments.out, arguments.speech)
+    print(f"{num} items in {arguments.out}")
 
 
 if __name__ == "__main__":

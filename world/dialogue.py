@@ -10,7 +10,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache, partial
-from hashlib import blake2b
 from typing import TypeVar
 
 import numpy as np
@@ -24,7 +23,9 @@ from world.captions import (
 )
 from world.chance import pick
 from world.concepts import CONCEPTS, Concept
+from world.outside import ASKS, NOUNS, SENTENCES, SUBJECTS, kept_for_test
 from world.scenes import Family, Scene, sample_scene
+from world.small_talk import SMALL_TALK
 
 T = TypeVar("T")
 
@@ -79,132 +80,6 @@ DRAW_PHRASES = (
 )
 """How a picture is wished for; {} is a caption."""
 
-_SMALL_TALK: tuple[tuple[tuple[str, ...], str], ...] = (
-    (
-        (
-            "hello",
-            "hi",
-            "hey",
-            "hello there",
-            "hi there",
-            "good morning",
-            "good evening",
-            "hello!",
-            "hi!",
-        ),
-        "hello! i draw small pictures and answer questions about them.",
-    ),
-    (
-        (
-            "how are you?",
-            "how are you doing?",
-            "how do you feel?",
-            "are you well?",
-            "how is it going?",
-        ),
-        "i am well, thank you! shall i draw something?",
-    ),
-    (
-        (
-            "who are you?",
-            "what are you?",
-            "introduce yourself.",
-            "what is your name?",
-            "tell me about yourself.",
-        ),
-        "i am a small model that thinks by refining noise into words and pictures.",
-    ),
-    (
-        (
-            "what can you do?",
-            "help",
-            "help me",
-            "what do you know?",
-            "how does this work?",
-            "what can i ask?",
-        ),
-        "i can draw animals, food, vehicles and shapes, and talk about pictures.",
-    ),
-    (("thank you", "thanks", "thanks a lot", "thank you!", "many thanks"), "you are welcome!"),
-    (
-        ("goodbye", "bye", "see you", "good night", "see you later", "bye bye"),
-        "goodbye! come back soon.",
-    ),
-    (
-        (
-            "nice",
-            "great",
-            "very good",
-            "well done",
-            "that is beautiful",
-            "i like it",
-            "cool",
-            "wow",
-        ),
-        "thank you! shall i draw another one?",
-    ),
-    (("yes", "ok", "okay", "sure", "yes please"), "tell me what to draw, for example a red heart."),
-    (("no", "no thanks", "not now", "nope"), "all right. i am here when you want a picture."),
-    (
-        ("tell me a joke", "say something funny", "make me laugh", "do you know a joke?"),
-        "why did the cow cross the sea? to get to the udder side!",
-    ),
-    (
-        ("are you human?", "are you a robot?", "are you real?", "are you alive?"),
-        "no, i am a small computer model, but a friendly one.",
-    ),
-    (
-        ("do you like animals?", "what is your favourite animal?", "which animal do you like?"),
-        "i like the owl, it has such big eyes.",
-    ),
-    (
-        ("what is your favourite colour?", "which colour do you like?", "do you like blue?"),
-        "i like purple, like the evening sky.",
-    ),
-    (
-        (
-            "how do you draw?",
-            "how do you think?",
-            "how does it work inside?",
-            "what is flow matching?",
-        ),
-        "i start with random tokens and change them step by step.",
-    ),
-    (
-        ("you are wrong", "that is wrong", "this is not right", "bad"),
-        "i am sorry, i am small. please try again.",
-    ),
-    (
-        (
-            "which animals do you know?",
-            "name some animals",
-            "tell me three animals",
-            "list animals",
-        ),
-        "a dog, a cat, a fox, a lion, a horse, a cow and more.",
-    ),
-    (
-        ("which shapes do you know?", "name some shapes", "list the shapes"),
-        "a heart, a circle, a square and a star.",
-    ),
-    (
-        ("which colours do you know?", "name some colours", "list the colours"),
-        "red, orange, yellow, green, blue, purple and pink.",
-    ),
-    (
-        ("what food do you know?", "name some food", "list food"),
-        "an apple, a banana, grapes, pizza, a burger and cake.",
-    ),
-    (
-        ("which vehicles do you know?", "name some vehicles", "list vehicles"),
-        "a car, a bus, a rocket, a plane, a boat and a train.",
-    ),
-    (
-        ("which instruments do you know?", "name some instruments", "what music can you draw?"),
-        "a guitar, a drum, a trumpet, a piano and a violin.",
-    ),
-)
-
 _SOUNDS = {
     "dog": "woof", "cat": "meow", "cow": "moo", "pig": "oink", "frog": "ribbit", "bee": "buzz",
     "owl": "hoot", "lion": "roar", "horse": "neigh", "chicken": "cluck", "bell": "ding dong",
@@ -216,60 +91,9 @@ _NATURAL_COLOURS = {
     "cactus": "green", "sun": "yellow", "cloud": "white", "turtle": "green", "trumpet": "yellow",
 }  # fmt: skip
 _KIND_NOUNS = {
-    "animal": "an animal", "food": "something to eat", "vehicle": "a vehicle", "nature": "a part of nature",
-    "instrument": "a musical instrument", "object": "a thing", "shape": "a shape",
+    "animal": "an animal", "food": "something to eat", "vehicle": "a vehicle",
+    "nature": "a part of nature", "instrument": "a musical instrument", "object": "a thing", "shape": "a shape",
 }  # fmt: skip
-
-_OUTSIDE_NOUNS = tuple(
-    "castle,volcano,dragon,unicorn,robot,spaceship,wizard,knight,princess,king,queen,pirate,ghost,vampire,zombie,"
-    "dinosaur,shark,snake,spider,crocodile,giraffe,zebra,camel,wolf,deer,kangaroo,koala,squirrel,hedgehog,bat,"
-    "eagle,parrot,flamingo,peacock,swan,duck,goose,dolphin,seal,crab,lobster,snail,worm,ant,mosquito,"
-    "bridge,tower,church,hospital,school,factory,stadium,city,village,street,mountain,river,lake,desert,island,"
-    "beach,forest,jungle,waterfall,cave,planet,galaxy,comet,satellite,tornado,rainbow,snowman,lightning,"
-    "computer,laptop,phone,camera,television,radio,printer,keyboard,battery,lamp,candle,mirror,window,door,"
-    "chair,table,bed,sofa,shelf,carpet,curtain,kitchen,oven,fridge,spoon,fork,knife,plate,bottle,cup,teapot,"
-    "bread,rice,noodles,soup,salad,sandwich,sushi,taco,cheese,egg,steak,bacon,carrot,potato,tomato,onion,"
-    "broccoli,pepper,mango,peach,pear,cherry,lemon,orange juice,coffee,tea,milk,wine,beer,chocolate,"
-    "man,woman,boy,girl,baby,doctor,teacher,farmer,soldier,dancer,singer,astronaut,clown,chef,"
-    "hat,shoe,sock,glove,scarf,coat,dress,glasses,watch,ring,necklace,umbrella,bag,suitcase,wallet,"
-    "hammer,saw,wrench,ladder,bucket,broom,rope,nail,sword,shield,arrow,cannon,flag,map,compass,"
-    "football,basketball,tennis racket,skateboard,sled,kite,puzzle,doll,teddy bear,dice,chess board,"
-    "motorcycle,truck,tractor,tank,submarine,ship,canoe,tram,ambulance,taxi,skyscraper,windmill,lighthouse".split(
-        ","
-    )
-)
-_OUTSIDE_SUBJECTS = tuple(
-    "the president,the stock market,football,the weather,politics,history,mathematics,physics,chemistry,"
-    "philosophy,religion,love,money,war,the internet,programming,python,javascript,linux,medicine,cooking,"
-    "travel,paris,london,new york,china,germany,africa,shakespeare,einstein,napoleon,the moon landing,"
-    "quantum mechanics,evolution,dna,vaccines,taxes,the law,cinema,music theory,jazz,opera,poetry,grammar".split(
-        ","
-    )
-)
-_OUTSIDE_ASKS = (
-    "who is {}?",
-    "tell me about {}",
-    "what do you think of {}?",
-    "explain {}",
-    "write an essay about {}",
-    "what is the latest news about {}?",
-    "why is {} important?",
-    "i need help with {}",
-)
-_OUTSIDE_SENTENCES = (
-    "what is 12 times 7?", "solve this equation", "write a poem", "write some code", "translate this to french",
-    "book a flight for me", "what time is it?", "what day is it today?", "how old are you in years?",
-    "sing a song", "play chess with me", "who won the game?", "what is the capital of france?",
-    "how do i bake bread?", "where do you live?", "give me the recipe", "what is the meaning of life?",
-    "can you drive?", "how tall is the eiffel tower?", "who wrote hamlet?", "buy me a house",
-    "asdf qwerty", "lorem ipsum dolor sit amet", "blah blah blah", "xyzzy", "what should i wear?",
-)  # fmt: skip
-
-
-def kept_for_test(words: str) -> bool:
-    """Whether an outside wish or phrasing is kept from training: one in six."""
-    return blake2b(words.encode(), digest_size=4).digest()[0] % 6 == 1
-
 
 SceneSource = Callable[[np.random.Generator], Scene]
 
@@ -377,7 +201,7 @@ def _another_wish(rng: np.random.Generator, draw: SceneSource) -> tuple[Utteranc
 
 
 def _small_talk(rng: np.random.Generator) -> tuple[Utterance, ...]:
-    asked, answer = pick(rng, _SMALL_TALK)
+    asked, answer = pick(rng, SMALL_TALK)
     return _exchange(pick(rng, asked), answer)
 
 
@@ -420,7 +244,7 @@ def known_dialogue(asked: str) -> Dialogue | None:
 
 @cache
 def _known_dialogues() -> dict[str, Dialogue]:
-    talk = [_exchange(asked, answer) for options, answer in _SMALL_TALK for asked in options]
+    talk = [_exchange(asked, answer) for options, answer in SMALL_TALK for asked in options]
     facts = [
         *(_sound_fact(name) for name in _SOUNDS),
         *(_colour_fact(name) for name in _NATURAL_COLOURS),
@@ -441,14 +265,14 @@ def _outside_wish(rng: np.random.Generator) -> tuple[str, str]:
     """(what decides whether it is held out, the wish)."""
     roll = rng.random()
     if roll < 0.55:
-        thing = pick(rng, _OUTSIDE_NOUNS)
+        thing = pick(rng, NOUNS)
         words = with_article(thing)
         if rng.random() < 0.35:
             inside = CONCEPTS[int(rng.integers(len(CONCEPTS)))].name
             words += pick(rng, (" and ", " above ", " with ", " next to ")) + with_article(inside)
         return thing, wish(rng, words)
     if roll < 0.85:
-        subject = pick(rng, _OUTSIDE_SUBJECTS)
-        return subject, pick(rng, _OUTSIDE_ASKS).format(subject)
-    sentence = pick(rng, _OUTSIDE_SENTENCES)
+        subject = pick(rng, SUBJECTS)
+        return subject, pick(rng, ASKS).format(subject)
+    sentence = pick(rng, SENTENCES)
     return sentence, sentence

@@ -7,12 +7,13 @@ Owns: which sentences are spoken and how a transcript is written. Does not own: 
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from world.captions import NUMBER_WORDS, caption, full_caption, questions
 from world.dialogue import Kind, sample_dialogue, wish
-from world.scenes import sample_scene
+from world.scenes import Scene, sample_scene
 
 _COUNTED = (
     *NUMBER_WORDS, "six", "seven", "eight", "nine", "ten", "eleven", "twelve", "thirteen",
@@ -23,32 +24,41 @@ MOST_SPOKEN = 120
 """Characters of the longest sentence that is spoken: about eight seconds."""
 
 
-def user_sentence(rng: np.random.Generator, *, test: bool) -> str:
+@dataclass(frozen=True)
+class Said:
+    """A sentence, and the scene that it describes or wishes for, where it does."""
+
+    text: str
+    scene: Scene | None = None
+
+
+def user_sentence(rng: np.random.Generator, *, test: bool) -> Said:
     """A wish, a question, small talk or a number, as a visitor would say it; with test True about
     a held-out scene."""
     roll = rng.random()
     if roll < 0.45:
-        return wish(rng, caption(sample_scene(rng, test=test), rng))
+        scene = sample_scene(rng, test=test)
+        return Said(wish(rng, caption(scene, rng)), scene)
     if roll < 0.7:
         options = questions(sample_scene(rng, test=test), rng)
-        return options[int(rng.integers(len(options)))].text
+        return Said(options[int(rng.integers(len(options)))].text)
     if roll < 0.95:
         kind = (*_TALK, Kind.OUTSIDE)[int(rng.choice(3, p=(0.4, 0.4, 0.2)))]
-        return sample_dialogue(rng, kind, test=test).utterances[0].text
-    return _numbers(rng)
+        return Said(sample_dialogue(rng, kind, test=test).utterances[0].text)
+    return Said(_numbers(rng))
 
 
-def model_sentence(rng: np.random.Generator, *, test: bool) -> str:
+def model_sentence(rng: np.random.Generator, *, test: bool) -> Said:
     """A caption, or an answer to a question, to small talk or to an outside wish."""
     roll = rng.random()
     scene = sample_scene(rng, test=test)
     if roll < 0.6:
-        return full_caption(scene) if rng.random() < 0.4 else caption(scene, rng)
+        return Said(full_caption(scene) if rng.random() < 0.4 else caption(scene, rng), scene)
     if roll < 0.75:
         options = questions(scene, rng)
-        return options[int(rng.integers(len(options)))].answer
+        return Said(options[int(rng.integers(len(options)))].answer)
     kind = (*_TALK, Kind.OUTSIDE, Kind.DRAW)[int(rng.choice(4, p=(0.35, 0.6, 0.02, 0.03)))]
-    return sample_dialogue(rng, kind, test=test).utterances[-1].text
+    return Said(sample_dialogue(rng, kind, test=test).utterances[-1].text)
 
 
 def _numbers(rng: np.random.Generator) -> str:

@@ -17,6 +17,7 @@ import soundfile
 from tqdm import tqdm
 
 from world.chance import pick
+from world.scenes import Scene
 from world.sentences import MOST_SPOKEN, model_sentence, user_sentence
 from world.voices import (
     BULK_VOICES,
@@ -47,11 +48,12 @@ class Part(StrEnum):
 
 @dataclass(frozen=True)
 class Planned:
-    """A clip before it is spoken."""
+    """A clip before it is spoken. scene: what its sentence describes or wishes for."""
 
     sentence: str
     voice: str
     speed: float
+    scene: Scene | None = None
 
 
 def planned(part: Part, index: int) -> Planned:
@@ -75,10 +77,10 @@ def planned(part: Part, index: int) -> Planned:
         case _:
             voice = pick(rng, KOKORO_VOICES)
     says = model_sentence if voice == OUTPUT_VOICE and rng.random() < 0.7 else user_sentence
-    while len(sentence := says(rng, test=test)) > MOST_SPOKEN:
+    while len((said := says(rng, test=test)).text) > MOST_SPOKEN:
         pass
     speed = 1.0 if voice == OUTPUT_VOICE else float(rng.uniform(SLOWEST, FASTEST))
-    return Planned(sentence, voice, round(speed, 3))
+    return Planned(said.text, voice, round(speed, 3), said.scene)
 
 
 @dataclass(frozen=True)

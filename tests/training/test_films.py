@@ -65,7 +65,7 @@ def test_what_is_asked_about_a_film_is_answered_from_its_graph(films: FilmExampl
         place = next(
             i
             for i in range(len(films.films))
-            if torch.equal(example.spans[1].tokens, films._frames(i).tokens)
+            if torch.equal(example.spans[1].tokens, films.frames(i).tokens)
         )
         described += len(said) > 6 and captions[place].startswith(said)
         made += opened_by(example.target.tokens[:, 0].tolist()) is not None

@@ -11,6 +11,7 @@ from world.sentences import (
     MOST_SPOKEN,
     SAY,
     TRANSCRIBE,
+    Said,
     heard_as,
     model_sentence,
     sample_instruction,
@@ -19,13 +20,13 @@ from world.sentences import (
 )
 from world.speech import Part, planned
 
-Says = Callable[..., str]
+Says = Callable[..., Said]
 SIDES = pytest.mark.parametrize("says", [user_sentence, model_sentence])
 
 
 def _said(says: Says, num: int, seed: int, *, test: bool = False) -> list[str]:
     rng = np.random.default_rng(seed)
-    return [says(rng, test=test) for _ in range(num)]
+    return [says(rng, test=test).text for _ in range(num)]
 
 
 @SIDES

@@ -1,5 +1,6 @@
 """The speech corpus: who says what, a folder that grows, and samples of one rate and loudness."""
 
+import re
 from collections import Counter
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from world.concepts import CONCEPTS
 from world.speech import (
     FASTEST,
     LONGEST_S,
@@ -157,3 +159,16 @@ def test_a_click_is_not_clipped() -> None:
 def test_a_voice_that_is_not_here_says_so(voice: str, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=f"{voice}"):
         Voices(tmp_path).say(voice, "hello", 1.0)
+
+
+def test_a_clip_that_speaks_of_a_scene_knows_it() -> None:
+    """And says nothing of it that is not so: all its words about things are words of the scene."""
+    plans = [planned(Part.TEST, i) for i in range(60)]
+    spoken = [p for p in plans if p.scene is not None]
+    assert 20 < len(spoken) < 60
+    for plan in spoken:
+        assert plan.scene is not None
+        named = {
+            c.name for c in CONCEPTS if re.search(rf"\b({c.name}|{c.plural})\b", plan.sentence)
+        }
+        assert named == {item.concept for item in plan.scene.items}

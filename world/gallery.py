@@ -1,0 +1,117 @@
+"""The gallery that the repository ships: pictures and films of the world, sounds, and sentences.
+
+`python -m world gallery` makes it anew, the same every time. What is drawn here is never a scene of
+the training stream; recordings are those of the held-out clips in assets/speech. Owns: what is in
+it, its captions and tags. Does not own: the vectors that it is found by (`retrieval`).
+"""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from world.captions import full_caption
+from world.concepts import BY_NAME
+from world.dialogue import Kind, sample_dialogue
+from world.edits import sample_edit
+from world.motion import full_film_caption, render_film, sample_film
+from world.scenes import Background, Item, render, sample_scene
+from world.sounds import SOUND
+
+GALLERY_SEED = 41
+PAIRS, SCENES, FILMS, TEXTS = 60, 180, 80, 30
+"""Pairs of scenes that differ in one thing, single ones, films and sentences."""
+QUALITY, FRAME_MS = 82, 125
+
+Row = dict[str, str | list[str]]
+
+
+def write_gallery(folder: Path, speech: Path) -> int:
+    """Pictures, films and index.json in the folder; returns how many items there are. speech: the
+    folder of the held-out clips, which stay where they are."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for old in folder.glob("*.webp"):
+        old.unlink()
+    rows = [*_pictures(folder), *_films(folder), *_clips(speech), *_texts()]
+    lines = ",\n".join(json.dumps(row) for row in rows)
+    (folder / "index.json").write_text(f"[\n{lines}\n]\n")
+    return len(rows)
+
+
+def _pictures(folder: Path) -> list[Row]:
+    edits = [sample_edit(_rng(0, i), test=i % 4 == 0) for i in range(PAIRS)]
+    scenes = [scene for edit in edits for scene in (edit.before, edit.after)]
+    scenes += [sample_scene(_rng(1, i), test=i % 4 == 0) for i in range(SCENES)]
+    rows: list[Row] = []
+    for i, scene in enumerate(scenes):
+        name = f"picture-{i:03d}.webp"
+        Image.fromarray(render(scene)).save(folder / name, quality=QUALITY, method=6)
+        tags = _tags(scene.items, scene.background)
+        rows.append(_row(full_caption(scene), "image", "picture", tags, file=name))
+    return rows
+
+
+def _films(folder: Path) -> list[Row]:
+    rows: list[Row] = []
+    for i in range(FILMS):
+        film, name = sample_film(_rng(2, i), test=i % 4 == 0), f"film-{i:03d}.webp"
+        first, *others = [Image.fromarray(frame) for frame in render_film(film)]
+        first.save(
+            folder / name,
+            save_all=True,
+            append_images=others,
+            duration=FRAME_MS,
+            loop=0,
+            quality=QUALITY,
+            method=6,
+        )
+        tags = [*_tags((*film.movers, *film.still), film.background), film.motion.value]
+        rows.append(_row(full_film_caption(film), "video", "film", tags, file=name))
+    return rows
+
+
+def _clips(speech: Path) -> list[Row]:
+    rows: list[Row] = []
+    for clip in json.loads((speech / "index.json").read_text()):
+        file = f"../{speech.name}/{clip['name']}.opus"
+        if clip["voice"] == SOUND:
+            tags = ["sound", clip["sentence"].split(" ", 1)[-1]]
+            rows.append(_row(f"the sound of {clip['sentence']}", "audio", "sound", tags, file=file))
+        else:
+            tags = ["speech", _voice(clip["voice"])]
+            rows.append(_row(clip["sentence"], "audio", "speech", tags, file=file))
+    return rows
+
+
+def _texts() -> list[Row]:
+    """Questions about the world with their answers."""
+    rows: list[Row] = []
+    seen: set[str] = set()
+    for i in range(20 * TEXTS):
+        asked, said = sample_dialogue(_rng(3, i), Kind.KNOWLEDGE, test=False).utterances[-2:]
+        text = f"{asked.text} {said.text}"
+        if len(rows) < TEXTS and text not in seen:
+            rows.append(_row(text, "text", "fact", ["fact"], text=text))
+            seen.add(text)
+    return rows
+
+
+def _rng(stream: int, number: int) -> np.random.Generator:
+    return np.random.default_rng((GALLERY_SEED, stream, number))
+
+
+def _row(caption: str, modality: str, kind: str, tags: Sequence[str], **content: str) -> Row:
+    return {**content, "modality": modality, "kind": kind, "caption": caption, "tags": [*tags]}
+
+
+def _tags(items: Sequence[Item], background: Background) -> list[str]:
+    """Names, kinds and colours of what is there, and the place."""
+    found = [word for i in items for word in (i.concept, BY_NAME[i.concept].kind, i.colour) if word]
+    places = background.colours or (background.kind,)
+    return list(dict.fromkeys([*found, *places]))
+
+
+def _voice(name: str) -> str:
+    return name.rpartition("/")[2]
