@@ -92,7 +92,8 @@ _NATURAL_COLOURS = {
 }  # fmt: skip
 _KIND_NOUNS = {
     "animal": "an animal", "food": "something to eat", "vehicle": "a vehicle",
-    "nature": "a part of nature", "instrument": "a musical instrument", "object": "a thing", "shape": "a shape",
+    "nature": "a part of nature", "instrument": "a musical instrument",
+    "object": "a thing", "shape": "a shape",
 }  # fmt: skip
 
 SceneSource = Callable[[np.random.Generator], Scene]
