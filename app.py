@@ -1,5 +1,6 @@
 """The entry point: load the engine, serve the page. `python app.py` is also what a Space runs."""
 
+import argparse
 import os
 import sys
 from pathlib import Path
@@ -12,12 +13,17 @@ DEFAULT_PORT = 7860
 
 
 def main() -> int:
-    """Serve until interrupted; 2 if the checkpoint or the address cannot be used."""
+    """Serve until interrupted; 2 if the checkpoint, the gallery or the address cannot be used."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    gallery = os.environ.get("NEXT_OMNI_GALLERY")
+    parser.add_argument("--gallery", type=Path, default=gallery, help="of python -m retrieval add")
+    arguments = parser.parse_args()
     checkpoint = os.environ.get("NEXT_OMNI_CHECKPOINT") or Path(__file__).parent / "assets/nano"
     address = os.environ.get("GRADIO_SERVER_NAME") or "127.0.0.1"
     port = os.environ.get("GRADIO_SERVER_PORT") or os.environ.get("PORT") or str(DEFAULT_PORT)
     try:
-        host = Host(Engine.load(checkpoint, os.environ.get("NEXT_OMNI_DEVICE") or "auto"))
+        engine = Engine.load(checkpoint, os.environ.get("NEXT_OMNI_DEVICE") or "auto")
+        host = Host(engine, gallery=arguments.gallery)
         page = build_page(host)
         serve(page, host, address, int(port))
     except (ValueError, OSError) as error:

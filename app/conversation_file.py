@@ -29,10 +29,11 @@ NOT_OURS = "this is not a conversation of ours: {}; choose a file that was saved
 
 def to_text(history: History) -> str:
     """The file's content."""
+    if history and not history[-1].parts:
+        history = history[:-1]
     turns = [
-        {"role": said.role, "parts": [_plain(part) for part in said.parts]}
-        for said in history
-        if said.parts
+        {"role": said.role, "parts": [_plain(p) for p in said.parts], "think": said.think}
+        for said in talk.told(history)
     ]
     return json.dumps({"format": FORMAT, "version": VERSION, "turns": turns})
 
@@ -67,7 +68,7 @@ def from_text(text: str) -> History:
         role, parts = _turn(turn)
         if role != ("user", "assistant")[len(history) % 2]:
             raise ValueError(NOT_OURS.format("its turns do not alternate"))
-        history = talk.kept(history, role, parts)
+        history = talk.kept(history, role, parts, think=turn.get("think") is True)
     return history
 
 

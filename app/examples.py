@@ -9,11 +9,12 @@ PICTURES = (
     "two pizzas",
 )
 FILMS = (
-    "a red car moving to the left",
-    "a ball bouncing",
-    "a rocket flying up at night",
-    "a star appears in the night sky",
+    "a blue car moving to the left",
+    "a penguin bouncing on the grass",
+    "a rocket moving up in the sky",
+    "a yellow star appears at night",
     "two fish moving to the right",
+    "a cow and a pig crossing",
 )
 QUESTIONS = (
     "draw a rocket at night",
@@ -36,3 +37,13 @@ VOICES = {
     "▶ “show me a big crown”": "test-000038",
 }
 """Recordings of voices that the model was never trained on, by their names in assets/speech."""
+FINDS = (
+    ("a car moving to the left", ""),
+    ("make the car purple", "picture-014.webp"),
+    ("an owl at night", ""),
+    ("put the sun on the grass", "picture-016.webp"),
+    ("the sound of rain", ""),
+    ("make the star green", "picture-038.webp"),
+    ("", "film-000.webp"),
+)
+"""Queries of the gallery: words, and the shipped file that is given with them."""

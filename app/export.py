@@ -4,19 +4,19 @@ import json
 import re
 from base64 import b64encode
 from collections.abc import Callable, Mapping
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import numpy as np
 from PIL import Image
 
 from app import theme
-from app.inspection import Lens
+from app.inspection import Lens, framed
 from app.render import png, recipe_of
 from engine.media import mp4_bytes, webp_bytes
 from engine.request import Modality
 from engine.trace import SegmentTrace, Trace
+from engine.trace_file import trace_bytes
 
+SEEN = (Modality.IMAGE, Modality.VIDEO)
 STRIP_FRAMES = 8
 FRAME_MS, FIRST_MS, LAST_MS = 110, 400, 1600
 FPS = 25
@@ -32,7 +32,7 @@ def file(trace: Trace, lens: Lens, kind: str, seen: Mapping[str, object] | None)
     Raises: ValueError with a sentence where the run cannot be that.
     """
     makers: dict[str, tuple[str, Callable[[], bytes]]] = {
-        "npz": ("application/octet-stream", lambda: _npz(trace)),
+        "npz": ("application/octet-stream", lambda: trace_bytes(trace)),
         "json": ("application/json", lambda: _json(trace)),
         "png": ("image/png", lambda: _strip(trace, lens)),
         "webp": ("image/webp", lambda: _webp(trace, lens)),
@@ -49,18 +49,18 @@ def file(trace: Trace, lens: Lens, kind: str, seen: Mapping[str, object] | None)
 
 
 def still(trace: Trace, lens: Lens, segment: int, step: int, which: str) -> dict[str, str]:
-    """{"name", "uri"} of the picture of one step, state ("x_t") or prediction ("x_1"), a PNG that
-    carries the settings and the step.
+    """{"name", "uri"} of the picture of one step, or of its frames from left to right: state
+    ("x_t") or prediction ("x_1"), a PNG that carries the settings and the step.
 
     Raises: ValueError with a sentence where there is none.
     """
     if which not in ("x_t", "x_1") or not 0 <= segment < len(trace.segments):
         raise ValueError("this run has no such picture")
     part = trace.segments[segment]
-    if part.modality is not Modality.IMAGE or not 0 <= step < part.num_steps:
+    if part.modality not in SEEN or not 0 <= step < part.num_steps:
         raise ValueError("this run has no such picture")
-    picture = lens.pictures(part.arrays[which][step][None])[0]
-    media = png(picture, {**_recipe(trace), "step": step + 1, "shows": which})
+    (frames,) = framed(part, lens, which, np.array([step]))
+    media = png(np.concatenate(frames, 1), {**_recipe(trace), "step": step + 1, "shows": which})
     return {"name": f"{_name(trace)}-step-{step + 1}.png", "uri": media.data_uri()}
 
 
@@ -88,13 +88,6 @@ body { margin: 0; }
 """
 
 
-def _npz(trace: Trace) -> bytes:
-    with TemporaryDirectory() as folder:
-        path = Path(folder) / "run.npz"
-        trace.save(path)
-        return path.read_bytes()
-
-
 def _json(trace: Trace) -> bytes:
     """Every array as lists, by the names of docs/trace.md."""
     return json.dumps(
@@ -111,11 +104,14 @@ def _json(trace: Trace) -> bytes:
 
 
 def _strip(trace: Trace, lens: Lens) -> bytes:
-    """Some of the predictions from left to right, the states below them."""
+    """Some of the predictions of a picture from left to right, the states below them; of a film the
+    frames of a prediction from left to right, step below step."""
     segment = _drawn(trace)
     steps = np.unique(np.linspace(0, segment.num_steps - 1, STRIP_FRAMES).round().astype(int))
-    rows = [np.concatenate(lens.pictures(segment.arrays[n][steps]), 1) for n in ("x_1", "x_t")]
-    return png(np.concatenate(rows), _recipe(trace)).content
+    rows = framed(segment, lens, "x_1", steps)
+    if segment.modality is Modality.IMAGE:
+        rows = np.stack([rows[:, 0], framed(segment, lens, "x_t", steps)[:, 0]])
+    return png(np.concatenate([np.concatenate(row, 1) for row in rows]), _recipe(trace)).content
 
 
 def _webp(trace: Trace, lens: Lens) -> bytes:
@@ -132,16 +128,21 @@ def _mp4(trace: Trace, lens: Lens) -> bytes:
 
 
 def _frames(trace: Trace, lens: Lens) -> np.ndarray:
-    """State and prediction side by side at every step, uint8 "S H W 3", enlarged."""
-    arrays = _drawn(trace).arrays
-    pairs = np.concatenate([lens.pictures(arrays["x_t"]), lens.pictures(arrays["x_1"])], 2)
+    """State and prediction at every step, uint8 "S H W 3": of a picture side by side and enlarged,
+    of a film the frames from left to right, the state's above."""
+    segment = _drawn(trace)
+    state, predicted = (framed(segment, lens, name) for name in ("x_t", "x_1"))
+    if segment.modality is Modality.VIDEO:
+        rows = [np.concatenate(list(seen.swapaxes(0, 1)), 2) for seen in (state, predicted)]
+        return np.concatenate(rows, 1)
+    pairs = np.concatenate([state[:, 0], predicted[:, 0]], 2)
     size = (pairs.shape[2] * SCALE, pairs.shape[1] * SCALE)
     smooth = Image.Resampling.BICUBIC
     return np.stack([np.asarray(Image.fromarray(p).resize(size, smooth)) for p in pairs])
 
 
 def _drawn(trace: Trace) -> SegmentTrace:
-    pictures = [s for s in trace.segments if s.modality is Modality.IMAGE]
+    pictures = [s for s in trace.segments if s.modality in SEEN]
     if not pictures:
         raise ValueError(WORDS_ONLY)
     return pictures[-1]

@@ -4,24 +4,22 @@ sentence.
 
 import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
-from engine.films import read_film
+from engine.films import held_in, read_film
 from engine.media import read_picture
-from engine.request import MAX_SEED, MAX_STEPS, Part, Sampling
+from engine.request import MAX_SEED, MAX_STEPS, Modality, Part, Sampling
 from engine.sounds import audible, from_pcm16, read_sound
 
 DICE = 1_000_000
 """Seeds drawn for a visitor are short enough to say aloud."""
 MAX_UPLOAD_SIDE = 512
-SOUND_FILES = (".wav", ".mp3", ".ogg", ".oga", ".opus", ".flac", ".webm", ".m4a", ".aac")
-FILM_FILES = (".mp4", ".mov", ".m4v", ".mkv")
-PERHAPS_FILM = ".webm"
-"""A sound, where it is no film."""
+SOUND_FILES = (".wav", ".mp3", ".ogg", ".oga", ".opus", ".flac", ".m4a", ".aac")
+FILM_FILES = (".mp4", ".mov", ".m4v", ".mkv", ".webm")
 ANIMATED = ("GIF", "PNG", "WEBP")
 """Formats of pictures that may move; several pictures in a JPEG or TIFF are no film."""
 NO_FILMS = "this checkpoint does not watch films: show it a picture"
@@ -41,7 +39,7 @@ def beside(control: str) -> Iterator[None]:
     try:
         yield
     except ValueError as error:
-        raise InputError(_as_sentence(str(error)), control) from error
+        raise InputError(as_sentence(str(error)), control) from error
 
 
 def new_seed() -> int:
@@ -115,16 +113,28 @@ def read_file(path: str | Path, *, films: bool = True) -> Part:
     into. films: whether they are watched; without, an animation is its first picture and a WebM
     its sound. Raises: ValueError."""
     suffix = Path(path).suffix.lower()
-    if suffix in FILM_FILES and not films:
-        raise ValueError(NO_FILMS)
-    if suffix in FILM_FILES or (films and is_animation(path)):
+    if suffix in FILM_FILES:
+        return _read_clip(path, films=films)
+    if films and is_animation(path):
         return Part(video=read_film(path))
-    if suffix == PERHAPS_FILM and films:
-        with suppress(ValueError):
-            return Part(video=read_film(path))
     if suffix in SOUND_FILES:
         return Part(audio=read_recording(path))
     return Part(image=read_upload(path))
+
+
+def _read_clip(path: str | Path, *, films: bool) -> Part:
+    """A film, or the sound of one without pictures; of a WebM also where films are not watched,
+    for so a browser writes what somebody says."""
+    held = held_in(path)
+    if Path(path).suffix.lower() == ".webm":
+        heard = Modality.VIDEO not in held or (not films and Modality.AUDIO in held)
+    else:
+        heard = held == {Modality.AUDIO}
+    if heard:
+        return Part(audio=read_recording(path))
+    if not films:
+        raise ValueError(NO_FILMS)
+    return Part(video=read_film(path))
 
 
 def is_animation(path: str | Path) -> bool:
@@ -144,6 +154,7 @@ def read_recording(source: str | Path | bytes) -> np.ndarray:
     return read_sound(source)
 
 
-def _as_sentence(text: str) -> str:
+def as_sentence(text: str) -> str:
+    """With a capital letter and an end."""
     text = text[:1].upper() + text[1:]
     return text if text.endswith((".", "!", "?")) else text + "."

@@ -4,8 +4,10 @@ changes.
 Imported before anything touches CUDA, as `spaces` asks.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol
+
+import numpy as np
 
 try:
     import spaces
@@ -13,10 +15,12 @@ except ImportError:
     spaces = None
 
 from engine.events import Event
-from engine.request import MAX_STEPS, Request
+from engine.request import MAX_STEPS, Part, Request
 
 SECONDS_PER_STEP = 0.25
 SECONDS_TO_BEGIN = 10
+Embed = Callable[[Sequence[tuple[Part, ...]]], np.ndarray]
+"""`Engine.embed`."""
 
 
 class WatchedGenerate(Protocol):
@@ -35,6 +39,11 @@ def on_gpu(generate: WatchedGenerate) -> WatchedGenerate:
 
     decorate: Callable[[WatchedGenerate], WatchedGenerate] = spaces.GPU(duration=seconds_needed)
     return decorate(on_worker)
+
+
+def embed_on_gpu(embed: Embed) -> Embed:
+    """`embed` on a ZeroGPU worker where there is one; elsewhere `embed` itself."""
+    return embed if spaces is None else spaces.GPU(duration=SECONDS_TO_BEGIN)(embed)
 
 
 def seconds_needed(request: Request, *, watch: int = 0) -> int:

@@ -6,9 +6,10 @@ the queue with one slot for the model, drives it.
 """
 
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -17,11 +18,12 @@ from app import render
 from app.forms import InputError
 from app.gpu import WatchedGenerate, on_gpu
 from app.inspection import Lens
+from app.library import PACK, Library
 from app.live import Run, StepBus
 from app.pump import Outcome, Pumping
 from engine.events import Event
 from engine.path_preview import PathPreview
-from engine.request import Modality, Request, Sampling
+from engine.request import Modality, Part, Request, Sampling
 from engine.trace import Trace, TraceRecorder
 
 MODEL_SLOT = {"concurrency_limit": 1, "concurrency_id": "model"}
@@ -39,6 +41,11 @@ class Engine(Protocol):
 
     @property
     def lens(self) -> Lens: ...
+
+    @property
+    def digest(self) -> str: ...
+
+    def embed(self, items: Sequence[tuple[Part, ...]]) -> np.ndarray: ...
 
     def generate(self, request: Request, *, watch: int = 0) -> Iterator[Event]: ...
 
@@ -63,14 +70,18 @@ class Ticket:
 @dataclass
 class Host:
     """One page served by one engine. tickets: of runs that wait for their turn. traces: of recorded
-    runs, the last ones, by the run's unguessable id."""
+    runs, the last ones, by the run's unguessable id. pack: the collection that ships. gallery: one
+    of the owner's, see `python -m retrieval add`."""
 
     engine: Engine
     bus: StepBus = field(default_factory=StepBus)
     tickets: dict[str, Ticket] = field(default_factory=dict)
     traces: OrderedDict[str, Trace] = field(default_factory=OrderedDict)
+    pack: Path = PACK
+    gallery: Path | None = None
 
     def __post_init__(self) -> None:
+        self.library = Library(self.engine, self.pack, self.gallery)
         self._generate: WatchedGenerate = on_gpu(self.engine.generate)
 
     def open(self, request: Request, owner: str, watch: int = 0) -> Run:

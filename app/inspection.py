@@ -11,7 +11,8 @@ from typing import Protocol
 
 import numpy as np
 
-from app.render import jpeg, recipe_of
+from app.render import jpeg, recipe_of, strip
+from engine.films import FRAMES
 from engine.request import Modality, Request
 from engine.trace import SegmentTrace, Trace
 from engine.words import Words
@@ -34,6 +35,8 @@ class Lens(Protocol):
     words: Words
 
     def pictures(self, codes: np.ndarray) -> np.ndarray: ...
+
+    def films(self, codes: np.ndarray) -> np.ndarray: ...
 
     def distances(self, modality: Modality, x: np.ndarray, y: np.ndarray) -> np.ndarray: ...
 
@@ -66,9 +69,8 @@ def overview(
     longest = max(s.num_steps for s in trace.segments)
     if longest > MAX_STEPS:
         raise ValueError(f"the Lab shows up to {MAX_STEPS} steps, and this run has {longest}")
-    made = {s.modality for s in trace.segments} - {Modality.TEXT, Modality.IMAGE}
-    if made:
-        raise ValueError(f"the Lab shows words and pictures, and this run made {min(made)}")
+    if any(s.modality is Modality.AUDIO for s in trace.segments):
+        raise ValueError("the Lab shows words, pictures and films, and this run made a sound")
     last = trace.segments[-1].sampling
     start = trace.request.start
     return {
@@ -86,13 +88,15 @@ def overview(
 def _segment(segment: SegmentTrace, lens: Lens) -> dict[str, object]:
     a = segment.arrays
     heats = heat_maps(segment, lens)
-    is_picture = segment.modality is Modality.IMAGE
+    is_text = segment.modality is Modality.TEXT
+    frames = 1 if segment.modality is Modality.IMAGE else FRAMES
     return {
         "modality": str(segment.modality),
         "steps": segment.num_steps,
         "length": a["x_t"].shape[1],
         "codebooks": a["x_t"].shape[2],
-        "grid": round(a["x_t"].shape[1] ** 0.5) if is_picture else None,
+        "frames": None if is_text else frames,
+        "grid": None if is_text else round((a["x_t"].shape[1] / frames) ** 0.5),
         "t": [round(float(t), 4) for t in a["t"]],
         "nfe": a["nfe"].tolist(),
         "num_active": a["num_active"].tolist(),
@@ -102,13 +106,24 @@ def _segment(segment: SegmentTrace, lens: Lens) -> dict[str, object]:
         "agrees": [round(float(m), 4) for m in (a["x_1"] == a["x_t"][-1]).mean((1, 2))],
         "heat": {name: _bytes(values) for name, values in heats.items()},
         "range": {name: _range(values) for name, values in heats.items()},
-        "pictures": {n: [jpeg(p).data_uri() for p in lens.pictures(a[n])] for n in ("x_t", "x_1")}
-        if is_picture
+        "pictures": None
+        if is_text
+        else {n: [strip(f).data_uri() for f in framed(segment, lens, n)] for n in ("x_t", "x_1")},
+        "words": {n: [segment.words.shown(ids) for ids in a[n]] for n in ("x_t", "x_1")}
+        if is_text
         else None,
-        "words": None
-        if is_picture
-        else {n: [segment.words.shown(ids) for ids in a[n]] for n in ("x_t", "x_1")},
     }
+
+
+def framed(
+    segment: SegmentTrace, lens: Lens, which: str, steps: slice | np.ndarray = slice(None)
+) -> np.ndarray:
+    """uint8 "S F H W 3": state ("x_t") or prediction ("x_1") at some steps of a film, or of a
+    picture, which is a film of one frame."""
+    codes = segment.arrays[which][steps]
+    if segment.modality is Modality.VIDEO:
+        return lens.films(codes)
+    return lens.pictures(codes)[:, None]
 
 
 def heat_maps(segment: SegmentTrace, lens: Lens) -> dict[str, np.ndarray]:
@@ -197,15 +212,19 @@ def _shown(
     segment: SegmentTrace, lens: Lens, step: int, position: int, q: int, ids: np.ndarray
 ) -> list[dict[str, object]]:
     """What each code would look like in its place: a piece of text, or the patch and its surround
-    in the predicted picture."""
+    in the predicted picture or frame."""
     if segment.modality is Modality.TEXT:
         known = {**lens.words.pieces, **segment.words.pieces}
         return [{"piece": known.get(int(i), f"#{int(i)}")} for i in ids]
     if len(ids) == 0:
         return []
-    codes = np.repeat(segment.arrays["x_1"][step][None].astype(np.int64), len(ids), 0)
-    codes[:, position, q] = ids
-    return [{"picture": jpeg(_around(p, position)).data_uri()} for p in lens.pictures(codes)]
+    predicted = segment.arrays["x_1"][step]
+    length = len(predicted) // (FRAMES if segment.modality is Modality.VIDEO else 1)
+    frame, place = divmod(position, length)
+    seen = predicted[frame * length : (frame + 1) * length].astype(np.int64)
+    codes = np.repeat(seen[None], len(ids), 0)
+    codes[:, place, q] = ids
+    return [{"picture": jpeg(_around(p, place)).data_uri()} for p in lens.pictures(codes)]
 
 
 def _around(picture: np.ndarray, position: int) -> np.ndarray:

@@ -1,14 +1,25 @@
 """From the Lab's controls to requests: one run, several side by side, or one that goes on."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from app.forms import InputError, beside, read_sampling, read_seed, read_steps
 from engine.going_on import Edit, start_of
-from engine.request import MAX_PROMPT_CHARACTERS, Conversation, Modality, Request, Sampling
+from engine.request import (
+    MAX_PROMPT_CHARACTERS,
+    Conversation,
+    Modality,
+    Request,
+    SamplerKind,
+    Sampling,
+)
 from engine.trace import Trace
 
 MAX_TOGETHER = 4
+TOO_LONG = (
+    "A film that is made from left to right has more steps than the Lab shows: "
+    "choose another method."
+)
 TOO_FEW_OR_MANY = f"Choose two to {MAX_TOGETHER} methods to compare."
 
 
@@ -43,6 +54,8 @@ class LabForm:
     def request(self) -> Request:
         """One run. Raises: InputError with the control that it belongs beside."""
         sampling = self.sampling()
+        if self.kind == Modality.VIDEO and sampling.sampler == SamplerKind.AUTOREGRESSIVE:
+            raise InputError(TOO_LONG, "settings")
         with beside("prompt"):
             to = None if self.kind == "auto" else Modality(self.kind)
             return Request(Conversation.ask(self.prompt.strip()), to, sampling)
@@ -66,8 +79,9 @@ class LabForm:
             return replace(trace.request, sampling=sampling, start=start)
 
 
-def form_of(recipe: Mapping[str, object]) -> tuple[object, ...]:
-    """The controls for a recipe out of a file, in the order of `LabForm`.
+def form_of(recipe: Mapping[str, object], kinds: Collection[str]) -> tuple[object, ...]:
+    """The controls for a recipe out of a file, in the order of `LabForm`; its kind of answer is
+    left to the model where it is none of `kinds`.
 
     Raises: ValueError where a value of it is none.
     """
@@ -90,9 +104,10 @@ def form_of(recipe: Mapping[str, object]) -> tuple[object, ...]:
         a=numbers["a"],
     )
     prompt = str(values["prompt"])[:MAX_PROMPT_CHARACTERS]
+    kind = str(values.get("to", Modality.IMAGE))
     return (
         prompt,
-        "image",
+        kind if kind in kinds else "auto",
         steps,
         sampling.guidance_scale,
         method,

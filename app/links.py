@@ -1,23 +1,23 @@
 """A link that makes a run again:
 ?tab=image&prompt=..&seed=..&steps=..&guidance=..&method=..&checkpoint=..
 (the last is the digest of the one that it was made on), with tab=video for a film, and for tab=lab
-also temperature, grid, c and a.
+also to (the kind of answer), temperature, grid, c and a.
 
 Opening one fills the form and keeps its seed; nothing runs until the visitor presses the button.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from app.forms import InputError, beside, read_guidance, read_sampling, read_seed, read_steps
-from app.lab_form import form_of
 from engine.request import MAX_PROMPT_CHARACTERS, Sampling
 
-TABS = ("image", "chat", "speech", "video", "lab", "about")
+TABS = ("image", "chat", "speech", "video", "gallery", "lab", "about")
 ANOTHER = (
     "This link was made on another checkpoint ({}): the same settings give another result here."
 )
 BAD_LINK = "This link holds a value that is none: {}."
+Fill = Callable[[Mapping[str, object]], tuple[object, ...]]
 
 
 @dataclass(frozen=True)
@@ -56,13 +56,15 @@ def read_link(query: Mapping[str, str], checkpoint: str = "") -> Link:
     return Link(tab if tab in TABS else None, values, bad)
 
 
-def read_lab_link(query: Mapping[str, str], checkpoint: str) -> tuple[tuple[object, ...], str]:
-    """The Lab's controls for a link, in the order of `LabForm`, none where it is bad; and a
-    sentence where there is something to say. checkpoint: the digest of the one that runs."""
+def read_lab_link(
+    query: Mapping[str, str], checkpoint: str, filled: Fill
+) -> tuple[tuple[object, ...], str]:
+    """The Lab's controls for a link, as `filled` has them for its values, none where it is bad; and
+    a sentence where there is something to say. checkpoint: the digest of the one that runs."""
     if "prompt" not in query:
         return (), ""
     try:
-        values = form_of({**query, "prompt": query["prompt"][:MAX_PROMPT_CHARACTERS]})
+        values = filled({**query, "prompt": query["prompt"][:MAX_PROMPT_CHARACTERS]})
     except ValueError as bad:
         return (), BAD_LINK.format(bad)
     made_on = query.get("checkpoint", checkpoint)

@@ -76,6 +76,12 @@ class Run:
         found = [m.header for _, m in self._kept if m.header["kind"] == "failed"]
         return str(found[0]["sentence"]) if found else None
 
+    @property
+    def ending(self) -> Message | None:
+        """The message of a run that ended with an answer, or was stopped with one."""
+        found = [m for _, m in self._kept if m.header["kind"] in ("completed", "stopped")]
+        return found[0] if found else None
+
     def pending(self, kept_after: int, step_after: int) -> tuple[list[Numbered], bool]:
         """Kept messages above number `kept_after`, the latest step above `step_after`, and the
         latest there with a picture; ended?"""

@@ -52,11 +52,14 @@ def lab_view(
 
 
 def conversation(value: dict[str, object], elem_id: str) -> gr.HTML:
-    """A conversation with live answers; its value is `talk.as_value`."""
+    """A conversation with live answers; its value is `talk.as_value`. The event `press` carries the
+    words of a suggestion (text), `rewrite` a message of the visitor's written anew (turn, text),
+    `remove` says which one goes (turn), and `again` asks for another last answer."""
     return gr.HTML(
         value,
         html_template=MOUNT,
-        js_on_load="NextOmni.mountTalk(element, props, trigger, watch); /* 'press' */",
+        js_on_load="NextOmni.mountTalk(element, props, trigger, watch);"
+        " /* 'press' 'rewrite' 'remove' 'again' */",
         elem_id=elem_id,
         apply_default_css=False,
     )

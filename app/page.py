@@ -8,24 +8,28 @@ from pathlib import Path
 
 import gradio as gr
 from fastapi import FastAPI
+from gradio.components import Component
 
 from app import theme
+from app.gallery_route import add_gallery_routes
 from app.host import Host
 from app.links import read_lab_link, read_link
 from app.listen import add_listening_route
 from app.route import add_live_route
 from app.tabs import about
 from app.tabs.chat import ChatTab
+from app.tabs.gallery import GalleryTab
 from app.tabs.image import ImageTab
 from app.tabs.lab import LabTab
 from app.tabs.speech import SpeechTab
 from app.tabs.studio import Studio
 from app.tabs.video import VideoTab
 from engine.trace import Trace
+from engine.trace_file import read_trace
 
 TITLE = "NExT-OMNI Live"
 FIRST_RUN = Path(__file__).resolve().parent.parent / "assets/examples/first.json"
-FIRST_CHAT = FIRST_RUN.with_name("chat.json")
+FIRST_FILM, FIRST_CHAT = FIRST_RUN.with_name("film.json"), FIRST_RUN.with_name("chat.json")
 FIRST_TRACE = FIRST_RUN.with_name("lab.npz")
 MAX_WAITING = 24
 QUEUE_LOOKS_EVERY_S = 0.02
@@ -55,16 +59,22 @@ def build_page(host: Host, first_run: Path | None = FIRST_RUN) -> gr.Blocks:
             elem_id="header",
             apply_default_css=False,
         )
-        image, video = ImageTab(host, read_trace(first_run)), VideoTab(host)
+        image = ImageTab(host, recorded_run(first_run))
+        video = VideoTab(host, recorded_run(first_run and FIRST_FILM))
         with gr.Tabs(selected="image", elem_id="tabs") as tabs:
             with gr.Tab("Image", id="image"):
                 image.build()
             with gr.Tab("Chat", id="chat"):
-                ChatTab(host, example=read_trace(first_run and FIRST_CHAT)).build()
+                chat = ChatTab(host, example=recorded_run(first_run and FIRST_CHAT))
+                chat.build()
             with gr.Tab("Speech", id="speech"):
-                SpeechTab(host).build()
+                speech = SpeechTab(host)
+                speech.build()
             with gr.Tab("Video", id="video"):
                 video.build()
+            with gr.Tab("Gallery", id="gallery"):
+                gallery = GalleryTab(host)
+                gallery.build()
             with gr.Tab("Lab", id="lab"):
                 lab = LabTab(host, _first_trace(host))
                 lab.build()
@@ -73,6 +83,8 @@ def build_page(host: Host, first_run: Path | None = FIRST_RUN) -> gr.Blocks:
         digest = str(info.get("digest", ""))
         _fill_from_link(page, tabs, [image, video], digest)
         _fill_lab_from_link(page, lab, digest)
+        prompts = _prompts([image, video]) | ({"speech": speech.message} if speech.speaks else {})
+        gallery.wire(page, tabs, chat.message, prompts)
         _stop_on_leaving(page, host)
     return page.queue(max_size=MAX_WAITING)
 
@@ -101,10 +113,11 @@ def serve(page: gr.Blocks, host: Host, address: str | None, port: int | None) ->
     page.server.config.ws_per_message_deflate = False
     add_live_route(server, host.bus)
     add_listening_route(server)
+    add_gallery_routes(server, host.library, host.bus)
     return server
 
 
-def read_trace(path: Path | None) -> dict[str, object] | None:
+def recorded_run(path: Path | None) -> dict[str, object] | None:
     """A recorded run (see `app.record`), or None where there is none."""
     if path is None or not path.exists():
         return None
@@ -115,7 +128,7 @@ def _first_trace(host: Host) -> Trace | None:
     """The recorded run that the Lab opens with, where it is of this checkpoint."""
     if not FIRST_TRACE.exists():
         return None
-    trace = Trace.load(FIRST_TRACE)
+    trace = read_trace(FIRST_TRACE)
     return trace if trace.checkpoint["digest"] == host.engine.info().get("digest") else None
 
 
@@ -129,7 +142,8 @@ def header_html(info: Mapping[str, object]) -> str:
         facts.insert(1, f"{count / 1e6:.1f} M parameters")
     chips = "".join(f"<span>{escape(fact)}</span>" for fact in facts if fact)
     return (
-        f"<header class='no-header' data-checkpoint='{digest}'>{MARK}<div><h1>{TITLE}</h1>"
+        f"<header class='no-header' data-checkpoint='{digest}' "
+        f"data-finds='{bool(info.get('finds'))}'>{MARK}<div><h1>{TITLE}</h1>"
         "<p>Watch a model find words and pictures in noise, step by step.</p></div>"
         f"<div class='no-facts'>{chips}</div>"
         "<button type='button' class='no-theme' aria-label='light or dark' title='light or dark'>"
@@ -139,9 +153,15 @@ def header_html(info: Mapping[str, object]) -> str:
     )
 
 
+def _prompts(studios: Sequence[Studio]) -> dict[str, Component]:
+    """Where the words go, by the names of the tabs; a tab without a form has none."""
+    return {studio.craft.name: studio.prompt for studio in studios if studio.links_to}
+
+
 def _stop_on_leaving(page: gr.Blocks, host: Host) -> None:
     def leave(visitor: gr.Request) -> None:
         host.bus.leave(visitor.session_hash or "")
+        host.library.leave(visitor.session_hash or "")
 
     page.unload(leave)
 
@@ -151,7 +171,7 @@ def _fill_lab_from_link(page: gr.Blocks, lab: LabTab, checkpoint: str) -> None:
         query = dict(visitor.query_params)
         if query.get("tab") != "lab":
             return (gr.skip(),) * (len(lab.form) + 1)
-        values, sentence = read_lab_link(query, checkpoint)
+        values, sentence = read_lab_link(query, checkpoint, lab.filled)
         said = f"<p role='alert'>{escape(sentence)}</p>" if sentence else ""
         return (*(values or (gr.skip(),) * len(lab.form)), said)
 

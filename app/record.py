@@ -1,4 +1,4 @@
-"""Record a run for the page to open with: python -m app.record --prompt .. --seed .. --out FILE
+"""Record a run for the page: python -m app.record --to image|video|auto --prompt .. --out FILE
 
 The file is {"version": 1, "messages": [..]}: the messages of the live channel as JSON, media as
 data URIs, so the page plays it with the very code that shows a live run.
@@ -9,14 +9,22 @@ import json
 import sys
 from pathlib import Path
 
-from app.examples import PICTURES
+from app.examples import QUESTIONS
 from app.live import StepBus
-from app.page import FIRST_RUN
+from app.page import FIRST_CHAT, FIRST_FILM, FIRST_RUN
 from app.pump import Generate, Pumping
+from app.tabs import image, video
+from app.tabs.studio import Recipe
 from engine.engine import Engine
 from engine.request import Conversation, Modality, Request, Sampling
 
 VERSION = 1
+FIRST = {
+    "image": (image.CRAFT.first, FIRST_RUN),
+    "video": (video.CRAFT.first, FIRST_FILM),
+    "auto": (Recipe(QUESTIONS[0]), FIRST_CHAT),
+}
+"""What is recorded where nothing else is said, and where the page looks for it."""
 
 
 def record(generate: Generate, request: Request) -> dict[str, object]:
@@ -39,27 +47,30 @@ def main(argv: list[str] | None = None) -> int:
     """The command line."""
     parser = argparse.ArgumentParser(prog="python -m app.record", description=__doc__)
     parser.add_argument("--checkpoint", default="assets/nano")
-    parser.add_argument("--prompt", default=PICTURES[0])
-    parser.add_argument("--to", choices=["image", "auto"], default="image")
+    parser.add_argument("--prompt", help="the first one of the tab where it is left out")
+    parser.add_argument("--to", choices=tuple(FIRST), default="image")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--steps", type=int, default=16)
+    parser.add_argument("--steps", type=int, help="as in the tab where it is left out")
     parser.add_argument("--guidance", type=float, default=1.0)
     parser.add_argument("--method", default="midpoint")
-    parser.add_argument("--out", type=Path, default=FIRST_RUN)
+    parser.add_argument("--out", type=Path, help="where the page looks for it, if left out")
     arguments = parser.parse_args(argv)
+    first, file = FIRST[arguments.to]
+    out: Path = arguments.out or file
+    steps, prompt = arguments.steps or first.steps, arguments.prompt or first.prompt
     try:
-        sampling = Sampling(
-            steps=arguments.steps, guidance_scale=arguments.guidance, seed=arguments.seed
-        ).by(arguments.method)
+        sampling = Sampling(steps=steps, guidance_scale=arguments.guidance, seed=arguments.seed).by(
+            arguments.method
+        )
         to = None if arguments.to == "auto" else Modality(arguments.to)
-        request = Request(Conversation.ask(arguments.prompt), to, sampling)
+        request = Request(Conversation.ask(prompt), to, sampling)
         trace = record(Engine.load(arguments.checkpoint).generate, request)
     except ValueError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    arguments.out.parent.mkdir(parents=True, exist_ok=True)
-    arguments.out.write_text(json.dumps(trace) + "\n")
-    print(f"{arguments.out}: {arguments.out.stat().st_size // 1000} kB")
+    out.parent.mkdir(parents=True, exist_ok=True)
+    out.write_text(json.dumps(trace) + "\n")
+    print(f"{out}: {out.stat().st_size // 1000} kB")
     return 0
 
 

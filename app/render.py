@@ -9,19 +9,16 @@ import json
 
 import cv2
 import numpy as np
-from PIL import Image
 
 from app.message import Media, Message
 from engine.events import Answer, Refined, Sounded, Started
-from engine.films import FRAME_MS, FRAMES_A_SECOND, gif_bytes
-from engine.media import mp4_bytes, png_bytes, webp_bytes
+from engine.films import FRAME_MS, FRAMES_A_SECOND
+from engine.media import gif_bytes, mp4_bytes, png_bytes, webp_bytes
 from engine.request import Modality, Request
 from engine.sounds import pcm16, wav_bytes
 
 JPEG_QUALITY, LAST_QUALITY = 80, 95
 """Of a preview, and of the last step of a film, which stays on the page."""
-MOST_COLOURS = 2**13
-"""Of a film whose best palette is looked for, in about 0.1 s."""
 FILM_PX = 256
 """The longer side of a film in a conversation."""
 SOFTWARE = "NExT-OMNI Live"
@@ -89,14 +86,16 @@ def failed(sentence: str) -> Message:
 
 
 def recipe_of(request: Request) -> dict[str, object]:
-    """Everything that makes the same picture or film again, as plain values; "given" says what kind
-    of media went with the words, which are not among them."""
+    """Everything that makes the same picture or film again, as plain values; "to" is the kind of
+    answer, None where the model decided; "given" says what kind of media went with the words, which
+    are not among them."""
     last = request.conversation.turns[-1]
     sampling = request.sampling
     more = {name: getattr(sampling, name) for name in MORE}
     changed = [] if request.repaint is None else [str(Modality.IMAGE)]
     return {
         "prompt": " ".join(part.text for part in last.parts if part.text is not None),
+        "to": None if request.to is None else str(request.to),
         "given": [str(part.modality) for part in last.parts if part.text is None] + changed,
         "seed": sampling.seed,
         "steps": sampling.steps,
@@ -128,14 +127,7 @@ def mp4(frames: np.ndarray, recipe: dict[str, object]) -> Media:
 
 
 def gif(frames: np.ndarray, recipe: dict[str, object]) -> Media:
-    """frames: uint8 "F H W 3"; the recipe is the file's comment.
-
-    The best palette takes seconds where a film was stopped in its noise: that gets a quick one.
-    """
-    tall = Image.fromarray(np.concatenate(frames))
-    if tall.getcolors(MOST_COLOURS) is None:
-        few = tall.quantize(255, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
-        frames = np.asarray(few.convert("RGB")).reshape(frames.shape)
+    """frames: uint8 "F H W 3"; the recipe is the file's comment."""
     durations_ms = [FRAME_MS] * len(frames)
     return Media("image/gif", gif_bytes(frames, durations_ms, json.dumps(recipe)))
 
@@ -169,7 +161,8 @@ def jpeg(image: np.ndarray, quality: int = JPEG_QUALITY) -> Media:
 
 
 def _started(event: Started) -> Message:
-    header = {
+    pin = event.request.pin
+    header: dict[str, object] = {
         "kind": "started",
         "segment": event.segment,
         "modality": str(event.modality),
@@ -178,6 +171,8 @@ def _started(event: Started) -> Message:
         "recipe": recipe_of(event.request),
         "heard": event.heard,
     }
+    if pin is not None and pin.words and pin.modality is event.modality:
+        header["after"] = pin.words
     return Message(header, kept=True)
 
 

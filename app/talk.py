@@ -8,11 +8,12 @@ carries everything that was answered before it.
 from dataclasses import dataclass, replace
 from hashlib import blake2b
 
-import numpy as np
-
 from app import render
+from app.answer_form import read_think
 from app.examples import QUESTIONS, SUGGESTIONS
 from app.pump import Outcome
+from engine.conversation import kept_places
+from engine.pin import Pin
 from engine.request import Conversation, Part, Turn
 
 WELCOME = {
@@ -20,11 +21,14 @@ WELCOME = {
     "text": "The answer starts as noise and settles in front of you: words as well as pictures.",
     "chips": QUESTIONS,
 }
+OUT_OF_SIGHT = "The model no longer sees what is above."
+BETWEEN = "The model no longer sees what is between the picture and here."
 
 
 @dataclass(frozen=True)
 class Said:
-    """One turn and how it is shown. run: what forms or formed it. Without parts it is open."""
+    """One turn and how it is shown. run: what forms or formed it. Without parts it is open. think:
+    it asks to be thought about first."""
 
     id: str
     role: str
@@ -33,6 +37,12 @@ class Said:
     run: str | None = None
     suggest: bool = False
     refusal: str | None = None
+    think: bool = False
+
+    @property
+    def words(self) -> str:
+        """What it says."""
+        return " ".join(part.text for part in self.parts if part.text)
 
     def to_json(self) -> dict[str, object]:
         """What the browser draws."""
@@ -40,6 +50,8 @@ class Said:
             "id": self.id,
             "role": self.role,
             "parts": self.shown,
+            "words": self.words,
+            "think": self.think,
             "run": self.run,
             "suggest": SUGGESTIONS if self.suggest else (),
             "refusal": self.refusal,
@@ -51,18 +63,47 @@ History = tuple[Said, ...]
 
 def asked(history: History, text: str, *media: Part) -> History:
     """The history with the visitor's new message at its end; a sound may stand without words."""
+    text, think = read_think(text)
     heard = any(part.audio is not None for part in media)
     parts = (*media, Part(text=text)) if text or not heard else media
-    said = Said(f"turn-{_next(history)}", "user", parts, tuple(_shown(p) for p in parts))
+    return kept(history, "user", parts, think=think)
+
+
+def kept(history: History, role: str, parts: tuple[Part, ...], *, think: bool = False) -> History:
+    """The history with a turn that was said, by either side, at its end; what it shows is part of
+    its id, so that the page tells the turns of two conversations apart."""
+    shown = tuple(piece for part in parts for piece in _shown(part))
+    seen = blake2b(repr((shown, think)).encode(), digest_size=6).hexdigest()
+    said = Said(f"turn-{_next(history)}-{seen}", role, parts, shown, think=think)
     return (*history, said)
 
 
-def kept(history: History, role: str, parts: tuple[Part, ...]) -> History:
-    """The history with a turn that was said before, by either side, at its end; what it shows is
-    part of its id, so that the page tells the turns of two conversations apart."""
-    shown = tuple(_shown(part) for part in parts)
-    seen = blake2b(repr(shown).encode(), digest_size=6).hexdigest()
-    return (*history, Said(f"turn-{_next(history)}-{seen}", role, parts, shown))
+def edited(history: History, turn: str, text: str) -> History:
+    """The history up to that message of the visitor's, which now has these words; its media stay,
+    and what was heard in a sound is corrected.
+
+    Raises: ValueError where it is not there any more.
+    """
+    place = _place(history, turn)
+    media = [part for part in history[place].parts if part.text is None]
+    spoken = [part for part in history[place].parts if part.audio is not None and part.text]
+    words, think = read_think(text)
+    if not spoken:
+        return asked(history[:place], text, *media)
+    corrected = (replace(spoken[0], text=words or None), *media)
+    return kept(history[:place], "user", corrected, think=think)
+
+
+def without(history: History, turn: str) -> History:
+    """The history without that message of the visitor's and its answer.
+
+    Raises: ValueError where it is not there any more.
+    """
+    place = _place(history, turn)
+    rest = history[place + 1 :]
+    while rest and rest[0].role == "assistant":
+        rest = rest[1:]
+    return (*history[:place], *rest)
 
 
 def opened(history: History, run: str) -> History:
@@ -97,23 +138,45 @@ def without_last_answer(history: History) -> History:
     return history
 
 
-def conversation(history: History) -> Conversation:
+def without_last_exchange(history: History) -> History:
+    """Before the visitor's last message."""
+    return without_last_answer(history)[:-1]
+
+
+def told(history: History) -> History:
     """What the engine is told: every exchange that has an answer, and the last message."""
-    turns: list[Turn] = []
-    for said, reply in zip(history, (*history[1:], None), strict=True):
-        unanswered = said.role == "user" and reply is not None and not reply.parts
-        if said.parts and not unanswered:
-            turns.append(Turn(said.role, said.parts))
-    return Conversation(tuple(turns))
+    found: list[Said] = []
+    for said, reply in zip(history, (*history, None)[1:], strict=True):
+        answered = reply is None or (reply.role == "assistant" and bool(reply.parts))
+        if said.parts and (said.role == "assistant" or answered):
+            found.append(said)
+    return tuple(found)
+
+
+def conversation(history: History) -> Conversation:
+    """The same as the engine takes it."""
+    return Conversation(tuple(Turn(said.role, said.parts) for said in told(history)))
 
 
 def as_value(history: History, messages: object = ()) -> dict[str, object]:
     """The conversation component's value."""
+    notes = sight_notes(history)
     return {
-        "turns": [said.to_json() for said in history],
+        "turns": [{**said.to_json(), "note": notes.get(said.id)} for said in history],
         "welcome": WELCOME,
         "messages": messages,
     }
+
+
+def sight_notes(history: History) -> dict[str, str]:
+    """What stands above a turn where the last answer was given without what is above it, by the
+    turn's id."""
+    heard = told(without_last_answer(history))
+    if not heard:
+        return {}
+    places = kept_places([Turn(said.role, said.parts) for said in heard])
+    gaps = (seen for last, seen in zip([-1, *places], places, strict=False) if seen > last + 1)
+    return {heard[i].id: OUT_OF_SIGHT if i == places[0] else BETWEEN for i in gaps}
 
 
 def _filled(said: Said, outcome: Outcome | None) -> Said:
@@ -121,31 +184,54 @@ def _filled(said: Said, outcome: Outcome | None) -> Said:
         return said
     kept = [a for a in outcome.answers if a.audio is None and a.text != "" and not a.heard]
     parts = tuple(Part(text=a.text, image=a.image, video=a.video) for a in kept)
+    parts = _placed(parts, outcome.request.pin)
     sounds = [a.audio for a in outcome.answers if a.audio is not None]
+    pieces = (*parts, *(Part(audio=samples) for samples in sounds))
     return replace(
         said,
-        parts=parts or tuple(Part(audio=samples) for samples in sounds),
-        shown=(*(_shown(part) for part in parts), *(_sound(samples) for samples in sounds)),
+        parts=parts or pieces,
+        shown=(*_thoughts(outcome), *(piece for part in pieces for piece in _shown(part))),
         suggest=any(a.suggest for a in outcome.answers),
         refusal=outcome.refusal,
     )
 
 
-def _shown(part: Part) -> dict[str, object]:
+def _thoughts(outcome: Outcome) -> tuple[dict[str, object], ...]:
+    return tuple({"thought": a.thought} for a in outcome.answers if a.thought)
+
+
+def _placed(parts: tuple[Part, ...], pin: Pin | None) -> tuple[Part, ...]:
+    """In reading order: what a pin opens among the words stands there."""
+    if pin is None or not pin.words or len(parts) < 2:
+        return parts
+    words, *opened = parts
+    before, after = (Part(text=text) for text in pin.split(words.text or ""))
+    return (before, *opened, after) if after.text else parts
+
+
+def _shown(part: Part) -> tuple[dict[str, object], ...]:
+    """What a page draws of a part: of speech the sound, and its words where they are known."""
     if part.image is not None:
-        return {"image": render.jpeg(part.image).data_uri()}
+        return ({"image": render.jpeg(part.image).data_uri()},)
     if part.video is not None:
-        return {"film": render.webp(part.video).data_uri()}
-    return {"text": part.text} if part.audio is None else _sound(part.audio)
-
-
-def _sound(samples: np.ndarray) -> dict[str, object]:
-    return {"sound": render.wav(samples, {}).data_uri()}
+        return ({"film": render.webp(part.video).data_uri()},)
+    if part.audio is not None:
+        sound: dict[str, object] = {"sound": render.wav(part.audio, {}).data_uri()}
+        return (sound,) if part.text is None else (sound, {"text": part.text})
+    return ({"text": part.text},)
 
 
 def _worded(part: Part, words: str) -> Part:
     return part if part.audio is None else replace(part, text=words)
 
 
+def _place(history: History, turn: str) -> int:
+    for i, said in enumerate(history):
+        if said.id == turn and said.role == "user":
+            return i
+    raise ValueError("that message is not in this conversation any more: nothing was changed")
+
+
 def _next(history: History) -> int:
-    return 1 + len(history)
+    """Larger than the number of every turn that is there."""
+    return 1 + max((int(said.id.split("-")[1]) for said in history), default=0)

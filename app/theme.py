@@ -11,9 +11,10 @@ from gradio.themes.utils import sizes
 STATIC = Path(__file__).parent / "static"
 SCRIPTS = (
     "channel.js", "recipe.js", "segments.js", "film.js", "sound.js", "live.js", "microphone.js",
-    "chat.js", "plate.js", "painter.js", "near.js", "lab.js", "page.js",
+    "actions.js", "chat.js", "plate.js", "painter.js", "near.js", "lab.js", "gallery_ask.js",
+    "gallery_play.js", "gallery_map.js", "gallery_card.js", "gallery.js", "page.js",
 )  # fmt: skip
-STYLES = ("page.css", "live.css", "chat.css", "sound.css", "painter.css", "lab.css")
+STYLES = ("page.css", "live.css", "chat.css", "sound.css", "painter.css", "lab.css", "gallery.css")
 
 SANS = ("ui-sans-serif", "system-ui", "-apple-system", "Segoe UI", "Roboto", "sans-serif")
 MONO = ("ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "DejaVu Sans Mono", "monospace")

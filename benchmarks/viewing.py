@@ -28,6 +28,7 @@ from app.page import build_page, serve
 from benchmarks.report import common_parser, loaded, publish
 from engine.engine import Engine
 from engine.request import Conversation, Request, Sampling
+from engine.trace_file import trace_bytes
 from flow.modality import Modality
 
 STEPS, LONG, WATCHERS, WATCH = 32, 64, 20, 6
@@ -129,7 +130,7 @@ def _recorded(host: Host, arguments: argparse.Namespace) -> dict[str, float]:
             times.append(time.perf_counter() - began)
             if watch:
                 with TemporaryDirectory() as folder:
-                    host.traces[run.id].save(Path(folder) / "run.npz")
+                    (Path(folder) / "run.npz").write_bytes(trace_bytes(host.traces[run.id]))
                     size = max(size, (Path(folder) / "run.npz").stat().st_size)
     return {"recording_ratio": _ratio(kept, plain), "trace_kb": size / 1000, "trace_steps": STEPS}
 

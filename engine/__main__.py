@@ -1,5 +1,5 @@
-"""Command line: python -m engine info | generate | watch. Progress goes to stderr, the result to
-stdout or --out."""
+"""Command line: python -m engine info | generate | embed | watch. Progress goes to stderr, the
+result to stdout or --out."""
 
 import argparse
 import json
@@ -12,11 +12,13 @@ from tqdm import tqdm
 
 from engine.engine import Engine
 from engine.events import Answer, Completed, Refined
-from engine.films import FRAME_MS, FRAMES_A_SECOND, gif_bytes, read_film
-from engine.media import fitted_to, mp4_bytes, png_bytes, read_picture
+from engine.films import FRAME_MS, FRAMES_A_SECOND, read_film
+from engine.media import fitted_to, gif_bytes, mp4_bytes, png_bytes, read_picture
+from engine.pin import Pin
 from engine.request import GRIDS, Conversation, Repaint, Request, SamplerKind, Sampling
 from engine.sounds import SHORTEST_S, pieces_of, read_sound, wav_bytes
 from engine.trace import TraceRecorder
+from engine.trace_file import trace_bytes
 from engine.trouble import DeviceError
 from engine.watching import ENDS, keep, watch
 from flow.modality import Modality
@@ -29,8 +31,9 @@ HALF = 127
 
 def main(argv: list[str] | None = None) -> int:
     arguments = _parser().parse_args(argv)
+    commands = {"info": _info, "generate": _generate, "embed": _embed, "watch": _watch}
     try:
-        return {"info": _info, "generate": _generate, "watch": _watch}[arguments.command](arguments)
+        return commands[arguments.command](arguments)
     except (ValueError, DeviceError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -73,6 +76,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     generate.add_argument("--video", type=Path, help="a film that the prompt is about")
     generate.add_argument("--to", choices=[str(m) for m in ANSWERS], help="kind of answer")
+    generate.add_argument(
+        "--picture-after",
+        type=int,
+        metavar="N",
+        help="answer in words with a picture behind N of them; 0 is before them",
+    )
     generate.add_argument("--think", action="store_true", help="think before answering")
     generate.add_argument("--aloud", action="store_true", help="also speak an answer in words")
     generate.add_argument(
@@ -107,6 +116,10 @@ def _parser() -> argparse.ArgumentParser:
         "--watch", type=int, default=5, help="alternatives of each code in the trace"
     )
     generate.add_argument("--top-p", type=float)
+    found = commands.add_parser("embed", parents=[common], help="a vector to find by, as JSON")
+    found.add_argument("--text", default="", help="words; with a file what is different")
+    for kind in ("image", "audio", "video"):
+        found.add_argument(f"--{kind}", type=Path)
     watched = commands.add_parser("watch", help="follow a run of a page, see docs/live.md")
     watched.add_argument("url", help="ws://HOST/live/ID")
     watched.add_argument("--out", type=Path, help="folder for the pictures of the answer")
@@ -157,6 +170,11 @@ def _generate(arguments: argparse.Namespace) -> int:
         raise ValueError("say where the sound goes: --out sound.wav")
     if to is Modality.VIDEO and arguments.out is None:
         raise ValueError("say where the film goes: --out film.mp4, or film.gif")
+    pin = None if arguments.picture_after is None else Pin(words=arguments.picture_after)
+    if pin is not None and arguments.out is None:
+        raise ValueError("say where the picture goes: --out picture.png")
+    if pin is not None and arguments.trace is not None:
+        raise ValueError("a trace does not keep where a picture opens: leave --trace out")
     media = _media(arguments)
     engine = Engine.load(arguments.checkpoint, arguments.device)
     recorder = engine.recorder()
@@ -170,12 +188,27 @@ def _generate(arguments: argparse.Namespace) -> int:
             aloud=arguments.aloud,
             repaint=repaint,
             think=arguments.think,
+            pin=pin,
         )
         for answer in _answers(engine, request, recorder, watch):
             _deliver(answer, arguments)
     if arguments.trace is not None:
-        recorder.trace().save(arguments.trace)
+        arguments.trace.write_bytes(trace_bytes(recorder.trace()))
         print(arguments.trace)
+    return 0
+
+
+def _embed(arguments: argparse.Namespace) -> int:
+    media = _media(arguments)
+    if not media and not arguments.text.strip():
+        raise ValueError("say what to embed: --text WORDS, --image, --audio or --video FILE")
+    parts = Conversation.ask(arguments.text, **media).turns[0].parts
+    engine = Engine.load(arguments.checkpoint, arguments.device)
+    (vector,) = engine.embed([parts]).tolist()
+    of = [str(p.modality) for p in parts]
+    print(
+        json.dumps({"of": of, "digest": engine.digest, "embedding": [round(x, 6) for x in vector]})
+    )
     return 0
 
 

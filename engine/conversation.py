@@ -6,7 +6,7 @@ The embedded model was trained on conversations of that shape; without a picture
 question alone.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from engine.request import Conversation, Part, Turn
 from flow.modality import Modality
@@ -23,25 +23,29 @@ def messages_of(conversation: Conversation, encode: Callable[[Part], Span]) -> l
 
 def kept_turns(conversation: Conversation) -> tuple[Turn, ...]:
     """The turns that the model gets to read; of what is to be seen, that of the latest turn."""
-    turns = tuple(
-        turn if turn is conversation.turns[-1] else _without_sounds(turn)
-        for turn in conversation.turns
-    )
-    shown = [i for i, turn in enumerate(turns) if any(p.is_seen for p in turn.parts)]
-    if not shown:
-        return turns[-1:]
-    place = shown[-1]
-    first = place if turns[place].role == "user" else max(place - 1, 0)
-    kept = [*range(first, place + 1), *range(max(place + 1, len(turns) - 3), len(turns))]
-    return tuple(turns[i] if i == place else _without_pictures(turns[i]) for i in kept)
+    turns = conversation.turns
+    seen, last = _seen_last(turns), len(turns) - 1
+    return tuple(_kept(turns[i], i == seen, i == last) for i in kept_places(turns))
 
 
-def _without_pictures(turn: Turn) -> Turn:
-    return Turn(turn.role, tuple(p for p in turn.parts if not p.is_seen))
+def kept_places(turns: Sequence[Turn]) -> list[int]:
+    """Which of the turns the model gets to read."""
+    seen = _seen_last(turns)
+    if seen is None:
+        return [len(turns) - 1]
+    first = seen if turns[seen].role == "user" else max(seen - 1, 0)
+    return [*range(first, seen + 1), *range(max(seen + 1, len(turns) - 3), len(turns))]
 
 
-def _without_sounds(turn: Turn) -> Turn:
-    return Turn(turn.role, tuple(p for p in turn.parts if p.modality is not Modality.AUDIO))
+def _seen_last(turns: Sequence[Turn]) -> int | None:
+    """The latest turn with something to see."""
+    return max((i for i, t in enumerate(turns) if any(p.is_seen for p in t.parts)), default=None)
+
+
+def _kept(turn: Turn, pictures: bool, sounds: bool) -> Turn:
+    """The turn with its words, and with its pictures and its sounds where they are kept."""
+    parts = turn.parts if pictures else [p for p in turn.parts if not p.is_seen]
+    return Turn(turn.role, tuple(p for p in parts if sounds or p.modality is not Modality.AUDIO))
 
 
 def _content(part: Part, encode: Callable[[Part], Span]) -> str | Span:

@@ -1,8 +1,8 @@
 """The engine: a loaded checkpoint that turns a request into a stream of events.
 
-Owns: the order of an answer's segments (words first; then what the model opens), and
-what of a step becomes an event. Does not own: which sampler runs (`engine.runner`), how a step
-leaves the device (`engine.landing`). One engine may serve several threads one after the other.
+Owns: what of a step becomes an event. Does not own: the order of an answer's segments
+(`engine.order`), which sampler runs (`engine.runner`), how a step leaves the device
+(`engine.landing`). One engine may serve several threads one after the other.
 """
 
 import time
@@ -17,11 +17,13 @@ import torch
 from torch import Tensor
 
 from engine.conversation import messages_of
+from engine.embedding import embed
 from engine.events import Answer, Completed, Event, Refined, Sounded, Started
 from engine.landing import Landed, landing
 from engine.lens import Lens
 from engine.likelihood import surprise
 from engine.media import fitted
+from engine.order import first_modality, next_modality
 from engine.path_preview import PathPreview
 from engine.preview import (
     FilmPreview,
@@ -45,7 +47,7 @@ from flow.sequence import Segment
 from model.audio import POSITIONS_A_SECOND, AudioStream
 from model.checkpoint import Checkpoint, load_checkpoint
 from model.placement import Placement
-from model.template import Message, Span, collate_prompts, layout, opened_by
+from model.template import Message, Span, collate_prompts, layout
 from model.text import EOS, SUGGEST, thought_of
 from model.vision import pixels_from_uint8
 from model.whisper import SAMPLE_RATE
@@ -105,6 +107,8 @@ class Engine:
             "modalities": [str(m) for m in self.runner.flows],
             "image_px": self.model.config.vision.image_px,
             "hears_s": self.hears_s,
+            "thinks": self.model.config.thinks,
+            "finds": self.model.config.finds,
             "facts": self.facts,
             "path": {
                 str(m): [asdict(point) for point in self.runner.path(m)] for m in self.runner.flows
@@ -140,7 +144,7 @@ class Engine:
             yield Completed(asked, tuple(answers), run.nfe, run.elapsed_s)
             return
         messages = messages_of(_understood(request, answers), self.encode)
-        modality: Modality | None = _first_modality(request)
+        modality: Modality | None = first_modality(request)
         while modality is not None:
             wish = self._wish(request, messages, answers, modality)
             if modality is Modality.AUDIO:
@@ -148,7 +152,7 @@ class Engine:
             else:
                 tokens, image = yield from self._segment(wish, run)
                 answers.append(self._answer(tokens, modality, image))
-            modality = self._next(request, answers)
+            modality = next_modality(request, answers, self.runner.flows)
         yield Completed(asked, tuple(answers), run.nfe, run.elapsed_s)
 
     def _begun(self, request: Request) -> Request:
@@ -232,18 +236,6 @@ class Engine:
             case _:
                 return None
 
-    def _next(self, request: Request, answers: Sequence[Answer]) -> Modality | None:
-        """What follows the answers: words are spoken where that is asked for, and then comes what
-        the words open."""
-        last = answers[-1]
-        if request.aloud and last.modality is Modality.TEXT and last.text:
-            return Modality.AUDIO
-        if request.to is not None:
-            return None
-        opened = {_opened(a) for a in answers if not a.heard}
-        missing = opened & set(self.runner.flows) - {a.modality for a in answers}
-        return next(iter(missing), None)
-
     @torch.inference_mode()
     def generate_batch(self, requests: Sequence[Request]) -> list[tuple[Answer, ...]]:
         """The answers of many requests, computed together where their shape and settings agree.
@@ -268,7 +260,7 @@ class Engine:
             if len(found[i]) < 2
         }
         todo = {
-            i: self._wish(requests[i], prompt, found[i], _first_modality(requests[i]))
+            i: self._wish(requests[i], prompt, found[i], first_modality(requests[i]))
             for i, prompt in prompts.items()
         }
         while todo:
@@ -297,7 +289,7 @@ class Engine:
             assert wish.begun is not None
             tokens = wish.begun.numpy()
         found.append(self._answer(tokens, wish.modality))
-        modality = self._next(request, found)
+        modality = next_modality(request, found, self.runner.flows)
         return None if modality is None else self._wish(request, messages, found, modality)
 
     def recorder(self) -> TraceRecorder:
@@ -327,6 +319,22 @@ class Engine:
             )
         samples = torch.from_numpy(part.audio)[None].to(self.device)
         return Span(Modality.AUDIO, self.model.audio.encode(samples)[0].cpu())
+
+    def embed(self, items: Sequence[tuple[Part, ...]]) -> np.ndarray:
+        """Unit vectors float32 "N D" of N messages: what means the same lies close together. Of a
+        longer sound its beginning counts.
+
+        Raises: ValueError where the checkpoint was not trained for it, see also `encode`.
+        """
+        if not self.model.config.finds:
+            raise ValueError("this checkpoint was not trained to find things")
+        with explained(self.runner.free):
+            return embed(self.model, self.tokenizer, self._beginning, items)
+
+    def _beginning(self, part: Part) -> Span:
+        if part.audio is not None and self.hears_s:
+            part = replace(part, audio=part.audio[: int(self.hears_s * SAMPLE_RATE)])
+        return self.encode(part)
 
     def _seen(self, pictures: np.ndarray) -> Tensor:
         """The codes "N L Q", on the CPU, of pictures uint8 "N H W 3"."""
@@ -366,19 +374,25 @@ class Engine:
     ) -> Wish:
         if request.think and not self.model.config.thinks:
             raise ValueError("this checkpoint does not think first: let it answer at once")
+        pin = request.pin
+        if pin is not None:  # refused at once, not when its turn comes
+            self.runner.complete(request.sampling, pin.modality)
         sampling = self.runner.complete(request.sampling, modality)
         start = request.start
         before = () if start is None else start.said
         said = before + tuple(a.text for a in answers if a.text and not a.heard)
+        if pin is not None and modality is pin.modality:
+            said = tuple(pin.split(text)[0] for text in said)
         turns = [*messages, Message(False, said)] if said else messages
         spans = layout(self.tokenizer, turns, opens=modality, thinks=request.think)
         number, heard = len(answers), sum(a.heard for a in answers)
+        noise = number if pin is None else pin.noise(modality, number)
         return Wish(
             spans,
             modality,
             sampling,
             number,
-            number if start is None else number - heard + start.segment,
+            noise if start is None else number - heard + start.segment,
             start if number == heard else None,
         )
 
@@ -481,21 +495,7 @@ def _last_tokens(step: Step) -> list[np.ndarray]:
     return [tokens[valid].cpu().numpy() for tokens, valid in rows]
 
 
-def _opened(answer: Answer) -> Modality | None:
-    """What the answer's words open."""
-    if answer.modality is not Modality.TEXT:
-        return None
-    return opened_by(answer.tokens[:, 0].tolist())
-
-
 def _understood(request: Request, answers: Sequence[Answer]) -> Conversation:
     """The conversation, with the words of its last message where they were just heard."""
     heard = [a.text for a in answers if a.heard and a.text is not None]
     return request.conversation.worded(heard[-1]) if heard else request.conversation
-
-
-def _first_modality(request: Request) -> Modality:
-    """Of the first segment that will be sampled."""
-    if request.start is not None:
-        return request.start.modality
-    return Modality.TEXT if request.to is None else request.to

@@ -1,8 +1,8 @@
 """Films to frames and back: the only place that reads moving pictures.
 
 Frames are uint8 "N H W 3". Whatever cannot be read or seen is a ValueError with one sentence. Owns:
-which moments of a film are looked at, how much work that may be, which way is up, and GIF files.
-The sound of a film is read by engine/sounds.py; MP4 and WebP are written by engine/media.py.
+what a file holds, which moments of a film are looked at, how much work that may be, and which way
+is up. The sound of a film is read by engine/sounds.py; films are written by engine/media.py.
 """
 
 import struct
@@ -19,6 +19,7 @@ import numpy as np
 from PIL import Image
 
 from engine.media import MAX_PIXELS, upright_rgb
+from flow.modality import Modality
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -68,12 +69,28 @@ def read_film(source: Path | str | bytes) -> np.ndarray:
     return np.stack([np.asarray(frame.resize(frames[0].size)) for frame in frames])
 
 
+def held_in(source: Path | str | bytes) -> set[Modality]:
+    """Which of VIDEO and AUDIO there are in a film or a recording, however long or broken they are;
+    its cover is no film. Nothing where it cannot be opened."""
+    import av
+    from av.error import FFmpegError
+
+    file = BytesIO(source) if isinstance(source, bytes) else str(Path(source).absolute())
+    try:
+        with av.open(file, "r", metadata_errors="replace", options=KNOWN) as container:
+            shown = any(not _is_cover(stream) for stream in container.streams.video)
+            heard = bool(container.streams.audio)
+    except (FFmpegError, OSError, IndexError):
+        return set()
+    return {m for m, there in ((Modality.VIDEO, shown), (Modality.AUDIO, heard)) if there}
+
+
 def _unreadable(name: str) -> str:
     return f"{name} is not a film that can be read: use an MP4, MOV, WebM or GIF file"
 
 
 def _still(name: str) -> str:
-    return f"{name} is a picture, not a film: drop it as a picture"
+    return f"{name} is a picture, not a film: give it as a picture"
 
 
 def _too_large(name: str) -> str:
@@ -198,12 +215,10 @@ def _film(file: Path | bytes, name: str) -> list[Image.Image]:
 
 def _moving(container: "InputContainer", name: str) -> "VideoStream":
     """The stream with the film's pictures; the cover of a recording is none."""
-    from av.stream import Disposition
-
     if container.metadata.get("major_brand") in STILL_BRANDS:
         raise ValueError(_still(name))
     for stream in container.streams.video:
-        if stream.disposition & Disposition.attached_pic:
+        if _is_cover(stream):
             continue
         if stream.codec_context is None:  # pyright: ignore[reportUnnecessaryComparison]
             raise ValueError(_unreadable(name))  # written by a codec that is not known here
@@ -211,8 +226,14 @@ def _moving(container: "InputContainer", name: str) -> "VideoStream":
             raise ValueError(_too_large(name))
         return stream
     if container.streams.audio:
-        raise ValueError(f"{name} has no picture: drop it as a recording")
+        raise ValueError(f"{name} has no picture: give it as a recording")
     raise ValueError(_unreadable(name))
+
+
+def _is_cover(stream: "VideoStream") -> bool:
+    from av.stream import Disposition
+
+    return bool(stream.disposition & Disposition.attached_pic)
 
 
 def _timing(container: "InputContainer", stream: "VideoStream", name: str) -> _Timing | None:
@@ -320,29 +341,3 @@ def _upright(frame: "VideoFrame", aspect: float) -> Image.Image:
         pixels = pixels.transpose(1, 0, 2) if lies else pixels
         pixels = pixels[:: -1 if down < 0 else 1, :: -1 if across < 0 else 1]
     return Image.fromarray(upright_rgb(Image.fromarray(np.ascontiguousarray(pixels))))
-
-
-def gif_bytes(frames: np.ndarray, durations_ms: list[int], note: str) -> bytes:
-    """An animation of frames uint8 "N H W 3", for ever, in one palette of 255 colours without
-    dithering; the note is its comment.
-
-    A GIF counts in 10 ms: every change comes at the nearest. A frame that equals the one before is
-    not written, that one lasts longer.
-    """
-    tall = Image.fromarray(np.concatenate(frames)).quantize(
-        255, Image.Quantize.MAXCOVERAGE, kmeans=1, dither=Image.Dither.NONE
-    )
-    height, width = frames.shape[1:3]
-    pictures = [tall.crop((0, i * height, width, (i + 1) * height)) for i in range(len(frames))]
-    changes = np.round(np.cumsum([0, *durations_ms]) / 10).astype(int) * 10
-    buffer = BytesIO()
-    pictures[0].save(
-        buffer,
-        format="GIF",
-        save_all=True,
-        append_images=pictures[1:],
-        duration=np.diff(changes).tolist(),
-        loop=0,
-        comment=note.encode(),
-    )
-    return buffer.getvalue()

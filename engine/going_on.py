@@ -54,8 +54,8 @@ def start_of(trace: Trace, segment: int, step: int, edits: Sequence[Edit] = ()) 
     if not 0 <= segment < len(trace.segments):
         raise ValueError(f"this run has no part {segment}")
     arrays = trace.segments[segment].arrays
-    if trace.segments[segment].modality not in (Modality.TEXT, Modality.IMAGE):
-        raise ValueError("a run of sound or film cannot be gone on from: take words or a picture")
+    if trace.segments[segment].modality is Modality.AUDIO:
+        raise ValueError("a run of sound cannot be gone on from: take words, a picture or a film")
     if not 0 <= step < len(arrays["t"]):
         raise ValueError(f"this run has no step {step + 1}")
     tokens, predicted = (arrays[name][step].astype(np.int64) for name in ("x_t", "x_1"))

@@ -69,9 +69,10 @@ def landing(
 
 def _at_once(step: Step, preview: Preview | None, clock: PreviewClock, *, state: bool) -> Landed:
     began_s = time.monotonic()
-    shown = None if preview is None else preview.render(step, state=state).numpy()
-    if shown is not None:
-        clock.shown(began_s, time.monotonic() - began_s)
+    shown: np.ndarray | None = None
+    if preview is not None:
+        shown = preview.render(step, state=state).numpy()
+        clock.shown(began_s, time.monotonic() - began_s, preview.share)
     return Landed.of(step, _tensors(step), shown)
 
 
@@ -81,7 +82,7 @@ class _OnCuda:
     def __init__(
         self, step: Step, preview: Preview | None, clock: PreviewClock, *, state: bool
     ) -> None:
-        self._step, self._clock = step, clock
+        self._step, self._clock, self._preview = step, clock, preview
         self._began_s = time.monotonic()
         device = step.x_t.segments[-1].tokens.device
         tensors = _tensors(step)
@@ -105,10 +106,11 @@ class _OnCuda:
         """The step, as soon as its copies are there."""
         self._copied.synchronize()
         shown: np.ndarray | None = None
-        if self._shown is not None:
+        if self._shown is not None and self._preview is not None:
             self._ended.synchronize()
             shown = self._shown.numpy()
-            self._clock.shown(self._began_s, self._started.elapsed_time(self._ended) / 1000)
+            cost_s = self._started.elapsed_time(self._ended) / 1000
+            self._clock.shown(self._began_s, cost_s, self._preview.share)
         return Landed.of(self._step, self._host, shown)
 
 

@@ -46,6 +46,20 @@ class Lens:
         parts = [decoded(self._vision, part).cpu() for part in ids.split(BATCH)]
         return torch.cat(parts).numpy()
 
+    def films(self, codes: np.ndarray) -> np.ndarray:
+        """uint8 "N F H W 3" of the codes "N F*L Q" of films of F frames.
+
+        Raises: ValueError as `pictures`.
+        """
+        length = self._vision.config.positions
+        if codes.shape[1] % length:
+            raise ValueError(
+                f"frames of this checkpoint have {length} positions: "
+                f"{codes.shape[1]} are no film of whole frames"
+            )
+        seen = self.pictures(codes.reshape(-1, length, codes.shape[2]))
+        return seen.reshape(len(codes), -1, *seen.shape[1:])
+
     def distances(self, modality: Modality, x: np.ndarray, y: np.ndarray) -> np.ndarray:
         """d(x, y) float32 of ids "N L Q" each, by the metric of the path; `NOWHERE` where one is no
         state.

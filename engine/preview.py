@@ -19,8 +19,9 @@ from model.audio import POSITION, AudioTokenizer
 from model.vision import VisionTokenizer, uint8_from_pixels
 from samplers.step import Step
 
-LARGEST_SHARE = 0.058
-"""Previews may take this share of the time, so that watching costs next to nothing."""
+LARGEST_SHARE, FILM_SHARE = 0.058, 0.2
+"""Previews may take this share of the time, so that watching costs next to nothing; eight frames
+are dearer and their steps are few, so that most of them are worth a sight."""
 STATE_EVERY, LAST_COSTS = 3, 6
 MASK_GREY = -0.1
 """Of a masked patch, in pixels from -1 to 1."""
@@ -44,20 +45,25 @@ class PreviewClock:
         the state is the smaller sight and costs as much."""
         return last or self._num_shown % STATE_EVERY == 0
 
-    def shown(self, began_s: float, cost_s: float) -> None:
-        """A picture was begun then, by the monotonic clock, and took so long. Steps come when they
-        come: by as much as this one came late, the next is due earlier. What counts is the median
-        of the last costs: one that was disturbed does not hold up the next."""
+    def shown(self, began_s: float, cost_s: float, share: float = LARGEST_SHARE) -> None:
+        """A picture was begun then, by the monotonic clock, and took so long; such may take that
+        share of the time. Steps come when they come: by as much as this one came late, the next is
+        due earlier. What counts is the median of the last costs: one that was disturbed does not
+        hold up the next."""
         self._num_shown += 1
         self._costs_s.append(cost_s)
         if self.rate_hz > 0:
             late_s = min(max(0.0, began_s - self._next_s), 1 / self.rate_hz)
-            rest_s = max(1 / self.rate_hz, median(self._costs_s) / LARGEST_SHARE)
+            rest_s = max(1 / self.rate_hz, median(self._costs_s) / share)
             self._next_s = began_s - late_s + rest_s
 
 
 class Preview(Protocol):
-    """Makes of a step what is shown of its last segment, on its device and without waiting."""
+    """Makes of a step what is shown of its last segment, on its device and without waiting. share:
+    of the run's time that it may take."""
+
+    @property
+    def share(self) -> float: ...
 
     def render(self, step: Step, *, state: bool) -> Tensor:
         """The state, where it is asked for, and the prediction, along the first axis."""
@@ -69,6 +75,7 @@ class PicturePreview:
     """uint8 "N H W 3"; at the end the state and the prediction are both the answer."""
 
     vision: VisionTokenizer
+    share: float = LARGEST_SHARE
 
     def render(self, step: Step, *, state: bool) -> Tensor:
         x_t, x_1 = _first_row(step)
@@ -83,6 +90,7 @@ class FilmPreview:
     answer."""
 
     vision: VisionTokenizer
+    share: float = FILM_SHARE
 
     def render(self, step: Step, *, state: bool) -> Tensor:
         x_t, x_1 = _first_row(step)
@@ -97,6 +105,7 @@ class SoundPreview:
 
     audio: AudioTokenizer
     begun: Tensor
+    share: float = LARGEST_SHARE
 
     def render(self, step: Step, *, state: bool) -> Tensor:
         del state  # a sound that is half noise is nothing to hear

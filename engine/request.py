@@ -9,6 +9,7 @@ from enum import StrEnum
 
 import numpy as np
 
+from engine.pin import Pin
 from flow.calibration import GRIDS
 from flow.modality import Modality
 from flow.transition import TRANSITIONS
@@ -258,7 +259,8 @@ class Request:
     """One generation. `to` is the modality of the answer; None lets the model decide. start: where
     the first segment of the answer begins; None is noise. aloud: an answer in words is spoken,
     too. think: an answer in words says first what is thought. repaint: the answer is this picture,
-    in part made anew; the conversation says what the whole of it shows.
+    in part made anew; the conversation says what the whole of it shows. pin: the answer is words
+    and a picture or a film, which opens there.
     """
 
     conversation: Conversation
@@ -268,6 +270,7 @@ class Request:
     aloud: bool = False
     repaint: Repaint | None = None
     think: bool = False
+    pin: Pin | None = None
 
     @property
     def listens(self) -> bool:
@@ -285,13 +288,13 @@ class Request:
     def heard(self, samples: np.ndarray) -> "Request":
         """The request for the words of speech, with the same settings."""
         written = Conversation.write_down(samples)
-        return replace(
-            self, conversation=written, to=Modality.TEXT, aloud=False, start=None, think=False
-        )
+        return Request(written, Modality.TEXT, self.sampling)
 
     def __post_init__(self) -> None:
         if self.repaint is not None and (self.to is not Modality.IMAGE or self.start is not None):
             raise ValueError("a picture that is repainted is the answer: ask for a picture")
+        if self.pin is not None and (self.to is not None or self.start is not None):
+            raise ValueError("a pin is for an answer of several pieces: leave its kind open")
         turns = self.conversation.turns
         if not turns or turns[-1].role != "user":
             raise ValueError("there is nothing to answer yet: write a message first")

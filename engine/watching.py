@@ -16,7 +16,7 @@ from websockets.exceptions import InvalidHandshake, InvalidURI, WebSocketExcepti
 
 VERSION = 1
 ENDS = ("completed", "stopped", "failed")
-SUFFIXES = {"image/png": "png", "audio/wav": "wav", "video/mp4": "mp4"}
+SUFFIXES = {"image/png": "png", "image/gif": "gif", "audio/wav": "wav", "video/mp4": "mp4"}
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """Command line: python -m evaluation scenes | captions | thinking | editing | video | tokenizer |
-chat, and of sound asr | tts | spoken_qa | sounds | omni. Progress goes to stderr, the result, one
-line of JSON, is the last line of stdout and the content of --json FILE. python -m evaluation pack
-makes the clips for the suites of sound."""
+chat, of sound asr | tts | spoken_qa | sounds | omni, and of everything matrix | symmetric |
+retrieval. Progress goes to stderr, the result, one line of JSON, is the last line of stdout and the
+content of --json FILE. python -m evaluation pack makes the clips for the suites of sound."""
 
 import argparse
 import os
@@ -18,17 +18,21 @@ from evaluation import (
     chat,
     editing,
     listeners,
+    matrix,
     omni,
     pack,
+    retrieval,
     scenes,
     sounds,
     spoken_qa,
+    symmetric,
     thinking,
     tokenizer,
     tts,
     video,
 )
 from evaluation.aloud import need_sound
+from evaluation.item import Material
 from evaluation.result import Measured, Result
 from flow.transition import TRANSITIONS
 
@@ -40,6 +44,11 @@ ALOUD = {
     "omni": ("questions about a picture and a sound", 120),
 }
 """The suites of sound: what they consist of, and how many by default."""
+EVERYTHING = {
+    "matrix": ("items of every cell, from any modality to any", 24),
+    "symmetric": ("pictures, recordings and films, there and back", 24),
+}
+"""The suites of all that a checkpoint can do: what they consist of, and how many by default."""
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -85,10 +94,14 @@ def _parser() -> argparse.ArgumentParser:
     filmed = _common(120, "how many films, best a multiple of 10")
     suites.add_parser("video", parents=[filmed, sampled], help="films made and watched")
     suites.add_parser("tokenizer", parents=[common], help="the picture tokenizer alone")
-    for name, (about, num) in ALOUD.items():
-        settings = [_common(num, f"how many {about}"), sampled]
+    for name, (about, num) in (ALOUD | EVERYTHING).items():
+        multiple = ", a multiple of 6" if name in EVERYTHING else ""
+        settings = [_common(num, f"how many {about}{multiple}"), sampled]
         suite = suites.add_parser(name, parents=settings, help=about)
         suite.add_argument("--pack", type=Path, default=pack.FOLDER, help="folder of the clips")
+    found = _common(500, "how many held-out scenes to search among")
+    search = suites.add_parser("retrieval", parents=[found], help="anything found by anything")
+    search.add_argument("--pack", type=Path, default=pack.FOLDER, help="folder of the clips")
     packed = suites.add_parser("pack", help="make the clips for asr, tts, spoken_qa and sounds")
     packed.add_argument("--speech", type=Path, required=True, help="folder of the speech corpus")
     packed.add_argument("--out", type=Path, default=pack.FOLDER)
@@ -123,11 +136,12 @@ def _result(arguments: argparse.Namespace) -> Result:
         seconds=time.monotonic() - started_s,
         metrics=measured.metrics,
         judge=measured.judge,
+        left_out=measured.left_out,
     )
 
 
 def _sampling(arguments: argparse.Namespace) -> Sampling:
-    if arguments.suite == "tokenizer":
+    if arguments.suite in ("tokenizer", "retrieval"):
         return Sampling(seed=arguments.seed)
     return Sampling(
         steps=arguments.steps,
@@ -159,8 +173,27 @@ def _measured(engine: Engine, sampling: Sampling, arguments: argparse.Namespace)
             return video.evaluate(engine, num, seed, sampling)
         case "tokenizer":
             return tokenizer.evaluate(engine, num, seed)
+        case "retrieval":
+            spoken = pack.read_pack(arguments.pack).spoken if engine.hears_s else ()
+            return retrieval.evaluate(engine, spoken, num, seed)
+        case "matrix" | "symmetric":
+            return _measured_everything(engine, sampling, arguments)
         case _:
             return _measured_aloud(engine, sampling, arguments)
+
+
+def _measured_everything(
+    engine: Engine, sampling: Sampling, arguments: argparse.Namespace
+) -> Measured:
+    """Its table is printed, too."""
+    suite = matrix if arguments.suite == "matrix" else symmetric
+    sounds_there = engine.hears_s > 0
+    clips = pack.read_pack(arguments.pack) if sounds_there else None
+    listen = _whisper_if_there("what needs a listener") if sounds_there else None
+    material = Material(arguments.num, arguments.seed, clips, listen)
+    measured = suite.evaluate(engine, material, sampling)
+    print(suite.table(measured))
+    return measured
 
 
 def _measured_aloud(engine: Engine, sampling: Sampling, arguments: argparse.Namespace) -> Measured:
@@ -169,7 +202,7 @@ def _measured_aloud(engine: Engine, sampling: Sampling, arguments: argparse.Name
     asked = (engine, clips, arguments.num, arguments.seed, sampling)
     match arguments.suite:
         case "asr":
-            return asr.evaluate(*asked, _whisper_if_there())
+            return asr.evaluate(*asked, _whisper_if_there("wer_floor"))
         case "tts":
             judges = tts.Judges(listeners.whisper(), listeners.pocketsphinx(), listeners.dnsmos())
             return tts.evaluate(*asked, judges)
@@ -181,11 +214,11 @@ def _measured_aloud(engine: Engine, sampling: Sampling, arguments: argparse.Name
             return sounds.evaluate(*asked)
 
 
-def _whisper_if_there() -> listeners.Listen | None:
+def _whisper_if_there(without: str) -> listeners.Listen | None:
     try:
         return listeners.whisper()
     except listeners.NotInstalledError as error:
-        print(f"note: wer_floor is left out, {error}", file=sys.stderr)
+        print(f"note: {without} is left out, {error}", file=sys.stderr)
         return None
 
 

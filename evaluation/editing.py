@@ -1,6 +1,7 @@
 """Does it change what it is asked to change, and nothing else? Held-out changes of exact pictures,
 read and judged by `evaluation.editing_judge`."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -45,11 +46,11 @@ def evaluate(engine: Answerer, num: int, seed: int, sampling: Sampling) -> Measu
     return Measured(figures(edited), judge_figures(engine, edits, as_it_was))
 
 
-def plan(num: int, seed: int) -> list[Edit]:
+def plan(num: int, seed: int, kinds: Sequence[Change] = tuple(Change)) -> list[Edit]:
     """num held-out changes, the kinds in turn. More of the same seed begin with the same ones."""
     if num < 1:
         raise ValueError(f"--num must be at least 1, not {num}")
-    rng, kinds = np.random.default_rng(seed), tuple(Change)
+    rng = np.random.default_rng(seed)
     return [sample_edit(rng, test=True, change=kinds[i % len(kinds)]) for i in range(num)]
 
 

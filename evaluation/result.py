@@ -5,11 +5,16 @@ import math
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 
+import numpy as np
+
+RESAMPLED = 1000
+
 
 @dataclass(frozen=True)
 class Result:
     """What a run measured. date: ISO 8601, UTC. seconds: wall clock. metrics: flat names -> numbers
-    of the checkpoint; judge: the same of whoever judged, where somebody did."""
+    of the checkpoint; judge: the same of whoever judged, where somebody did. left_out: why a figure
+    is not there."""
 
     name: str
     date: str
@@ -20,9 +25,11 @@ class Result:
     seconds: float
     metrics: dict[str, float]
     judge: dict[str, float] = field(default_factory=dict)
+    left_out: dict[str, str] = field(default_factory=dict)
 
     def to_json(self) -> str:
-        """One line of JSON, numbers rounded to four digits after the point.
+        """One line of JSON, numbers rounded to four digits after the point; left_out only where
+        something is.
 
         Raises ValueError where a number is not finite.
         """
@@ -30,15 +37,19 @@ class Result:
         values["seconds"] = round(self.seconds, 1)
         for name in ("metrics", "judge"):
             values[name] = {k: round(float(v), 4) for k, v in values[name].items()}
+        if not self.left_out:
+            del values["left_out"]
         return json.dumps(values, allow_nan=False)
 
 
 @dataclass(frozen=True)
 class Measured:
-    """What a suite returns: flat names -> numbers of the checkpoint, and of its judge."""
+    """What a suite returns: flat names -> numbers of the checkpoint, and of its judge; names ->
+    why there is no number."""
 
     metrics: dict[str, float]
     judge: dict[str, float] = field(default_factory=dict)
+    left_out: dict[str, str] = field(default_factory=dict)
 
 
 def share(outcomes: Iterable[bool]) -> float:
@@ -70,3 +81,18 @@ def share_figures(name: str, outcomes: Iterable[bool]) -> dict[str, float]:
     found = share(counted)
     low, high = wilson(found, len(counted))
     return {name: found, f"{name}_low": low, f"{name}_high": high}
+
+
+def ratio_figures(name: str, counts: np.ndarray) -> dict[str, float]:
+    """sum(counts[:, 0]) / sum(counts[:, 1]) under its name, 0 where there is nothing to divide by;
+    `_low` and `_high`: its 95 percent interval by resampling the rows (the bootstrap's
+    percentiles). counts: int "N 2"."""
+    drawn = np.random.default_rng(0).integers(len(counts), size=(RESAMPLED, len(counts)))
+    part, whole = np.moveaxis(counts[drawn].sum(1), 1, 0)
+    low, high = np.percentile(part / np.maximum(whole, 1), (2.5, 97.5))
+    part, whole = counts.sum(0)
+    return {
+        name: float(part / max(whole, 1)),
+        f"{name}_low": float(low),
+        f"{name}_high": float(high),
+    }

@@ -127,7 +127,7 @@ def converse(
     answers: list[list[Answers]] = [[] for _ in talks]
     for place in range(TURNS):
         asked = [
-            Conversation((*history, _question(talk[place])))
+            Conversation((*history, question_turn(talk[place])))
             for history, talk in zip(histories, talks, strict=True)
         ]
         requests = [
@@ -141,7 +141,8 @@ def converse(
     return [found for talk in answers for found in talk]
 
 
-def _question(asked: Asked) -> Turn:
+def question_turn(asked: Asked) -> Turn:
+    """What is said, with the picture that it is about."""
     scene = asked.dialogue.utterances[0].scene
     picture = () if scene is None else (Part(image=render(scene)),)
     return Turn("user", (*picture, Part(audio=asked.clip.samples)))
@@ -160,12 +161,13 @@ def judged(asked: Asked, answers: Answers, listen: Listen) -> Verdict:
         asked.dialogue.kind,
         text=chat.judged(asked.dialogue, answers).right,
         exact=written == plain(asked.right_answer),
-        speech=_same(heard, asked.right_answer),
-        as_written=bool(words(written)) and _same(heard, written),
+        speech=same_words(heard, asked.right_answer),
+        as_written=bool(words(written)) and same_words(heard, written),
     )
 
 
-def _same(heard: str, wanted: str) -> bool:
+def same_words(heard: str, wanted: str) -> bool:
+    """Whether at most `MOST_ERRORS` of the words are wrong."""
     return word_error_rate([heard], [wanted]) <= MOST_ERRORS
 
 

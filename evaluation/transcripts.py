@@ -6,10 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from evaluation.result import ratio_figures
 from world.sentences import edits
 from world.spelling import words
-
-RESAMPLED = 1000
 
 
 def word_error_rate(found: Sequence[str], wanted: Sequence[str]) -> float:
@@ -26,12 +25,8 @@ def word_error_rate(found: Sequence[str], wanted: Sequence[str]) -> float:
 def error_figures(name: str, found: Sequence[str], wanted: Sequence[str]) -> dict[str, float]:
     """The rate under its name, and `_low` and `_high`: its 95 percent interval by resampling the
     texts (the bootstrap's percentiles)."""
-    counts = _counts(found, wanted)
-    drawn = np.random.default_rng(0).integers(len(counts), size=(RESAMPLED, len(counts)))
-    wrong, total = np.moveaxis(counts[drawn].sum(1), 1, 0)
-    low, high = np.percentile(wrong / np.maximum(total, 1), (2.5, 97.5))
     rate = word_error_rate(found, wanted)
-    return {name: rate, f"{name}_low": float(low), f"{name}_high": float(high)}
+    return {**ratio_figures(name, _counts(found, wanted)), name: rate}
 
 
 def _counts(found: Sequence[str], wanted: Sequence[str]) -> np.ndarray:

@@ -82,12 +82,12 @@ def need_films(engine: Answerer) -> None:
         )
 
 
-def plan(num: int, seed: int) -> list[Wish]:
+def plan(num: int, seed: int, motions: Sequence[Motion] = tuple(Motion)) -> list[Wish]:
     """num held-out films, the motions in turn, asked for by a wish and by the canonical caption
     alternately. More wishes of the same seed begin with the same ones."""
     if num < 1:
         raise ValueError(f"--num must be at least 1, not {num}")
-    rng, motions = np.random.default_rng(seed), tuple(Motion)
+    rng = np.random.default_rng(seed)
     wished: list[Wish] = []
     for i in range(num):
         round_, which = divmod(i, len(motions))
@@ -186,10 +186,16 @@ def understood(
             for i, (q, film) in enumerate(zip(questions, true, strict=True))
         ]
         said = [words_of(answers) for answers in ask(engine, requests, name)]
-        meant = named_concepts if name == "understand_object" else plain
         pairs = zip(said, questions, strict=True)
-        figures |= share_figures(name, (meant(s) == meant(q.answer) for s, q in pairs))
+        figures |= share_figures(name, (is_answered(q, s) for s, q in pairs))
     return figures
+
+
+def is_answered(question: Question, said: str) -> bool:
+    """Whether an answer is the right one word for word; to what moves, whether it names what
+    does."""
+    meant = named_concepts if question.kind == "mover" else plain
+    return meant(said) == meant(question.answer)
 
 
 def judge_figures(films: list[Film], true: np.ndarray, decoded: np.ndarray) -> dict[str, float]:

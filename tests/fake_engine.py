@@ -5,7 +5,7 @@ is tested to its last byte without weights.
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -14,10 +14,11 @@ import numpy as np
 from engine.events import Answer, Completed, Event, Refined, Sounded, Started
 from engine.media import fitted
 from engine.path_preview import PathPreview
-from engine.request import Modality, Request, Sampling
+from engine.request import Modality, Part, Request, Sampling
 from engine.trace import TraceRecorder
 from engine.trouble import OUT_OF_MEMORY, DeviceError
 from engine.words import Words
+from tests.fake_embedding import embed
 from world.concepts import BY_NAME, COLOURABLE, CONCEPTS, OBJECT_COLOURS
 from world.motion import FRAMES, SLIDES, Film, Motion, render_film
 from world.scenes import CELLS as LATTICE
@@ -32,6 +33,10 @@ class FakeLens:
     def pictures(self, codes: np.ndarray) -> np.ndarray:
         tiles = (codes[..., :3].astype(np.uint8) * 90).reshape(len(codes), GRID, GRID, 3)
         return tiles.repeat(PATCH_PX, 1).repeat(PATCH_PX, 2)
+
+    def films(self, codes: np.ndarray) -> np.ndarray:
+        frames = self.pictures(codes.reshape(-1, GRID * GRID, codes.shape[2]))
+        return frames.reshape(len(codes), -1, *frames.shape[1:])
 
     def distances(self, modality: Modality, x: np.ndarray, y: np.ndarray) -> np.ndarray:
         return np.abs(x.astype(np.float32) - y.astype(np.float32))
@@ -66,7 +71,8 @@ CELLS = {
 class FakeEngine:
     """step_s: how long one step takes. broken: prompts containing this word crash it;
     "lose the device" is explained as the real engine does. hears: what everybody says; None is
-    deaf and mute. films: whether it makes them and watches them."""
+    deaf and mute. films: whether it makes them and watches them. thinks: whether it thinks first
+    where it is asked to. finds: whether it embeds, see `tests.fake_embedding`."""
 
     def __init__(
         self,
@@ -75,10 +81,15 @@ class FakeEngine:
         *,
         hears: str | None = "hello there",
         films: bool = True,
+        thinks: bool = True,
+        finds: bool = False,
     ) -> None:
         self.step_s = step_s
         self.hears = hears
         self.films = films
+        self.thinks = thinks
+        self.finds = finds
+        self.digest = "fake"
         self.broken = broken
         self.lens = FakeLens()
         self.requests: list[Request] = []
@@ -97,6 +108,8 @@ class FakeEngine:
             "concepts": [concept.name for concept in CONCEPTS],
             "modalities": [str(m) for m in self.modalities],
             "hears_s": 8.0 if self.hears else 0.0,
+            "thinks": self.thinks,
+            "finds": self.finds,
         }
 
     @property
@@ -105,6 +118,11 @@ class FakeEngine:
         sound = (Modality.AUDIO,) if self.hears else ()
         film = (Modality.VIDEO,) if self.films else ()
         return (Modality.TEXT, Modality.IMAGE, *sound, *film)
+
+    def embed(self, items: Sequence[tuple[Part, ...]]) -> np.ndarray:
+        if not self.finds:
+            raise ValueError("this checkpoint was not trained to find things")
+        return embed(items)
 
     def recorder(self) -> TraceRecorder:
         """Keeps the ids of the events; there are no pieces to read."""
@@ -131,6 +149,8 @@ class FakeEngine:
         if request.listens:
             heard = (replace(_sentence(str(self.hears)), heard=True),)
         text = request.conversation.turns[-1].parts[-1].text or str(self.hears)
+        if request.think and not self.thinks:
+            raise ValueError("this checkpoint does not think first: let it answer at once")
         if "refuse" in text:
             raise ValueError("this engine refuses the word 'refuse': leave it out")
         script = (*heard, *_aloud(request, _script(request, text)))
@@ -220,6 +240,11 @@ def _complete(request: Request) -> Request:
 def _script(request: Request, text: str) -> tuple[Answer, ...]:
     words = set(text.lower().replace("?", "").split())
     seed = request.sampling.seed
+    if request.pin is not None:
+        made = (_sentence("here you go, look at it"), _picture(text, seed))
+        return made[::-1] if request.pin.words == 0 else made
+    if request.think:
+        return (replace(_sentence("three"), thought="one, two, three"),)
     asked = [turn for turn in request.conversation.turns if turn.role == "user"]
     seen = [part for turn in asked for part in turn.parts if part.is_seen]
     shown = [part for part in asked[-1].parts if part.is_seen]

@@ -12,11 +12,21 @@ ALLOWED: dict[str, set[str]] = {
     "model": {"flow"},
     "samplers": {"flow"},
     "engine": {"model", "samplers", "flow"},
-    "app": {"engine"},
+    "app": {"engine", "retrieval"},
+    "retrieval": {"engine"},
     "app.py": {"app", "engine"},
     "training": {"world", "model", "samplers", "flow"},
-    "evaluation": {"engine", "samplers", "flow", "world", "model"},
-    "benchmarks": {"app", "engine", "evaluation", "samplers", "flow", "world", "model"},
+    "evaluation": {"engine", "retrieval", "samplers", "flow", "world", "model"},
+    "benchmarks": {
+        "app",
+        "engine",
+        "evaluation",
+        "retrieval",
+        "samplers",
+        "flow",
+        "world",
+        "model",
+    },
 }
 """Package -> packages of ours that it may import, besides itself."""
 OURS = {name.removesuffix(".py") for name in ALLOWED}

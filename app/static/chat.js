@@ -16,16 +16,20 @@ class Talk {
       this.atEnd = scrollTop > Math.min(this.end, scrollHeight - clientHeight) - 60;
     };
     new ResizeObserver(() => this.atEnd && this.nodes.size && this.toEnd()).observe(this.turns);
+    this.root.tabIndex = 0; // it scrolls: the keyboard must reach it
+    this.root.setAttribute("aria-label", "the conversation");
     this.root.setAttribute("role", "log");
     this.root.setAttribute("aria-live", "off"); // each live view speaks for itself
   }
 
-  // value: {turns: [{id, role, parts, run, suggest}], welcome, messages, example: a recorded run}
+  // value: {turns: [{id, role, parts, words, think, note, run, suggest}], welcome, messages,
+  // example: a recorded run}
   update(value) {
     if (!value) return;
     const wanted = new Set(value.turns.map((turn) => turn.id));
     for (const [id, node] of this.nodes) {
       if (wanted.has(id)) continue;
+      if (node.contains(document.activeElement)) this.root.focus();
       node.remove();
       this.nodes.delete(id);
       this.views.get(id)?.reset();
@@ -33,6 +37,7 @@ class Talk {
     }
     const grew = value.turns.some((turn) => !this.nodes.has(turn.id));
     value.turns.forEach((turn, i) => this.place(turn, i === value.turns.length - 1));
+    if (grew) this.turns.querySelectorAll(".no-editor.sent").forEach((editor) => editor.close());
     this.greet(value);
     const forming = this.views.get(value.turns.at(-1)?.id);
     for (const message of value.messages ?? []) forming?.accept(fromJson(message));
@@ -46,13 +51,47 @@ class Talk {
       this.nodes.set(turn.id, node);
       this.turns.append(node);
     }
+    this.annotate(node, turn.note);
     if (turn.role === "assistant") this.settle(node, turn, last);
+    else offer(node, this.asked(node, turn));
   }
 
   said(turn) {
     const bubble = make("div", "no-bubble");
     for (const part of turn.parts) bubble.append(piece(part));
-    return make("div", "no-turn user", bubble);
+    if (turn.think) bubble.append(make("p", "no-thinks", "thinks first"));
+    return make("div", "no-turn user", bubble, make("div", "no-deeds"));
+  }
+
+  // What can be done with a message, with what was answered, and with the last answer.
+  asked(node, turn) {
+    return [
+      ["Copy", "Copy the words of this message", (button) => copyWords(button, turn.words), turn.words],
+      ["Edit", "Edit this message; what came after it goes", () => this.edit(node, turn), true],
+      ["Delete", "Delete this message and its answer", () => this.trigger("remove", { turn: turn.id }), true],
+    ];
+  }
+
+  answered(turn, last) {
+    return [
+      ["Copy", "Copy the words of this answer", (button) => copyWords(button, turn.words), turn.words],
+      ["Answer again", "Answer again with the next seed", () => this.trigger("again", {}), last],
+    ];
+  }
+
+  edit(node, turn) {
+    const text = `${turn.think ? "\\think " : ""}${turn.words}`;
+    openEditor(node, text, (words) => this.trigger("rewrite", { turn: turn.id, text: words }));
+  }
+
+  // A note above a turn: what is above it the model no longer sees.
+  annotate(node, note) {
+    const there = node.querySelector(".no-sight");
+    if (there?.textContent === (note ?? "")) return;
+    there?.remove();
+    if (!note) return;
+    node.prepend(make("p", "no-sight", note));
+    node.firstChild.setAttribute("role", "note");
   }
 
   answer(turn) {
@@ -61,7 +100,7 @@ class Talk {
     body.append(view.root);
     if (turn.run) view.follow(turn.run);
     this.views.set(turn.id, view);
-    return make("div", "no-turn assistant", body, make("div", "no-chips"));
+    return make("div", "no-turn assistant", body, make("div", "no-deeds"), make("div", "no-chips"));
   }
 
   // After the end: chips under an answer that asks for them; the parts, if the live channel was lost.
@@ -73,6 +112,7 @@ class Talk {
       view.stage.replaceChildren(...turn.parts.map(piece));
       if (turn.refusal) view.fail(turn.refusal);
     }
+    offer(node, over ? this.answered(turn, last) : []);
     const chips = node.querySelector(".no-chips");
     const offered = last ? (turn.suggest ?? []) : [];
     chips.replaceChildren(...offered.map((text) => this.chip(text)));
@@ -122,6 +162,7 @@ class Talk {
 }
 
 function piece(part) {
+  if (part.thought) return folded(part.thought);
   if (part.text != null) return make("p", "no-words", part.text);
   if (part.sound) return soundPiece(part.sound);
   if (part.film) return filmPiece(part.film);

@@ -10,7 +10,7 @@ const NO_EDITS = new Map();
 class LabView {
   // server: {look_at, exported} or null for a replay without one; branch: called with where to go on
   constructor(root, server, branch) {
-    Object.assign(this, { root, server, branch, runs: [], shown: [], edits: new Map(), asked: 0, heat: "none" });
+    Object.assign(this, { root, server, branch, runs: [], shown: [], edits: new Map(), asked: 0, heat: "none", frame: 0 });
     this.forming = make("div", "no-forming-grid");
     const idle = new LiveView(make("div", "no-forming"));
     idle.status.textContent = "Press Record: the run forms here, and then opens to be looked into.";
@@ -76,7 +76,7 @@ class LabView {
     this.stage.tabIndex = 0;
     this.stage.setAttribute("role", "application");
     this.stage.setAttribute("aria-label",
-      "recorded run: left and right go through the steps, space plays, shift with arrows chooses a token");
+      "recorded run: left and right go through the steps, space plays, shift with arrows chooses a token, page up and down a frame of a film");
     this.stage.onkeydown = (event) => this.key(event);
     this.legend = make("p", "no-legend");
     this.bars = make("div", "no-bars");
@@ -158,8 +158,9 @@ class LabView {
     this.segment = index;
     this.parts.value = String(index);
     const { part } = this;
-    const picture = part.modality === "image";
+    const picture = part.pictures !== null;
     this.which.hidden = this.saveButton.hidden = !picture;
+    this.saveButton.textContent = part.frames > 1 ? "Save these frames" : "Save this picture";
     this.bars.replaceChildren(...part.moved.map((share) => {
       const bar = make("i", "no-bar seen");
       bar.style.setProperty("--share", Math.sqrt(share).toFixed(3));
@@ -168,13 +169,13 @@ class LabView {
     this.slider.max = this.last;
     this.plates = this.shown.map((run, k) => {
       const same = k ? run.segments.findLast((s) => s.modality === part.modality) : part;
-      return same && Object.assign(new Plate(same, (i) => (k ? this.select([run, ...this.shown.filter((one) => one !== run)]) : this.pick(i))), { run });
+      return same && Object.assign(new Plate(same, (i) => (k ? this.select([run, ...this.shown.filter((one) => one !== run)]) : this.pick(i)), (i) => this.turn(i)), { run });
     }).filter(Boolean);
     this.stage.classList.toggle("several", this.plates.length > 1);
     this.stage.replaceChildren(...this.plates.map((plate) => plate.root));
     this.position = null;
     this.near.hint(picture
-      ? "Click a place in the picture to see its codes: what else was likely, what lies near, and how they came there. Put another code there, and run on."
+      ? `Click a ${part.frames > 1 ? "frame, then a " : ""}place in the picture to see its codes: what else was likely, what lies near, and how they came there. Put another code there, and run on.`
       : "Click a word to see what else was likely, what lies near, and its way through the vocabulary. Put another word there, and run on.");
     this.go(this.last);
   }
@@ -218,6 +219,7 @@ class LabView {
     const moves = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -side, ArrowDown: side };
     const acts = {
       ArrowLeft: () => this.go(this.step - 1), ArrowRight: () => this.go(this.step + 1),
+      PageUp: () => this.turn(this.frame - 1), PageDown: () => this.turn(this.frame + 1),
       Home: () => this.go(0), End: () => this.go(this.last), " ": () => (this.player ? this.pause() : this.play()),
     };
     if (event.shiftKey && event.key in moves) {
@@ -243,7 +245,7 @@ class LabView {
     this.plates.forEach((plate, k) => {
       const step = k ? plate.stepAt(t) : this.step;
       plate.show({
-        step, segment: this.segment, which: this.which.value || "x_1", heat: this.heat,
+        step, segment: this.segment, which: this.which.value || "x_1", heat: this.heat, frame: this.frame,
         position: this.position, edits: k ? NO_EDITS : this.edits,
       });
       plate.caption.hidden = this.plates.length < 2;
@@ -273,8 +275,19 @@ class LabView {
 
   pick(position) {
     this.position = position;
+    if (this.part.frames > 1) this.frame = Math.floor(position / this.cells);
     this.paint();
     this.inspect();
+  }
+
+  get cells() { return this.part.grid ** 2; }
+
+  // Another frame of a film; what is chosen is then the same place there.
+  turn(frame) {
+    if (!(this.part.frames > 1) || frame < 0 || frame >= this.part.frames) return;
+    this.frame = frame;
+    if (this.position === null) this.paint();
+    else this.pick(frame * this.cells + (this.position % this.cells));
   }
 
   async inspect() {
@@ -285,7 +298,7 @@ class LabView {
     if (asked !== this.asked) return;
     this.found = found;
     if (found.sentence) this.near.hint(found.sentence);
-    else this.near.show(found, this.part.grid, this.edits.get(found.position));
+    else this.near.show(found, this.part, this.edits.get(found.position));
   }
 
   // ---- what is changed -----------------------------------------------------------------------
@@ -308,7 +321,7 @@ class LabView {
   edited(edit) {
     if (edit) this.edits.set(this.position, edit);
     else this.edits.delete(this.position);
-    this.near.show(this.found, this.part.grid, edit ?? undefined);
+    this.near.show(this.found, this.part, edit ?? undefined);
     const count = this.edits.size;
     this.say(count ? `${count} ${count === 1 ? "place" : "places"} changed: press Run on from here.` : "");
     this.paint();

@@ -60,6 +60,7 @@ class LiveView {
       return button;
     });
     this.linkButton = this.button("Copy link", () => this.copyLink());
+    this.keepButton = this.button("Keep in the gallery", () => keepRun(this));
     this.watchButton = this.button("Copy watch address", () => this.copyWatchAddress());
     this.watchButton.title = "for python -m engine watch, while this run forms";
     this.gridButton.setAttribute("aria-pressed", "true");
@@ -102,6 +103,7 @@ class LiveView {
     this.gridButton.hidden = !pictures;
     for (const button of this.saveButtons) button.hidden = !(over && this.made(button.dataset.type));
     this.linkButton.hidden = !(over && this.links && this.linked());
+    this.keepButton.hidden = !(over && this.keepable());
     this.watchButton.hidden = !(this.run && name === "running");
     this.liveButton.hidden = !(this.again && this.recorded && over);
   }
@@ -174,7 +176,9 @@ class LiveView {
     this.segments[header.segment] = { view, bars, offset, modality, heard, answer, goesOn, frames: [] };
     if (modality === "audio" && !goesOn) Object.assign(view, { first: header.segment, began: header.elapsed_s });
     if (heard) view.root.classList.add("no-heard");
-    if (!goesOn) this.stage.append(view.root);
+    const among = header.after && this.segments.findLast((s) => s.modality === "text" && !s.heard);
+    if (among) among.view.open(view.root, header.after);
+    else if (!goesOn) this.stage.append(view.root);
     if (view.side) view.side.prepend(this.meta); // the facts stand in the free corner
     this.slider.max = this.length - 1;
     this.settings = header.recipe;
@@ -345,6 +349,12 @@ class LiveView {
     link.download = fileName(this.settings, FILES[type]);
     link.click();
     setTimeout(() => URL.revokeObjectURL(link.href), 10000);
+  }
+
+  // Whether there is something that the gallery can hold.
+  keepable() {
+    const kinds = ["image/png", "video/mp4", "audio/wav"];
+    return finds() && this.run && kinds.some((type) => this.made(type));
   }
 
   // The tab in which a link makes the run again; none where more than words was given.

@@ -13,10 +13,12 @@ class Near {
     delete this.root.dataset.shown;
   }
 
-  // found: `inspection.token`; grid: places a row, or null; edit: {codes, held} or undefined
-  show(found, grid, edit) {
+  // found: `inspection.token`; part: its segment; edit: {codes, held} or undefined
+  show(found, { grid, frames }, edit) {
+    const cell = found.position % grid ** 2;
+    const frame = frames > 1 ? `frame ${Math.floor(found.position / grid ** 2) + 1}, ` : "";
     const where = grid
-      ? `row ${Math.floor(found.position / grid) + 1}, column ${(found.position % grid) + 1}`
+      ? `${frame}row ${Math.floor(cell / grid) + 1}, column ${(cell % grid) + 1}`
       : `place ${found.position + 1}`;
     this.root.replaceChildren(
       make("h3", "", `${where}, step ${found.step + 1}`),

@@ -74,9 +74,14 @@ function takeDrops(element) {
   });
 }
 
+function mountGallery(element, props, trigger, watch) {
+  const gallery = new GalleryView(element.querySelector(".no-mount"), props.value, trigger);
+  watch("value", () => gallery.greet(props.value));
+}
+
 // A recorded run on a page of its own.
 function replayLab(root, run) {
   new LabView(root, null, null).open([run]);
 }
 
-window.NextOmni = { mountLive, mountTalk, mountLab, replayLab, mountMicrophone, mountPainter, saveText, mountChips, mountHeader };
+window.NextOmni = { mountLive, mountTalk, mountLab, replayLab, mountMicrophone, mountPainter, saveText, mountChips, mountHeader, mountGallery };

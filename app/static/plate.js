@@ -1,8 +1,9 @@
-// One part of a recorded run at one step: its picture or its words, a heat map over it, what is
-// chosen and what was edited.
+// One part of a recorded run at one step: its picture, its film (one frame large, all of them in a
+// strip) or its words, a heat map over it, what is chosen and what was edited.
 
 const STOPS = [[0.24, 0.06, 0.2], [0.42, 0.13, 0.3], [0.6, 0.15, 0.42], [0.78, 0.15, 0.6], [0.94, 0.12, 0.82]];
 const PLATE_PX = 768;
+const STRIP_PX = 192;
 
 // One even, colour-blind-safe ramp from dark violet over rose to light sand; share in 0 .. 1.
 function ramp(share) {
@@ -32,15 +33,20 @@ function unpack(run) {
 }
 
 class Plate {
-  // part: a segment of an overview; pick: called with a position
-  constructor(part, pick) {
+  // part: a segment of an overview; pick: called with a position, turn: with a frame
+  constructor(part, pick, turn) {
     Object.assign(this, { part, pick });
     this.caption = make("div", "no-caption");
     if (part.grid) {
-      this.canvas = make("canvas", "no-plate-picture");
-      this.canvas.width = this.canvas.height = PLATE_PX;
+      this.canvas = square("no-plate-picture", PLATE_PX);
       this.canvas.onclick = (event) => this.clicked(event);
-      this.root = make("div", "no-plate-one", this.canvas, this.caption);
+      this.strip = part.frames > 1 ? Array.from({ length: part.frames }, () => square("no-canvas", STRIP_PX)) : [];
+      const frames = this.strip.map((canvas, i) => {
+        const frame = make("div", "no-frame", canvas);
+        frame.onclick = () => turn(i);
+        return frame;
+      });
+      this.root = make("div", "no-plate-one", this.canvas, make("div", "no-strip", ...frames), this.caption);
     } else {
       this.words = part.words.x_t[0].map((_, i) => {
         const word = make("button", "no-token");
@@ -59,7 +65,7 @@ class Plate {
     return after < 0 ? this.part.steps - 1 : Math.max(0, after - 1);
   }
 
-  // look: {step, which, heat, position, edits: Map}
+  // look: {step, which, heat, frame, position, edits: Map}
   show(look) {
     this.look = look;
     return this.canvas ? this.paint() : this.write();
@@ -73,12 +79,27 @@ class Plate {
     const { part, canvas, look } = this;
     const image = await part.images[look.which][look.step];
     if (look !== this.look) return;
+    this.draw(canvas, image, part.frames > 1 ? look.frame : 0);
+    this.strip.forEach((small, i) => {
+      this.draw(small, image, i);
+      small.parentElement.classList.toggle("shown", i === look.frame);
+    });
+    canvas.dataset.painted = `${look.segment}.${look.step}.${look.heat}`;
+  }
+
+  // A frame of the tall picture that a step is, and what is to be seen over it.
+  draw(canvas, image, number) {
+    const { part, look } = this;
     const pen = canvas.getContext("2d");
-    const cell = canvas.width / part.grid;
+    const unit = canvas.width / PLATE_PX;
+    const cell = PLATE_PX / part.grid;
+    const side = image.width;
+    const first = number * part.grid ** 2;
+    pen.setTransform(unit, 0, 0, unit, 0, 0);
     pen.globalAlpha = 1;
-    pen.drawImage(image, 0, 0, canvas.width, canvas.height);
-    for (let i = 0; i < part.length; i++) {
-      const [x, y] = [(i % part.grid) * cell, Math.floor(i / part.grid) * cell];
+    pen.drawImage(image, 0, number * side, side, side, 0, 0, PLATE_PX, PLATE_PX);
+    for (let i = first; i < first + part.grid ** 2; i++) {
+      const [x, y] = [(i % part.grid) * cell, Math.floor((i - first) / part.grid) * cell];
       if (look.heat !== "none") {
         pen.globalAlpha = 0.72;
         pen.fillStyle = ramp(this.level(i));
@@ -91,7 +112,6 @@ class Plate {
       pen.setLineDash([]);
       if (i === look.position) frame(pen, x + 9, y + 9, cell - 18, "#fff");
     }
-    canvas.dataset.painted = `${look.segment}.${look.step}.${look.heat}`;
   }
 
   write() {
@@ -112,10 +132,17 @@ class Plate {
 
   clicked(event) {
     const box = this.canvas.getBoundingClientRect();
-    const { grid } = this.part;
+    const { grid, frames } = this.part;
     const at = (v, start, size) => Math.min(grid - 1, Math.max(0, Math.floor(((v - start) / size) * grid)));
-    this.pick(at(event.clientY, box.top, box.height) * grid + at(event.clientX, box.left, box.width));
+    const first = frames > 1 ? this.look.frame * grid ** 2 : 0;
+    this.pick(first + at(event.clientY, box.top, box.height) * grid + at(event.clientX, box.left, box.width));
   }
+}
+
+function square(name, size) {
+  const canvas = make("canvas", name);
+  canvas.width = canvas.height = size;
+  return canvas;
 }
 
 function frame(pen, x, y, size, colour) {

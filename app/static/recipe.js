@@ -19,9 +19,9 @@ function ours() {
   return document.querySelector(".no-header")?.dataset.checkpoint || null;
 }
 
-function linkTo({ prompt, seed, steps, guidance, method, more }, tab = "image", checkpoint = ours()) {
+function linkTo({ prompt, to, seed, steps, guidance, method, more }, tab = "image", checkpoint = ours()) {
   const url = new URL(location.pathname, location.origin);
-  const values = { tab, prompt, seed, steps, guidance, method, ...(tab === "lab" ? more : {}), checkpoint };
+  const values = { tab, prompt, seed, steps, guidance, method, ...(tab === "lab" ? { to: to ?? "auto", ...more } : {}), checkpoint };
   for (const [key, value] of Object.entries(values)) {
     if (value != null) url.searchParams.set(key, value);
   }

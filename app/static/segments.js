@@ -33,11 +33,25 @@ class TextSegment {
     this.pieces = []; // [the space before a word, the word]
   }
 
+  // Something opens behind the first words: it stands there as soon as they are settled.
+  open(root, after) {
+    Object.assign(this, { after, rest: make("p", "no-words") });
+    this.words.after(root, this.rest);
+  }
+
+  lay(text) {
+    const words = text.split(/\s+/);
+    const all = !this.rest || words.length <= this.after;
+    this.words.textContent = all ? text : words.slice(0, this.after).join(" ");
+    if (this.rest) this.rest.textContent = all ? "" : words.slice(this.after).join(" ");
+  }
+
   show(frame, live) {
     const { words_t: words, words_1: predicted, confidence, changed } = frame.header;
     if (this.pieces.length !== words.length) {
       this.pieces = words.map(() => [document.createTextNode(""), make("span", "no-word")]);
       this.words.replaceChildren(...this.pieces.flat());
+      if (this.rest) this.rest.textContent = "";
     }
     words.forEach((piece, i) => {
       const [space, span] = this.pieces[i];
@@ -57,16 +71,19 @@ class TextSegment {
   // Nothing will change any more: plain text. alone: nothing else is answered.
   finish(answer, blob, label, alone) {
     this.pieces = [];
-    this.words.textContent = answer.text || (alone ? "…" : "");
+    this.lay(answer.text || (alone ? "…" : ""));
     if (!answer.thought || this.root.querySelector(".no-thought")) return;
-    const thought = make("details", "no-thought", make("summary", "", "what it thought"), make("p", "", answer.thought));
-    this.root.prepend(thought);
+    this.root.prepend(folded(answer.thought));
   }
 
   // The words of a step, once the run has moved on to its next segment.
   settle(frame) {
     this.finish({ text: frame.header.words_t.join("") }, null, "", false);
   }
+}
+
+function folded(thought) {
+  return make("details", "no-thought", make("summary", "", "what it thought"), make("p", "", thought));
 }
 
 function flash(span) {

@@ -1,13 +1,19 @@
 """The About tab: what this is, how to read it, what it cannot do, and exactly which model runs."""
 
+import json
 from collections.abc import Mapping
 from html import escape
+from pathlib import Path
+from typing import Any
 
 import gradio as gr
 
 from app.path_chart import charts_html
 
 RAMP_STEPS = 7
+MATRIX = Path(__file__).resolve().parents[2] / "docs/results/matrix.json"
+"""What `python -m evaluation matrix` wrote."""
+KINDS = {"text": "words", "image": "a picture", "audio": "speech", "video": "a film"}
 PAPERS = (
     (
         "NExT-OMNI: Towards Any-to-Any Omnimodal Foundation Models with Discrete Flow Matching",
@@ -62,13 +68,27 @@ part of a picture works.</p>
 """
 
 
+MATRIX_TEXT = """
+<h2>What it makes of what</h2>
+<p>The share of held-out wishes that it gets right, read by judges that never see the wish:
+<code>python -m evaluation matrix</code>, {date}, {num} items a cell. What it never had a lesson in
+says so.</p>
+"""
+
+
 def build(info: Mapping[str, object]) -> None:
     """Lay out the tab inside the current Blocks."""
-    gr.HTML(about_html(info), elem_id="about", apply_default_css=False)
+    gr.HTML(about_html(info, read_matrix(MATRIX)), elem_id="about", apply_default_css=False)
 
 
-def about_html(info: Mapping[str, object]) -> str:
-    """The tab's text, with the model's own facts filled in."""
+def read_matrix(file: Path) -> Mapping[str, Any] | None:
+    """The result of the suite matrix, or None where there is none."""
+    return json.loads(file.read_text(encoding="utf-8")) if file.exists() else None
+
+
+def about_html(info: Mapping[str, object], matrix: Mapping[str, Any] | None = None) -> str:
+    """The tab's text, with the model's own facts filled in, and where they were measured, what it
+    makes of what."""
     concepts = _facts(info).get("concepts")
     num_concepts = len(concepts) if isinstance(concepts, list) else 64
     swatches = "".join(
@@ -83,7 +103,7 @@ def about_html(info: Mapping[str, object]) -> str:
         things = f"<p class='no-things'>{escape(', '.join(map(str, concepts)))}.</p>"
     return (
         f"<article class='no-about'>{WHAT}{HOW.format(swatches=swatches)}"
-        f"{_sound(info)}{_noise(info)}"
+        f"{_sound(info)}{_noise(info)}{_matrix(info, matrix)}"
         f"{limits}{things}"
         f"<h2>This model</h2><dl>{_rows(info)}</dl><h2>Papers</h2><ul>{papers}</ul></article>"
     )
@@ -100,6 +120,38 @@ def _sound(info: Mapping[str, object]) -> str:
 def _noise(info: Mapping[str, object]) -> str:
     path = info.get("path")
     return NOISE + charts_html(path) if isinstance(path, Mapping) else ""
+
+
+def _matrix(info: Mapping[str, object], matrix: Mapping[str, Any] | None) -> str:
+    """A table of the 16 cells and a list of the others; nothing where another checkpoint was
+    measured."""
+    if matrix is None or Path(matrix["checkpoint"]).name != info.get("name"):
+        return ""
+    metrics, left_out = matrix["metrics"], matrix.get("left_out", {})
+
+    def cell(name: str) -> str:
+        if name in metrics:
+            return f"<td>{round(100 * metrics[name])} %</td>"
+        word, _, reason = left_out[name].partition(": ")
+        return f"<td title='{escape(reason, quote=True)}'>{escape(word)}</td>"
+
+    rows = "".join(
+        f"<tr><th scope='row'>{given}</th>{''.join(cell(f'{a}_to_{b}') for b in KINDS)}</tr>"
+        for a, given in KINDS.items()
+    )
+    head = "".join(f"<th scope='col'>{made}</th>" for made in KINDS.values())
+    square = {f"{a}_to_{b}" for a in KINDS for b in KINDS}
+    mixed = "".join(
+        f"<tr><th scope='row'>{escape(name.replace('_', ' '))}</th>{cell(name)}</tr>"
+        for name in sorted({*left_out, *matrix["judge"]} - square)
+        if "_to_" in name and not name.endswith("_num")
+    )
+    text = MATRIX_TEXT.format(date=escape(matrix["date"][:10]), num=matrix["num"])
+    corner = "<tr><th scope='col'>given</th>"
+    return (
+        f"{text}<table class='no-matrix'>{corner}{head}</tr>{rows}</table>"
+        f"<table class='no-matrix'>{mixed}</table>"
+    )
 
 
 def _facts(info: Mapping[str, object]) -> Mapping[str, object]:

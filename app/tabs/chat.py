@@ -2,20 +2,32 @@
 inside the conversation."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import gradio as gr
 
 from app import talk
+from app.answer_form import (
+    AFTER_WORDS,
+    AUTO,
+    FIRST_WORDS,
+    AnswerForm,
+    Setting,
+    choices,
+)
 from app.conversation_file import read_conversation, to_text
 from app.examples import ABOUT_A_FILM, ABOUT_A_PICTURE
 from app.forms import InputError, beside, read_file
 from app.live_view import conversation
 from app.notices import notices
-from app.tabs.conversing import QUIET, Conversing, Setting
+from app.tabs.conversing import QUIET, Conversing
 from app.talk import History
+from engine.pin import MAX_WORDS
 from engine.request import Part
 
 FILE_NAME = "conversation.json"
+THINKING = "or begin a single message with \\think"
+NO_THINKING = "this checkpoint does not think before it answers yet"
 
 
 @dataclass
@@ -42,9 +54,9 @@ class ChatTab(Conversing):
                 elem_id="chat-message",
             )
             self.notes()
+            self._answer_with()
             with gr.Row(elem_classes="no-buttons no-quiet"):
-                again = gr.Button("Answer again", size="sm", elem_id="chat-again")
-                clear = gr.Button("New conversation", size="sm", elem_id="chat-clear")
+                self.buttons()
                 save = gr.Button("Save", size="sm", elem_id="chat-save")
                 saved = gr.UploadButton(
                     "Open a saved one", size="sm", file_types=[".json"], elem_id="chat-open"
@@ -53,12 +65,10 @@ class ChatTab(Conversing):
                 self.settings(aloud=False)
             self.settings_note()
         self.states()
-        self.wire(view, box, clear)
+        self.wire(view, box)
         box.submit(self.ask, [*self.context, box, *self.form], **self.begins, api_name="ask")
         pressed = {**self.begins, "api_visibility": "private"}
         view.press(self.ask_pressed, [*self.context, *self.form], **pressed)
-        inputs = [*self.context, *self.form]
-        again.click(self.again, inputs, **self.begins, api_name="ask_again")
         box.stop(self.halt, self.ticket, box, **QUIET, api_name="ask_stop")
         text = gr.Textbox(visible="hidden", label="saved conversation")
         save.click(to_text, self.history, text, **QUIET, api_visibility="private").then(
@@ -71,6 +81,39 @@ class ChatTab(Conversing):
             **QUIET,
             api_visibility="private",
         )
+
+    def _answer_with(self) -> None:
+        """What every answer is to be, beside the message."""
+        with gr.Row(elem_classes="no-answer-with"):
+            self.kind = gr.Dropdown(
+                choices(self._makes()), value=AUTO, label="Answer with", elem_id="chat-answer-with"
+            )
+            self.words = gr.Number(
+                FIRST_WORDS,
+                label="Words before the picture",
+                precision=0,
+                minimum=0,
+                maximum=MAX_WORDS,
+                visible=False,
+                elem_id="chat-words-before",
+            )
+            self.think = gr.Checkbox(
+                False,
+                label="Think first",
+                info=THINKING if self.thinks else NO_THINKING,
+                interactive=self.thinks,
+                elem_id="chat-think",
+            )
+        self.kind.change(_words_wanted, self.kind, self.words, **QUIET, api_visibility="private")
+
+    @property
+    def form(self) -> list[Any]:
+        """With what every answer is to be."""
+        return [*super().form, self.think, self.kind, self.words]
+
+    def _makes(self) -> list[str]:
+        made = self.host.engine.info().get("modalities")
+        return made if isinstance(made, list) else []
 
     def reopen(self, ticket: str, history: History, path: str) -> tuple[object, ...]:
         """A saved conversation takes the place of this one; one that is none changes nothing."""
@@ -109,7 +152,7 @@ class ChatTab(Conversing):
             text, media = read_message(message, films=self.watches)
         except InputError as bad:
             return self.refused(bad)
-        return self.begin(talk.asked(history, text, *media), settings, visitor)
+        return self.begin(talk.asked(history, text, *media), AnswerForm(*settings), visitor)
 
     def ask_pressed(
         self,
@@ -122,6 +165,10 @@ class ChatTab(Conversing):
         """A suggestion was pressed: as if its words had been sent."""
         message: dict[str, object] = {"text": str(press._data["text"]), "files": []}
         return self.ask(ticket, history, message, visitor, *settings)
+
+
+def _words_wanted(kind: str) -> dict[str, object]:
+    return gr.update(visible=kind == AFTER_WORDS)
 
 
 def read_message(message: dict[str, object], *, films: bool = True) -> tuple[str, tuple[Part, ...]]:

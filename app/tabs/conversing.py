@@ -4,7 +4,7 @@ Owns: the events from a checked message to the end of its answer. Does not own: 
 what they read (`app.tabs.chat`, `app.tabs.speech`).
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +12,8 @@ import gradio as gr
 from gradio.components import Component
 
 from app import talk
-from app.forms import InputError, beside, next_seed, read_sampling, read_seed
+from app.answer_form import AnswerForm, Setting
+from app.forms import InputError, beside
 from app.host import DRIVING, Host
 from app.live_view import notice
 from app.notices import notices
@@ -20,10 +21,9 @@ from app.talk import History
 from engine.request import Modality, Request
 
 STEPS = ("auto", "8", "16", "32", "64")
-Setting = str | bool
-"""Steps, guidance, the seed, the seed that the page last drew, whether to keep it, and whether the
-answer is spoken."""
 NOTHING_YET = "There is nothing to answer again yet: write a message first."
+NOTHING_LEFT = "There is nothing to undo: the conversation is empty."
+NO_THOUGHTS = "This checkpoint does not think before it answers yet: leave \\think out."
 GUIDANCE = ("auto", "0", "2", "3", "5")
 QUIET: dict[str, Any] = {"queue": False, "show_progress": "hidden"}
 REFUSED = 6
@@ -77,6 +77,11 @@ class Conversing:
         return bool(self.host.engine.info().get("hears_s"))
 
     @property
+    def thinks(self) -> bool:
+        """Whether the checkpoint can think before it answers."""
+        return bool(self.host.engine.info().get("thinks"))
+
+    @property
     def watches(self) -> bool:
         """Whether the checkpoint knows films."""
         modalities = self.host.engine.info().get("modalities")
@@ -89,7 +94,7 @@ class Conversing:
 
     @property
     def form(self) -> list[Any]:
-        """The settings, in the order of `Setting`."""
+        """The settings, in the order of `AnswerForm`."""
         return [
             self.steps, self.guidance, self.seed, self.shown_seed, self.keep_seed, self.aloud,
         ]  # fmt: skip
@@ -101,9 +106,35 @@ class Conversing:
         noted = [self.prompt_notice, self.settings_notice]
         return {"outputs": [*self.context, *shown, *noted], **QUIET}
 
-    def wire(self, view: gr.HTML, message: Component, clear: gr.Button) -> None:
-        """What happens from an opened run to its end, and when the conversation is thrown away."""
+    def buttons(self) -> None:
+        """Lay out what can be done with the whole conversation."""
+        self.once_more = gr.Button("Answer again", size="sm", elem_id=f"{self.name}-again")
+        self.back = gr.Button("Undo", size="sm", elem_id=f"{self.name}-undo")
+        self.clear = gr.Button("New conversation", size="sm", elem_id=f"{self.name}-clear")
+
+    def wire(self, view: gr.HTML, message: Component) -> None:
+        """What happens from an opened run to its end, and to what was said."""
         self.view, self.message = view, message
+        self._wire_run()
+        noted = [self.prompt_notice, self.settings_notice]
+        shorter = {"outputs": [self.history, view, *noted], "api_visibility": "private", **QUIET}
+        inputs, private = [*self.context, *self.form], {"api_visibility": "private"}
+        again = {**self.begins, "api_name": f"{self.api}_again"}
+        self.once_more.click(self.again, inputs, **again)
+        view.again(self.again, inputs, **self.begins, **private)
+        view.rewrite(self.rewrite, inputs, **self.begins, **private)
+        view.remove(self.remove, self.context, **shorter)
+        self.back.click(self.undo, self.context, **shorter)
+        self.clear.click(
+            self.forget,
+            self.ticket,
+            [self.history, view, message, *noted],
+            **QUIET,
+            api_name=f"{self.api}_clear",
+        )
+
+    def _wire_run(self) -> None:
+        view, message = self.view, self.message
         run = f"{self.api}_run"
         driven = self.ticket.change(
             self.run, self.context, [self.history, view], **DRIVING, api_name=run
@@ -116,14 +147,6 @@ class Conversing:
         }
         driven.success(self.finish, **over)
         driven.failure(self.give_up, **over)
-        noted = [self.prompt_notice, self.settings_notice]
-        clear.click(
-            self.forget,
-            self.ticket,
-            [self.history, view, message, *noted],
-            **QUIET,
-            api_name=f"{self.api}_clear",
-        )
 
     def ready(self, possible: bool) -> dict[str, object]:
         """The control for messages while one can be written, and while one is answered."""
@@ -134,37 +157,87 @@ class Conversing:
         return talk.as_value(history, messages)
 
     def begin(
-        self, history: History, settings: tuple[Setting, ...], visitor: gr.Request
+        self, history: History, form: AnswerForm, visitor: gr.Request, *, draft: bool = False
     ) -> tuple[object, ...]:
-        """Open the run of the answer to the history's last message."""
-        steps, guidance, seed, shown_seed, keep_seed, aloud = settings
-        seed = next_seed(str(seed), str(shown_seed), bool(keep_seed))
+        """Open the run of the answer to the history's last message. draft: whether what stands in
+        the message's control stays there."""
+        form = form.sown()
         try:
-            with beside("settings"):
-                sampling = read_sampling(steps, guidance, None, read_seed(seed))
-            with beside("prompt"):
-                spoken = bool(aloud) and self.speaks
-                asked = talk.conversation(history)
-                request = Request(asked, self.kind_of(history), sampling, aloud=spoken)
+            request = self._request(history, form)
         except InputError as bad:
             return self.refused(bad)
+        seed = form.seed
         run = self.host.open(request, owner=visitor.session_hash or "")
         history = talk.opened(history, run.id)
-        empty = {**self.ready(False), "value": None}
-        return (run.id, history, self.as_value(history), empty, seed, seed, *notices(None))
+        left = self.ready(False) if draft else {**self.ready(False), "value": None}
+        return (run.id, history, self.as_value(history), left, seed, seed, *notices(None))
+
+    def _request(self, history: History, form: AnswerForm) -> Request:
+        """Raises: InputError where the message or a setting asks for what cannot be."""
+        with beside("settings"):
+            sampling = form.sampling()
+            to, pin = form.kind()
+        think = bool(form.think) or history[-1].think
+        if think and not self.thinks:
+            raise InputError(NO_THOUGHTS, "prompt")
+        aloud = bool(form.aloud) and self.speaks
+        with beside("prompt"):
+            asked = talk.conversation(history)
+            to = self.kind_of(history) or to
+            return Request(asked, to, sampling, aloud=aloud, think=think, pin=pin)
 
     def again(
         self, ticket: str, history: History, visitor: gr.Request, *settings: Setting
     ) -> tuple[object, ...]:
-        """Another answer to the last message."""
+        """Another answer to the last message: the same settings, the next seed."""
         try:
             self.host.refuse_if_busy(ticket)
             shorter = talk.without_last_answer(history)
             if not shorter:
                 raise InputError(NOTHING_YET, "prompt")
+            with beside("settings"):
+                form = AnswerForm(*settings).again()
         except InputError as bad:
             return self.refused(bad)
-        return self.begin(shorter, settings, visitor)
+        return self.begin(shorter, form, visitor, draft=True)
+
+    def rewrite(
+        self,
+        ticket: str,
+        history: History,
+        press: gr.EventData,
+        visitor: gr.Request,
+        *settings: Setting,
+    ) -> tuple[object, ...]:
+        """A message was written anew: it is answered, and what came after it goes."""
+        try:
+            self.host.refuse_if_busy(ticket)
+            with beside("prompt"):
+                turn, text = str(press._data["turn"]), str(press._data["text"])
+                history = talk.edited(history, turn, text)
+        except InputError as bad:
+            return self.refused(bad)
+        return self.begin(history, AnswerForm(*settings), visitor, draft=True)
+
+    def remove(self, ticket: str, history: History, press: gr.EventData) -> tuple[object, ...]:
+        """A message goes, with its answer."""
+        return self._shorter(ticket, lambda: talk.without(history, str(press._data["turn"])))
+
+    def undo(self, ticket: str, history: History) -> tuple[object, ...]:
+        """The last message goes, with its answer."""
+        if not history:
+            return (gr.skip(), gr.skip(), *notices(InputError(NOTHING_LEFT, "prompt")))
+        return self._shorter(ticket, lambda: talk.without_last_exchange(history))
+
+    def _shorter(self, ticket: str, cut: Callable[[], History]) -> tuple[object, ...]:
+        """A conversation of which something is gone; nothing goes while an answer forms."""
+        try:
+            self.host.refuse_if_busy(ticket)
+            with beside("prompt"):
+                history = cut()
+        except InputError as bad:
+            return (gr.skip(), gr.skip(), *notices(bad))
+        return (history, self.as_value(history), *notices(None))
 
     def kind_of(self, history: History) -> Modality | None:
         """What kind of answer the last message asks for; None lets the model decide."""

@@ -13,7 +13,7 @@ from app.examples import PICTURES
 from app.forms import InputError, beside, read_upload
 from app.live_view import GRID, painter
 from app.notices import notices
-from app.tabs.studio import Craft, Recipe, Studio
+from app.tabs.studio import Craft, Recipe, Studio, slider
 from engine.request import Conversation, Modality, Repaint, Request, Sampling
 
 CRAFT = Craft(
@@ -47,15 +47,7 @@ class ImageTab(Studio):
         self.painted = gr.State(None)
         with gr.Accordion("Change a picture", open=False, elem_classes="no-accordion"):
             self.painter = painter("image-painter")
-            strength = gr.Slider(
-                0.1,
-                1.0,
-                1.0,
-                step=0.05,
-                label="How much may change",
-                elem_id="image-strength",
-                buttons=[],
-            )
+            strength = slider(0.1, 1.0, 1.0, 0.05, "How much may change", "image-strength")
         return [self.painted, strength]
 
     def _wire(self) -> None:

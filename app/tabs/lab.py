@@ -10,7 +10,7 @@ from pathlib import Path
 import gradio as gr
 
 from app import export
-from app.forms import InputError, next_seed
+from app.forms import InputError, beside, next_seed
 from app.host import DRIVING, Host
 from app.inspection import overview, surprises, token
 from app.lab_form import LabForm, form_of
@@ -18,14 +18,15 @@ from app.live_view import chips, lab_view, notice
 from app.notices import notices
 from app.path_chart import path_html
 from app.recipe import read_recipe
-from app.tabs.studio import METHODS_SHOWN, fresh_seed, pressable, pressed_text
+from app.tabs.studio import METHODS_SHOWN, fresh_seed, pressable, pressed_text, slider
 from engine.request import GRIDS, Modality, Request, Sampling
 from engine.trace import Trace
+from engine.trace_file import read_trace
 
 PROMPTS = ("a penguin in the sky", "a dog and a cat", "three green apples", "what can you do?")
 WATCH = 6
 """Alternatives of each code that a recorded run keeps."""
-KINDS = [("decide itself", "auto"), ("draw", "image"), ("write", "text")]
+KINDS = [("decide itself", "auto"), ("draw", "image"), ("film", "video"), ("write", "text")]
 COMPARED = ["euler", "midpoint", "masked", "autoregressive"]
 RESTORED = "The settings of this file are back in the form: press Record to make it again."
 GONE = "That run is no longer kept here: record it again, its seed and settings stand below it."
@@ -42,6 +43,9 @@ class LabTab:
 
     def build(self) -> None:
         """Lay out the controls inside the current Blocks and wire them."""
+        known = self.host.engine.info().get("modalities")
+        can = ["auto", *(known if isinstance(known, list) else [])]
+        self.kinds = [(shown, kind) for shown, kind in KINDS if kind in can]
         with gr.Row(elem_classes="no-studio"):
             with gr.Column(scale=3, min_width=260, elem_classes="no-controls"):
                 with gr.Column(elem_classes="no-ask"):
@@ -76,13 +80,13 @@ class LabTab:
         self.examples = chips(PROMPTS, "prompts to try", "lab-examples")
 
     def _settings(self) -> None:
-        self.kind = gr.Radio(KINDS, value="image", label="It should", elem_id="lab-kind")
+        self.kind = gr.Radio(self.kinds, value="image", label="It should", elem_id="lab-kind")
         self.method = gr.Dropdown(
             METHODS_SHOWN, value="midpoint", label="Method", elem_id="lab-method"
         )
-        self.steps = _slider(1, 64, 16, 1, "Steps", "lab-steps")
-        self.guidance = _slider(0, 8, 1, 0.5, "Guidance", "lab-guidance")
-        self.temperature = _slider(0, 2, 0.2, 0.05, "Temperature at the end", "lab-temperature")
+        self.steps = slider(1, 64, 16, 1, "Steps", "lab-steps")
+        self.guidance = slider(0, 8, 1, 0.5, "Guidance", "lab-guidance")
+        self.temperature = slider(0, 2, 0.2, 0.05, "Temperature at the end", "lab-temperature")
         self.seed = gr.Textbox("0", label="Seed", max_lines=1, elem_id="lab-seed")
         with gr.Row(elem_classes="no-seed"):
             self.keep_seed = gr.Checkbox(
@@ -103,8 +107,8 @@ class LabTab:
                 container=False,
                 elem_id="lab-grid",
             )
-            self.c = _slider(0.5, 12, 3, 0.1, "c", "lab-c")
-            self.a = _slider(0.2, 3, 0.9, 0.05, "a", "lab-a")
+            self.c = slider(0.5, 12, 3, 0.1, "c", "lab-c")
+            self.a = slider(0.2, 3, 0.9, 0.05, "a", "lab-a")
             self.path = gr.HTML(elem_id="lab-path-chart", apply_default_css=False)
 
     def _files(self) -> None:
@@ -112,7 +116,7 @@ class LabTab:
             "Open a trace or a picture",
             size="sm",
             elem_id="lab-upload",
-            file_types=[".npz", ".png", ".webp", ".mp4"],
+            file_types=[".npz", ".png", ".webp", ".mp4", ".gif"],
         )
         self.upload_notice = notice("lab-upload-notice")
 
@@ -144,7 +148,7 @@ class LabTab:
             **DRIVING,
             api_name="record_run",
         )
-        over = [*buttons, self.view]
+        over = [*buttons, self.view, self.prompt_notice]
         driven.success(self.finish, self.ticket, over, **private)
         driven.failure(self.give_up, self.ticket, over, **private)
         self.stop.click(self.halt, self.ticket, buttons, queue=False, api_name="record_stop")
@@ -236,12 +240,17 @@ class LabTab:
         return pressable(running=self._busy(ticket))
 
     def finish(self, ticket: str) -> tuple[object, ...]:
-        """The buttons, and the recorded runs to look into."""
+        """The buttons, and the recorded runs to look into; a sentence where one cannot be."""
         buttons = pressable(running=self._busy(ticket))
         kept = [(i, self.host.traces[i]) for i in ticket.split() if i in self.host.traces]
         if not kept:
-            return (*buttons, gr.skip())
-        return (*buttons, {"lab": [self._overview(i, trace) for i, trace in kept]})
+            return (*buttons, gr.skip(), gr.skip())
+        try:
+            with beside("prompt"):
+                seen = {"lab": [self._overview(i, trace) for i, trace in kept]}
+        except InputError as bad:
+            return (*buttons, gr.skip(), notices(bad)[0])
+        return (*buttons, seen, gr.skip())
 
     def give_up(self, ticket: str) -> tuple[object, ...]:
         """The runs' event failed or was never let in."""
@@ -294,28 +303,29 @@ class LabTab:
         nothing = (gr.skip(),) * len(self.form)
         try:
             if Path(path).suffix == ".npz":
-                trace = Trace.load(Path(path))
+                trace = read_trace(Path(path))
                 run_id = secrets.token_urlsafe(16)
                 value = {"lab": [self._overview(run_id, trace)]}
                 self.host.keep(run_id, trace)
                 return value, "", *nothing
-            recipe = read_recipe(Path(path))
+            values = self.filled(read_recipe(Path(path)))
         except ValueError as bad:
             with_stop = str(bad)[:1].upper() + str(bad)[1:].rstrip(".") + "."
             return gr.skip(), f"<p role='alert'>{escape(with_stop)}</p>", *nothing
-        return gr.skip(), f"<p>{RESTORED}</p>", *form_of(recipe)
+        return gr.skip(), f"<p>{RESTORED}</p>", *values
+
+    def filled(self, recipe: Mapping[str, object]) -> tuple[object, ...]:
+        """The controls for a recipe; a kind that is not made here is left to the model.
+
+        Raises: ValueError where a value of it is none.
+        """
+        return form_of(recipe, [kind for _, kind in self.kinds])
 
     def draw_path(self, kind: str, steps: float, grid: str, c: float, a: float) -> str:
         """What a path with these numbers would do, before anything runs."""
-        modality = Modality.TEXT if kind == "text" else Modality.IMAGE
+        modality = Modality.IMAGE if kind == "auto" else Modality(kind)
         sampling = Sampling(steps=int(steps), grid=grid, c=float(c), a=float(a))
         return path_html(self.host.engine.preview(sampling, modality))
-
-
-def _slider(
-    low: float, high: float, value: float, step: float, label: str, elem_id: str
-) -> gr.Slider:
-    return gr.Slider(low, high, value, step=step, label=label, elem_id=elem_id, buttons=[])
 
 
 def _spoken(grid: str) -> str:

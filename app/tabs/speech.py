@@ -10,10 +10,11 @@ import gradio as gr
 import numpy as np
 
 from app import talk
+from app.answer_form import AnswerForm, Setting
 from app.examples import SPOKEN, VOICES
 from app.forms import InputError, beside, read_recording
 from app.live_view import conversation, microphone
-from app.tabs.conversing import QUIET, Conversing, Setting
+from app.tabs.conversing import QUIET, Conversing
 from app.talk import History
 from engine.request import Modality, Part
 
@@ -62,13 +63,12 @@ class SpeechTab(Conversing):
                     "Upload a recording", file_types=["audio", "video"], elem_id="speech-upload"
                 )
             with gr.Row(elem_classes="no-buttons no-quiet"):
-                again = gr.Button("Answer again", size="sm", elem_id="speech-again")
-                clear = gr.Button("New conversation", size="sm", elem_id="speech-clear")
+                self.buttons()
             with gr.Accordion("Settings", open=False, elem_classes="no-accordion"):
                 self.settings(aloud=True)
             self.settings_note()
         self.states()
-        self.wire(view, typed, clear)
+        self.wire(view, typed)
         inputs = [*self.context, *self.form]
         private = {**self.begins, "api_visibility": "private"}
         mic.spoken(self.spoken, inputs, **private)
@@ -78,7 +78,6 @@ class SpeechTab(Conversing):
         upload.upload(
             self.uploaded, [*self.context, upload, *self.form], **self.begins, api_name="hear"
         )
-        again.click(self.again, inputs, **self.begins, api_name="say_again")
 
     def ready(self, possible: bool) -> dict[str, object]:
         """Typing is possible at any time; sending while an answer forms is refused kindly."""
@@ -113,7 +112,8 @@ class SpeechTab(Conversing):
             self.host.refuse_if_busy(ticket)
         except InputError as bad:
             return self.refused(bad)
-        return self.begin(talk.asked(history, text.strip()), settings, visitor)
+        asked = talk.asked(history, text.strip())
+        return self.begin(asked, AnswerForm(*settings), visitor)
 
     def kind_of(self, history: History) -> Modality | None:
         """Sound, where the words begin by asking for one: the model opens most sounds by itself,
@@ -150,7 +150,8 @@ class SpeechTab(Conversing):
                 samples = read()
         except InputError as bad:
             return self.refused(bad)
-        return self.begin(talk.asked(history, "", Part(audio=samples)), settings, visitor)
+        asked = talk.asked(history, "", Part(audio=samples))
+        return self.begin(asked, AnswerForm(*settings), visitor)
 
     def _welcome(self, history: History, messages: object = ()) -> dict[str, object]:
         return {**talk.as_value(history, messages), "welcome": WELCOME}

@@ -140,25 +140,9 @@ class Studio:
     def _settings(self, first: Recipe) -> None:
         name = self.craft.name
         with gr.Row(elem_classes="no-pair"):
-            self.steps = gr.Slider(
-                1,
-                MAX_SLIDER_STEPS,
-                first.steps,
-                step=1,
-                label="Steps",
-                elem_id=f"{name}-steps",
-                buttons=[],
-                min_width=NARROW,
-            )
-            self.guidance = gr.Slider(
-                0,
-                MAX_SLIDER_GUIDANCE,
-                first.guidance,
-                step=0.5,
-                label="Guidance",
-                elem_id=f"{name}-guidance",
-                buttons=[],
-                min_width=NARROW,
+            self.steps = slider(1, MAX_SLIDER_STEPS, first.steps, 1, "Steps", f"{name}-steps")
+            self.guidance = slider(
+                0, MAX_SLIDER_GUIDANCE, first.guidance, 0.5, "Guidance", f"{name}-guidance"
             )
         with gr.Row(elem_classes="no-pair"):
             self.seed = gr.Textbox(
@@ -265,6 +249,15 @@ class Studio:
         """The run's event failed or was never let in."""
         self.host.close(ticket)
         return self.finish(ticket)
+
+
+def slider(
+    low: float, high: float, value: float, step: float, label: str, elem_id: str
+) -> gr.Slider:
+    """A slider without a button to set it back, that may be narrow."""
+    return gr.Slider(
+        low, high, value, step=step, label=label, elem_id=elem_id, buttons=[], min_width=NARROW
+    )
 
 
 def pressable(*, running: bool) -> tuple[object, object]:

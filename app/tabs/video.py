@@ -14,7 +14,7 @@ CRAFT = Craft(
     to=Modality.VIDEO,
     api="film",
     question="What should move?",
-    placeholder="a red car moving to the left",
+    placeholder=FILMS[1],
     prompts=FILMS,
     first=Recipe(FILMS[0], steps=8),
 )

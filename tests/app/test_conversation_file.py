@@ -50,6 +50,14 @@ def test_a_turn_without_an_answer_is_left_out() -> None:
     assert len(from_text(to_text(history))) == 1
 
 
+def test_an_unanswered_exchange_is_left_out_and_the_rest_comes_back() -> None:
+    history = talk.opened(talk.asked(_history(), "refuse this"), "run-1")
+    history = talk.asked(talk.refused(history, "run-1", "No."), "\\think and now?")
+    found = from_text(to_text(history))
+    assert [said.role for said in found] == ["user", "assistant"] * 2 + ["user"]
+    assert (found[-1].words, found[-1].think) == ("and now?", True)
+
+
 def _file(**changes: object) -> str:
     plain = json.loads(to_text(_history()))
     return json.dumps({**plain, **changes})

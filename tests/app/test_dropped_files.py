@@ -55,6 +55,8 @@ CONTENTS = {
     "silent.webm": (webm(pictures=True, sound=False), "film"),
     "sounding.webm": (webm(pictures=True, sound=True), "film"),
     "voice.webm": (webm(pictures=False, sound=True), "sound"),
+    "voice.mp4": (webm(pictures=False, sound=True), "sound"),
+    "upright.mov": (mp4_bytes(FILM, 4, ""), "film"),
     "moves.gif": (pictures("GIF", 8), "film"),
     "moves.png": (pictures("PNG", 8), "film"),
     "moves.webp": (pictures("WEBP", 8), "film"),
@@ -97,9 +99,10 @@ def test_where_films_are_not_watched_they_are_their_picture_or_sound(
     assert LETTERS[read_file(tmp_path / name, films=False).modality] == kind
 
 
-def test_a_film_for_a_checkpoint_without_films_is_a_sentence(tmp_path: Path) -> None:
-    file = tmp_path / "film.mp4"
-    file.write_bytes(CONTENTS["film.mp4"][0])
+@pytest.mark.parametrize("name", ["film.mp4", "silent.webm"])
+def test_a_film_for_a_checkpoint_without_films_is_a_sentence(tmp_path: Path, name: str) -> None:
+    file = tmp_path / name
+    file.write_bytes(CONTENTS[name][0])
     with pytest.raises(InputError, match="does not watch films") as refused:
         read_message({"text": "what is this?", "files": [str(file)]}, films=False)
     assert refused.value.control == "prompt"
@@ -111,7 +114,6 @@ def test_a_film_for_a_checkpoint_without_films_is_a_sentence(tmp_path: Path) -> 
         ("x.mp4", b"no film", "X.mp4 is not a film that can be read: use an MP4, MOV, WebM or GIF"),
         ("x.mov", b"", "X.mov is not a film that can be read"),
         ("x.mp4", CONTENTS["film.mp4"][0][:200], "not a film that can be read"),
-        ("x.mkv", CONTENTS["voice.webm"][0], "has no picture: drop it as a recording"),
         ("x.webm", b"no film", "not a sound that can be read"),
         ("x.gif", b"GIF89a but no more", "not a picture that can be read"),
         ("x.webp", CONTENTS["moves.webp"][0][:60], "not a picture that can be read"),
@@ -127,12 +129,12 @@ def test_a_broken_file_is_one_sentence(
     assert str(refused.value).endswith(".")
 
 
-def test_an_animation_that_takes_too_long_is_not_taken_for_its_first_picture(
+def test_what_takes_too_long_is_not_taken_for_a_picture_or_a_sound(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for limit in ("EXACT_PX", "MOST_PX"):
         monkeypatch.setattr(f"engine.films.{limit}", 1)
-    for name in ("moves.gif", "moves.png", "moves.webp"):
+    for name in ("moves.gif", "moves.png", "moves.webp", "silent.webm", "sounding.webm"):
         (tmp_path / name).write_bytes(CONTENTS[name][0])
         with pytest.raises(ValueError, match="takes too long to look through"):
             read_file(tmp_path / name)

@@ -17,6 +17,7 @@ from app.recipe import read_recipe
 from app.render import recipe_of
 from engine.request import Modality
 from engine.trace import Trace
+from engine.trace_file import read_trace
 from tests.app.test_inspection import recorded
 from tests.fake_engine import FakeEngine, FakeLens
 
@@ -33,7 +34,7 @@ def made(kind: str, trace: Trace | None = None) -> bytes:
 
 
 def test_the_trace_is_the_trace() -> None:
-    read = Trace.load(made("npz"))
+    read = read_trace(made("npz"))
     before = drawn().segments[0].arrays
     assert np.array_equal(read.segments[0].arrays["x_t"], before["x_t"])
 
@@ -96,6 +97,19 @@ def test_files_that_are_not_ours_are_refused(tmp_path: Path) -> None:
         read_recipe(plain)
     with pytest.raises(ValueError, match="cannot be read"):
         read_recipe(broken)
+
+
+def test_a_film_is_kept_as_its_frames_step_by_step(tmp_path: Path) -> None:
+    film = recorded(FakeEngine(step_s=0.0), Modality.VIDEO)
+    steps = film.segments[0].num_steps
+    with Image.open(io.BytesIO(made("png", film))) as strip:
+        assert strip.size == (8 * 128, steps * 128), "a row a step"
+    with Image.open(io.BytesIO(made("webp", film))) as forming:
+        assert forming.size == (8 * 128, 2 * 128), "the state above, the prediction below"
+        assert getattr(forming, "n_frames", 1) == steps
+    shown = still(film, FakeLens(), 0, 2, "x_1")
+    with Image.open(io.BytesIO(b64decode(shown["uri"].split(",", 1)[1]))) as frames:
+        assert frames.size == (8 * 128, 128)
 
 
 def test_words_have_no_film_and_unknown_kinds_are_named() -> None:

@@ -2,7 +2,7 @@
 
 import io
 import json
-import time
+from itertools import pairwise
 from pathlib import Path
 
 import gradio as gr
@@ -11,18 +11,22 @@ import pytest
 from PIL import Image
 
 from app import render, talk
+from app.examples import FILMS
 from app.forms import InputError
 from app.host import Host
 from app.links import read_link
 from app.live import StepBus
-from app.page import build_page
+from app.page import build_page, recorded_run
 from app.pump import Outcome, Pumping
+from app.record import main, record
 from app.tabs.video import VideoTab
 from engine.events import Answer, Refined
 from engine.films import FRAME_MS, read_film
 from engine.media import note_in, png_bytes
 from engine.request import Conversation, Modality, Part, Request, Sampling
 from tests.fake_engine import FakeEngine, draw, film
+from world.concepts import CONCEPTS, OBJECT_COLOURS, held_out
+from world.motion import film_caption, sample_film
 
 WORDS = "a red car moving to the left"
 FILM = film(WORDS, 0)
@@ -68,15 +72,6 @@ def test_the_files_carry_what_made_them_and_can_be_read_back(tmp_path: Path) -> 
         file.write_bytes(media[name].content)
         assert json.loads(note_in(file) or "") == render.recipe_of(REQUEST)
         assert alike(read_film(file), FILM, 4)
-
-
-def test_a_film_that_is_still_noise_is_a_file_at_once() -> None:
-    """Its stopped run holds the model until its files are there."""
-    noise = np.random.default_rng(0).integers(0, 255, FILM.shape).astype(np.uint8)
-    began_s = time.process_time()
-    media = render.gif(noise, {})
-    assert time.process_time() - began_s < 2
-    assert alike(read_film(media.content), noise, 30)
 
 
 def test_a_recipe_says_what_went_with_the_words() -> None:
@@ -193,6 +188,39 @@ def test_an_engine_without_films_shows_only_a_sentence() -> None:
     page = build_page(Host(FakeEngine(films=False)), None)
     ids = {str(block.elem_id) for block in page.blocks.values() if block.elem_id}
     assert {name for name in ids if name.startswith("video")} == {"video-blind"}
+
+
+def test_the_tab_opens_with_a_recorded_film() -> None:
+    opened = VideoTab(Host(FakeEngine()), record(FakeEngine(step_s=0.0).generate, REQUEST))
+    with gr.Blocks():
+        opened.build()
+    assert isinstance(opened.view.value, dict) and "replay" in opened.view.value
+    assert (opened.prompt.value, opened.seed.value, opened.steps.value) == (WORDS, "5", 4)
+
+
+def test_a_film_is_recorded_on_the_command_line(
+    tiny_checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "film.json"
+    asked = ["--checkpoint", str(tiny_checkpoint), "--steps", "2", "--out", str(file)]
+    assert main([*asked, "--to", "video"]) == 0
+    messages = (recorded_run(file) or {})["messages"]
+    assert isinstance(messages, list)
+    assert [m["kind"] for m in messages] == ["started", "refined", "refined", "completed"]
+    assert messages[-1]["recipe"]["prompt"] == FILMS[0]
+    assert messages[-1]["media"]["answer_0"].startswith("data:video/mp4")
+
+
+def test_examples_are_said_as_in_the_world() -> None:
+    """And their colours are no pairs that training never sees."""
+    rng = np.random.default_rng(0)
+    shown = (sample_film(rng, test=False) for _ in range(150))
+    known = {word for one in shown for word in film_caption(one, rng).split()}
+    known |= {name for c in CONCEPTS for name in (c.name, c.plural)} | set(OBJECT_COLOURS)
+    for example in FILMS:
+        words = example.split()
+        assert set(words) <= known
+        assert not any(held_out(*pair) for pair in pairwise(words) if pair[0] in OBJECT_COLOURS)
 
 
 # ---- a link ------------------------------------------------------------------------------------

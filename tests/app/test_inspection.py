@@ -1,5 +1,6 @@
 """What the Lab shows of a recorded run is what the run was."""
 
+import io
 import json
 from base64 import b64decode
 from dataclasses import replace
@@ -8,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from app.inspection import HEATS, MAX_STEPS, heat_maps, overview, token
 from engine.engine import Engine
@@ -49,7 +51,7 @@ def test_heat_maps_obey_their_definitions() -> None:
 
 def test_a_run_of_sound_is_refused_kindly() -> None:
     sound = recorded(FakeEngine(step_s=0.0), Modality.AUDIO)
-    with pytest.raises(ValueError, match="words and pictures, and this run made audio"):
+    with pytest.raises(ValueError, match="pictures and films, and this run made a sound"):
         overview(sound, FakeLens(), "id", [None] * len(sound.segments))
 
 
@@ -73,6 +75,31 @@ def test_the_overview_is_plain_values_and_whole() -> None:
         exact = heat_maps(trace.segments[1], FakeLens())[name]
         back = low + levels.reshape(exact.shape) / 255 * (high - low)
         assert back == pytest.approx(exact, abs=(high - low) / 255 + 1e-4)
+
+
+def test_a_film_is_seen_frame_by_frame() -> None:
+    trace = recorded(FakeEngine(step_s=0.0), Modality.VIDEO)
+    plain = json.loads(json.dumps(overview(trace, FakeLens(), "an id", [None])))
+    (film,) = plain["segments"]
+    assert (film["modality"], film["frames"], film["grid"], film["length"]) == ("video", 8, 8, 512)
+    assert film["words"] is None
+    for uris in film["pictures"].values():
+        assert len(uris) == film["steps"] == 5
+        with Image.open(io.BytesIO(b64decode(uris[0].partition(",")[2]))) as tall:
+            assert tall.size == (128, 8 * 128)
+
+
+def test_a_code_of_a_film_is_shown_in_its_own_frame(tiny_engine: Engine) -> None:
+    """What stands in the other frames is nothing to it."""
+    trace = recorded(tiny_engine, Modality.VIDEO)
+    a = trace.segments[0].arrays
+    length = a["x_t"].shape[1] // 8
+    position = 5 * length + 2
+    found = token(trace, tiny_engine.lens, 0, 2, position)
+    alone = {n: v[:, 5 * length : 6 * length] for n, v in a.items() if v.ndim > 2}
+    frame = changed(replace(trace.segments[0], modality=Modality.IMAGE), **alone)
+    wanted = token(replace(trace, segments=(frame,)), tiny_engine.lens, 0, 2, 2)
+    assert found["codes"] == wanted["codes"]
 
 
 @pytest.mark.parametrize("to", [Modality.IMAGE, Modality.TEXT])

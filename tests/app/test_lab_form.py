@@ -34,7 +34,7 @@ def test_the_controls_are_the_request() -> None:
 
 
 def test_a_recipe_fills_the_controls_again() -> None:
-    assert LabForm(*form_of(recipe_of(FORM.request()))).request() == FORM.request()  # type: ignore[arg-type]
+    assert LabForm(*form_of(recipe_of(FORM.request()), ["image"])).request() == FORM.request()  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -50,7 +50,23 @@ def test_a_recipe_fills_the_controls_again() -> None:
 )
 def test_a_recipe_with_a_bad_value_is_refused(bad: dict[str, object], sentence: str) -> None:
     with pytest.raises(ValueError, match=sentence):
-        form_of({"prompt": "a dog", **bad})
+        form_of({"prompt": "a dog", **bad}, [])
+
+
+@pytest.mark.parametrize(
+    ("to", "kind"), [("video", "video"), ("audio", "auto"), (None, "auto"), ("image", "image")]
+)
+def test_a_kind_that_is_not_made_here_is_left_to_the_model(to: str | None, kind: str) -> None:
+    assert form_of({"prompt": "a dog", "to": to}, ["image", "video"])[1] == kind
+    assert form_of({"prompt": "a dog"}, ["image"])[1] == "image", "files from before"
+
+
+def test_a_film_has_more_steps_from_left_to_right_than_can_be_shown() -> None:
+    film = replace(FORM, kind="video")
+    assert film.request().to is Modality.VIDEO
+    with pytest.raises(InputError, match="choose another method") as refused:
+        film.compared(["midpoint", "autoregressive"])
+    assert refused.value.control == "settings"
 
 
 def test_compared_runs_differ_in_their_method_alone() -> None:

@@ -14,7 +14,7 @@ from gradio_client import Client, handle_file
 from websockets.exceptions import ConnectionClosedError, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
-from app.page import header_html, read_trace
+from app.page import header_html, recorded_run
 from app.record import record
 from app.tabs.about import about_html
 from engine.__main__ import main as command_line
@@ -226,11 +226,11 @@ def test_a_recorded_run_is_what_the_page_plays(tmp_path: Path) -> None:
     trace = record(FakeEngine(step_s=0).generate, request)
     file = tmp_path / "first.json"
     file.write_text(json.dumps(trace))
-    messages = (read_trace(file) or {})["messages"]
+    messages = (recorded_run(file) or {})["messages"]
     assert isinstance(messages, list)
     assert [m["kind"] for m in messages] == ["started", *["refined"] * 4, "completed"]
     assert messages[-1]["media"]["answer_0"].startswith("data:image/png")
-    assert read_trace(tmp_path / "none.json") is None
+    assert recorded_run(tmp_path / "none.json") is None
 
 
 def test_header_and_about_show_the_model() -> None:

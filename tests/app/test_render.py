@@ -45,6 +45,7 @@ def test_started_tells_the_recipe_and_is_kept() -> None:
     assert message.kept
     assert message.header["recipe"] == {
         "prompt": "a red heart above a dog",
+        "to": "image",
         "given": [],
         "seed": 7,
         "steps": 4,

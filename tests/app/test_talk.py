@@ -1,11 +1,16 @@
 """The conversation keeps what was said, and tells the engine all of it that was answered."""
 
+from dataclasses import replace
+
 import numpy as np
+import pytest
 
 from app import talk
 from app.examples import SUGGESTIONS
 from app.pump import Outcome
+from engine.conversation import kept_turns
 from engine.events import Answer
+from engine.pin import Pin
 from engine.request import Conversation, Modality, Part, Request
 
 PICTURE = np.zeros((16, 16, 3), np.uint8)
@@ -69,3 +74,107 @@ def test_turns_have_ids_of_their_own() -> None:
     again = talk.opened(talk.without_last_answer(first), "run-2")
     assert first[0].id == again[0].id
     assert first[1].id != again[1].id
+
+
+def _said(*texts: str) -> talk.History:
+    """An exchange a text."""
+    history: talk.History = ()
+    for i, text in enumerate(texts):
+        history = talk.opened(talk.asked(history, text), f"run-{i}")
+        history = talk.answered(history, f"run-{i}", text_answer(f"about {text}"))
+    return history
+
+
+def _texts(history: talk.History) -> list[str]:
+    return [said.words for said in history]
+
+
+def test_an_edited_message_keeps_its_media_and_drops_what_came_after() -> None:
+    history = talk.asked(one_exchange(), "and now?")
+    edited = talk.edited(history, history[0].id, "\\think what colour?")
+    assert _texts(edited) == ["what colour?"]
+    assert edited[0].parts[0].image is PICTURE
+    assert edited[0].think
+    assert edited[0].id != history[0].id
+
+
+def test_what_was_heard_is_corrected_and_without_words_heard_again() -> None:
+    sound = Part(audio=np.zeros(800, np.float32), text="hollow")
+    history = talk.kept((), "user", (sound,))
+    (corrected,) = talk.edited(history, history[0].id, "hello")[0].parts
+    assert corrected.text == "hello"
+    assert corrected.audio is sound.audio
+    (again,) = talk.edited(history, history[0].id, "")[0].parts
+    assert again.text is None
+    assert again.audio is sound.audio
+
+
+def test_a_deleted_message_takes_its_answer_along() -> None:
+    history = _said("one", "two", "three")
+    shorter = talk.without(history, history[2].id)
+    assert _texts(shorter) == ["one", "about one", "three", "about three"]
+    with pytest.raises(ValueError, match="not in this conversation any more"):
+        talk.without(shorter, history[2].id)
+    with pytest.raises(ValueError, match="not in this conversation any more"):
+        talk.edited(history, history[1].id, "an answer is not edited")
+
+
+def test_undo_goes_back_before_the_last_message() -> None:
+    history = _said("one", "two")
+    assert talk.without_last_exchange(history) == history[:2]
+    assert talk.without_last_exchange(talk.asked(history[:2], "open")) == history[:2]
+    assert talk.without_last_exchange(()) == ()
+
+
+def test_ids_stay_apart_after_something_is_deleted() -> None:
+    history = _said("one", "two")
+    history = talk.asked(talk.without(history, history[0].id), "three")
+    ids = [said.id for said in talk.opened(history, "run-9")]
+    assert len(set(ids)) == len(ids)
+
+
+def test_without_a_picture_the_model_sees_the_last_message_alone_and_the_page_says_so() -> None:
+    history = _said("one", "two")
+    assert talk.sight_notes(history[:2]) == {}
+    assert talk.sight_notes(history) == {history[2].id: talk.OUT_OF_SIGHT}
+
+
+def test_a_note_stands_wherever_the_model_skips_something() -> None:
+    history = (*one_exchange(), *_said("b", "c"))
+    history = tuple(replace(said, id=f"turn-{i}") for i, said in enumerate(history))
+    assert talk.sight_notes(history) == {"turn-2": talk.BETWEEN}
+    again = (*_said("a"), *one_exchange())
+    again = tuple(replace(said, id=f"turn-{i}") for i, said in enumerate(again))
+    assert talk.sight_notes(again) == {"turn-2": talk.OUT_OF_SIGHT}
+
+
+def test_a_note_agrees_with_what_the_engine_keeps() -> None:
+    """Whatever the conversation: what is kept and what is told differ exactly below a note."""
+    for length in range(1, 7):
+        for pictured in range(length):
+            history: talk.History = ()
+            for i in range(length):
+                media = (Part(image=PICTURE),) if i == pictured else ()
+                history = talk.asked(history, f"question {i}", *media)
+                history = talk.kept(history, "assistant", (Part(text=f"answer {i}"),))
+            asked = talk.without_last_answer(history)
+            kept = [turn.parts[-1].text for turn in kept_turns(talk.conversation(asked))]
+            places = [i for i, said in enumerate(asked) if said.parts[-1].text in kept]
+            below = {j for i, j in zip([-1, *places], places, strict=False) if j > i + 1}
+            assert set(talk.sight_notes(history)) == {history[i].id for i in below}
+
+
+def test_a_pinned_picture_stands_among_the_words() -> None:
+    tokens = np.zeros((1, 1), np.int64)
+    made = (
+        Answer(Modality.TEXT, tokens, text="here is a dog", thought="a dog, then"),
+        Answer(Modality.IMAGE, tokens, image=PICTURE),
+    )
+    outcome = Outcome(replace(REQUEST, pin=Pin(words=2)), made)
+    said = talk.answered(talk.opened(talk.asked((), "draw"), "run-1"), "run-1", outcome)[1]
+    assert [part.modality for part in said.parts] == [Modality.TEXT, Modality.IMAGE, Modality.TEXT]
+    assert said.words == "here is a dog"
+    assert [next(iter(shown)) for shown in said.shown] == ["thought", "text", "image", "text"]
+    stopped = replace(outcome, answers=made[:1])
+    said = talk.answered(talk.opened(talk.asked((), "draw"), "run-1"), "run-1", stopped)[1]
+    assert len(said.parts) == 1

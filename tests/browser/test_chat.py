@@ -8,12 +8,12 @@ from PIL import Image
 from playwright.sync_api import Page, expect
 
 from tests.browser.looking import phase
+from tests.browser.talking import LAST, answered, say
 from tests.fake_engine import FakeEngine
 from tests.page_server import Served
 
 pytestmark = pytest.mark.browser
 Visit = Callable[..., Page]
-LAST = ".no-turns > .no-turn:last-child"
 
 
 @pytest.fixture
@@ -21,18 +21,6 @@ def chat(site: Served, visit: Visit) -> Page:
     page = visit(site.url + "?tab=chat")
     page.wait_for_selector(".no-welcome")
     return page
-
-
-def say(page: Page, text: str) -> None:
-    page.fill("#chat-message textarea", text)
-    page.press("#chat-message textarea", "Enter")
-
-
-def answered(page: Page, number: int) -> None:
-    """Wait for the answer to that message, and until the visitor can write again."""
-    expect(page.locator(".no-turns > .no-turn.user")).to_have_count(number)
-    phase(page, "completed", f"#chat-talk {LAST}")
-    page.wait_for_selector("#chat-message .submit-button")
 
 
 def test_words_morph_out_of_noise_and_become_plain(chat: Page) -> None:
@@ -69,7 +57,7 @@ def test_outside_its_world_three_things_to_press_appear(chat: Page) -> None:
     words = chips.first.inner_text()
     chips.first.click()
     answered(chat, 2)
-    assert chat.locator(".no-turns > .no-turn.user").nth(1).inner_text() == words
+    assert chat.locator(".no-turn.user .no-bubble").nth(1).inner_text() == words
     assert chat.locator(".no-turn:nth-child(2) .no-chip").count() == 0
 
 

@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from engine.engine import Engine
-from engine.trace import Trace
+from engine.trace_file import read_trace
 from tests.browser.looking import NANO, phase
 from tests.page_server import Served, served
 
@@ -89,6 +89,31 @@ def test_a_recorded_picture_is_stepped_through_and_looked_into(
     assert started.value.suggested_filename == f"a-red-heart-seed-0-step-{STEPS}.png"
 
 
+def test_a_recorded_film_is_looked_into_frame_by_frame(site: Served, visit: Visit) -> None:
+    page = lab(visit, site)
+    record(page, "a blue car moving to the left", "film")
+    opened(page)
+    frames = page.locator("#lab-view .no-desk .no-strip .no-frame")
+    expect(frames).to_have_count(8)
+    frames.nth(3).click()
+    expect(frames.nth(3)).to_have_class(re.compile("shown"))
+    page.locator("#lab-view .no-plate-picture").click(position={"x": 10, "y": 10})
+    near = page.locator("#lab-view .no-near")
+    expect(near).to_contain_text("frame 4, row 1, column 1, step 6")
+    stage = page.locator("#lab-view .no-plate")
+    stage.focus()
+    stage.press("PageDown")
+    expect(near).to_contain_text("frame 5, row 1, column 1, step 6")
+    stage.press("ArrowLeft")
+    expect(near).to_contain_text("frame 5, row 1, column 1, step 5")
+    near.locator(".no-sample").nth(1).click()
+    page.get_by_role("button", name="Run on from here").click()
+    expect(page.locator("#lab-view .no-run-card")).to_have_count(2)
+    with page.expect_download() as started:
+        page.get_by_role("button", name="Save these frames").click()
+    assert started.value.suggested_filename.startswith("a-blue-car-moving-to-the-left-seed-0-step")
+
+
 def test_words_show_their_way_through_the_vocabulary(nano_site: Served, visit: Visit) -> None:
     page = lab(visit, nano_site)
     record(page, "what can you do?", "write")
@@ -107,7 +132,7 @@ def test_a_trace_is_downloaded_and_opened_by_somebody_else(
     record(page, "a dog")
     opened(page)
     file = kept(page, "npz", tmp_path)
-    trace = Trace.load(file)
+    trace = read_trace(file)
     assert trace.segments[0].num_steps == STEPS
     assert "entropy" in trace.segments[0].arrays
 

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from engine.__main__ import main
-from engine.trace import Trace
+from engine.trace_file import read_trace
 
 
 def _picture(checkpoint: Path, out: Path, *more: str) -> int:
@@ -91,5 +91,5 @@ def test_renamed_and_broken_pictures(
 def test_a_trace_is_written_beside_the_answer(tiny_checkpoint: Path, tmp_path: Path) -> None:
     file = tmp_path / "run.npz"
     assert _picture(tiny_checkpoint, tmp_path / "x.png", "--trace", str(file), "--watch", "2") == 0
-    assert Trace.load(file).segments[0].arrays["likely_ids"].shape[-1] == 2
+    assert read_trace(file).segments[0].arrays["likely_ids"].shape[-1] == 2
     assert _picture(tiny_checkpoint, tmp_path / "x.png", "--trace", str(file), "--watch", "99") == 2

@@ -13,10 +13,11 @@ from engine.conversation import kept_turns
 from engine.engine import Engine
 from engine.events import Answer, Completed, Event, Refined, Started
 from engine.films import FRAMES, read_film
-from engine.going_on import start_of
+from engine.going_on import Edit, start_of
 from engine.media import mp4_bytes
 from engine.request import Conversation, Part, Request, Sampling, Turn
-from engine.trace import Trace, events_of
+from engine.trace import events_of
+from engine.trace_file import read_trace, trace_bytes
 from flow.modality import Modality
 from model.checkpoint import save_checkpoint
 from model.config import PRESETS
@@ -138,23 +139,26 @@ def test_what_was_seen_last_is_kept_a_film_or_a_picture() -> None:
         assert [p for turn in kept for p in turn.parts if p.is_seen] == [last]
 
 
-def test_a_trace_of_a_film_is_read_back_and_the_lab_leaves_it(
-    tiny_engine: Engine, tmp_path: Path
+def test_a_trace_of_a_film_is_read_back_and_gone_on_from(
+    tiny_engine: Engine,
 ) -> None:
     recorder = tiny_engine.recorder()
     events = list(tiny_engine.generate(_request("more", shown=True)))
     for event in events:
         recorder.see(event)
-    recorder.trace().save(tmp_path / "run.npz")
-    read = Trace.load(tmp_path / "run.npz")
+    read = read_trace(trace_bytes(recorder.trace()))
     (turn,) = read.request.conversation.turns
     assert turn.parts[0].video is not None
     assert np.array_equal(turn.parts[0].video, CLIP)
     *_, completed = events_of(read)
     assert isinstance(completed, Completed)
     assert np.array_equal(completed.answers[0].tokens, _answers(events)[0].tokens)
-    with pytest.raises(ValueError, match="take words or a picture"):
-        start_of(read, 0, 1)
+    arrays = read.segments[0].arrays
+    held = Edit(9, tuple(int(i) for i in arrays["x_1"][1, 9]), held=True)
+    again = replace(read.request, start=start_of(read, 0, 1, [held]))
+    (answer,) = _answers(list(tiny_engine.generate(again)))
+    assert answer.video is not None and answer.video.shape == (FRAMES, SIDE, SIDE, 3)
+    assert np.array_equal(answer.tokens[9], held.codes)
 
 
 @pytest.mark.parametrize("ending", ["mp4", "gif"])

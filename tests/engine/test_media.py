@@ -1,16 +1,28 @@
 """Pictures come in upright, opaque and square, and go out without loss; a file keeps its note."""
 
 import json
+import time
 from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageDraw
 
-from engine.films import gif_bytes
-from engine.media import fitted, mp4_bytes, note_in, png_bytes, read_picture, webp_bytes
+from engine import films
+from engine.films import FRAME_MS, FRAMES_A_SECOND, read_film
+from engine.media import (
+    fitted,
+    gif_bytes,
+    mp4_bytes,
+    note_in,
+    png_bytes,
+    read_picture,
+    webp_bytes,
+)
+from tests.engine.test_films import _numbered, _worst_psnr
 
 
 def _bytes(image: Image.Image, kind: str, **options: object) -> bytes:
@@ -62,12 +74,12 @@ def test_what_is_no_picture_says_so(tmp_path: Path) -> None:
         read_picture(tmp_path)
 
 
-FRAMES = np.random.default_rng(0).integers(0, 256, (3, 16, 16, 3), dtype=np.uint8)
+CLIP = np.random.default_rng(0).integers(0, 256, (3, 16, 16, 3), dtype=np.uint8)
 WRITERS: dict[str, Callable[[str], bytes]] = {
-    ".png": lambda note: png_bytes(FRAMES[0], {"settings": note} if note else {}),
-    ".webp": lambda note: webp_bytes(FRAMES, [80] * 3, note),
-    ".gif": lambda note: gif_bytes(FRAMES, [80] * 3, note),
-    ".mp4": lambda note: mp4_bytes(FRAMES, 4, note),
+    ".png": lambda note: png_bytes(CLIP[0], {"settings": note} if note else {}),
+    ".webp": lambda note: webp_bytes(CLIP, [80] * 3, note),
+    ".gif": lambda note: gif_bytes(CLIP, [80] * 3, note),
+    ".mp4": lambda note: mp4_bytes(CLIP, 4, note),
 }
 
 
@@ -89,7 +101,7 @@ def test_a_file_without_a_note_has_none(suffix: str, tmp_path: Path) -> None:
 
 def test_a_gif_has_a_note_in_any_alphabet(tmp_path: Path) -> None:
     file = tmp_path / "run.gif"
-    file.write_bytes(gif_bytes(FRAMES, [80] * 3, "ein süßer Hund 🐶"))
+    file.write_bytes(gif_bytes(CLIP, [80] * 3, "ein süßer Hund 🐶"))
     assert note_in(file) == "ein süßer Hund 🐶"
     Image.new("P", (4, 4)).save(file, comment="süß".encode("latin-1"))
     assert note_in(file) == "s\ufffd\ufffd"
@@ -110,3 +122,73 @@ def test_a_broken_file_has_no_note_and_says_so(suffix: str, tmp_path: Path) -> N
 def test_an_mp4_file_has_even_sides(width: int, height: int) -> None:
     with pytest.raises(ValueError, match=f"needs even sides, not {width} x {height} pixels"):
         mp4_bytes(np.zeros((2, height, width, 3), np.uint8), 4, "")
+
+
+def _cartoon() -> np.ndarray:
+    """A ball that crosses a meadow: "8 128 128 3"."""
+    frames: list[np.ndarray] = []
+    for i in range(films.FRAMES):
+        image = Image.new("RGB", (512, 512), (190, 225, 250))
+        draw = ImageDraw.Draw(image)
+        draw.rectangle((0, 340, 512, 512), fill=(90, 170, 70))
+        draw.polygon([(256, 50), (180, 190), (330, 190)], fill=(250, 210, 40))
+        draw.ellipse((20 + 40 * i, 180, 150 + 40 * i, 310), fill=(220, 40, 40))
+        frames.append(np.asarray(image.resize((128, 128), Image.Resampling.LANCZOS)))
+    return np.stack(frames)
+
+
+def test_our_own_clip_shows_every_frame_for_its_time_and_is_read_back() -> None:
+    frames = _cartoon()
+    content = mp4_bytes(frames, FRAMES_A_SECOND, "settings")
+    with av.open(BytesIO(content)) as file:
+        packets = [p for p in file.demux(video=0) if p.pts is not None]
+    shown = sorted((float(p.pts * p.time_base), float(p.duration * p.time_base)) for p in packets)
+    assert shown == [(i * FRAME_MS / 1000, FRAME_MS / 1000) for i in range(films.FRAMES)]
+    assert _worst_psnr(read_film(content), frames) > 30
+    assert content == mp4_bytes(frames, FRAMES_A_SECOND, "settings")
+
+
+@pytest.mark.parametrize("make", [gif_bytes, webp_bytes])
+def test_our_own_animations_are_read_back(make: Callable[..., bytes]) -> None:
+    frames = _cartoon()
+    frames[3] = frames[2]
+    content = make(frames, [FRAME_MS] * films.FRAMES, "settings")
+    assert _worst_psnr(read_film(content), frames) > (40 if make is gif_bytes else 30)
+    assert content == make(frames, [FRAME_MS] * films.FRAMES, "settings")
+
+
+def _gif_frames(content: bytes) -> list[tuple[int, np.ndarray]]:
+    """(how long it is shown in ms, its pixels) of each."""
+    found: list[tuple[int, np.ndarray]] = []
+    with Image.open(BytesIO(content)) as image:
+        assert image.info["loop"] == 0
+        for i in range(getattr(image, "n_frames", 1)):
+            image.seek(i)
+            found.append((image.info["duration"], np.asarray(image.convert("RGB"))))
+    return found
+
+
+def test_a_gif_keeps_flat_areas_flat_and_few_colours_exact() -> None:
+    colours = np.random.default_rng(0).integers(0, 256, (films.FRAMES, 25, 3))
+    frames = np.repeat(colours, 40, 1).reshape(films.FRAMES, 25, 40, 3).astype(np.uint8)
+    found = _gif_frames(gif_bytes(frames, [FRAME_MS] * films.FRAMES, ""))
+    assert np.array_equal(np.stack([pixels for _, pixels in found]), frames)
+    sky = [pixels[:10, :10] for _, pixels in _gif_frames(gif_bytes(_cartoon(), [80] * 8, ""))]
+    assert np.array_equal(np.stack(sky), _cartoon()[:, :10, :10])
+
+
+def test_a_gif_keeps_its_time_where_frames_are_equal_or_times_are_not_whole() -> None:
+    frames = np.stack([_numbered(i) for i in (1, 2, 2, 2, 3)])
+    found = _gif_frames(gif_bytes(frames, [33] * 5, ""))
+    assert [duration_ms for duration_ms, _ in found] == [30, 100, 30]
+    still = gif_bytes(frames[:1].repeat(8, 0), [250] * 8, "")
+    assert [duration_ms for duration_ms, _ in _gif_frames(still)] == [2000]
+
+
+def test_a_gif_of_noise_is_there_at_once() -> None:
+    """A stopped run holds the model until its files are there."""
+    noise = np.random.default_rng(0).integers(0, 255, (8, 64, 64, 3)).astype(np.uint8)
+    began_s = time.process_time()
+    content = gif_bytes(noise, [FRAME_MS] * 8, "")
+    assert time.process_time() - began_s < 1.5
+    assert _worst_psnr(read_film(content), noise) > 22

@@ -15,7 +15,7 @@ from engine.going_on import begun as begin
 from engine.media import png_bytes, read_picture
 from engine.repaint import begun, touched
 from engine.request import METHODS, Conversation, Part, Repaint, Request, Sampling
-from engine.trace import Trace
+from engine.trace_file import read_trace, trace_bytes
 from flow.modality import Modality
 from samplers.draws import Draws
 
@@ -137,12 +137,11 @@ def test_many_at_once_are_not_repainted(tiny_engine: Engine) -> None:
         tiny_engine.generate_batch([_request()])
 
 
-def test_a_trace_can_be_run_again(tiny_engine: Engine, tmp_path: Path) -> None:
+def test_a_trace_can_be_run_again(tiny_engine: Engine) -> None:
     recorder = tiny_engine.recorder()
     for event in tiny_engine.generate(_request(strength=0.7)):
         recorder.see(event)
-    recorder.trace().save(tmp_path / "run.npz")
-    read = Trace.load(tmp_path / "run.npz").request
+    read = read_trace(trace_bytes(recorder.trace())).request
     assert read.repaint is not None
     assert np.array_equal(read.repaint.image, PICTURE)
     assert np.array_equal(read.repaint.mask, LEFT)

@@ -4,7 +4,6 @@ said enters as words where they are known."""
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import combinations, groupby
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,6 +15,7 @@ from engine.events import Answer, Completed, Event, Refined, Sounded, Started
 from engine.going_on import start_of
 from engine.request import Conversation, Part, Request, SamplerKind, Sampling, Turn
 from engine.trace import Trace, events_of
+from engine.trace_file import read_trace, trace_bytes
 from flow.modality import Modality
 from model.checkpoint import save_checkpoint
 from model.config import PRESETS
@@ -343,22 +343,21 @@ def test_a_deaf_checkpoint_still_reads_writes_and_draws(deaf_engine: Engine) -> 
     assert str(Modality.AUDIO) not in deaf_engine.info()["modalities"]
 
 
-def _traced(events: list[Event], engine: Engine, folder: Path) -> Trace:
+def _traced(events: list[Event], engine: Engine) -> Trace:
     """What is read of the run's file."""
     recorder = engine.recorder()
     for event in events:
         recorder.see(event)
-    recorder.trace().save(folder / "run.npz")
-    return Trace.load(folder / "run.npz")
+    return read_trace(trace_bytes(recorder.trace()))
 
 
 def test_a_trace_keeps_what_was_heard_and_how_it_was_asked(
-    tiny_engine: Engine, tmp_path: Path
+    tiny_engine: Engine,
 ) -> None:
     parts = (Part(audio=NOISE), Part(text="what is this?", audio=NOISE[:99]), Part(text="say it"))
     request = replace(_asked(*parts), sampling=Sampling(steps=2), aloud=True)
     events = _events(tiny_engine, request)
-    read = _traced(events, tiny_engine, tmp_path)
+    read = _traced(events, tiny_engine)
     (turn,) = read.request.conversation.turns
     assert [p.text for p in turn.parts] == [p.text for p in parts]
     for part, asked in zip(turn.parts, parts, strict=True):
@@ -373,11 +372,11 @@ def test_a_trace_keeps_what_was_heard_and_how_it_was_asked(
 
 
 def test_a_branch_of_a_spoken_question_begins_in_its_answer(
-    tiny_engine: Engine, tmp_path: Path
+    tiny_engine: Engine,
 ) -> None:
     """What was heard is the user's, and it is not refined from a state of the answer."""
     spoken = Request(Conversation.ask("", audio=NOISE), sampling=Sampling(steps=3, seed=3))
-    trace = _traced(_events(tiny_engine, spoken), tiny_engine, tmp_path)
+    trace = _traced(_events(tiny_engine, spoken), tiny_engine)
     start = start_of(trace, 1, 0)
     assert start.said == ()
     events = _events(tiny_engine, replace(trace.request, start=start))
@@ -388,10 +387,10 @@ def test_a_branch_of_a_spoken_question_begins_in_its_answer(
 
 @pytest.mark.parametrize(("low", "high"), [(LONGEST, LONGEST), (1, LONGEST - 1)])
 def test_a_trace_has_the_answer_whether_or_not_it_ended_early(
-    tiny_engine: Engine, runs: list[list[Event]], tmp_path: Path, low: int, high: int
+    tiny_engine: Engine, runs: list[list[Event]], low: int, high: int
 ) -> None:
     events = _with_length(runs, low, high)
-    read = _traced(events, tiny_engine, tmp_path)
+    read = _traced(events, tiny_engine)
     blocks = list(_blocks(events))
     assert [s.modality for s in read.segments] == [Modality.AUDIO] * len(blocks)
     (kept,) = _answers(list(events_of(read)))

@@ -11,7 +11,7 @@ import torch
 from engine.engine import Engine
 from engine.events import Completed
 from engine.request import Conversation, Request, Sampling
-from engine.trace import Trace
+from engine.trace_file import read_trace, trace_bytes
 from flow.modality import Modality
 from model.checkpoint import save_checkpoint
 from model.config import PRESETS
@@ -58,13 +58,12 @@ def test_the_answer_is_what_stands_behind_the_thought(tiny_engine: Engine) -> No
     assert "".join(tiny_engine.words.shown(np.array(ids)[:, None])).strip() == "a dog, a cat → two"
 
 
-def test_a_trace_remembers_that_it_thought(tiny_engine: Engine, tmp_path: Path) -> None:
+def test_a_trace_remembers_that_it_thought(tiny_engine: Engine) -> None:
     recorder = tiny_engine.recorder()
     events = list(tiny_engine.generate(ASKED))
     for event in events:
         recorder.see(event)
-    recorder.trace().save(tmp_path / "run.npz")
-    assert Trace.load(tmp_path / "run.npz").request == ASKED
+    assert read_trace(trace_bytes(recorder.trace())).request == ASKED
     assert isinstance(events[-1], Completed)
 
 

@@ -1,9 +1,11 @@
 import json
+from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from evaluation.answers import plain
-from evaluation.result import Result, share, wilson
+from evaluation.result import Result, ratio_figures, share, wilson
 
 
 def test_share_counts() -> None:
@@ -42,6 +44,20 @@ def test_a_result_is_one_line_of_json_with_the_agreed_keys() -> None:
     assert values["metrics"] == {"overall": 0.3333}
     assert values["seconds"] == 1.3
     assert values["judge"] == {}
+
+
+def test_what_is_left_out_is_said_where_there_is_something() -> None:
+    reasons = {"text_to_video": "not trained: no films"}
+    values = json.loads(replace(_result(1.0), left_out=reasons).to_json())
+    assert values["left_out"] == reasons
+
+
+def test_a_ratio_lies_in_its_interval() -> None:
+    found = ratio_figures("kept", np.array([(3, 4), (0, 2)] * 10))
+    assert found["kept"] == 0.5
+    assert 0 < found["kept_low"] < 0.5 < found["kept_high"] < 1
+    assert set(ratio_figures("kept", np.array([(0, 0)])).values()) == {0.0}
+    assert set(ratio_figures("kept", np.array([(2, 2)] * 3)).values()) == {1.0}
 
 
 def test_a_number_that_is_none_is_refused() -> None:

@@ -1,0 +1,107 @@
+"""The Gallery tab: find anything with anything, wander on a map, keep what was made.
+
+Owns: the tab's one component, and what leads from it into other tabs. Does not own: what it asks
+while somebody looks around (`app.gallery_route`), how that looks (`static/gallery*.js`).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import gradio as gr
+from gradio.components import Component
+from gradio.processing_utils import save_file_to_cache
+
+from app.examples import FINDS
+from app.host import Host
+from app.live_view import MOUNT
+from engine.request import Modality
+from retrieval.index import Where
+from retrieval.item import Item
+
+WANTED = {Modality.IMAGE: "image", Modality.VIDEO: "video", Modality.AUDIO: "speech"}
+"""The tab that makes such an item."""
+SPEECH = "speech"
+"""The kind of a recording in which something is said."""
+
+
+@dataclass
+class GalleryTab:
+    """See the module's docstring."""
+
+    host: Host
+
+    def build(self) -> None:
+        """Lay out the tab inside the current Blocks."""
+        self.view = gr.HTML(
+            self._opening(""),
+            html_template=MOUNT,
+            js_on_load="NextOmni.mountGallery(element, props, trigger, watch);"
+            " /* 'send' 'again' */",
+            elem_id="gallery",
+            apply_default_css=False,
+        )
+
+    def wire(
+        self, page: gr.Blocks, tabs: gr.Tabs, box: Component, prompts: Mapping[str, Component]
+    ) -> None:
+        """box: of the Chat tab's messages. prompts: what to write into of the tabs that make
+        something, by their ids."""
+        private = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
+        page.load(self._greet, None, self.view, **private)
+        self.box = box
+        self.prompts = dict(prompts)
+        self.view.send(self.send, None, [tabs, box], **private)
+        self.view.again(self.again, None, [tabs, *self.prompts.values()], **private)
+
+    def send(self, press: gr.EventData, visitor: gr.Request) -> tuple[object, object]:
+        """The item becomes a message that is not sent yet."""
+        item, path = self._found(press, visitor)
+        message: dict[str, object] = {"text": item.text if path is None else "", "files": []}
+        if path is not None and path.is_file():
+            message["files"] = [save_file_to_cache(path, self.box.GRADIO_CACHE)]
+        return gr.Tabs(selected="chat"), message
+
+    def again(self, press: gr.EventData, visitor: gr.Request) -> tuple[object, ...]:
+        """The words of an item become the prompt of the tab that makes such things."""
+        item, _ = self._found(press, visitor)
+        tab = WANTED.get(item.modality)
+        if tab not in self.prompts:
+            return (gr.skip(),) * (1 + len(self.prompts))
+        words = [wish(item) if name == tab else gr.skip() for name in self.prompts]
+        return (gr.Tabs(selected=tab), *words)
+
+    def _found(self, press: gr.EventData, visitor: gr.Request) -> tuple[Item, Path | None]:
+        viewer = Where(viewer=visitor.session_hash or "")
+        try:
+            return self.host.library.together.find(str(press._data["item"]), viewer)
+        except ValueError as error:
+            raise gr.Error(f"{error}.") from error
+
+    def _greet(self, visitor: gr.Request) -> dict[str, object]:
+        return self._opening(visitor.session_hash or "")
+
+    def _opening(self, viewer: str) -> dict[str, object]:
+        """viewer: by which the script says who asks."""
+        library = self.host.library
+        made = self.host.engine.info().get("modalities")
+        makes = [str(m) for m in WANTED if isinstance(made, list) and m in made]
+        files = {item.file: i for i, item in library.shipped.items.items() if item.file}
+        examples = [
+            {"words": words, "item": files.get(file)}
+            for words, file in FINDS
+            if not file or (file in files and library.finds)
+        ]
+        return {
+            "viewer": viewer,
+            "finds": library.finds,
+            "makes": makes,
+            "examples": examples,
+            "num": len(files),
+        }
+
+
+def wish(item: Item) -> str:
+    """The prompt that asks for something like an item."""
+    words = item.caption or item.text
+    return f"say {words}" if item.kind == SPEECH else words

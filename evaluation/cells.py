@@ -1,0 +1,179 @@
+"""The cells of the matrix: from what to what, how each is asked for, who judges it, and which
+lesson of the training teaches it.
+
+The one place that says what the model can be expected to do. A cell whose lesson a checkpoint did
+not have, or that no lesson teaches, is not measured. Owns: `Cell`, `CELLS`. Does not
+own: the items of a cell (`evaluation.seeing`, `evaluation.hearing`, `evaluation.filming`), asking
+and counting (`evaluation.matrix`).
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from evaluation import filming, hearing, seeing
+from evaluation.item import Item, Material
+
+NOT_TRAINED, NOT_JUDGED = "not trained", "no judge"
+
+
+class Needs(StrEnum):
+    """What a checkpoint must have learned; each is the reason where it has not."""
+
+    SOUND = "the checkpoint neither hears nor speaks"
+    FILMS = "the checkpoint had no lessons of films, of changes, and of sounds with pictures"
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One cell. wish: what is asked for. judge: who says what is right, and when. lesson: of
+    `training`, where the model learns it; two with " + " between where it goes by words, each step
+    learned alone. plan: its items. needs: see there. heard: whether the judge must listen.
+    untaught: why no lesson teaches it; it has nothing but a wish then."""
+
+    name: str
+    wish: str
+    judge: str = ""
+    lesson: str = ""
+    plan: Callable[[Material], list[Item]] | None = None
+    needs: tuple[Needs, ...] = ()
+    heard: bool = False
+    untaught: str = ""
+
+    @property
+    def by_words(self) -> bool:
+        """Whether words come in between."""
+        return " + " in self.lesson
+
+    def missing(self, has: frozenset[Needs], *, listens: bool) -> str | None:
+        """Why it is not measured, beginning with `NOT_TRAINED` or `NOT_JUDGED`; None where it is.
+
+        has: what the checkpoint has learned. listens: whether there is somebody who hears.
+        """
+        lacks = [str(need) for need in self.needs if need not in has]
+        if self.untaught or lacks:
+            return f"{NOT_TRAINED}: {self.untaught or lacks[0]}"
+        if self.heard and not listens:
+            return f"{NOT_JUDGED}: pip install -r requirements-judges.txt"
+        return None
+
+
+_PARSER = "scene parser"
+_FILM = "film parser"
+_EXACT = "the right answer, word for word"
+_LISTENER = "whisper tiny.en hears it, at most 30% of the words wrong"
+
+CELLS: tuple[Cell, ...] = (
+    Cell(
+        "text_to_text", "a simple fact, or a wish that lies outside",
+        "the fact word for word; outside, an offer of what lies inside",
+        "data.Examples.answer", seeing.facts,
+    ),
+    Cell(
+        "text_to_image", "draw this", f"{_PARSER}, GenEval's rules",
+        "data.Examples.picture", seeing.drawings,
+    ),
+    Cell(
+        "text_to_audio", "say this", _LISTENER,
+        "speech.SpeechExamples.speak", hearing.sayings, (Needs.SOUND,), heard=True,
+    ),
+    Cell(
+        "text_to_video", "a film of this", f"{_FILM}: the motion and the movers",
+        "films.FilmExamples.film", filming.films, (Needs.FILMS,),
+    ),
+    Cell(
+        "image_to_text", "what is it, how many, which colour?",
+        "the things by name; the number or the colour",
+        "data.Examples.answer_about_picture", seeing.questions,
+    ),
+    Cell(
+        "image_to_image", "move it, make it bigger, remove it",
+        f"{_PARSER}: done, and all else kept",
+        "films.FilmExamples.edit", seeing.rearranged, (Needs.FILMS,),
+    ),
+    Cell(
+        "image_to_audio", "what do you see? answered aloud", _LISTENER,
+        "data.Examples.answer_about_picture + speech.SpeechExamples.speak",
+        hearing.described_aloud, (Needs.SOUND,), heard=True,
+    ),
+    Cell(
+        "image_to_video", "let what is there move",
+        f"{_FILM}: begins with the picture, goes on as asked",
+        "films.FilmExamples.film", filming.animated, (Needs.FILMS,),
+    ),
+    Cell(
+        "audio_to_text", "write down what i say", "at most 30% of the words wrong",
+        "speech.SpeechExamples.hear", hearing.transcripts, (Needs.SOUND,),
+    ),
+    Cell(
+        "audio_to_image", "a spoken wish", f"{_PARSER}: all that was said, and nothing else",
+        "speech.SpeechExamples.hear + data.Examples.picture",
+        hearing.spoken_wishes, (Needs.SOUND,),
+    ),
+    Cell(
+        "audio_to_audio", "a spoken question, answered aloud", _LISTENER,
+        "speech.SpeechExamples.hear + speech.SpeechExamples.speak",
+        hearing.spoken_questions, (Needs.SOUND,), heard=True,
+    ),
+    Cell(
+        "audio_to_video", "a spoken wish for a film",
+        untaught="in the speech corpus nobody wishes for a film",
+    ),
+    Cell(
+        "video_to_text", "what happens, what moves, which way, how many?",
+        "the things by name where they are asked for, else word for word",
+        "films.FilmExamples.watch", filming.questions, (Needs.FILMS,),
+    ),
+    Cell(
+        "video_to_image", "its first or last frame", f"{_PARSER}: the same at the same places",
+        "films.FilmExamples.frame", filming.frames, (Needs.FILMS,),
+    ),
+    Cell(
+        "video_to_audio", "what happens? answered aloud", _LISTENER,
+        "films.FilmExamples.watch + speech.SpeechExamples.speak",
+        hearing.told_aloud, (Needs.FILMS, Needs.SOUND), heard=True,
+    ),
+    Cell(
+        "video_to_video", "play it backwards", f"{_FILM}, from the end to the beginning",
+        "films.FilmExamples.rewound", filming.rewound, (Needs.FILMS,),
+    ),
+    Cell(
+        "image_and_text_to_image", "change this in it", f"{_PARSER}: done, and all else kept",
+        "films.FilmExamples.edit", seeing.changed, (Needs.FILMS,),
+    ),
+    Cell(
+        "image_and_text_to_video", "let this appear in it",
+        f"{_FILM}: begins with the picture, goes on as asked",
+        "films.FilmExamples.film", filming.appearing, (Needs.FILMS,),
+    ),
+    Cell(
+        "image_and_sound_to_text", "is what you hear in the picture?", _EXACT,
+        "together.together", hearing.together, (Needs.SOUND, Needs.FILMS),
+    ),
+    Cell(
+        "image_and_speech_to_text", "a spoken question about a picture", _EXACT,
+        "speech.SpeechExamples.hear + data.Examples.answer_about_picture",
+        hearing.spoken_about_pictures, (Needs.SOUND,),
+    ),
+    Cell(
+        "image_and_speech_to_image", "a spoken change of a picture",
+        untaught="in the speech corpus nobody wishes for a change",
+    ),
+    Cell(
+        "sound_to_text", "what do you hear?", _EXACT,
+        "speech.SpeechExamples.hear", hearing.named_sounds, (Needs.SOUND,),
+    ),
+    Cell(
+        "text_to_sound", "the sound of this", "judge of sounds: the nearest known one",
+        "speech.SpeechExamples.speak", hearing.made_sounds, (Needs.SOUND,),
+    ),
+    Cell(
+        "sound_to_image", "draw what you hear",
+        untaught="no lesson shows a picture after a sound",
+    ),
+    Cell(
+        "image_to_sound", "what does it sound like?",
+        untaught="no lesson has a sound after a picture",
+    ),
+)  # fmt: skip
+"""All cells; the first 16 are each of text, picture, sound and film to each."""

@@ -1,0 +1,1 @@
+"""Finding things by what they mean: vector indexes, galleries of media, folders."""

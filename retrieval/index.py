@@ -1,0 +1,112 @@
+"""A vector index: rows that are found by the direction of their vectors.
+
+Owns: `Record`, `Where`, `Hit` and the protocol `VectorIndex`. Does not own: the backends
+(`retrieval.exact`, `retrieval.lance`, `retrieval.milvus`), what a row stands for
+(`retrieval.gallery`), how vectors are made (`engine.embedding`).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from engine.request import Modality
+
+LENGTH_TOLERANCE = 1e-2
+"""Of a vector's length from one; a shipped vector has half precision."""
+
+
+class NeedsRebuildError(ValueError):
+    """The index is broken, incomplete or of another checkpoint; the sentence says what to do."""
+
+
+@dataclass(frozen=True)
+class Record:
+    """What is known of a row beside its vector. owner: whose it is; "" is everybody's."""
+
+    id: str
+    modality: Modality
+    tags: tuple[str, ...] = ()
+    owner: str = ""
+
+
+@dataclass(frozen=True)
+class Where:
+    """Which rows count. modalities: any of these, none is all. tags: every one of these. viewer:
+    who looks; they see their own rows and everybody's, None sees all rows."""
+
+    modalities: tuple[Modality, ...] = ()
+    tags: tuple[str, ...] = ()
+    viewer: str | None = ""
+
+    @property
+    def owners(self) -> tuple[str, ...] | None:
+        """Whose rows are seen; None is no condition."""
+        return None if self.viewer is None else tuple(sorted({"", self.viewer}))
+
+    def admits(self, record: Record) -> bool:
+        return (
+            (not self.modalities or record.modality in self.modalities)
+            and all(tag in record.tags for tag in self.tags)
+            and (self.viewer is None or record.owner in ("", self.viewer))
+        )
+
+
+PUBLIC = Where()
+EVERYTHING = Where(viewer=None)
+
+
+@dataclass(frozen=True)
+class Hit:
+    """A row that was found. score: the cosine, in [-1, 1]."""
+
+    id: str
+    score: float
+
+
+class VectorIndex(Protocol):
+    """Rows under unique ids. Vectors are float32 "D" of unit length, D fixed."""
+
+    def add(self, records: Sequence[Record], vectors: np.ndarray) -> None:
+        """Rows with vectors "N D", all or none of them; a row of the same id is replaced."""
+        ...
+
+    def search(self, vector: np.ndarray, k: int, where: Where = PUBLIC) -> list[Hit]:
+        """The k rows nearest to a vector "D", best first, equals by id."""
+        ...
+
+    def vectors(self, ids: Sequence[str]) -> dict[str, np.ndarray]:
+        """The vectors "D" of those ids that are there."""
+        ...
+
+    def delete(self, ids: Sequence[str]) -> None:
+        """Takes rows out; ids that are not there are no error."""
+        ...
+
+    def optimize(self) -> None:
+        """To be called after many writes: tidies up, and builds what makes many rows fast."""
+        ...
+
+    def count(self) -> int: ...
+
+    def close(self) -> None: ...
+
+
+def checked(records: Sequence[Record], vectors: np.ndarray, width: int) -> np.ndarray:
+    """The vectors as float32 "N D". Raises: ValueError where they cannot be rows of an index."""
+    if vectors.shape != (len(records), width):
+        raise ValueError(
+            f"{len(records)} rows of {width} numbers are needed, not {vectors.shape}: "
+            "were they made by another checkpoint?"
+        )
+    found = vectors.astype(np.float32)
+    lengths = np.linalg.norm(found, axis=1)
+    if not np.all(np.abs(lengths - 1) <= LENGTH_TOLERANCE):
+        raise ValueError("the vectors of an index have length one, these do not")
+    return found
+
+
+def best(hits: list[Hit], k: int) -> list[Hit]:
+    """The k best, equals by id."""
+    return sorted(hits, key=lambda hit: (-hit.score, hit.id))[:k]

@@ -1,0 +1,76 @@
+"""What a gallery holds: a picture, a sound, a film or a text, with where it came from.
+
+Owns: `Item`, its JSON, the ids that follow from the content. Does not own: the vectors.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from engine.request import Modality, Part
+from retrieval.index import Record
+
+ID_DIGITS = 24
+
+
+@dataclass(frozen=True)
+class Item:
+    """file: of a picture, a sound or a film, in the gallery's folder or absolute. text: the words
+    of a text. kind: finer than the modality ("speech", "sound"). owner: whose it is; "" is
+    everybody's. provenance: seed, settings, source .., plain values."""
+
+    id: str
+    modality: Modality
+    file: str = ""
+    text: str = ""
+    caption: str = ""
+    tags: tuple[str, ...] = ()
+    kind: str = ""
+    owner: str = ""
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not self.file and not self.text.strip():
+            raise ValueError("an item of a gallery is a file or a text")
+
+    @property
+    def record(self) -> Record:
+        """What the index knows of it; it is found by its kind as by its tags."""
+        kinds = (self.kind,) if self.kind and self.kind not in self.tags else ()
+        return Record(self.id, self.modality, (*self.tags, *kinds), self.owner)
+
+    @property
+    def name(self) -> str:
+        """What people know it by."""
+        return self.file or self.text
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values; what is empty is left out."""
+        return {name: value for name, value in vars(self).items() if value}
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> "Item":
+        """Raises: ValueError, KeyError or TypeError where these are no values of an item."""
+        modality, tags = Modality(values["modality"]), tuple(values.get("tags", ()))
+        return cls(**{**values, "modality": modality, "tags": tags})
+
+
+def content_id(modality: Modality, content: bytes, owner: str = "") -> str:
+    """The same content of the same owner has the same id, hexadecimal."""
+    made = hashlib.sha256(f"{owner}\n{modality}\n".encode())
+    made.update(content)
+    return made.hexdigest()[:ID_DIGITS]
+
+
+def part_id(part: Part, owner: str) -> str:
+    """The id of what has not been written to a file yet."""
+    if part.text is not None:
+        return content_id(Modality.TEXT, part.text.encode(), owner)
+    media = {
+        Modality.IMAGE: part.image,
+        Modality.VIDEO: part.video,
+        Modality.AUDIO: part.audio,
+    }
+    modality, array = next((m, a) for m, a in media.items() if a is not None)
+    return content_id(modality, f"{array.shape}".encode() + array.tobytes(), owner)

@@ -1,0 +1,77 @@
+"""Files to what the model gets of them, and generated answers to files.
+
+Which files are tried as what follows from their names; what is inside decides.
+"""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from engine.films import FRAMES_A_SECOND, read_film
+from engine.media import mp4_bytes, png_bytes, read_picture
+from engine.request import MAX_PROMPT_CHARACTERS, Modality, Part
+from engine.sounds import SAMPLE_RATE, read_sound, wav_bytes
+
+HEARD_S = 60
+"""Of a sound: more than any checkpoint hears at once."""
+PICTURE, SOUND, FILM = Modality.IMAGE, Modality.AUDIO, Modality.VIDEO
+TRIED: dict[str, tuple[Modality, ...]] = {
+    ".txt": (Modality.TEXT,),
+    **dict.fromkeys((".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff"), (PICTURE,)),
+    **dict.fromkeys((".gif", ".webp"), (FILM, PICTURE)),
+    **dict.fromkeys((".wav", ".mp3", ".ogg", ".opus", ".flac", ".m4a", ".aac"), (SOUND,)),
+    **dict.fromkeys((".mp4", ".mov", ".m4v", ".mkv", ".webm"), (FILM, SOUND)),
+}
+"""Suffix -> what its files may be, likeliest first."""
+
+
+def read_part(file: Path, modality: Modality) -> Part:
+    """Raises: ValueError with one sentence where the file cannot be read as that."""
+    match modality:
+        case Modality.IMAGE:
+            return Part(image=read_picture(file))
+        case Modality.AUDIO:
+            return Part(audio=read_sound(file)[: HEARD_S * SAMPLE_RATE])
+        case Modality.VIDEO:
+            return Part(video=read_film(file))
+        case Modality.TEXT:
+            return Part(text=_words(file))
+
+
+def part_of_file(file: Path) -> tuple[Modality, Part]:
+    """Raises: ValueError with one sentence where nothing can read the file."""
+    refused: list[ValueError] = []
+    for modality in TRIED.get(file.suffix.lower(), ()):
+        try:
+            return modality, read_part(file, modality)
+        except ValueError as error:
+            refused.append(error)
+    if refused:
+        raise refused[0]
+    raise ValueError(f"{file.name} is neither a picture, a sound, a film nor a text")
+
+
+def _words(file: Path) -> str:
+    """The beginning of a text, as much as a prompt may have."""
+    try:
+        with file.open(encoding="utf-8") as opened:
+            words = opened.read(MAX_PROMPT_CHARACTERS)
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{file.name} is not a text in UTF-8") from error
+    except OSError as error:
+        raise ValueError(f"{file.name} cannot be read: {error.strerror}") from error
+    if not words.strip():
+        raise ValueError(f"{file.name} is empty")
+    return words
+
+
+def file_of_part(part: Part, notes: Mapping[str, Any]) -> tuple[str, bytes]:
+    """The suffix and the bytes of a picture's, a sound's or a film's file, with notes inside."""
+    note = json.dumps(dict(notes))
+    if part.image is not None:
+        return ".png", png_bytes(part.image, {"settings": note})
+    if part.video is not None:
+        return ".mp4", mp4_bytes(part.video, FRAMES_A_SECOND, note)
+    assert part.audio is not None
+    return ".wav", wav_bytes(part.audio, note)
