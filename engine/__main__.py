@@ -173,8 +173,6 @@ def _generate(arguments: argparse.Namespace) -> int:
     pin = None if arguments.picture_after is None else Pin(words=arguments.picture_after)
     if pin is not None and arguments.out is None:
         raise ValueError("say where the picture goes: --out picture.png")
-    if pin is not None and arguments.trace is not None:
-        raise ValueError("a trace does not keep where a picture opens: leave --trace out")
     media = _media(arguments)
     engine = Engine.load(arguments.checkpoint, arguments.device)
     recorder = engine.recorder()

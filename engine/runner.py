@@ -53,7 +53,7 @@ class Runner:
         if config.audio is not None:
             self.flows[Modality.AUDIO] = config.audio_flow
             self.lengths[Modality.AUDIO] = config.audio_block
-        if config.video_frames:
+        if Modality.VIDEO in config.media:
             self.flows[Modality.VIDEO] = config.video_flow
             self.lengths[Modality.VIDEO] = config.video_frames * config.vision.positions
         self.recorder = GraphRecorder() if model.device.type == "cuda" else None

@@ -50,7 +50,7 @@ def evaluate(engine: Talker, material: Material, sampling: Sampling) -> Measured
 def learned(engine: Talker) -> frozenset[Needs]:
     """What the lessons of this checkpoint were about, beside pictures and words."""
     sound = {Needs.SOUND} if engine.hears_s else set()
-    films = {Needs.FILMS} if engine.model.config.video_frames else set()
+    films = {Needs.FILMS} if Modality.VIDEO in engine.model.config.media else set()
     return frozenset(sound | films)
 
 

@@ -14,7 +14,6 @@ import torch
 from engine.engine import Engine
 from engine.request import Part
 from evaluation.result import Measured, share, share_figures
-from flow.modality import Modality
 from model.vision import pixels_from_uint8
 from world.captions import full_caption
 from world.edits import Change, sample_edit
@@ -71,7 +70,7 @@ def evaluate(engine: Engine, clips: Sequence[Clip], num: int, seed: int) -> Meas
         "composed": _composed(engine, rng, max(num // 2, 1)),
         "decoupled_text_to_image": _decoupled(engine, rng, keys, pictures),
     }
-    if Modality.VIDEO in engine.model.config.media:
+    if engine.model.config.video_frames:
         searches["text_to_video"] = _filmed(engine, rng, min(num, MOST_FILMS))
     spoken = _spoken(clips)
     if spoken and engine.hears_s:

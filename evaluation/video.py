@@ -76,7 +76,7 @@ def evaluate(engine: Answerer, num: int, seed: int, sampling: Sampling) -> Measu
 
 def need_films(engine: Answerer) -> None:
     """Raises: ValueError where the checkpoint makes no films."""
-    if engine.model.config.video_frames == 0:
+    if Modality.VIDEO not in engine.model.config.media:
         raise ValueError(
             "this checkpoint neither makes nor watches films: choose one that was trained with them"
         )

@@ -99,9 +99,10 @@ class FlowConfig:
 class OmniConfig:
     """Everything that a checkpoint needs to be rebuilt. An answer in words has 1 to `text_blocks`
     blocks of `text_block` positions, one in sound 1 to `audio_blocks` of `audio_block`. audio: None
-    where the checkpoint neither hears nor speaks. video_frames: of a film, 0 where it makes none;
-    a frame is a picture. thinks: whether it can write down what it thinks before it answers. finds:
-    whether what means the same was brought together, so that anything finds anything."""
+    where the checkpoint neither hears nor speaks. video_frames: of a film, 0 where it knows none;
+    a frame is a picture. makes_films: or else it only watches and finds them. thinks: whether it
+    can write down what it thinks before it answers. finds: whether what means the same was brought
+    together, so that anything finds anything."""
 
     name: str = "nano"
     vision: VisionConfig = VisionConfig()
@@ -119,6 +120,7 @@ class OmniConfig:
         grid="tuned", guidance_scale=1.0, initial_temperature=1.0, temperature=0.2
     )
     video_frames: int = 8
+    makes_films: bool = True
     thinks: bool = True
     finds: bool = True
     text_flow: FlowConfig = FlowConfig(steps=12, temperature=0.3)
@@ -131,7 +133,8 @@ class OmniConfig:
     def media(self) -> tuple[Modality, ...]:
         """What it makes beside words."""
         sound = () if self.audio is None else (Modality.AUDIO,)
-        return (Modality.IMAGE, *sound, *((Modality.VIDEO,) if self.video_frames else ()))
+        films = self.video_frames and self.makes_films
+        return (Modality.IMAGE, *sound, *((Modality.VIDEO,) if films else ()))
 
     @property
     def text_length(self) -> int:

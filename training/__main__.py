@@ -8,6 +8,7 @@ checkpoint.
 import argparse
 import json
 import sys
+from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import replace
 from datetime import date
@@ -95,6 +96,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--without-video", action="store_true", help="a model that makes no films")
     parser.add_argument(
+        "--without-films", action="store_true", help="a model that only watches and finds films"
+    )
+    parser.add_argument(
         "--without-thinking", action="store_true", help="a model that answers at once"
     )
     parser.add_argument(
@@ -102,6 +106,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--from-scratch", action="store_true", help="audio: no Whisper to begin with"
+    )
+    parser.add_argument(
+        "--keep", type=float, default=0.0, help="export: share of the weights of --start that stays"
     )
     parser.add_argument("--out", type=Path, default=Path("assets/nano"), help="where export writes")
     return parser
@@ -200,6 +207,7 @@ def _begin(arguments: argparse.Namespace) -> tuple[OmniModel, TextTokenizer]:
         had,
         audio=had.audio or wanted.audio,
         video_frames=had.video_frames or wanted.video_frames,
+        makes_films=wanted.makes_films,
         thinks=had.thinks or wanted.thinks,
         finds=had.finds or wanted.finds,
     )
@@ -219,6 +227,8 @@ def _preset(arguments: argparse.Namespace) -> OmniConfig:
     config = PRESETS[arguments.preset]
     if arguments.without_video:
         config = replace(config, video_frames=0)
+    if arguments.without_films:
+        config = replace(config, makes_films=False)
     if arguments.without_thinking:
         config = replace(config, thinks=False)
     return replace(config, audio=None) if arguments.without_audio else config
@@ -282,9 +292,25 @@ def _export(arguments: argparse.Namespace) -> None:
     facts |= {"name": arguments.preset, "date": date.today().isoformat()}
     facts["concepts"] = [concept.name for concept in CONCEPTS]
     state = torch.load(folder / "state.pt", map_location="cpu", weights_only=True)
-    model.load_state_dict(state["average"])
+    model.load_state_dict(blended(model.state_dict(), state["average"], arguments.keep))
     save_checkpoint(arguments.out, model, tokenizer, facts)
     print(json.dumps(facts))
+
+
+def blended(
+    before: Mapping[str, torch.Tensor], after: Mapping[str, torch.Tensor], keep: float
+) -> dict[str, torch.Tensor]:
+    """The weights after a run, with the share `keep` of those that it began with; a run that taught
+    something new then loses less of the old (Wortsman et al. 2022, arXiv:2203.05482).
+
+    Raises: ValueError where keep is not in [0, 1).
+    """
+    if not 0 <= keep < 1:
+        raise ValueError(f"--keep must be at least 0 and below 1, not {keep:g}")
+    return {
+        k: torch.lerp(v, before[k].to(v), keep) if v.is_floating_point() else v
+        for k, v in after.items()
+    }
 
 
 def _run_facts(folder: Path, stage: str, before: dict[str, Any]) -> dict[str, Any]:

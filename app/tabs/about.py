@@ -64,7 +64,8 @@ colour never quite. It
 knows nothing about people, news or facts. Outside its world it says so. It has heard and spoken for
 three hours of training: it gets about four spoken words in five, and of what it says a word here
 and there can be understood. It makes no films and changes no pictures by words yet; painting over a
-part of a picture works.</p>
+part of a picture works. In the Gallery words and pictures find each other nearly always, speech
+rarely finds what it speaks of.</p>
 """
 
 

@@ -12,6 +12,7 @@ from engine.events import Answer, Completed, Started
 from engine.order import first_modality, next_modality
 from engine.pin import MAX_WORDS, Pin
 from engine.request import Conversation, Modality, Request, Sampling
+from engine.trace_file import read_trace
 from model.text import BEGIN_IMAGE
 
 ASKED = Request(Conversation.ask("draw a dog"), sampling=Sampling(steps=2, seed=3))
@@ -110,13 +111,13 @@ def test_the_command_line_opens_a_picture_among_the_words(
     ask = ["generate", "--checkpoint", str(tiny_checkpoint), "--device", "cpu", "--steps", "2",
            "--prompt", "draw a dog", "--picture-after"]  # fmt: skip
     out, trace = tmp_path / "x.png", tmp_path / "x.npz"
-    assert main([*ask, "2", "--out", str(out)]) == 0
+    assert main([*ask, "2", "--out", str(out), "--trace", str(trace)]) == 0
     assert out.read_bytes()[1:4] == b"PNG"
+    assert read_trace(trace).request.pin == Pin(words=2)
     for more, says in (
         (["2"], "say where the picture goes"),
         (["-1", "--out", str(out)], "not -1"),
         (["2", "--to", "text", "--out", str(out)], "leave its kind open"),
-        (["2", "--out", str(out), "--trace", str(trace)], "leave --trace out"),
     ):
         assert main([*ask, *more]) == 2
         assert says in capsys.readouterr().err
