@@ -62,7 +62,7 @@ and drawn backgrounds, at {image_px} pixels, in English. One thing alone it near
 right, two or three about every second time, and a colour on a thing that it never saw in that
 colour never quite. It
 knows nothing about people, news or facts. Outside its world it says so. It has heard and spoken for
-three hours of training: it gets about four spoken words in five, and of what it says a word here
+three hours of training: it gets about three spoken words in four, and of what it says a word here
 and there can be understood. It makes no films and changes no pictures by words yet; painting over a
 part of a picture works. In the Gallery words and pictures find each other nearly always, speech
 rarely finds what it speaks of.</p>
