@@ -33,17 +33,18 @@ def loaded(arguments: argparse.Namespace) -> Engine | None:
 
 def publish(
     name: str,
-    engine: Engine,
+    engine: Engine | None,
     arguments: argparse.Namespace,
     began_s: float,
     metrics: dict[str, float],
 ) -> None:
-    """Print the result as one line of JSON; began_s: when it began, by the monotonic clock."""
+    """Print the result as one line of JSON. engine: what was measured, None where no checkpoint
+    was. began_s: when it began, by the monotonic clock."""
     result = Result(
         name=name,
         date=datetime.now(UTC).isoformat(timespec="seconds"),
-        checkpoint=f"{arguments.checkpoint} {engine.digest}",
-        device=str(engine.device),
+        checkpoint="none" if engine is None else f"{arguments.checkpoint} {engine.digest}",
+        device="cpu" if engine is None else str(engine.device),
         seed=arguments.seed,
         num=arguments.num,
         seconds=time.monotonic() - began_s,

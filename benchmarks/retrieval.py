@@ -12,13 +12,12 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 
+from benchmarks.report import publish
 from engine.request import Modality
-from evaluation.result import Result
 from retrieval.exact import ExactIndex
 from retrieval.index import EVERYTHING, Record, VectorIndex, Where
 from retrieval.lance import LanceIndex
@@ -44,20 +43,7 @@ def main() -> int:
     for size in arguments.sizes:
         found = _measured(size, arguments)
         metrics |= {f"{name}_{size}": value for name, value in found.items()}
-    result = Result(
-        name="retrieval-index",
-        date=datetime.now(UTC).isoformat(timespec="seconds"),
-        checkpoint="none",
-        device="cpu",
-        seed=arguments.seed,
-        num=arguments.num,
-        seconds=time.monotonic() - began,
-        metrics=metrics,
-    )
-    if arguments.json is not None:
-        arguments.json.parent.mkdir(parents=True, exist_ok=True)
-        arguments.json.write_text(result.to_json() + "\n")
-    print(result.to_json())
+    publish("retrieval-index", None, arguments, began, metrics)
     return 0
 
 

@@ -9,19 +9,10 @@ and counting (`evaluation.matrix`).
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from enum import StrEnum
 
 from evaluation import filming, hearing, seeing
 from evaluation.item import Item, Material
-
-NOT_TRAINED, NOT_JUDGED = "not trained", "no judge"
-
-
-class Needs(StrEnum):
-    """What a checkpoint must have learned; each is the reason where it has not."""
-
-    SOUND = "the checkpoint neither hears nor speaks"
-    FILMS = "the checkpoint had no lessons of films, of changes, and of sounds with pictures"
+from evaluation.needs import NOT_JUDGED, NOT_TRAINED, Needs
 
 
 @dataclass(frozen=True)
@@ -79,7 +70,7 @@ CELLS: tuple[Cell, ...] = (
     ),
     Cell(
         "text_to_video", "a film of this", f"{_FILM}: the motion and the movers",
-        "films.FilmExamples.film", filming.films, (Needs.FILMS,),
+        "films.FilmExamples.film", filming.films, (Needs.FILMS, Needs.MAKING),
     ),
     Cell(
         "image_to_text", "what is it, how many, which colour?",
@@ -99,7 +90,7 @@ CELLS: tuple[Cell, ...] = (
     Cell(
         "image_to_video", "let what is there move",
         f"{_FILM}: begins with the picture, goes on as asked",
-        "films.FilmExamples.film", filming.animated, (Needs.FILMS,),
+        "films.FilmExamples.film", filming.animated, (Needs.FILMS, Needs.MAKING),
     ),
     Cell(
         "audio_to_text", "write down what i say", "at most 30% of the words wrong",
@@ -135,7 +126,7 @@ CELLS: tuple[Cell, ...] = (
     ),
     Cell(
         "video_to_video", "play it backwards", f"{_FILM}, from the end to the beginning",
-        "films.FilmExamples.rewound", filming.rewound, (Needs.FILMS,),
+        "films.FilmExamples.rewound", filming.rewound, (Needs.FILMS, Needs.MAKING),
     ),
     Cell(
         "image_and_text_to_image", "change this in it", f"{_PARSER}: done, and all else kept",
@@ -144,7 +135,7 @@ CELLS: tuple[Cell, ...] = (
     Cell(
         "image_and_text_to_video", "let this appear in it",
         f"{_FILM}: begins with the picture, goes on as asked",
-        "films.FilmExamples.film", filming.appearing, (Needs.FILMS,),
+        "films.FilmExamples.film", filming.appearing, (Needs.FILMS, Needs.MAKING),
     ),
     Cell(
         "image_and_sound_to_text", "is what you hear in the picture?", _EXACT,

@@ -11,8 +11,9 @@ from tqdm import tqdm
 from engine.request import Request, Sampling
 from evaluation.aloud import Talker
 from evaluation.answers import ask, seeded
-from evaluation.cells import CELLS, Needs
+from evaluation.cells import CELLS
 from evaluation.item import Answers, Item, Material
+from evaluation.needs import Needs
 from evaluation.result import Measured, share, share_figures
 from flow.modality import Modality
 
@@ -50,8 +51,10 @@ def evaluate(engine: Talker, material: Material, sampling: Sampling) -> Measured
 def learned(engine: Talker) -> frozenset[Needs]:
     """What the lessons of this checkpoint were about, beside pictures and words."""
     sound = {Needs.SOUND} if engine.hears_s else set()
-    films = {Needs.FILMS} if Modality.VIDEO in engine.model.config.media else set()
-    return frozenset(sound | films)
+    config = engine.model.config
+    films = {Needs.FILMS} if config.video_frames else set()
+    making = {Needs.MAKING} if Modality.VIDEO in config.media else set()
+    return frozenset(sound | films | making)
 
 
 def outcomes(engine: Talker, name: str, items: Sequence[Item], sampling: Sampling) -> list[bool]:

@@ -19,7 +19,6 @@ from engine.request import Conversation, Request, Sampling
 from evaluation import scenes, video
 from evaluation.aloud import Talker, sound_of, written_down
 from evaluation.answers import ask, picture_of, seeded, words_of
-from evaluation.cells import NOT_JUDGED, NOT_TRAINED, Needs
 from evaluation.facts import (
     Facts,
     film_facts,
@@ -32,6 +31,7 @@ from evaluation.facts import (
 from evaluation.film_judge import seen
 from evaluation.item import Material
 from evaluation.matrix import learned
+from evaluation.needs import NOT_JUDGED, NOT_TRAINED, Needs
 from evaluation.parser import parse
 from evaluation.result import Measured, ratio_figures
 from evaluation.tts import heard, said_aloud
@@ -73,10 +73,10 @@ def evaluate(engine: Talker, material: Material, sampling: Sampling) -> Measured
     left_out: dict[str, str] = {}
     has = learned(engine)
     for names, needs, run in WAYS:
-        if needs is not None and needs not in has:
-            left_out |= dict.fromkeys(names, f"{NOT_TRAINED}: {needs}")
+        if lacks := [need for need in needs if need not in has]:
+            left_out |= dict.fromkeys(names, f"{NOT_TRAINED}: {lacks[0]}")
             continue
-        if needs is Needs.SOUND and material.listen is None:
+        if Needs.SOUND in needs and material.listen is None:
             reason = f"{NOT_JUDGED}: pip install -r requirements-judges.txt"
             left_out |= dict.fromkeys(names, reason)
             continue
@@ -225,11 +225,11 @@ def _loops(
 
 
 WAYS: tuple[
-    tuple[tuple[str, str], Needs | None, Callable[[Talker, Material, Sampling], Ways]], ...
+    tuple[tuple[str, str], tuple[Needs, ...], Callable[[Talker, Material, Sampling], Ways]], ...
 ] = (
-    (("describe_then_draw", "draw_then_describe"), None, pictures),
-    (("listen_then_speak", "speak_then_listen"), Needs.SOUND, speech),
-    (("watch_then_act", "act_then_watch"), Needs.FILMS, films),
+    (("describe_then_draw", "draw_then_describe"), (), pictures),
+    (("listen_then_speak", "speak_then_listen"), (Needs.SOUND,), speech),
+    (("watch_then_act", "act_then_watch"), (Needs.FILMS, Needs.MAKING), films),
 )
 """The ways there and back, what a checkpoint must have learned for them, and who goes them."""
 

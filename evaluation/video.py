@@ -13,6 +13,7 @@ from evaluation.answers import Answerer, ask, plain, seeded, words_of
 from evaluation.captions import named_concepts
 from evaluation.editing import shows_the_same
 from evaluation.film_judge import FilmVerdict, verdict
+from evaluation.needs import NOT_TRAINED, Needs
 from evaluation.parser import parse
 from evaluation.result import Measured, share, share_figures
 from evaluation.tokenizer import round_trip
@@ -31,6 +32,8 @@ from world.motion import (
     sample_film,
 )
 
+MADE = ("direction", "object", "both", "slides", "animated")
+"""Whether films that are made show what they should."""
 UNDERSTOOD = ("understand_direction", "understand_object", "understand_count", "described")
 """What is asked about a film: what it does, what moves, how many there are, what happens."""
 
@@ -58,28 +61,29 @@ def evaluate(engine: Answerer, num: int, seed: int, sampling: Sampling) -> Measu
     understand_object: answers to "what moves?" that name what does and nothing else.
     understand_count: exact answers to "how many dogs are there?". described: answers to "what
     happens?" that are `world.motion.full_film_caption`, word for word.
+    left_out: the figures of films that are made, where the checkpoint only watches them.
     The judge's own figures: `judge_figures`.
-    Raises ValueError where num is below 1 or the checkpoint makes no films.
+    Raises ValueError where num is below 1 or the checkpoint does not know films.
     """
-    need_films(engine)
+    config = engine.model.config
+    if not config.video_frames:
+        raise ValueError(
+            "this checkpoint neither makes nor watches films: choose one that was trained with them"
+        )
     wished = plan(num, seed)
     sampling = replace(sampling, seed=seed)
     true = np.stack([render_film(w.film) for w in wished])
     decoded = round_trip(engine, true.reshape(-1, *true.shape[2:])).reshape(true.shape)
+    judge = judge_figures([w.film for w in wished], true, decoded)
+    if Modality.VIDEO not in config.media:
+        left_out: dict[str, str] = dict.fromkeys(MADE, f"{NOT_TRAINED}: {Needs.MAKING}")
+        return Measured(understood(engine, wished, true, sampling), judge, left_out)
     metrics = {
         **made(engine, wished, sampling),
         **animated(engine, wished, true[:, 0], decoded[:, 0], sampling),
         **understood(engine, wished, true, sampling),
     }
-    return Measured(metrics, judge_figures([w.film for w in wished], true, decoded))
-
-
-def need_films(engine: Answerer) -> None:
-    """Raises: ValueError where the checkpoint makes no films."""
-    if Modality.VIDEO not in engine.model.config.media:
-        raise ValueError(
-            "this checkpoint neither makes nor watches films: choose one that was trained with them"
-        )
+    return Measured(metrics, judge)
 
 
 def plan(num: int, seed: int, motions: Sequence[Motion] = tuple(Motion)) -> list[Wish]:

@@ -153,7 +153,7 @@ class FlowStage:
     def _heard(self, rng: np.random.Generator) -> Batch:
         assert self.speech is not None
         draw = self.speech.hear
-        if rng.random() < TOGETHER_SHARE:
+        if rng.random() < TOGETHER_SHARE and self.speech.drawable:
             draw = partial(together, self.examples, self.speech)
         drawn = [draw(rng) for _ in range(CHOICE * SOUNDS)]
         return collate(_alike(drawn, rng), self.model.device)

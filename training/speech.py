@@ -26,6 +26,7 @@ from world.dialogue import Dialogue, Kind, sample_dialogue
 from world.sentences import heard_as, sample_instruction, transcript
 from world.sounds import SOUND
 from world.speech import Clip
+from world.together import HEARD_AND_SEEN
 from world.voices import BULK_VOICES, OUTPUT_VOICE
 
 SAID_SHARE, SOUND_SHARE = 0.75, 0.15
@@ -99,6 +100,8 @@ class SpeechExamples:
     ) -> None:
         self.words, self.end, self.block, self.blocks = words, end, block, blocks
         self.sounds = [h for h in heard if h.voice == SOUND]
+        known = {clip.sentence for clip in self.sounds}
+        self.drawable = tuple(words for words in HEARD_AND_SEEN if words in known)
         self.spoken = [h for h in heard if h.voice != SOUND]
         self.own = [h for h in self.spoken if h.voice == OUTPUT_VOICE]
         self.quick = [h for h in self.spoken if h.voice in QUICK_VOICES]

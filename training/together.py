@@ -10,8 +10,9 @@ from model.template import Message, layout
 from model.text import END_THINK
 from training.data import Example, Examples
 from training.speech import SpeechExamples
+from world.chance import pick
 from world.thinking import sample_thought
-from world.together import HEARD_AND_SEEN, sample_together
+from world.together import sample_together
 
 AT_ONCE_SHARE = 0.3
 """Of the questions to think about: those that are answered at once."""
@@ -32,10 +33,8 @@ def think(words: Examples, rng: np.random.Generator) -> Example:
 
 def together(words: Examples, speech: SpeechExamples, rng: np.random.Generator) -> Example:
     """A picture, a sound and a question about both -> the answer."""
-    known = {clip.sentence for clip in speech.sounds}
-    asked = sample_together(rng, words.pool.draw, [w for w in HEARD_AND_SEEN if w in known])
-    sounds = [clip for clip in speech.sounds if clip.sentence == asked.sound]
-    clip = sounds[int(rng.integers(len(sounds)))]
+    asked = sample_together(rng, words.pool.draw, speech.drawable)
+    clip = pick(rng, [clip for clip in speech.sounds if clip.sentence == asked.sound])
     parts = (words.pool.picture_of(asked.scene), clip.span(), asked.question)
     spans = layout(words.tokenizer, [Message(True, parts)])
     return Example(tuple(spans), words.words(words.tokenizer.encode(asked.answer), rng))

@@ -17,6 +17,8 @@ from world.sounds import PRESETS
 
 HEARD_AND_SEEN = tuple(w for w in PRESETS if w.partition(" ")[2] in BY_NAME)
 """Words of the sounds of things that can be drawn, such as "a dog"."""
+DRAWS = 200
+"""Scenes among which one is looked for."""
 
 
 @dataclass(frozen=True)
@@ -36,14 +38,17 @@ def sample_together(
     scenes: Callable[[np.random.Generator], Scene],
     sounds: Sequence[str] = HEARD_AND_SEEN,
 ) -> Together:
-    """About one of the sounds; every second time what is heard can be seen."""
+    """About one of the sounds; every second time what is heard can be seen, unless `DRAWS` scenes
+    have nothing that is heard."""
     seen = rng.random() < 0.5
-    while True:
-        scene = scenes(rng)
+    scene = scenes(rng)
+    for _ in range(DRAWS):
         names = {item.concept for item in scene.items}
         fitting = [w for w in sounds if (name_of(w) in names) == seen]
         if fitting:
-            return _asked(rng, scene, fitting[int(rng.integers(len(fitting)))])
+            return _asked(rng, scene, pick(rng, fitting))
+        scene = scenes(rng)
+    return _asked(rng, scene, pick(rng, sounds))
 
 
 def name_of(sound: str) -> str:

@@ -83,7 +83,7 @@ class Conversing:
 
     @property
     def watches(self) -> bool:
-        """Whether the checkpoint knows films."""
+        """Whether the checkpoint makes films; one that only finds them cannot be asked for any."""
         modalities = self.host.engine.info().get("modalities")
         return isinstance(modalities, list) and "video" in modalities
 

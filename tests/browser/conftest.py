@@ -74,3 +74,10 @@ def visit(browser: Browser) -> Iterator[Callable[..., Page]]:
     assert requested
     assert [url for url in requested if not url.startswith(local)] == []
     assert errors == []
+
+
+@pytest.fixture
+def chat(site: Served, visit: Callable[..., Page]) -> Page:
+    page = visit(site.url + "?tab=chat")
+    page.wait_for_selector(".no-welcome")
+    return page

@@ -16,13 +16,6 @@ pytestmark = pytest.mark.browser
 Visit = Callable[..., Page]
 
 
-@pytest.fixture
-def chat(site: Served, visit: Visit) -> Page:
-    page = visit(site.url + "?tab=chat")
-    page.wait_for_selector(".no-welcome")
-    return page
-
-
 def test_words_morph_out_of_noise_and_become_plain(chat: Page) -> None:
     say(chat, "hello!")
     chat.wait_for_selector(f"{LAST} .no-word:not(.settled)")

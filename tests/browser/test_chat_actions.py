@@ -13,18 +13,11 @@ from engine.request import Modality
 from engine.sounds import wav_bytes
 from tests.browser.talking import LAST, answer_with, answered, say, words
 from tests.fake_engine import FakeEngine
-from tests.page_server import Served, served
+from tests.page_server import served
 
 pytestmark = pytest.mark.browser
 Visit = Callable[..., Page]
 FIRST = ".no-turns > .no-turn.user"
-
-
-@pytest.fixture
-def chat(site: Served, visit: Visit) -> Page:
-    page = visit(site.url + "?tab=chat")
-    page.wait_for_selector(".no-welcome")
-    return page
 
 
 def test_a_message_is_edited_in_its_place_with_the_keyboard(chat: Page) -> None:

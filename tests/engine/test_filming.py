@@ -117,6 +117,22 @@ def test_a_checkpoint_without_films_says_so(blind_engine: Engine) -> None:
     assert drawn[0].image is not None
 
 
+def test_a_checkpoint_that_makes_no_films_watches_them(
+    tiny_tokenizer: TextTokenizer, tmp_path: Path
+) -> None:
+    config = replace(CONFIG, makes_films=False)
+    model = OmniModel(config, tiny_tokenizer.space(config.media))
+    save_checkpoint(tmp_path, model, tiny_tokenizer, {"name": "watcher", "concepts": []})
+    watcher = Engine.load(tmp_path, "cpu")
+    with pytest.raises(ValueError, match="cannot answer with video: it does text, image, audio"):
+        list(watcher.generate(_request()))
+    assert BEGIN_VIDEO in watcher.model.spaces[Modality.TEXT].forbidden
+    asked = Conversation.ask("what moves?", video=CLIP)
+    (told,) = _answers(list(watcher.generate(Request(asked, Modality.TEXT))))
+    assert told.text is not None
+    assert watcher.embed([(Part(video=CLIP),)]).shape == (1, CONFIG.backbone.width)
+
+
 def test_words_may_open_a_film(tiny_engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     said = [*tiny_engine.tokenizer.encode("here"), BEGIN_VIDEO, EOS]
     padded = np.array([*said, *[PAD] * (CONFIG.text_block - len(said))])[:, None]

@@ -15,9 +15,10 @@ import evaluation.__main__ as command
 from app.tabs.about import about_html, read_matrix
 from engine.events import Answer
 from engine.request import Conversation, Request, Sampling
-from evaluation import captions, cells, film_judge, filming, hearing, matrix, scenes, seeing, video
-from evaluation.cells import CELLS, Cell, Needs
+from evaluation import captions, film_judge, filming, hearing, matrix, scenes, seeing, video
+from evaluation.cells import CELLS, Cell
 from evaluation.item import Item, Material, in_words, judged
+from evaluation.needs import NOT_TRAINED, Needs
 from evaluation.parser import Parsed, parse
 from evaluation.result import Measured, Result
 from flow.modality import Modality
@@ -215,8 +216,11 @@ def test_sounds_with_pictures() -> None:
     assert right(items, [said("perhaps")] * 6) == [False] * 6
 
 
-def engine(rule: Callable[[Request], Answers], *, sound: bool, films: bool) -> Talker:
-    config = SimpleNamespace(video_frames=8 if films else 0)
+def engine(
+    rule: Callable[[Request], Answers], *, sound: bool, films: bool, makes: bool = True
+) -> Talker:
+    media = (Modality.VIDEO,) if films and makes else ()
+    config = SimpleNamespace(video_frames=8 if films else 0, media=media)
     model = SimpleNamespace(config=config, vision=PixelTokenizer())
     return Talker(rule, hears_s=8.0 if sound else 0.0, model=model)
 
@@ -250,7 +254,7 @@ def test_the_table_has_a_number_or_a_reason_in_every_cell(monkeypatch: pytest.Mo
                                 "judge", "not", "trained"]  # fmt: skip
     for name in names:
         assert any(line.startswith(f"{name} ") for line in lines)
-    assert any(cells.NOT_TRAINED in line and "nobody wishes for a film" in line for line in lines)
+    assert any(NOT_TRAINED in line and "nobody wishes for a film" in line for line in lines)
 
 
 def test_a_matrix_without_sound_and_films_from_the_command_line(
@@ -281,6 +285,16 @@ def test_a_matrix_without_sound_and_films_from_the_command_line(
     assert command.main(["matrix", "--num", "5"]) == 2
     assert "multiple of 6" in capsys.readouterr().err
     assert len(talker.asked) == 18
+
+
+def test_a_checkpoint_that_only_watches_films_makes_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    _same_items_in_all(monkeypatch)
+    talker = engine(lambda _: said("x"), sound=True, films=True, makes=False)
+    measured = matrix.evaluate(talker, Material(2, 3, PACK, None), SAMPLING)
+    assert measured.metrics["video_to_text"] == 1
+    reason = f"not trained: {Needs.MAKING}"
+    for name in ("text_to_video", "image_to_video", "video_to_video", "image_and_text_to_video"):
+        assert measured.left_out[name] == reason
 
 
 def test_the_page_shows_what_the_suite_wrote(tmp_path: Path) -> None:

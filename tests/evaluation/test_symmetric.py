@@ -13,8 +13,8 @@ import evaluation.__main__ as command
 from engine.events import Answer
 from engine.request import Request, Sampling
 from evaluation import film_judge, scenes, symmetric, video
-from evaluation.cells import Needs
 from evaluation.item import Material
+from evaluation.needs import Needs
 from evaluation.parser import Parsed, parse
 from evaluation.symmetric import DESCRIBE, TELL, Loop
 from flow.modality import Modality
@@ -67,7 +67,8 @@ def artist(request: Request) -> Answers:
 
 
 def engine(rule: Rule, *, sound: bool = False, films: bool = False) -> Talker:
-    config = SimpleNamespace(video_frames=FRAMES if films else 0)
+    media = (Modality.VIDEO,) if films else ()
+    config = SimpleNamespace(video_frames=FRAMES if films else 0, media=media)
     model = SimpleNamespace(config=config, vision=PixelTokenizer(), audio=SampleTokenizer())
     return Talker(rule, hears_s=8.0 if sound else 0.0, model=model)
 

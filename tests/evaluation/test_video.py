@@ -12,6 +12,7 @@ import evaluation.__main__ as command
 from engine.events import Answer
 from engine.request import Sampling
 from evaluation import film_judge, video
+from evaluation.needs import Needs
 from evaluation.parser import Parsed, parse
 from flow.modality import Modality
 from tests.evaluation.perfect import TOKENS, PixelTokenizer, ScriptedAnswerer, said
@@ -59,8 +60,9 @@ def answered() -> Script:
     return [said(w.questions[i].answer + ".") for i in range(4) for w in plan()]
 
 
-def filmer(script: Script, video_frames: int = FRAMES) -> ScriptedAnswerer:
-    config = SimpleNamespace(video_frames=video_frames)
+def filmer(script: Script, video_frames: int = FRAMES, *, makes: bool = True) -> ScriptedAnswerer:
+    media = (Modality.VIDEO,) if video_frames and makes else ()
+    config = SimpleNamespace(video_frames=video_frames, media=media)
     return ScriptedAnswerer(script, model=SimpleNamespace(vision=PixelTokenizer(), config=config))
 
 
@@ -88,6 +90,13 @@ def test_an_engine_that_makes_true_films() -> None:
         for what in ("direction", "object", "slides", *(f"direction_{m}" for m in Motion))
     }  # fmt: skip
     assert set(judge.values()) == {1.0}
+
+
+def test_an_engine_that_only_watches_films() -> None:
+    measured = video.evaluate(filmer(answered(), makes=False), NUM, SEED, SAMPLING)
+    assert set(shares(measured.metrics)) == set(video.UNDERSTOOD)
+    assert set(measured.metrics.values()) <= {1.0, measured.metrics["described_low"]}
+    assert measured.left_out == dict.fromkeys(video.MADE, f"not trained: {Needs.MAKING}")
 
 
 def test_what_an_engine_is_asked() -> None:

@@ -64,3 +64,12 @@ def test_what_is_heard_is_seen_every_second_time() -> None:
         }
         assert found.answer == right[found.kind]
     assert seen == pytest.approx(len(RNG_SEEDS) / 2, rel=0.2)
+
+
+def test_what_is_heard_need_not_be_in_any_picture() -> None:
+    rng = np.random.default_rng(0)
+    scenes = (sample_scene(rng, test=False) for _ in range(50))
+    alone = next(scene for scene in scenes if len(scene.items) == 1)
+    others = [w for w in HEARD_AND_SEEN if name_of(w) != alone.items[0].concept]
+    found = [sample_together(rng, lambda _: alone, others) for _ in range(20)]
+    assert {f.answer for f in found if f.kind == "whether"} == {"no"}
