@@ -19,8 +19,7 @@ from world.captions import full_caption
 from world.edits import Change, sample_edit
 from world.motion import full_film_caption, render_film, sample_film
 from world.scenes import Scene, render, sample_scene
-from world.speech import Clip, planned
-from world.speech import Part as Corpus
+from world.speech import Clip, scene_of
 
 K = 5
 MOST_FILMS = 200
@@ -80,7 +79,7 @@ def evaluate(engine: Engine, clips: Sequence[Clip], num: int, seed: int) -> Meas
         metrics |= share_figures(f"{name}_r5", search.hits())
         chance[f"{name}_chance"] = min(K / len(search.keys), 1.0)
     metrics["told_apart"] = _told_apart(engine, rng, max(num // 2, 1))
-    missing = {"text_to_video": "makes no films", "speech_to_image": "does not hear"}
+    missing = {"text_to_video": "watches no films", "speech_to_image": "does not hear"}
     left = {f"{k}_r5": f"the checkpoint {v}" for k, v in missing.items() if k not in searches}
     return Measured(metrics, chance, left)
 
@@ -124,15 +123,9 @@ def _filmed(engine: Engine, rng: np.random.Generator, num: int) -> Search:
 
 
 def _spoken(clips: Sequence[Clip]) -> list[tuple[Clip, Scene]]:
-    """The clips of the held-out part that speak of a scene, with the scene."""
-    found: list[tuple[Clip, Scene]] = []
-    for clip in clips:
-        part, _, number = clip.name.partition("-")
-        if part == Corpus.TEST:
-            plan = planned(Corpus.TEST, int(number))
-            if plan.scene is not None and plan.sentence == clip.sentence:
-                found.append((clip, plan.scene))
-    return found
+    """The clips that speak of a scene, with the scene."""
+    found = ((clip, scene_of(clip)) for clip in clips)
+    return [(clip, scene) for clip, scene in found if scene is not None]
 
 
 def _heard(

@@ -1,6 +1,7 @@
 """Sizes of every network, as frozen dataclasses, and the presets. A checkpoint carries its own
 config.json."""
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -8,9 +9,23 @@ from flow.modality import Modality, TokenSpace
 
 
 @dataclass(frozen=True)
+class ClipConfig:
+    """An encoder of pictures shaped as CLIP's, here ViT-L/14's, as wide as the tokenizer.
+    patch_px: side of its patches; activation: quick_gelu or gelu."""
+
+    patch_px: int = 14
+    layers: int = 24
+    heads: int = 16
+    mlp_width: int = 4096
+    activation: str = "quick_gelu"
+    norm_eps: float = 1e-5
+
+
+@dataclass(frozen=True)
 class VisionConfig:
     """The picture tokenizer: `image_px` squared pixels -> (image_px / 16)^2 positions of
-    num_codebooks codes."""
+    num_codebooks codes. clip: None where the encoder sees each patch by itself; or else CLIP's
+    takes its place, and encoder_layers says nothing."""
 
     image_px: int = 128
     num_codebooks: int = 4
@@ -22,6 +37,7 @@ class VisionConfig:
     decoder_layers: int = 4
     conv_width: int = 48
     semantic_dim: int = 128
+    clip: ClipConfig | None = None
 
     @property
     def grid(self) -> int:
@@ -102,7 +118,9 @@ class OmniConfig:
     where the checkpoint neither hears nor speaks. video_frames: of a film, 0 where it knows none;
     a frame is a picture. makes_films: or else it only watches and finds them. thinks: whether it
     can write down what it thinks before it answers. finds: whether what means the same was brought
-    together, so that anything finds anything."""
+    together, so that anything finds anything. neighbours: whether a place of a picture also sees
+    the same place in the pictures right before and after it, see `model.embeddings`. text_tied:
+    whether words are read and written by the same rows, or else a head of its own writes them."""
 
     name: str = "nano"
     vision: VisionConfig = VisionConfig()
@@ -110,6 +128,7 @@ class OmniConfig:
     image_head: HeadConfig = HeadConfig()
     text_vocabulary: int = 1024
     text_metric_dim: int = 64
+    text_tied: bool = True
     text_block: int = 8
     text_blocks: int = 4
     audio: AudioConfig | None = AudioConfig()
@@ -123,6 +142,7 @@ class OmniConfig:
     makes_films: bool = True
     thinks: bool = True
     finds: bool = True
+    neighbours: bool = True
     text_flow: FlowConfig = FlowConfig(steps=12, temperature=0.3)
     audio_flow: FlowConfig = FlowConfig(steps=12, temperature=0.7)
     video_flow: FlowConfig = FlowConfig(
@@ -172,8 +192,8 @@ class OmniConfig:
 
         Raises: ValueError where a name is unknown.
         """
-        nested = {
-            "vision": VisionConfig,
+        nested: dict[str, Callable[..., object]] = {
+            "vision": _vision,
             "audio": AudioConfig,
             "backbone": BackboneConfig,
             "image_head": HeadConfig,
@@ -183,7 +203,7 @@ class OmniConfig:
             "text_flow": FlowConfig,
             "video_flow": FlowConfig,
         }
-        values = {"video_frames": 0, "thinks": False, "finds": False, **values}
+        values = {**_UNKNOWN, **values}
         try:
             built: dict[str, Any] = {
                 k: nested[k](**v) if k in nested and v is not None else v for k, v in values.items()
@@ -195,6 +215,12 @@ class OmniConfig:
             ) from error
 
 
+def _vision(clip: dict[str, Any] | None = None, **values: Any) -> VisionConfig:
+    return VisionConfig(**values, clip=None if clip is None else ClipConfig(**clip))
+
+
+_UNKNOWN = {"video_frames": 0, "thinks": False, "finds": False, "neighbours": False}
+"""What a checkpoint has that was written before there was a choice."""
 PRESETS: dict[str, OmniConfig] = {
     "nano": OmniConfig(),
     "tiny": OmniConfig(
@@ -267,5 +293,6 @@ PRESETS: dict[str, OmniConfig] = {
         ),
         image_flow=FlowConfig(guidance_scale=3.0),
         text_flow=FlowConfig(steps=16),
+        neighbours=False,
     ),
 }

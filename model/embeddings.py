@@ -2,8 +2,10 @@
 vectors.
 
 A media position enters as the concatenated vectors of its sub-codes, projected, plus its place on
-the grid (Luo et al. 2025, arXiv:2510.13721, Section 2.2). Owns: the input embeddings of every
-modality, the masked state, and the shift of causal mode.
+the grid (Luo et al. 2025, arXiv:2510.13721, Section 2.2). Where a checkpoint has `neighbours`, it
+also sees what is at the same place in the picture right before and right after it, which the papers
+do not have: a small model learns to keep what stays from that far sooner than from attention. Owns:
+the input embeddings of every modality, the masked state, and the shift of causal mode.
 """
 
 from collections.abc import Mapping
@@ -17,6 +19,7 @@ from flow.sequence import OmniSequence, Segment
 from model.config import OmniConfig
 
 Codebooks = Mapping[Modality, Tensor]
+PICTURES = (Modality.IMAGE, Modality.VIDEO)
 
 
 class OmniEmbeddings(nn.Module):
@@ -39,6 +42,8 @@ class OmniEmbeddings(nn.Module):
             self.audio_end = nn.Parameter(torch.randn(books, dim) * 0.3)
             self.audio_mask = nn.Parameter(torch.randn(books, dim) * 0.3)
             self.audio_projection = _projection(books * dim, width)
+        self.places = vision.positions
+        self.beside = Beside(width) if config.neighbours else None
         self.editable = nn.Parameter(torch.randn(width) * 0.02)
         self.causal = nn.Parameter(torch.randn(width) * 0.02)
 
@@ -46,8 +51,17 @@ class OmniEmbeddings(nn.Module):
         """codebooks: unit codes "Q K code_dim" of each kind of media. A segment in which something
         may change is an answer, marked as one at every position, those that stay included. In
         causal mode its positions see the code of the position before and predict their own (text
-        that is shifted at the output excepted)."""
-        return torch.cat([self._segment(s, codebooks, causal=causal) for s in sequence.segments], 1)
+        that is shifted at the output excepted), and none sees its neighbours."""
+        found = [self._segment(s, codebooks, causal=causal) for s in sequence.segments]
+        if self.beside is not None and not causal:
+            last: Tensor | None = None
+            for i, segment in enumerate(sequence.segments):
+                if segment.modality in PICTURES and segment.length % self.places == 0:
+                    seen = found[i] * segment.valid[..., None].to(found[i].dtype)
+                    frames = seen.unflatten(1, (-1, self.places))
+                    found[i] = found[i] + self.beside(frames, last)
+                    last = frames[:, -1:]
+        return torch.cat(found, 1)
 
     def _segment(self, segment: Segment, codebooks: Codebooks, *, causal: bool) -> Tensor:
         x, masked = self._tokens(segment, codebooks)
@@ -55,7 +69,7 @@ class OmniEmbeddings(nn.Module):
         if causal and not (self.shift_text and segment.modality is Modality.TEXT):
             shifted = torch.cat([masked.expand(len(x), 1, -1), x[:, :-1]], 1) + self.causal
             x = torch.where(response, shifted, x)
-        if segment.modality in (Modality.IMAGE, Modality.VIDEO):
+        if segment.modality in PICTURES:
             places = (self.image_row[:, None] + self.image_column[None]).flatten(0, 1)
             if segment.modality is Modality.VIDEO:
                 places = (self.video_frame[:, None] + places[None]).flatten(0, 1)
@@ -83,6 +97,24 @@ class OmniEmbeddings(nn.Module):
                 return self.audio_projection(vectors), self.audio_projection(
                     self.audio_mask.flatten()
                 )
+
+
+class Beside(nn.Module):
+    """What is at the same place in the pictures before and after, for each frame of a film and for
+    each picture after another one. Nothing at first, so that a checkpoint can learn it later."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.before = nn.Linear(width, width, bias=False)
+        self.after = nn.Linear(width, width, bias=False)
+
+    def forward(self, frames: Tensor, last: Tensor | None) -> Tensor:
+        """frames "B F L D" of a film, or of a picture alone; last: the frame "B 1 L D" that came
+        before them, in another segment -> "B F*L D"."""
+        first = torch.zeros_like(frames[:, :1]) if last is None else last
+        before = torch.cat([first, frames[:, :-1]], 1)
+        after = F.pad(frames[:, 1:], (0, 0, 0, 0, 0, 1))
+        return (self.before(before) + self.after(after)).flatten(1, 2)
 
 
 def _projection(code_width: int, width: int) -> nn.Module:

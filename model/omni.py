@@ -52,8 +52,16 @@ class OmniModel(nn.Module):
             self.audio_head = SubCodebookHead(
                 config.backbone.width, space.num_codebooks, space.cardinality, config.audio_head
             )
+        self.text_head = (
+            None
+            if config.text_tied
+            else nn.Linear(config.backbone.width, config.text_vocabulary, bias=False)
+        )
         self.text_bias = nn.Parameter(torch.zeros(config.text_vocabulary))
         initialise(self)
+        if self.embeddings.beside is not None:
+            for linear in (self.embeddings.beside.before, self.embeddings.beside.after):
+                nn.init.zeros_(linear.weight)
         self.vision = VisionTokenizer(config.vision).requires_grad_(False)
         if config.audio is not None:
             self.audio = AudioTokenizer(config.audio).requires_grad_(False)
@@ -149,7 +157,8 @@ class OmniModel(nn.Module):
 
     def text_logits(self, features: Tensor) -> Tensor:
         """Logits float32 "... V"; forbidden ids are -inf."""
-        logits = (F.linear(features, self.embeddings.text.weight) + self.text_bias).float()
+        rows = (self.embeddings.text if self.text_head is None else self.text_head).weight
+        logits = (F.linear(features, rows) + self.text_bias).float()
         return logits.masked_fill(self.text_forbidden, -torch.inf)
 
     def forward(

@@ -29,7 +29,7 @@ from training.data import Examples, ScenePool, build_pool, training_texts, word_
 from training.films import FilmExamples
 from training.flow import A_STEP, FlowStage
 from training.loop import Budget, train
-from training.speech import SpeechExamples, encode_clips
+from training.speech import SpeechExamples, encode_clips, told_scenes
 from training.vision import VisionStage
 from training.whisper import encoder_weights
 from world.concepts import CONCEPTS
@@ -172,6 +172,7 @@ def _speech_examples(
             "--without-audio"
         )
     heard = encode_clips(model.audio, corpus, _folder(arguments, "audio") / "codes.npz")
+    told = told_scenes(model.vision, corpus, heard, _folder(arguments, "vision") / "told.npz")
     config = model.config
     return SpeechExamples(
         heard,
@@ -179,6 +180,7 @@ def _speech_examples(
         end=config.audio_space().cardinality - 1,
         block=config.audio_block,
         blocks=config.audio_blocks,
+        told=told,
     )
 
 
@@ -210,6 +212,7 @@ def _begin(arguments: argparse.Namespace) -> tuple[OmniModel, TextTokenizer]:
         makes_films=wanted.makes_films,
         thinks=had.thinks or wanted.thinks,
         finds=had.finds or wanted.finds,
+        neighbours=had.neighbours or wanted.neighbours,
     )
     if config != had:
         grown = OmniModel(config, checkpoint.tokenizer.space(config.media, thinks=config.thinks))

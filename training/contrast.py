@@ -1,14 +1,14 @@
 """The contrastive lesson of the flow stage: what shows or says the same thing has the same feature.
 
 Each batch has one kind of pair: words and a picture, a picture with a change in words and the
-picture after, words and a film, words and a sound or speech. Scenes come with a neighbour in which
-one thing is changed, the hardest to tell apart. Source: InfoNCE (van den Oord et al. 2018,
-arXiv:1807.03748) on the feature of `OmniModel.embedding`, as in Luo et al. 2025 (arXiv:2510.13721,
-Section 3.5). Owns: the pairs and their loss.
+picture after, words and a film, words and a sound or speech, speech and a picture. Scenes come with
+a neighbour in which one thing is changed, the hardest to tell apart. Source: InfoNCE (van den Oord
+et al. 2018, arXiv:1807.03748) on the feature of `OmniModel.embedding`, as in Luo et al. 2025
+(arXiv:2510.13721, Section 3.5). Owns: the pairs and their loss.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -17,19 +17,19 @@ from torch import Tensor
 from flow.sequence import OmniSequence
 from model.omni import OmniModel
 from model.template import Span, collate_prompts, embedded
-from training.data import Examples
+from training.data import TALK, Examples
 from training.films import FilmExamples
 from training.speech import SpeechExamples
 from world.captions import caption, full_caption
 from world.chance import pick
-from world.dialogue import wish
+from world.dialogue import sample_dialogue, wish
 from world.motion import film_caption, film_wish, full_film_caption
 from world.sentences import heard_as, transcript
 
 Drawn = Callable[[np.random.Generator], "Pairs"]
 TEMPERATURE = 0.05
-SCENES, FILMS, SOUNDS = 32, 8, 24
-"""Pairs of a batch."""
+SCENES, FILMS, SOUNDS, OTHERS = 32, 8, 24, 16
+"""Pairs of a batch, and words that belong to none."""
 FULL_SHARE, WISHED_SHARE, SAID_SHARE = 0.5, 0.3, 0.75
 """Of words about pictures and films: those that leave nothing out, and those that ask for them. Of
 sounds: speech."""
@@ -38,11 +38,13 @@ sounds: speech."""
 @dataclass(frozen=True)
 class Pairs:
     """The parts of messages: query i belongs to all items whose key is that of item i. There may
-    be items behind those, which belong to none."""
+    be items behind those, which belong to none, and others of another kind, which belong to no
+    query either."""
 
     queries: list[tuple[str | Span, ...]]
     items: list[tuple[str | Span, ...]]
     keys: list[str]
+    others: list[tuple[str | Span, ...]] = field(default_factory=list)
 
 
 class Contrast:
@@ -57,12 +59,16 @@ class Contrast:
             self.draws += [self._told_apart, self._changed, self._filmed]
         if speech is not None:
             self.draws.append(self._heard)
+            if speech.told:
+                self.draws.append(self._told)
 
     def loss(self, model: OmniModel, rng: np.random.Generator) -> Tensor:
         """A scalar over one batch of pairs of one kind."""
         pairs = pick(rng, self.draws)(rng)
-        queries, items = (self._features(model, parts) for parts in (pairs.queries, pairs.items))
-        return info_nce(queries @ items.T / TEMPERATURE, pairs.keys)
+        kinds = [pairs.queries, pairs.items, *([pairs.others] if pairs.others else [])]
+        queries, *items = (self._features(model, parts) for parts in kinds)
+        keys = [*pairs.keys, *(f"other {i}" for i in range(len(pairs.others)))]
+        return info_nce(queries @ torch.cat(items).T / TEMPERATURE, keys)
 
     def _features(self, model: OmniModel, items: Sequence[tuple[str | Span, ...]]) -> Tensor:
         spans = [embedded(self.words.tokenizer, parts) for parts in items]
@@ -73,7 +79,8 @@ class Contrast:
         scenes = [self.words.pool.draw(rng) for _ in range(SCENES)]
         said = [_asked(rng, wish, caption(s, rng)) for s in scenes]
         pictures = [(self.words.pool.picture_of(s),) for s in scenes]
-        return Pairs([(text,) for text in said], [*pictures], [full_caption(s) for s in scenes])
+        keys = [full_caption(s) for s in scenes]
+        return Pairs([(text,) for text in said], [*pictures], keys, _unrelated(rng))
 
     def _told_apart(self, rng: np.random.Generator) -> Pairs:
         """All that can be said, and pictures of scenes that differ in one thing."""
@@ -114,6 +121,13 @@ class Contrast:
         texts = [transcript(c.sentence) if said else heard_as(c.sentence) for c in clips]
         return Pairs([(c.span(),) for c in clips], [(text,) for text in texts], texts)
 
+    def _told(self, rng: np.random.Generator) -> Pairs:
+        """Speech, and the picture that it describes or wishes for."""
+        assert self.speech is not None
+        told = [pick(rng, self.speech.told) for _ in range(SOUNDS)]
+        queries = [(t.heard.span(),) for t in told]
+        return Pairs([*queries], [(t.picture,) for t in told], [t.key for t in told])
+
 
 def info_nce(similarities: Tensor, keys: Sequence[str]) -> Tensor:
     """The mean cross-entropy of finding an item for each query and a query for each item that has
@@ -127,6 +141,12 @@ def _missed(similarities: Tensor, right: Tensor) -> Tensor:
     """-log of the probability of what is right, the mean over rows."""
     hit = similarities.masked_fill(~right, -torch.inf).logsumexp(1)
     return (similarities.logsumexp(1) - hit).mean()
+
+
+def _unrelated(rng: np.random.Generator) -> list[tuple[str | Span, ...]]:
+    """Words about no picture: they must not come before pictures only because they are words."""
+    talks = [sample_dialogue(rng, pick(rng, TALK), test=False) for _ in range(OTHERS)]
+    return [(pick(rng, talk.utterances).text,) for talk in talks]
 
 
 def _asked(

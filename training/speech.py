@@ -20,12 +20,15 @@ from flow.modality import Modality
 from model.audio import POSITION, AudioTokenizer
 from model.template import Message, Span, layout
 from model.text import BEGIN_AUDIO, SUGGEST
-from training.data import Example, Examples
+from model.vision import VisionTokenizer
+from training.data import Example, Examples, encode_drawings
+from world.captions import full_caption
 from world.chance import pick
 from world.dialogue import Dialogue, Kind, sample_dialogue
+from world.scenes import render
 from world.sentences import heard_as, sample_instruction, transcript
 from world.sounds import SOUND
-from world.speech import Clip
+from world.speech import Clip, scene_of
 from world.together import HEARD_AND_SEEN
 from world.voices import BULK_VOICES, OUTPUT_VOICE
 
@@ -51,6 +54,28 @@ class Heard:
     def span(self) -> Span:
         """As a piece of a conversation."""
         return Span(Modality.AUDIO, torch.from_numpy(self.codes.astype(np.int64)))
+
+
+@dataclass(frozen=True)
+class Told:
+    """A clip and what it describes or wishes for: all that can be said of it, and its picture."""
+
+    heard: Heard
+    key: str
+    picture: Span
+
+
+def told_scenes(
+    tokenizer: VisionTokenizer, clips: Sequence[Clip], heard: Sequence[Heard], cache: Path
+) -> list[Told]:
+    """The clips that speak of a scene; heard: the same clips as codes. The codes of the pictures
+    are kept in a file."""
+    pairs = [(h, scene) for c, h in zip(clips, heard, strict=True) if (scene := scene_of(c))]
+    if not pairs:
+        return []
+    codes = encode_drawings(tokenizer, [s for _, s in pairs], lambda s: render(s)[None], cache)
+    pictures = (Span(Modality.IMAGE, torch.from_numpy(c[0].astype(np.int64))) for c in codes)
+    return [Told(h, full_caption(s), p) for (h, s), p in zip(pairs, pictures, strict=True)]
 
 
 def encode_clips(tokenizer: AudioTokenizer, clips: Sequence[Clip], cache: Path) -> list[Heard]:
@@ -93,11 +118,20 @@ def _encoded(tokenizer: AudioTokenizer, clips: Sequence[Clip]) -> list[np.ndarra
 
 class SpeechExamples:
     """Draws examples of hearing and of speaking. end: the code behind the last one of a sound.
-    block, blocks: positions of a block of sound, and the most blocks."""
+    block, blocks: positions of a block of sound, and the most blocks. told: those that speak of a
+    scene."""
 
     def __init__(
-        self, heard: Sequence[Heard], words: Examples, *, end: int, block: int, blocks: int
+        self,
+        heard: Sequence[Heard],
+        words: Examples,
+        *,
+        end: int,
+        block: int,
+        blocks: int,
+        told: Sequence[Told] = (),
     ) -> None:
+        self.told = told
         self.words, self.end, self.block, self.blocks = words, end, block, blocks
         self.sounds = [h for h in heard if h.voice == SOUND]
         known = {clip.sentence for clip in self.sounds}

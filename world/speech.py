@@ -93,6 +93,16 @@ class Clip:
     samples: np.ndarray
 
 
+def scene_of(clip: Clip) -> Scene | None:
+    """What a clip of the corpus describes or wishes for; None where it speaks of no scene, or was
+    not spoken by `planned`."""
+    part, _, number = clip.name.partition("-")
+    if part not in (Part.TRAIN, Part.BULK, Part.TEST) or not number.isdecimal():
+        return None
+    plan = planned(Part(part), int(number))
+    return plan.scene if plan.sentence == clip.sentence else None
+
+
 def build(folder: Path, voices: Voices, part: Part, indices: Sequence[int]) -> int:
     """Speak the planned clips that the folder does not have yet; returns how many were spoken.
 

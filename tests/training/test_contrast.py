@@ -85,9 +85,18 @@ def test_pairs_belong_together(contrast: Contrast) -> None:
             assert _name(before) == _name(behind) != _name(after)
 
 
+def test_words_about_no_picture_are_never_right(contrast: Contrast) -> None:
+    found = contrast._described(np.random.default_rng(0))
+    assert len(found.keys) == len(found.items) == len(found.queries)
+    said = {text for (text,) in found.others if isinstance(text, str)}
+    assert len(said) > 1
+    assert all(said)
+    assert not said & set(found.keys)
+
+
 def test_training_on_pairs_brings_them_together(model: OmniModel, contrast: Contrast) -> None:
     """The same batch again and again is learned by heart."""
-    optimiser = torch.optim.Adam(model.parameters(), 1e-2)
+    optimiser = torch.optim.Adam(model.parameters(), 3e-3)
     losses: list[float] = []
     for _ in range(80):
         optimiser.zero_grad()
@@ -95,7 +104,7 @@ def test_training_on_pairs_brings_them_together(model: OmniModel, contrast: Cont
         loss.backward()
         optimiser.step()
         losses.append(float(loss.detach()))
-    assert min(losses[-10:]) < losses[0] - 0.3
+    assert losses[-1] < 0.3 * losses[0]
 
 
 def _name(picture: str | Span) -> bytes:

@@ -17,14 +17,17 @@ from model.template import Span, opened_by
 from model.text import ASSISTANT, BEGIN_AUDIO, BOS, EOS, USER, TextTokenizer
 from model.whisper import WhisperEncoder
 from training.audio import MelDistance, spectral_distance
-from training.data import Example, Examples, build_pool, training_texts
+from training.contrast import Contrast
+from training.data import Example, Examples, build_pool, pixels_of, training_texts
 from training.films import FilmExamples
-from training.flow import SHARES, FlowStage, spread
-from training.speech import Heard, SpeechExamples, encode_clips
+from training.flow import COUNTED_SHARE, SHARES, FlowStage, spread
+from training.speech import Heard, SpeechExamples, encode_clips, told_scenes
 from training.whisper import encoder_weights
+from world.captions import full_caption
+from world.scenes import render
 from world.sentences import heard_as, transcript
 from world.sounds import SOUND
-from world.speech import Clip
+from world.speech import Clip, Part, planned
 from world.voices import OUTPUT_VOICE
 
 CONFIG = PRESETS["tiny"]
@@ -226,6 +229,42 @@ def test_other_weights_or_clips_are_encoded_anew(
         assert str(kept["made_from"]) != before
     for clip, one in zip(clips, found, strict=True):
         assert np.array_equal(one.codes, tokenizer.encode(torch.from_numpy(clip.samples)[None])[0])
+
+
+def test_clips_that_speak_of_a_scene_belong_to_its_picture(
+    stage: FlowStage, tmp_path: Path
+) -> None:
+    plans = [planned(Part.TRAIN, i) for i in range(8)]
+    clips = [
+        Clip(f"train-{i:06d}", p.sentence, p.voice, np.zeros(8, np.float32))
+        for i, p in enumerate(plans)
+    ]
+    heard = [_clip(p.sentence, p.voice, 3 + i) for i, p in enumerate(plans)]
+    told = told_scenes(stage.model.vision, clips, heard, tmp_path / "told.npz")
+    wanted = {p.sentence: p.scene for p in plans if p.scene is not None}
+    assert {t.heard.sentence for t in told} == set(wanted) != set()
+    for one in told:
+        scene = wanted[one.heard.sentence]
+        assert scene is not None
+        assert one.key == full_caption(scene)
+        pixels = pixels_of(render(scene)[None], CONFIG.vision.image_px, torch.device("cpu"))
+        assert torch.equal(one.picture.tokens, stage.model.vision.encode(pixels)[0])
+    speech = SpeechExamples(CLIPS, stage.examples, end=END, block=BLOCK, blocks=BLOCKS, told=told)
+    pairs = Contrast(stage.examples, speech, None)._told(np.random.default_rng(0))
+    keys = {t.heard.codes.tobytes(): t.key for t in told}
+    for (query,), key in zip(pairs.queries, pairs.keys, strict=True):
+        assert isinstance(query, Span)
+        assert keys[query.tokens.numpy().astype(np.uint16).tobytes()] == key
+
+
+def test_a_part_of_a_film_counts_and_all_of_a_picture(stage: FlowStage) -> None:
+    rng = np.random.default_rng(0)
+    film, picture = stage._filmed(rng), stage._pictures(rng)
+    length = film.sequence.segments[-1].length
+    counted = [stage._counted(film, rng) for _ in range(2)]
+    assert len(counted[0]) == int(COUNTED_SHARE * length) == len(set(counted[0].tolist()))
+    assert not torch.equal(counted[0], counted[1])
+    assert stage._counted(picture, rng).tolist() == list(range(CONFIG.vision.positions))
 
 
 @pytest.mark.parametrize("kind", SHARES)

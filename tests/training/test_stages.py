@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+import training.__main__
 from flow.modality import Modality
 from flow.schedule import PAPER, TUNED
 from model.checkpoint import load_checkpoint
@@ -44,7 +45,7 @@ def test_overfits_one_picture_batch(stage: FlowStage) -> None:
     losses: list[float] = []
     for step in range(60):
         noised = stage._on_path(batch, np.random.default_rng(step % 3))
-        loss = stage._cross_entropy(batch, noised)
+        loss = stage._cross_entropy(batch, noised, stage._counted(batch, rng))
         loss.backward()
         optimiser.step()
         optimiser.zero_grad()
@@ -138,6 +139,14 @@ def test_nothing_to_resume_is_said(tmp_path: Path) -> None:
         train(stage, deepcopy(stage.model), tmp_path, Budget(minutes=0.01), resume=True)
 
 
+@pytest.fixture
+def _few(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pools that are made in a moment."""
+    monkeypatch.setattr(training.__main__, "POOLS", (4, 8))
+    monkeypatch.setattr(training.__main__, "TEXTS_PER_KIND", 200)
+
+
+@pytest.mark.usefixtures("_few")
 def test_the_command_line_trains_exports_and_goes_on(tmp_path: Path) -> None:
     """From nothing to a checkpoint, and from a checkpoint to a better one."""
     common = ["--preset", "tiny", "--runs", str(tmp_path / "runs"), "--device", "cpu"]
@@ -157,6 +166,7 @@ def test_the_command_line_trains_exports_and_goes_on(tmp_path: Path) -> None:
         torch.testing.assert_close(after.model.vision.state_dict()[name], tensor)
 
 
+@pytest.mark.usefixtures("_few")
 def test_a_checkpoint_without_sound_learns_to_hear(tmp_path: Path) -> None:
     common = ["--preset", "tiny", "--runs", str(tmp_path / "runs"), "--device", "cpu"]
     brief = [*common, "--minutes", "0.01", "--scenes", "40"]
@@ -190,6 +200,7 @@ def _spoken(folder: Path) -> list[str]:
     return ["--speech", str(folder)]
 
 
+@pytest.mark.usefixtures("_few")
 def test_a_stage_without_the_one_before_it_says_so(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -2,6 +2,7 @@
 
 import re
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,7 @@ from world.speech import (
     clips,
     planned,
     read_clip,
+    scene_of,
     write_clip,
 )
 from world.voices import (
@@ -85,6 +87,18 @@ def test_only_the_output_voice_keeps_its_speed(part: Part) -> None:
         speeds[clip.voice == OUTPUT_VOICE].add(clip.speed)
     assert speeds[True] == (set() if part is Part.BULK else {1.0})
     assert SLOWEST <= min(speeds[False]) < 0.9 < 1.1 < max(speeds[False]) <= FASTEST
+
+
+@pytest.mark.parametrize("part", SPOKEN)
+def test_the_scene_of_a_clip_is_the_one_it_was_planned_with(part: Part) -> None:
+    plans = [planned(part, i) for i in range(40)]
+    for i, plan in enumerate(plans):
+        clip = Clip(f"{part}-{i:06d}", plan.sentence, plan.voice, _tone(0.1))
+        assert scene_of(clip) == plan.scene
+        assert scene_of(replace(clip, sentence="something else")) is None
+    assert {plan.scene is None for plan in plans} == {True, False}
+    for name in ("sound-000001", "unheard-000001", "mine", "train-x"):
+        assert scene_of(Clip(name, plans[0].sentence, "v", _tone(0.1))) is None
 
 
 def test_a_clip_survives_its_file(tmp_path: Path) -> None:
