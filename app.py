@@ -18,6 +18,7 @@ def main() -> int:
     gallery = os.environ.get("NEXT_OMNI_GALLERY")
     parser.add_argument("--gallery", type=Path, default=gallery, help="of python -m retrieval add")
     arguments = parser.parse_args()
+    os.environ.setdefault("LANCE_LOG", "error")
     checkpoint = os.environ.get("NEXT_OMNI_CHECKPOINT") or Path(__file__).parent / "assets/nano"
     address = os.environ.get("GRADIO_SERVER_NAME") or "127.0.0.1"
     port = os.environ.get("GRADIO_SERVER_PORT") or os.environ.get("PORT") or str(DEFAULT_PORT)
