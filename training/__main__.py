@@ -8,7 +8,6 @@ checkpoint.
 import argparse
 import json
 import sys
-from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import replace
 from datetime import date
@@ -29,6 +28,7 @@ from training.data import Examples, ScenePool, build_pool, training_texts, word_
 from training.films import FilmExamples
 from training.flow import A_STEP, FlowStage
 from training.loop import Budget, train
+from training.merge import merged
 from training.speech import SpeechExamples, encode_clips, told_scenes
 from training.vision import VisionStage
 from training.whisper import encoder_weights
@@ -295,25 +295,10 @@ def _export(arguments: argparse.Namespace) -> None:
     facts |= {"name": arguments.preset, "date": date.today().isoformat()}
     facts["concepts"] = [concept.name for concept in CONCEPTS]
     state = torch.load(folder / "state.pt", map_location="cpu", weights_only=True)
-    model.load_state_dict(blended(model.state_dict(), state["average"], arguments.keep))
+    before = {} if arguments.start is None else load_checkpoint(arguments.start).model.state_dict()
+    model.load_state_dict(merged(before, state["average"], arguments.keep))
     save_checkpoint(arguments.out, model, tokenizer, facts)
     print(json.dumps(facts))
-
-
-def blended(
-    before: Mapping[str, torch.Tensor], after: Mapping[str, torch.Tensor], keep: float
-) -> dict[str, torch.Tensor]:
-    """The weights after a run, with the share `keep` of those that it began with; a run that taught
-    something new then loses less of the old (Wortsman et al. 2022, arXiv:2203.05482).
-
-    Raises: ValueError where keep is not in [0, 1).
-    """
-    if not 0 <= keep < 1:
-        raise ValueError(f"--keep must be at least 0 and below 1, not {keep:g}")
-    return {
-        k: torch.lerp(v, before[k].to(v), keep) if v.is_floating_point() else v
-        for k, v in after.items()
-    }
 
 
 def _run_facts(folder: Path, stage: str, before: dict[str, Any]) -> dict[str, Any]:

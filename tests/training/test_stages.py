@@ -16,7 +16,7 @@ from model.checkpoint import load_checkpoint
 from model.config import PRESETS
 from model.omni import OmniModel
 from model.text import BEGIN_IMAGE, EOS, SUGGEST, TextTokenizer
-from training.__main__ import blended, main
+from training.__main__ import main
 from training.data import Examples, build_pool, collate, training_texts, word_vectors
 from training.flow import FlowStage
 from training.loop import Budget, train
@@ -217,14 +217,3 @@ def test_times_lie_evenly_in_the_chosen_clock(stage: FlowStage) -> None:
     assert np.sort(even)[:-1] == pytest.approx((np.arange(399) + 0.5) / 400, abs=1 / 400)
     words = np.sort(tuned._times(rng, 400, Modality.TEXT))
     assert words == pytest.approx((np.arange(400) + 0.5) / 400, abs=1 / 400)
-
-
-def test_blended_weights_lie_between_and_what_is_no_number_is_new() -> None:
-    before = {"w": torch.zeros(3), "n": torch.tensor(1)}
-    after = {"w": torch.ones(3), "n": torch.tensor(2)}
-    found = blended(before, after, 0.3)
-    assert torch.allclose(found["w"], torch.full((3,), 0.7))
-    assert int(found["n"]) == 2
-    assert torch.equal(blended(before, after, 0)["w"], after["w"])
-    with pytest.raises(ValueError, match="--keep"):
-        blended(before, after, 1.0)

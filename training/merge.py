@@ -1,0 +1,29 @@
+"""The weights before and after a run in one.
+
+A run that teaches something new forgets some of the old; between the two lies a checkpoint that
+has most of both. Source: Dynin-Omni (arXiv:2604.00007), Eq. 2: what both have is averaged, what
+only the run has is taken over; Wortsman et al. 2022 (arXiv:2203.05482). Owns: `merged`.
+"""
+
+from collections.abc import Mapping
+
+import torch
+
+
+def merged(
+    before: Mapping[str, torch.Tensor], after: Mapping[str, torch.Tensor], keep: float
+) -> dict[str, torch.Tensor]:
+    """What `after` has: the share `keep` of the weights that `before` has too, the rest of `after`;
+    all of what is new, or no weight.
+
+    Raises: ValueError where keep is not in [0, 1), or a weight has another shape.
+    """
+    if not 0 <= keep < 1:
+        raise ValueError(f"--keep must be at least 0 and below 1, not {keep:g}")
+    for name, weight in after.items():
+        if name in before and before[name].shape != weight.shape:
+            raise ValueError(f"{name} has another shape in --start: merge what is of one size")
+    return {
+        k: torch.lerp(v, before[k].to(v), keep) if k in before and v.is_floating_point() else v
+        for k, v in after.items()
+    }
