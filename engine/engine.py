@@ -1,8 +1,8 @@
 """The engine: a loaded checkpoint that turns a request into a stream of events.
 
-Owns: what of a step becomes an event. Does not own: the order of an answer's segments
-(`engine.order`), which sampler runs (`engine.runner`), how a step leaves the device
-(`engine.landing`). One engine may serve several threads one after the other.
+Owns: what of a step becomes an event. Does not own: media and their codes (`engine.codec`), the
+order of an answer's segments (`engine.order`), which sampler runs (`engine.runner`), how a step
+leaves the device (`engine.landing`). One engine may serve several threads one after the other.
 """
 
 import time
@@ -14,15 +14,14 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
 
+from engine.codec import Codec
 from engine.conversation import messages_of
 from engine.embedding import embed
 from engine.events import Answer, Completed, Event, Refined, Sounded, Started
 from engine.landing import Landed, landing
 from engine.lens import Lens
 from engine.likelihood import surprise
-from engine.media import fitted
 from engine.order import first_modality, next_modality
 from engine.path_preview import PathPreview
 from engine.preview import (
@@ -31,8 +30,6 @@ from engine.preview import (
     Preview,
     PreviewClock,
     SoundPreview,
-    frames,
-    picture,
 )
 from engine.repaint import begun, touched
 from engine.request import Conversation, Part, Request, Sampling
@@ -44,12 +41,10 @@ from engine.wish import Wish, groups
 from engine.words import Words
 from flow.modality import Modality
 from flow.sequence import Segment
-from model.audio import POSITIONS_A_SECOND, AudioStream
+from model.audio import AudioStream
 from model.checkpoint import Checkpoint, load_checkpoint
 from model.placement import Placement
 from model.template import Message, Span, collate_prompts, layout
-from model.text import EOS, SUGGEST, thought_of
-from model.vision import pixels_from_uint8
 from model.whisper import SAMPLE_RATE
 from samplers.draws import Draws
 from samplers.step import Step
@@ -73,6 +68,7 @@ class Engine:
         self.placement = placement
         self.device = placement.device
         self.runner = Runner(self.model)
+        self.codec = Codec(self.model, self.tokenizer)
         mask_id = self.model.spaces[Modality.TEXT].mask_id
         self.words = Words.of(self.tokenizer, mask_id)
         self.lens = Lens(self.model.vision, self.runner.metrics, self.words)
@@ -151,7 +147,7 @@ class Engine:
                 answers.append((yield from self._sound(wish, run)))
             else:
                 tokens, image = yield from self._segment(wish, run)
-                answers.append(self._answer(tokens, modality, image))
+                answers.append(self.codec.answer(tokens, modality, image))
             modality = next_modality(request, answers, self.runner.flows)
         yield Completed(asked, tuple(answers), run.nfe, run.elapsed_s)
 
@@ -176,7 +172,7 @@ class Engine:
             wish = self._wish(asked, messages, [], Modality.TEXT)
             tokens, _ = yield from self._segment(wish, run, heard=len(pieces))
             doubt = surprise(self.model, self._prompt([wish]), tokens, Modality.TEXT)
-            found.append(replace(self._answer(tokens, Modality.TEXT), heard=True, doubt=doubt))
+            found.append(replace(self.codec.answer(tokens, Modality.TEXT), heard=True, doubt=doubt))
         return found
 
     def _pieces(self, request: Request) -> list[np.ndarray]:
@@ -288,7 +284,7 @@ class Engine:
                 return wish
             assert wish.begun is not None
             tokens = wish.begun.numpy()
-        found.append(self._answer(tokens, wish.modality))
+        found.append(self.codec.answer(tokens, wish.modality))
         modality = next_modality(request, found, self.runner.flows)
         return None if modality is None else self._wish(request, messages, found, modality)
 
@@ -303,22 +299,7 @@ class Engine:
         Raises: ValueError where the checkpoint does not know the modality, a film has another
         number of frames, or a sound is longer.
         """
-        if part.video is not None:
-            if len(part.video) != self.model.config.video_frames:
-                raise ValueError(self._no_such_film(len(part.video)))
-            return Span(Modality.VIDEO, self._seen(part.video).flatten(0, 1))
-        if part.image is not None:
-            return Span(Modality.IMAGE, self._seen(part.image[None])[0])
-        assert part.audio is not None
-        if self.hears_s == 0:
-            raise ValueError("this checkpoint does not hear: write what you want to say")
-        if len(part.audio) > self.hears_s * SAMPLE_RATE:
-            raise ValueError(
-                f"the sound has {len(part.audio) / SAMPLE_RATE:.1f} s, the model hears "
-                f"{self.hears_s:g} s at once: cut it, or have it written down in pieces"
-            )
-        samples = torch.from_numpy(part.audio)[None].to(self.device)
-        return Span(Modality.AUDIO, self.model.audio.encode(samples)[0].cpu())
+        return self.codec.encode(part)
 
     def embed(self, items: Sequence[tuple[Part, ...]]) -> np.ndarray:
         """Unit vectors float32 "N D" of N messages: what means the same lies close together. Of a
@@ -336,25 +317,11 @@ class Engine:
             part = replace(part, audio=part.audio[: int(self.hears_s * SAMPLE_RATE)])
         return self.encode(part)
 
-    def _seen(self, pictures: np.ndarray) -> Tensor:
-        """The codes "N L Q", on the CPU, of pictures uint8 "N H W 3"."""
-        side = self.model.config.vision.image_px
-        squares = np.stack([fitted(picture, side) for picture in pictures])
-        pixels = pixels_from_uint8(torch.from_numpy(squares).to(self.device))
-        return self.model.vision.encode(pixels).cpu()
-
-    def _no_such_film(self, num: int) -> str:
-        wanted = self.model.config.video_frames
-        if wanted == 0:
-            return "this checkpoint does not watch films: show it a picture"
-        return f"the film has {num} frames, the model sees {wanted}"
-
     @property
     def hears_s(self) -> float:
         """Seconds of the longest sound in one message, and of the longest one that is made; 0 where
         the checkpoint has no sound."""
-        config = self.model.config
-        return 0.0 if config.audio is None else config.audio_length / POSITIONS_A_SECOND
+        return self.codec.hears_s
 
     def preview(self, sampling: Sampling, modality: Modality) -> PathPreview:
         """What a run of the flow with these settings does to a code, see `engine.path_preview`."""
@@ -443,33 +410,6 @@ class Engine:
                 event, words_t=self.words.shown(landed.x_t), words_1=self.words.shown(landed.x_1)
             )
         return event
-
-    def _answer(
-        self, tokens: np.ndarray, modality: Modality, image: np.ndarray | None = None
-    ) -> Answer:
-        """The answer of tokens "L Q"; `image` is their picture where it was decoded already."""
-        codes = torch.from_numpy(tokens)[None].to(self.device)
-        if modality is Modality.AUDIO:
-            samples = self.model.audio.decode(codes)[0].cpu().numpy() if len(tokens) else NOTHING
-            return Answer(modality, tokens, audio=samples)
-        if modality is Modality.VIDEO:
-            film = frames(self.model.vision, codes)[0].cpu().numpy() if image is None else image
-            return Answer(modality, tokens, video=film)
-        if modality is Modality.IMAGE:
-            return Answer(
-                modality,
-                tokens,
-                image=picture(self.model.vision, codes) if image is None else image,
-            )
-        ids = tokens[:, 0].tolist()
-        thought, answer = thought_of(ids[: ids.index(EOS)] if EOS in ids else ids)
-        return Answer(
-            modality,
-            tokens,
-            text=self.tokenizer.decode(answer),
-            suggest=SUGGEST in answer,
-            thought=self.tokenizer.decode(thought) if thought else None,
-        )
 
 
 @dataclass

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from engine.__main__ import main
+from engine.codec import Codec
 from engine.conversation import kept_turns
 from engine.engine import Engine
 from engine.events import Answer, Completed, Event, Refined, Started
@@ -76,7 +77,7 @@ def test_a_frame_is_decoded_as_the_picture_of_its_codes(tiny_engine: Engine) -> 
     (answer,) = _answers(list(tiny_engine.generate(_request())))
     assert answer.video is not None
     for frame, codes in zip(answer.video, np.split(answer.tokens, FRAMES), strict=True):
-        alone = tiny_engine._answer(codes, Modality.IMAGE).image
+        alone = tiny_engine.codec.answer(codes, Modality.IMAGE).image
         assert alone is not None
         assert int(np.abs(alone.astype(int) - frame).max()) <= 1
 
@@ -136,12 +137,12 @@ def test_a_checkpoint_that_makes_no_films_watches_them(
 def test_words_may_open_a_film(tiny_engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     said = [*tiny_engine.tokenizer.encode("here"), BEGIN_VIDEO, EOS]
     padded = np.array([*said, *[PAD] * (CONFIG.text_block - len(said))])[:, None]
-    plain = tiny_engine._answer
+    plain = tiny_engine.codec.answer
 
     def answered(tokens: np.ndarray, modality: Modality, image: np.ndarray | None = None) -> Answer:
         return plain(padded if modality is Modality.TEXT else tokens, modality, image)
 
-    monkeypatch.setattr(tiny_engine, "_answer", answered)
+    monkeypatch.setattr(Codec, "answer", staticmethod(answered))
     found = _answers(list(tiny_engine.generate(_request(to=None))))
     assert [a.modality for a in found] == [Modality.TEXT, Modality.VIDEO]
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from engine.codec import Codec
 from engine.conversation import kept_turns
 from engine.engine import Engine
 from engine.events import Answer, Completed, Event, Refined, Sounded, Started
@@ -290,8 +291,8 @@ def test_what_the_words_open_follows_them(
     def answered(tokens: np.ndarray, modality: Modality, image: np.ndarray | None = None) -> Answer:
         return plain(padded if modality is Modality.TEXT else tokens, modality, image)
 
-    plain = tiny_engine._answer
-    monkeypatch.setattr(tiny_engine, "_answer", answered)
+    plain = tiny_engine.codec.answer
+    monkeypatch.setattr(Codec, "answer", staticmethod(answered))
     request = Request(Conversation.ask("hello"), to, Sampling(steps=2), aloud=aloud)
     assert [a.modality.value for a in _answers(_events(tiny_engine, request))] == wanted
     (batch,) = tiny_engine.generate_batch([request])

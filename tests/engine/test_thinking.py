@@ -51,9 +51,9 @@ def test_a_thought_ends_at_its_marker(
 def test_the_answer_is_what_stands_behind_the_thought(tiny_engine: Engine) -> None:
     encode = tiny_engine.tokenizer.encode
     ids = [*encode("a dog, a cat"), END_THINK, *encode("two"), SUGGEST, EOS, *encode("no")]
-    answer = tiny_engine._answer(np.array(ids)[:, None], Modality.TEXT)
+    answer = tiny_engine.codec.answer(np.array(ids)[:, None], Modality.TEXT)
     assert (answer.thought, answer.text, answer.suggest) == ("a dog, a cat", "two", True)
-    plain = tiny_engine._answer(np.array([*encode("two"), EOS])[:, None], Modality.TEXT)
+    plain = tiny_engine.codec.answer(np.array([*encode("two"), EOS])[:, None], Modality.TEXT)
     assert (plain.thought, plain.text) == (None, "two")
     assert "".join(tiny_engine.words.shown(np.array(ids)[:, None])).strip() == "a dog, a cat → two"
 

@@ -1,0 +1,108 @@
+"""From what a person gives to codes, and from codes to what a person sees and hears.
+
+Owns: `Codec`, one message part as codes and an answer's codes as text, picture, film or sound. Does
+not own: the tokenizers (`model.vision`, `model.audio`, `model.text`), previews (`engine.preview`).
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from engine.events import Answer
+from engine.media import fitted
+from engine.preview import frames, picture
+from engine.request import Part
+from flow.modality import Modality
+from model.audio import POSITIONS_A_SECOND
+from model.omni import OmniModel
+from model.template import Span
+from model.text import EOS, SUGGEST, TextTokenizer, thought_of
+from model.vision import pixels_from_uint8
+from model.whisper import SAMPLE_RATE
+
+NOTHING = np.zeros(0, np.float32)
+
+
+@dataclass(frozen=True)
+class Codec:
+    """The tokenizers of one checkpoint, each way."""
+
+    model: OmniModel
+    words: TextTokenizer
+
+    @property
+    def hears_s(self) -> float:
+        """Seconds of the longest sound in one message, and of the longest one that is made; 0 where
+        the checkpoint has no sound."""
+        config = self.model.config
+        return 0.0 if config.audio is None else config.audio_length / POSITIONS_A_SECOND
+
+    def encode(self, part: Part) -> Span:
+        """The codes, on the CPU, of any picture, of a film, or of a sound of up to `hears_s`.
+
+        Raises: ValueError where the checkpoint does not know the modality, a film has another
+        number of frames, or a sound is longer.
+        """
+        if part.video is not None:
+            if len(part.video) != self.model.config.video_frames:
+                raise ValueError(self._no_such_film(len(part.video)))
+            return Span(Modality.VIDEO, self._seen(part.video).flatten(0, 1))
+        if part.image is not None:
+            return Span(Modality.IMAGE, self._seen(part.image[None])[0])
+        assert part.audio is not None
+        if self.hears_s == 0:
+            raise ValueError("this checkpoint does not hear: write what you want to say")
+        if len(part.audio) > self.hears_s * SAMPLE_RATE:
+            raise ValueError(
+                f"the sound has {len(part.audio) / SAMPLE_RATE:.1f} s, the model hears "
+                f"{self.hears_s:g} s at once: cut it, or have it written down in pieces"
+            )
+        samples = torch.from_numpy(part.audio)[None].to(self.model.device)
+        return Span(Modality.AUDIO, self.model.audio.encode(samples)[0].cpu())
+
+    def _seen(self, pictures: np.ndarray) -> Tensor:
+        """The codes "N L Q", on the CPU, of pictures uint8 "N H W 3"."""
+        side = self.model.config.vision.image_px
+        squares = np.stack([fitted(picture, side) for picture in pictures])
+        pixels = pixels_from_uint8(torch.from_numpy(squares).to(self.model.device))
+        return self.model.vision.encode(pixels).cpu()
+
+    def _no_such_film(self, num: int) -> str:
+        wanted = self.model.config.video_frames
+        if wanted == 0:
+            return "this checkpoint does not watch films: show it a picture"
+        return f"the film has {num} frames, the model sees {wanted}"
+
+    def answer(
+        self, tokens: np.ndarray, modality: Modality, image: np.ndarray | None = None
+    ) -> Answer:
+        """The answer of tokens "L Q"; `image` is their picture or film where it was decoded
+        already."""
+        codes = torch.from_numpy(tokens)[None].to(self.model.device)
+        match modality:
+            case Modality.AUDIO:
+                decode = self.model.audio.decode
+                samples = decode(codes)[0].cpu().numpy() if len(tokens) else NOTHING
+                return Answer(modality, tokens, audio=samples)
+            case Modality.VIDEO:
+                vision = self.model.vision
+                film = frames(vision, codes)[0].cpu().numpy() if image is None else image
+                return Answer(modality, tokens, video=film)
+            case Modality.IMAGE:
+                shown = picture(self.model.vision, codes) if image is None else image
+                return Answer(modality, tokens, image=shown)
+            case Modality.TEXT:
+                return self._told(tokens)
+
+    def _told(self, tokens: np.ndarray) -> Answer:
+        ids = tokens[:, 0].tolist()
+        thought, answer = thought_of(ids[: ids.index(EOS)] if EOS in ids else ids)
+        return Answer(
+            Modality.TEXT,
+            tokens,
+            text=self.words.decode(answer),
+            suggest=SUGGEST in answer,
+            thought=self.words.decode(thought) if thought else None,
+        )
