@@ -1,74 +1,49 @@
 """Command line: python -m evaluation scenes | captions | thinking | editing | video | tokenizer |
 chat, of sound asr | tts | spoken_qa | sounds | omni, and of everything matrix | symmetric |
-retrieval. Progress goes to stderr, the result, one line of JSON, is the last line of stdout and the
-content of --json FILE. python -m evaluation pack makes the clips for the suites of sound."""
+retrieval. `all` runs them one after the other, `compare` puts two results side by side, `sheet`
+draws what comes of held-out wishes. Progress goes to stderr, the result, one line of JSON, is the
+last line of stdout and the content of --json FILE. python -m evaluation pack makes the clips for
+the suites of sound."""
 
 import argparse
+import json
 import os
 import sys
-import time
-from datetime import UTC, datetime
 from pathlib import Path
 
 from engine.engine import Engine
+from engine.media import png_bytes
 from engine.request import SamplerKind, Sampling
-from evaluation import (
-    asr,
-    captions,
-    chat,
-    editing,
-    listeners,
-    matrix,
-    omni,
-    pack,
-    retrieval,
-    scenes,
-    sounds,
-    spoken_qa,
-    symmetric,
-    thinking,
-    tokenizer,
-    tts,
-    video,
-)
-from evaluation.aloud import need_sound
-from evaluation.item import Material
-from evaluation.result import Measured, Result
+from evaluation import everything, examples, matrix, pack, report, sheet, suites, symmetric
+from evaluation.collector import Collector, Group
+from evaluation.compare import compare
+from evaluation.everything import Everything
+from evaluation.result import Measured
+from evaluation.suites import SUITES, Run
 from flow.transition import TRANSITIONS
 
-ALOUD = {
-    "asr": ("spoken sentences to write down", 144),
-    "tts": ("sentences to say aloud", 36),
-    "spoken_qa": ("spoken conversations of three turns", 24),
-    "sounds": ("sounds to name and to make", 66),
-    "omni": ("questions about a picture and a sound", 120),
-}
-"""The suites of sound: what they consist of, and how many by default."""
-EVERYTHING = {
-    "matrix": ("items of every cell, from any modality to any", 24),
-    "symmetric": ("pictures, recordings and films, there and back", 24),
-}
-"""The suites of all that a checkpoint can do: what they consist of, and how many by default."""
+QUICK = 0.1
+"""Of the default sizes, with --quick."""
+TABLES = {"matrix": matrix.table, "symmetric": symmetric.table}
+STOPPED = 130
+"""What a shell calls a command that was stopped by Ctrl-C."""
 
 
 def main(argv: list[str] | None = None) -> int:
     """0, or 2 after one sentence on stderr about what was wrong with the request."""
     arguments = _parser().parse_args(argv)
+    commands = {"pack": _pack, "all": _all, "compare": _compare, "sheet": _sheet}
     try:
-        if arguments.suite == "pack":
-            size = pack.write_pack(arguments.speech, arguments.out)
-            print(f"{size / 1e6:.1f} MB in {arguments.out}")
-            return 0
-        result = _result(arguments)
-        if arguments.json is not None:
-            arguments.json.write_text(result.to_json() + "\n")
+        commands.get(arguments.suite, _suite)(arguments)
     except ValueError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     except OSError as error:
         print(f"error: cannot write {error.filename}: {error.strerror}", file=sys.stderr)
         return 2
-    print(result.to_json())
+    except KeyboardInterrupt:
+        print("stopped; what is in the file stays, all --resume goes on", file=sys.stderr)
+        return STOPPED
     return 0
 
 
@@ -82,36 +57,33 @@ def _parser() -> argparse.ArgumentParser:
         "--sampler", choices=[str(k) for k in SamplerKind], default="flow", help="on one model"
     )
     sampled.add_argument("--transition", help=f"of flow matching: {', '.join(TRANSITIONS)}")
-    suites = parser.add_subparsers(dest="suite", required=True)
-    common = _common(240, "how many scenes or dialogues")
-    drawn = suites.add_parser("scenes", parents=[common, sampled], help="pictures of wishes")
-    drawn.add_argument("--sheet", type=Path, help="where the judged pictures are written (PNG)")
-    suites.add_parser("captions", parents=[common, sampled], help="questions about pictures")
-    suites.add_parser("thinking", parents=[common, sampled], help="questions that need counting")
-    suites.add_parser("chat", parents=[common, sampled], help="conversations")
-    edited = _common(140, "how many changes, best a multiple of 7")
-    suites.add_parser("editing", parents=[edited, sampled], help="changes of pictures")
-    filmed = _common(120, "how many films, best a multiple of 10")
-    suites.add_parser("video", parents=[filmed, sampled], help="films made and watched")
-    suites.add_parser("tokenizer", parents=[common], help="the picture tokenizer alone")
-    for name, (about, num) in (ALOUD | EVERYTHING).items():
-        multiple = ", a multiple of 6" if name in EVERYTHING else ""
-        settings = [_common(num, f"how many {about}{multiple}"), sampled]
-        suite = suites.add_parser(name, parents=settings, help=about)
-        suite.add_argument("--pack", type=Path, default=pack.FOLDER, help="folder of the clips")
-    found = _common(500, "how many held-out scenes to search among")
-    search = suites.add_parser("retrieval", parents=[found], help="anything found by anything")
-    search.add_argument("--pack", type=Path, default=pack.FOLDER, help="folder of the clips")
-    packed = suites.add_parser("pack", help="make the clips for asr, tts, spoken_qa and sounds")
+    commands = parser.add_subparsers(dest="suite", required=True)
+    for name, suite in SUITES.items():
+        best = f", best a multiple of {suite.multiple}" if suite.multiple > 1 else ""
+        settings = [_common(), *([sampled] if suite.sampled else [])]
+        one = commands.add_parser(name, parents=settings, help=suite.about)
+        one.add_argument("--num", type=int, default=suite.num, help=f"how many {suite.about}{best}")
+        if suite.clips:
+            one.add_argument("--pack", type=Path, default=pack.FOLDER, help="folder of the clips")
+        if name == "scenes":
+            one.add_argument("--sheet", type=Path, help="where the judged pictures go (PNG)")
+    _add_all(commands.add_parser("all", parents=[_common()], help="every suite in one file"))
+    two = commands.add_parser("compare", help="two results side by side")
+    two.add_argument("a", type=Path, metavar="A.json", help="of all suites, or of one")
+    two.add_argument("b", type=Path, metavar="B.json")
+    drawn = commands.add_parser("sheet", parents=[_common(), sampled], help="uncurated examples")
+    drawn.add_argument("--task", choices=sheet.TASKS, required=True)
+    drawn.add_argument("--num", type=int, default=64, help="how many, from the first seed on")
+    drawn.add_argument("--out", type=Path, required=True, help="where the sheet goes (PNG)")
+    packed = commands.add_parser("pack", help="make the clips for asr, tts, spoken_qa and sounds")
     packed.add_argument("--speech", type=Path, required=True, help="folder of the speech corpus")
     packed.add_argument("--out", type=Path, default=pack.FOLDER)
     return parser
 
 
-def _common(num: int, what: str) -> argparse.ArgumentParser:
+def _common() -> argparse.ArgumentParser:
     default = os.environ.get("NEXT_OMNI_CHECKPOINT", "assets/nano")
     common = argparse.ArgumentParser(add_help=False)
-    common.add_argument("--num", type=int, default=num, help=what)
     common.add_argument("--seed", type=int, default=0)
     common.add_argument("--json", type=Path, help="where the result is written, too")
     common.add_argument(
@@ -121,28 +93,38 @@ def _common(num: int, what: str) -> argparse.ArgumentParser:
     return common
 
 
-def _result(arguments: argparse.Namespace) -> Result:
-    sampling = _sampling(arguments)
+def _add_all(parser: argparse.ArgumentParser) -> None:
+    size = parser.add_mutually_exclusive_group()
+    size.add_argument("--num", type=int, help="about so many of every suite")
+    size.add_argument("--share", type=float, default=1.0, help="of the default sizes, above 0 to 1")
+    size.add_argument("--quick", action="store_true", help=f"the same as --share {QUICK:g}")
+    parser.add_argument("--only", nargs="+", choices=SUITES, help="these suites", metavar="SUITE")
+    parser.add_argument("--resume", action="store_true", help="keep what --json has already")
+    parser.add_argument("--report", type=Path, help="where a page about it is written (HTML)")
+    parser.add_argument("--against", type=Path, help="an earlier result to compare with")
+    parser.add_argument("--pack", type=Path, default=pack.FOLDER, help="folder of the clips")
+
+
+def _pack(arguments: argparse.Namespace) -> None:
+    size = pack.write_pack(arguments.speech, arguments.out)
+    print(f"{size / 1e6:.1f} MB in {arguments.out}")
+
+
+def _suite(arguments: argparse.Namespace) -> None:
+    given = vars(arguments)
+    sampling = _sampling(arguments) if SUITES[arguments.suite].sampled else Sampling()
+    folder, drawn = given.get("pack", pack.FOLDER), given.get("sheet")
+    run = Run(arguments.suite, arguments.num, arguments.seed, sampling, folder, drawn)
     engine = Engine.load(arguments.checkpoint, arguments.device)
-    date, started_s = datetime.now(UTC).isoformat(timespec="seconds"), time.monotonic()
-    measured = _measured(engine, sampling, arguments)
-    return Result(
-        name=arguments.suite,
-        date=date,
-        checkpoint=str(arguments.checkpoint),
-        device=str(engine.device),
-        seed=arguments.seed,
-        num=arguments.num,
-        seconds=time.monotonic() - started_s,
-        metrics=measured.metrics,
-        judge=measured.judge,
-        left_out=measured.left_out,
-    )
+    result = suites.result(engine, run, str(arguments.checkpoint))
+    if arguments.suite in TABLES:
+        print(TABLES[arguments.suite](Measured(result.metrics, result.judge, result.left_out)))
+    if arguments.json is not None:
+        arguments.json.write_text(result.to_json() + "\n")
+    print(result.to_json())
 
 
 def _sampling(arguments: argparse.Namespace) -> Sampling:
-    if arguments.suite in ("tokenizer", "retrieval"):
-        return Sampling(seed=arguments.seed)
     return Sampling(
         steps=arguments.steps,
         sampler=arguments.sampler,
@@ -153,73 +135,72 @@ def _sampling(arguments: argparse.Namespace) -> Sampling:
     )
 
 
-def _measured(engine: Engine, sampling: Sampling, arguments: argparse.Namespace) -> Measured:
-    num, seed = arguments.num, arguments.seed
-    match arguments.suite:
-        case "scenes":
-            measured, drawn = scenes.evaluate(engine, num, seed, sampling)
-            if arguments.sheet is not None:
-                scenes.sheet(drawn).save(arguments.sheet, format="PNG")
-            return measured
-        case "captions":
-            return captions.evaluate(engine, num, seed, sampling)
-        case "chat":
-            return chat.evaluate(engine, num, seed, sampling)
-        case "thinking":
-            return thinking.evaluate(engine, num, seed, sampling)
-        case "editing":
-            return editing.evaluate(engine, num, seed, sampling)
-        case "video":
-            return video.evaluate(engine, num, seed, sampling)
-        case "tokenizer":
-            return tokenizer.evaluate(engine, num, seed)
-        case "retrieval":
-            spoken = pack.read_pack(arguments.pack).spoken if engine.hears_s else ()
-            return retrieval.evaluate(engine, spoken, num, seed)
-        case "matrix" | "symmetric":
-            return _measured_everything(engine, sampling, arguments)
-        case _:
-            return _measured_aloud(engine, sampling, arguments)
+def _all(arguments: argparse.Namespace) -> None:
+    if arguments.resume and arguments.json is None:
+        raise ValueError("--resume needs --json FILE: the file that is gone on with")
+    share = QUICK if arguments.quick else arguments.share
+    names = [name for name in SUITES if name in (arguments.only or SUITES)]
+    sizes = everything.sizes(names, part=share, num=arguments.num)
+    other = everything.read(arguments.against) if arguments.against is not None else None
+    before = _before(arguments.json) if arguments.resume else None
+    _need_folders(arguments.json, arguments.report)
+    engine = Engine.load(arguments.checkpoint, arguments.device)
+    if engine.hears_s:
+        sizes = everything.within(sizes, pack.read_pack(arguments.pack))
+    wanted = everything.Wanted(str(arguments.checkpoint), arguments.seed, sizes, arguments.pack)
+    shown, page = dict[str, str](), arguments.report
+    found = everything.begun(engine, wanted, before)
+    if arguments.resume and page is not None and page.exists():
+        shown = report.examples_in(page.read_text(), found)
+
+    def after(so_far: Everything, name: str, groups: tuple[Group, ...]) -> None:
+        if arguments.json is not None:
+            everything.write(arguments.json, so_far.to_json() + "\n")
+        if page is not None:
+            if name in so_far.suites:
+                shown[name] = examples.section(groups, report.key(so_far, name))
+            everything.write(page, report.page(so_far, shown))
+
+    asked = Collector(engine) if page is not None else engine
+    found = everything.measure(asked, wanted, found, after)
+    if other is not None:
+        print(compare(other, found))
+    print(found.to_json())
 
 
-def _measured_everything(
-    engine: Engine, sampling: Sampling, arguments: argparse.Namespace
-) -> Measured:
-    """Its table is printed, too."""
-    suite = matrix if arguments.suite == "matrix" else symmetric
-    sounds_there = engine.hears_s > 0
-    clips = pack.read_pack(arguments.pack) if sounds_there else None
-    listen = _whisper_if_there("what needs a listener") if sounds_there else None
-    material = Material(arguments.num, arguments.seed, clips, listen)
-    measured = suite.evaluate(engine, material, sampling)
-    print(suite.table(measured))
-    return measured
+def _need_folders(*files: Path | None) -> None:
+    for file in files:
+        if file is not None and not file.parent.is_dir():
+            raise ValueError(f"cannot write {file}: there is no folder {file.parent}")
 
 
-def _measured_aloud(engine: Engine, sampling: Sampling, arguments: argparse.Namespace) -> Measured:
-    need_sound(engine)
-    clips = pack.read_pack(arguments.pack)
-    asked = (engine, clips, arguments.num, arguments.seed, sampling)
-    match arguments.suite:
-        case "asr":
-            return asr.evaluate(*asked, _whisper_if_there("wer_floor"))
-        case "tts":
-            judges = tts.Judges(listeners.whisper(), listeners.pocketsphinx(), listeners.dnsmos())
-            return tts.evaluate(*asked, judges)
-        case "omni":
-            return omni.evaluate(*asked)
-        case "spoken_qa":
-            return spoken_qa.evaluate(*asked, listeners.whisper())
-        case _:
-            return sounds.evaluate(*asked)
+def _before(file: Path) -> Everything | None:
+    found = everything.read(file) if file.exists() else None
+    if found is not None and not isinstance(found, Everything):
+        raise ValueError(f"{file} is the result of one suite: choose another file for all of them")
+    return found
 
 
-def _whisper_if_there(without: str) -> listeners.Listen | None:
-    try:
-        return listeners.whisper()
-    except listeners.NotInstalledError as error:
-        print(f"note: {without} is left out, {error}", file=sys.stderr)
-        return None
+def _compare(arguments: argparse.Namespace) -> None:
+    print(compare(everything.read(arguments.a), everything.read(arguments.b)))
+
+
+def _sheet(arguments: argparse.Namespace) -> None:
+    _need_folders(arguments.out, arguments.json)
+    engine = Engine.load(arguments.checkpoint, arguments.device)
+    tiles = sheet.made(engine, arguments.task, arguments.num, _sampling(arguments))
+    about = {
+        "task": arguments.task,
+        "checkpoint": str(arguments.checkpoint),
+        "seed": arguments.seed,
+        "num": arguments.num,
+        "right": sum(t.right for t in tiles),
+    }
+    page = sheet.sheet(tiles, sheet.COLUMNS[arguments.task])
+    arguments.out.write_bytes(png_bytes(page, {"settings": json.dumps(about)}))
+    if arguments.json is not None:
+        arguments.json.write_text(json.dumps(about) + "\n")
+    print(json.dumps(about))
 
 
 if __name__ == "__main__":

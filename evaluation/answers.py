@@ -1,8 +1,8 @@
 """How the suites ask: an engine seen from outside, batches with a progress bar, plain answers."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from tqdm import tqdm
@@ -24,6 +24,21 @@ class Answerer(Protocol):
         ...
 
 
+@runtime_checkable
+class Remembering(Protocol):
+    """An engine that keeps what it was asked; `evaluation.collector.Collector` fits it."""
+
+    def remember(
+        self, what: str, requests: Sequence[Request], answers: Sequence[tuple[Answer, ...]]
+    ) -> None:
+        """Keeps requests under a name, with an answer each."""
+        ...
+
+    def judge(self, what: str, right: Sequence[bool]) -> None:
+        """Keeps whether each of them was answered right."""
+        ...
+
+
 def ask(engine: Answerer, requests: Sequence[Request], what: str) -> list[tuple[Answer, ...]]:
     """All answers in order, `BATCH` requests at a time; progress goes to stderr under that name."""
     answers: list[tuple[Answer, ...]] = []
@@ -32,7 +47,16 @@ def ask(engine: Answerer, requests: Sequence[Request], what: str) -> list[tuple[
             batch = requests[start : start + BATCH]
             answers += engine.generate_batch(batch)
             bar.update(len(batch))
+    if isinstance(engine, Remembering):
+        engine.remember(what, requests, answers)
     return answers
+
+
+def tell(engine: Answerer, what: str, right: Iterable[bool]) -> None:
+    """Lets an engine that remembers know whether each answer that was asked for under that name is
+    right; nothing else happens."""
+    if isinstance(engine, Remembering):
+        engine.judge(what, list(right))
 
 
 def picture_of(answers: Sequence[Answer]) -> np.ndarray | None:

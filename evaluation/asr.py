@@ -7,9 +7,11 @@ from tqdm import tqdm
 
 from engine.request import Sampling
 from evaluation.aloud import Talker, written_down
+from evaluation.answers import tell
 from evaluation.listeners import Listen
 from evaluation.pack import Pack, first
 from evaluation.result import Measured
+from evaluation.spoken_qa import same_words
 from evaluation.transcripts import error_figures, word_error_rate
 from world.speech import Clip
 from world.voices import HELD_OUT_VOICES, OUTPUT_VOICE
@@ -27,6 +29,9 @@ def evaluate(
     """
     clips = first(pack.spoken, num, "asr")
     found = written_down(engine, clips, replace(sampling, seed=seed))
+    tell(
+        engine, "write down", (same_words(f, c.sentence) for f, c in zip(found, clips, strict=True))
+    )
     figures = error_figures("wer", found, [c.sentence for c in clips])
     for name, voices in (("heldout_voices", HELD_OUT_VOICES), ("output_voice", (OUTPUT_VOICE,))):
         among = [i for i, c in enumerate(clips) if c.voice in voices]

@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from engine.request import Conversation, Request, Sampling
-from evaluation.answers import Answerer, ask, plain, words_of
-from evaluation.result import Measured, share
+from evaluation.answers import Answerer, ask, plain, tell, words_of
+from evaluation.result import Measured, share_figures
 from evaluation.scenes import FAMILIES
 from flow.modality import Modality
 from world.captions import Question, questions
@@ -32,7 +32,7 @@ class Asked:
 
 
 def evaluate(engine: Answerer, num: int, seed: int, sampling: Sampling) -> Measured:
-    """Shares in [0, 1], each over num questions about num pictures.
+    """Shares in [0, 1], each over num questions about num pictures, with 95 percent intervals.
 
     object: asked what it sees (in many phrasings, scenes of the six families), the answer names
     exactly the scene's concepts, all of them and no other. exact: that answer is
@@ -46,17 +46,21 @@ def evaluate(engine: Answerer, num: int, seed: int, sampling: Sampling) -> Measu
         kind: _said(engine, one, replace(sampling, seed=seed), kind) for kind, one in asked.items()
     }
 
-    def share_right(kind: str, right: Callable[[str, Asked], bool]) -> float:
-        return share(right(s, a) for s, a in zip(said[kind], asked[kind], strict=True))
+    def right(kind: str, is_right: Callable[[str, Asked], bool]) -> list[bool]:
+        return [is_right(s, a) for s, a in zip(said[kind], asked[kind], strict=True)]
 
-    return Measured(
-        {
-            "object": share_right("object", names_the_objects),
-            "count": share_right("count", says_the_answer),
-            "colour": share_right("colour", says_the_answer),
-            "exact": share_right("object", says_the_answer),
-        }
-    )
+    exact = right("object", says_the_answer)
+    found = {
+        "object": right("object", names_the_objects),
+        "count": right("count", says_the_answer),
+        "colour": right("colour", says_the_answer),
+    }
+    for kind, verdicts in found.items():
+        tell(engine, kind, verdicts)
+    metrics: dict[str, float] = {}
+    for kind, verdicts in (found | {"exact": exact}).items():
+        metrics |= share_figures(kind, verdicts)
+    return Measured(metrics)
 
 
 def plan(num: int, seed: int) -> dict[str, list[Asked]]:

@@ -6,10 +6,10 @@ import numpy as np
 
 from engine.events import Answer
 from engine.request import Conversation, Part, Request, Sampling, Turn
-from evaluation.answers import Answerer, ask, picture_of, plain, words_of
+from evaluation.answers import Answerer, ask, picture_of, plain, tell, words_of
 from evaluation.judges import satisfies
 from evaluation.parser import parse
-from evaluation.result import Measured, share
+from evaluation.result import Measured, share_figures
 from world.dialogue import Dialogue, Kind, Utterance, sample_dialogue
 from world.scenes import render
 
@@ -26,7 +26,8 @@ class Verdict:
 
 
 def evaluate(engine: Answerer, num: int, seed: int, sampling: Sampling) -> Measured:
-    """Shares in [0, 1] over num held-out dialogues, the six kinds in turn, judged by `judged`.
+    """Shares in [0, 1] over num held-out dialogues, the six kinds in turn, judged by `judged`,
+    with their 95 percent intervals.
 
     in_world: asks and wishes for pictures together; asked, drawn: each alone; follow_ups: answers
     that need what was said before; knowledge: simple facts; small_talk; out_of_world: wishes that
@@ -40,7 +41,9 @@ def evaluate(engine: Answerer, num: int, seed: int, sampling: Sampling) -> Measu
         for i, d in enumerate(dialogues)
     ]
     answers = ask(engine, requests, "chat")
-    return Measured(figures([judged(d, a) for d, a in zip(dialogues, answers, strict=True)]))
+    verdicts = [judged(d, a) for d, a in zip(dialogues, answers, strict=True)]
+    tell(engine, "chat", (v.right and v.shows is not False for v in verdicts))
+    return Measured(figures(verdicts))
 
 
 def plan(num: int, seed: int) -> list[Dialogue]:
@@ -84,17 +87,21 @@ def judged(dialogue: Dialogue, answers: tuple[Answer, ...]) -> Verdict:
 def figures(verdicts: list[Verdict]) -> dict[str, float]:
     """The metrics of verdicts that hold at least one of each kind."""
 
-    def right(*kinds: Kind) -> float:
-        return share(v.right for v in verdicts if v.kind in kinds)
+    def right(*kinds: Kind) -> list[bool]:
+        return [v.right for v in verdicts if v.kind in kinds]
 
-    return {
+    outcomes = {
         "in_world": right(Kind.ASK, Kind.DRAW),
         "asked": right(Kind.ASK),
         "drawn": right(Kind.DRAW),
-        "drawn_right": share(v.shows for v in verdicts if v.shows is not None),
+        "drawn_right": [v.shows for v in verdicts if v.shows is not None],
         "follow_ups": right(Kind.FOLLOW_UP),
         "knowledge": right(Kind.KNOWLEDGE),
         "small_talk": right(Kind.SMALL_TALK),
         "out_of_world": right(Kind.OUTSIDE),
-        "false_refusals": share(v.suggests for v in verdicts if v.kind is not Kind.OUTSIDE),
+        "false_refusals": [v.suggests for v in verdicts if v.kind is not Kind.OUTSIDE],
     }
+    metrics: dict[str, float] = {}
+    for name, found in outcomes.items():
+        metrics |= share_figures(name, found)
+    return metrics

@@ -8,7 +8,7 @@ import numpy as np
 from tqdm import tqdm
 
 from engine.request import Conversation, Request, Sampling
-from evaluation.answers import Answerer, ask, picture_of, seeded
+from evaluation.answers import Answerer, ask, picture_of, seeded, tell
 from evaluation.editing_judge import PLACE_PX, EditVerdict, verdict
 from evaluation.parser import Detected, Parsed, parse
 from evaluation.result import Measured, share, share_figures
@@ -74,6 +74,7 @@ def change(
         assert picture is not None, "a request for a picture is answered with one"
         parsed = parse(picture)
         edited.append(Edited(edit, verdict(edit, parsed), shows_the_same(parsed, was)))
+    tell(engine, "edit", (e.verdict.right for e in edited))
     return edited
 
 

@@ -17,7 +17,8 @@ from evaluation.parser import Parsed
 from world.captions import NUMBER_WORDS, PLACE_PHRASES, RELATION_PHRASES
 from world.concepts import OBJECT_COLOURS
 from world.dialogue import DRAW_PHRASES
-from world.motion import MOTION_PHRASES, Film
+from world.film_words import MOTION_PHRASES
+from world.motion import Film
 from world.scenes import BACKGROUND_COLOURS, CELL_PX, SIZES, Background, Scene, relation_holds
 
 Facts = frozenset[tuple[str, ...]]
@@ -95,7 +96,7 @@ def seen_facts(seen: Seen) -> Facts:
 
 
 def film_word_facts(text: str) -> Facts:
-    """What words say of a film, in the phrasing of `world.motion.full_film_caption`."""
+    """What words say of a film, in the phrasing of `world.film_words.full_film_caption`."""
     moves, _, stands_still = text.lower().partition(" while ")
     said = next(((m, p) for m, p in MOTION_PHRASES.items() if p in moves), None)
     facts = word_facts(moves.replace(said[1], "") if said else moves)

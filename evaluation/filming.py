@@ -13,15 +13,8 @@ from evaluation.item import Answers, Item, Material, as_film, as_picture, in_wor
 from evaluation.parser import Detected, Parsed, parse
 from flow.modality import Modality
 from world.captions import Question
-from world.motion import (
-    FRAME_WISHES,
-    REWIND_WISHES,
-    SLIDES,
-    Film,
-    Motion,
-    placed,
-    render_film,
-)
+from world.film_words import FRAME_WISHES, REWIND_WISHES
+from world.motion import SLIDES, Film, Motion, placed, render_film
 from world.scenes import CELL_PX
 
 ONE_WAY = (*SLIDES, Motion.GROW, Motion.SHRINK, Motion.APPEAR)

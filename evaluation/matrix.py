@@ -10,7 +10,7 @@ from tqdm import tqdm
 
 from engine.request import Request, Sampling
 from evaluation.aloud import Talker
-from evaluation.answers import ask, seeded
+from evaluation.answers import ask, seeded, tell
 from evaluation.cells import CELLS
 from evaluation.item import Answers, Item, Material
 from evaluation.needs import Needs
@@ -65,7 +65,9 @@ def outcomes(engine: Talker, name: str, items: Sequence[Item], sampling: Samplin
     ]
     answers = ask(engine, requests, name)
     pairs = zip(items, tqdm(answers, desc=f"judge: {name}"), strict=True)
-    return [item.right(_answered(found)) for item, found in pairs]
+    right = [item.right(_answered(found)) for item, found in pairs]
+    tell(engine, name, right)
+    return right
 
 
 def _answered(answers: Answers) -> Answers:

@@ -15,3 +15,5 @@ class Needs(StrEnum):
     SOUND = "the checkpoint neither hears nor speaks"
     FILMS = "the checkpoint had no lessons of films, of changes, and of sounds with pictures"
     MAKING = "the checkpoint only watches and finds films"
+    THINKING = "the checkpoint had no lessons of thinking before it answers"
+    FINDING = "the checkpoint was not trained to find things"

@@ -7,7 +7,7 @@ import numpy as np
 
 from engine.request import Conversation, Request, Sampling
 from evaluation.aloud import Talker
-from evaluation.answers import ask, plain, words_of
+from evaluation.answers import ask, plain, tell, words_of
 from evaluation.pack import Pack
 from evaluation.result import Measured, share, share_figures
 from flow.modality import Modality
@@ -34,6 +34,7 @@ def evaluate(engine: Talker, pack: Pack, num: int, seed: int, sampling: Sampling
     ]
     said = [words_of(answers) for answers in ask(engine, requests, "omni")]
     right = [s == plain(q.answer) for s, (q, _) in zip(said, asked, strict=True)]
+    tell(engine, "omni", right)
     kinds = {
         f"omni_{kind}": share([r for r, (q, _) in zip(right, asked, strict=True) if q.kind == kind])
         for kind in sorted({q.kind for q, _ in asked})

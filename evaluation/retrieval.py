@@ -17,7 +17,8 @@ from evaluation.result import Measured, share, share_figures
 from model.vision import pixels_from_uint8
 from world.captions import full_caption
 from world.edits import Change, sample_edit
-from world.motion import full_film_caption, render_film, sample_film
+from world.film_words import full_film_caption
+from world.motion import render_film, sample_film
 from world.scenes import Scene, render, sample_scene
 from world.speech import Clip, scene_of
 

@@ -7,10 +7,10 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from engine.request import Conversation, Request, Sampling
-from evaluation.answers import Answerer, ask, picture_of
+from evaluation.answers import Answerer, ask, picture_of, tell
 from evaluation.judges import judge_figures, satisfies
 from evaluation.parser import parse
-from evaluation.result import Measured, share, wilson
+from evaluation.result import Measured, share_figures, wilson
 from evaluation.tokenizer import round_trip
 from flow.modality import Modality
 from world.captions import caption
@@ -68,14 +68,15 @@ def draw(engine: Answerer, wished: list[Wish], sampling: Sampling) -> list[Drawn
         picture = picture_of(answers)
         assert picture is not None, "a request for a picture is answered with one"
         drawn.append(Drawn(wish, picture, satisfies(parse(picture), wish.scene)))
+    tell(engine, "draw", (d.right for d in drawn))
     return drawn
 
 
 def evaluate(
     engine: Answerer, num: int, seed: int, sampling: Sampling
 ) -> tuple[Measured, list[Drawn]]:
-    """The six columns of GenEval, their mean `overall` with its 95 percent Wilson interval
-    `overall_low`, `overall_high`, all in [0, 1]; the judge's own figures; and the pictures."""
+    """The six columns of GenEval and their mean `overall`, all in [0, 1], with their 95 percent
+    Wilson intervals NAME_low, NAME_high; the judge's own figures; and the pictures."""
     wished = wishes(num, seed)
     drawn = draw(engine, wished, replace(sampling, seed=seed))
     figures = judge_figures([w.scene for w in wished], partial(round_trip, engine), seed)
@@ -84,14 +85,17 @@ def evaluate(
 
 def columns(drawn: list[Drawn]) -> dict[str, float]:
     """The metrics of judged pictures that hold equally many of each family."""
-    by_family = {f: share(d.right for d in drawn if d.wish.scene.family is f) for f in FAMILIES}
-    overall = sum(by_family.values()) / len(by_family)
+    by_family: dict[str, float] = {}
+    for f in FAMILIES:
+        outcomes = [d.right for d in drawn if d.wish.scene.family is f]
+        by_family |= share_figures(str(f), outcomes)
+    overall = sum(by_family[str(f)] for f in FAMILIES) / len(FAMILIES)
     low, high = wilson(overall, len(drawn))
     return {
         "overall": overall,
         "overall_low": low,
         "overall_high": high,
-        **{str(f): value for f, value in by_family.items()},
+        **by_family,
     }
 
 
@@ -108,12 +112,12 @@ def sheet(drawn: list[Drawn]) -> Image.Image:
         frame = (left, top, left + cell - 2, top + cell - 2)
         pen.rectangle(frame, fill=PASS_RGB if one.right else FAIL_RGB)
         page.paste(Image.fromarray(one.picture), (left + FRAME_PX, top + FRAME_PX))
-        label = "\n".join(_wrapped(one.wish.prompt, pen, font, cell - 4)[:3])
+        label = "\n".join(wrapped(one.wish.prompt, pen, font, cell - 4)[:3])
         pen.multiline_text((left + 2, top + cell), label, (20, 20, 20), font, spacing=1)
     return page
 
 
-def _wrapped(text: str, pen: ImageDraw.ImageDraw, font: Font, width_px: float) -> list[str]:
+def wrapped(text: str, pen: ImageDraw.ImageDraw, font: Font, width_px: float) -> list[str]:
     """The words of a text in lines that are at most that wide."""
     lines = [""]
     for word in text.split():

@@ -9,7 +9,7 @@ from tqdm import tqdm
 
 from engine.request import Conversation, Request, Sampling
 from evaluation.aloud import Talker, sound_of, sound_round_trip
-from evaluation.answers import ask, plain, seeded, words_of
+from evaluation.answers import ask, plain, seeded, tell, words_of
 from evaluation.pack import Pack, first
 from evaluation.result import Measured, share, share_figures
 from flow.modality import Modality
@@ -47,8 +47,11 @@ def evaluate(engine: Talker, pack: Pack, num: int, seed: int, sampling: Sampling
         return [pack.judge.name(s) == thing for s, thing in zip(sounds, things, strict=True)]
 
     right = [n == plain(heard_as(thing)) for n, thing in zip(named, things, strict=True)]
+    taken_for_it = judged(made)
+    tell(engine, "name", right)
+    tell(engine, "make", taken_for_it)
     return Measured(
-        {**share_figures("sound_caption", right), **share_figures("sound_made", judged(made))},
+        {**share_figures("sound_caption", right), **share_figures("sound_made", taken_for_it)},
         {
             "num": float(num),
             "true_sounds": share(judged([c.samples for c in clips])),

@@ -15,7 +15,7 @@ from engine.events import Answer
 from engine.request import Conversation, Part, Request, Sampling, Turn
 from evaluation import chat
 from evaluation.aloud import Talker, sound_of
-from evaluation.answers import ask, plain, seeded, words_of
+from evaluation.answers import ask, plain, seeded, tell, words_of
 from evaluation.listeners import Listen
 from evaluation.pack import Pack
 from evaluation.result import Measured, share, share_figures
@@ -78,6 +78,8 @@ def evaluate(
     answers = converse(engine, talks, sampling)
     pairs = zip(tqdm(rows, desc="judge"), answers, strict=True)
     verdicts = [judged(asked, found, listen) for asked, found in pairs]
+    for place in range(TURNS):
+        tell(engine, turn(place), (v.text for v in verdicts[place::TURNS]))
     return Measured({**figures(verdicts), **direct(engine, rows, sampling)})
 
 
@@ -134,11 +136,16 @@ def converse(
             Request(c, None, seeded(sampling, TURNS * i + place), aloud=True)
             for i, c in enumerate(asked)
         ]
-        for i, found in enumerate(ask(engine, requests, f"turn {place + 1}")):
+        for i, found in enumerate(ask(engine, requests, turn(place))):
             said = " ".join(a.text or "" for a in found if a.heard)
             answers[i].append(tuple(a for a in found if not a.heard))
             histories[i] = (*asked[i].worded(said).turns, _answer(answers[i][-1]))
     return [found for talk in answers for found in talk]
+
+
+def turn(place: int) -> str:
+    """The name under which the turns at a place, from 0, are asked."""
+    return f"turn {place + 1}"
 
 
 def question_turn(asked: Asked) -> Turn:
@@ -195,5 +202,6 @@ def direct(engine: Talker, rows: Sequence[Asked], sampling: Sampling) -> dict[st
         for i, asked in enumerate(alone)
     ]
     found = [words_of(answers) for answers in ask(engine, requests, "direct")]
-    pairs = zip(found, alone, strict=True)
-    return share_figures("spoken_qa_direct", (f == plain(a.right_answer) for f, a in pairs))
+    right = [f == plain(a.right_answer) for f, a in zip(found, alone, strict=True)]
+    tell(engine, "direct", right)
+    return share_figures("spoken_qa_direct", right)

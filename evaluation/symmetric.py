@@ -36,7 +36,8 @@ from evaluation.parser import parse
 from evaluation.result import Measured, ratio_figures
 from evaluation.tts import heard, said_aloud
 from flow.modality import Modality
-from world.motion import full_film_caption, render_film
+from world.film_words import full_film_caption
+from world.motion import render_film
 from world.scenes import render
 from world.speech import Clip
 from world.spelling import words

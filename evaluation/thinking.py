@@ -8,7 +8,7 @@ import numpy as np
 
 from engine.events import Answer
 from engine.request import Conversation, Request, Sampling
-from evaluation.answers import Answerer, ask, plain, words_of
+from evaluation.answers import Answerer, ask, plain, tell, words_of
 from evaluation.result import Measured, share, share_figures
 from flow.modality import Modality
 from world.scenes import Scene, render, sample_scene
@@ -24,6 +24,7 @@ def evaluate(engine: Answerer, num: int, seed: int, sampling: Sampling) -> Measu
     """
     asked = plan(num, seed)
     found: dict[bool, list[tuple[Answer, ...]]] = {}
+    right: dict[bool, list[bool]] = {}
     for think in (True, False):
         requests = [
             Request(
@@ -34,8 +35,10 @@ def evaluate(engine: Answerer, num: int, seed: int, sampling: Sampling) -> Measu
             )
             for i, (scene, thought) in enumerate(asked)
         ]
-        found[think] = ask(engine, requests, "think" if think else "at once")
-    right = {think: _right(answers, asked) for think, answers in found.items()}
+        how = "think" if think else "at once"
+        found[think] = ask(engine, requests, how)
+        right[think] = _right(found[think], asked)
+        tell(engine, how, right[think])
     kinds = {
         f"think_right_{kind}": share(
             [r for r, (_, t) in zip(right[True], asked, strict=True) if t.kind == kind]

@@ -11,10 +11,11 @@ from tqdm import tqdm
 from engine.events import Sounded
 from engine.request import Conversation, Request, Sampling
 from evaluation.aloud import Talker, sound_of, sound_round_trip
-from evaluation.answers import ask, seeded
+from evaluation.answers import ask, seeded, tell
 from evaluation.listeners import Listen, Rate
 from evaluation.pack import Pack, first
 from evaluation.result import Measured
+from evaluation.spoken_qa import same_words
 from evaluation.stoi import stoi
 from evaluation.transcripts import error_figures, word_error_rate
 from flow.modality import Modality
@@ -58,9 +59,11 @@ def evaluate(
     spoken = [sound_of(answers) for answers in ask(engine, requests, "speak")]
     decoded = [sound_round_trip(engine, c.samples) for c in clips]
     true = [c.samples for c in clips]
+    understood = heard(spoken, judges.whisper)
+    tell(engine, "speak", (same_words(h, w) for h, w in zip(understood, wanted, strict=True)))
     return Measured(
         {
-            **error_figures("wer", heard(spoken, judges.whisper), wanted),
+            **error_figures("wer", understood, wanted),
             "wer_pocketsphinx": word_error_rate(heard(spoken, judges.pocketsphinx), wanted),
             "mos": mean_rating(spoken, judges.mos),
             **kept(clips, decoded),

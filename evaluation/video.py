@@ -9,7 +9,7 @@ from tqdm import tqdm
 
 from engine.events import Answer
 from engine.request import Conversation, Request, Sampling
-from evaluation.answers import Answerer, ask, plain, seeded, words_of
+from evaluation.answers import Answerer, ask, plain, seeded, tell, words_of
 from evaluation.captions import named_concepts
 from evaluation.editing import shows_the_same
 from evaluation.film_judge import FilmVerdict, verdict
@@ -19,18 +19,8 @@ from evaluation.result import Measured, share, share_figures
 from evaluation.tokenizer import round_trip
 from flow.modality import Modality
 from world.captions import Question
-from world.motion import (
-    FRAMES,
-    SLIDES,
-    Film,
-    Motion,
-    film_caption,
-    film_questions,
-    film_wish,
-    full_film_caption,
-    render_film,
-    sample_film,
-)
+from world.film_words import film_caption, film_questions, film_wish, full_film_caption
+from world.motion import FRAMES, SLIDES, Film, Motion, render_film, sample_film
 
 MADE = ("direction", "object", "both", "slides", "animated")
 """Whether films that are made show what they should."""
@@ -60,7 +50,7 @@ def evaluate(engine: Answerer, num: int, seed: int, sampling: Sampling) -> Measu
     understand_direction: exact answers to "what does the dog do?" and "which way does it go?".
     understand_object: answers to "what moves?" that name what does and nothing else.
     understand_count: exact answers to "how many dogs are there?". described: answers to "what
-    happens?" that are `world.motion.full_film_caption`, word for word.
+    happens?" that are `world.film_words.full_film_caption`, word for word.
     left_out: the figures of films that are made, where the checkpoint only watches them.
     The judge's own figures: `judge_figures`.
     Raises ValueError where num is below 1 or the checkpoint does not know films.
@@ -122,6 +112,7 @@ def made(engine: Answerer, wished: list[Wish], sampling: Sampling) -> dict[str, 
     wanted = [w.film for w in wished]
     verdicts = judged(wanted, films, "made")
     moved = [v.direction for v in verdicts]
+    tell(engine, "film", (v.both for v in verdicts))
     return {
         **share_figures("direction", moved),
         **share_figures("object", (v.object for v in verdicts)),
@@ -171,8 +162,10 @@ def animated(
         shows_the_same(parse(film[0]), parse(picture))
         for film, picture in zip(films, decoded, strict=True)
     ]
+    right = [a and b for a, b in zip(begun, moved, strict=True)]
+    tell(engine, "animate", right)
     return {
-        **share_figures("animated", (a and b for a, b in zip(begun, moved, strict=True))),
+        **share_figures("animated", right),
         "animated_first": share(begun),
         "animated_direction": share(moved),
     }
@@ -190,8 +183,9 @@ def understood(
             for i, (q, film) in enumerate(zip(questions, true, strict=True))
         ]
         said = [words_of(answers) for answers in ask(engine, requests, name)]
-        pairs = zip(said, questions, strict=True)
-        figures |= share_figures(name, (is_answered(q, s) for s, q in pairs))
+        right = [is_answered(q, s) for s, q in zip(said, questions, strict=True)]
+        tell(engine, name, right)
+        figures |= share_figures(name, right)
     return figures
 
 

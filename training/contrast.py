@@ -23,7 +23,7 @@ from training.speech import SpeechExamples
 from world.captions import caption, full_caption
 from world.chance import pick
 from world.dialogue import sample_dialogue, wish
-from world.motion import film_caption, film_wish, full_film_caption
+from world.film_words import film_caption, film_wish, full_film_caption
 from world.sentences import heard_as, transcript
 
 Drawn = Callable[[np.random.Generator], "Pairs"]

@@ -27,7 +27,8 @@ from model.vision import VisionTokenizer, pixels_from_uint8
 from world.captions import caption
 from world.dialogue import HERE_YOU_ARE, Dialogue, Kind, Utterance, sample_dialogue, wish
 from world.edits import sample_edit
-from world.motion import film_caption, full_film_caption, sample_film
+from world.film_words import film_caption, full_film_caption
+from world.motion import sample_film
 from world.scenes import Scene, render, sample_scene
 
 T = TypeVar("T")

@@ -20,16 +20,8 @@ from training.data import Example, Examples, encode_drawings
 from world.chance import pick
 from world.dialogue import HERE_YOU_ARE
 from world.edits import Edit, sample_edit
-from world.motion import (
-    FRAME_WISHES,
-    REWIND_WISHES,
-    Film,
-    film_caption,
-    film_questions,
-    film_wish,
-    render_film,
-    sample_film,
-)
+from world.film_words import FRAME_WISHES, REWIND_WISHES, film_caption, film_questions, film_wish
+from world.motion import Film, render_film, sample_film
 from world.scenes import Scene, render
 
 T = TypeVar("T")

@@ -20,15 +20,9 @@ from world import sounds
 from world.captions import caption, full_caption, questions
 from world.check import check, recogniser
 from world.concepts import SPRITE_SHEET, build_sheet
+from world.film_words import film_caption, film_questions, film_wish, full_film_caption
 from world.gallery import write_gallery
-from world.motion import (
-    film_caption,
-    film_questions,
-    film_wish,
-    full_film_caption,
-    render_film,
-    sample_film,
-)
+from world.motion import render_film, sample_film
 from world.scenes import render, sample_scene
 from world.speech import Part, build
 from world.voices import Voices

@@ -16,7 +16,8 @@ from world.captions import full_caption
 from world.concepts import BY_NAME
 from world.dialogue import Kind, sample_dialogue
 from world.edits import sample_edit
-from world.motion import full_film_caption, render_film, sample_film
+from world.film_words import full_film_caption
+from world.motion import render_film, sample_film
 from world.scenes import Background, Item, render, sample_scene
 from world.sounds import SOUND
 

@@ -26,7 +26,8 @@ from engine.media import note_in, png_bytes
 from engine.request import Conversation, Modality, Part, Request, Sampling
 from tests.fake_engine import FakeEngine, draw, film
 from world.concepts import CONCEPTS, OBJECT_COLOURS, held_out
-from world.motion import film_caption, sample_film
+from world.film_words import film_caption
+from world.motion import sample_film
 
 WORDS = "a red car moving to the left"
 FILM = film(WORDS, 0)

@@ -16,7 +16,8 @@ from evaluation.film_judge import Seen, seen
 from evaluation.parser import parse
 from world.captions import caption, full_caption
 from world.dialogue import DRAW_PHRASES
-from world.motion import Motion, full_film_caption, render_film, sample_film
+from world.film_words import full_film_caption
+from world.motion import Motion, render_film, sample_film
 from world.scenes import Background, Family, Item, Scene, render, sample_scene
 
 HEART = Scene(

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 import evaluation.__main__ as command
+from evaluation import listeners
 from tests.evaluation.talker import PACK, Talker, heard, perfect
 
 
@@ -14,9 +15,9 @@ def engine(monkeypatch: pytest.MonkeyPatch) -> Talker:
     talker = Talker(perfect())
     monkeypatch.setattr(command.Engine, "load", lambda *_: talker)
     monkeypatch.setattr(command.pack, "read_pack", lambda _: PACK)
-    monkeypatch.setattr(command.listeners, "whisper", lambda: heard)
-    monkeypatch.setattr(command.listeners, "pocketsphinx", lambda: heard)
-    monkeypatch.setattr(command.listeners, "dnsmos", lambda: lambda _: 3.0)
+    monkeypatch.setattr(listeners, "whisper", lambda: heard)
+    monkeypatch.setattr(listeners, "pocketsphinx", lambda: heard)
+    monkeypatch.setattr(listeners, "dnsmos", lambda: lambda _: 3.0)
     return talker
 
 
@@ -49,9 +50,9 @@ def test_without_a_judge_asr_has_no_floor(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def missing() -> None:
-        raise command.listeners.NotInstalledError("the judge is not installed")
+        raise listeners.NotInstalledError("the judge is not installed")
 
-    monkeypatch.setattr(command.listeners, "whisper", missing)
+    monkeypatch.setattr(listeners, "whisper", missing)
     assert command.main(["asr", "--num", "2"]) == 0
     printed = capsys.readouterr()
     assert json.loads(printed.out.splitlines()[-1])["judge"] == {}

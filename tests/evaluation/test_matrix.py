@@ -25,7 +25,7 @@ from flow.modality import Modality
 from tests.evaluation.perfect import TOKENS, PixelTokenizer, ScriptedAnswerer, said, shown
 from tests.evaluation.talker import PACK, Talker, heard, perfect, spoken
 from world.dialogue import sample_dialogue
-from world.motion import FRAME_WISHES
+from world.film_words import FRAME_WISHES
 from world.scenes import Background, Family, Scene, render
 from world.scenes import Item as Thing
 from world.sounds import SOUND

@@ -21,7 +21,8 @@ from flow.modality import Modality
 from tests.evaluation.perfect import TOKENS, PixelTokenizer, said, shown
 from tests.evaluation.talker import PACK, SampleTokenizer, Talker, heard, perfect, spoken
 from world.captions import full_caption
-from world.motion import FRAMES, full_film_caption, render_film
+from world.film_words import full_film_caption
+from world.motion import FRAMES, render_film
 from world.scenes import Background, Family, Item, Scene, render
 
 SAMPLING = Sampling(steps=4)

@@ -16,7 +16,8 @@ from evaluation.needs import Needs
 from evaluation.parser import Parsed, parse
 from flow.modality import Modality
 from tests.evaluation.perfect import TOKENS, PixelTokenizer, ScriptedAnswerer, said
-from world.motion import FRAMES, SLIDES, Film, Motion, full_film_caption, render_film
+from world.film_words import full_film_caption
+from world.motion import FRAMES, SLIDES, Film, Motion, render_film
 
 NUM, SEED = 10, 1
 SAMPLING = Sampling(steps=4)

@@ -14,7 +14,8 @@ from model.text import TextTokenizer
 from training.data import Example, Examples, build_pool, training_texts
 from training.films import FilmExamples
 from training.flow import _boxes
-from world.motion import FRAME_WISHES, FRAMES, full_film_caption, render_film
+from world.film_words import FRAME_WISHES, full_film_caption
+from world.motion import FRAMES, render_film
 
 CONFIG = PRESETS["tiny"]
 TEXT, IMAGE, VIDEO = Modality.TEXT, Modality.IMAGE, Modality.VIDEO

@@ -13,11 +13,18 @@ from tests.world.caption_reader import NUMBERS, facts_of
 from world.__main__ import main
 from world.concepts import BY_NAME, CONCEPTS, held_out
 from world.dialogue import DRAW_PHRASES
+from world.film_words import (
+    FILM_PHRASES,
+    MOTION_PHRASES,
+    film_caption,
+    film_questions,
+    film_wish,
+    full_film_caption,
+    mover_phrase,
+)
 from world.motion import (
     APPEARS_AT,
-    FILM_PHRASES,
     FRAMES,
-    MOTION_PHRASES,
     ROUND,
     SHORTEST_SLIDE,
     SLIDES,
@@ -26,12 +33,7 @@ from world.motion import (
     Film,
     Motion,
     Placed,
-    film_caption,
-    film_questions,
-    film_wish,
-    full_film_caption,
     held_out_motions,
-    mover_phrase,
     placed,
     render_film,
     sample_film,

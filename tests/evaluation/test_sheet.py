@@ -1,0 +1,109 @@
+"""The contact sheet: all wishes of a seed in order, what was given and made, and verdicts."""
+
+import json
+from functools import cache
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+import evaluation.__main__ as command
+from engine.events import Answer
+from engine.media import note_in, read_picture
+from engine.request import Request, Sampling
+from evaluation import editing, film_judge, filming, seeing, sheet, video
+from evaluation.parser import Parsed, parse
+from evaluation.scenes import FAIL_RGB, PASS_RGB, wishes
+from flow.modality import Modality
+from tests.evaluation.perfect import TOKENS, PixelTokenizer, shown
+from tests.evaluation.talker import Talker
+from world.motion import render_film
+from world.scenes import render
+
+Answers = tuple[Answer, ...]
+
+
+@cache
+def parsed(pixels: bytes) -> Parsed:
+    return parse(np.frombuffer(pixels, np.uint8).reshape(128, 128, 3))
+
+
+@pytest.fixture(autouse=True)
+def parsed_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same pixels are read once in all tests."""
+    for module in (film_judge, filming, seeing):
+        monkeypatch.setattr(module, "parse", lambda picture: parsed(picture.tobytes()))
+
+
+def engine(script: list[Answers], *, films: int = 8) -> Talker:
+    answers = iter(script)
+    media = (Modality.IMAGE, Modality.VIDEO)
+    config = SimpleNamespace(video_frames=films, media=media)
+    model = SimpleNamespace(vision=PixelTokenizer(), config=config)
+
+    def next_answer(_: Request) -> Answers:
+        return next(answers)
+
+    return Talker(next_answer, 0.0, model=model)
+
+
+def pixel(page: np.ndarray, x: int, y: int) -> tuple[int, ...]:
+    return tuple(int(v) for v in page[y, x])
+
+
+def test_pictures_in_the_order_of_their_seeds(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    wished = wishes(6, 5)
+    talker = engine([shown(wished[0].scene), shown(wished[0].scene)])
+    monkeypatch.setattr(command.Engine, "load", lambda *_: talker)
+    out = tmp_path / "sheet.png"
+    options = ["--task", "image", "--num", "2", "--seed", "5", "--steps", "3", "--out", str(out)]
+    assert command.main(["sheet", *options]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told == {"task": "image", "checkpoint": "assets/nano", "seed": 5, "num": 2, "right": 1}
+    assert json.loads(note_in(out) or "") == told
+    asked = [(r.conversation.turns[-1].parts[0].text, r.sampling.seed) for r in talker.asked]
+    assert asked == [(w.prompt, 5 + i) for i, w in enumerate(wished[:2])]
+    page = read_picture(out)
+    assert page.shape == (136 + sheet.LABEL_PX, 2 * 136, 3)
+    assert (pixel(page, 1, 1), pixel(page, 137, 1)) == (PASS_RGB, FAIL_RGB)
+    assert np.array_equal(page[4:132, 4:132], render(wished[0].scene))
+    assert (page[137:, :136] < 100).any()
+
+
+def test_a_change_is_shown_beside_its_picture() -> None:
+    edits = editing.plan(1, 2)
+    (tile,) = sheet.made(engine([shown(edits[0].after)]), "edit", 1, Sampling(seed=2))
+    before, after = render(edits[0].before), render(edits[0].after)
+    assert np.array_equal(tile.strip, np.concatenate([before, after], 1))
+    assert tile.right
+    assert tile.words == f"2: {edits[0].words}"
+
+
+@pytest.mark.parametrize(("task", "frames"), [("film", 8), ("next", 9)])
+def test_a_film_is_a_strip_of_frames(task: str, frames: int) -> None:
+    motions = filming.GOES_ON if task == "next" else filming.Motion
+    film = render_film(video.plan(1, 1, tuple(motions))[0].film)
+    made = (Answer(Modality.VIDEO, TOKENS, video=film),)
+    (tile,) = sheet.made(engine([made]), task, 1, Sampling(seed=1))
+    assert tile.strip.shape == (64, frames * 64, 3)
+    assert tile.right
+
+
+@pytest.mark.parametrize("task", ["edit", "film", "next"])
+def test_what_was_not_trained_is_refused(task: str) -> None:
+    with pytest.raises(ValueError, match=f"{task} is not trained"):
+        sheet.made(engine([], films=0), task, 1, Sampling())
+
+
+@pytest.mark.parametrize(
+    "options", [["--num", "0", "--out", "x.png"], ["--out", "/no/such/folder/x.png"]]
+)
+def test_a_mistake_gets_one_sentence(
+    options: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(command.Engine, "load", lambda *_: engine([]))
+    assert command.main(["sheet", "--task", "image", *options]) == 2
+    assert capsys.readouterr().err.startswith("error: ")
