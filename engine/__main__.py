@@ -23,6 +23,7 @@ from engine.trouble import DeviceError
 from engine.watching import ENDS, keep, watch
 from flow.modality import Modality
 from flow.transition import TRANSITIONS
+from model.folder_info import folder_info
 
 ANSWERS = tuple(Modality)
 HALF = 127
@@ -53,7 +54,10 @@ def _parser() -> argparse.ArgumentParser:
     )
     common.add_argument("--device", default="auto", help="auto, cpu or cuda")
     commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("info", parents=[common], help="what the checkpoint is, as JSON")
+    info = commands.add_parser("info", parents=[common], help="what the checkpoint is, as JSON")
+    info.add_argument(
+        "--model", type=Path, help="any folder with a checkpoint: what it can do, nothing is loaded"
+    )
     generate = commands.add_parser("generate", parents=[common], help="answer a prompt")
     generate.add_argument(
         "--prompt",
@@ -136,6 +140,9 @@ def _watch(arguments: argparse.Namespace) -> int:
 
 
 def _info(arguments: argparse.Namespace) -> int:
+    if arguments.model is not None:
+        print(json.dumps(folder_info(arguments.model), indent=1))
+        return 0
     print(json.dumps(Engine.load(arguments.checkpoint, arguments.device).info(), indent=1))
     return 0
 

@@ -16,11 +16,13 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from model.config import OmniConfig
+from model.hollow import Filling, hollow_model
 from model.omni import OmniModel
 from model.placement import Placement, check_memory, place
 from model.text import TextTokenizer
 
 SHARD_BYTES = 8_500_000
+READ_BYTES = 2**20
 
 
 @dataclass(frozen=True)
@@ -59,16 +61,8 @@ def load_checkpoint(folder: Path, placement: Placement | None = None) -> Checkpo
     tokenizer = TextTokenizer.load(folder / "tokenizer.json", config.text_vocabulary)
     space = tokenizer.space(config.media, thinks=config.thinks)
     check_memory(config, space, placement)
-    weights, digest = _read_weights(folder)
-    model = OmniModel(config, space)
-    try:
-        model.load_state_dict(weights)
-    except RuntimeError as error:
-        missing = str(error).splitlines()
-        raise ValueError(
-            f"the weights in {folder} do not fit its config.json ({missing[-1].strip()}); "
-            "fetch the checkpoint again"
-        ) from error
+    model = hollow_model(config, space)
+    digest = _filled(model, folder, placement)
     return Checkpoint(place(model, placement), tokenizer, _read_json(folder, "facts.json"), digest)
 
 
@@ -101,22 +95,33 @@ def _read_json(folder: Path, name: str) -> dict[str, Any]:
         raise ValueError(f"{file} is broken ({error}); fetch the checkpoint again") from error
 
 
-def _read_weights(folder: Path) -> tuple[dict[str, Tensor], str]:
+def _filled(model: OmniModel, folder: Path, placement: Placement) -> str:
+    """Every tensor of the folder put into the model, one at a time; the digest of the files."""
     files = sorted(folder.glob("model-*.safetensors"))
     if not files:
         raise ValueError(
             f"{folder} has no weights (model-*.safetensors); fetch the checkpoint again"
         )
-    weights: dict[str, Tensor] = {}
+    filling = Filling(model, placement)
     digest = blake2b(digest_size=6)
     for file in files:
-        digest.update(file.read_bytes())
+        with file.open("rb") as opened:
+            while piece := opened.read(READ_BYTES):
+                digest.update(piece)
         try:
             with safe_open(file, framework="pt") as shard:
                 for name in shard.keys():  # noqa: SIM118 (a safetensors handle is no mapping)
-                    weights[name] = shard.get_tensor(name).float()
+                    filling.put(name, shard.get_tensor(name))
         except SafetensorError as error:
             raise ValueError(
                 f"{file} is truncated or broken ({error}); fetch the checkpoint again"
             ) from error
-    return weights, digest.hexdigest()
+        except ValueError as error:
+            raise ValueError(_misfit(folder, str(error))) from error
+    if filling.missing:
+        raise ValueError(_misfit(folder, f"{min(filling.missing)} is missing"))
+    return digest.hexdigest()
+
+
+def _misfit(folder: Path, why: str) -> str:
+    return f"the weights in {folder} do not fit its config.json ({why}); fetch the checkpoint again"

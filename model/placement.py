@@ -60,7 +60,7 @@ def place(model: OmniModel, placement: Placement) -> OmniModel:
     """The model on its device, in its numbers, for inference; changed in place."""
     model = model.eval().requires_grad_(False).to(placement.device)
     for name, parameter in model.named_parameters():
-        parameter.data = parameter.data.to(_dtype_of(name, placement))
+        parameter.data = parameter.data.to(dtype_of(name, placement))
     for module in model.modules():
         if isinstance(module, Attention):
             module.backend = placement.attention
@@ -82,7 +82,7 @@ class Memory:
 def estimate(config: OmniConfig, space: TokenSpace, placement: Placement) -> Memory:
     """What the model will take, from shapes alone: nothing is allocated."""
     weights = sum(
-        p.numel() * _dtype_of(name, placement).itemsize
+        p.numel() * dtype_of(name, placement).itemsize
         for name, p in shapes(config, space).named_parameters()
     )
     pictures = config.vision.num_codebooks * config.vision.cardinality**2
@@ -169,7 +169,8 @@ def _dtype(device: torch.device) -> torch.dtype:
     return torch.float32
 
 
-def _dtype_of(name: str, placement: Placement) -> torch.dtype:
+def dtype_of(name: str, placement: Placement) -> torch.dtype:
+    """The numbers in which the parameter of that name is computed."""
     return torch.float32 if name.startswith(KEPT_IN_FLOAT32) else placement.dtype
 
 

@@ -2,7 +2,8 @@
 
 Encoder: a hierarchy of non-overlapping convolutions (4x unshuffle, twice 2x) and pointwise layers,
 so that the codes of a 16 px patch depend on its own pixels only: the same drawing gets the same
-codes wherever it stands, which is what makes them easy to predict. Multi-codebook quantisation.
+codes wherever it stands, which is what makes them easy to predict. Or CLIP's, which sees the whole
+picture, as the paper has it (`VisionConfig.clip`). Multi-codebook quantisation.
 Decoder: transformer blocks that see the whole picture, and two convolutions that blend patch
 borders. Source: Luo et al. 2025 (arXiv:2510.13721), Section 2.1 and Eq. 1.
 Pixels are float32 "B 3 H W" in [-1, 1].
@@ -12,6 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from model.clip import ClipEncoder
 from model.config import VisionConfig
 from model.layers import Block, SwiGLU, initialise
 from model.quantizer import MultiCodebookQuantizer, Quantized
@@ -52,13 +54,15 @@ class VisionTokenizer(nn.Module):
         super().__init__()
         self.config = config
         width, conv = config.width, config.conv_width
-        self.stem = nn.Sequential(
-            nn.PixelUnshuffle(4),
-            nn.Conv2d(48, 2 * conv, 2, stride=2),
-            nn.SiLU(),
-            nn.Conv2d(2 * conv, width, 2, stride=2),
-        )
-        self.encoder = nn.ModuleList(Pointwise(width) for _ in range(config.encoder_layers))
+        self.clip = None if config.clip is None else ClipEncoder(config.clip, config.grid, width)
+        if self.clip is None:
+            self.stem = nn.Sequential(
+                nn.PixelUnshuffle(4),
+                nn.Conv2d(48, 2 * conv, 2, stride=2),
+                nn.SiLU(),
+                nn.Conv2d(2 * conv, width, 2, stride=2),
+            )
+            self.encoder = nn.ModuleList(Pointwise(width) for _ in range(config.encoder_layers))
         latent = config.num_codebooks * config.code_dim
         self.to_codes = nn.Sequential(nn.RMSNorm(width), nn.Linear(width, latent))
         self.quantizer = MultiCodebookQuantizer(
@@ -83,6 +87,8 @@ class VisionTokenizer(nn.Module):
 
     def features(self, pixels: Tensor) -> Tensor:
         """Continuous features "B L Q*code_dim" before quantisation."""
+        if self.clip is not None:
+            return self.to_codes(self.clip(pixels))
         x = self.stem(pixels).flatten(2).transpose(1, 2)
         for layer in self.encoder:
             x = layer(x)

@@ -1,0 +1,130 @@
+"""One conversion: everything is checked on names, shapes and sizes first; then tensor after tensor
+moves from the source into new shards, so that no copy of either is ever in memory.
+
+Numbers keep the type in which the source stores them. Owns: `convert`.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from math import prod
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+from tqdm import tqdm
+
+from flow.modality import Modality, TokenSpace
+from model.config import OmniConfig
+from model.convert.fresh import fresh_tensors
+from model.convert.layout import Layout, Shapes, places
+from model.convert.report import Report
+from model.convert.target import Staging, Target
+from model.convert.words import FILE, with_markers
+from model.hf_folder import HfFolder
+from model.placement import shapes
+from model.shard import tensors
+from model.text import TextTokenizer
+
+HALF_BYTES = 2
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """Where each tensor of the new checkpoint comes from. used: name of the source -> ours. moved:
+    those of `kept` that lie beside others which go; staying: the shards that are not touched."""
+
+    config: OmniConfig
+    wanted: Shapes
+    used: dict[str, str]
+    kept: list[str]
+    moved: list[str]
+    fresh: list[str]
+    staying: set[Path]
+
+
+def convert(layout: Layout, source: HfFolder, target: Target) -> Report:
+    """Fill the target's part of this layout from the source.
+
+    Raises: ValueError with one sentence where they do not fit or the source is broken; nothing of
+    the target has changed then.
+    """
+    plan = _planned(layout, source, target)
+    layout.check(source)
+    tokenizer = _tokenizer(layout, source, target, plan.config)
+    sizes = {name: prod(plan.wanted[name]) * HALF_BYTES for name in plan.fresh}
+    sizes |= {place: source.stored[name].num_bytes for name, place in plan.used.items()}
+    sizes |= {name: target.stored[name].num_bytes for name in plan.moved}
+    total = sum(sizes.values())
+    bar = tqdm(total=total, unit="B", unit_scale=True, desc=layout.kind)
+    with Staging(target, total) as staging, bar:
+        for name, tensor in _arriving(layout, source, target, plan):
+            staging.add(name, tensor)
+            bar.update(sizes.get(name, 0))
+        staging.commit(plan.config, _facts(layout, source, target), tokenizer, plan.staying)
+    return Report(
+        layout=layout,
+        source=source,
+        shapes=plan.wanted,
+        filled=sorted(plan.used.values()),
+        made=list(layout.makes),
+        kept=plan.kept,
+        fresh=plan.fresh,
+        unused=sorted(set(source.stored) - set(plan.used)),
+        before=target.config,
+        after=plan.config,
+    )
+
+
+def _planned(layout: Layout, source: HfFolder, target: Target) -> _Plan:
+    if source.model_type not in layout.model_types:
+        raise ValueError(
+            f"{source.folder} is a {source.model_type or 'nameless'} checkpoint and no "
+            f"{layout.what}: `python -m engine info --model` says which command takes it"
+        )
+    config = layout.adopted(target.config, source)
+    space = TokenSpace(Modality.TEXT, 1, config.text_vocabulary)
+    wanted = {
+        name: tuple(tensor.shape) for name, tensor in shapes(config, space).state_dict().items()
+    }
+    used = places(layout, source, config, wanted)
+    others = [n for n in wanted if n not in {*used.values(), *layout.makes}]
+    kept = [n for n in others if n in target.stored and target.stored[n].shape == wanted[n]]
+    fresh = sorted(set(others) - set(kept))
+    if fresh and not target.is_new:
+        raise ValueError(
+            f"{target.folder} is no whole checkpoint ({len(fresh)} tensors are missing or of "
+            f"another shape, {fresh[0]} is one): give an empty folder"
+        )
+    stale = {place.file for name, place in target.stored.items() if name not in kept}
+    moved = [n for n in kept if target.stored[n].file in stale]
+    staying = {target.stored[name].file for name in kept} - stale
+    return _Plan(config, wanted, used, kept, moved, fresh, staying)
+
+
+def _arriving(
+    layout: Layout, source: HfFolder, target: Target, plan: _Plan
+) -> Iterator[tuple[str, Tensor]]:
+    """Every tensor that is written, under our name."""
+    for name, tensor in source.read(plan.used):
+        yield from layout.turned(plan.used[name], tensor, plan.config).items()
+    for file in sorted({target.stored[name].file for name in plan.moved}):
+        yield from tensors(file, [n for n in plan.moved if target.stored[n].file == file])
+    yield from fresh_tensors(plan.config, set(plan.fresh))
+
+
+def _tokenizer(
+    layout: Layout, source: HfFolder, target: Target, config: OmniConfig
+) -> TextTokenizer | None:
+    """The source's where it brings words; bytes alone for a new checkpoint; None keeps what is."""
+    if layout.words:
+        return with_markers(source.folder / FILE, config.text_vocabulary)
+    return TextTokenizer.train([], config.text_vocabulary) if target.is_new else None
+
+
+def _facts(layout: Layout, source: HfFolder, target: Target) -> dict[str, Any]:
+    """The target's facts and what was converted, by kind."""
+    before = target.facts.get("converted", {})
+    untrained = [kind for kind in target.facts.get("untrained", []) if kind != layout.kind]
+    this = {"from": source.folder.resolve().name, "architecture": source.architecture}
+    now = {"converted": {**before, layout.kind: this}, "untrained": untrained}
+    return {**target.facts, **now}

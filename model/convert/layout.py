@@ -1,0 +1,93 @@
+"""What a layout of published checkpoints is to ours: where each tensor goes, and which sizes must
+agree. Owns: `Layout`, and the sentences about tensors and sizes that do not fit."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor
+
+from model.config import OmniConfig
+from model.hf_folder import HfFolder
+
+UNUSED = ""
+"""The place of a tensor that is known and has none here."""
+Shapes = Mapping[str, tuple[int, ...]]
+
+
+@dataclass(frozen=True)
+class Layout:
+    """kind: its name on the command line. what: it, in words. model_types: of config.json.
+    fills: prefixes of our tensors that it fills, all of them; makes: those it computes. words:
+    whether its tokenizer comes along.
+
+    adopted: our config as the source asks for, and raises ValueError where sizes differ. place_of:
+    our name for a name of the source, UNUSED, or None where it is unknown. turned: the tensor of
+    our name as we store it, and what is computed from it. check: raises ValueError where the
+    source's numbers are not what we compute ourselves.
+    """
+
+    kind: str
+    what: str
+    model_types: tuple[str, ...]
+    fills: tuple[str, ...]
+    adopted: Callable[[OmniConfig, HfFolder], OmniConfig]
+    place_of: Callable[[str, OmniConfig], str | None]
+    makes: tuple[str, ...] = ()
+    words: bool = False
+    turned: Callable[[str, Tensor, OmniConfig], dict[str, Tensor]] = lambda name, tensor, _: {
+        name: tensor
+    }
+    check: Callable[[HfFolder], None] = lambda _: None
+
+
+def agree(source: HfFolder, theirs: Mapping[str, Any], ours: Mapping[str, Any], name: str) -> None:
+    """Raises: ValueError with every size that differs; name: of our config."""
+    absent = [key for key in ours if theirs.get(key) is None]
+    if absent:
+        raise ValueError(f"{source.folder}/config.json does not say {', '.join(absent)}: fetch it")
+    different = [
+        f"{key} is {theirs[key]}, not {size}" for key, size in ours.items() if theirs[key] != size
+    ]
+    if different:
+        raise ValueError(
+            f"{source.folder} does not fit {name}: {'; '.join(different)}; "
+            "choose another --preset or another checkpoint"
+        )
+
+
+def places(layout: Layout, source: HfFolder, config: OmniConfig, wanted: Shapes) -> dict[str, str]:
+    """Name of the source -> ours, of every tensor that is used; wanted: all of ours.
+
+    Raises: ValueError where one is missing, unknown or of another shape.
+    """
+    found = {name: layout.place_of(name, config) for name in source.stored}
+    unknown = sorted(name for name, place in found.items() if place is None)
+    used = {name: place for name, place in found.items() if place}
+    missing = sorted({n for n in wanted if n.startswith(layout.fills)} - set(used.values()))
+    if missing:
+        raise ValueError(
+            f"{source.folder} lacks {len(missing)} tensors that {config.name} needs "
+            f"({_some(missing)}): fetch it again, or convert a whole {layout.what}"
+        )
+    strange = unknown + sorted(name for name, place in used.items() if place not in wanted)
+    if strange:
+        raise ValueError(
+            f"{source.folder} has {len(strange)} tensors that no {layout.what} of this size has "
+            f"({_some(strange)}): convert a whole checkpoint with its own config.json"
+        )
+    for name, place in used.items():
+        if source.stored[name].shape != wanted[place]:
+            raise ValueError(
+                f"{name} in {source.folder} has the shape {_times(source.stored[name].shape)}, and "
+                f"{config.name} needs {_times(wanted[place])}: its config.json is another one's"
+            )
+    return used
+
+
+def _some(names: list[str]) -> str:
+    return ", ".join(names[:3]) + (", .." if len(names) > 3 else "")
+
+
+def _times(shape: tuple[int, ...]) -> str:
+    return " x ".join(map(str, shape)) or "1"

@@ -1,0 +1,8 @@
+"""The layouts that can be converted, by their name on the command line."""
+
+from model.convert.clip import CLIP
+from model.convert.layout import Layout
+from model.convert.qwen import QWEN
+from model.convert.whisper import WHISPER
+
+LAYOUTS: dict[str, Layout] = {layout.kind: layout for layout in (QWEN, CLIP, WHISPER)}

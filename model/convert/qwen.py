@@ -1,0 +1,104 @@
+"""Qwen2 and Qwen2.5: the backbone, the rows of words, and the head that writes them.
+
+Our markers stand in the first rows of the vocabulary, so every word of theirs lies `NUM_MARKERS`
+rows further down; their last rows, which no word has, come to stand in front. The distances between
+words are taken from their rows. Source: Qwen2.5 technical report (arXiv:2412.15115).
+"""
+
+from dataclasses import replace
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from model.config import OmniConfig
+from model.convert.layout import UNUSED, Layout, agree
+from model.hf_folder import HfFolder
+from model.text import NUM_MARKERS
+
+ROWS, HEAD = "embeddings.text.weight", "text_head.weight"
+CODES, BIAS = "text_metric_codes", "text_bias"
+SAMPLED = 16_384
+"""Rows of which the main directions are computed."""
+
+
+def metric_codes(rows: Tensor, dim: int) -> Tensor:
+    """Unit codes float32 "V dim" of rows "V D": their differences from the mean along the `dim`
+    directions in which they differ most (principal components of up to 16384 of them)."""
+    some = rows[:: max(1, len(rows) // SAMPLED)].float()
+    mean = some.mean(0)
+    _, directions = torch.linalg.eigh((some - mean).T @ (some - mean))
+    main = directions[:, -dim:].flip(1)
+    coded = torch.cat([(part.float() - mean) @ main for part in rows.split(SAMPLED)])
+    return F.normalize(coded, dim=-1)
+
+
+def _adopted(config: OmniConfig, source: HfFolder) -> OmniConfig:
+    ours, theirs = config.backbone, dict(source.config)
+    if theirs.get("head_dim") is None and theirs.get("num_attention_heads"):
+        theirs["head_dim"] = theirs.get("hidden_size", 0) // theirs["num_attention_heads"]
+    sizes = {
+        "hidden_size": ours.width,
+        "num_hidden_layers": ours.layers,
+        "num_attention_heads": ours.heads,
+        "num_key_value_heads": ours.kv_heads,
+        "head_dim": ours.head_dim,
+        "intermediate_size": ours.mlp_width,
+        "vocab_size": config.text_vocabulary,
+    }
+    agree(source, theirs, sizes, config.name)
+    if ours.qk_norm or not ours.qkv_bias:
+        raise ValueError(f"{config.name} has other attention than Qwen2: choose another --preset")
+    rope = theirs.get("rope_parameters") or {}
+    scaled = theirs.get("rope_scaling") or rope
+    if scaled.get("rope_type", scaled.get("type", "default")) != "default":
+        raise ValueError(f"{source.folder} stretches its positions (rope), which is not supported")
+    if theirs.get("use_sliding_window"):
+        raise ValueError(f"{source.folder} attends in a sliding window, which is not supported")
+    if theirs.get("hidden_act", "silu") != "silu":
+        raise ValueError(f"{source.folder} does not activate with silu, as Qwen2 does")
+    theta = rope.get("rope_theta", theirs.get("rope_theta"))
+    if theta is None:
+        raise ValueError(f"{source.folder}/config.json does not say rope_theta: fetch it again")
+    tied = bool(theirs.get("tie_word_embeddings")) or source.architecture == "Qwen2Model"
+    backbone = replace(
+        ours,
+        rope_theta=float(theta),
+        norm_eps=float(theirs.get("rms_norm_eps", 1e-6)),
+        shift_text=True,
+    )
+    return replace(config, backbone=backbone, text_tied=tied)
+
+
+def _place_of(name: str, config: OmniConfig) -> str | None:
+    if name == "lm_head.weight":
+        return UNUSED if config.text_tied else HEAD
+    inner = name.removeprefix("model.")
+    if inner == "embed_tokens.weight":
+        return ROWS
+    if inner.endswith("rotary_emb.inv_freq"):
+        return UNUSED
+    return f"backbone.{inner}" if inner.startswith(("layers.", "norm.")) else None
+
+
+def _turned(name: str, tensor: Tensor, config: OmniConfig) -> dict[str, Tensor]:
+    if name not in (ROWS, HEAD):
+        return {name: tensor}
+    rows = tensor.roll(NUM_MARKERS, 0)
+    if name == HEAD:
+        return {name: rows}
+    zeros = torch.zeros(config.text_vocabulary, dtype=torch.float16)
+    return {name: rows, CODES: metric_codes(rows, config.text_metric_dim).half(), BIAS: zeros}
+
+
+QWEN = Layout(
+    kind="qwen",
+    what="Qwen2 or Qwen2.5 language model",
+    model_types=("qwen2",),
+    fills=("backbone.", "embeddings.text.", "text_head."),
+    adopted=_adopted,
+    place_of=_place_of,
+    makes=(CODES, BIAS),
+    words=True,
+    turned=_turned,
+)

@@ -1,0 +1,93 @@
+"""One file of tensors: what it holds, read safely and without its numbers.
+
+Owns: `Stored`, the table of a safetensors file, the sentence about a broken one, and pickles, which
+are read only where somebody named them.
+"""
+
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+from math import prod
+from pathlib import Path
+from pickle import UnpicklingError
+
+import torch
+from safetensors import SafetensorError, safe_open
+from torch import Tensor
+
+BITS = {"F64": 64, "I64": 64, "F32": 32, "I32": 32, "F16": 16, "BF16": 16, "I16": 16}
+"""Of the types of number that are named otherwise than their size; every other has 8."""
+LFS_POINTER = b"version https://git-lfs"
+
+
+@dataclass(frozen=True)
+class Stored:
+    """Where a tensor lies. dtype: as safetensors names it, e.g. BF16."""
+
+    file: Path
+    shape: tuple[int, ...]
+    dtype: str
+
+    @property
+    def num_bytes(self) -> int:
+        return prod(self.shape) * BITS.get(self.dtype, 8) // 8
+
+
+def contents(file: Path) -> dict[str, Stored]:
+    """Name -> place of every tensor of a safetensors file; only its head is read.
+
+    Raises: ValueError where it is missing, cut off, or something else.
+    """
+    if not file.is_file():
+        raise ValueError(f"{file} is missing: fetch it again")
+    try:
+        with safe_open(file, framework="pt") as shard:
+            slices = {name: shard.get_slice(name) for name in shard.keys()}  # noqa: SIM118
+            return {
+                name: Stored(file, tuple(part.get_shape()), str(part.get_dtype()))
+                for name, part in slices.items()
+            }
+    except SafetensorError as error:
+        raise ValueError(_broken(file, error)) from error
+
+
+def tensors(file: Path, names: list[str]) -> Iterator[tuple[str, Tensor]]:
+    """The named tensors one after the other, on the CPU, as they are stored. The file stays in
+    place on the disk, and only what is read takes memory."""
+    with safe_open(file, framework="pt") as shard:
+        for name in names:
+            yield name, shard.get_tensor(name)
+
+
+def unpickled(file: Path) -> dict[str, Tensor]:
+    """The tensors of a pickle, which may hold nothing else: no code of it is run.
+
+    Raises: ValueError where it holds something else or is broken.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            found = _loaded(file)
+    except (UnpicklingError, RuntimeError, EOFError, KeyError, ValueError) as error:
+        raise ValueError(
+            f"{file} cannot be read as tensors alone ({str(error).splitlines()[0]}): "
+            "use the checkpoint's safetensors"
+        ) from error
+    if not isinstance(found, dict) or not all(isinstance(v, Tensor) for v in found.values()):
+        raise ValueError(f"{file} is no table of tensors: use the checkpoint's safetensors")
+    return {str(name): tensor for name, tensor in found.items()}
+
+
+def _loaded(file: Path) -> object:
+    """What the pickle holds; tensors stay on the disk where its format allows it."""
+    try:
+        return torch.load(file, map_location="cpu", weights_only=True, mmap=True)
+    except RuntimeError:
+        return torch.load(file, map_location="cpu", weights_only=True)
+
+
+def _broken(file: Path, error: Exception) -> str:
+    with file.open("rb") as opened:
+        if opened.read(len(LFS_POINTER)) == LFS_POINTER:
+            return f"{file} only points to the weights: run `git lfs pull` in its folder"
+    return f"{file} is truncated or broken ({error}): its download is unfinished, fetch it again"

@@ -1,0 +1,89 @@
+"""`python -m engine info --model` says what a folder is without loading weights."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engine import engine
+from engine.__main__ import main
+from model import hollow
+from model.convert.__main__ import main as convert
+from model.folder_info import folder_info
+from tests.model import published
+
+
+def _told(folder: Path, capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
+    assert main(["info", "--model", str(folder)]) == 0
+    return json.loads(capsys.readouterr().out)
+
+
+def test_ours(
+    tiny_checkpoint: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine, "load_checkpoint", None)
+    monkeypatch.setattr(hollow.Filling, "put", None)
+    told = _told(tiny_checkpoint, capsys)
+    assert (told["kind"], told["name"], told["whole"]) == ("next-omni", "tiny", True)
+    assert told["makes"] == ["text", "image", "audio", "video"]
+    assert told["takes"] == ["text", "image", "audio", "video"]
+    assert told["untrained"] == []
+    assert told["bytes"] == 2 * told["numbers"]
+
+
+def test_ours_that_is_cut_off(tiny_checkpoint: Path, tmp_path: Path) -> None:
+    for file in tiny_checkpoint.iterdir():
+        (tmp_path / file.name).write_bytes(file.read_bytes())
+    shard = tmp_path / "model-00000.safetensors"
+    shard.write_bytes(shard.read_bytes()[:-9])
+    told = folder_info(tmp_path)
+    assert not told["whole"]
+    assert "truncated" in told["trouble"]
+    shard.unlink()
+    assert "tensors are missing" in folder_info(tmp_path)["trouble"]
+
+
+def test_what_can_be_converted_and_what_was(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = published.save(published.whisper(), tmp_path / "whisper")
+    told = _told(source, capsys)
+    assert (told["kind"], told["converter"], told["whole"]) == ("whisper", "whisper", True)
+    assert told["presets"] == ["tiny"]
+    out = tmp_path / "out"
+    assert convert(told["command"].replace("OUT", str(out)).split()[3:]) == 0
+    capsys.readouterr()
+    told = _told(out, capsys)
+    assert told["converted"]["whisper"]["from"] == "whisper"
+    assert told["untrained"] == ["qwen", "clip"]
+    (source / "model.safetensors").unlink()
+    told = _told(source, capsys)
+    assert (told["whole"], told["command"]) == (False, "")
+
+
+@pytest.mark.parametrize(
+    ("model_type", "what", "converter"),
+    [
+        ("qwen2", "Qwen2", "qwen"),
+        ("clip", "CLIP", "clip"),
+        ("clip_vision_model", "CLIP", "clip"),
+        ("whisper", "Whisper", "whisper"),
+        ("llada", "LLaDA", None),
+        ("mmada", "MMaDA", None),
+        ("dynin_omni", "Dynin-Omni", None),
+        ("bert", "an unknown layout", None),
+    ],
+)
+def test_known_layouts(model_type: str, what: str, converter: str | None, tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text(json.dumps({"model_type": model_type}))
+    told = folder_info(tmp_path)
+    assert told["kind"] == model_type
+    assert told["what"].startswith(what)
+    assert told["converter"] == converter
+    assert not told["whole"]
+
+
+def test_no_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["info", "--model", str(tmp_path / "nowhere")]) == 2
+    assert "there is no folder" in capsys.readouterr().err
