@@ -98,7 +98,7 @@ def test_only_the_named_thing_changes(change: Change) -> None:
         (Change.MOVE, set[str](), {"column", "row"}),
         (Change.SIZE, {"size"}, {"size", "column", "row"}),
     ],
-    ids=str,
+    ids=("replace", "colour", "move", "size"),
 )
 def test_only_that_aspect_of_it_changes(change: Change, must: set[str], may: set[str]) -> None:
     for edit in both(change):
