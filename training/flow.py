@@ -254,7 +254,7 @@ class FlowStage:
 
     def _counted(self, batch: Batch, rng: np.random.Generator) -> Tensor:
         """The positions of the answer that count: of a film a part drawn by chance, for its frames
-        are much alike and the head over their codes costs as much as the backbone."""
+        are much alike and the head over their codes takes a quarter of the time."""
         target = batch.sequence.segments[-1]
         places = np.arange(target.length)
         if target.modality is Modality.VIDEO:

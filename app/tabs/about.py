@@ -63,7 +63,7 @@ right, two or three about every second time, and a colour on a thing that it nev
 colour never quite. It
 knows nothing about people, news or facts. Outside its world it says so. It has heard and spoken for
 three hours of training: it gets about three spoken words in four, and of what it says a word here
-and there can be understood. It makes no films and changes no pictures by words yet; painting over a
+and there can be understood. It makes no films yet and changes pictures by words almost never as it should; painting over a
 part of a picture works. In the Gallery words and pictures find each other nearly always, speech
 rarely finds what it speaks of.</p>
 """
