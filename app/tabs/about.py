@@ -58,14 +58,13 @@ exactly right. Computed from this model's codebooks, one line for each.</p>
 LIMITS = """
 <h2>What it cannot do</h2>
 <p>It knows one small world: {num_concepts} things in seven colours, up to four of them, on plain
-and drawn backgrounds, at {image_px} pixels, in English. One thing alone it nearly always draws
-right, two or three about every second time, and a colour on a thing that it never saw in that
-colour never quite. It
-knows nothing about people, news or facts. Outside its world it says so. It has heard and spoken for
-three hours of training: it gets about three spoken words in four, and of what it says a word here
-and there can be understood. It makes no films yet and changes pictures by words almost never as it should; painting over a
-part of a picture works. In the Gallery words and pictures find each other nearly always, speech
-rarely finds what it speaks of.</p>
+and drawn backgrounds, at {image_px} pixels, in English. One thing alone it draws right about three
+times in four, two or three about every second time, and a colour on a thing that it never saw in
+that colour never quite. It knows nothing about people, news or facts. Outside its world it says so.
+It has heard and spoken for a few hours of training: it gets about three spoken words in four, and
+of what it says a word here and there can be understood. It makes no films yet, and changes pictures
+by words almost never as it should; painting over a part of a picture works. In the Gallery words
+and pictures find each other nearly always, speech rarely finds what it speaks of.</p>
 """
 
 
