@@ -22,13 +22,13 @@ demo: $(VENV)/run.stamp ## install, then open the page on the embedded model
 	$(BIN)/python app.py
 
 test: $(VENV)/dev.stamp browser ## install, then run every test
-	$(BIN)/python -m pytest -n 2 --dist loadgroup
+	$(BIN)/python -m pytest
 
 check: $(VENV)/dev.stamp browser ## format, lint, types, tests: what CI runs
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/basedpyright
-	$(BIN)/python -m pytest -n 2 --dist loadgroup
+	$(BIN)/python -m pytest
 
 browser: ## the tests drive a real Chromium: install Debian's where there is none
 	command -v chromium >/dev/null || (apt-get update -qq && apt-get install -y -qq chromium)

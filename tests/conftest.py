@@ -27,14 +27,6 @@ TEXTS = [
 ] * 20
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Where there are several workers, one has all that needs a browser; the tests of any other
-    file stay together, for they share what was built."""
-    for item in items:
-        browser = item.get_closest_marker("browser") is not None
-        item.add_marker(pytest.mark.xdist_group("browser" if browser else str(item.path)))
-
-
 @pytest.fixture(scope="session", autouse=True)
 def _one_thread() -> None:
     torch.set_num_threads(1)
