@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from types import SimpleNamespace
 
 import numpy as np
@@ -10,6 +11,7 @@ from torch import Tensor, nn
 
 from engine.events import Answer
 from engine.request import Request
+from evaluation.parser import Parsed, parse
 from flow.modality import Modality
 from world.scenes import Scene, render
 
@@ -50,3 +52,9 @@ def said(text: str, *, suggest: bool = False) -> tuple[Answer, ...]:
 def shown(scene: Scene, words: str = "") -> tuple[Answer, ...]:
     picture = Answer(Modality.IMAGE, TOKENS, image=render(scene))
     return (*said(words), picture) if words else (picture,)
+
+
+@cache
+def parsed(pixels: bytes) -> Parsed:
+    """What the parser reads of a picture of 128 pixels; the same pixels are read once."""
+    return parse(np.frombuffer(pixels, np.uint8).reshape(128, 128, 3))

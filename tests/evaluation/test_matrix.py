@@ -3,7 +3,6 @@
 import json
 from collections.abc import Callable
 from dataclasses import replace
-from functools import cache
 from importlib import import_module
 from pathlib import Path
 from types import SimpleNamespace
@@ -19,10 +18,9 @@ from evaluation import captions, film_judge, filming, hearing, matrix, scenes, s
 from evaluation.cells import CELLS, Cell
 from evaluation.item import Item, Material, in_words, judged
 from evaluation.needs import NOT_TRAINED, Needs
-from evaluation.parser import Parsed, parse
 from evaluation.result import Measured, Result
 from flow.modality import Modality
-from tests.evaluation.perfect import TOKENS, PixelTokenizer, ScriptedAnswerer, said, shown
+from tests.evaluation.perfect import TOKENS, PixelTokenizer, ScriptedAnswerer, parsed, said, shown
 from tests.evaluation.talker import PACK, Talker, heard, perfect, spoken
 from world.dialogue import sample_dialogue
 from world.film_words import FRAME_WISHES
@@ -39,11 +37,6 @@ HEART = Scene(
     Family.SINGLE_OBJECT, Background("plain", ("white",)), (Thing("heart", "red", "", 2, 2),)
 )
 Answers = tuple[Answer, ...]
-
-
-@cache
-def parsed(pixels: bytes) -> Parsed:
-    return parse(np.frombuffer(pixels, np.uint8).reshape(128, 128, 3))
 
 
 @pytest.fixture(autouse=True)

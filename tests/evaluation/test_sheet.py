@@ -1,7 +1,6 @@
 """The contact sheet: all wishes of a seed in order, what was given and made, and verdicts."""
 
 import json
-from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -13,20 +12,14 @@ from engine.events import Answer
 from engine.media import note_in, read_picture
 from engine.request import Request, Sampling
 from evaluation import editing, film_judge, filming, seeing, sheet, video
-from evaluation.parser import Parsed, parse
 from evaluation.scenes import FAIL_RGB, PASS_RGB, wishes
 from flow.modality import Modality
-from tests.evaluation.perfect import TOKENS, PixelTokenizer, shown
+from tests.evaluation.perfect import TOKENS, PixelTokenizer, parsed, shown
 from tests.evaluation.talker import Talker
 from world.motion import render_film
 from world.scenes import render
 
 Answers = tuple[Answer, ...]
-
-
-@cache
-def parsed(pixels: bytes) -> Parsed:
-    return parse(np.frombuffer(pixels, np.uint8).reshape(128, 128, 3))
 
 
 @pytest.fixture(autouse=True)

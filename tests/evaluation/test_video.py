@@ -13,9 +13,8 @@ from engine.events import Answer
 from engine.request import Sampling
 from evaluation import film_judge, video
 from evaluation.needs import Needs
-from evaluation.parser import Parsed, parse
 from flow.modality import Modality
-from tests.evaluation.perfect import TOKENS, PixelTokenizer, ScriptedAnswerer, said
+from tests.evaluation.perfect import TOKENS, PixelTokenizer, ScriptedAnswerer, parsed, said
 from world.film_words import full_film_caption
 from world.motion import FRAMES, SLIDES, Film, Motion, render_film
 
@@ -23,11 +22,6 @@ NUM, SEED = 10, 1
 SAMPLING = Sampling(steps=4)
 MADE = ("direction", "object", "both", "slides")
 Script = list[tuple[Answer, ...]]
-
-
-@cache
-def parsed(pixels: bytes) -> Parsed:
-    return parse(np.frombuffer(pixels, np.uint8).reshape(128, 128, 3))
 
 
 @pytest.fixture(autouse=True)
