@@ -6,7 +6,7 @@ MINUTES ?= 60
 export GRADIO_ANALYTICS_ENABLED := False
 export HF_HUB_OFFLINE := 1
 
-.PHONY: demo test check train eval bench format browser
+.PHONY: demo test test-pages test-rest check train eval bench format browser
 
 $(VENV)/run.stamp: requirements.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -28,7 +28,13 @@ check: $(VENV)/dev.stamp browser ## format, lint, types, tests: what CI runs
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/basedpyright
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(MAKE) --no-print-directory --jobs 2 test-pages test-rest
+
+test-pages: ## those that drive a browser, beside all others
+	$(BIN)/python -m pytest tests/browser
+
+test-rest:
+	$(BIN)/python -m pytest --ignore tests/browser
 
 browser: ## the tests drive a real Chromium: install Debian's where there is none
 	command -v chromium >/dev/null || (apt-get update -qq && apt-get install -y -qq chromium)

@@ -30,6 +30,8 @@ Drawn = Callable[[np.random.Generator], "Pairs"]
 TEMPERATURE = 0.05
 SCENES, FILMS, SOUNDS, OTHERS = 32, 8, 24, 16
 """Pairs of a batch, and words that belong to none."""
+TOLD = 3
+"""Batches of speech and pictures, which find each other last, beside one of every other kind."""
 FULL_SHARE, WISHED_SHARE, SAID_SHARE = 0.5, 0.3, 0.75
 """Of words about pictures and films: those that leave nothing out, and those that ask for them. Of
 sounds: speech."""
@@ -60,7 +62,7 @@ class Contrast:
         if speech is not None:
             self.draws.append(self._heard)
             if speech.told:
-                self.draws.append(self._told)
+                self.draws += [self._told] * TOLD
 
     def loss(self, model: OmniModel, rng: np.random.Generator) -> Tensor:
         """A scalar over one batch of pairs of one kind."""

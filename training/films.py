@@ -29,6 +29,8 @@ FILM_SEED, EDIT_SEED = 31, 32
 ANIMATED_SHARE, WISHED_SHARE, SAID_SHARE = 0.25, 0.7, 0.5
 """Of films: those that begin with a picture that is there; of wishes for one: those in a sentence;
 those that were answered by words first."""
+AS_DRAWN = 4
+"""One film in so many starts as a picture of its objects would be; words alone do not say so."""
 DESCRIBED_SHARE, MADE_SHARE = 0.35, 0.1
 """Of the questions about a film: what happens in it. Of what is said about one: wishes."""
 
@@ -53,11 +55,10 @@ class FilmExamples:
     ) -> "FilmExamples":
         """So many films and edits of the training stream; codes are kept in the folder."""
         films = [
-            sample_film(np.random.default_rng((FILM_SEED, i)), test=False) for i in range(num[0])
+            sample_film(_rng(FILM_SEED, i), test=False, begun=_starts_as_drawn(i))
+            for i in range(num[0])
         ]
-        edits = [
-            sample_edit(np.random.default_rng((EDIT_SEED, i)), test=False) for i in range(num[1])
-        ]
+        edits = [sample_edit(_rng(EDIT_SEED, i), test=False) for i in range(num[1])]
         film_codes = encode_drawings(tokenizer, films, render_film, folder / "films.npz")
         edit_codes = encode_drawings(
             tokenizer,
@@ -70,6 +71,8 @@ class FilmExamples:
     def film(self, rng: np.random.Generator, *, begun: bool) -> Example:
         """A wish -> its film. begun: its first frame comes before the words."""
         place = self.any_film(rng)
+        while _starts_as_drawn(place) and not begun:
+            place = self.any_film(rng)
         wish = self._wish(rng, self.films[place])
         parts = (self._picture(self._film_codes[place, 0]), wish) if begun else (wish,)
         messages = [Message(True, parts)]
@@ -177,3 +180,11 @@ class FilmExamples:
     @staticmethod
     def _picture(codes: np.ndarray) -> Span:
         return Span(Modality.IMAGE, torch.from_numpy(codes.astype(np.int64)))
+
+
+def _starts_as_drawn(place: int) -> bool:
+    return place % AS_DRAWN == AS_DRAWN - 1
+
+
+def _rng(*seed: int) -> np.random.Generator:
+    return np.random.default_rng(seed)

@@ -41,8 +41,8 @@ from world.dialogue import Kind
 
 PICTURES, TEXTS, SOUNDS, FILMS = 16, 8, 16, 4
 SHARES = {
-    "image": 3, "text": 4, "match": 4, "hear": 4, "speak": 4, "recite": 1, "film": 7, "watch": 2,
-    "edit": 6,
+    "image": 9, "text": 5, "match": 4, "hear": 3, "speak": 4, "recite": 1, "film": 8, "watch": 1,
+    "edit": 5,
 }  # fmt: skip
 """Batches of each kind in a round."""
 SPEECH, MOTION = ("hear", "speak", "recite"), ("film", "watch", "edit")
@@ -64,6 +64,9 @@ BEGUN_SHARE, REWOUND_SHARE, FRAME_SHARE, KEPT_SHARE = 0.25, 0.1, 0.15, 0.1
 """Of the batches of films: those that begin with a picture, and those that run backwards. Of those
 of changes: those that take a frame out of a film. Of those of pictures: those of which all but a
 box is there already."""
+COPIED_WEIGHT = 0.3
+"""In the loss: a position of a changed picture that is as before. There are far more of them, and
+what is to be learned is the others."""
 COUNTED_SHARE = 0.4
 """Of the positions of a film: those whose codes are in the loss."""
 NEVER = -1e4
@@ -186,11 +189,16 @@ class FlowStage:
 
     def _edited(self, rng: np.random.Generator) -> Batch:
         assert self.films is not None
-        draw, num = self.films.edit, PICTURES
         if rng.random() < FRAME_SHARE:
-            draw, num = self.films.frame, FILMS
-        drawn = [draw(rng) for _ in range(num)]
-        return self._dropped(collate(drawn, self.model.device), rng)
+            frames = [self.films.frame(rng) for _ in range(FILMS)]
+            return self._dropped(collate(frames, self.model.device), rng)
+        batch = collate([self.films.edit(rng) for _ in range(PICTURES)], self.model.device)
+        before, *_, after = (
+            s.tokens for s in batch.sequence.segments if s.modality is Modality.IMAGE
+        )
+        copied = (before == after).all(-1)
+        weighed = replace(batch, weight=torch.where(copied, COPIED_WEIGHT, batch.weight))
+        return self._dropped(weighed, rng)
 
     def _text(self, rng: np.random.Generator, *, about: bool) -> Example:
         if about:

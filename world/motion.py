@@ -8,12 +8,12 @@ about films (`world.film_words`).
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from itertools import combinations
 
 import numpy as np
 
 from world.concepts import held_out, sprite
 from world.scenes import (
+    ARRANGEMENTS,
     CELL_PX,
     CELLS,
     Background,
@@ -50,16 +50,15 @@ SLIDES: Mapping[Motion, tuple[int, int]] = {
 """The slides and their ways (x, y), y downwards."""
 APPEARS_AT = FRAMES // 2
 """The first frame with what appears."""
-SHORTEST_SLIDE = 4
-"""In cells; of a crossing too."""
-BOUNCES = (2, 3, 4)
-"""Heights of a bounce in cells."""
+BOUNCE = 3
+"""The height of a bounce in cells."""
 TWINS, STILL = 0.2, 0.25
-"""The share of slides with two identical movers, and of films with an object that stands still."""
+"""The share of slides with two identical movers, and of films with one mover in which another
+object stands still."""
 ROUND = ("circle", "square", "sun")
 """Concepts that look the same after a quarter turn: nobody would see them spin."""
 _GROWTH = ("small", "", "big")
-_TRIES = 30
+_MIDDLE, _LANES = CELLS / 2, (CELLS / 4, CELLS * 3 / 4)
 
 
 @dataclass(frozen=True)
@@ -153,25 +152,29 @@ def held_out_motions(film: Film) -> list[tuple[str, str]]:
     return [(name, film.motion.value) for name in names if held_out(name, film.motion)]
 
 
-def sample_film(rng: np.random.Generator, *, test: bool, motion: Motion | None = None) -> Film:
+def sample_film(
+    rng: np.random.Generator, *, test: bool, motion: Motion | None = None, begun: bool = False
+) -> Film:
     """A random film.
 
-    test False never contains a held-out pair, of a concept with its motion or its colour. test
-    True: a mover does what training never saw it do, and colours are free.
+    Where everything is follows from what is in it: a slide goes from one edge to the other, in the
+    middle or, of two, in a lane of its own; a bounce starts at the bottom; what stays where it is
+    stands as in a picture. begun: a slide or a bounce of one object starts where a picture of it
+    has it instead. test False never contains a held-out pair, of a concept with its motion or its
+    colour. test True: a mover does what training never saw it do, and colours are free.
     """
     if motion is None:
         motion = tuple(Motion)[int(rng.integers(len(Motion)))]
-    twins = motion in SLIDES and rng.random() < TWINS
-    stands = rng.random() < STILL
+    begun &= motion in SLIDES or motion is Motion.BOUNCE
     moving = 2 if motion is Motion.CROSS else 1
+    twins = motion in SLIDES and rng.random() < TWINS and not begun
+    stands = moving == 1 and not twins and rng.random() < STILL and not begun
     while True:
         background, things = _cast(rng, motion, moving + stands, test=test)
         movers = things[:moving] * (2 if twins else 1)
-        film = Film(background, movers, motion, things[moving:], _cells(rng, motion, movers))
+        film = Film(background, movers, motion, things[moving:])
         if bool(held_out_motions(film)) == test:
-            arranged = _arranged(rng, film)
-            if arranged is not None:
-                return arranged
+            return _from_the_picture(film) if begun else _arranged(film)
 
 
 def _cast(
@@ -192,40 +195,48 @@ def _cast(
             return scene.background, tuple(things)
 
 
-def _cells(rng: np.random.Generator, motion: Motion, movers: tuple[Item, ...]) -> int:
-    if motion in SLIDES or motion is Motion.CROSS:
-        side = max(item.cells for item in movers)
-        return int(rng.integers(SHORTEST_SLIDE, CELLS - side + 1))
-    return int(rng.choice(BOUNCES)) if motion is Motion.BOUNCE else 0
+def _arranged(film: Film) -> Film:
+    """The film with everything at its place. Objects that share a film with another keep to lanes:
+    one above the other where something goes left or right, side by side elsewhere."""
+    things = (*film.movers, *film.still)
+    if film.motion is Motion.CROSS:
+        ways = [SLIDES[Motion.RIGHT], SLIDES[Motion.LEFT]]
+    elif film.motion in SLIDES:
+        ways = [SLIDES[film.motion]] * len(film.movers)
+    else:
+        ways = [(0, 0)] * len(film.movers)
+    cells = min(CELLS - item.cells for item in film.movers) if any(ways[0]) else 0
+    if any(way[0] for way in ways):
+        lanes = _LANES if len(things) == 2 else (_MIDDLE,)
+        centres = [(_MIDDLE, lane) for lane in lanes]
+    else:
+        centres = list(ARRANGEMENTS[len(things)])
+    found = [item.centred(*centre) for item, centre in zip(things, centres, strict=True)]
+    for i, way in enumerate(ways):
+        found[i] = _at_start(found[i], way)
+    if film.motion is Motion.BOUNCE:
+        cells = BOUNCE
+        found[0] = replace(found[0], row=CELLS - found[0].cells)
+    num = len(film.movers)
+    return replace(film, movers=tuple(found[:num]), still=tuple(found[num:]), cells=cells)
 
 
-def _arranged(rng: np.random.Generator, film: Film) -> Film | None:
-    """The film with everything at a random place, inside and apart in every frame; None where that
-    was not found."""
-    frames = range(FRAMES)
-    for _ in range(_TRIES):
-        paths = [[_moved(film, i, f).item for f in frames] for i in range(len(film.movers))]
-        movers = [
-            _somewhere(rng, item, path) for item, path in zip(film.movers, paths, strict=True)
-        ]
-        if film.motion in SLIDES and len(movers) == 2:
-            across = SLIDES[film.motion][0] != 0
-            first = {"column": movers[0].column} if across else {"row": movers[0].row}
-            movers[1] = replace(movers[1], **first)
-        still = tuple(_somewhere(rng, item, [item]) for item in film.still)
-        found = replace(film, movers=tuple(movers), still=still)
-        if not any(
-            a.item.overlaps(b.item) for shown in placed(found) for a, b in combinations(shown, 2)
-        ):
-            return found
-    return None
+def _from_the_picture(film: Film) -> Film:
+    """A slide or a bounce of one object that starts in the middle."""
+    item = film.movers[0].centred(_MIDDLE, _MIDDLE)
+    room = CELLS - item.cells
+    cells = {
+        Motion.LEFT: item.column,
+        Motion.RIGHT: room - item.column,
+        Motion.UP: item.row,
+        Motion.DOWN: room - item.row,
+        Motion.BOUNCE: min(item.row, BOUNCE),
+    }[film.motion]
+    return replace(film, movers=(item,), cells=cells)
 
 
-def _somewhere(rng: np.random.Generator, item: Item, path: list[Item]) -> Item:
-    """The item moved to a random place from which its whole path lies inside."""
-    left, top = min(i.column for i in path), min(i.row for i in path)
-    right, bottom = max(i.column + i.cells for i in path), max(i.row + i.cells for i in path)
-    x, y = (
-        int(rng.integers(-low, CELLS - high + 1)) for low, high in ((left, right), (top, bottom))
-    )
-    return replace(item, column=item.column + x, row=item.row + y)
+def _at_start(item: Item, way: tuple[int, int]) -> Item:
+    """The item at the edge from which that way leads."""
+    edges = {1: 0, -1: CELLS - item.cells}
+    column, row = edges.get(way[0], item.column), edges.get(way[1], item.row)
+    return replace(item, column=column, row=row)

@@ -84,6 +84,11 @@ class Item:
         """(x, y) in cells."""
         return self.column + self.cells / 2, self.row + self.cells / 2
 
+    def centred(self, x: float, y: float) -> "Item":
+        """The same about a point in cells, rounded to the lattice."""
+        half = self.cells / 2
+        return replace(self, column=int(x - half + 0.5), row=int(y - half + 0.5))
+
     def overlaps(self, other: "Item") -> bool:
         apart_x = (
             self.column + self.cells <= other.column or other.column + other.cells <= self.column
@@ -226,14 +231,7 @@ def _placed(wishes: list[Item], relation: str | None) -> tuple[Item, ...]:
     centres = UPRIGHT_PAIR if upright else ARRANGEMENTS[len(wishes)]
     if relation in ("below", "right of"):
         centres = centres[::-1]
-    return tuple(
-        replace(
-            wish,
-            column=int(x - wish.cells / 2 + 0.5),
-            row=int(y - wish.cells / 2 + 0.5),
-        )
-        for wish, (x, y) in zip(wishes, centres, strict=True)
-    )
+    return tuple(wish.centred(x, y) for wish, (x, y) in zip(wishes, centres, strict=True))
 
 
 def _background(rng: np.random.Generator) -> Background:

@@ -12,8 +12,8 @@ from model.omni import OmniModel
 from model.template import opened_by
 from model.text import TextTokenizer
 from training.data import Example, Examples, build_pool, training_texts
-from training.films import FilmExamples
-from training.flow import _boxes
+from training.films import AS_DRAWN, FilmExamples
+from training.flow import COPIED_WEIGHT, FlowStage, _boxes
 from world.film_words import FRAME_WISHES, full_film_caption
 from world.motion import FRAMES, render_film
 
@@ -27,10 +27,14 @@ def films(tmp_path_factory: pytest.TempPathFactory) -> FilmExamples:
     return _built(tmp_path_factory.mktemp("films"))
 
 
-def _built(folder: Path) -> FilmExamples:
+def _model(tokenizer: TextTokenizer) -> OmniModel:
     torch.manual_seed(0)
+    return OmniModel(CONFIG, tokenizer.space())
+
+
+def _built(folder: Path) -> FilmExamples:
     tokenizer = TextTokenizer.train(training_texts(50), CONFIG.text_vocabulary)
-    model = OmniModel(CONFIG, tokenizer.space())
+    model = _model(tokenizer)
     pool = build_pool(model.vision, 8, folder / "codes.npz")
     words = Examples(pool, tokenizer, CONFIG.text_block, CONFIG.text_blocks)
     return FilmExamples.build(model.vision, words, NUM, folder)
@@ -110,6 +114,29 @@ def test_an_edit_goes_from_the_picture_before_to_the_one_after(films: FilmExampl
         assert _modalities(example) == [TEXT, IMAGE, TEXT, IMAGE]
         before, after = example.spans[1].tokens.numpy(), example.target.tokens.numpy()
         assert any(np.array_equal(p, [before, after]) for p in pairs)
+
+
+def test_of_a_changed_picture_what_was_changed_weighs_more(films: FilmExamples) -> None:
+    tokenizer = films.words.tokenizer
+    stage = FlowStage(_model(tokenizer), tokenizer, films.words, films=films)
+    for step in range(6):
+        batch = stage._edited(np.random.default_rng(step))
+        before, *_, after = (s.tokens for s in batch.sequence.segments if s.modality is not TEXT)
+        if before.shape == after.shape:
+            copied = (before == after).all(-1)
+            assert 0.1 < float(copied.float().mean()) < 1
+            assert torch.equal(batch.weight, torch.where(copied, COPIED_WEIGHT, 1.0))
+
+
+def test_words_alone_never_lead_to_a_film_that_goes_on_from_a_picture(films: FilmExamples) -> None:
+    rng = np.random.default_rng(5)
+    drawn = films.frames(AS_DRAWN - 1).tokens
+    found = {
+        begun: [torch.equal(films.film(rng, begun=begun).target.tokens, drawn) for _ in range(60)]
+        for begun in (False, True)
+    }
+    assert not any(found[False])
+    assert any(found[True])
 
 
 def test_films_are_encoded_frame_by_frame_and_once(films: FilmExamples, tmp_path: Path) -> None:
