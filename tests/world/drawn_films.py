@@ -1,0 +1,34 @@
+"""Films that the tests of motion and of its words share."""
+
+from functools import cache
+
+import numpy as np
+
+from world.motion import Film, Motion, Placed, placed, sample_film
+
+
+@cache
+def films(num: int, seed: int, *, test: bool = False, motion: Motion | None = None) -> list[Film]:
+    rng = np.random.default_rng(seed)
+    return [sample_film(rng, test=test, motion=motion) for _ in range(num)]
+
+
+def paths(film: Film) -> list[list[Placed]]:
+    """What each mover does, over the frames in which it is seen."""
+    shown = [frame[len(film.still) :] for frame in placed(film)]
+    return [[frame[i] for frame in shown if frame] for i in range(len(film.movers))]
+
+
+def places(path: list[Placed]) -> np.ndarray:
+    """int "frames 2": column and row."""
+    return np.array([(p.item.column, p.item.row) for p in path])
+
+
+def trained() -> list[Film]:
+    """Of training."""
+    return films(1200, 14)
+
+
+def some() -> list[Film]:
+    """Of training and of test."""
+    return trained()[:300] + films(150, 1, test=True)
