@@ -24,7 +24,14 @@ from model.omni import OmniModel
 from model.placement import Placement
 from model.text import TextTokenizer
 from training.audio import AudioStage
-from training.data import Examples, ScenePool, build_pool, training_texts, word_vectors
+from training.data import (
+    Examples,
+    ScenePool,
+    build_pool,
+    build_unnamed,
+    training_texts,
+    word_vectors,
+)
 from training.films import FilmExamples
 from training.flow import A_STEP, FlowStage
 from training.loop import Budget, train
@@ -36,6 +43,8 @@ from world.concepts import CONCEPTS
 from world.speech import Part, clips
 
 TEXTS_PER_KIND = 4000
+NUM_UNNAMED = 3000
+"""Pictures whose colours no words name."""
 POOLS = (4000, 8000)
 """Films, and changes of pictures."""
 REPORTED_CLIPS = 96
@@ -149,7 +158,8 @@ def _flow(arguments: argparse.Namespace) -> None:
     model, tokenizer = _begin(arguments)
     cache = _folder(arguments, "vision") / "codes.npz"
     pool = build_pool(model.vision, arguments.scenes, cache, arguments.single)
-    examples = _examples(pool, tokenizer, model.config)
+    unnamed = build_unnamed(model.vision, NUM_UNNAMED, cache.with_name("unnamed.npz"))
+    examples = _examples(pool, tokenizer, model.config, unnamed)
     speech = None
     if model.config.audio is not None:
         speech = _speech_examples(arguments, model, examples)
@@ -184,8 +194,10 @@ def _speech_examples(
     )
 
 
-def _examples(pool: ScenePool, tokenizer: TextTokenizer, config: OmniConfig) -> Examples:
-    return Examples(pool, tokenizer, config.text_block, config.text_blocks)
+def _examples(
+    pool: ScenePool, tokenizer: TextTokenizer, config: OmniConfig, unnamed: ScenePool
+) -> Examples:
+    return Examples(pool, tokenizer, config.text_block, config.text_blocks, unnamed)
 
 
 def _budget(arguments: argparse.Namespace) -> Budget:

@@ -25,14 +25,20 @@ from model.template import Message, Span, collate_prompts, layout
 from model.text import BEGIN_IMAGE, EOS, PAD, SUGGEST, TextTokenizer
 from model.vision import VisionTokenizer, pixels_from_uint8
 from world.captions import caption
+from world.concepts import OBJECT_COLOURS
 from world.dialogue import HERE_YOU_ARE, Dialogue, Kind, Utterance, sample_dialogue, wish
 from world.edits import sample_edit
 from world.film_words import film_caption, full_film_caption
 from world.motion import sample_film
-from world.scenes import Scene, render, sample_scene
+from world.scenes import Family, Scene, held_out_pairs, render, sample_scene
 
 T = TypeVar("T")
-POOL_SEED = 11
+POOL_SEED, UNNAMED_SEED = 11, 12
+UNNAMED = (Family.COLOURS, Family.COLOUR_ATTRIBUTION)
+UNNAMED_SHARE = 0.08
+"""Of the pictures: those with a held-out colour, of which the words name everything but colours. A
+code that no picture of training holds is one that the model learns never to choose; what is held
+out is the way from the words to it."""
 ENCODED = 32
 """Graphs whose pictures are encoded at once."""
 CUT_SHARE = 0.4
@@ -44,7 +50,7 @@ TALK = (Kind.SMALL_TALK, Kind.KNOWLEDGE, Kind.OUTSIDE)
 
 
 class ScenePool:
-    """Scenes of the training split and their codes, uint16 "N L Q" in memory, cached in a file.
+    """Scenes and their codes, uint16 "N L Q" in memory, cached in a file.
 
     single_share: the share of draws that is taken from the scenes with one object only, a first
     lesson in which every word can mean but one thing; the other draws are from all scenes.
@@ -73,6 +79,19 @@ def build_pool(
     scenes = [sample_scene(np.random.default_rng((POOL_SEED, i)), test=False) for i in range(num)]
     codes = encode_drawings(tokenizer, scenes, lambda scene: render(scene)[None], cache)
     return ScenePool(scenes, codes[:, 0], single_share)
+
+
+def build_unnamed(tokenizer: VisionTokenizer, num: int, cache: Path) -> ScenePool:
+    """`num` scenes with a coloured object whose name and colour training never says together; no
+    other held-out pair is in them."""
+    scenes: list[Scene] = []
+    rng = np.random.default_rng(UNNAMED_SEED)
+    while len(scenes) < num:
+        scene = sample_scene(rng, test=True, family=UNNAMED[len(scenes) % len(UNNAMED)])
+        if all(colour in OBJECT_COLOURS for colour, _ in held_out_pairs(scene)):
+            scenes.append(scene)
+    codes = encode_drawings(tokenizer, scenes, lambda scene: render(scene)[None], cache)
+    return ScenePool(scenes, codes[:, 0])
 
 
 def encode_drawings(
@@ -138,20 +157,29 @@ class Examples:
     """Draws examples of each kind from the world, with the pool's pictures."""
 
     def __init__(
-        self, pool: ScenePool, tokenizer: TextTokenizer, text_block: int, text_blocks: int = 1
+        self,
+        pool: ScenePool,
+        tokenizer: TextTokenizer,
+        text_block: int,
+        text_blocks: int = 1,
+        unnamed: ScenePool | None = None,
     ) -> None:
-        self.pool, self.tokenizer = pool, tokenizer
+        self.pool, self.tokenizer, self.unnamed = pool, tokenizer, unnamed
         self.text_block, self.text_blocks = text_block, text_blocks
 
     def picture(self, rng: np.random.Generator) -> Example:
         """A wish -> its picture. Half of the wishes were answered by words first."""
-        scene = self.pool.draw(rng)
-        words = caption(scene, rng) if rng.random() < 0.4 else wish(rng, caption(scene, rng))
+        pool = self.pool
+        if self.unnamed is not None and rng.random() < UNNAMED_SHARE:
+            pool = self.unnamed
+        scene = pool.draw(rng)
+        said = caption(scene if pool is self.pool else _colourless(scene), rng)
+        words = said if rng.random() < 0.4 else wish(rng, said)
         messages = [Message(True, (words,))]
         if rng.random() < 0.5:
             messages.append(Message(False, (HERE_YOU_ARE,)))
         spans = layout(self.tokenizer, messages, opens=Modality.IMAGE)
-        return Example(tuple(spans), self.pool.picture_of(scene))
+        return Example(tuple(spans), pool.picture_of(scene))
 
     def next_picture(self, rng: np.random.Generator) -> Example:
         """The second wish of a conversation -> its picture, with the first one in sight."""
@@ -223,6 +251,11 @@ class Examples:
             return Message(from_user, (utterance.text,))
         seen = self.pool.picture_of(utterance.scene)
         return Message(from_user, (seen, utterance.text) if from_user else (utterance.text, seen))
+
+
+def _colourless(scene: Scene) -> Scene:
+    """What can be said of a scene but for the colours of its objects."""
+    return replace(scene, items=tuple(replace(item, colour=None) for item in scene.items))
 
 
 def _shows_one_picture(dialogue: Dialogue) -> bool:

@@ -17,11 +17,21 @@ from model.config import PRESETS
 from model.omni import OmniModel
 from model.text import BEGIN_IMAGE, EOS, SUGGEST, TextTokenizer
 from training.__main__ import main
-from training.data import Examples, build_pool, collate, training_texts, word_vectors
+from training.data import (
+    UNNAMED_SHARE,
+    Examples,
+    build_pool,
+    build_unnamed,
+    collate,
+    training_texts,
+    word_vectors,
+)
 from training.flow import FlowStage
 from training.loop import Budget, train
 from training.vision import VisionStage
+from world.concepts import COLOURABLE, OBJECT_COLOURS, held_out
 from world.dialogue import Kind
+from world.scenes import Scene, held_out_pairs
 from world.speech import Clip, write_clip
 from world.voices import OUTPUT_VOICE
 
@@ -63,6 +73,24 @@ def test_every_mode_has_a_finite_loss_and_gradient(stage: FlowStage) -> None:
     assert bool(gradient.isfinite().all())
     assert all(p.grad is None for p in stage.model.vision.parameters())
     stage.model.zero_grad()
+
+
+def test_a_held_out_colour_is_seen_and_never_named(
+    stage: FlowStage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unnamed = build_unnamed(stage.model.vision, 30, tmp_path / "unnamed.npz")
+    assert all(held_out_pairs(scene) for scene in unnamed.scenes)
+    assert all(c in OBJECT_COLOURS for s in unnamed.scenes for c, _ in held_out_pairs(s))
+    examples = Examples(stage.examples.pool, stage.tokenizer, 32, unnamed=unnamed)
+    draw, drawn = unnamed.draw, list[Scene]()
+    monkeypatch.setattr(unnamed, "draw", lambda rng: drawn.append(draw(rng)) or drawn[-1])
+    rng = np.random.default_rng(4)
+    pairs = [(c, n) for c in OBJECT_COLOURS for n in COLOURABLE if held_out(c, n)]
+    for _ in range(400):
+        example = examples.picture(rng)
+        words = stage.tokenizer.decode(example.spans[0].tokens[2:, 0].tolist())
+        assert not any(f"{colour} {name}" in words for colour, name in pairs)
+    assert abs(len(drawn) - 400 * UNNAMED_SHARE) < 20
 
 
 def test_masked_loss_is_weighted_by_one_over_t(stage: FlowStage) -> None:
@@ -143,6 +171,7 @@ def test_nothing_to_resume_is_said(tmp_path: Path) -> None:
 def _few(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pools that are made in a moment."""
     monkeypatch.setattr(training.__main__, "POOLS", (4, 8))
+    monkeypatch.setattr(training.__main__, "NUM_UNNAMED", 6)
     monkeypatch.setattr(training.__main__, "TEXTS_PER_KIND", 200)
 
 
