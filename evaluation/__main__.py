@@ -1,9 +1,9 @@
 """Command line: python -m evaluation scenes | captions | thinking | editing | video | tokenizer |
 chat, of sound asr | tts | spoken_qa | sounds | omni, and of everything matrix | symmetric |
 retrieval. `all` runs them one after the other, `compare` puts two results side by side, `sheet`
-draws what comes of held-out wishes. Progress goes to stderr, the result, one line of JSON, is the
-last line of stdout and the content of --json FILE. python -m evaluation pack makes the clips for
-the suites of sound."""
+draws what comes of held-out wishes, `smoke` tries whether a checkpoint runs at all. Progress goes
+to stderr, the result, one line of JSON, is the last line of stdout and the content of --json FILE.
+python -m evaluation pack makes the clips for the suites of sound."""
 
 import argparse
 import json
@@ -14,7 +14,7 @@ from pathlib import Path
 from engine.engine import Engine
 from engine.media import png_bytes
 from engine.request import SamplerKind, Sampling
-from evaluation import everything, examples, matrix, pack, report, sheet, suites, symmetric
+from evaluation import everything, examples, matrix, pack, report, sheet, smoke, suites, symmetric
 from evaluation.collector import Collector, Group
 from evaluation.compare import compare
 from evaluation.everything import Everything
@@ -33,6 +33,7 @@ def main(argv: list[str] | None = None) -> int:
     """0, or 2 after one sentence on stderr about what was wrong with the request."""
     arguments = _parser().parse_args(argv)
     commands = {"pack": _pack, "all": _all, "compare": _compare, "sheet": _sheet}
+    commands |= {"smoke": _smoke}
     try:
         commands.get(arguments.suite, _suite)(arguments)
     except ValueError as error:
@@ -75,6 +76,11 @@ def _parser() -> argparse.ArgumentParser:
     drawn.add_argument("--task", choices=sheet.TASKS, required=True)
     drawn.add_argument("--num", type=int, default=64, help="how many, from the first seed on")
     drawn.add_argument("--out", type=Path, required=True, help="where the sheet goes (PNG)")
+    tried = commands.add_parser("smoke", help="does a checkpoint run, every way that it promises?")
+    tried.add_argument("--model", type=Path, required=True, help="folder of the weights")
+    tried.add_argument("--steps", type=int, default=smoke.STEPS, help="of each run")
+    tried.add_argument("--device", default="auto", help="auto, cpu or cuda")
+    tried.add_argument("--json", type=Path, help="where the result is written, too")
     packed = commands.add_parser("pack", help="make the clips for asr, tts, spoken_qa and sounds")
     packed.add_argument("--speech", type=Path, required=True, help="folder of the speech corpus")
     packed.add_argument("--out", type=Path, default=pack.FOLDER)
@@ -183,6 +189,21 @@ def _before(file: Path) -> Everything | None:
 
 def _compare(arguments: argparse.Namespace) -> None:
     print(compare(everything.read(arguments.a), everything.read(arguments.b)))
+
+
+def _smoke(arguments: argparse.Namespace) -> None:
+    _need_folders(arguments.json)
+    sampling = Sampling(steps=arguments.steps)
+    engine = Engine.load(arguments.model, arguments.device)
+    tried = smoke.smoke(engine, sampling, lambda way: print(way, file=sys.stderr))
+    found = smoke.to_json(tried, str(arguments.model))
+    if arguments.json is not None:
+        arguments.json.write_text(found + "\n")
+    print(smoke.table(tried))
+    print(found)
+    broken = [t.way for t in tried if not t.works]
+    if broken:
+        raise ValueError(f"{arguments.model} does not run: {', '.join(broken)}")
 
 
 def _sheet(arguments: argparse.Namespace) -> None:
