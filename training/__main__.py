@@ -2,11 +2,12 @@
 [--device auto].
 
 vision trains the picture tokenizer, flow the model on its frozen codes, export writes the
-checkpoint.
+checkpoint. torchrun --nproc-per-node N -m training flow .. trains on N devices.
 """
 
 import argparse
 import json
+import os
 import sys
 from copy import deepcopy
 from dataclasses import replace
@@ -36,6 +37,7 @@ from training.films import FilmExamples
 from training.flow import A_STEP, FlowStage
 from training.loop import Budget, train
 from training.merge import merged
+from training.ranks import Ranks
 from training.speech import SpeechExamples, encode_clips, told_scenes
 from training.vision import VisionStage
 from training.whisper import encoder_weights
@@ -55,12 +57,17 @@ def main(argv: list[str] | None = None) -> int:
     arguments = _parser().parse_args(argv)
     torch.manual_seed(0)
     torch.set_float32_matmul_precision("high")
+    arguments.ranks = ranks = Ranks.joined(os.environ)
+    stages = {"vision": _vision, "audio": _audio, "flow": _flow, "export": _export}
     try:
-        stages = {"vision": _vision, "audio": _audio, "flow": _flow, "export": _export}
+        if ranks.num > 1 and arguments.stage != "flow":
+            raise ValueError(f"{arguments.stage} runs in one process: start it without torchrun")
         stages[arguments.stage](arguments)
     except ValueError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
+    finally:
+        ranks.leave()
     return 0
 
 
@@ -155,7 +162,18 @@ def _audio(arguments: argparse.Namespace) -> None:
 
 
 def _flow(arguments: argparse.Namespace) -> None:
-    model, tokenizer = _begin(arguments)
+    ranks: Ranks = arguments.ranks
+    with ranks.one_first():
+        model, tokenizer = _begin(arguments)
+        stage = _flow_stage(arguments, model, tokenizer)
+    budget = replace(_budget(arguments), accumulate=A_STEP, report_every_s=600)
+    folder = _folder(arguments, "flow")
+    train(stage, deepcopy(model), folder, budget, resume=arguments.resume, ranks=ranks)
+
+
+def _flow_stage(
+    arguments: argparse.Namespace, model: OmniModel, tokenizer: TextTokenizer
+) -> FlowStage:
     cache = _folder(arguments, "vision") / "codes.npz"
     pool = build_pool(model.vision, arguments.scenes, cache, arguments.single)
     unnamed = build_unnamed(model.vision, NUM_UNNAMED, cache.with_name("unnamed.npz"))
@@ -167,9 +185,7 @@ def _flow(arguments: argparse.Namespace) -> None:
     if model.config.video_frames:
         folder = _folder(arguments, "vision")
         films = FilmExamples.build(model.vision, examples, POOLS, folder)
-    stage = FlowStage(model, tokenizer, examples, arguments.times, speech, films)
-    budget = replace(_budget(arguments), accumulate=A_STEP, report_every_s=600)
-    train(stage, deepcopy(model), _folder(arguments, "flow"), budget, resume=arguments.resume)
+    return FlowStage(model, tokenizer, examples, arguments.times, speech, films)
 
 
 def _speech_examples(

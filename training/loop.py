@@ -2,7 +2,8 @@
 about what is learned.
 
 A stage says how to draw a batch and what its loss is; the loop owns the optimiser, the
-learning-rate schedule, saving, the log and the progress bar.
+learning-rate schedule, saving, the log and the progress bar. Several processes share the batches
+(`training.ranks`); the first one saves and reports.
 """
 
 import json
@@ -18,6 +19,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from training.optimiser import make_optimisers
+from training.ranks import ALONE, Ranks
 
 
 class Stage(Protocol):
@@ -40,9 +42,9 @@ class Stage(Protocol):
 
 @dataclass(frozen=True)
 class Budget:
-    """How long and how: minutes of wall time, learning rate, its warm-up in steps and the share of
-    the time in which it falls to zero, the averaging rate, how often to save and to report, and
-    whether the matrices inside the layers are stepped by Muon."""
+    """How long and how: minutes of wall time and steps at most, learning rate, its warm-up in steps
+    and the share of the time in which it falls to zero, the averaging rate, how often to save and
+    to report, and whether the matrices inside the layers are stepped by Muon."""
 
     minutes: float
     learning_rate: float = 1e-3
@@ -54,17 +56,27 @@ class Budget:
     report_every_s: float = 300.0
     accumulate: int = 1
     muon: bool = False
+    steps: int | None = None
 
 
-def train(stage: Stage, average: nn.Module, folder: Path, budget: Budget, *, resume: bool) -> None:
-    """Train until the minutes are used up; `average` is a copy of the model that receives the
-    moving average."""
+def train(
+    stage: Stage,
+    average: nn.Module,
+    folder: Path,
+    budget: Budget,
+    *,
+    resume: bool,
+    ranks: Ranks = ALONE,
+) -> None:
+    """Train until the minutes or the steps are used up; `average` is a copy of the model that
+    receives the moving average."""
     folder.mkdir(parents=True, exist_ok=True)
     optimisers = make_optimisers(
         stage.model, budget.learning_rate, budget.weight_decay, muon=budget.muon
     )
     state_file = folder / "state.pt"
     step, seen, trained_s, warm = 0, 0, 0.0, False
+    ranks.agree(stage.model)
     average.load_state_dict(stage.model.state_dict())
     if resume:
         if not state_file.exists():
@@ -74,25 +86,30 @@ def train(stage: Stage, average: nn.Module, folder: Path, budget: Budget, *, res
         (step, seen, trained_s), warm = _restore(state_file, stage.model, average, optimisers)
     first_step, seen_before, started = step, seen, time.monotonic()
     clock = _Clock(started, budget)
-    on_cuda = next(stage.model.parameters()).is_cuda
-    bar = tqdm(total=int(budget.minutes * 60), unit="s", mininterval=5)
+    weight = next(stage.model.parameters())
+    bar = tqdm(total=int(budget.minutes * 60), unit="s", mininterval=5, disable=not ranks.is_first)
 
     def save() -> None:
         elapsed = trained_s + time.monotonic() - started
         _save(state_file, stage.model, average, optimisers, (step, seen, elapsed))
 
     figures: dict[str, float] = {}
-    while (elapsed := time.monotonic() - started) < budget.minutes * 60:
+    while budget.steps is None or step - first_step < budget.steps:
+        elapsed = ranks.same(time.monotonic() - started, weight)
+        if elapsed >= budget.minutes * 60:
+            break
         rate = _learning_rate(
             budget, step - first_step + (budget.warmup_steps if warm else 0), elapsed
         )
         count = 0
         for part in range(budget.accumulate):
-            with torch.autocast("cuda", torch.bfloat16, enabled=on_cuda):
-                loss, new, num = stage.loss(step * budget.accumulate + part)
+            place = ranks.place(step * budget.accumulate + part)
+            with torch.autocast("cuda", torch.bfloat16, enabled=weight.is_cuda):
+                loss, new, num = stage.loss(place)
             figures |= new
             (loss / budget.accumulate).backward()
             count += num
+        count = ranks.mean_gradients(stage.model, count)
         norm = nn.utils.clip_grad_norm_(stage.model.parameters(), 1.0)
         if bool(torch.isfinite(norm)):
             for optimiser in optimisers:
@@ -108,6 +125,8 @@ def train(stage: Stage, average: nn.Module, folder: Path, budget: Budget, *, res
         shown |= {name: f"{value:.3f}" for name, value in figures.items()}
         bar.set_postfix(shown, refresh=False)
         bar.update(0)
+        if not ranks.is_first:
+            continue
         if step % 20 == 0:
             _log(
                 folder, {"step": step, "seen": seen, "s": round(trained_s + elapsed, 1), **figures}
@@ -116,8 +135,9 @@ def train(stage: Stage, average: nn.Module, folder: Path, budget: Budget, *, res
             save()
         if clock.due("report"):
             _log(folder, {"step": step, "seen": seen, "report": _report(stage, folder, average)})
-    save()
-    _log(folder, {"step": step, "seen": seen, "report": _report(stage, folder, average)})
+    if ranks.is_first:
+        save()
+        _log(folder, {"step": step, "seen": seen, "report": _report(stage, folder, average)})
     bar.close()
 
 
