@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from flow.modality import Modality, TokenSpace
-from model.config import PRESETS, OmniConfig
+from model.config import PRESETS, OmniConfig, VisionConfig
 from model.convert.layout import Layout
 from model.convert.layouts import LAYOUTS
 from model.hf_folder import HfFolder, read_config, stored_in
@@ -55,17 +55,18 @@ def _ours(folder: Path, config: OmniConfig) -> dict[str, Any]:
     facts = dict(read_facts(folder))
     made = [str(m) for m in (Modality.TEXT, *config.media)]
     hears = config.audio is not None
-    watches = config.video_frames > 0
-    seen = ["text", "image", *(["audio"] if hears else []), *(["video"] if watches else [])]
+    watches, vision = config.video_frames > 0, config.vision
+    senses = {"text": True, "image": vision is not None, "audio": hears, "video": watches}
     return {
         "kind": "next-omni",
         "name": config.name,
-        "takes": seen,
+        "takes": [kind for kind, known in senses.items() if known],
         "makes": made,
+        "samplers": list(config.samplers),
         "thinks": config.thinks,
         "finds": config.finds,
-        "image_px": config.vision.image_px,
-        "picture_encoder": "patches" if config.vision.clip is None else "clip",
+        "image_px": 0 if vision is None else vision.image_px,
+        "picture_encoder": _encoder(vision),
         **_counted(stored),
         "converted": facts.get("converted", {}),
         "untrained": facts.get("untrained", []),
@@ -73,6 +74,12 @@ def _ours(folder: Path, config: OmniConfig) -> dict[str, Any]:
         "whole": not trouble,
         "trouble": trouble,
     }
+
+
+def _encoder(vision: VisionConfig | None) -> str | None:
+    if vision is None:
+        return None
+    return "patches" if vision.clip is None else "clip"
 
 
 def _theirs(folder: Path, config: Mapping[str, Any]) -> dict[str, Any]:
