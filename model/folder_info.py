@@ -16,7 +16,7 @@ from model.placement import shapes
 from model.shard import Stored, contents
 
 KNOWN = {
-    "llada": "LLaDA, a masked-diffusion language model",
+    "llada": "LLaDA of another shape, a masked-diffusion language model",
     "mmada": "MMaDA, masked diffusion over words and pictures",
     "dynin": "Dynin-Omni, any-to-any masked diffusion",
 }
@@ -86,14 +86,14 @@ def _theirs(folder: Path, config: Mapping[str, Any]) -> dict[str, Any]:
     source = HfFolder(folder, config, {}, {})
     layout = next((x for x in LAYOUTS.values() if source.model_type in x.model_types), None)
     known = (said for kind, said in KNOWN.items() if source.model_type.lower().startswith(kind))
-    fits = [] if layout is None else _fitting(layout, source)
+    fits = [] if layout is None or layout.whole else _fitting(layout, source)
     stored: dict[str, Stored] = {}
     trouble = ""
     try:
         stored = stored_in(folder)
     except ValueError as error:
         trouble = str(error)
-    convertible = layout is not None and fits and not trouble
+    convertible = layout is not None and (fits or layout.whole) and not trouble
     return {
         "kind": source.model_type or "unknown",
         "what": next(known, "an unknown layout") if layout is None else layout.what,
@@ -126,7 +126,8 @@ def _fitting(layout: Layout, source: HfFolder) -> list[str]:
 
 def _command(layout: Layout | None, folder: Path, fits: list[str]) -> str:
     assert layout is not None
-    return f"python -m model.convert {layout.kind} {folder} OUT --preset {fits[0]}"
+    command = f"python -m model.convert {layout.kind} {folder} OUT"
+    return command if layout.whole else f"{command} --preset {fits[0]}"
 
 
 def _counted(stored: Mapping[str, Stored]) -> dict[str, Any]:

@@ -46,6 +46,7 @@ class TextTokenizer:
         self._tokenizer = tokenizer
         self._tokenizer.encode_special_tokens = True  # what a visitor writes is never one
         self.cardinality = cardinality
+        self._signs = MARKERS if tokenizer.token_to_id(MARKERS[EOS]) == EOS else ()
         added = tokenizer.get_added_tokens_decoder().items()
         self._special = {token.content: i for i, token in added if token.special}
         self._pieces = tuple(
@@ -95,13 +96,15 @@ class TextTokenizer:
         answerable = {PAD, EOS, *(OPENING[m] for m in media)}
         answerable |= {END_THINK} if thinks else set()
         answerable |= {SUGGEST} if suggests else set()
-        markers = [i for i in range(NUM_MARKERS) if i not in answerable]
+        markers = {*range(NUM_MARKERS), *map(self._tokenizer.token_to_id, MARKERS)}
         empty = range(len(self._pieces), self.cardinality)
-        return TokenSpace(Modality.TEXT, 1, self.cardinality, (*markers, *empty))
+        forbidden = (*sorted(markers - answerable), *empty)
+        return TokenSpace(Modality.TEXT, 1, self.cardinality, forbidden)
 
     def encode(self, text: str) -> list[int]:
-        """Ids without markers; text that looks like a marker is read as plain words."""
-        for marker in MARKERS:
+        """Ids without markers; text that looks like a marker is read as plain words, and where a
+        published vocabulary's own tokens took their places, letter by letter."""
+        for marker in self._signs:
             text = text.replace(marker, marker[1:-1])
         return self._tokenizer.encode(text, add_special_tokens=False).ids
 
