@@ -81,7 +81,8 @@ class AnswerForm:
 def choices(known: Collection[str]) -> list[str]:
     """The kinds of answer that a checkpoint can give. known: the modalities that it makes."""
     kinds = [name for name, modality in KINDS.items() if str(modality) in known]
-    return [AUTO, *kinds, *PLACES, AFTER_WORDS]
+    around = [*PLACES, AFTER_WORDS] if Modality.IMAGE in known else []
+    return [AUTO, *kinds, *around]
 
 
 def read_think(text: str) -> tuple[str, bool]:

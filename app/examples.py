@@ -22,6 +22,13 @@ QUESTIONS = (
     "what can you do?",
     "hello!",
 )
+WORDS_ALONE = (
+    "hello!",
+    "what can you do?",
+    "why is the sky blue?",
+    "three ideas for a rainy day",
+)
+"""For a checkpoint that knows words alone."""
 ABOUT_A_PICTURE = "what is in this picture?"
 ABOUT_A_FILM = "what happens in this video?"
 SUGGESTIONS = (

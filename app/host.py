@@ -15,6 +15,7 @@ from typing import Protocol
 import numpy as np
 
 from app import render
+from app.abilities import Abilities
 from app.forms import InputError
 from app.gpu import WatchedGenerate, on_gpu
 from app.inspection import Lens
@@ -81,6 +82,7 @@ class Host:
     gallery: Path | None = None
 
     def __post_init__(self) -> None:
+        self.can = Abilities.of(self.engine.info())
         self.library = Library(self.engine, self.pack, self.gallery)
         self._generate: WatchedGenerate = on_gpu(self.engine.generate)
 

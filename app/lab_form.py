@@ -42,7 +42,7 @@ class LabForm:
         """Raises: InputError beside the settings."""
         with beside("settings"):
             base = read_sampling(self.steps, self.guidance, self.method, read_seed(self.seed))
-            by_flow = base.sampler == "flow"
+            by_flow = base.sampler in (None, SamplerKind.FLOW)
             return replace(
                 base,
                 temperature=float(self.temperature),

@@ -61,11 +61,12 @@ def build_page(host: Host, first_run: Path | None = FIRST_RUN) -> gr.Blocks:
         )
         image = ImageTab(host, recorded_run(first_run))
         video = VideoTab(host, recorded_run(first_run and FIRST_FILM))
-        with gr.Tabs(selected="image", elem_id="tabs") as tabs:
+        with gr.Tabs(selected="image" if host.can.draws else "chat", elem_id="tabs") as tabs:
             with gr.Tab("Image", id="image"):
                 image.build()
             with gr.Tab("Chat", id="chat"):
-                chat = ChatTab(host, example=recorded_run(first_run and FIRST_CHAT))
+                shown = first_run and host.can.draws and FIRST_CHAT
+                chat = ChatTab(host, example=recorded_run(shown or None))
                 chat.build()
             with gr.Tab("Speech", id="speech"):
                 speech = SpeechTab(host)

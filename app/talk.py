@@ -10,7 +10,7 @@ from hashlib import blake2b
 
 from app import render
 from app.answer_form import read_think
-from app.examples import QUESTIONS, SUGGESTIONS
+from app.examples import QUESTIONS, SUGGESTIONS, WORDS_ALONE
 from app.pump import Outcome
 from engine.conversation import kept_places
 from engine.pin import Pin
@@ -20,6 +20,11 @@ WELCOME = {
     "title": "Say hello, drop in a picture, or ask for one",
     "text": "The answer starts as noise and settles in front of you: words as well as pictures.",
     "chips": QUESTIONS,
+}
+WELCOME_TO_WORDS = {
+    "title": "Say hello, or ask something",
+    "text": "The answer starts hidden and is written in front of you, the surest words first.",
+    "chips": WORDS_ALONE,
 }
 OUT_OF_SIGHT = "The model no longer sees what is above."
 BETWEEN = "The model no longer sees what is between the picture and here."
@@ -158,9 +163,9 @@ def conversation(history: History) -> Conversation:
     return Conversation(tuple(Turn(said.role, said.parts) for said in told(history)))
 
 
-def as_value(history: History, messages: object = ()) -> dict[str, object]:
-    """The conversation component's value."""
-    notes = sight_notes(history)
+def as_value(history: History, messages: object = (), *, whole: bool = False) -> dict[str, object]:
+    """The conversation component's value. whole: whether the model reads every turn."""
+    notes = {} if whole else sight_notes(history)
     return {
         "turns": [{**said.to_json(), "note": notes.get(said.id)} for said in history],
         "welcome": WELCOME,

@@ -95,15 +95,13 @@ def _parser() -> argparse.ArgumentParser:
     )
     generate.add_argument("--steps", type=int)
     generate.add_argument("--seed", type=int, default=0)
-    generate.add_argument(
-        "--sampler", choices=[str(k) for k in SamplerKind], default="flow", help="on one model"
-    )
+    generate.add_argument("--sampler", choices=[str(k) for k in SamplerKind], help="on one model")
     generate.add_argument("--transition", help=f"of flow matching: {', '.join(TRANSITIONS)}")
     generate.add_argument("--grid", help=f"of times: {', '.join(GRIDS)}")
     for name in ("c", "a"):
         generate.add_argument(f"--{name}", type=float, help="of the path, c (t / (1-t))^a")
     generate.add_argument("--remasking", default="low_confidence", help="order of masked diffusion")
-    generate.add_argument("--mask-schedule", default="cosine", help="cosine or linear")
+    generate.add_argument("--mask-schedule", help="cosine or linear")
     generate.add_argument("--threshold", type=float, help="masked diffusion: commit what is surer")
     generate.add_argument("--patience", type=int, help="end after so many steps without a change")
     generate.add_argument("--guidance", type=float)

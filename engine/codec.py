@@ -64,6 +64,8 @@ class Codec:
 
     def _seen(self, pictures: np.ndarray) -> Tensor:
         """The codes "N L Q", on the CPU, of pictures uint8 "N H W 3"."""
+        if self.model.config.vision is None:
+            raise ValueError("this checkpoint does not see pictures: write what you want to say")
         side = self.model.config.vision.image_px
         squares = np.stack([fitted(picture, side) for picture in pictures])
         pixels = pixels_from_uint8(torch.from_numpy(squares).to(self.model.device))

@@ -3,7 +3,7 @@
 What is kept: the latest picture or film with the turn it stands in, the last exchange, and the
 question with its sound. Of earlier sounds the words are kept, where they are known.
 The embedded model was trained on conversations of that shape; without a picture it reads the
-question alone.
+question alone. A checkpoint that was trained on whole conversations reads all of it.
 """
 
 from collections.abc import Callable, Sequence
@@ -13,11 +13,14 @@ from flow.modality import Modality
 from model.template import Message, Span
 
 
-def messages_of(conversation: Conversation, encode: Callable[[Part], Span]) -> list[Message]:
-    """Messages in order, media as codes; at most one turn with something to see, the latest."""
+def messages_of(
+    conversation: Conversation, encode: Callable[[Part], Span], *, whole: bool = False
+) -> list[Message]:
+    """Messages in order, media as codes; at most one turn with something to see, the latest.
+    whole: every turn with everything in it."""
     return [
         Message(turn.role == "user", tuple(_content(part, encode) for part in turn.parts))
-        for turn in kept_turns(conversation)
+        for turn in (conversation.turns if whole else kept_turns(conversation))
     ]
 
 

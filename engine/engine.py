@@ -32,7 +32,7 @@ from engine.preview import (
     SoundPreview,
 )
 from engine.repaint import begun, touched
-from engine.request import Conversation, Part, Request, Sampling
+from engine.request import Conversation, Part, Request, SamplerKind, Sampling
 from engine.runner import Runner
 from engine.sounds import LONGEST_S, pieces_of
 from engine.trace import MAX_LIKELY, TraceRecorder
@@ -71,7 +71,8 @@ class Engine:
         self.codec = Codec(self.model, self.tokenizer)
         mask_id = self.model.spaces[Modality.TEXT].mask_id
         self.words = Words.of(self.tokenizer, mask_id)
-        self.lens = Lens(self.model.vision, self.runner.metrics, self.words)
+        eyes = None if self.model.config.vision is None else self.model.vision
+        self.lens = Lens(eyes, self.runner.metrics, self.words, self.device)
 
     @classmethod
     def load(cls, checkpoint: Path | str, device: str = "auto", dtype: str = "auto") -> "Engine":
@@ -85,31 +86,27 @@ class Engine:
 
     def info(self) -> dict[str, Any]:
         """What runs here: plain values for `python -m engine info` and the page."""
-        count = {
-            name: sum(p.numel() for p in part.parameters())
-            for name, part in (
-                ("all", self.model),
-                ("backbone", self.model.backbone),
-                ("vision", self.model.vision),
-                ("image_head", self.model.image_head),
-            )
-        }
+        config = self.model.config
+        parts = {"all": self.model, "backbone": self.model.backbone}
+        if config.vision is not None:
+            parts |= {"vision": self.model.vision, "image_head": self.model.image_head}
+        count = {name: sum(p.numel() for p in part.parameters()) for name, part in parts.items()}
+        by_flow = self.runner.flows if SamplerKind.FLOW in config.samplers else ()
         return {
-            "name": self.model.config.name,
+            "name": config.name,
             "digest": self.digest,
             **self.placement.describe(),
             "torch": torch.__version__,
             "parameters": count,
             "modalities": [str(m) for m in self.runner.flows],
-            "image_px": self.model.config.vision.image_px,
+            "samplers": list(config.samplers),
+            "image_px": 0 if config.vision is None else config.vision.image_px,
             "hears_s": self.hears_s,
-            "thinks": self.model.config.thinks,
-            "finds": self.model.config.finds,
+            "thinks": config.thinks,
+            "finds": config.finds,
             "facts": self.facts,
-            "path": {
-                str(m): [asdict(point) for point in self.runner.path(m)] for m in self.runner.flows
-            },
-            "config": self.model.config.to_json(),
+            "path": {str(m): [asdict(point) for point in self.runner.path(m)] for m in by_flow},
+            "config": config.to_json(),
         }
 
     def generate(
@@ -139,7 +136,7 @@ class Engine:
         if len(answers) > 1:  # a recording and no question
             yield Completed(asked, tuple(answers), run.nfe, run.elapsed_s)
             return
-        messages = messages_of(_understood(request, answers), self.encode)
+        messages = self._messages(_understood(request, answers))
         modality: Modality | None = first_modality(request)
         while modality is not None:
             wish = self._wish(request, messages, answers, modality)
@@ -156,7 +153,7 @@ class Engine:
         wish = request.repaint
         if wish is None:
             return request
-        vision = self.model.config.vision
+        vision = self.model.config.eyes
         codes = self.encode(Part(image=wish.image)).tokens.numpy()
         free = touched(wish.mask, vision.grid, vision.image_px)
         state = begun(wish, codes, free, self.model.spaces[Modality.IMAGE].mask_id)
@@ -168,7 +165,7 @@ class Engine:
         found: list[Answer] = []
         for piece in pieces:
             asked = request.heard(piece)
-            messages = messages_of(asked.conversation, self.encode)
+            messages = self._messages(asked.conversation)
             wish = self._wish(asked, messages, [], Modality.TEXT)
             tokens, _ = yield from self._segment(wish, run, heard=len(pieces))
             doubt = surprise(self.model, self._prompt([wish]), tokens, Modality.TEXT)
@@ -251,7 +248,7 @@ class Engine:
         for (i, _), (words,) in zip(asked, heard, strict=True):
             found[i].append(replace(words, heard=True))
         prompts = {
-            i: messages_of(_understood(r, found[i]), self.encode)
+            i: self._messages(_understood(r, found[i]))
             for i, r in enumerate(requests)
             if len(found[i]) < 2
         }
@@ -328,13 +325,21 @@ class Engine:
         return self.runner.preview(sampling, modality)
 
     def surprise(self, request: Request, tokens: np.ndarray, modality: Modality) -> float:
-        """Bits a code of an answer "L Q" to a request, see `engine.likelihood`."""
+        """Bits a code of an answer "L Q" to a request, see `engine.likelihood`.
+
+        Raises: ValueError where the checkpoint does not read from left to right.
+        """
+        if SamplerKind.AUTOREGRESSIVE not in self.model.config.samplers:
+            raise ValueError("this checkpoint was not trained to read from left to right")
         return surprise(self.model, self.prompt(request, modality), tokens, modality)
 
     def prompt(self, request: Request, to: Modality) -> list[Segment]:
         """The segments before the answer, one row."""
-        messages = messages_of(request.conversation, self.encode)
+        messages = self._messages(request.conversation)
         return self._prompt([self._wish(request, messages, [], to)])
+
+    def _messages(self, conversation: Conversation) -> list[Message]:
+        return messages_of(conversation, self.encode, whole=self.model.config.dialogue.whole)
 
     def _wish(
         self, request: Request, messages: list[Message], answers: list[Answer], modality: Modality
@@ -351,7 +356,10 @@ class Engine:
         if pin is not None and modality is pin.modality:
             said = tuple(pin.split(text)[0] for text in said)
         turns = [*messages, Message(False, said)] if said else messages
-        spans = layout(self.tokenizer, turns, opens=modality, thinks=request.think)
+        dialogue = self.model.config.dialogue
+        spans = layout(
+            self.tokenizer, turns, opens=modality, thinks=request.think, dialogue=dialogue
+        )
         number, heard = len(answers), sum(a.heard for a in answers)
         noise = number if pin is None else pin.noise(modality, number)
         return Wish(

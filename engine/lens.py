@@ -23,10 +23,14 @@ class Lens:
     """The eyes of one model: its picture decoder, its metrics and its words."""
 
     def __init__(
-        self, vision: VisionTokenizer, metrics: Mapping[Modality, CodebookMetric], words: Words
+        self,
+        vision: VisionTokenizer | None,
+        metrics: Mapping[Modality, CodebookMetric],
+        words: Words,
+        device: torch.device,
     ) -> None:
-        self._vision, self._metrics, self.words = vision, metrics, words
-        self._device = vision.from_codes.weight.device
+        """vision: None where the model does not see."""
+        self._vision, self._metrics, self.words, self._device = vision, metrics, words, device
 
     @torch.inference_mode()
     def pictures(self, codes: np.ndarray) -> np.ndarray:
@@ -34,7 +38,8 @@ class Lens:
 
         Raises: ValueError where they are not of this picture tokenizer.
         """
-        config = self._vision.config
+        vision = self._eyes()
+        config = vision.config
         if codes.shape[1:] != (config.positions, config.num_codebooks):
             raise ValueError(
                 f"pictures of this checkpoint have {config.positions} positions of "
@@ -43,7 +48,7 @@ class Lens:
         if codes.max(initial=0) > config.cardinality:
             raise ValueError(f"this checkpoint has {config.cardinality} codes in a codebook")
         ids = torch.from_numpy(codes.astype(np.int64)).to(self._device)
-        parts = [decoded(self._vision, part).cpu() for part in ids.split(BATCH)]
+        parts = [decoded(vision, part).cpu() for part in ids.split(BATCH)]
         return torch.cat(parts).numpy()
 
     def films(self, codes: np.ndarray) -> np.ndarray:
@@ -51,7 +56,7 @@ class Lens:
 
         Raises: ValueError as `pictures`.
         """
-        length = self._vision.config.positions
+        length = self._eyes().config.positions
         if codes.shape[1] % length:
             raise ValueError(
                 f"frames of this checkpoint have {length} positions: "
@@ -59,6 +64,11 @@ class Lens:
             )
         seen = self.pictures(codes.reshape(-1, length, codes.shape[2]))
         return seen.reshape(len(codes), -1, *seen.shape[1:])
+
+    def _eyes(self) -> VisionTokenizer:
+        if self._vision is None:
+            raise ValueError("this checkpoint neither sees nor draws: it has no codes of pictures")
+        return self._vision
 
     def distances(self, modality: Modality, x: np.ndarray, y: np.ndarray) -> np.ndarray:
         """d(x, y) float32 of ids "N L Q" each, by the metric of the path; `NOWHERE` where one is no

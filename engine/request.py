@@ -111,14 +111,14 @@ METHODS: tuple[str, ...] = (*TRANSITIONS, SamplerKind.MASKED, SamplerKind.AUTORE
 
 @dataclass(frozen=True)
 class Sampling:
-    """How to sample. sampler: `SamplerKind`. steps: network steps; a sampler that commits whole
-    positions takes at most one a position. transition (flow only): `flow.transition.TRANSITIONS`.
-    grid (flow only): steps even in t ("uniform"), in the logarithm of information ("information",
-    see `flow.calibration`) or in the clock `flow.schedule.TUNED` ("tuned"). c, a (flow only): of
-    the path, beta(t) = c (t / (1-t))^a. patience (flow only): end early once nothing has changed
-    for so many steps. remasking, mask_schedule, threshold
-    (masked only): see `samplers.masked`. cache_share, prompt_every: see `engine.cache`; None is no
-    cache, and a run from left to right has its own.
+    """How to sample. sampler: `SamplerKind`; None is the checkpoint's own. steps: network steps; a
+    sampler that commits whole positions takes at most one a position. transition (flow only):
+    `flow.transition.TRANSITIONS`. grid (flow only): steps even in t ("uniform"), in the logarithm
+    of information ("information", see `flow.calibration`) or in the clock `flow.schedule.TUNED`
+    ("tuned"). c, a (flow only): of the path, beta(t) = c (t / (1-t))^a. patience (flow only): end
+    early once nothing has changed for so many steps. remasking, mask_schedule, threshold (masked
+    only): see `samplers.masked`. cache_share, prompt_every: see `engine.cache`; None is no cache,
+    and a run from left to right has its own.
 
     guidance_scale s mixes logits as (1+s) cond - s uncond (0 = off), at times in guidance_interval;
     guidance_every n evaluates the unconditional branch in every n-th call only. temperature and
@@ -126,7 +126,7 @@ class Sampling:
     may start higher. None takes the checkpoint's own default for the modality that is generated.
     """
 
-    sampler: str = "flow"
+    sampler: str | None = None
     steps: int | None = None
     transition: str | None = None
     guidance_scale: float | None = None
@@ -135,7 +135,7 @@ class Sampling:
     seed: int = 0
     patience: int | None = None
     remasking: str = "low_confidence"
-    mask_schedule: str = "cosine"
+    mask_schedule: str | None = None
     threshold: float | None = None
     guidance_interval: tuple[float, float] = (0.0, 1.0)
     guidance_every: int = 1
@@ -146,7 +146,7 @@ class Sampling:
     prompt_every: int = 0
 
     def __post_init__(self) -> None:
-        if self.sampler not in tuple(SamplerKind):
+        if self.sampler is not None and self.sampler not in tuple(SamplerKind):
             known = ", ".join(SamplerKind)
             raise ValueError(f"unknown sampler {self.sampler!r}: choose one of {known}")
         if self.steps is not None and not 1 <= self.steps <= MAX_STEPS:
@@ -187,7 +187,7 @@ class Sampling:
     @property
     def method(self) -> str | None:
         """Its name in `METHODS`; None where the checkpoint's transition is taken."""
-        return self.transition if self.sampler == SamplerKind.FLOW else str(self.sampler)
+        return self.transition if self.sampler in (None, SamplerKind.FLOW) else self.sampler
 
     def by(self, method: str | None) -> "Sampling":
         """The same settings with another method; None leaves the checkpoint's.
@@ -195,7 +195,7 @@ class Sampling:
         Raises: ValueError where `METHODS` does not have it.
         """
         if method is None:
-            return replace(self, sampler="flow", transition=None)
+            return replace(self, sampler=None, transition=None)
         if method not in METHODS:
             raise ValueError(
                 f"there is no method {method[:40]!r}: choose one of {', '.join(METHODS)}"

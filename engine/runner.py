@@ -33,6 +33,11 @@ from samplers.masked import MaskedSampler
 from samplers.recorder import GraphRecorder, record_cuda
 from samplers.step import Step
 
+NAMES = {
+    "flow": "flow matching",
+    "masked": "masked diffusion",
+    "autoregressive": "reading from left to right",
+}
 CHECK_EVERY_ON_CUDA = 8
 """Positions from one look whether everybody has stopped to the next: a look waits for the GPU."""
 
@@ -45,17 +50,17 @@ class Runner:
         config = model.config
         self.model = model
         self.metrics = model.metrics()
-        self.flows: dict[Modality, FlowConfig] = {
-            Modality.TEXT: config.text_flow,
-            Modality.IMAGE: config.image_flow,
-        }
-        self.lengths = {Modality.TEXT: config.text_length, Modality.IMAGE: config.vision.positions}
+        self.flows: dict[Modality, FlowConfig] = {Modality.TEXT: config.text_flow}
+        self.lengths = {Modality.TEXT: config.text_length}
+        if config.vision is not None:
+            self.flows[Modality.IMAGE] = config.image_flow
+            self.lengths[Modality.IMAGE] = config.vision.positions
         if config.audio is not None:
             self.flows[Modality.AUDIO] = config.audio_flow
             self.lengths[Modality.AUDIO] = config.audio_block
         if Modality.VIDEO in config.media:
             self.flows[Modality.VIDEO] = config.video_flow
-            self.lengths[Modality.VIDEO] = config.video_frames * config.vision.positions
+            self.lengths[Modality.VIDEO] = config.video_frames * config.eyes.positions
         self.recorder = GraphRecorder() if model.device.type == "cuda" else None
         self._rooms = Rooms()
         self._even_clocks: dict[tuple[str, Modality], Clock | None] = {}
@@ -65,18 +70,21 @@ class Runner:
         """The asked settings with the checkpoint's defaults filled in; words and sound are not
         guided by a scale that was meant for pictures and films.
 
-        Raises: ValueError where the checkpoint cannot write the modality.
+        Raises: ValueError where the checkpoint cannot write the modality, or was not trained for
+        the sampler.
         """
         if modality not in self.flows:
             known = ", ".join(self.flows)
             raise ValueError(f"this checkpoint cannot answer with {modality}: it does {known}")
-        flow = self.flows[modality]
-        by_flow = asked.sampler == SamplerKind.FLOW
+        flow, sampler = self.flows[modality], self._sampler(asked)
+        by_flow = sampler == SamplerKind.FLOW
         pictured = modality in (Modality.IMAGE, Modality.VIDEO)
         guidance = asked.guidance_scale if pictured else None
         return replace(
             asked,
-            steps=self._num_steps(asked, modality),
+            sampler=str(sampler),
+            mask_schedule=asked.mask_schedule or flow.mask_schedule,
+            steps=self._num_steps(asked.steps, sampler, modality),
             transition=asked.transition or flow.transition if by_flow else None,
             grid=asked.grid or flow.grid if by_flow else None,
             c=(flow.c if asked.c is None else asked.c) if by_flow else None,
@@ -152,11 +160,23 @@ class Runner:
         clock, times = self._clock(modality, asked), self.times(asked, modality)
         return preview_of(self._code_tables[modality], clock, times)
 
-    def _num_steps(self, asked: Sampling, modality: Modality) -> int:
+    def _sampler(self, asked: Sampling) -> SamplerKind:
+        """The one that was asked for, or else the checkpoint's own."""
+        known = self.model.config.samplers
+        named = SamplerKind.FLOW if asked.transition is not None else known[0]
+        sampler = SamplerKind(asked.sampler or named)
+        if sampler not in known:
+            raise ValueError(
+                f"this checkpoint was trained for {' and '.join(map(NAMES.__getitem__, known))} "
+                f"alone, not for {NAMES[sampler]}: leave the method to it"
+            )
+        return sampler
+
+    def _num_steps(self, asked: int | None, sampler: SamplerKind, modality: Modality) -> int:
         """As many as asked for; where whole positions are committed, not more than there are."""
-        steps = self.flows[modality].steps if asked.steps is None else asked.steps
+        steps = self.flows[modality].steps if asked is None else asked
         length = self.lengths[modality]
-        match SamplerKind(asked.sampler):
+        match sampler:
             case SamplerKind.FLOW:
                 return steps
             case SamplerKind.MASKED:
@@ -167,9 +187,11 @@ class Runner:
     def _in_blocks(
         self, sampler: KineticSampler | MaskedSampler, modality: Modality
     ) -> ParallelSampler:
-        """Words get as many blocks as they need, where the checkpoint knows more than one."""
+        """Words get as many blocks as they need, where the checkpoint knows more than one and
+        does not fill them one after the other."""
         config = self.model.config
-        if modality is not Modality.TEXT or config.text_blocks == 1:
+        in_turn = isinstance(sampler, MaskedSampler) and sampler.block is not None
+        if modality is not Modality.TEXT or config.text_blocks == 1 or in_turn:
             return sampler
         return BlockwiseSampler(sampler, config.text_block, (EOS,))
 
@@ -198,11 +220,13 @@ class Runner:
         from_t = 0.0 if start is None else start.t
         assert sampling.temperature is not None and sampling.top_p is not None
         if sampling.sampler == SamplerKind.MASKED:
+            assert sampling.mask_schedule is not None
             return MaskedSampler(
                 self.model.spaces,
                 steps=num_steps(sampling),
                 remasking=sampling.remasking,
                 schedule=sampling.mask_schedule,
+                block=self.flows[modality].block,
                 threshold=sampling.threshold,
                 temperature=sampling.temperature,
                 top_p=sampling.top_p,

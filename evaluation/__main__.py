@@ -54,9 +54,7 @@ def _parser() -> argparse.ArgumentParser:
     sampled.add_argument("--steps", type=int, help="steps of refinement; default: the checkpoint's")
     sampled.add_argument("--guidance", type=float)
     sampled.add_argument("--temperature", type=float)
-    sampled.add_argument(
-        "--sampler", choices=[str(k) for k in SamplerKind], default="flow", help="on one model"
-    )
+    sampled.add_argument("--sampler", choices=[str(k) for k in SamplerKind], help="on one model")
     sampled.add_argument("--transition", help=f"of flow matching: {', '.join(TRANSITIONS)}")
     commands = parser.add_subparsers(dest="suite", required=True)
     for name, suite in SUITES.items():

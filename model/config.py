@@ -2,10 +2,11 @@
 config.json."""
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from flow.modality import Modality, TokenSpace
+from model.dialogue import OURS, Dialogue
 
 
 @dataclass(frozen=True)
@@ -97,7 +98,8 @@ class HeadConfig:
 
 @dataclass(frozen=True)
 class FlowConfig:
-    """Path of a modality: metric name, schedule c and a; the defaults a request may override."""
+    """Path of a modality: metric name, schedule c and a; the defaults a request may override.
+    mask_schedule and block: of masked diffusion, see `samplers.masked`."""
 
     metric: str = "cosine"
     c: float = 3.0
@@ -109,21 +111,26 @@ class FlowConfig:
     temperature: float = 1.0
     top_p: float = 1.0
     initial_temperature: float | None = None
+    mask_schedule: str = "cosine"
+    block: int | None = None
 
 
 @dataclass(frozen=True)
 class OmniConfig:
     """Everything that a checkpoint needs to be rebuilt. An answer in words has 1 to `text_blocks`
-    blocks of `text_block` positions, one in sound 1 to `audio_blocks` of `audio_block`. audio: None
-    where the checkpoint neither hears nor speaks. video_frames: of a film, 0 where it knows none;
-    a frame is a picture. makes_films: or else it only watches and finds them. thinks: whether it
-    can write down what it thinks before it answers. finds: whether what means the same was brought
-    together, so that anything finds anything. neighbours: whether a place of a picture also sees
-    the same place in the pictures right before and after it, see `model.embeddings`. text_tied:
-    whether words are read and written by the same rows, or else a head of its own writes them."""
+    blocks of `text_block` positions, one in sound 1 to `audio_blocks` of `audio_block`. vision:
+    None where the checkpoint neither sees nor draws. audio: None where it neither hears nor speaks.
+    samplers: the kinds that it was trained for, the first where nothing is said. video_frames: of a
+    film, 0 where it knows none; a frame is a picture. makes_films: or else it only watches and
+    finds them. thinks: whether it can write down what it thinks before it answers. suggests:
+    whether it says when a wish lies outside of its world. finds: whether what means the same was
+    brought together, so that anything finds anything. neighbours: whether a place of a picture also
+    sees the same place in the pictures right before and after it, see `model.embeddings`.
+    text_tied: whether words are read and written by the same rows, or else a head of its own writes
+    them. dialogue: what stands around the words of a conversation."""
 
     name: str = "nano"
-    vision: VisionConfig = VisionConfig()
+    vision: VisionConfig | None = VisionConfig()
     backbone: BackboneConfig = BackboneConfig(qk_norm=True)
     image_head: HeadConfig = HeadConfig()
     text_vocabulary: int = 1024
@@ -141,6 +148,7 @@ class OmniConfig:
     video_frames: int = 8
     makes_films: bool = True
     thinks: bool = True
+    suggests: bool = True
     finds: bool = True
     neighbours: bool = True
     text_flow: FlowConfig = FlowConfig(steps=12, temperature=0.3)
@@ -149,24 +157,36 @@ class OmniConfig:
         steps=8, grid="tuned", guidance_scale=1.0, initial_temperature=1.0, temperature=0.2
     )
 
+    samplers: tuple[str, ...] = ("flow", "masked", "autoregressive")
+    dialogue: Dialogue = OURS
+
     @property
     def media(self) -> tuple[Modality, ...]:
         """What it makes beside words."""
+        pictures = () if self.vision is None else (Modality.IMAGE,)
         sound = () if self.audio is None else (Modality.AUDIO,)
         films = self.video_frames and self.makes_films
-        return (Modality.IMAGE, *sound, *((Modality.VIDEO,) if films else ()))
+        return (*pictures, *sound, *((Modality.VIDEO,) if films else ()))
 
     @property
     def text_length(self) -> int:
         """The longest answer in words."""
         return self.text_block * self.text_blocks
 
+    @property
+    def eyes(self) -> VisionConfig:
+        """The picture tokenizer. Raises: ValueError where the checkpoint has none."""
+        if self.vision is None:
+            raise ValueError(f"{self.name} neither sees nor draws: it knows words alone")
+        return self.vision
+
     def image_space(self) -> TokenSpace:
-        return TokenSpace(Modality.IMAGE, self.vision.num_codebooks, self.vision.cardinality)
+        """The codes of pictures. Raises: ValueError where the checkpoint has none."""
+        return TokenSpace(Modality.IMAGE, self.eyes.num_codebooks, self.eyes.cardinality)
 
     def video_space(self) -> TokenSpace:
         """The codes of pictures, for the positions of all frames."""
-        return TokenSpace(Modality.VIDEO, self.vision.num_codebooks, self.vision.cardinality)
+        return replace(self.image_space(), modality=Modality.VIDEO)
 
     @property
     def audio_length(self) -> int:
@@ -202,17 +222,24 @@ class OmniConfig:
             "image_flow": FlowConfig,
             "text_flow": FlowConfig,
             "video_flow": FlowConfig,
+            "dialogue": Dialogue,
+            "samplers": tuple,
         }
         values = {**_UNKNOWN, **values}
         try:
             built: dict[str, Any] = {
-                k: nested[k](**v) if k in nested and v is not None else v for k, v in values.items()
+                k: _built(nested[k], v) if k in nested and v is not None else v
+                for k, v in values.items()
             }
             return cls(**built)
         except TypeError as error:
             raise ValueError(
                 f"the checkpoint's config.json does not fit this version: {error}"
             ) from error
+
+
+def _built(kind: Callable[..., object], value: Any) -> object:
+    return kind(**value) if isinstance(value, dict) else kind(value)
 
 
 def _vision(clip: dict[str, Any] | None = None, **values: Any) -> VisionConfig:

@@ -27,14 +27,19 @@ class OmniEmbeddings(nn.Module):
 
     def __init__(self, config: OmniConfig) -> None:
         super().__init__()
-        width, vision = config.backbone.width, config.vision
+        width = config.backbone.width
         self.shift_text = config.backbone.shift_text
         self.text = nn.Embedding(config.text_vocabulary, width)
         self.text_mask = nn.Parameter(torch.randn(width) * 0.02)
-        self.image_mask = nn.Parameter(torch.randn(vision.num_codebooks, vision.code_dim) * 0.3)
-        self.image_projection = _projection(vision.num_codebooks * vision.code_dim, width)
-        self.image_row = nn.Parameter(torch.randn(vision.grid, width) * 0.02)
-        self.image_column = nn.Parameter(torch.randn(vision.grid, width) * 0.02)
+        self.places = 0
+        if config.vision is not None:
+            books, dim = config.vision.num_codebooks, config.vision.code_dim
+            grid = config.vision.grid
+            self.places = config.vision.positions
+            self.image_mask = nn.Parameter(torch.randn(books, dim) * 0.3)
+            self.image_projection = _projection(books * dim, width)
+            self.image_row = nn.Parameter(torch.randn(grid, width) * 0.02)
+            self.image_column = nn.Parameter(torch.randn(grid, width) * 0.02)
         if config.video_frames:
             self.video_frame = nn.Parameter(torch.randn(config.video_frames, width) * 0.02)
         if config.audio is not None:
@@ -42,7 +47,6 @@ class OmniEmbeddings(nn.Module):
             self.audio_end = nn.Parameter(torch.randn(books, dim) * 0.3)
             self.audio_mask = nn.Parameter(torch.randn(books, dim) * 0.3)
             self.audio_projection = _projection(books * dim, width)
-        self.places = vision.positions
         self.beside = Beside(width) if config.neighbours else None
         self.editable = nn.Parameter(torch.randn(width) * 0.02)
         self.causal = nn.Parameter(torch.randn(width) * 0.02)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from flow.modality import Modality, TokenSpace
-from model.config import PRESETS, OmniConfig
+from model.config import PRESETS, OmniConfig, VisionConfig
 from model.convert.layout import Layout
 from model.convert.layouts import LAYOUTS
 from model.hf_folder import HfFolder, read_config, stored_in
@@ -16,7 +16,7 @@ from model.placement import shapes
 from model.shard import Stored, contents
 
 KNOWN = {
-    "llada": "LLaDA, a masked-diffusion language model",
+    "llada": "LLaDA of another shape, a masked-diffusion language model",
     "mmada": "MMaDA, masked diffusion over words and pictures",
     "dynin": "Dynin-Omni, any-to-any masked diffusion",
 }
@@ -55,17 +55,18 @@ def _ours(folder: Path, config: OmniConfig) -> dict[str, Any]:
     facts = dict(read_facts(folder))
     made = [str(m) for m in (Modality.TEXT, *config.media)]
     hears = config.audio is not None
-    watches = config.video_frames > 0
-    seen = ["text", "image", *(["audio"] if hears else []), *(["video"] if watches else [])]
+    watches, vision = config.video_frames > 0, config.vision
+    senses = {"text": True, "image": vision is not None, "audio": hears, "video": watches}
     return {
         "kind": "next-omni",
         "name": config.name,
-        "takes": seen,
+        "takes": [kind for kind, known in senses.items() if known],
         "makes": made,
+        "samplers": list(config.samplers),
         "thinks": config.thinks,
         "finds": config.finds,
-        "image_px": config.vision.image_px,
-        "picture_encoder": "patches" if config.vision.clip is None else "clip",
+        "image_px": 0 if vision is None else vision.image_px,
+        "picture_encoder": _encoder(vision),
         **_counted(stored),
         "converted": facts.get("converted", {}),
         "untrained": facts.get("untrained", []),
@@ -75,18 +76,24 @@ def _ours(folder: Path, config: OmniConfig) -> dict[str, Any]:
     }
 
 
+def _encoder(vision: VisionConfig | None) -> str | None:
+    if vision is None:
+        return None
+    return "patches" if vision.clip is None else "clip"
+
+
 def _theirs(folder: Path, config: Mapping[str, Any]) -> dict[str, Any]:
     source = HfFolder(folder, config, {}, {})
     layout = next((x for x in LAYOUTS.values() if source.model_type in x.model_types), None)
     known = (said for kind, said in KNOWN.items() if source.model_type.lower().startswith(kind))
-    fits = [] if layout is None else _fitting(layout, source)
+    fits = [] if layout is None or layout.whole else _fitting(layout, source)
     stored: dict[str, Stored] = {}
     trouble = ""
     try:
         stored = stored_in(folder)
     except ValueError as error:
         trouble = str(error)
-    convertible = layout is not None and fits and not trouble
+    convertible = layout is not None and (fits or layout.whole) and not trouble
     return {
         "kind": source.model_type or "unknown",
         "what": next(known, "an unknown layout") if layout is None else layout.what,
@@ -119,7 +126,8 @@ def _fitting(layout: Layout, source: HfFolder) -> list[str]:
 
 def _command(layout: Layout | None, folder: Path, fits: list[str]) -> str:
     assert layout is not None
-    return f"python -m model.convert {layout.kind} {folder} OUT --preset {fits[0]}"
+    command = f"python -m model.convert {layout.kind} {folder} OUT"
+    return command if layout.whole else f"{command} --preset {fits[0]}"
 
 
 def _counted(stored: Mapping[str, Stored]) -> dict[str, Any]:

@@ -35,16 +35,14 @@ class OmniModel(nn.Module):
         self.config = config
         self.spaces: dict[Modality, TokenSpace] = {
             Modality.TEXT: text_space,
-            Modality.IMAGE: config.image_space(),
         }
         self.embeddings = OmniEmbeddings(config)
         self.backbone = Backbone(config.backbone)
-        self.image_head = SubCodebookHead(
-            config.backbone.width,
-            config.vision.num_codebooks,
-            config.vision.cardinality,
-            config.image_head,
-        )
+        if config.vision is not None:
+            space = self.spaces[Modality.IMAGE] = config.image_space()
+            self.image_head = SubCodebookHead(
+                config.backbone.width, space.num_codebooks, space.cardinality, config.image_head
+            )
         if config.video_frames:
             self.spaces[Modality.VIDEO] = config.video_space()
         if config.audio is not None:
@@ -62,7 +60,8 @@ class OmniModel(nn.Module):
         if self.embeddings.beside is not None:
             for linear in (self.embeddings.beside.before, self.embeddings.beside.after):
                 nn.init.zeros_(linear.weight)
-        self.vision = VisionTokenizer(config.vision).requires_grad_(False)
+        if config.vision is not None:
+            self.vision = VisionTokenizer(config.vision).requires_grad_(False)
         if config.audio is not None:
             self.audio = AudioTokenizer(config.audio).requires_grad_(False)
         metric_codes = F.normalize(
@@ -88,10 +87,10 @@ class OmniModel(nn.Module):
                 Metric(config.text_flow.metric),
                 forbidden=self.spaces[Modality.TEXT].forbidden,
             ),
-            Modality.IMAGE: CodebookMetric.of(
-                books[Modality.IMAGE], Metric(config.image_flow.metric)
-            ),
         }
+        if Modality.IMAGE in books:
+            metric = Metric(config.image_flow.metric)
+            found[Modality.IMAGE] = CodebookMetric.of(books[Modality.IMAGE], metric)
         if config.video_frames:
             metric = Metric(config.video_flow.metric)
             found[Modality.VIDEO] = CodebookMetric.of(books[Modality.IMAGE], metric)
@@ -102,7 +101,9 @@ class OmniModel(nn.Module):
 
     def codebooks(self) -> dict[Modality, Tensor]:
         """Unit codes "Q K code_dim" of each kind of media."""
-        books = {Modality.IMAGE: self.vision.quantizer.unit_codebooks()}
+        books: dict[Modality, Tensor] = {}
+        if self.config.vision is not None:
+            books[Modality.IMAGE] = self.vision.quantizer.unit_codebooks()
         if self.config.audio is not None:
             books[Modality.AUDIO] = self.audio.quantizer.unit_codebooks()
         return books

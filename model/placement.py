@@ -85,16 +85,15 @@ def estimate(config: OmniConfig, space: TokenSpace, placement: Placement) -> Mem
         p.numel() * dtype_of(name, placement).itemsize
         for name, p in shapes(config, space).named_parameters()
     )
-    pictures = config.vision.num_codebooks * config.vision.cardinality**2
+    pictures = 0 if config.vision is None else _table(config.image_space())
     words = config.text_vocabulary**2
-    sounds = 0 if config.audio is None else _sound_table(config)
+    sounds = 0 if config.audio is None else _table(config.audio_space())
     tables = sum(n for n in (pictures, words, sounds) if n <= TABLE_ELEMENTS)
     codes = config.text_vocabulary * config.text_metric_dim
     return Memory(weights, FLOAT32_BYTES * (tables + 2 * codes))
 
 
-def _sound_table(config: OmniConfig) -> int:
-    space = config.audio_space()
+def _table(space: TokenSpace) -> int:
     return space.num_codebooks * space.cardinality**2
 
 
@@ -137,7 +136,8 @@ def random_model(config: OmniConfig, space: TokenSpace, placement: Placement) ->
             model = OmniModel(config, space)
     finally:
         torch.set_default_dtype(before)
-    model.vision.float()
+    if config.vision is not None:
+        model.vision.float()
     if config.audio is not None:
         model.audio.float()
     model.text_metric_codes = model.text_metric_codes.float()

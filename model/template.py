@@ -7,6 +7,9 @@
 .. <assistant> words <video>      or the frames of a film,
 .. <assistant> words <audio> SOUND   or the next block of a sound that has begun,
 .. <assistant> <think>            or what is thought, </think> and the answer.
+
+A checkpoint of others says in its `Dialogue` what stands there instead of <bos>, <user> and
+<assistant>.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,9 +20,8 @@ from torch import Tensor
 
 from flow.modality import Modality
 from flow.sequence import Segment, prompt
+from model.dialogue import OURS, Dialogue
 from model.text import (
-    ASSISTANT,
-    BOS,
     END_AUDIO,
     END_IMAGE,
     END_VIDEO,
@@ -28,7 +30,6 @@ from model.text import (
     OPENING,
     PAD,
     THINK,
-    USER,
     TextTokenizer,
 )
 
@@ -71,6 +72,7 @@ def layout(
     opens: Modality = Modality.TEXT,
     begun: Tensor | None = None,
     thinks: bool = False,
+    dialogue: Dialogue = OURS,
 ) -> list[Span]:
     """The spans of a prompt that ends with <assistant> and what opens an answer of that modality.
 
@@ -78,34 +80,70 @@ def layout(
     message is the assistant's, its words begin the answer. begun: codes "L Q" of the answer that
     are there already. thinks: an answer in words begins with what is thought.
     """
-    spans: list[Span] = []
-    ids: list[int] = [BOS]
-
-    def close() -> None:
-        if ids:
-            spans.append(Span(Modality.TEXT, torch.tensor(ids, dtype=torch.long)[:, None]))
-            ids.clear()
-
-    for message in messages:
-        ids.append(USER if message.from_user else ASSISTANT)
+    told = _Told(tokenizer, dialogue)
+    told.frame(dialogue.begins)
+    for i, message in enumerate(messages):
+        told.frame(dialogue.user if message.from_user else dialogue.assistant)
         for part in message.parts:
-            if isinstance(part, str):
-                ids.extend(tokenizer.encode(part))
-            else:
-                ids.append(OPENING[part.modality])
-                close()
-                spans.append(part)
-                ids.append(END[part.modality])
+            told.say(part)
+        if message.from_user or i < len(messages) - 1:
+            told.frame(dialogue.closes)
     if not messages or messages[-1].from_user:
-        ids.append(ASSISTANT)
+        told.frame(dialogue.assistant)
     if opens is not Modality.TEXT:
-        ids.append(OPENING[opens])
+        told.mark(OPENING[opens])
     elif thinks:
-        ids.append(THINK)
-    close()
-    if begun is not None:
-        spans.append(Span(opens, begun))
-    return spans
+        told.mark(THINK)
+    told.close()
+    return told.spans if begun is None else [*told.spans, Span(opens, begun)]
+
+
+class _Told:
+    """Spans that grow by what is told. Words of a template that stand right before a message are
+    cut into tokens together with it."""
+
+    def __init__(self, tokenizer: TextTokenizer, dialogue: Dialogue) -> None:
+        self.spans: list[Span] = []
+        self._tokenizer, self._trims = tokenizer, dialogue.trims
+        self._ids: list[int] = []
+        self._waiting = ""
+
+    def frame(self, text: str) -> None:
+        """A template's own text."""
+        for part in self._tokenizer.parts(text):
+            if isinstance(part, str):
+                self._waiting += part
+            else:
+                self.mark(part)
+
+    def mark(self, token: int) -> None:
+        self._flush()
+        self._ids.append(token)
+
+    def say(self, part: str | Span) -> None:
+        """A part of a message."""
+        if isinstance(part, str):
+            words = part.strip() if self._trims else part
+            self._ids += self._tokenizer.encode(self._waiting + words)
+            self._waiting = ""
+        else:
+            self.mark(OPENING[part.modality])
+            self.close()
+            self.spans.append(part)
+            self.mark(END[part.modality])
+
+    def close(self) -> None:
+        """Neighbouring words end here."""
+        self._flush()
+        if self._ids:
+            tokens = torch.tensor(self._ids, dtype=torch.long)[:, None]
+            self.spans.append(Span(Modality.TEXT, tokens))
+            self._ids = []
+
+    def _flush(self) -> None:
+        if self._waiting:
+            self._ids += self._tokenizer.encode(self._waiting)
+            self._waiting = ""
 
 
 def embedded(tokenizer: TextTokenizer, parts: tuple[str | Span, ...]) -> list[Span]:

@@ -5,6 +5,7 @@ Any text can be encoded (unknown words fall apart into bytes) and everything is 
 for sound, video and thinking exist from the first checkpoint, so that later ones extend it.
 """
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -15,6 +16,8 @@ from flow.modality import Modality, TokenSpace
 PAD, EOS, BOS, USER, ASSISTANT = range(5)
 BEGIN_IMAGE, END_IMAGE, BEGIN_AUDIO, END_AUDIO, BEGIN_VIDEO, FRAME, END_VIDEO = range(5, 12)
 THINK, END_THINK, SUGGEST = range(12, 15)
+MASKED = 15
+"""The place of a published vocabulary's own masked state, see `model.convert.words`."""
 NUM_MARKERS = 32
 MARKERS: tuple[str, ...] = (
     "<pad>", "<eos>", "<bos>", "<user>", "<assistant>", "<image>", "</image>", "<audio>",
@@ -41,7 +44,11 @@ class TextTokenizer:
                 f"the model only {cardinality} rows"
             )
         self._tokenizer = tokenizer
+        self._tokenizer.encode_special_tokens = True  # what a visitor writes is never one
         self.cardinality = cardinality
+        self._signs = MARKERS if tokenizer.token_to_id(MARKERS[EOS]) == EOS else ()
+        added = tokenizer.get_added_tokens_decoder().items()
+        self._special = {token.content: i for i, token in added if token.special}
         self._pieces = tuple(
             "" if i < NUM_MARKERS else tokenizer.decode([i], skip_special_tokens=False)
             for i in range(tokenizer.get_vocab_size())
@@ -78,21 +85,33 @@ class TextTokenizer:
         self._tokenizer.save(str(file))
 
     def space(
-        self, media: Sequence[Modality] = tuple(OPENING), *, thinks: bool = True
+        self,
+        media: Sequence[Modality] = tuple(OPENING),
+        *,
+        thinks: bool = True,
+        suggests: bool = True,
     ) -> TokenSpace:
         """Text's state space: rows without a piece are forbidden, and markers that no answer of a
-        checkpoint contains that makes these media, and thinks or does not."""
-        answerable = {PAD, EOS, SUGGEST, *(OPENING[m] for m in media)}
+        checkpoint contains that makes these media, and thinks and suggests or does not."""
+        answerable = {PAD, EOS, *(OPENING[m] for m in media)}
         answerable |= {END_THINK} if thinks else set()
-        markers = [i for i in range(NUM_MARKERS) if i not in answerable]
+        answerable |= {SUGGEST} if suggests else set()
+        markers = {*range(NUM_MARKERS), *map(self._tokenizer.token_to_id, MARKERS)}
         empty = range(len(self._pieces), self.cardinality)
-        return TokenSpace(Modality.TEXT, 1, self.cardinality, (*markers, *empty))
+        forbidden = (*sorted(markers - answerable), *empty)
+        return TokenSpace(Modality.TEXT, 1, self.cardinality, forbidden)
 
     def encode(self, text: str) -> list[int]:
-        """Ids without markers; text that looks like a marker is read as plain words."""
-        for marker in MARKERS:
+        """Ids without markers; text that looks like a marker is read as plain words, and where a
+        published vocabulary's own tokens took their places, letter by letter."""
+        for marker in self._signs:
             text = text.replace(marker, marker[1:-1])
         return self._tokenizer.encode(text, add_special_tokens=False).ids
+
+    def parts(self, text: str) -> list[int | str]:
+        """A template's text in order: the ids of its special tokens, and the words between."""
+        found = re.split(f"({'|'.join(map(re.escape, self._special))})", text)
+        return [self._special.get(piece, piece) for piece in found if piece]
 
     def decode(self, ids: Sequence[int]) -> str:
         """Text up to its end or to what opens a piece of media, markers left out, without the

@@ -24,6 +24,9 @@ from samplers.draws import Draws
 from samplers.source import Purpose, active_positions, masked_source, stream
 from samplers.step import Step
 
+LATER = 2**62
+"""The block of a position that is not masked: behind all others."""
+
 
 class Remasking(StrEnum):
     """Which masked positions are committed first: those whose draw is likely (what is masked again
@@ -57,10 +60,11 @@ class MaskedSampler:
     spaces: of every modality that may be edited. steps: network calls, at least 1. threshold:
     commit every position whose confidence is above it, at least one, instead of as many as the
     schedule says; such a run ends as soon as nothing is masked. temperature and top_p: the draw of
-    x_1.
-    choice_temperature: Gumbel noise on the score, in its own units, falling linearly to 0 at the
-    end, so that early commitments are not always the blandest. first_index: how many of the steps
-    were taken before, where the run goes on from the middle of another.
+    x_1. choice_temperature: Gumbel noise on the score, in its own units, falling linearly to 0 at
+    the end, so that early commitments are not always the blandest. block: so many positions are all
+    committed before the next ones begin, from left to right (LLaDA's semi-autoregressive order);
+    None is all together. first_index: how many of the steps were taken before, where the run goes
+    on from the middle of another.
 
     Raises: ValueError where a value is out of range or a name unknown.
     """
@@ -73,6 +77,7 @@ class MaskedSampler:
     temperature: float = 1.0
     top_p: float = 1.0
     choice_temperature: float = 0.0
+    block: int | None = None
     first_index: int = 0
 
     source = staticmethod(masked_source)
@@ -90,6 +95,8 @@ class MaskedSampler:
                 raise ValueError(f"unknown {what} {name!r}: choose one of {', '.join(kind)}")
         if self.threshold is not None and not 0 <= self.threshold <= 1:
             raise ValueError(f"threshold must be between 0 and 1, not {self.threshold}")
+        if self.block is not None and self.block < 1:
+            raise ValueError(f"a block has at least 1 position, not {self.block}")
         check_draw(self.temperature, self.top_p)
         if not self.choice_temperature >= 0:
             raise ValueError(
@@ -184,18 +191,28 @@ class MaskedSampler:
         self, masked: Tensor, score: Tensor, sure: Tensor, at_first: Tensor, taken: float
     ) -> Bool[Tensor, "B L"]:
         """The masked positions that are committed now."""
+        blocks = self._blocks(masked)
         if self.threshold is not None and taken < 1:
-            above = sure.prod(dim=-1) > self.threshold
+            first = blocks.masked_fill(~masked, LATER).amin(dim=1, keepdim=True)
+            above = (sure.prod(dim=-1) > self.threshold) & (blocks == first)
             num = (masked & above).sum(dim=1).clamp(min=1)
         else:
             keep = (at_first * MaskSchedule(self.schedule).share(taken)).floor()
             num = (masked.sum(dim=1) - keep).clamp(min=0)
-        return masked & (_rank(score.masked_fill(~masked, -torch.inf)) < num.unsqueeze(1))
+        ranked = _rank(score.masked_fill(~masked, -torch.inf), blocks.masked_fill(~masked, LATER))
+        return masked & (ranked < num.unsqueeze(1))
+
+    def _blocks(self, masked: Tensor) -> Int[Tensor, "B L"]:
+        """The number of each position's block."""
+        places = torch.arange(masked.shape[1], device=masked.device).expand_as(masked)
+        return places // (self.block or masked.shape[1])
 
 
-def _rank(score: Float[Tensor, "B L"]) -> Int[Tensor, "B L"]:
-    """0 for the highest of each row; the first of equal ones is the higher."""
-    order = score.sort(dim=1, descending=True, stable=True).indices
+def _rank(score: Float[Tensor, "B L"], blocks: Int[Tensor, "B L"]) -> Int[Tensor, "B L"]:
+    """0 for the highest of the first block of each row; the first of equal ones is the higher."""
+    best = score.sort(dim=1, descending=True, stable=True).indices
+    in_turn = blocks.gather(1, best).sort(dim=1, stable=True).indices
+    order = best.gather(1, in_turn)
     places = torch.arange(score.shape[1], device=score.device).expand_as(order)
     return torch.empty_like(order).scatter_(1, order, places)
 

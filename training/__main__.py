@@ -135,7 +135,7 @@ def _folder(arguments: argparse.Namespace, stage: str) -> Path:
 
 
 def _vision(arguments: argparse.Namespace) -> None:
-    stage = VisionStage(PRESETS[arguments.preset].vision, Placement.of(arguments.device).device)
+    stage = VisionStage(PRESETS[arguments.preset].eyes, Placement.of(arguments.device).device)
     average, folder = deepcopy(stage.model), _folder(arguments, "vision")
     train(stage, average, folder, _budget(arguments), resume=arguments.resume)
 

@@ -234,7 +234,7 @@ class FlowStage:
         )
         weight = batch.weight
         if target.modality is Modality.IMAGE and rng.random() < KEPT_SHARE:
-            kept = ~_boxes(rng, target.batch, self.model.config.vision.grid).to(x_t.device)
+            kept = ~_boxes(rng, target.batch, self.model.config.eyes.grid).to(x_t.device)
             x_t = torch.where(kept[..., None], target.tokens, x_t)
             weight = weight * ~kept
         return Noised(_replaced(batch.sequence, x_t), False, weight[..., None].expand_as(x_t))

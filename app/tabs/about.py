@@ -8,6 +8,7 @@ from typing import Any
 
 import gradio as gr
 
+from app.abilities import Abilities
 from app.path_chart import charts_html
 
 RAMP_STEPS = 7
@@ -30,6 +31,14 @@ with random tokens and refines all of them together: at each step a network look
 state <i>x<sub>t</sub></i>, predicts the finished answer <i>x<sub>1</sub></i>, and some tokens
 move towards it. Every frame is the model's own state at that step, shown while it works; the
 picture that the page opens with was recorded the same way.</p>
+"""
+WORDS = """
+<h2>What happens here</h2>
+<p>A language model of others, {name}, writes by <em>masked diffusion</em>. An answer begins with
+nothing but masked positions; at each step the network looks at the whole of it, predicts every
+position, and the surest predictions stay. Every frame is the model's own state at that step, shown
+while it works. What this page knows of pictures, films and sound belongs to other checkpoints: the
+tabs say so.</p>
 """
 HOW = """
 <h2>How to read it</h2>
@@ -97,14 +106,16 @@ def about_html(info: Mapping[str, object], matrix: Mapping[str, Any] | None = No
         for i in range(RAMP_STEPS)
     )
     papers = "".join(f"<li>{escape(title)} <span>arXiv:{n}</span></li>" for title, n in PAPERS)
+    can = Abilities.of(info)
     limits = LIMITS.format(num_concepts=num_concepts, image_px=info.get("image_px", 128))
+    what = WHAT if can.flows else WORDS.format(name=escape(str(info.get("name", ""))))
     things = ""
     if isinstance(concepts, list):
         things = f"<p class='no-things'>{escape(', '.join(map(str, concepts)))}.</p>"
     return (
-        f"<article class='no-about'>{WHAT}{HOW.format(swatches=swatches)}"
+        f"<article class='no-about'>{what}{HOW.format(swatches=swatches)}"
         f"{_sound(info)}{_noise(info)}{_matrix(info, matrix)}"
-        f"{limits}{things}"
+        f"{limits if can.flows else ''}{things}"
         f"<h2>This model</h2><dl>{_rows(info)}</dl><h2>Papers</h2><ul>{papers}</ul></article>"
     )
 
@@ -119,7 +130,7 @@ def _sound(info: Mapping[str, object]) -> str:
 
 def _noise(info: Mapping[str, object]) -> str:
     path = info.get("path")
-    return NOISE + charts_html(path) if isinstance(path, Mapping) else ""
+    return NOISE + charts_html(path) if isinstance(path, Mapping) and path else ""
 
 
 def _matrix(info: Mapping[str, object], matrix: Mapping[str, Any] | None) -> str:

@@ -2,7 +2,7 @@
 inside the conversation."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import gradio as gr
 
@@ -27,6 +27,7 @@ from engine.request import Part
 
 FILE_NAME = "conversation.json"
 THINKING = "or begin a single message with \\think"
+NO_FILES = "This checkpoint knows words alone: write what you want to say."
 NO_THINKING = "this checkpoint does not think before it answers yet"
 
 
@@ -42,14 +43,14 @@ class ChatTab(Conversing):
     def build(self) -> None:
         """Lay out the controls inside the current Blocks and wire them."""
         with gr.Column(elem_classes="no-chat"):
-            opening = {**talk.as_value(()), "example": self.example}
+            opening = {**self.as_value(()), "example": self.example}
             view = conversation(opening, "chat-talk")
             box = gr.MultimodalTextbox(
                 show_label=False,
                 label="Your message",
-                placeholder=f"Ask, drop in {self._droppable()}, or “draw …”",
-                sources=["upload", "microphone"] if self.speaks else ["upload"],
-                file_types=self._file_types(),
+                placeholder=self._placeholder(),
+                sources=self._sources(),
+                file_types=self._file_types() or None,
                 file_count="single",
                 elem_id="chat-message",
             )
@@ -86,7 +87,10 @@ class ChatTab(Conversing):
         """What every answer is to be, beside the message."""
         with gr.Row(elem_classes="no-answer-with"):
             self.kind = gr.Dropdown(
-                choices(self._makes()), value=AUTO, label="Answer with", elem_id="chat-answer-with"
+                choices(self.host.can.makes),
+                value=AUTO,
+                label="Answer with",
+                elem_id="chat-answer-with",
             )
             self.words = gr.Number(
                 FIRST_WORDS,
@@ -111,9 +115,10 @@ class ChatTab(Conversing):
         """With what every answer is to be."""
         return [*super().form, self.think, self.kind, self.words]
 
-    def _makes(self) -> list[str]:
-        made = self.host.engine.info().get("modalities")
-        return made if isinstance(made, list) else []
+    def as_value(self, history: History, messages: object = ()) -> dict[str, object]:
+        """With a welcome to what the checkpoint can do."""
+        value = super().as_value(history, messages)
+        return value if self.host.can.draws else {**value, "welcome": talk.WELCOME_TO_WORDS}
 
     def reopen(self, ticket: str, history: History, path: str) -> tuple[object, ...]:
         """A saved conversation takes the place of this one; one that is none changes nothing."""
@@ -125,14 +130,22 @@ class ChatTab(Conversing):
             return (gr.skip(), gr.skip(), *notices(bad))
         return (history, self.as_value(history), *notices(None))
 
-    def _droppable(self) -> str:
+    def _placeholder(self) -> str:
         names = {"image": "a picture", "audio": "sound", "video": "film"}
-        *others, last = (names[kind] for kind in self._file_types())
-        return f"{', '.join(others)} or {last}" if others else last
+        known = [names[kind] for kind in self._file_types()]
+        if not known:
+            return "Ask something"
+        *others, last = known
+        dropped = f"{', '.join(others)} or {last}" if others else last
+        return f"Ask, drop in {dropped}" + (", or “draw …”" if self.host.can.draws else "")
 
     def _file_types(self) -> list[str]:
-        kinds = {"image": True, "audio": self.speaks, "video": self.watches}
+        kinds = {"image": self.host.can.draws, "audio": self.speaks, "video": self.watches}
         return [kind for kind, known in kinds.items() if known]
+
+    def _sources(self) -> list[Literal["upload", "microphone"]]:
+        sources: list[Literal["upload", "microphone"]] = ["upload"] if self._file_types() else []
+        return [*sources, "microphone"] if self.speaks else sources
 
     def ready(self, possible: bool) -> dict[str, object]:
         """The message box: ready to send, or with a Stop button."""
@@ -150,6 +163,8 @@ class ChatTab(Conversing):
         try:
             self.host.refuse_if_busy(ticket)
             text, media = read_message(message, films=self.watches)
+            if media and not self._file_types():
+                raise InputError(NO_FILES, "prompt")
         except InputError as bad:
             return self.refused(bad)
         return self.begin(talk.asked(history, text, *media), AnswerForm(*settings), visitor)

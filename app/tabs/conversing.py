@@ -45,7 +45,9 @@ class Conversing:
         """Lay out the settings. aloud: whether answers are spoken unless the visitor says no."""
         with gr.Row(elem_classes="no-pair"):
             self.steps = gr.Radio(STEPS, value="auto", label="Steps", elem_id=f"{self.name}-steps")
-            self.guidance = gr.Radio(GUIDANCE, value="auto", label="Picture guidance")
+            self.guidance = gr.Radio(
+                GUIDANCE, value="auto", label="Picture guidance", visible=self.host.can.draws
+            )
         with gr.Row(elem_classes="no-seed"):
             self.seed = gr.Textbox("0", label="Seed", max_lines=1, elem_id=f"{self.name}-seed")
             self.keep_seed = gr.Checkbox(False, label="Same seed next time", container=False)
@@ -83,9 +85,8 @@ class Conversing:
 
     @property
     def watches(self) -> bool:
-        """Whether the checkpoint makes films; one that only finds them cannot be asked for any."""
-        modalities = self.host.engine.info().get("modalities")
-        return isinstance(modalities, list) and "video" in modalities
+        """Whether the checkpoint makes films."""
+        return self.host.can.films
 
     @property
     def context(self) -> list[Any]:
@@ -154,7 +155,7 @@ class Conversing:
 
     def as_value(self, history: History, messages: object = ()) -> dict[str, object]:
         """What the conversation's component shows."""
-        return talk.as_value(history, messages)
+        return talk.as_value(history, messages, whole=self.host.can.whole)
 
     def begin(
         self, history: History, form: AnswerForm, visitor: gr.Request, *, draft: bool = False

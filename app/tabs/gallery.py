@@ -84,8 +84,7 @@ class GalleryTab:
     def _opening(self, viewer: str) -> dict[str, object]:
         """viewer: by which the script says who asks."""
         library = self.host.library
-        made = self.host.engine.info().get("modalities")
-        makes = [str(m) for m in WANTED if isinstance(made, list) and m in made]
+        makes = [str(m) for m in WANTED if m in self.host.can.makes]
         files = {item.file: i for i, item in library.shipped.items.items() if item.file}
         examples = [
             {"words": words, "item": files.get(file)}

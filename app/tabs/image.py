@@ -26,6 +26,11 @@ CRAFT = Craft(
     first=Recipe(PICTURES[0]),
 )
 PNG = "data:image/png;base64,"
+BLIND = (
+    "<p class='no-lead'>This checkpoint neither draws nor sees pictures. Everything here works as "
+    "soon as one that does is loaded: start the page with "
+    "<code>NEXT_OMNI_CHECKPOINT=FOLDER</code>.</p>"
+)
 
 
 @dataclass(frozen=True)
@@ -42,6 +47,13 @@ class ImageTab(Studio):
     @property
     def craft(self) -> Craft:
         return CRAFT
+
+    def build(self) -> None:
+        """Only a sentence, where the checkpoint draws nothing."""
+        if self.host.can.draws:
+            super().build()
+        else:
+            gr.HTML(BLIND, elem_id="image-blind", apply_default_css=False)
 
     def given(self) -> list[Component]:
         self.painted = gr.State(None)

@@ -10,6 +10,7 @@ from pathlib import Path
 import gradio as gr
 
 from app import export
+from app.examples import WORDS_ALONE
 from app.forms import InputError, beside, next_seed
 from app.host import DRIVING, Host
 from app.inspection import overview, surprises, token
@@ -18,7 +19,7 @@ from app.live_view import chips, lab_view, notice
 from app.notices import notices
 from app.path_chart import path_html
 from app.recipe import read_recipe
-from app.tabs.studio import METHODS_SHOWN, fresh_seed, pressable, pressed_text, slider
+from app.tabs.studio import fresh_seed, methods_shown, pressable, pressed_text, slider
 from engine.request import GRIDS, Modality, Request, Sampling
 from engine.trace import Trace
 from engine.trace_file import read_trace
@@ -30,6 +31,10 @@ KINDS = [("decide itself", "auto"), ("draw", "image"), ("film", "video"), ("writ
 COMPARED = ["euler", "midpoint", "masked", "autoregressive"]
 RESTORED = "The settings of this file are back in the form: press Record to make it again."
 GONE = "That run is no longer kept here: record it again, its seed and settings stand below it."
+NO_PATH = (
+    "<p class='no-lead'>This checkpoint was trained for masked diffusion alone: there is no path "
+    "between words to look at, and no other method to put beside it.</p>"
+)
 FIRST_ID = "first"
 
 
@@ -43,9 +48,8 @@ class LabTab:
 
     def build(self) -> None:
         """Lay out the controls inside the current Blocks and wire them."""
-        known = self.host.engine.info().get("modalities")
-        can = ["auto", *(known if isinstance(known, list) else [])]
-        self.kinds = [(shown, kind) for shown, kind in KINDS if kind in can]
+        known = ["auto", *self.host.can.makes]
+        self.kinds = [(shown, kind) for shown, kind in KINDS if kind in known]
         with gr.Row(elem_classes="no-studio"):
             with gr.Column(scale=3, min_width=260, elem_classes="no-controls"):
                 with gr.Column(elem_classes="no-ask"):
@@ -66,8 +70,9 @@ class LabTab:
         return {"lab": [self._overview(FIRST_ID, self.first)]}
 
     def _prompt_controls(self) -> None:
+        prompts = PROMPTS if self.host.can.draws else WORDS_ALONE
         self.prompt = gr.Textbox(
-            PROMPTS[0],
+            prompts[0],
             label="What should it do while you watch?",
             lines=2,
             max_lines=4,
@@ -77,16 +82,21 @@ class LabTab:
         with gr.Row(elem_classes="no-buttons"):
             self.record = gr.Button("Record", variant="primary", elem_id="lab-record")
             self.stop = gr.Button("Stop", elem_id="lab-stop", visible=False)
-        self.examples = chips(PROMPTS, "prompts to try", "lab-examples")
+        self.examples = chips(prompts, "prompts to try", "lab-examples")
 
     def _settings(self) -> None:
-        self.kind = gr.Radio(self.kinds, value="image", label="It should", elem_id="lab-kind")
-        self.method = gr.Dropdown(
-            METHODS_SHOWN, value="midpoint", label="Method", elem_id="lab-method"
-        )
-        self.steps = slider(1, 64, 16, 1, "Steps", "lab-steps")
+        can = self.host.can
+        kind = Modality.IMAGE if can.draws else Modality.TEXT
+        self.kind = gr.Radio(self.kinds, value=str(kind), label="It should", elem_id="lab-kind")
+        shown = methods_shown(can.methods)
+        method = "midpoint" if can.flows else can.methods[0]
+        self.method = gr.Dropdown(shown, value=method, label="Method", elem_id="lab-method")
+        steps, temperature = (16, 0.2) if can.flows else (64, 0)
+        self.steps = slider(1, 64, steps, 1, "Steps", "lab-steps")
         self.guidance = slider(0, 8, 1, 0.5, "Guidance", "lab-guidance")
-        self.temperature = slider(0, 2, 0.2, 0.05, "Temperature at the end", "lab-temperature")
+        self.guidance.visible = can.draws
+        name = "Temperature at the end" if can.flows else "Temperature"
+        self.temperature = slider(0, 2, temperature, 0.05, name, "lab-temperature")
         self.seed = gr.Textbox("0", label="Seed", max_lines=1, elem_id="lab-seed")
         with gr.Row(elem_classes="no-seed"):
             self.keep_seed = gr.Checkbox(
@@ -94,12 +104,17 @@ class LabTab:
             )
             self.dice = gr.Button("New seed", size="sm", elem_id="lab-dice", min_width=90)
         self.settings_notice = notice("lab-settings-notice")
-        with gr.Accordion("Side by side", open=False, elem_id="lab-compare"):
-            self.methods = gr.CheckboxGroup(
-                METHODS_SHOWN, value=COMPARED, label="Methods", container=False
-            )
+        several = len(shown) > 1
+        with gr.Accordion("Side by side", open=False, elem_id="lab-compare", visible=several):
+            compared = [name for name in COMPARED if name in can.methods]
+            self.methods = gr.CheckboxGroup(shown, value=compared, label="Methods", container=False)
             self.compare = gr.Button("Compare", size="sm", elem_id="lab-compare-run")
-        with gr.Accordion("Path and schedule", open=False, elem_id="lab-path") as self.shelf:
+        self.shelf = gr.Accordion(
+            "Path and schedule", open=False, elem_id="lab-path", visible=can.flows
+        )
+        if not can.flows:
+            gr.HTML(NO_PATH, elem_id="lab-no-path", apply_default_css=False)
+        with self.shelf:
             self.grid = gr.Dropdown(
                 [(f"steps even in {_spoken(name)}", name) for name in GRIDS],
                 value="tuned",
@@ -323,6 +338,8 @@ class LabTab:
 
     def draw_path(self, kind: str, steps: float, grid: str, c: float, a: float) -> str:
         """What a path with these numbers would do, before anything runs."""
+        if not self.host.can.flows:
+            return ""
         modality = Modality.IMAGE if kind == "auto" else Modality(kind)
         sampling = Sampling(steps=int(steps), grid=grid, c=float(c), a=float(a))
         return path_html(self.host.engine.preview(sampling, modality))

@@ -5,7 +5,7 @@ Owns: the form, and what happens from a press of Generate to the end of the run.
 is made and what can be given beside the words (`app.tabs.image`, `app.tabs.video`).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, fields
 
 import gradio as gr
@@ -18,17 +18,12 @@ from app.live_view import chips, live_view, notice
 from app.notices import notices
 from engine.request import (
     MAX_PROMPT_CHARACTERS,
-    METHODS,
     Conversation,
     Modality,
     Request,
     Sampling,
 )
 
-METHODS_SHOWN = [
-    (name if name in ("masked", "autoregressive") else f"flow · {name.replace('_', ' ')}", name)
-    for name in METHODS
-]
 MAX_SLIDER_STEPS, MAX_SLIDER_GUIDANCE = 64, 8
 NARROW = 120
 
@@ -148,9 +143,10 @@ class Studio:
             self.seed = gr.Textbox(
                 str(first.seed), label="Seed", max_lines=1, elem_id=f"{name}-seed", min_width=NARROW
             )
+            methods = self.host.can.methods
             self.method = gr.Dropdown(
-                METHODS_SHOWN,
-                value=first.method,
+                methods_shown(methods),
+                value=first.method if first.method in methods else methods[0],
                 label="Method",
                 elem_id=f"{name}-method",
                 min_width=NARROW,
@@ -249,6 +245,14 @@ class Studio:
         """The run's event failed or was never let in."""
         self.host.close(ticket)
         return self.finish(ticket)
+
+
+def methods_shown(methods: Sequence[str]) -> list[tuple[str, str]]:
+    """What a visitor reads of methods, and their names."""
+    return [
+        (name if name in ("masked", "autoregressive") else f"flow · {name.replace('_', ' ')}", name)
+        for name in methods
+    ]
 
 
 def slider(

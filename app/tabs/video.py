@@ -33,8 +33,7 @@ class VideoTab(Studio):
 
     def build(self) -> None:
         """Only a sentence, where the checkpoint makes no films."""
-        modalities = self.host.engine.info().get("modalities")
-        if isinstance(modalities, list) and Modality.VIDEO in modalities:
+        if self.host.can.films:
             super().build()
         else:
             gr.HTML(BLIND, elem_id="video-blind", apply_default_css=False)

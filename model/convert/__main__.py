@@ -1,5 +1,5 @@
-"""Command line: python -m model.convert qwen|clip|whisper SOURCE OUT. Progress goes to stderr, the
-report to stdout; 2 is the exit code where something does not fit."""
+"""Command line: python -m model.convert qwen|clip|whisper|llada|dream SOURCE OUT. Progress goes to
+stderr, the report to stdout; 2 is the exit code where something does not fit."""
 
 import argparse
 import sys
@@ -17,6 +17,8 @@ def main(argv: list[str] | None = None) -> int:
     try:
         if arguments.source.resolve() == arguments.out.resolve():
             raise ValueError("SOURCE and OUT are the same folder: give another one for OUT")
+        if LAYOUTS[arguments.layout].whole and arguments.preset is not None:
+            raise ValueError(f"{arguments.layout} brings its own sizes: leave --preset out")
         source = HfFolder.open(arguments.source, arguments.allow_pickle)
         target = Target.open(arguments.out, arguments.preset)
         report = convert(LAYOUTS[arguments.layout], source, target)

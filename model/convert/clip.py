@@ -42,12 +42,12 @@ def _sizes(source: HfFolder) -> Mapping[str, Any]:
 
 def _adopted(config: OmniConfig, source: HfFolder) -> OmniConfig:
     theirs = _sizes(source)
-    agree(source, theirs, {"hidden_size": config.vision.width}, config.name)
+    agree(source, theirs, {"hidden_size": config.eyes.width}, config.name)
     grid = theirs["image_size"] // theirs["patch_size"]
-    if grid != config.vision.grid:
+    if grid != config.eyes.grid:
         raise ValueError(
             f"{source.folder} sees {grid} x {grid} patches and {config.name} "
-            f"{config.vision.grid} x {config.vision.grid}: choose a CLIP with as many "
+            f"{config.eyes.grid} x {config.eyes.grid}: choose a CLIP with as many "
             "(ViT-L/14 at 224 px has 16 x 16)"
         )
     if theirs["hidden_act"] not in ACTIVATIONS:
@@ -60,7 +60,7 @@ def _adopted(config: OmniConfig, source: HfFolder) -> OmniConfig:
         activation=theirs["hidden_act"],
         norm_eps=theirs["layer_norm_eps"],
     )
-    return replace(config, vision=replace(config.vision, clip=clip))
+    return replace(config, vision=replace(config.eyes, clip=clip))
 
 
 def _place_of(name: str, config: OmniConfig) -> str | None:

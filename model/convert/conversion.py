@@ -19,7 +19,7 @@ from model.convert.fresh import fresh_tensors
 from model.convert.layout import Layout, Shapes, places
 from model.convert.report import Report
 from model.convert.target import Staging, Target
-from model.convert.words import FILE, with_markers
+from model.convert.words import Exchange, with_markers
 from model.hf_folder import HfFolder
 from model.placement import shapes
 from model.shard import tensors
@@ -50,17 +50,20 @@ def convert(layout: Layout, source: HfFolder, target: Target) -> Report:
     """
     plan = _planned(layout, source, target)
     layout.check(source)
-    tokenizer = _tokenizer(layout, source, target, plan.config)
+    exchange = layout.exchange(source)
+    tokenizer = _tokenizer(layout, source, target, plan.config, exchange)
     sizes = {name: prod(plan.wanted[name]) * HALF_BYTES for name in plan.fresh}
     sizes |= {place: source.stored[name].num_bytes for name, place in plan.used.items()}
     sizes |= {name: target.stored[name].num_bytes for name in plan.moved}
     total = sum(sizes.values())
     bar = tqdm(total=total, unit="B", unit_scale=True, desc=layout.kind)
     with Staging(target, total) as staging, bar:
-        for name, tensor in _arriving(layout, source, target, plan):
+        for name, tensor in _arriving(layout, source, target, plan, exchange):
             staging.add(name, tensor)
             bar.update(sizes.get(name, 0))
-        staging.commit(plan.config, _facts(layout, source, target), tokenizer, plan.staying)
+        staging.commit(
+            plan.config, _facts(layout, source, target, plan.config.name), tokenizer, plan.staying
+        )
     return Report(
         layout=layout,
         source=source,
@@ -70,7 +73,7 @@ def convert(layout: Layout, source: HfFolder, target: Target) -> Report:
         kept=plan.kept,
         fresh=plan.fresh,
         unused=sorted(set(source.stored) - set(plan.used)),
-        before=target.config,
+        before=plan.config if layout.whole else target.config,
         after=plan.config,
     )
 
@@ -80,6 +83,11 @@ def _planned(layout: Layout, source: HfFolder, target: Target) -> _Plan:
         raise ValueError(
             f"{source.folder} is a {source.model_type or 'nameless'} checkpoint and no "
             f"{layout.what}: `python -m engine info --model` says which command takes it"
+        )
+    if not target.is_new and (layout.whole or target.is_whole):
+        raise ValueError(
+            f"{target.folder} is a checkpoint that a {layout.what} cannot be a part of: give an "
+            "empty folder"
         )
     config = layout.adopted(target.config, source)
     space = TokenSpace(Modality.TEXT, 1, config.text_vocabulary)
@@ -102,29 +110,33 @@ def _planned(layout: Layout, source: HfFolder, target: Target) -> _Plan:
 
 
 def _arriving(
-    layout: Layout, source: HfFolder, target: Target, plan: _Plan
+    layout: Layout, source: HfFolder, target: Target, plan: _Plan, exchange: Exchange
 ) -> Iterator[tuple[str, Tensor]]:
     """Every tensor that is written, under our name."""
     for name, tensor in source.read(plan.used):
-        yield from layout.turned(plan.used[name], tensor, plan.config).items()
+        yield from layout.turned(plan.used[name], tensor, plan.config, exchange).items()
     for file in sorted({target.stored[name].file for name in plan.moved}):
         yield from tensors(file, [n for n in plan.moved if target.stored[n].file == file])
     yield from fresh_tensors(plan.config, set(plan.fresh))
 
 
 def _tokenizer(
-    layout: Layout, source: HfFolder, target: Target, config: OmniConfig
+    layout: Layout, source: HfFolder, target: Target, config: OmniConfig, exchange: Exchange
 ) -> TextTokenizer | None:
     """The source's where it brings words; bytes alone for a new checkpoint; None keeps what is."""
     if layout.words:
-        return with_markers(source.folder / FILE, config.text_vocabulary)
+        found = with_markers(source.folder, config.text_vocabulary, exchange)
+        layout.proof(source, found)
+        return found
     return TextTokenizer.train([], config.text_vocabulary) if target.is_new else None
 
 
-def _facts(layout: Layout, source: HfFolder, target: Target) -> dict[str, Any]:
+def _facts(layout: Layout, source: HfFolder, target: Target, name: str) -> dict[str, Any]:
     """The target's facts and what was converted, by kind."""
     before = target.facts.get("converted", {})
     untrained = [kind for kind in target.facts.get("untrained", []) if kind != layout.kind]
+    if layout.whole:
+        untrained = []
     this = {"from": source.folder.resolve().name, "architecture": source.architecture}
-    now = {"converted": {**before, layout.kind: this}, "untrained": untrained}
+    now = {"name": name, "converted": {**before, layout.kind: this}, "untrained": untrained}
     return {**target.facts, **now}

@@ -8,23 +8,28 @@ from typing import Any
 from torch import Tensor
 
 from model.config import OmniConfig
+from model.convert.words import NONE, Exchange
 from model.hf_folder import HfFolder
+from model.text import TextTokenizer
 
 UNUSED = ""
 """The place of a tensor that is known and has none here."""
 Shapes = Mapping[str, tuple[int, ...]]
+Turned = Callable[[str, Tensor, OmniConfig, Exchange], dict[str, Tensor]]
 
 
 @dataclass(frozen=True)
 class Layout:
     """kind: its name on the command line. what: it, in words. model_types: of config.json.
     fills: prefixes of our tensors that it fills, all of them; makes: those it computes. words:
-    whether its tokenizer comes along.
+    whether its tokenizer comes along. whole: whether that is all of a checkpoint, whose sizes are
+    the source's and not a preset's.
 
     adopted: our config as the source asks for, and raises ValueError where sizes differ. place_of:
     our name for a name of the source, UNUSED, or None where it is unknown. turned: the tensor of
     our name as we store it, and what is computed from it. check: raises ValueError where the
-    source's numbers are not what we compute ourselves.
+    source's numbers are not what we compute ourselves. exchange: its tokens that take the places of
+    our markers. proof: raises ValueError where its words are not read as it reads them.
     """
 
     kind: str
@@ -35,10 +40,11 @@ class Layout:
     place_of: Callable[[str, OmniConfig], str | None]
     makes: tuple[str, ...] = ()
     words: bool = False
-    turned: Callable[[str, Tensor, OmniConfig], dict[str, Tensor]] = lambda name, tensor, _: {
-        name: tensor
-    }
+    whole: bool = False
+    turned: Turned = lambda name, tensor, *_: {name: tensor}
     check: Callable[[HfFolder], None] = lambda _: None
+    exchange: Callable[[HfFolder], Exchange] = lambda _: NONE
+    proof: Callable[[HfFolder, TextTokenizer], None] = lambda *_: None
 
 
 def agree(source: HfFolder, theirs: Mapping[str, Any], ours: Mapping[str, Any], name: str) -> None:

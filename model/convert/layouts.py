@@ -1,8 +1,10 @@
 """The layouts that can be converted, by their name on the command line."""
 
 from model.convert.clip import CLIP
+from model.convert.dream import DREAM
 from model.convert.layout import Layout
+from model.convert.llada import LLADA
 from model.convert.qwen import QWEN
 from model.convert.whisper import WHISPER
 
-LAYOUTS: dict[str, Layout] = {layout.kind: layout for layout in (QWEN, CLIP, WHISPER)}
+LAYOUTS: dict[str, Layout] = {layout.kind: layout for layout in (QWEN, CLIP, WHISPER, LLADA, DREAM)}

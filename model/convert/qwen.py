@@ -6,6 +6,7 @@ words are taken from their rows. Source: Qwen2.5 technical report (arXiv:2412.15
 """
 
 from dataclasses import replace
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -13,8 +14,8 @@ from torch import Tensor
 
 from model.config import OmniConfig
 from model.convert.layout import UNUSED, Layout, agree
+from model.convert.words import Exchange
 from model.hf_folder import HfFolder
-from model.text import NUM_MARKERS
 
 ROWS, HEAD = "embeddings.text.weight", "text_head.weight"
 CODES, BIAS = "text_metric_codes", "text_bias"
@@ -34,9 +35,7 @@ def metric_codes(rows: Tensor, dim: int) -> Tensor:
 
 
 def _adopted(config: OmniConfig, source: HfFolder) -> OmniConfig:
-    ours, theirs = config.backbone, dict(source.config)
-    if theirs.get("head_dim") is None and theirs.get("num_attention_heads"):
-        theirs["head_dim"] = theirs.get("hidden_size", 0) // theirs["num_attention_heads"]
+    ours, theirs = config.backbone, with_head_dim(source)
     sizes = {
         "hidden_size": ours.width,
         "num_hidden_layers": ours.layers,
@@ -49,6 +48,31 @@ def _adopted(config: OmniConfig, source: HfFolder) -> OmniConfig:
     agree(source, theirs, sizes, config.name)
     if ours.qk_norm or not ours.qkv_bias:
         raise ValueError(f"{config.name} has other attention than Qwen2: choose another --preset")
+    theta = rope_theta(source)
+    tied = bool(theirs.get("tie_word_embeddings")) or source.architecture == "Qwen2Model"
+    backbone = replace(
+        ours,
+        rope_theta=theta,
+        norm_eps=float(theirs.get("rms_norm_eps", 1e-6)),
+        shift_text=True,
+    )
+    return replace(config, backbone=backbone, text_tied=tied)
+
+
+def with_head_dim(source: HfFolder) -> dict[str, Any]:
+    """The source's config, with the width of a head also where it does not say it."""
+    theirs = dict(source.config)
+    if theirs.get("head_dim") is None and theirs.get("num_attention_heads"):
+        theirs["head_dim"] = theirs.get("hidden_size", 0) // theirs["num_attention_heads"]
+    return theirs
+
+
+def rope_theta(source: HfFolder) -> float:
+    """The base of the positions of a Qwen2-shaped source.
+
+    Raises: ValueError where it attends or activates otherwise than our backbone.
+    """
+    theirs = source.config
     rope = theirs.get("rope_parameters") or {}
     scaled = theirs.get("rope_scaling") or rope
     if scaled.get("rope_type", scaled.get("type", "default")) != "default":
@@ -60,17 +84,11 @@ def _adopted(config: OmniConfig, source: HfFolder) -> OmniConfig:
     theta = rope.get("rope_theta", theirs.get("rope_theta"))
     if theta is None:
         raise ValueError(f"{source.folder}/config.json does not say rope_theta: fetch it again")
-    tied = bool(theirs.get("tie_word_embeddings")) or source.architecture == "Qwen2Model"
-    backbone = replace(
-        ours,
-        rope_theta=float(theta),
-        norm_eps=float(theirs.get("rms_norm_eps", 1e-6)),
-        shift_text=True,
-    )
-    return replace(config, backbone=backbone, text_tied=tied)
+    return float(theta)
 
 
-def _place_of(name: str, config: OmniConfig) -> str | None:
+def place_of(name: str, config: OmniConfig) -> str | None:
+    """Our name for a name of Qwen2's."""
     if name == "lm_head.weight":
         return UNUSED if config.text_tied else HEAD
     inner = name.removeprefix("model.")
@@ -81,10 +99,11 @@ def _place_of(name: str, config: OmniConfig) -> str | None:
     return f"backbone.{inner}" if inner.startswith(("layers.", "norm.")) else None
 
 
-def _turned(name: str, tensor: Tensor, config: OmniConfig) -> dict[str, Tensor]:
+def turned(name: str, tensor: Tensor, config: OmniConfig, exchange: Exchange) -> dict[str, Tensor]:
+    """Rows in our order, and from those that words are read by their codes and a bias of zero."""
     if name not in (ROWS, HEAD):
         return {name: tensor}
-    rows = tensor.roll(NUM_MARKERS, 0)
+    rows = exchange.rows(tensor)
     if name == HEAD:
         return {name: rows}
     zeros = torch.zeros(config.text_vocabulary, dtype=torch.float16)
@@ -97,8 +116,8 @@ QWEN = Layout(
     model_types=("qwen2",),
     fills=("backbone.", "embeddings.text.", "text_head."),
     adopted=_adopted,
-    place_of=_place_of,
+    place_of=place_of,
     makes=(CODES, BIAS),
     words=True,
-    turned=_turned,
+    turned=turned,
 )

@@ -70,6 +70,12 @@ class Target:
     def is_new(self) -> bool:
         return not self.stored
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether all of it came from one source."""
+        converted = self.facts.get("converted", {})
+        return any(layout.whole for kind, layout in LAYOUTS.items() if kind in converted)
+
 
 class Staging:
     """New shards of a checkpoint; a context that leaves nothing behind where `commit` was not
@@ -135,4 +141,5 @@ class Staging:
 
 def _facts_of(config: OmniConfig) -> dict[str, Any]:
     """untrained: the kinds that no conversion has filled yet."""
-    return {"name": config.name, "concepts": [], "untrained": list(LAYOUTS)}
+    untrained = [kind for kind, layout in LAYOUTS.items() if not layout.whole]
+    return {"name": config.name, "concepts": [], "untrained": untrained}

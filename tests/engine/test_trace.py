@@ -140,8 +140,9 @@ def test_a_started_segment_has_its_complete_settings(tiny_engine: Engine) -> Non
 def _asked(trace: Trace) -> dict[str, Any]:
     """What the request left to the checkpoint."""
     asked = trace.request.sampling
+    open_names = ("sampler", "transition", "guidance_scale", "temperature", "top_p", "grid")
     return {
         name: None
-        for name in ("transition", "guidance_scale", "temperature", "top_p", "grid", "c", "a")
+        for name in (*open_names, "c", "a", "mask_schedule")
         if getattr(asked, name) is None
     }

@@ -28,7 +28,7 @@ M = TypeVar("M", bound=nn.Module)
 
 
 def qwen(*, tied: bool = False, layers: int = TINY.backbone.layers) -> Qwen2ForCausalLM:
-    return _randomised(
+    return randomised(
         Qwen2ForCausalLM(
             Qwen2Config(
                 vocab_size=TINY.text_vocabulary,
@@ -63,7 +63,7 @@ def clip(*, width: int = TINY.vision.width, image_px: int = 28) -> CLIPModel:
         "bos_token_id": 1,
         "eos_token_id": 2,
     }
-    return _randomised(CLIPModel(CLIPConfig(vision_config=vision, text_config=words)))
+    return randomised(CLIPModel(CLIPConfig(vision_config=vision, text_config=words)))
 
 
 def whisper(*, layers: int = 2) -> WhisperForConditionalGeneration:
@@ -85,7 +85,7 @@ def whisper(*, layers: int = 2) -> WhisperForConditionalGeneration:
         eos_token_id=2,
         decoder_start_token_id=1,
     )
-    return _randomised(WhisperForConditionalGeneration(config))
+    return randomised(WhisperForConditionalGeneration(config))
 
 
 def save(model: nn.Module, folder: Path, *, shards: int = 1) -> Path:
@@ -132,7 +132,7 @@ def _state(model: nn.Module) -> dict[str, Tensor]:
     return state
 
 
-def _randomised(model: M) -> M:
+def randomised(model: M) -> M:
     generator = torch.Generator().manual_seed(0)
     with torch.no_grad():
         for name, parameter in model.named_parameters():

@@ -11,7 +11,7 @@ from engine.__main__ import main
 from model import hollow
 from model.convert.__main__ import main as convert
 from model.folder_info import folder_info
-from tests.model import published
+from tests.model import masked_models, published
 
 
 def _told(folder: Path, capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
@@ -69,7 +69,9 @@ def test_what_can_be_converted_and_what_was(
         ("clip", "CLIP", "clip"),
         ("clip_vision_model", "CLIP", "clip"),
         ("whisper", "Whisper", "whisper"),
-        ("llada", "LLaDA", None),
+        ("llada", "LLaDA", "llada"),
+        ("Dream", "Dream", "dream"),
+        ("llada_moe", "LLaDA of another shape", None),
         ("mmada", "MMaDA", None),
         ("dynin_omni", "Dynin-Omni", None),
         ("bert", "an unknown layout", None),
@@ -82,6 +84,23 @@ def test_known_layouts(model_type: str, what: str, converter: str | None, tmp_pa
     assert told["what"].startswith(what)
     assert told["converter"] == converter
     assert not told["whole"]
+
+
+@pytest.mark.parametrize("kind", ["llada", "dream"])
+def test_a_whole_model_of_words(
+    kind: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its command makes a checkpoint of its own sizes, which says what it can do."""
+    source = masked_models.SAVE[kind](tmp_path / "source")
+    told = _told(source, capsys)
+    assert (told["converter"], told["presets"], told["whole"]) == (kind, [], True)
+    out = tmp_path / "out"
+    assert convert(told["command"].replace("OUT", str(out)).split()[3:]) == 0
+    capsys.readouterr()
+    told = _told(out, capsys)
+    assert (told["takes"], told["makes"]) == (["text"], ["text"])
+    assert (told["samplers"], told["whole"], told["untrained"]) == (["masked"], True, [])
+    assert (told["image_px"], told["picture_encoder"], told["thinks"]) == (0, None, False)
 
 
 def test_no_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -25,7 +25,8 @@ def test_any_text_comes_back_in_lower_case(tiny_tokenizer: TextTokenizer, text: 
 
 def test_markers_cannot_be_typed(tiny_tokenizer: TextTokenizer) -> None:
     for marker in MARKERS:
-        assert min(tiny_tokenizer.encode(f"a {marker} b")) >= NUM_MARKERS
+        for text in (f"a {marker} b", f"a <{marker}> b", marker):
+            assert min(tiny_tokenizer.encode(text)) >= NUM_MARKERS
 
 
 def test_pieces_join_to_the_text_and_markers_are_silent(tiny_tokenizer: TextTokenizer) -> None:

@@ -76,6 +76,7 @@ SAMPLERS: Mapping[str, Callable[[int], Sampler]] = {
         f"masked {remasking}": _masked(remasking, schedule)
         for remasking, schedule in zip(Remasking, ("cosine", "linear") * 2, strict=True)
     },
+    "masked in blocks": lambda steps: MaskedSampler(SPACES, steps=steps, block=2),
 }
 
 

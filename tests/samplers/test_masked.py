@@ -60,6 +60,30 @@ def test_as_many_stay_masked_as_the_schedule_says(schedule: str) -> None:
         assert _masked(step).sum(1).tolist() == [left] * 3
 
 
+@pytest.mark.parametrize("threshold", [None, 0.0, 0.2, 1.0])
+@pytest.mark.parametrize("steps", [3, 8, LENGTH])
+def test_a_block_is_whole_before_the_next_one_begins(steps: int, threshold: float | None) -> None:
+    draws, block = Draws.for_seed(2, 3), 8
+    sampler = MaskedSampler(
+        SPACES, steps=steps, schedule="linear", block=block, threshold=threshold
+    )
+    for step in sampler.sample(RandomDenoiser(SPACES), _source(draws), draws=draws):
+        left = _masked(step).unflatten(1, (-1, block)).sum(2)
+        begun = left < block
+        assert not bool((begun[:, 1:] & (left[:, :-1] > 0)).any())
+
+
+def test_blocks_that_steps_divide_take_equal_turns() -> None:
+    """As LLaDA samples: steps / blocks steps a block, as many positions in each."""
+    draws = Draws.for_seed(2, 2)
+    sampler = MaskedSampler(SPACES, steps=20, schedule="linear", block=10)
+    for step in sampler.sample(RandomDenoiser(SPACES), _source(draws), draws=draws):
+        done = (~_masked(step)).unflatten(1, (-1, 10)).sum(2)
+        turn, within = divmod(step.index, 5)
+        wanted = [10] * turn + [2 * (within + 1)] + [0] * (3 - turn)
+        assert done.tolist() == [wanted] * 2
+
+
 def test_what_is_committed_stays() -> None:
     draws = Draws.for_seed(1, 2)
     sampler = MaskedSampler(SPACES, steps=8, choice_temperature=2.0)

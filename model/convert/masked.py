@@ -1,0 +1,73 @@
+"""What the published masked-diffusion language models have in common here: words alone, a chat
+template of their own, and no left-to-right run.
+
+Nothing is added where an answer stands, and what is masked is read by the row of their own masked
+token. Owns: the config, and the tensors that are made beside the rows.
+"""
+
+import torch
+from torch import Tensor
+
+from model.config import BackboneConfig, FlowConfig, OmniConfig
+from model.convert.chat import Chat
+from model.convert.qwen import BIAS, CODES, ROWS, turned
+from model.convert.words import Exchange
+from model.hf_folder import HfFolder
+from model.text import MASKED, TextTokenizer
+
+MASK = "embeddings.text_mask"
+NOTHING_ADDED = ("embeddings.editable", "embeddings.causal")
+MADE = (CODES, BIAS, MASK, *NOTHING_ADDED)
+FILLS = ("backbone.", "embeddings.text.", "text_head.")
+CANVAS = 128
+"""Positions of an answer, and the steps that fill it: one a position, as their authors' examples
+do it."""
+METRIC_DIM = 64
+
+
+def words_only(
+    source: HfFolder, backbone: BackboneConfig, vocabulary: int, *, tied: bool, block: int | None
+) -> OmniConfig:
+    """The config of a checkpoint that answers in words by masked diffusion. block: see
+    `samplers.masked`."""
+    return OmniConfig(
+        name=source.folder.resolve().name,
+        vision=None,
+        backbone=backbone,
+        text_vocabulary=vocabulary,
+        text_metric_dim=min(METRIC_DIM, backbone.width),
+        text_tied=tied,
+        text_block=block or CANVAS,
+        text_blocks=CANVAS // (block or CANVAS),
+        audio=None,
+        video_frames=0,
+        makes_films=False,
+        thinks=False,
+        suggests=False,
+        finds=False,
+        neighbours=False,
+        samplers=("masked",),
+        dialogue=Chat.of(source).dialogue,
+        text_flow=FlowConfig(steps=CANVAS, temperature=0.0, mask_schedule="linear", block=block),
+    )
+
+
+def turned_masked(
+    name: str, tensor: Tensor, config: OmniConfig, exchange: Exchange
+) -> dict[str, Tensor]:
+    """As `turned`, with the row of the masked token and nothing added to an answer."""
+    found = turned(name, tensor, config, exchange)
+    if name == ROWS:
+        found[MASK] = found[ROWS][MASKED].clone()
+        found |= {added: torch.zeros_like(found[MASK]) for added in NOTHING_ADDED}
+    return found
+
+
+def exchanged(source: HfFolder) -> Exchange:
+    """The source's tokens that take the places of our markers."""
+    return Chat.of(source).exchange
+
+
+def proven(source: HfFolder, tokenizer: TextTokenizer) -> None:
+    """Raises: ValueError where a conversation is not laid out as by the source."""
+    Chat.of(source).check(source, tokenizer)
