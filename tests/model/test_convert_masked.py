@@ -153,6 +153,14 @@ def test_the_answer_is_that_of_the_published_sampling(pair: Pair) -> None:
     assert len(set(found)) > 10
 
 
+def test_a_batch_changes_nothing(pair: Pair) -> None:
+    """Also where a shorter prompt is padded: what predicts the first word is no padding."""
+    requests = [_asking(SAID[:n], steps=16) for n in (1, 3)]
+    together = pair.engine.generate_batch(requests)
+    for request, (answer,) in zip(requests, together, strict=True):
+        assert np.array_equal(answer.tokens, _answer(pair.engine, request).tokens)
+
+
 def test_it_streams_words(pair: Pair) -> None:
     first, *events = pair.engine.generate(_asking(steps=8))
     assert isinstance(first, Started)
