@@ -22,13 +22,13 @@ def evaluate(engine: Answerer, num: int, seed: int) -> Measured:
     """
     if num < 1:
         raise ValueError(f"--num must be at least 1, not {num}")
+    cardinality = engine.model.config.eyes.cardinality
     rng = np.random.default_rng(seed)
     scenes = [sample_scene(rng, test=True) for _ in range(num)]
     pictures = np.stack([render(s) for s in scenes])
     codes = encoded(engine.model.vision, pictures, engine.device)
     decoded = decoded_pictures(engine.model.vision, codes, engine.device)
     errors = ((decoded.astype(np.float32) - pictures) ** 2).mean(-1)
-    cardinality = engine.model.vision.config.cardinality
     return Measured(
         {
             "psnr": float(np.mean([psnr(float(e.mean())) for e in errors])),

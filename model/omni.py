@@ -121,12 +121,13 @@ class OmniModel(nn.Module):
 
     def by_segment(self, hidden: Tensor, sequence: OmniSequence) -> tuple[Tensor, ...]:
         """The backbone's output "B L D" cut into segments, each read where it predicts."""
+        valid = torch.cat([s.valid for s in sequence.segments], 1)
         ends = torch.tensor([s.length for s in sequence.segments]).cumsum(0).tolist()
         found = []
         for segment, end in zip(sequence.segments, ends, strict=True):
             shift = self.config.backbone.shift_text and segment.modality is Modality.TEXT
             start = end - segment.length
-            found.append(_shifted(hidden, start, end) if shift else hidden[:, start:end])
+            found.append(_shifted(hidden, valid, start, end) if shift else hidden[:, start:end])
         return tuple(found)
 
     def embedding(self, sequence: OmniSequence) -> Tensor:
@@ -185,11 +186,18 @@ def _with_end(books: Tensor) -> Tensor:
     return torch.cat([padded, end.expand(len(books), 1, -1)], 1)
 
 
-def _shifted(hidden: Tensor, start: int, end: int) -> Tensor:
-    """hidden at i - 1 for the positions start .. end; the very first position reads itself."""
-    if start > 0:
-        return hidden[:, start - 1 : end - 1]
-    return torch.cat([hidden[:, :1], hidden[:, : end - 1]], 1)
+def _shifted(hidden: Tensor, valid: Tensor, start: int, end: int) -> Tensor:
+    """hidden at i - 1 for the positions start .. end; the first one reads the last before it that
+    exists, or where there is none itself."""
+    before = _last(hidden[:, :start], valid[:, :start]) if start > 0 else hidden[:, :1]
+    return torch.cat([before, hidden[:, start : end - 1]], 1)
+
+
+def _last(hidden: Tensor, valid: Tensor) -> Tensor:
+    """hidden "B 1 D" at the last position of each row that exists."""
+    places = torch.arange(valid.shape[1], device=valid.device)
+    last = (places * valid).amax(1)
+    return hidden.gather(1, last[:, None, None].expand(-1, 1, hidden.shape[-1]))
 
 
 class TextPosterior:
@@ -248,7 +256,7 @@ class CausalRun:
         x = model.embeddings(prompts, self._books, causal=True)
         valid = torch.cat([s.valid for s in prompt], 1)
         places = torch.arange(self._start, device=x.device)
-        self._last = model.backbone.extend(x, valid, places, self._cache)[:, -1:]
+        self._last = _last(model.backbone.extend(x, valid, places, self._cache), valid)
 
     def next(self, tokens: Tensor | None, index: Tensor) -> TextPosterior | MediaPosterior:
         """The posterior of position `index`, int64 without an axis, given the tokens "B Q" of the

@@ -49,6 +49,7 @@ class TextTokenizer:
         self._signs = MARKERS if tokenizer.token_to_id(MARKERS[EOS]) == EOS else ()
         added = tokenizer.get_added_tokens_decoder().items()
         self._special = {token.content: i for i, token in added if token.special}
+        self._between = re.compile(f"({'|'.join(map(re.escape, self._special))})")
         self._pieces = tuple(
             "" if i < NUM_MARKERS else tokenizer.decode([i], skip_special_tokens=False)
             for i in range(tokenizer.get_vocab_size())
@@ -110,8 +111,7 @@ class TextTokenizer:
 
     def parts(self, text: str) -> list[int | str]:
         """A template's text in order: the ids of its special tokens, and the words between."""
-        found = re.split(f"({'|'.join(map(re.escape, self._special))})", text)
-        return [self._special.get(piece, piece) for piece in found if piece]
+        return [self._special.get(piece, piece) for piece in self._between.split(text) if piece]
 
     def decode(self, ids: Sequence[int]) -> str:
         """Text up to its end or to what opens a piece of media, markers left out, without the

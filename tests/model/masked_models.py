@@ -3,12 +3,12 @@ under other names, Dream's is Qwen2's; both attend in both directions."""
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from safetensors.torch import save_file
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
-from torch import Tensor
+from torch import Tensor, nn
 from transformers import LlamaConfig, LlamaForCausalLM, Qwen2Config, Qwen2ForCausalLM
 
 from tests.model.published import randomised
@@ -16,6 +16,8 @@ from tests.model.published import randomised
 ROWS = 352
 """Of the vocabulary; the last ones have no word."""
 BYTES_AND_MERGES = 290
+SHARPNESS = 6
+M = TypeVar("M", bound=nn.Module)
 TEXTS = ["A red heart above a red dog, above a house. What is it?", "user assistant\n\n"] * 8
 LLADA_SPECIAL = (
     "<|startoftext|>", "<|endoftext|>", "[CLS]", "[gMASK]", "<|reserved_token_0|>",
@@ -47,7 +49,7 @@ RENAMED = {
 
 
 def llama() -> LlamaForCausalLM:
-    return randomised(
+    return _sharp(
         LlamaForCausalLM(
             LlamaConfig(
                 vocab_size=ROWS,
@@ -65,7 +67,7 @@ def llama() -> LlamaForCausalLM:
 
 
 def qwen() -> Qwen2ForCausalLM:
-    return randomised(
+    return _sharp(
         Qwen2ForCausalLM(
             Qwen2Config(
                 vocab_size=ROWS,
@@ -80,6 +82,15 @@ def qwen() -> Qwen2ForCausalLM:
             )
         )
     )
+
+
+def _sharp(model: M) -> M:
+    """Random weights that look at few positions each, so that an answer is not one word alone."""
+    with torch.no_grad():
+        for name, parameter in randomised(model).named_parameters():
+            if name.endswith(("q_proj.weight", "k_proj.weight")):
+                parameter.mul_(SHARPNESS)
+    return model
 
 
 def logits(model: LlamaForCausalLM | Qwen2ForCausalLM, ids: Tensor) -> Tensor:

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save_file
 from torch import Tensor
 from transformers import PreTrainedTokenizerFast, Qwen2Tokenizer
 
@@ -152,6 +153,14 @@ def test_the_answer_is_that_of_the_published_sampling(pair: Pair) -> None:
     assert len(set(found)) > 10
 
 
+def test_a_batch_changes_nothing(pair: Pair) -> None:
+    """Also where a shorter prompt is padded: what predicts the first word is no padding."""
+    requests = [_asking(SAID[:n], steps=16) for n in (1, 3)]
+    together = pair.engine.generate_batch(requests)
+    for request, (answer,) in zip(requests, together, strict=True):
+        assert np.array_equal(answer.tokens, _answer(pair.engine, request).tokens)
+
+
 def test_it_streams_words(pair: Pair) -> None:
     first, *events = pair.engine.generate(_asking(steps=8))
     assert isinstance(first, Started)
@@ -225,7 +234,33 @@ def test_its_config_says_what_it_is(pair: Pair) -> None:
     assert (told["modalities"], told["path"], told["finds"]) == (["text"], {}, False)
     assert told["facts"]["untrained"] == []
     assert told["config"]["dialogue"]["whole"]
+    backbone = pair.engine.model.config.backbone
+    wanted = {"llada": (5e5, 1e-5, False, False), "dream": (1e6, 1e-6, True, True)}[pair.kind]
+    assert wanted == (
+        backbone.rope_theta,
+        backbone.norm_eps,
+        backbone.qkv_bias,
+        backbone.shift_text,
+    )
     assert load_checkpoint(pair.source.parent / "out").model.config == pair.engine.model.config
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_head_that_reads_and_writes_by_the_same_rows(kind: str, tmp_path: Path) -> None:
+    source = published.SAVE[kind](tmp_path / "source")
+    said, head = {
+        "llada": ("weight_tying", "model.transformer.ff_out.weight"),
+        "dream": ("tie_word_embeddings", "lm_head.weight"),
+    }[kind]
+    state = dict(
+        tensors(source / "model.safetensors", list(contents(source / "model.safetensors")))
+    )
+    del state[head]
+    save_file(state, source / "model.safetensors")
+    config = json.loads((source / "config.json").read_text())
+    (source / "config.json").write_text(json.dumps({**config, said: True}))
+    assert main([kind, str(source), str(tmp_path / "out")]) == 0
+    assert load_checkpoint(tmp_path / "out").model.text_head is None
 
 
 def test_dream_s_words_without_a_tokenizer_json(tmp_path: Path) -> None:
