@@ -16,14 +16,15 @@ def main() -> int:
     """Serve until interrupted; 2 if the checkpoint, the gallery or the address cannot be used."""
     parser = argparse.ArgumentParser(description=__doc__)
     gallery = os.environ.get("NEXT_OMNI_GALLERY")
+    model = os.environ.get("NEXT_OMNI_CHECKPOINT") or Path(__file__).parent / "assets/nano"
+    parser.add_argument("--model", type=Path, default=model, help="folder of a checkpoint")
     parser.add_argument("--gallery", type=Path, default=gallery, help="of python -m retrieval add")
     arguments = parser.parse_args()
     os.environ.setdefault("LANCE_LOG", "error")
-    checkpoint = os.environ.get("NEXT_OMNI_CHECKPOINT") or Path(__file__).parent / "assets/nano"
     address = os.environ.get("GRADIO_SERVER_NAME") or "127.0.0.1"
     port = os.environ.get("GRADIO_SERVER_PORT") or os.environ.get("PORT") or str(DEFAULT_PORT)
     try:
-        engine = Engine.load(checkpoint, os.environ.get("NEXT_OMNI_DEVICE") or "auto")
+        engine = Engine.load(arguments.model, os.environ.get("NEXT_OMNI_DEVICE") or "auto")
         host = Host(engine, gallery=arguments.gallery)
         page = build_page(host)
         serve(page, host, address, int(port))

@@ -43,6 +43,7 @@ from flow.modality import Modality
 from flow.sequence import Segment
 from model.audio import AudioStream
 from model.checkpoint import Checkpoint, load_checkpoint
+from model.folder_info import refuse_theirs
 from model.placement import Placement
 from model.template import Message, Span, collate_prompts, layout
 from model.whisper import SAMPLE_RATE
@@ -82,6 +83,7 @@ class Engine:
         Raises: ValueError with one sentence where the folder or the device cannot be used.
         """
         placement = Placement.of(device, dtype)
+        refuse_theirs(Path(checkpoint))
         return cls(load_checkpoint(Path(checkpoint), placement), placement)
 
     def info(self) -> dict[str, Any]:

@@ -2,10 +2,11 @@
 vectors.
 
 A media position enters as the concatenated vectors of its sub-codes, projected, plus its place on
-the grid (Luo et al. 2025, arXiv:2510.13721, Section 2.2). Where a checkpoint has `neighbours`, it
-also sees what is at the same place in the picture right before and right after it, which the papers
-do not have: a small model learns to keep what stays from that far sooner than from attention. Owns:
-the input embeddings of every modality, the masked state, and the shift of causal mode.
+the grid (Luo et al. 2025, arXiv:2510.13721, Section 2.2), and in a film its place in this very
+frame. Where a checkpoint has `neighbours`, it also sees what is at the same place in the picture
+right before and right after it, which the papers do not have: a small model learns to keep what
+stays from that far sooner than from attention. Owns: the input embeddings of every modality, the
+masked state, and the shift of causal mode.
 """
 
 from collections.abc import Mapping
@@ -41,7 +42,8 @@ class OmniEmbeddings(nn.Module):
             self.image_row = nn.Parameter(torch.randn(grid, width) * 0.02)
             self.image_column = nn.Parameter(torch.randn(grid, width) * 0.02)
         if config.video_frames:
-            self.video_frame = nn.Parameter(torch.randn(config.video_frames, width) * 0.02)
+            shape = (config.video_frames, config.eyes.positions, width)
+            self.video_place = nn.Parameter(torch.randn(shape) * 0.02)
         if config.audio is not None:
             books, dim = config.audio.num_codebooks, config.audio.code_dim
             self.audio_end = nn.Parameter(torch.randn(books, dim) * 0.3)
@@ -76,7 +78,7 @@ class OmniEmbeddings(nn.Module):
         if segment.modality in PICTURES:
             places = (self.image_row[:, None] + self.image_column[None]).flatten(0, 1)
             if segment.modality is Modality.VIDEO:
-                places = (self.video_frame[:, None] + places[None]).flatten(0, 1)
+                places = (self.video_place + places).flatten(0, 1)
             x = x + places[: segment.length]
         return x + self.editable * response.to(x.dtype)
 

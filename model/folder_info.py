@@ -36,6 +36,26 @@ def folder_info(folder: Path) -> dict[str, Any]:
     return _theirs(folder, config)
 
 
+def refuse_theirs(folder: Path) -> None:
+    """Nothing where the folder may be one of ours.
+
+    Raises: ValueError where it is a checkpoint in a layout of Hugging Face, with the command that
+    takes it or the reason why none does.
+    """
+    if not (folder / "config.json").is_file():
+        return
+    config = read_config(folder)
+    if "backbone" in config or "model_type" not in config:
+        return
+    found = _theirs(folder, config)
+    advice = "no command converts it yet"
+    if found["trouble"]:
+        advice = found["trouble"]
+    elif found["command"]:
+        advice = f"convert it first: {found['command']}"
+    raise ValueError(f"{folder} is {found['what']}; {advice}")
+
+
 def _ours(folder: Path, config: OmniConfig) -> dict[str, Any]:
     stored: dict[str, Stored] = {}
     trouble = ""

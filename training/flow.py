@@ -41,7 +41,7 @@ from world.dialogue import Kind
 
 PICTURES, TEXTS, SOUNDS, FILMS = 16, 8, 16, 4
 SHARES = {
-    "image": 9, "text": 5, "match": 4, "hear": 3, "speak": 4, "recite": 1, "film": 8, "watch": 1,
+    "image": 8, "text": 3, "match": 3, "hear": 2, "speak": 3, "recite": 1, "film": 16, "watch": 1,
     "edit": 5,
 }  # fmt: skip
 """Batches of each kind in a round."""
@@ -69,6 +69,9 @@ COPIED_WEIGHT = 0.3
 what is to be learned is the others."""
 COUNTED_SHARE = 0.4
 """Of the positions of a film: those whose codes are in the loss."""
+EARLY = {Modality.VIDEO: 2.0}
+"""Times are a uniform number to this power: where the things of a film are is decided early, and
+late every frame sees in the next what it is."""
 NEVER = -1e4
 """A logit that is never drawn, and still a number."""
 CHOICE = 3
@@ -242,6 +245,7 @@ class FlowStage:
     def _times(self, rng: np.random.Generator, num: int, modality: Modality) -> np.ndarray:
         """One time an example, spread evenly in the clock of this run."""
         spread = (rng.permutation(num) + rng.random(num)) / num
+        spread = spread ** EARLY.get(modality, 1.0)
         flow, even = self.flows[modality], self.even.get(modality)
         if even is not None:
             clock = Schedule(flow.c, flow.a)

@@ -29,7 +29,7 @@ PNG = "data:image/png;base64,"
 BLIND = (
     "<p class='no-lead'>This checkpoint neither draws nor sees pictures. Everything here works as "
     "soon as one that does is loaded: start the page with "
-    "<code>NEXT_OMNI_CHECKPOINT=FOLDER</code>.</p>"
+    "<code>python app.py --model FOLDER</code>.</p>"
 )
 
 

@@ -22,7 +22,7 @@ LONGEST_TURN_S = 60
 DEAF = (
     "<p class='no-lead'>This checkpoint neither hears nor speaks yet. Everything here works as "
     "soon as one that does is loaded: start the page with "
-    "<code>NEXT_OMNI_CHECKPOINT=FOLDER</code>.</p>"
+    "<code>python app.py --model FOLDER</code>.</p>"
 )
 WELCOME = {
     "title": "Hold the button and say something",

@@ -20,7 +20,7 @@ CRAFT = Craft(
 )
 BLIND = (
     "<p class='no-lead'>This checkpoint makes no films yet. Everything here works as soon as one "
-    "that does is loaded: start the page with <code>NEXT_OMNI_CHECKPOINT=FOLDER</code>.</p>"
+    "that does is loaded: start the page with <code>--model FOLDER</code>.</p>"
 )
 
 

@@ -253,11 +253,13 @@ def test_header_and_about_show_the_model() -> None:
     assert "<x>" not in about_html(trained) + header_html(trained)
 
 
-def test_a_missing_checkpoint_is_one_sentence(tmp_path: Path) -> None:
+@pytest.mark.parametrize("by_option", [False, True])
+def test_a_missing_checkpoint_is_one_sentence(tmp_path: Path, by_option: bool) -> None:
+    nowhere = str(tmp_path / "nowhere")
     ended = subprocess.run(
-        [sys.executable, "app.py"],
+        [sys.executable, "app.py", *(["--model", nowhere] if by_option else [])],
         cwd=ROOT,
-        env={"PATH": "/usr/bin:/bin", "NEXT_OMNI_CHECKPOINT": str(tmp_path / "nowhere")},
+        env={"PATH": "/usr/bin:/bin"} | ({} if by_option else {"NEXT_OMNI_CHECKPOINT": nowhere}),
         capture_output=True,
         text=True,
         timeout=120,
@@ -265,4 +267,8 @@ def test_a_missing_checkpoint_is_one_sentence(tmp_path: Path) -> None:
     )
     assert ended.returncode == 2
     assert "Traceback" not in ended.stderr
-    assert ended.stderr.strip().splitlines()[-1].startswith("error: ")
+    assert (
+        ended.stderr.strip()
+        .splitlines()[-1]
+        .startswith(f"error: there is no checkpoint at {nowhere}")
+    )

@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
+from safetensors.torch import save_file
 
 from engine import engine
 from engine.__main__ import main
@@ -106,3 +108,21 @@ def test_a_whole_model_of_words(
 def test_no_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["info", "--model", str(tmp_path / "nowhere")]) == 2
     assert "there is no folder" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("model_type", "advice"),
+    [("mmada", "no command converts it yet"), ("llada", "python -m model.convert llada")],
+)
+def test_what_is_not_ours_is_not_loaded(model_type: str, advice: str, tmp_path: Path) -> None:
+    folder = tmp_path / "theirs"
+    if model_type == "llada":
+        masked_models.save_llada(folder)
+    else:
+        tensors = {"x": torch.zeros(2)}
+        folder.mkdir()
+        (folder / "config.json").write_text(json.dumps({"model_type": model_type}))
+        save_file(tensors, folder / "model.safetensors")
+    with pytest.raises(ValueError, match=advice) as refused:
+        engine.Engine.load(folder)
+    assert "\n" not in str(refused.value)

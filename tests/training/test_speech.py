@@ -284,7 +284,7 @@ def test_every_kind_of_batch_has_a_finite_loss_and_gradient(stage: FlowStage, ki
     assert ("audio_head.enter.weight" in learned) == (kind in ("speak", "recite"))
     assert ("image_head.enter.weight" in learned) == (kind in ("image", "film", "edit"))
     if kind not in ("match", "edit"):
-        assert ("embeddings.video_frame" in learned) == (kind in ("film", "watch"))
+        assert ("embeddings.video_place" in learned) == (kind in ("film", "watch"))
     if kind in ("hear", "speak"):
         assert "embeddings.audio_projection.0.weight" in learned
     assert not any(name.startswith(("audio.", "vision.")) for name in learned)
