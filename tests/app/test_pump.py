@@ -98,5 +98,12 @@ def test_a_real_engine_speaks_the_same_events(tiny_engine: Engine) -> None:
     assert driven.outcome is not None
     flow = tiny_engine.runner.flows[Modality.IMAGE]
     assert driven.outcome.request.sampling == replace(
-        sampling, temperature=flow.temperature, top_p=flow.top_p, grid=flow.grid, c=flow.c, a=flow.a
+        sampling,
+        sampler="flow",
+        mask_schedule="cosine",
+        temperature=flow.temperature,
+        top_p=flow.top_p,
+        grid=flow.grid,
+        c=flow.c,
+        a=flow.a,
     )

@@ -36,7 +36,11 @@ class ScriptedAnswerer:
 
     script: list[tuple[Answer, ...]]
     asked: list[Request] = field(default_factory=list)
-    model: SimpleNamespace = field(default_factory=lambda: SimpleNamespace(vision=PixelTokenizer()))
+    model: SimpleNamespace = field(
+        default_factory=lambda: SimpleNamespace(
+            vision=PixelTokenizer(), config=SimpleNamespace(eyes=PixelTokenizer.config)
+        )
+    )
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
 
     def generate_batch(self, requests: Sequence[Request]) -> list[tuple[Answer, ...]]:
