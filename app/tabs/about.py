@@ -67,14 +67,14 @@ exactly right. Computed from this model's codebooks, one line for each.</p>
 LIMITS = """
 <h2>What it cannot do</h2>
 <p>It knows one small world: {num_concepts} things in seven colours, up to four of them, on plain
-and drawn backgrounds, at {image_px} pixels, in English. One thing alone it draws right more than eight
-times in ten, two or three about every second time, and a colour that its lessons never gave a thing
-one time in six. It knows nothing about people, news or facts. Outside its world it says so.
-It has heard and spoken for a few hours of training: it gets about seven spoken words in ten, and
-of what it says a word here and there can be understood. It makes no films yet, and does one change
-of a picture in eight as asked with all else kept; painting over a part of a picture works. In the
-Gallery words and pictures find each other nearly always, and speech finds what it speaks of every
-second time.</p>
+and drawn backgrounds, at {image_px} pixels, in English. One thing alone it draws right more than
+eight times in ten, two or three about every second time, and a colour that its lessons never gave
+a thing one time in six. It knows nothing about people, news or facts. Outside its world it says
+so. It has heard and spoken for a few hours of training: it gets about seven spoken words in ten,
+and of what it says a word here and there can be understood. It makes no films yet, and does one
+change of a picture in eight as asked with all else kept; painting over a part of a picture works.
+In the Gallery words and pictures find each other nearly always, and speech finds what it speaks
+of every second time.</p>
 """
 
 
