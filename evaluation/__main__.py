@@ -32,10 +32,9 @@ STOPPED = 130
 def main(argv: list[str] | None = None) -> int:
     """0, or 2 after one sentence on stderr about what was wrong with the request."""
     arguments = _parser().parse_args(argv)
-    commands = {"pack": _pack, "all": _all, "compare": _compare, "sheet": _sheet}
-    commands |= {"smoke": _smoke}
+    others = {"pack": _pack, "all": _all, "compare": _compare, "sheet": _sheet, "smoke": _smoke}
     try:
-        commands.get(arguments.suite, _suite)(arguments)
+        others.get(arguments.suite, _suite)(arguments)
     except ValueError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

@@ -116,11 +116,11 @@ def _tried(engine: Streaming, way: str, request: Request) -> Tried:
 
 def _run(engine: Streaming, request: Request) -> tuple[Completed | None, float, int]:
     """How it ended, the seconds to its first step, and its steps."""
-    started, first_s, steps = time.perf_counter(), 0.0, 0
+    first_s, steps = 0.0, 0
     completed: Completed | None = None
     for event in engine.generate(request):
         if isinstance(event, Refined):
-            first_s = first_s or time.perf_counter() - started
+            first_s = first_s or event.elapsed_s
             steps += 1
         elif isinstance(event, Completed):
             completed = event

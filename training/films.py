@@ -26,9 +26,8 @@ from world.scenes import Scene, render
 
 T = TypeVar("T")
 FILM_SEED, EDIT_SEED = 31, 32
-ANIMATED_SHARE, WISHED_SHARE, SAID_SHARE = 0.25, 0.7, 0.5
-"""Of films: those that begin with a picture that is there; of wishes for one: those in a sentence;
-those that were answered by words first."""
+WISHED_SHARE, SAID_SHARE = 0.7, 0.5
+"""Of wishes for a film: those in a sentence, and those that were answered by words first."""
 AS_DRAWN = 4
 """One film in so many starts as a picture of its objects would be; words alone do not say so."""
 DESCRIBED_SHARE, MADE_SHARE = 0.35, 0.1

@@ -41,7 +41,7 @@ from world.dialogue import Kind
 
 PICTURES, TEXTS, SOUNDS, FILMS = 16, 8, 16, 4
 SHARES = {
-    "image": 8, "text": 3, "match": 3, "hear": 2, "speak": 3, "recite": 1, "film": 16, "watch": 1,
+    "image": 9, "text": 6, "match": 4, "hear": 4, "speak": 4, "recite": 1, "film": 10, "watch": 3,
     "edit": 5,
 }  # fmt: skip
 """Batches of each kind in a round."""

@@ -4,8 +4,7 @@ The output at i - 1 still predicts position i. Source: Ye et al. 2025 (Dream 7B,
 """
 
 from model.config import BackboneConfig, OmniConfig
-from model.convert.layout import Layout
-from model.convert.masked import FILLS, MADE, exchanged, proven, turned_masked, words_only
+from model.convert.masked import complete, layout, words_only
 from model.convert.qwen import place_of, rope_theta, with_head_dim
 from model.hf_folder import HfFolder
 
@@ -22,9 +21,7 @@ SIZES = (
 
 def _adopted(_: OmniConfig, source: HfFolder) -> OmniConfig:
     theirs = with_head_dim(source)
-    absent = [key for key in SIZES if theirs.get(key) is None]
-    if absent:
-        raise ValueError(f"{source.folder}/config.json does not say {', '.join(absent)}: fetch it")
+    complete(theirs, SIZES, source.folder)
     backbone = BackboneConfig(
         width=theirs["hidden_size"],
         layers=theirs["num_hidden_layers"],
@@ -41,17 +38,6 @@ def _adopted(_: OmniConfig, source: HfFolder) -> OmniConfig:
     return words_only(source, backbone, theirs["vocab_size"], tied=tied, block=None)
 
 
-DREAM = Layout(
-    kind="dream",
-    what="Dream masked-diffusion language model",
-    model_types=("Dream", "dream"),
-    fills=FILLS,
-    adopted=_adopted,
-    place_of=place_of,
-    makes=MADE,
-    words=True,
-    whole=True,
-    turned=turned_masked,
-    exchange=exchanged,
-    proof=proven,
+DREAM = layout(
+    "dream", "Dream masked-diffusion language model", ("Dream", "dream"), _adopted, place_of
 )

@@ -7,8 +7,8 @@ Its blocks are named as OLMo's; each tensor is one of our backbone's. Source: Ni
 import re
 
 from model.config import BackboneConfig, OmniConfig
-from model.convert.layout import UNUSED, Layout
-from model.convert.masked import FILLS, MADE, exchanged, proven, turned_masked, words_only
+from model.convert.layout import UNUSED
+from model.convert.masked import complete, layout, words_only
 from model.convert.qwen import HEAD, ROWS
 from model.hf_folder import HfFolder
 
@@ -46,9 +46,7 @@ INSIDE = {
 
 def _adopted(_: OmniConfig, source: HfFolder) -> OmniConfig:
     theirs = source.config
-    absent = [key for key in SIZES if theirs.get(key) is None]
-    if absent:
-        raise ValueError(f"{source.folder}/config.json does not say {', '.join(absent)}: fetch it")
+    complete(theirs, SIZES, source.folder)
     other = [f"{k} is {theirs.get(k)}, not {v}" for k, v in FIXED.items() if theirs.get(k) != v]
     if other:
         raise ValueError(f"{source.folder} is no LLaDA of the known shape: {'; '.join(other)}")
@@ -80,17 +78,4 @@ def _place_of(name: str, config: OmniConfig) -> str | None:
     return f"backbone.layers.{found[1]}.{INSIDE[found[2]]}.weight"
 
 
-LLADA = Layout(
-    kind="llada",
-    what="LLaDA masked-diffusion language model",
-    model_types=("llada",),
-    fills=FILLS,
-    adopted=_adopted,
-    place_of=_place_of,
-    makes=MADE,
-    words=True,
-    whole=True,
-    turned=turned_masked,
-    exchange=exchanged,
-    proof=proven,
-)
+LLADA = layout("llada", "LLaDA masked-diffusion language model", ("llada",), _adopted, _place_of)

@@ -5,11 +5,16 @@ Nothing is added where an answer stands, and what is masked is read by the row o
 token. Owns: the config, and the tensors that are made beside the rows.
 """
 
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
 import torch
 from torch import Tensor
 
 from model.config import BackboneConfig, FlowConfig, OmniConfig
 from model.convert.chat import Chat
+from model.convert.layout import Layout
 from model.convert.qwen import BIAS, CODES, ROWS, turned
 from model.convert.words import Exchange
 from model.hf_folder import HfFolder
@@ -52,9 +57,38 @@ def words_only(
     )
 
 
-def turned_masked(
-    name: str, tensor: Tensor, config: OmniConfig, exchange: Exchange
-) -> dict[str, Tensor]:
+def layout(
+    kind: str,
+    what: str,
+    model_types: tuple[str, ...],
+    adopted: Callable[[OmniConfig, HfFolder], OmniConfig],
+    place_of: Callable[[str, OmniConfig], str | None],
+) -> Layout:
+    """The layout of such a model; the arguments are those of `Layout`."""
+    return Layout(
+        kind=kind,
+        what=what,
+        model_types=model_types,
+        fills=FILLS,
+        adopted=adopted,
+        place_of=place_of,
+        makes=MADE,
+        words=True,
+        whole=True,
+        turned=_turned,
+        exchange=_exchanged,
+        proof=_proven,
+    )
+
+
+def complete(theirs: Mapping[str, Any], keys: Sequence[str], folder: Path) -> None:
+    """Nothing. Raises: ValueError where the config does not say one of these."""
+    absent = [key for key in keys if theirs.get(key) is None]
+    if absent:
+        raise ValueError(f"{folder}/config.json does not say {', '.join(absent)}: fetch it")
+
+
+def _turned(name: str, tensor: Tensor, config: OmniConfig, exchange: Exchange) -> dict[str, Tensor]:
     """As `turned`, with the row of the masked token and nothing added to an answer."""
     found = turned(name, tensor, config, exchange)
     if name == ROWS:
@@ -63,11 +97,11 @@ def turned_masked(
     return found
 
 
-def exchanged(source: HfFolder) -> Exchange:
+def _exchanged(source: HfFolder) -> Exchange:
     """The source's tokens that take the places of our markers."""
     return Chat.of(source).exchange
 
 
-def proven(source: HfFolder, tokenizer: TextTokenizer) -> None:
+def _proven(source: HfFolder, tokenizer: TextTokenizer) -> None:
     """Raises: ValueError where a conversation is not laid out as by the source."""
     Chat.of(source).check(source, tokenizer)
