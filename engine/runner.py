@@ -21,7 +21,6 @@ from flow.calibration import PathPoint, even_clock, path_table
 from flow.modality import Modality
 from flow.schedule import Clock, Schedule, times_as_even, uniform_grid
 from flow.sequence import OmniSequence, Segment, response
-from model.config import FlowConfig
 from model.omni import OmniModel
 from model.text import ENDS, EOS, PAD
 from samplers.autoregressive import AutoregressiveSampler
@@ -50,16 +49,13 @@ class Runner:
         config = model.config
         self.model = model
         self.metrics = model.metrics()
-        self.flows: dict[Modality, FlowConfig] = {Modality.TEXT: config.text_flow}
+        self.flows = {m: config.flows[m] for m in (Modality.TEXT, *config.media)}
         self.lengths = {Modality.TEXT: config.text_length}
         if config.vision is not None:
-            self.flows[Modality.IMAGE] = config.image_flow
             self.lengths[Modality.IMAGE] = config.vision.positions
         if config.audio is not None:
-            self.flows[Modality.AUDIO] = config.audio_flow
             self.lengths[Modality.AUDIO] = config.audio_block
         if Modality.VIDEO in config.media:
-            self.flows[Modality.VIDEO] = config.video_flow
             self.lengths[Modality.VIDEO] = config.video_frames * config.eyes.positions
         self.recorder = GraphRecorder() if model.device.type == "cuda" else None
         self._rooms = Rooms()

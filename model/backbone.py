@@ -44,16 +44,27 @@ class Backbone(nn.Module):
         self.rotary = RotaryTable(config.head_dim, config.rope_theta)
 
     def forward(
-        self, x: Tensor, valid: Tensor, *, causal: bool = False, padded: bool | None = None
+        self,
+        x: Tensor,
+        valid: Tensor,
+        *,
+        causal: bool = False,
+        padded: bool | None = None,
+        positions: Tensor | None = None,
     ) -> Tensor:
         """x "B L width"; valid bool "B L": positions that exist. Only they are counted and
-        attended. padded: whether one does not exist; None: look."""
-        positions = (valid.long().cumsum(1) - 1).clamp(min=0)
-        rotary = self.rotary(positions)
+        attended. padded: whether one does not exist; None: look. positions: int64 "B L", where x is
+        a part of a longer sequence; None: see `positions`."""
+        rotary = self.rotary(self.positions(valid) if positions is None else positions)
         mask = attention_mask(valid, causal=causal, padded=padded)
         for layer in self.layers:
             x, _ = layer(x, rotary, mask)
         return self.norm(x)
+
+    @staticmethod
+    def positions(valid: Tensor) -> Tensor:
+        """int64 "B L": the number of each position among those that exist."""
+        return (valid.long().cumsum(1) - 1).clamp(min=0)
 
     def causal_cache(self, batch: int, length: int) -> CausalCache:
         """An empty cache for a run of `length` positions."""
@@ -73,7 +84,7 @@ class Backbone(nn.Module):
         the cache holds and are written to it; equal to those of one causal pass over all. Shapes
         depend on L only, and nothing waits for the device: one position can be recorded."""
         cache.valid.index_copy_(1, places, valid)
-        positions = (cache.valid.long().cumsum(1) - 1).clamp(min=0).index_select(1, places)
+        positions = self.positions(cache.valid).index_select(1, places)
         rotary = self.rotary(positions)
         every = torch.arange(cache.valid.shape[1], device=places.device)
         seen = cache.valid[:, None, None] & (every <= places[:, None])

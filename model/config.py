@@ -169,6 +169,16 @@ class OmniConfig:
         return (*pictures, *sound, *((Modality.VIDEO,) if films else ()))
 
     @property
+    def flows(self) -> dict[Modality, FlowConfig]:
+        """The path and defaults of each modality."""
+        return {
+            Modality.TEXT: self.text_flow,
+            Modality.IMAGE: self.image_flow,
+            Modality.AUDIO: self.audio_flow,
+            Modality.VIDEO: self.video_flow,
+        }
+
+    @property
     def text_length(self) -> int:
         """The longest answer in words."""
         return self.text_block * self.text_blocks

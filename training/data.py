@@ -146,11 +146,13 @@ class Example:
 @dataclass(frozen=True)
 class Batch:
     """Examples of one structure: the clean sequence (the response segment last) and a weight "B L"
-    for each of its positions. said: of each example, see there."""
+    for each of its positions. said: of each example, see there. kept: int64 "B P", the positions of
+    the sequence that enter the backbone; None: all."""
 
     sequence: OmniSequence
     weight: Tensor
     said: tuple[tuple[int, ...], ...] = ()
+    kept: Tensor | None = None
 
 
 class Examples:

@@ -8,7 +8,7 @@ a share is causal, so that the same weights can be sampled by flow matching, mas
 autoregression.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -16,32 +16,36 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
-from PIL import Image
 from torch import Tensor, nn
 
 from flow.calibration import even_clock
 from flow.metric import CodebookMetric
 from flow.modality import Modality
 from flow.path import sample_path
-from flow.schedule import Clock, Schedule, uniform_grid
-from flow.sequence import OmniSequence, drop_prompt, response
-from model.config import FlowConfig
+from flow.schedule import Clock, Schedule
+from flow.sequence import OmniSequence, drop_prompt
 from model.omni import OmniModel
 from model.text import PAD, TextTokenizer
-from model.vision import uint8_from_pixels
-from samplers.draws import Draws
-from samplers.kinetic import KineticSampler
-from samplers.source import random_source
 from training.contrast import Contrast
 from training.data import Batch, Example, Examples, collate
 from training.films import FilmExamples
+from training.frames import (
+    beginning_middle_end,
+    positions_of_frames,
+    some_features,
+    two_of_all,
+)
+from training.report import FlowReport
 from training.speech import SpeechExamples
 from training.together import think, together
 from world.dialogue import Kind
+from world.motion import FRAMES
 
-PICTURES, TEXTS, SOUNDS, FILMS = 16, 8, 16, 4
+PICTURES, TEXTS, SOUNDS = 16, 8, 16
+FILMS, FILMS_IN_PART, WATCHED_IN_PART = 4, 16, 12
+"""Examples of a batch; of films also those of which only some frames are seen."""
 SHARES = {
-    "image": 9, "text": 6, "match": 4, "hear": 4, "speak": 4, "recite": 1, "film": 10, "watch": 3,
+    "image": 9, "text": 7, "match": 3, "hear": 5, "speak": 4, "recite": 1, "film": 9, "watch": 4,
     "edit": 5,
 }  # fmt: skip
 """Batches of each kind in a round."""
@@ -65,9 +69,11 @@ BEGUN_SHARE, REWOUND_SHARE, FRAME_SHARE, KEPT_SHARE = 0.25, 0.1, 0.15, 0.1
 of changes: those that take a frame out of a film. Of those of pictures: those of which all but a
 box is there already."""
 COPIED_WEIGHT = 0.3
-"""In the loss: a position of a changed picture that is as before. There are far more of them, and
-what is to be learned is the others."""
-COUNTED_SHARE = 0.4
+"""In the loss: a position of a changed picture that is as before, or of a film that stays as it is.
+There are far more of them, and what is to be learned is the others."""
+WHOLE_SHARE = 0.25
+"""Of the batches of films: those that show all frames."""
+COUNTED_SHARE = 0.5
 """Of the positions of a film: those whose codes are in the loss."""
 EARLY = {Modality.VIDEO: 2.0}
 """Times are a uniform number to this power: where the things of a film are is decided early, and
@@ -112,13 +118,7 @@ class FlowStage:
         missing = (() if speech else SPEECH) + (() if films else MOTION)
         self.mixture = spread({k: n for k, n in SHARES.items() if k not in missing})
         self.metrics: dict[Modality, CodebookMetric] = model.metrics()
-        config = model.config
-        self.flows: dict[Modality, FlowConfig] = {
-            Modality.IMAGE: config.image_flow,
-            Modality.TEXT: config.text_flow,
-            Modality.AUDIO: config.audio_flow,
-            Modality.VIDEO: config.video_flow,
-        }
+        self.flows = model.config.flows
         even = even_clock(times, self.metrics[Modality.IMAGE])
         self.even: dict[Modality, Clock | None] = {Modality.IMAGE: even, Modality.VIDEO: even}
 
@@ -140,7 +140,7 @@ class FlowStage:
         }
         batch = draw[kind](rng)
         noised = _causal(batch) if kind == "recite" else self._noised(batch, rng)
-        loss = self._cross_entropy(batch, noised, self._counted(batch, rng))
+        loss = self._cross_entropy(batch, noised, rng)
         figures = {f"{kind}{'_ar' if noised.causal else ''}": float(loss.detach())}
         return loss * WEIGHTS[kind], figures, PICTURES if kind in ("image", "edit") else 0
 
@@ -179,16 +179,29 @@ class FlowStage:
 
     def _filmed(self, rng: np.random.Generator) -> Batch:
         assert self.films is not None
-        begun = rng.random() < BEGUN_SHARE
-        draw = partial(self.films.film, begun=begun)
+        draw, whole = partial(self.films.film, begun=rng.random() < BEGUN_SHARE), False
         if rng.random() < REWOUND_SHARE:
-            draw = self.films.rewound
-        drawn = [draw(rng) for _ in range(FILMS)]
-        return self._dropped(collate(drawn, self.model.device), rng)
+            draw, whole = self.films.rewound, True
+        whole |= rng.random() < WHOLE_SHARE
+        drawn = [draw(rng) for _ in range(FILMS if whole else FILMS_IN_PART)]
+        batch = collate(drawn, self.model.device)
+        frames = batch.sequence.segments[-1].tokens.unflatten(1, (FRAMES, -1))
+        stays = (frames == frames[:, :1]).all(-1).all(1).repeat(1, FRAMES)
+        batch = replace(batch, weight=torch.where(stays, COPIED_WEIGHT, batch.weight))
+        if not whole:
+            shown = two_of_all(rng, FILMS_IN_PART)
+            batch = replace(batch, kept=positions_of_frames(batch.sequence, shown))
+        return self._dropped(batch, rng)
 
     def _watched(self, rng: np.random.Generator) -> Batch:
         assert self.films is not None
-        return collate([self.films.watch(rng) for _ in range(FILMS)], self.model.device)
+        whole = rng.random() < WHOLE_SHARE
+        num = FILMS if whole else WATCHED_IN_PART
+        batch = collate([self.films.watch(rng) for _ in range(num)], self.model.device)
+        if whole:
+            return batch
+        shown = beginning_middle_end(rng, num)
+        return replace(batch, kept=positions_of_frames(batch.sequence, shown))
 
     def _edited(self, rng: np.random.Generator) -> Batch:
         assert self.films is not None
@@ -264,23 +277,25 @@ class FlowStage:
         x_t = torch.where(masked[..., None], space.mask_id, target.tokens)
         return Noised(_replaced(batch.sequence, x_t), False, weight[..., None].expand_as(x_t))
 
-    def _counted(self, batch: Batch, rng: np.random.Generator) -> Tensor:
-        """The positions of the answer that count: of a film a part drawn by chance, for its frames
-        are much alike and the head over their codes takes a quarter of the time."""
+    def _cross_entropy(self, batch: Batch, noised: Noised, rng: np.random.Generator) -> Tensor:
         target = batch.sequence.segments[-1]
-        places = np.arange(target.length)
+        start = batch.sequence.length - target.length
+        if batch.kept is None:
+            features = self.model.features(noised.sequence, causal=noised.causal)
+            found = features[-1]
+            places = torch.arange(target.length, device=found.device).expand(target.batch, -1)
+        else:
+            features = ()
+            found = some_features(self.model, noised.sequence, batch.kept, causal=noised.causal)
+            places = batch.kept[:, batch.kept[0] >= start] - start
+            found = found[:, -places.shape[1] :]
         if target.modality is Modality.VIDEO:
-            places = np.sort(rng.permutation(places)[: int(COUNTED_SHARE * target.length)])
-        return torch.from_numpy(places).to(target.tokens.device)
-
-    def _cross_entropy(self, batch: Batch, noised: Noised, counted: Tensor) -> Tensor:
-        target = batch.sequence.segments[-1]
-        features = self.model.features(noised.sequence, causal=noised.causal)
-        losses = self.code_losses(
-            features[-1][:, counted], target.tokens[:, counted], target.modality
-        )
-        total = batch.weight[:, counted].sum() * target.tokens.shape[-1]
-        loss = (losses * noised.weight[:, counted]).sum() / total
+            counted = _counted(rng, places.shape[1]).to(places.device)
+            found, places = found[:, counted], places[:, counted]
+        codes = _at(target.tokens, places)
+        losses = self.code_losses(found, codes, target.modality)
+        total = batch.weight.gather(1, places).sum() * codes.shape[-1]
+        loss = (losses * _at(noised.weight, places)).sum() / total
         if any(batch.said):
             loss = loss + READ_WEIGHT * self._read_loss(batch, features)
         return loss
@@ -318,68 +333,26 @@ class FlowStage:
 
     def report(self, folder: Path, averaged: nn.Module) -> dict[str, float]:
         assert isinstance(averaged, OmniModel)
-        figures = self._answers(averaged, 40)
-        self._sheet(averaged, folder / "sheet.png")
-        return figures
-
-    def _answers(self, model: OmniModel, num: int) -> dict[str, float]:
-        """Share of exactly right answers on fixed examples, sampled as the engine does."""
-        kinds: dict[str, Callable[[np.random.Generator], Example]] = {
-            "about_picture": self.examples.answer_about_picture,
-            "outside": lambda rng: self.examples.answer(rng, Kind.OUTSIDE),
-            "small_talk": lambda rng: self.examples.answer(rng, Kind.SMALL_TALK),
-        }
-        figures: dict[str, float] = {}
-        for name, draw in kinds.items():
-            rng = np.random.default_rng(9)
-            batch = collate([draw(rng) for _ in range(num)], model.device)
-            tokens = self._sampled(model, batch.sequence, temperature=0.3)
-            target = batch.sequence.segments[-1].tokens
-            right = [
-                self.tokenizer.decode(a) == self.tokenizer.decode(b)
-                for a, b in zip(tokens[..., 0].tolist(), target[..., 0].tolist(), strict=True)
-            ]
-            figures[name] = float(np.mean(right))
-        return figures
-
-    def _sheet(self, model: OmniModel, file: Path) -> None:
-        """True pictures above the ones sampled from their prompts."""
-        rng = np.random.default_rng(8)
-        batch = collate([self.examples.picture(rng) for _ in range(10)], model.device)
-        tokens = self._sampled(model, batch.sequence, temperature=0.6)
-        true = batch.sequence.segments[-1].tokens
-        rows = [
-            uint8_from_pixels(model.vision.decode(codes)).cpu().numpy() for codes in (true, tokens)
-        ]
-        Image.fromarray(np.concatenate([np.concatenate(list(r), 1) for r in rows], 0)).save(file)
-
-    def _sampled(self, model: OmniModel, clean: OmniSequence, *, temperature: float) -> Tensor:
-        target = clean.segments[-1]
-        flow = self.flows[target.modality]
-        draws = Draws(torch.arange(target.batch, device=target.tokens.device))
-        source = random_source(
-            model.spaces[target.modality],
-            target.batch,
-            target.length,
-            draws,
-            segment=len(clean.segments) - 1,
-        )
-        sampler = KineticSampler(
-            times=uniform_grid(flow.steps),
-            metrics=self.metrics,
-            transition=flow.transition,
-            schedule=Schedule(flow.c, flow.a),
-            temperature=temperature,
-        )
-        x_0 = OmniSequence((*clean.segments[:-1], response(target.modality, source)))
-        *_, last = sampler.sample(model, x_0, draws=draws)
-        return last.x_t.segments[-1].tokens
+        report = FlowReport(averaged, self.tokenizer, self.examples)
+        report.sheet(folder / "sheet.png")
+        return report.answers(40)
 
 
 def spread(shares: Mapping[str, int]) -> tuple[str, ...]:
     """Each kind so many times, as evenly as it can be."""
     places = [((i + 0.5) / n, kind) for kind, n in shares.items() for i in range(n)]
     return tuple(kind for _, kind in sorted(places))
+
+
+def _counted(rng: np.random.Generator, num: int) -> Tensor:
+    """The positions of a film that count, int64 "N", drawn by chance: its frames are much alike,
+    and the head over their codes takes long."""
+    return torch.from_numpy(np.sort(rng.permutation(num)[: int(COUNTED_SHARE * num)]))
+
+
+def _at(values: Tensor, places: Tensor) -> Tensor:
+    """values "B L Q" at the places "B N" -> "B N Q"."""
+    return values.gather(1, places[..., None].expand(-1, -1, values.shape[-1]))
 
 
 def _boxes(rng: np.random.Generator, num: int, grid: int) -> Tensor:

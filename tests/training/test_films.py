@@ -159,3 +159,33 @@ def test_boxes_are_boxes_and_never_empty() -> None:
     sizes = boxes.sum((1, 2))
     assert int(sizes.min()) >= 1
     assert int(sizes.max()) >= 40
+
+
+def test_lessons_of_films_show_some_frames_and_what_moves_weighs_more(films: FilmExamples) -> None:
+    tokenizer = films.words.tokenizer
+    stage = FlowStage(_model(tokenizer), tokenizer, films.words, films=films)
+    a_frame, in_part = CONFIG.eyes.positions, 0
+    for step in range(12):
+        batch = stage._filmed(np.random.default_rng(step))
+        codes = batch.sequence.segments[-1].tokens.unflatten(1, (FRAMES, a_frame))
+        moves = (codes != codes[:, :1]).any(-1).any(1).repeat(1, FRAMES)
+        assert torch.equal(batch.weight, torch.where(moves, 1.0, COPIED_WEIGHT))
+        if batch.kept is not None:
+            in_part += 1
+            before = batch.sequence.length - FRAMES * a_frame
+            assert batch.kept.shape[1] == before + 2 * a_frame
+    assert in_part
+
+
+def test_a_lesson_of_each_kind_about_films_has_gradients(films: FilmExamples) -> None:
+    tokenizer = films.words.tokenizer
+    stage = FlowStage(_model(tokenizer), tokenizer, films.words, films=films)
+    for kind in ("film", "watch"):
+        steps = [step for step in range(300) if stage.mixture[step % len(stage.mixture)] == kind]
+        for step in steps[:6]:
+            loss, _, _ = stage.loss(step)
+            loss.backward()
+            assert torch.isfinite(loss)
+    place = stage.model.embeddings.video_place.grad
+    assert place is not None
+    assert float(place.abs().sum()) > 0
