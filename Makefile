@@ -48,22 +48,8 @@ train: $(VENV)/run.stamp ## from nothing to a checkpoint without sound: MINUTES 
 	$(BIN)/python -m training flow --without-audio --minutes $$(( $(MINUTES) * 2 / 3 ))
 	$(BIN)/python -m training export --without-audio
 
-eval: $(VENV)/run.stamp ## the numbers of the model card, on held-out cases; goes on where a checkpoint or a judge lacks what a suite needs
-	$(BIN)/python -m evaluation scenes --num 240 --json docs/results/scenes.json
-	$(BIN)/python -m evaluation captions --num 240 --json docs/results/captions.json
-	$(BIN)/python -m evaluation tokenizer --num 240 --json docs/results/tokenizer.json
-	$(BIN)/python -m evaluation chat --num 120 --json docs/results/chat.json
-	$(BIN)/python -m evaluation editing --num 140 --json docs/results/editing.json
-	-$(BIN)/python -m evaluation thinking --num 240 --json docs/results/thinking.json
-	-$(BIN)/python -m evaluation video --num 120 --json docs/results/video.json
-	-$(BIN)/python -m evaluation asr --json docs/results/asr.json
-	-$(BIN)/python -m evaluation sounds --json docs/results/sounds.json
-	-$(BIN)/python -m evaluation omni --json docs/results/omni.json
-	-$(BIN)/python -m evaluation tts --json docs/results/tts.json
-	-$(BIN)/python -m evaluation spoken_qa --json docs/results/spoken_qa.json
-	$(BIN)/python -m evaluation matrix --json docs/results/matrix.json
-	$(BIN)/python -m evaluation symmetric --json docs/results/symmetric.json
-	-$(BIN)/python -m evaluation retrieval --json docs/results/retrieval.json
+eval: $(VENV)/run.stamp ## the numbers of the model card, on held-out cases; what the checkpoint or a judge lacks is left out with its reason
+	$(BIN)/python -m evaluation all --json docs/results/nano.json --resume --report docs/results/nano.html
 
 bench: $(VENV)/run.stamp ## speed on this machine
 	$(BIN)/python -m benchmarks.streaming --json docs/results/streaming.json

@@ -1,20 +1,16 @@
 """The About tab: what this is, how to read it, what it cannot do, and exactly which model runs."""
 
-import json
 from collections.abc import Mapping
 from html import escape
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
 from app.abilities import Abilities
+from app.measured import FILE, measured_html, read_measured
 from app.path_chart import charts_html
 
 RAMP_STEPS = 7
-MATRIX = Path(__file__).resolve().parents[2] / "docs/results/matrix.json"
-"""What `python -m evaluation matrix` wrote."""
-KINDS = {"text": "words", "image": "a picture", "audio": "speech", "video": "a film"}
 PAPERS = (
     (
         "NExT-OMNI: Towards Any-to-Any Omnimodal Foundation Models with Discrete Flow Matching",
@@ -67,38 +63,21 @@ exactly right. Computed from this model's codebooks, one line for each.</p>
 LIMITS = """
 <h2>What it cannot do</h2>
 <p>It knows one small world: {num_concepts} things in seven colours, up to four of them, on plain
-and drawn backgrounds, at {image_px} pixels, in English. One thing alone it draws right more than
-eight times in ten, two or three about every second time, and a colour that its lessons never gave
-a thing one time in six. It knows nothing about people, news or facts. Outside its world it says
-so. It has heard and spoken for a few hours of training: it gets about seven spoken words in ten,
-and of what it says a word here and there can be understood. It makes no films yet, and does one
-change of a picture in eight as asked with all else kept; painting over a part of a picture works.
-In the Gallery words and pictures find each other nearly always, and speech finds what it speaks
-of every second time.</p>
+and drawn backgrounds, at {image_px} pixels, in English. It knows nothing about people, news or
+facts; outside of its world it says so. It has seen, heard and spoken for a few hours of training:
+the more a wish asks for at once, the more often it errs.{films}</p>
 """
-
-
-MATRIX_TEXT = """
-<h2>What it makes of what</h2>
-<p>The share of held-out wishes that it gets right, read by judges that never see the wish:
-<code>python -m evaluation matrix</code>, {date}, {num} items a cell. What it never had a lesson in
-says so.</p>
-"""
+NO_FILMS = " It watches and finds films, and makes none yet."
 
 
 def build(info: Mapping[str, object]) -> None:
     """Lay out the tab inside the current Blocks."""
-    gr.HTML(about_html(info, read_matrix(MATRIX)), elem_id="about", apply_default_css=False)
+    gr.HTML(about_html(info, read_measured(FILE)), elem_id="about", apply_default_css=False)
 
 
-def read_matrix(file: Path) -> Mapping[str, Any] | None:
-    """The result of the suite matrix, or None where there is none."""
-    return json.loads(file.read_text(encoding="utf-8")) if file.exists() else None
-
-
-def about_html(info: Mapping[str, object], matrix: Mapping[str, Any] | None = None) -> str:
-    """The tab's text, with the model's own facts filled in, and where they were measured, what it
-    makes of what."""
+def about_html(info: Mapping[str, object], measured: Mapping[str, Any] | None = None) -> str:
+    """The tab's text, with the model's own facts filled in, and how good it is, where these weights
+    were measured."""
     concepts = _facts(info).get("concepts")
     num_concepts = len(concepts) if isinstance(concepts, list) else 64
     swatches = "".join(
@@ -108,14 +87,18 @@ def about_html(info: Mapping[str, object], matrix: Mapping[str, Any] | None = No
     )
     papers = "".join(f"<li>{escape(title)} <span>arXiv:{n}</span></li>" for title, n in PAPERS)
     can = Abilities.of(info)
-    limits = LIMITS.format(num_concepts=num_concepts, image_px=info.get("image_px", 128))
+    limits = LIMITS.format(
+        num_concepts=num_concepts,
+        image_px=info.get("image_px", 128),
+        films="" if can.films else NO_FILMS,
+    )
     what = WHAT if can.flows else WORDS.format(name=escape(str(info.get("name", ""))))
     things = ""
     if isinstance(concepts, list):
         things = f"<p class='no-things'>{escape(', '.join(map(str, concepts)))}.</p>"
     return (
         f"<article class='no-about'>{what}{HOW.format(swatches=swatches)}"
-        f"{_sound(info)}{_noise(info)}{_matrix(info, matrix)}"
+        f"{_sound(info)}{_noise(info)}{measured_html(info.get('digest'), measured)}"
         f"{limits if can.flows else ''}{things}"
         f"<h2>This model</h2><dl>{_rows(info)}</dl><h2>Papers</h2><ul>{papers}</ul></article>"
     )
@@ -132,38 +115,6 @@ def _sound(info: Mapping[str, object]) -> str:
 def _noise(info: Mapping[str, object]) -> str:
     path = info.get("path")
     return NOISE + charts_html(path) if isinstance(path, Mapping) and path else ""
-
-
-def _matrix(info: Mapping[str, object], matrix: Mapping[str, Any] | None) -> str:
-    """A table of the 16 cells and a list of the others; nothing where another checkpoint was
-    measured."""
-    if matrix is None or Path(matrix["checkpoint"]).name != info.get("name"):
-        return ""
-    metrics, left_out = matrix["metrics"], matrix.get("left_out", {})
-
-    def cell(name: str) -> str:
-        if name in metrics:
-            return f"<td>{round(100 * metrics[name])} %</td>"
-        word, _, reason = left_out[name].partition(": ")
-        return f"<td title='{escape(reason, quote=True)}'>{escape(word)}</td>"
-
-    rows = "".join(
-        f"<tr><th scope='row'>{given}</th>{''.join(cell(f'{a}_to_{b}') for b in KINDS)}</tr>"
-        for a, given in KINDS.items()
-    )
-    head = "".join(f"<th scope='col'>{made}</th>" for made in KINDS.values())
-    square = {f"{a}_to_{b}" for a in KINDS for b in KINDS}
-    mixed = "".join(
-        f"<tr><th scope='row'>{escape(name.replace('_', ' '))}</th>{cell(name)}</tr>"
-        for name in sorted({*left_out, *matrix["judge"]} - square)
-        if "_to_" in name and not name.endswith("_num")
-    )
-    text = MATRIX_TEXT.format(date=escape(matrix["date"][:10]), num=matrix["num"])
-    corner = "<tr><th scope='col'>given</th>"
-    return (
-        f"{text}<table class='no-matrix'>{corner}{head}</tr>{rows}</table>"
-        f"<table class='no-matrix'>{mixed}</table>"
-    )
 
 
 def _facts(info: Mapping[str, object]) -> Mapping[str, object]:
