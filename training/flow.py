@@ -45,8 +45,8 @@ PICTURES, TEXTS, SOUNDS = 16, 8, 16
 FILMS, FILMS_IN_PART, WATCHED_IN_PART = 4, 16, 12
 """Examples of a batch; of films also those of which only some frames are seen."""
 SHARES = {
-    "image": 9, "text": 7, "match": 3, "hear": 5, "speak": 4, "recite": 1, "film": 9, "watch": 4,
-    "edit": 5,
+    "image": 8, "text": 6, "match": 3, "hear": 5, "speak": 3, "recite": 1, "film": 20, "watch": 4,
+    "edit": 4,
 }  # fmt: skip
 """Batches of each kind in a round."""
 SPEECH, MOTION = ("hear", "speak", "recite"), ("film", "watch", "edit")
@@ -64,18 +64,18 @@ what is to be changed in it."""
 THOUGHT_SHARE, TOGETHER_SHARE = 0.12, 0.12
 """Of the words about a picture: those after thinking. Of the batches of hearing: those with a
 picture."""
-BEGUN_SHARE, REWOUND_SHARE, FRAME_SHARE, KEPT_SHARE = 0.25, 0.1, 0.15, 0.1
+BEGUN_SHARE, REWOUND_SHARE, FRAME_SHARE, KEPT_SHARE = 0.3, 0.03, 0.15, 0.1
 """Of the batches of films: those that begin with a picture, and those that run backwards. Of those
 of changes: those that take a frame out of a film. Of those of pictures: those of which all but a
 box is there already."""
 COPIED_WEIGHT = 0.3
 """In the loss: a position of a changed picture that is as before, or of a film that stays as it is.
 There are far more of them, and what is to be learned is the others."""
-WHOLE_SHARE = 0.25
+WHOLE_SHARE = 0.15
 """Of the batches of films: those that show all frames."""
 COUNTED_SHARE = 0.5
 """Of the positions of a film: those whose codes are in the loss."""
-EARLY = {Modality.VIDEO: 2.0}
+EARLY = {Modality.VIDEO: 3.0}
 """Times are a uniform number to this power: where the things of a film are is decided early, and
 late every frame sees in the next what it is."""
 NEVER = -1e4
