@@ -31,6 +31,7 @@ WORDS_ALONE = (
 """For a checkpoint that knows words alone."""
 ABOUT_A_PICTURE = "what is in this picture?"
 ABOUT_A_FILM = "what happens in this video?"
+ABOUT_FILMS = ("what happens?", "what moves?", "show me the last frame")
 SUGGESTIONS = (
     "draw a panda in the sky",
     "draw three apples",

@@ -110,6 +110,7 @@ class FakeEngine:
             "hears_s": 8.0 if self.hears else 0.0,
             "thinks": self.thinks,
             "finds": self.finds,
+            "config": {"video_frames": FRAMES if self.films else 0},
         }
 
     @property

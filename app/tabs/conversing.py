@@ -85,8 +85,8 @@ class Conversing:
 
     @property
     def watches(self) -> bool:
-        """Whether the checkpoint makes films."""
-        return self.host.can.films
+        """Whether the checkpoint can be shown a film."""
+        return self.host.can.watches
 
     @property
     def context(self) -> list[Any]:

@@ -62,6 +62,8 @@ class Studio:
     """A recorded run that plays when the page opens."""
     links_to: list[Component] = field(default_factory=list, init=False)
     """What a link fills in, in the order of `linked`; nothing before there is a form."""
+    more: list[gr.HTML] = field(default_factory=list, init=False)
+    """Prompts to press beside those of the craft."""
 
     @property
     def craft(self) -> Craft:
@@ -171,9 +173,10 @@ class Studio:
             "queue": False,
             "show_progress": "hidden",
         }
-        self.examples.press(
-            pressed_text, None, self.prompt, queue=False, api_visibility="private"
-        ).then(**begin, api_visibility="private")
+        for prompts in (self.examples, *self.more):
+            prompts.press(
+                pressed_text, None, self.prompt, queue=False, api_visibility="private"
+            ).then(**begin, api_visibility="private")
         gr.on([self.generate.click, self.prompt.submit], **begin, api_name=api)
         self.view.again(**begin, api_visibility="private")
         driven = self.ticket.change(

@@ -1,12 +1,16 @@
-"""The Video tab: words, or a picture and words, become a film whose frames form together."""
+"""The Video tab: words, or a picture and words, become a film whose frames form together; a film of
+the visitor's own is watched, and answered about."""
 
 import gradio as gr
 import numpy as np
 from gradio.components import Component
 
-from app.examples import FILMS
-from app.forms import read_upload
+from app.examples import ABOUT_FILMS, FILMS
+from app.forms import as_sentence, read_upload
+from app.live_view import chips, notice
+from app.render import webp
 from app.tabs.studio import Craft, Recipe, Studio
+from engine.films import read_film
 from engine.request import Conversation, Modality, Request, Sampling
 
 CRAFT = Craft(
@@ -18,10 +22,28 @@ CRAFT = Craft(
     prompts=FILMS,
     first=Recipe(FILMS[0], steps=8),
 )
+WATCHED = Craft(
+    name="video",
+    to=Modality.TEXT,
+    api="film",
+    question="What would you like to know about it?",
+    placeholder=ABOUT_FILMS[0],
+    prompts=ABOUT_FILMS,
+    first=Recipe(ABOUT_FILMS[0], steps=12),
+)
+"""Of a checkpoint that watches films and makes none."""
 BLIND = (
-    "<p class='no-lead'>This checkpoint makes no films yet. Everything here works as soon as one "
+    "<p class='no-lead'>This checkpoint knows no films. Everything here works as soon as one "
     "that does is loaded: start the page with <code>--model FOLDER</code>.</p>"
 )
+MAKES_NONE = (
+    "<p class='no-lead'>This checkpoint watches films and makes none yet: show it one, and ask.</p>"
+)
+SEEN = (
+    "<figure class='no-seen'><img src='{uri}' alt='the film as the model sees it'>"
+    "<figcaption>what it sees of it: eight frames</figcaption></figure>"
+)
+ENDINGS = [".mp4", ".mov", ".m4v", ".mkv", ".webm", ".gif", ".png", ".webp"]
 
 
 class VideoTab(Studio):
@@ -29,31 +51,73 @@ class VideoTab(Studio):
 
     @property
     def craft(self) -> Craft:
-        return CRAFT
+        return CRAFT if self.host.can.films else WATCHED
 
     def build(self) -> None:
-        """Only a sentence, where the checkpoint makes no films."""
-        if self.host.can.films:
+        """Only a sentence, where the checkpoint knows no films."""
+        if self.host.can.watches:
             super().build()
         else:
             gr.HTML(BLIND, elem_id="video-blind", apply_default_css=False)
 
     def given(self) -> list[Component]:
-        with gr.Accordion("Begin with a picture", open=False, elem_classes="no-accordion"):
-            first = gr.Image(
-                type="filepath",
-                label="the first frame",
-                show_label=False,
-                sources=["upload", "clipboard"],
-                height=180,
-                elem_id="video-first",
+        makes = self.host.can.films
+        found: list[Component] = []
+        if makes:
+            with gr.Accordion("Begin with a picture", open=False, elem_classes="no-accordion"):
+                first = gr.Image(
+                    type="filepath",
+                    label="the first frame",
+                    show_label=False,
+                    sources=["upload", "clipboard"],
+                    height=180,
+                    elem_id="video-first",
+                )
+            # Gradio would open it itself: a broken file would not reach the form's own sentence.
+            first.preprocess = lambda payload: payload and payload.path
+            found.append(first)
+        else:
+            gr.HTML(MAKES_NONE, apply_default_css=False)
+        with gr.Accordion("Show it a film", open=not makes, elem_classes="no-accordion"):
+            clip = gr.File(
+                file_types=ENDINGS,
+                label="a film: MP4, MOV, WebM or GIF",
+                height=110,
+                elem_id="video-clip",
             )
-        # Gradio would open the file itself: a broken one would not reach the form's own sentence.
-        first.preprocess = lambda payload: payload and payload.path
-        return [first]
+            seen = gr.HTML("", elem_id="video-seen", apply_default_css=False)
+            refused = notice("video-clip-notice")
+            if makes:
+                self.more.append(chips(ABOUT_FILMS, "questions about a film", "video-questions"))
+        clip.change(
+            look_at, clip, [seen, refused], queue=False, show_progress="hidden",
+            api_visibility="private",
+        )  # fmt: skip
+        return [*found, clip]
 
     def request(self, prompt: str, sampling: Sampling, *given: object) -> Request:
-        """A picture comes before the words, and the film begins with it."""
-        (path,) = given
-        first: np.ndarray | None = read_upload(str(path)) if path else None
+        """A picture comes before the words, and the film begins with it; what is answered to a film
+        and words is the model's choice: words, one of its frames, or all of it backwards."""
+        *picture, path = given
+        first = read_upload(str(picture[0])) if picture and picture[0] else None
+        if path:
+            if first is not None:
+                raise ValueError(
+                    "a film begins with a picture or is about another film: take one of them away"
+                )
+            asked = Conversation.ask(prompt, video=read_film(str(path)))
+            return Request(asked, None, sampling)
+        if not self.host.can.films:
+            raise ValueError("show it a film first: then it can be asked about it")
         return Request(Conversation.ask(prompt, image=first), Modality.VIDEO, sampling)
+
+
+def look_at(path: str | None) -> tuple[str, str]:
+    """The film as the model sees it, or a sentence about what is wrong with it."""
+    if not path:
+        return "", ""
+    try:
+        frames: np.ndarray = read_film(path)
+    except ValueError as error:
+        return "", as_sentence(str(error))
+    return SEEN.format(uri=webp(frames).data_uri()), ""

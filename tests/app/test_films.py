@@ -2,6 +2,7 @@
 
 import io
 import json
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pytest
 from PIL import Image
 
 from app import render, talk
-from app.examples import FILMS
+from app.examples import ABOUT_FILMS, FILMS
 from app.forms import InputError
 from app.host import Host
 from app.links import read_link
@@ -19,10 +20,10 @@ from app.live import StepBus
 from app.page import build_page, recorded_run
 from app.pump import Outcome, Pumping
 from app.record import main, record
-from app.tabs.video import VideoTab
+from app.tabs.video import VideoTab, look_at
 from engine.events import Answer, Refined
 from engine.films import FRAME_MS, read_film
-from engine.media import note_in, png_bytes
+from engine.media import mp4_bytes, note_in, png_bytes
 from engine.request import Conversation, Modality, Part, Request, Sampling
 from tests.fake_engine import FakeEngine, draw, film
 from world.concepts import CONCEPTS, OBJECT_COLOURS, held_out
@@ -162,7 +163,7 @@ def tab(*, films: bool = True) -> VideoTab:
 
 def test_words_alone_are_a_wish_for_a_film() -> None:
     for nothing in (None, ""):
-        request = tab().filled(*FORM.values(), nothing)  # type: ignore[arg-type]
+        request = tab().filled(*FORM.values(), nothing, None)  # type: ignore[arg-type]
         assert request.to is Modality.VIDEO
         assert [part.text for part in request.conversation.turns[-1].parts] == [WORDS]
         assert (request.sampling.seed, request.sampling.steps) == (5, 8)
@@ -171,7 +172,7 @@ def test_words_alone_are_a_wish_for_a_film() -> None:
 def test_a_first_picture_comes_before_the_words(tmp_path: Path) -> None:
     file = tmp_path / "first.png"
     file.write_bytes(png_bytes(draw("a car", 0)))
-    request = tab().filled(*FORM.values(), str(file))  # type: ignore[arg-type]
+    request = tab().filled(*FORM.values(), str(file), None)  # type: ignore[arg-type]
     picture, words = request.conversation.turns[-1].parts
     assert np.array_equal(picture.image, draw("a car", 0))  # type: ignore[arg-type]
     assert words.text == WORDS
@@ -181,8 +182,49 @@ def test_a_broken_first_picture_is_a_sentence_beside_the_prompt(tmp_path: Path) 
     file = tmp_path / "first.png"
     file.write_text("no picture")
     with pytest.raises(InputError, match="not a picture that can be read") as refused:
-        tab().filled(*FORM.values(), str(file))  # type: ignore[arg-type]
+        tab().filled(*FORM.values(), str(file), None)  # type: ignore[arg-type]
     assert refused.value.control == "prompt"
+
+
+def test_a_film_is_asked_about(tmp_path: Path) -> None:
+    file, picture = tmp_path / "film.mp4", tmp_path / "first.png"
+    file.write_bytes(mp4_bytes(FILM, 4, ""))
+    picture.write_bytes(png_bytes(draw("a car", 0)))
+    request = tab().filled(*FORM.values(), None, str(file))  # type: ignore[arg-type]
+    assert request.to is None
+    shown, words = request.conversation.turns[-1].parts
+    assert shown.video is not None
+    assert alike(shown.video, FILM, 4)
+    assert words.text == WORDS
+    with pytest.raises(InputError, match="take one of them away"):
+        tab().filled(*FORM.values(), str(picture), str(file))  # type: ignore[arg-type]
+
+
+def test_what_the_model_sees_of_a_film_is_shown_or_what_is_wrong(tmp_path: Path) -> None:
+    file, picture = tmp_path / "film.mp4", tmp_path / "first.png"
+    file.write_bytes(mp4_bytes(FILM, 4, ""))
+    picture.write_bytes(png_bytes(draw("a car", 0)))
+    assert look_at(None) == ("", "")
+    seen, wrong = look_at(str(file))
+    assert "data:image/webp" in seen
+    assert wrong == ""
+    seen, wrong = look_at(str(picture))
+    assert seen == ""
+    assert wrong.endswith("is a picture, not a film: give it as a picture.")
+
+
+def test_a_checkpoint_that_only_watches_wants_a_film(tmp_path: Path) -> None:
+    host = Host(FakeEngine(films=False))
+    host.can = replace(host.can, watches=True)
+    watching = VideoTab(host)
+    with gr.Blocks():
+        watching.build()
+    assert watching.prompt.value == ABOUT_FILMS[0]
+    with pytest.raises(InputError, match="Show it a film first"):
+        watching.filled(*FORM.values(), None)  # type: ignore[arg-type]
+    file = tmp_path / "film.mp4"
+    file.write_bytes(mp4_bytes(FILM, 4, ""))
+    assert watching.filled(*FORM.values(), str(file)).to is None  # type: ignore[arg-type]
 
 
 def test_an_engine_without_films_shows_only_a_sentence() -> None:

@@ -66,10 +66,10 @@ def test_a_film_through_the_api_begins_with_a_picture(client: Client, tmp_path: 
     form = ("", "a red car moving to the left", 4, 1, "midpoint", "5", True)
     first = tmp_path / "first.png"
     first.write_text("no picture")
-    broken = client.predict(*form, handle_file(first), api_name="/film")
+    broken = client.predict(*form, handle_file(first), None, api_name="/film")
     assert "not a picture that can be read" in str(broken)
     first.write_bytes(png_bytes(draw("a red car", 0)))
-    ticket, *_ = client.predict(*form, handle_file(first), api_name="/film")
+    ticket, *_ = client.predict(*form, handle_file(first), None, api_name="/film")
     final = client.submit(ticket, api_name="/film_run").result(timeout=20)
     (last,) = [m for m in final["messages"] if m["kind"] == "completed"]
     assert last["recipe"]["given"] == ["image"]

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import ConsoleMessage, Page, expect
 
+from app.examples import ABOUT_FILMS
 from engine.films import read_film
 from engine.media import mp4_bytes, note_in, png_bytes
 from tests.browser.looking import phase, picture
@@ -235,3 +236,20 @@ def test_390_pixels_are_enough_for_a_film(watched: Callable[..., Page]) -> None:
     columns, rows = (sorted({place[axis] for place in places}) for axis in (0, 1))
     assert (len(columns), len(rows)) == (4, 2)
     assert places == [(x, y) for y in rows for x in columns], "read like words"
+
+
+def test_a_film_is_shown_to_it_and_asked_about(
+    watched: Callable[..., Page], fake: FakeEngine, tmp_path: Path
+) -> None:
+    file = tmp_path / "film.mp4"
+    file.write_bytes(mp4_bytes(film("a ball bouncing", 1), 4, ""))
+    page = watched()
+    page.get_by_text("Show it a film").click()
+    page.set_input_files("#video-clip input[type=file]", file)
+    page.wait_for_selector("#video-seen img")
+    page.locator("#video-questions").get_by_role("button").first.click()
+    phase(page, "completed", LIVE)
+    shown, words = fake.requests[-1].conversation.turns[-1].parts
+    assert shown.video is not None
+    assert words.text == ABOUT_FILMS[0]
+    assert page.inner_text(f"{LIVE} .no-words").strip()
