@@ -6,7 +6,9 @@ al. 2025 (arXiv:2510.13721), Section 3.5. Owns: batching. Does not own: the feat
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -17,26 +19,61 @@ from flow.sequence import OmniSequence
 from model.omni import OmniModel
 from model.template import Span, collate_prompts, embedded
 from model.text import TextTokenizer
+from model.whisper import SAMPLE_RATE
 
 BATCH_POSITIONS = 4096
 """Of a network call; at least one message."""
 
 
-def embed(
-    model: OmniModel,
-    tokenizer: TextTokenizer,
-    encode: Callable[[Part], Span],
-    items: Sequence[tuple[Part, ...]],
-) -> np.ndarray:
+class Reader(Protocol):
+    """What is needed of an engine."""
+
+    model: OmniModel
+    tokenizer: TextTokenizer
+
+    @property
+    def hears_s(self) -> float: ...
+
+    def encode(self, part: Part) -> Span: ...
+
+    def write_down(self, sounds: Sequence[np.ndarray]) -> list[str]: ...
+
+
+def embed(reader: Reader, items: Sequence[tuple[Part, ...]]) -> np.ndarray:
     """float32 "N D" of N messages, each of unit length; a vector does not depend on the others.
+
+    Of a sound the beginning counts, as long as the model hears at once. A message of sound alone
+    lies in the middle between the sound and the words that are heard in it: speech finds by both
+    what by either it would miss.
 
     Raises: ValueError where a message is empty, or `encode` does.
     """
-    spans = [_spans(tokenizer, encode, parts) for parts in items]
+    items = [tuple(_beginning(part, reader.hears_s) for part in parts) for parts in items]
+    vectors = _vectors(reader, items)
+    sounds = {i: p.audio for i, (p, *more) in enumerate(items) if p.audio is not None and not more}
+    heard = reader.write_down(list(sounds.values())) if sounds else []
+    said = {i: words for i, words in zip(sounds, heard, strict=True) if words.strip()}
+    if said:
+        rows = list(said)
+        both = vectors[rows] + _vectors(reader, [(Part(text=words),) for words in said.values()])
+        vectors[rows] = both / np.linalg.norm(both, axis=1, keepdims=True)
+    return vectors
+
+
+def _beginning(part: Part, hears_s: float) -> Part:
+    if part.audio is None or not hears_s:
+        return part
+    return replace(part, audio=part.audio[: int(hears_s * SAMPLE_RATE)])
+
+
+def _vectors(reader: Reader, items: Sequence[tuple[Part, ...]]) -> np.ndarray:
+    """Of each message as it is."""
+    spans = [_spans(reader, parts) for parts in items]
     lengths = [sum(len(s.tokens) for s in found) for found in spans]
     alike: defaultdict[tuple[Modality, ...], list[int]] = defaultdict(list)
     for i in np.argsort(lengths, kind="stable").tolist():
         alike[tuple(s.modality for s in spans[i])].append(i)
+    model = reader.model
     vectors = np.zeros((len(items), model.config.backbone.width), np.float32)
     for rows in alike.values():
         for batch in _batches(rows, lengths):
@@ -46,12 +83,11 @@ def embed(
     return vectors
 
 
-def _spans(
-    tokenizer: TextTokenizer, encode: Callable[[Part], Span], parts: tuple[Part, ...]
-) -> list[Span]:
+def _spans(reader: Reader, parts: tuple[Part, ...]) -> list[Span]:
     if not any(p.text is None or p.text.strip() for p in parts):
         raise ValueError("there is nothing to look for: write something, or give a file")
-    return embedded(tokenizer, tuple(p.text or encode(p) for p in parts if p.text != ""))
+    seen = tuple(p.text or reader.encode(p) for p in parts if p.text != "")
+    return embedded(reader.tokenizer, seen)
 
 
 def _batches(rows: Sequence[int], lengths: Sequence[int]) -> list[list[int]]:

@@ -46,7 +46,6 @@ from model.checkpoint import Checkpoint, load_checkpoint
 from model.folder_info import refuse_theirs
 from model.placement import Placement
 from model.template import Message, Span, collate_prompts, layout
-from model.whisper import SAMPLE_RATE
 from samplers.draws import Draws
 from samplers.step import Step
 
@@ -302,19 +301,20 @@ class Engine:
 
     def embed(self, items: Sequence[tuple[Part, ...]]) -> np.ndarray:
         """Unit vectors float32 "N D" of N messages: what means the same lies close together. Of a
-        longer sound its beginning counts.
+        longer sound its beginning counts; a message of sound alone lies between the sound and the
+        words that are heard in it.
 
         Raises: ValueError where the checkpoint was not trained for it, see also `encode`.
         """
         if not self.model.config.finds:
             raise ValueError("this checkpoint was not trained to find things")
         with explained(self.runner.free):
-            return embed(self.model, self.tokenizer, self._beginning, items)
+            return embed(self, items)
 
-    def _beginning(self, part: Part) -> Span:
-        if part.audio is not None and self.hears_s:
-            part = replace(part, audio=part.audio[: int(self.hears_s * SAMPLE_RATE)])
-        return self.encode(part)
+    def write_down(self, sounds: Sequence[np.ndarray]) -> list[str]:
+        """The words that are heard in sounds of up to `hears_s`, "" where none is."""
+        asked = [Request(Conversation.write_down(s), Modality.TEXT) for s in sounds]
+        return [words.text or "" for (words,) in self.generate_batch(asked)]
 
     @property
     def hears_s(self) -> float:

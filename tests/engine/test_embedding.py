@@ -80,3 +80,28 @@ def test_the_command_line_prints_a_vector(
     assert np.linalg.norm(found["embedding"]) == pytest.approx(1, abs=1e-3)
     assert main(["embed", "--checkpoint", str(tiny_checkpoint)]) == 2
     assert "--text" in capsys.readouterr().err
+
+
+def test_a_sound_lies_between_itself_and_the_words_heard_in_it(
+    tiny_engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sounds = [(Part(audio=SOUND),), (Part(audio=SOUND[:4000]),)]
+    monkeypatch.setattr(tiny_engine, "write_down", lambda found: [" "] * len(found))
+    alone = tiny_engine.embed(sounds)
+    monkeypatch.setattr(tiny_engine, "write_down", lambda _: ["", "a dog"])
+    first, second = tiny_engine.embed(sounds)
+    (words,) = tiny_engine.embed([ITEMS[0]])
+    assert np.allclose(first, alone[0], atol=1e-5)
+    middle = alone[1] + words
+    assert np.allclose(second, middle / np.linalg.norm(middle), atol=1e-5)
+
+
+def test_words_are_heard_in_messages_of_sound_alone(
+    tiny_engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heard: list[int] = []
+    monkeypatch.setattr(
+        tiny_engine, "write_down", lambda found: [heard.append(len(s)) or "" for s in found]
+    )
+    tiny_engine.embed([*ITEMS, (Part(image=PICTURE), Part(audio=SOUND))])
+    assert heard == [int(tiny_engine.hears_s * 16_000), 4000]
