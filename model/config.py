@@ -208,6 +208,11 @@ class OmniConfig:
         return self.media if self.code_rows is None else ()
 
     @property
+    def edits(self) -> bool:
+        """Whether it changes the pictures that it is shown."""
+        return self.dialogue.tasks is None or bool(self.dialogue.tasks.edits)
+
+    @property
     def lacking(self) -> dict[Modality, str]:
         """Why it does not know what its vocabulary has codes of."""
         rows = self.code_rows

@@ -252,5 +252,5 @@ def test_without_its_picture_tokenizer_it_talks(unseeing: Path) -> None:
     assert len(last.answers) == 1  # pyright: ignore
     seen = Conversation.ask("A dog?", image=np.zeros((8, 8, 3), np.uint8))
     for request in (Request(asked, Modality.IMAGE), Request(seen)):
-        with pytest.raises(ValueError, match="python -m model.convert magvit SOURCE FOLDER"):
+        with pytest.raises(ValueError, match=r"model\.convert magvit SOURCE FOLDER"):
             list(engine.generate(request))

@@ -135,7 +135,7 @@ def test_a_whole_model_of_words_and_pictures(
 
 def test_a_picture_tokenizer_alone_is_not_loaded(tmp_path: Path) -> None:
     folder = coded_models.save_magvit(tmp_path / "magvit")
-    with pytest.raises(ValueError, match="convert it first: python -m model.convert magvit"):
+    with pytest.raises(ValueError, match=r"python -m model\.convert magvit"):
         engine.Engine.load(folder)
 
 
