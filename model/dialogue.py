@@ -9,9 +9,9 @@ from typing import Any
 class Tasks:
     """Of a checkpoint that is told by a token what to do.
 
-    sees: in front of the pictures of a conversation, which all stand in front of it. draws: in
-    front of the words of a picture; edits: in front of the picture that words are to change, ""
-    where it changes none. begins, ends: around those words.
+    sees: in front of the pictures that were seen last, which stand in front of the conversation.
+    draws: in front of the words of a picture; edits: in front of the picture that words are to
+    change, "" where it changes none. begins, ends: around those words.
     """
 
     sees: str

@@ -110,8 +110,8 @@ def layout(
 
 
 def _seen_first(told: "_Told", messages: Sequence[Message], tasks: Tasks) -> list[Message]:
-    """Tells the pictures; the messages without them."""
-    pictures = _pictures(messages)
+    """Tells the pictures of the latest message that has any; the messages without pictures."""
+    pictures = next((seen for m in reversed(messages) if (seen := _pictures([m]))), [])
     if pictures:
         told.frame(tasks.sees)
     for picture in pictures:

@@ -122,6 +122,9 @@ def test_an_answer_in_words_is_asked_for_as_published(pair: Pair) -> None:
         f"{USER}What is it<|eot_id|>{ASSISTANT}"
     )
     assert _theirs(pair, found) == [mmu, soi, *pair.seen(PICTURE), eoi, *chat]
+    later = Conversation.ask("What is it", image=PICTURE[::-1])
+    found = pair.engine.prompt(Request(Conversation((*turns[:2], *later.turns))), Modality.TEXT)
+    assert _theirs(pair, found) == [mmu, soi, *pair.seen(PICTURE[::-1]), eoi, *chat]
 
 
 def _said(role: str, words: str) -> Turn:
