@@ -3,6 +3,8 @@ the place of the rest. Owns: `Abilities`."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from html import escape
+from typing import Any
 
 from engine.request import METHODS, Modality, SamplerKind
 
@@ -10,26 +12,44 @@ from engine.request import METHODS, Modality, SamplerKind
 @dataclass(frozen=True)
 class Abilities:
     """makes: the modalities of its answers. methods: of `METHODS`, those it was trained for. whole:
-    whether it reads every turn of a conversation. watches: whether it can be shown a film."""
+    whether it reads every turn of a conversation. opens: whether its words may open a picture, or
+    else a picture is asked for. lacking: why it does not know a modality that it was trained for.
+    steps, guidance, temperature: of a picture, where nothing is said. watches: whether it can be
+    shown a film."""
 
     makes: tuple[str, ...]
     methods: tuple[str, ...]
     whole: bool
-    watches: bool = False
+    opens: bool
+    lacking: Mapping[str, str]
+    steps: int
+    guidance: float
+    temperature: float
+    watches: bool
 
     @classmethod
     def of(cls, info: Mapping[str, object]) -> "Abilities":
         """Where nothing is said of samplers, all run."""
-        makes, samplers, config = (info.get(k) for k in ("modalities", "samplers", "config"))
+        makes, samplers = info.get("modalities"), info.get("samplers")
         trained = tuple(samplers) if isinstance(samplers, list) else tuple(SamplerKind)
-        facts: Mapping[str, object] = config if isinstance(config, Mapping) else {}
-        dialogue = facts.get("dialogue")
+        config = _inside(info, "config")
+        dialogue, picture = _inside(config, "dialogue"), _inside(config, "image_flow")
         return cls(
-            tuple(map(str, makes)) if isinstance(makes, list) else (),
-            tuple(m for m in METHODS if _sampler(m) in trained),
-            isinstance(dialogue, Mapping) and bool(dialogue.get("whole")),
-            bool(facts.get("video_frames")),
+            makes=tuple(map(str, makes)) if isinstance(makes, list) else (),
+            methods=tuple(m for m in METHODS if _sampler(m) in trained),
+            whole=bool(dialogue.get("whole")),
+            opens=not _inside(dialogue, "tasks"),
+            lacking={kind: str(why) for kind, why in _inside(info, "lacking").items()},
+            steps=picture.get("steps", 16),
+            guidance=picture.get("guidance_scale", 1.0),
+            temperature=picture.get("temperature", 1.0),
+            watches=bool(config.get("video_frames")),
         )
+
+    def why(self, modality: str, otherwise: str = "") -> str:
+        """Why it does not know the modality, as HTML that goes on with a sentence."""
+        found = self.lacking.get(modality)
+        return f": {escape(found).replace('`', '')}" if found else otherwise
 
     @property
     def draws(self) -> bool:
@@ -45,6 +65,12 @@ class Abilities:
     def flows(self) -> bool:
         """Whether flow matching runs on it."""
         return any(_sampler(m) == SamplerKind.FLOW for m in self.methods)
+
+
+def _inside(values: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    """The values of that name, or none."""
+    found = values.get(key)
+    return found if isinstance(found, Mapping) else {}
 
 
 def _sampler(method: str) -> SamplerKind:

@@ -51,6 +51,8 @@ MARK = (
 
 def build_page(host: Host, first_run: Path | None = FIRST_RUN) -> gr.Blocks:
     """The whole page of one engine. first_run: a recorded run that plays when the page opens."""
+    if not host.can.flows:  # what ships was recorded by a checkpoint of ours
+        first_run = None
     with gr.Blocks(title=TITLE, analytics_enabled=False, delete_cache=FORGET_FILES) as page:
         info = host.engine.info()
         gr.HTML(

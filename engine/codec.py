@@ -53,7 +53,8 @@ class Codec:
             return Span(Modality.IMAGE, self._seen(part.image[None])[0])
         assert part.audio is not None
         if self.hears_s == 0:
-            raise ValueError("this checkpoint does not hear: write what you want to say")
+            why = self.model.config.lacking.get(Modality.AUDIO, "write what you want to say")
+            raise ValueError(f"this checkpoint does not hear: {why}")
         if len(part.audio) > self.hears_s * SAMPLE_RATE:
             raise ValueError(
                 f"the sound has {len(part.audio) / SAMPLE_RATE:.1f} s, the model hears "
@@ -65,7 +66,8 @@ class Codec:
     def _seen(self, pictures: np.ndarray) -> Tensor:
         """The codes "N L Q", on the CPU, of pictures uint8 "N H W 3"."""
         if self.model.config.vision is None:
-            raise ValueError("this checkpoint does not see pictures: write what you want to say")
+            why = self.model.config.lacking.get(Modality.IMAGE, "write what you want to say")
+            raise ValueError(f"this checkpoint does not see pictures: {why}")
         side = self.model.config.vision.image_px
         squares = np.stack([fitted(picture, side) for picture in pictures])
         pixels = pixels_from_uint8(torch.from_numpy(squares).to(self.model.device))

@@ -90,7 +90,9 @@ class Engine:
         config = self.model.config
         parts = {"all": self.model, "backbone": self.model.backbone}
         if config.vision is not None:
-            parts |= {"vision": self.model.vision, "image_head": self.model.image_head}
+            parts |= {"vision": self.model.vision}
+        if config.vision is not None and config.code_rows is None:
+            parts |= {"image_head": self.model.image_head}
         count = {name: sum(p.numel() for p in part.parameters()) for name, part in parts.items()}
         by_flow = self.runner.flows if SamplerKind.FLOW in config.samplers else ()
         return {
@@ -101,6 +103,7 @@ class Engine:
             "parameters": count,
             "modalities": [str(m) for m in self.runner.flows],
             "samplers": list(config.samplers),
+            "lacking": {str(m): why for m, why in config.lacking.items()},
             "image_px": 0 if config.vision is None else config.vision.image_px,
             "hears_s": self.hears_s,
             "thinks": config.thinks,

@@ -145,7 +145,7 @@ def decoded(vision: VisionTokenizer, codes: Tensor) -> Tensor:
     is a grey patch, and no code to its neighbours."""
     masked = (codes == vision.config.cardinality).any(-1)
     known = vision.quantizer.decode(codes.clamp(max=vision.config.cardinality - 1))
-    pixels, _ = vision.decode_vectors(known.masked_fill(masked[..., None], 0.0))
+    pixels = vision.pixels(known.masked_fill(masked[..., None], 0.0))
     grid = masked.view(-1, 1, vision.config.grid, vision.config.grid).float()
     hidden = F.interpolate(grid, pixels.shape[-2:], mode="nearest").bool()
     return uint8_from_pixels(torch.where(hidden, MASK_GREY, pixels))

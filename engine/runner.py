@@ -12,6 +12,7 @@ from functools import partial
 import torch
 
 from engine.cache import CachedDenoiser, Rooms
+from engine.closing import ClosedDenoiser
 from engine.going_on import States, begun, times_from
 from engine.guidance import GuidedCausalDenoiser, GuidedDenoiser
 from engine.path_preview import CodeTable, PathPreview, code_table, preview_of
@@ -22,6 +23,7 @@ from flow.modality import Modality
 from flow.schedule import Clock, Schedule, times_as_even, uniform_grid
 from flow.sequence import OmniSequence, Segment, response
 from model.omni import OmniModel
+from model.template import END
 from model.text import ENDS, EOS, PAD
 from samplers.autoregressive import AutoregressiveSampler
 from samplers.blockwise import BlockwiseSampler, ParallelSampler
@@ -71,7 +73,10 @@ class Runner:
         """
         if modality not in self.flows:
             known = ", ".join(self.flows)
-            raise ValueError(f"this checkpoint cannot answer with {modality}: it does {known}")
+            why = self.model.config.lacking.get(modality)
+            raise ValueError(
+                f"this checkpoint cannot answer with {modality}: {why or f'it does {known}'}"
+            )
         flow, sampler = self.flows[modality], self._sampler(asked)
         by_flow = sampler == SamplerKind.FLOW
         pictured = modality in (Modality.IMAGE, Modality.VIDEO)
@@ -121,7 +126,7 @@ class Runner:
             run = partial(sampler.sample, causal)
         else:
             sampler = self.parallel(sampling, modality, start)
-            network = self.denoiser(sampling, scale)
+            network = self.denoiser(sampling, scale, modality)
             if watch:
                 network = watched = WatchedDenoiser(network, watch)
             fitted = sampler if start is not None else self._in_blocks(sampler, modality)
@@ -191,12 +196,16 @@ class Runner:
             return sampler
         return BlockwiseSampler(sampler, config.text_block, (EOS,))
 
-    def denoiser(self, sampling: Sampling, scale: float) -> Denoiser:
-        """The model with what is wrapped around it for one generation."""
+    def denoiser(
+        self, sampling: Sampling, scale: float, modality: Modality = Modality.TEXT
+    ) -> Denoiser:
+        """The model with what is wrapped around it for one generation of that modality."""
         network: Denoiser = self.model
         if sampling.cache_share is not None:
             rooms = Rooms() if self.recorder is None else self._rooms
             network = CachedDenoiser(self.model, sampling.cache_share, sampling.prompt_every, rooms)
+        if self.model.config.dialogue.tasks is not None and modality in END:
+            network = ClosedDenoiser(network, END[modality])
         if scale == 0:
             return network
         return GuidedDenoiser(network, scale, sampling.guidance_interval, sampling.guidance_every)
@@ -226,6 +235,7 @@ class Runner:
                 threshold=sampling.threshold,
                 temperature=sampling.temperature,
                 top_p=sampling.top_p,
+                choice_temperature=self.flows[modality].choice_temperature,
                 first_index=min(round(from_t * num_steps(sampling)), num_steps(sampling) - 1),
             )
         times, first_index = times_from(self.times(sampling, modality), from_t)

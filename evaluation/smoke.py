@@ -73,13 +73,14 @@ def smoke(engine: Streaming, sampling: Sampling, told: Callable[[str], None]) ->
 
 def ways(engine: Streaming, sampling: Sampling) -> Mapping[str, Request]:
     """From each modality that can be part of a message to each that can be made."""
-    spaces, media = engine.model.spaces, engine.model.config.media
+    config, spaces, media = engine.model.config, engine.model.spaces, engine.model.config.media
     makes = (Modality.TEXT, *(m for m in media if m in spaces))
     return {
         f"{taken} to {made}": Request(conversation, made, sampling)
-        for taken, conversation in _messages(engine.model.config).items()
+        for taken, conversation in _messages(config).items()
         if taken in spaces
         for made in makes
+        if config.edits or (taken, made) != (Modality.IMAGE, Modality.IMAGE)
     }
 
 

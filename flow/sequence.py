@@ -19,13 +19,15 @@ class Segment:
 
     tokens: int64 "B L Q". editable: bool "B L", the positions that a sampler may change; the rest
     is prompt. valid: bool "B L", positions that exist; a False position is attended by nobody and
-    takes no place in the position count (padding of a batch, or a prompt that was dropped).
+    takes no place in the position count (padding of a batch, or a prompt that was dropped). stays:
+    a part of the prompt that is no wish but the frame around one, and is never dropped.
     """
 
     modality: Modality
     tokens: Tensor
     editable: Tensor
     valid: Tensor
+    stays: bool = False
 
     @property
     def batch(self) -> int:
@@ -80,14 +82,17 @@ class OmniSequence:
         return replace(self, segments=tuple(changed))
 
 
-def prompt(modality: Modality, tokens: Tensor, valid: Tensor | None = None) -> Segment:
-    """A segment that stays as it is; tokens "B L Q"."""
+def prompt(
+    modality: Modality, tokens: Tensor, valid: Tensor | None = None, *, stays: bool = False
+) -> Segment:
+    """A segment that no sampler changes; tokens "B L Q"."""
     shape = tokens.shape[:2]
     return Segment(
         modality=modality,
         tokens=tokens,
         editable=torch.zeros(shape, dtype=torch.bool, device=tokens.device),
         valid=_all_valid(tokens) if valid is None else valid,
+        stays=stays,
     )
 
 
@@ -105,15 +110,15 @@ def drop_prompt(sequence: OmniSequence, rows: Tensor) -> OmniSequence:
     """The sequence without its prompt in the batch rows where `rows` bool "B" is True.
 
     What is dropped becomes invalid: every position before the response but the last one, the marker
-    that opens the response, and the part of it that is there already, a segment of the response's
-    own modality right before it. This is the unconditional branch of guidance, in training and
-    sampling.
+    that opens the response, the part of it that is there already, a segment of the response's own
+    modality right before it, and segments that stay. This is the unconditional branch of guidance,
+    in training and sampling.
     """
     first = sequence.editable_segments()[0]
     begun = first > 1 and sequence.segments[first - 1].modality is sequence.segments[first].modality
     last = first - 1 - begun
     segments = list(sequence.segments)
-    for i in range(last + 1):
+    for i in (i for i in range(last + 1) if not segments[i].stays):
         valid = segments[i].valid & ~rows[:, None]
         if i == last:
             valid = valid | (_last_valid(segments[i]) & rows[:, None])

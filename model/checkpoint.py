@@ -59,7 +59,7 @@ def load_checkpoint(folder: Path, placement: Placement | None = None) -> Checkpo
     placement = placement or Placement.of("cpu")
     config = OmniConfig.from_json(_read_json(folder, "config.json"))
     tokenizer = TextTokenizer.load(folder / "tokenizer.json", config.text_vocabulary)
-    space = tokenizer.space(config.media, thinks=config.thinks, suggests=config.suggests)
+    space = tokenizer.space(config.opened, thinks=config.thinks, suggests=config.suggests)
     check_memory(config, space, placement)
     model = hollow_model(config, space)
     digest = _filled(model, folder, placement)

@@ -8,6 +8,11 @@ from typing import Any
 from flow.modality import Modality, TokenSpace
 from model.dialogue import OURS, Dialogue
 
+NO_PICTURES = (
+    "its picture tokenizer is not here yet: `python -m model.convert magvit SOURCE FOLDER` adds it"
+)
+NO_SPEECH = "its speech codec is a program of its own, which is not part of this one"
+
 
 @dataclass(frozen=True)
 class ClipConfig:
@@ -23,10 +28,22 @@ class ClipConfig:
 
 
 @dataclass(frozen=True)
+class MagvitConfig:
+    """A picture tokenizer shaped as MAGVIT-v2's, here that of Show-o. Widths and residual blocks of
+    each level, from the pixels on; every level but the last has half the side of the one before."""
+
+    encoder_widths: tuple[int, ...] = (128, 256, 256, 512, 512)
+    encoder_blocks: tuple[int, ...] = (4, 3, 4, 3, 4)
+    decoder_widths: tuple[int, ...] = (128, 128, 256, 256, 512)
+    decoder_blocks: tuple[int, ...] = (4, 4, 3, 4, 3)
+
+
+@dataclass(frozen=True)
 class VisionConfig:
     """The picture tokenizer: `image_px` squared pixels -> (image_px / 16)^2 positions of
     num_codebooks codes. clip: None where the encoder sees each patch by itself; or else CLIP's
-    takes its place, and encoder_layers says nothing."""
+    takes its place, and encoder_layers says nothing. magvit: None; or else MAGVIT-v2's takes the
+    place of everything, a code has code_dim bits, and width to semantic_dim say nothing."""
 
     image_px: int = 128
     num_codebooks: int = 4
@@ -39,6 +56,7 @@ class VisionConfig:
     conv_width: int = 48
     semantic_dim: int = 128
     clip: ClipConfig | None = None
+    magvit: MagvitConfig | None = None
 
     @property
     def grid(self) -> int:
@@ -97,9 +115,22 @@ class HeadConfig:
 
 
 @dataclass(frozen=True)
+class CodeRows:
+    """Where one vocabulary goes on with codes behind its words: code k of a picture is row `image`
+    + k of those that words are read by, and of those that write them. num_image: how many; places:
+    positions of a picture. num_audio: codes of speech behind them; they stay and nothing draws
+    them."""
+
+    image: int
+    num_image: int
+    places: int
+    num_audio: int = 0
+
+
+@dataclass(frozen=True)
 class FlowConfig:
     """Path of a modality: metric name, schedule c and a; the defaults a request may override.
-    mask_schedule and block: of masked diffusion, see `samplers.masked`."""
+    mask_schedule, block and choice_temperature: of masked diffusion, see `samplers.masked`."""
 
     metric: str = "cosine"
     c: float = 3.0
@@ -113,6 +144,7 @@ class FlowConfig:
     initial_temperature: float | None = None
     mask_schedule: str = "cosine"
     block: int | None = None
+    choice_temperature: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -127,7 +159,8 @@ class OmniConfig:
     brought together, so that anything finds anything. neighbours: whether a place of a picture also
     sees the same place in the pictures right before and after it, see `model.embeddings`.
     text_tied: whether words are read and written by the same rows, or else a head of its own writes
-    them. dialogue: what stands around the words of a conversation."""
+    them. code_rows: None where codes have embeddings and heads of their own, or else their rows
+    among the words'. dialogue: what stands around the words of a conversation."""
 
     name: str = "nano"
     vision: VisionConfig | None = VisionConfig()
@@ -159,6 +192,7 @@ class OmniConfig:
 
     samplers: tuple[str, ...] = ("flow", "masked", "autoregressive")
     dialogue: Dialogue = OURS
+    code_rows: CodeRows | None = None
 
     @property
     def media(self) -> tuple[Modality, ...]:
@@ -167,6 +201,27 @@ class OmniConfig:
         sound = () if self.audio is None else (Modality.AUDIO,)
         films = self.video_frames and self.makes_films
         return (*pictures, *sound, *((Modality.VIDEO,) if films else ()))
+
+    @property
+    def opened(self) -> tuple[Modality, ...]:
+        """What its words may open behind them; nothing where each task has a prompt of its own."""
+        return self.media if self.code_rows is None else ()
+
+    @property
+    def edits(self) -> bool:
+        """Whether it changes the pictures that it is shown."""
+        return self.dialogue.tasks is None or bool(self.dialogue.tasks.edits)
+
+    @property
+    def lacking(self) -> dict[Modality, str]:
+        """Why it does not know what its vocabulary has codes of."""
+        rows = self.code_rows
+        found: dict[Modality, str] = {}
+        if rows is not None and self.vision is None:
+            found[Modality.IMAGE] = NO_PICTURES
+        if rows is not None and rows.num_audio and self.audio is None:
+            found[Modality.AUDIO] = NO_SPEECH
+        return found
 
     @property
     def flows(self) -> dict[Modality, FlowConfig]:
@@ -187,7 +242,8 @@ class OmniConfig:
     def eyes(self) -> VisionConfig:
         """The picture tokenizer. Raises: ValueError where the checkpoint has none."""
         if self.vision is None:
-            raise ValueError(f"{self.name} neither sees nor draws: it knows words alone")
+            why = self.lacking.get(Modality.IMAGE, "it knows words alone")
+            raise ValueError(f"{self.name} neither sees nor draws: {why}")
         return self.vision
 
     def image_space(self) -> TokenSpace:
@@ -232,7 +288,8 @@ class OmniConfig:
             "image_flow": FlowConfig,
             "text_flow": FlowConfig,
             "video_flow": FlowConfig,
-            "dialogue": Dialogue,
+            "dialogue": Dialogue.of,
+            "code_rows": CodeRows,
             "samplers": tuple,
         }
         values = {**_UNKNOWN, **values}
@@ -252,8 +309,15 @@ def _built(kind: Callable[..., object], value: Any) -> object:
     return kind(**value) if isinstance(value, dict) else kind(value)
 
 
-def _vision(clip: dict[str, Any] | None = None, **values: Any) -> VisionConfig:
-    return VisionConfig(**values, clip=None if clip is None else ClipConfig(**clip))
+def _vision(
+    clip: dict[str, Any] | None = None, magvit: dict[str, Any] | None = None, **values: Any
+) -> VisionConfig:
+    levels = None if magvit is None else {k: tuple(v) for k, v in magvit.items()}
+    return VisionConfig(
+        **values,
+        clip=None if clip is None else ClipConfig(**clip),
+        magvit=None if levels is None else MagvitConfig(**levels),
+    )
 
 
 _UNKNOWN = {"video_frames": 0, "thinks": False, "finds": False, "neighbours": False}

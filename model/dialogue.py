@@ -1,7 +1,24 @@
 """What stands around the words of a conversation: the property of a checkpoint by which
-`model.template` lays it out. Owns: `Dialogue`."""
+`model.template` lays it out. Owns: `Dialogue`, `Tasks`."""
 
 from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Tasks:
+    """Of a checkpoint that is told by a token what to do.
+
+    sees: in front of the pictures that were seen last, which stand in front of the conversation.
+    draws: in front of the words of a picture; edits: in front of the picture that words are to
+    change, "" where it changes none. begins, ends: around those words.
+    """
+
+    sees: str
+    draws: str
+    edits: str
+    begins: str
+    ends: str
 
 
 @dataclass(frozen=True)
@@ -11,6 +28,7 @@ class Dialogue:
     begins: in front of everything. user, assistant: in front of what that side says; closes: behind
     it, once the other side follows. trims: whether words lose the space around them. whole: whether
     the model reads every turn, or else the question, what was seen last and the last exchange.
+    tasks: None where pictures stand among the words and every prompt is a conversation.
     """
 
     begins: str = "<bos>"
@@ -19,6 +37,12 @@ class Dialogue:
     closes: str = ""
     trims: bool = False
     whole: bool = False
+    tasks: Tasks | None = None
+
+    @classmethod
+    def of(cls, tasks: dict[str, Any] | None = None, **values: Any) -> "Dialogue":
+        """From plain values."""
+        return cls(**values, tasks=None if tasks is None else Tasks(**tasks))
 
 
 OURS = Dialogue()

@@ -5,8 +5,9 @@ A media position enters as the concatenated vectors of its sub-codes, projected,
 the grid (Luo et al. 2025, arXiv:2510.13721, Section 2.2), and in a film its place in this very
 frame. Where a checkpoint has `neighbours`, it also sees what is at the same place in the picture
 right before and right after it, which the papers do not have: a small model learns to keep what
-stays from that far sooner than from attention. Owns: the input embeddings of every modality, the
-masked state, and the shift of causal mode.
+stays from that far sooner than from attention. Where codes have rows among the words'
+(`OmniConfig.code_rows`), a picture's position enters by its row, and nothing is added to it. Owns:
+the input embeddings of every modality, the masked state, and the shift of causal mode.
 """
 
 from collections.abc import Mapping
@@ -33,7 +34,8 @@ class OmniEmbeddings(nn.Module):
         self.text = nn.Embedding(config.text_vocabulary, width)
         self.text_mask = nn.Parameter(torch.randn(width) * 0.02)
         self.places = 0
-        if config.vision is not None:
+        self.code_rows = config.code_rows
+        if config.vision is not None and config.code_rows is None:
             books, dim = config.vision.num_codebooks, config.vision.code_dim
             grid = config.vision.grid
             self.places = config.vision.positions
@@ -75,7 +77,7 @@ class OmniEmbeddings(nn.Module):
         if causal and not (self.shift_text and segment.modality is Modality.TEXT):
             shifted = torch.cat([masked.expand(len(x), 1, -1), x[:, :-1]], 1) + self.causal
             x = torch.where(response, shifted, x)
-        if segment.modality in PICTURES:
+        if segment.modality in PICTURES and self.code_rows is None:
             places = (self.image_row[:, None] + self.image_column[None]).flatten(0, 1)
             if segment.modality is Modality.VIDEO:
                 places = (self.video_place + places).flatten(0, 1)
@@ -86,9 +88,10 @@ class OmniEmbeddings(nn.Module):
         """Embedded tokens "B L D" and the embedded masked state "D"."""
         match segment.modality:
             case Modality.TEXT:
-                ids, last = segment.tokens[..., 0], self.text.num_embeddings - 1
-                words = self.text(ids.clamp(max=last))
-                return torch.where(ids[..., None] > last, self.text_mask, words), self.text_mask
+                return self._rows(segment.tokens[..., 0], 0, self.text.num_embeddings)
+            case Modality.IMAGE if self.code_rows is not None:
+                rows = self.code_rows
+                return self._rows(segment.tokens[..., 0], rows.image, rows.num_image)
             case Modality.IMAGE | Modality.VIDEO:
                 books = torch.cat([codebooks[Modality.IMAGE], self.image_mask[:, None]], 1)
                 vectors = _gather(books, segment.tokens)
@@ -103,6 +106,12 @@ class OmniEmbeddings(nn.Module):
                 return self.audio_projection(vectors), self.audio_projection(
                     self.audio_mask.flatten()
                 )
+
+    def _rows(self, ids: Tensor, first: int, num: int) -> tuple[Tensor, Tensor]:
+        """As `_tokens`, of ids "B L" from 0 to num, which is the masked state; their rows are those
+        from `first` on."""
+        found = self.text(first + ids.clamp(max=num - 1))
+        return torch.where(ids[..., None] >= num, self.text_mask, found), self.text_mask
 
 
 class Beside(nn.Module):

@@ -17,8 +17,8 @@ from model.shard import Stored, contents
 
 KNOWN = {
     "llada": "LLaDA of another shape, a masked-diffusion language model",
-    "mmada": "MMaDA, masked diffusion over words and pictures",
-    "dynin": "Dynin-Omni, any-to-any masked diffusion",
+    "mmada": "MMaDA of another shape, masked diffusion over words and pictures",
+    "dynin": "Dynin-Omni of another shape, any-to-any masked diffusion",
 }
 """What no layout takes, by how its model_type begins."""
 OURS = ("config.json", "tokenizer.json", "facts.json")
@@ -45,7 +45,7 @@ def refuse_theirs(folder: Path) -> None:
     if not (folder / "config.json").is_file():
         return
     config = read_config(folder)
-    if "backbone" in config or "model_type" not in config:
+    if "backbone" in config or not {"model_type", "_class_name"} & set(config):
         return
     found = _theirs(folder, config)
     advice = "no command converts it yet"
@@ -85,6 +85,7 @@ def _ours(folder: Path, config: OmniConfig) -> dict[str, Any]:
         "samplers": list(config.samplers),
         "thinks": config.thinks,
         "finds": config.finds,
+        "lacking": {str(modality): why for modality, why in config.lacking.items()},
         "image_px": 0 if vision is None else vision.image_px,
         "picture_encoder": _encoder(vision),
         **_counted(stored),
@@ -99,6 +100,8 @@ def _ours(folder: Path, config: OmniConfig) -> dict[str, Any]:
 def _encoder(vision: VisionConfig | None) -> str | None:
     if vision is None:
         return None
+    if vision.magvit is not None:
+        return "magvit"
     return "patches" if vision.clip is None else "clip"
 
 
@@ -106,14 +109,15 @@ def _theirs(folder: Path, config: Mapping[str, Any]) -> dict[str, Any]:
     source = HfFolder(folder, config, {}, {})
     layout = next((x for x in LAYOUTS.values() if source.model_type in x.model_types), None)
     known = (said for kind, said in KNOWN.items() if source.model_type.lower().startswith(kind))
-    fits = [] if layout is None or layout.whole else _fitting(layout, source)
+    own = layout is not None and (layout.whole or layout.joins)
+    fits = [] if layout is None or own else _fitting(layout, source)
     stored: dict[str, Stored] = {}
     trouble = ""
     try:
         stored = stored_in(folder)
     except ValueError as error:
         trouble = str(error)
-    convertible = layout is not None and (fits or layout.whole) and not trouble
+    convertible = layout is not None and (fits or own) and not trouble
     return {
         "kind": source.model_type or "unknown",
         "what": next(known, "an unknown layout") if layout is None else layout.what,
@@ -147,7 +151,7 @@ def _fitting(layout: Layout, source: HfFolder) -> list[str]:
 def _command(layout: Layout | None, folder: Path, fits: list[str]) -> str:
     assert layout is not None
     command = f"python -m model.convert {layout.kind} {folder} OUT"
-    return command if layout.whole else f"{command} --preset {fits[0]}"
+    return f"{command} --preset {fits[0]}" if fits else command
 
 
 def _counted(stored: Mapping[str, Stored]) -> dict[str, Any]:

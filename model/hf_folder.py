@@ -53,7 +53,8 @@ class HfFolder:
 
     @property
     def model_type(self) -> str:
-        return str(self.config.get("model_type", ""))
+        """What config.json calls it; its class where it is no language model."""
+        return str(self.config.get("model_type") or self.config.get("_class_name") or "")
 
     @property
     def architecture(self) -> str:

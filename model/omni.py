@@ -17,7 +17,7 @@ from flow.modality import Modality, TokenSpace
 from flow.sequence import OmniSequence
 from model.audio import AudioTokenizer
 from model.backbone import Backbone
-from model.config import OmniConfig
+from model.config import CodeRows, OmniConfig
 from model.embeddings import OmniEmbeddings
 from model.heads import SubCodebookHead
 from model.layers import initialise
@@ -39,7 +39,9 @@ class OmniModel(nn.Module):
         self.embeddings = OmniEmbeddings(config)
         self.backbone = Backbone(config.backbone)
         if config.vision is not None:
-            space = self.spaces[Modality.IMAGE] = config.image_space()
+            self.spaces[Modality.IMAGE] = config.image_space()
+        if config.vision is not None and config.code_rows is None:
+            space = self.spaces[Modality.IMAGE]
             self.image_head = SubCodebookHead(
                 config.backbone.width, space.num_codebooks, space.cardinality, config.image_head
             )
@@ -147,10 +149,12 @@ class OmniModel(nn.Module):
         """A left-to-right run over the last segment, see `samplers.autoregressive`."""
         return CausalRun(self, x_0)
 
-    def posterior(self, features: Tensor, modality: Modality) -> "TextPosterior | MediaPosterior":
+    def posterior(self, features: Tensor, modality: Modality) -> "PlainPosterior | MediaPosterior":
         """The posterior of positions with the features "B L D"."""
         if modality is Modality.TEXT:
-            return TextPosterior(self.text_logits(features))
+            return PlainPosterior(self.text_logits(features))
+        if self.config.code_rows is not None:
+            return PlainPosterior(self.code_logits(features, self.config.code_rows))
         return MediaPosterior(self.media_head(modality), features)
 
     def media_head(self, modality: Modality) -> SubCodebookHead:
@@ -159,19 +163,28 @@ class OmniModel(nn.Module):
 
     def text_logits(self, features: Tensor) -> Tensor:
         """Logits float32 "... V"; forbidden ids are -inf."""
-        rows = (self.embeddings.text if self.text_head is None else self.text_head).weight
-        logits = (F.linear(features, rows) + self.text_bias).float()
+        logits = (F.linear(features, self._writing) + self.text_bias).float()
         return logits.masked_fill(self.text_forbidden, -torch.inf)
+
+    def code_logits(self, features: Tensor, rows: CodeRows) -> Tensor:
+        """Logits float32 "... K" of the codes of pictures that have rows among the words'."""
+        there = slice(rows.image, rows.image + rows.num_image)
+        return (F.linear(features, self._writing[there]) + self.text_bias[there]).float()
+
+    @property
+    def _writing(self) -> Tensor:
+        """The rows "V D" that write words."""
+        return (self.embeddings.text if self.text_head is None else self.text_head).weight
 
     def forward(
         self, x_t: OmniSequence, t: float
-    ) -> Mapping[int, "TextPosterior | MediaPosterior"]:
+    ) -> Mapping[int, "PlainPosterior | MediaPosterior"]:
         """One network evaluation; t is not used (the model reads the noise level off the state)."""
         return self.posteriors(self.features(x_t), x_t)
 
     def posteriors(
         self, features: tuple[Tensor, ...], x_t: OmniSequence
-    ) -> Mapping[int, "TextPosterior | MediaPosterior"]:
+    ) -> Mapping[int, "PlainPosterior | MediaPosterior"]:
         """The posterior of each segment that may change, from the features of all segments."""
         return {
             i: self.posterior(features[i], x_t.segments[i].modality)
@@ -200,7 +213,7 @@ def _last(hidden: Tensor, valid: Tensor) -> Tensor:
     return hidden.gather(1, last[:, None, None].expand(-1, 1, hidden.shape[-1]))
 
 
-class TextPosterior:
+class PlainPosterior:
     """The posterior of one code a position, from its logits "B L V"."""
 
     num_codebooks = 1
@@ -258,7 +271,7 @@ class CausalRun:
         places = torch.arange(self._start, device=x.device)
         self._last = _last(model.backbone.extend(x, valid, places, self._cache), valid)
 
-    def next(self, tokens: Tensor | None, index: Tensor) -> TextPosterior | MediaPosterior:
+    def next(self, tokens: Tensor | None, index: Tensor) -> PlainPosterior | MediaPosterior:
         """The posterior of position `index`, int64 without an axis, given the tokens "B Q" of the
         one before; None at the first. Can be recorded from the second on."""
         if tokens is not None:

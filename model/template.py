@@ -9,18 +9,22 @@
 .. <assistant> <think>            or what is thought, </think> and the answer.
 
 A checkpoint of others says in its `Dialogue` what stands there instead of <bos>, <user> and
-<assistant>.
+<assistant>. One that has `Tasks` is asked in three ways instead, with a token of its own each:
+
+SEES <image> PICTURE </image> .. and the conversation, for an answer in words,
+DRAWS words <image>              for a picture, with </image> behind it,
+EDITS <image> PICTURE </image> words <image>   for a picture that is changed.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
 from flow.modality import Modality
 from flow.sequence import Segment, prompt
-from model.dialogue import OURS, Dialogue
+from model.dialogue import OURS, Dialogue, Tasks
 from model.text import (
     END_AUDIO,
     END_IMAGE,
@@ -51,10 +55,11 @@ def opened_by(ids: Sequence[int]) -> Modality | None:
 
 @dataclass(frozen=True)
 class Span:
-    """A run of tokens of one modality, int64 "L Q"."""
+    """A run of tokens of one modality, int64 "L Q". stays: see `flow.sequence.Segment`."""
 
     modality: Modality
     tokens: Tensor
+    stays: bool = False
 
 
 @dataclass(frozen=True)
@@ -79,8 +84,14 @@ def layout(
     Neighbouring words and markers form one text span; media is a span of its own. If the last
     message is the assistant's, its words begin the answer. begun: codes "L Q" of the answer that
     are there already. thinks: an answer in words begins with what is thought.
+
+    Raises: ValueError where a picture is to be changed by a checkpoint that changes none.
     """
     told = _Told(tokenizer, dialogue)
+    if dialogue.tasks is not None:
+        if opens is Modality.IMAGE:
+            return _asked(told, messages, dialogue.tasks)
+        messages = _seen_first(told, messages, dialogue.tasks)
     told.frame(dialogue.begins)
     for i, message in enumerate(messages):
         told.frame(dialogue.user if message.from_user else dialogue.assistant)
@@ -96,6 +107,47 @@ def layout(
         told.mark(THINK)
     told.close()
     return told.spans if begun is None else [*told.spans, Span(opens, begun)]
+
+
+def _seen_first(told: "_Told", messages: Sequence[Message], tasks: Tasks) -> list[Message]:
+    """Tells the pictures of the latest message that has any; the messages without pictures."""
+    pictures = next((seen for m in reversed(messages) if (seen := _pictures([m]))), [])
+    if pictures:
+        told.frame(tasks.sees)
+    for picture in pictures:
+        told.say(picture)
+    return [replace(m, parts=tuple(p for p in m.parts if isinstance(p, str))) for m in messages]
+
+
+def _asked(told: "_Told", messages: Sequence[Message], tasks: Tasks) -> list[Span]:
+    """The spans of a prompt for a picture: the user's last words, and what they are to change: a
+    picture of their own message or of the one before."""
+    last = max(i for i, message in enumerate(messages) if message.from_user)
+    pictures = _pictures(messages[max(last - 1, 0) : last + 1])
+    if tasks.edits and pictures:
+        told.frame(tasks.edits)
+        told.say(pictures[-1])
+    elif _pictures(messages[last : last + 1]):
+        raise ValueError(
+            "this checkpoint draws from words alone and changes no picture: leave the picture out"
+        )
+    else:
+        told.frame(tasks.draws)
+    told.frame(tasks.begins)
+    told.close()
+    words = len(told.spans)
+    for part in messages[last].parts:
+        if isinstance(part, str):
+            told.say(part)
+    told.close()
+    told.frame(tasks.ends)
+    told.mark(OPENING[Modality.IMAGE])
+    told.close()
+    return [replace(span, stays=i != words) for i, span in enumerate(told.spans)]
+
+
+def _pictures(messages: Sequence[Message]) -> list[Span]:
+    return [p for m in messages for p in m.parts if isinstance(p, Span)]
 
 
 class _Told:
@@ -170,4 +222,4 @@ def _column(spans: Sequence[Span], device: torch.device, multiple: int) -> Segme
     for i, span in enumerate(spans):
         tokens[i, : len(span.tokens)] = span.tokens
         valid[i, : len(span.tokens)] = True
-    return prompt(spans[0].modality, tokens.to(device), valid.to(device))
+    return prompt(spans[0].modality, tokens.to(device), valid.to(device), stays=spans[0].stays)

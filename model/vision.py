@@ -3,7 +3,8 @@
 Encoder: a hierarchy of non-overlapping convolutions (4x unshuffle, twice 2x) and pointwise layers,
 so that the codes of a 16 px patch depend on its own pixels only: the same drawing gets the same
 codes wherever it stands, which is what makes them easy to predict. Or CLIP's, which sees the whole
-picture, as the paper has it (`VisionConfig.clip`). Multi-codebook quantisation.
+picture, as the paper has it (`VisionConfig.clip`). Multi-codebook quantisation. In checkpoints of
+others MAGVIT-v2 takes the place of all of it (`VisionConfig.magvit`).
 Decoder: transformer blocks that see the whole picture, and two convolutions that blend patch
 borders. Source: Luo et al. 2025 (arXiv:2510.13721), Section 2.1 and Eq. 1.
 Pixels are float32 "B 3 H W" in [-1, 1].
@@ -16,6 +17,7 @@ from torch import Tensor, nn
 from model.clip import ClipEncoder
 from model.config import VisionConfig
 from model.layers import Block, SwiGLU, initialise
+from model.magvit import LookupFree, Magvit
 from model.quantizer import MultiCodebookQuantizer, Quantized
 
 
@@ -53,6 +55,10 @@ class VisionTokenizer(nn.Module):
     def __init__(self, config: VisionConfig) -> None:
         super().__init__()
         self.config = config
+        self.magvit = None if config.magvit is None else Magvit(config.magvit, config.code_dim)
+        if self.magvit is not None:
+            self.quantizer = LookupFree(config.code_dim)
+            return
         width, conv = config.width, config.conv_width
         self.clip = None if config.clip is None else ClipEncoder(config.clip, config.grid, width)
         if self.clip is None:
@@ -87,6 +93,8 @@ class VisionTokenizer(nn.Module):
 
     def features(self, pixels: Tensor) -> Tensor:
         """Continuous features "B L Q*code_dim" before quantisation."""
+        if self.magvit is not None:
+            return self.magvit.encoder(pixels).flatten(2).transpose(1, 2)
         if self.clip is not None:
             return self.to_codes(self.clip(pixels))
         x = self.stem(pixels).flatten(2).transpose(1, 2)
@@ -100,11 +108,19 @@ class VisionTokenizer(nn.Module):
 
     def decode(self, codes: Tensor) -> Tensor:
         """Pixels float32 "B 3 H W" of codes "B L Q"."""
-        return self.decode_vectors(self.quantizer.decode(codes))[0]
+        return self.pixels(self.quantizer.decode(codes))
+
+    def pixels(self, vectors: Tensor) -> Tensor:
+        """Pixels float32 "B 3 H W" of code vectors "B L Q*code_dim"; a vector of zeros is no
+        code."""
+        if self.magvit is None:
+            return self.decode_vectors(vectors)[0]
+        grid = (self.config.grid, self.config.grid)
+        return self.magvit.decoder(vectors.transpose(1, 2).unflatten(2, grid))
 
     def decode_vectors(self, vectors: Tensor) -> tuple[Tensor, Tensor]:
         """Pixels and the pooled semantic feature "B semantic_dim" of code vectors "B L
-        Q*code_dim"."""
+        Q*code_dim", of a tokenizer of our own."""
         first, *others = self.decoder
         x, _ = first(self.from_codes(vectors) + self.decoder_position)
         semantic = self.semantic(x.mean(1))

@@ -30,11 +30,10 @@ picture that the page opens with was recorded the same way.</p>
 """
 WORDS = """
 <h2>What happens here</h2>
-<p>A language model of others, {name}, writes by <em>masked diffusion</em>. An answer begins with
+<p>A model of others, {name}, {does} by <em>masked diffusion</em>. An answer begins with
 nothing but masked positions; at each step the network looks at the whole of it, predicts every
 position, and the surest predictions stay. Every frame is the model's own state at that step, shown
-while it works. What this page knows of pictures, films and sound belongs to other checkpoints: the
-tabs say so.</p>
+while it works. What else this page knows belongs to other checkpoints: the tabs say so.</p>
 """
 HOW = """
 <h2>How to read it</h2>
@@ -92,7 +91,8 @@ def about_html(info: Mapping[str, object], measured: Mapping[str, Any] | None = 
         image_px=info.get("image_px", 128),
         films="" if can.films else NO_FILMS,
     )
-    what = WHAT if can.flows else WORDS.format(name=escape(str(info.get("name", ""))))
+    does = "writes and draws" if can.draws else "writes"
+    what = WHAT if can.flows else WORDS.format(name=escape(str(info.get("name", ""))), does=does)
     things = ""
     if isinstance(concepts, list):
         things = f"<p class='no-things'>{escape(', '.join(map(str, concepts)))}.</p>"

@@ -118,7 +118,8 @@ class ChatTab(Conversing):
     def as_value(self, history: History, messages: object = ()) -> dict[str, object]:
         """With a welcome to what the checkpoint can do."""
         value = super().as_value(history, messages)
-        return value if self.host.can.draws else {**value, "welcome": talk.WELCOME_TO_WORDS}
+        opens = self.host.can.draws and self.host.can.opens
+        return value if opens else {**value, "welcome": talk.WELCOME_TO_WORDS}
 
     def reopen(self, ticket: str, history: History, path: str) -> tuple[object, ...]:
         """A saved conversation takes the place of this one; one that is none changes nothing."""
@@ -137,7 +138,8 @@ class ChatTab(Conversing):
             return "Ask something"
         *others, last = known
         dropped = f"{', '.join(others)} or {last}" if others else last
-        return f"Ask, drop in {dropped}" + (", or “draw …”" if self.host.can.draws else "")
+        opens = self.host.can.draws and self.host.can.opens
+        return f"Ask, drop in {dropped}" + (", or “draw …”" if opens else "")
 
     def _file_types(self) -> list[str]:
         kinds = {"image": self.host.can.draws, "audio": self.speaks, "video": self.watches}

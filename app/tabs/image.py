@@ -27,8 +27,8 @@ CRAFT = Craft(
 )
 PNG = "data:image/png;base64,"
 BLIND = (
-    "<p class='no-lead'>This checkpoint neither draws nor sees pictures. Everything here works as "
-    "soon as one that does is loaded: start the page with "
+    "<p class='no-lead'>This checkpoint neither draws nor sees pictures{why}. Everything here "
+    "works as soon as one that does is loaded: start the page with "
     "<code>python app.py --model FOLDER</code>.</p>"
 )
 
@@ -53,7 +53,8 @@ class ImageTab(Studio):
         if self.host.can.draws:
             super().build()
         else:
-            gr.HTML(BLIND, elem_id="image-blind", apply_default_css=False)
+            said = BLIND.format(why=self.host.can.why(Modality.IMAGE))
+            gr.HTML(said, elem_id="image-blind", apply_default_css=False)
 
     def given(self) -> list[Component]:
         self.painted = gr.State(None)

@@ -91,9 +91,11 @@ class LabTab:
         shown = methods_shown(can.methods)
         method = "midpoint" if can.flows else can.methods[0]
         self.method = gr.Dropdown(shown, value=method, label="Method", elem_id="lab-method")
-        steps, temperature = (16, 0.2) if can.flows else (64, 0)
+        steps, temperature, guidance = (16, 0.2, 1) if can.flows else (64, 0, 0)
+        if can.draws and not can.flows:
+            steps, temperature, guidance = can.steps, can.temperature, can.guidance
         self.steps = slider(1, 64, steps, 1, "Steps", "lab-steps")
-        self.guidance = slider(0, 8, 1, 0.5, "Guidance", "lab-guidance")
+        self.guidance = slider(0, 8, guidance, 0.5, "Guidance", "lab-guidance")
         self.guidance.visible = can.draws
         name = "Temperature at the end" if can.flows else "Temperature"
         self.temperature = slider(0, 2, temperature, 0.05, name, "lab-temperature")

@@ -20,7 +20,7 @@ from engine.request import Modality, Part
 
 LONGEST_TURN_S = 60
 DEAF = (
-    "<p class='no-lead'>This checkpoint neither hears nor speaks yet. Everything here works as "
+    "<p class='no-lead'>This checkpoint neither hears nor speaks{why}. Everything here works as "
     "soon as one that does is loaded: start the page with "
     "<code>python app.py --model FOLDER</code>.</p>"
 )
@@ -46,7 +46,8 @@ class SpeechTab(Conversing):
         """Lay out the controls inside the current Blocks and wire them."""
         with gr.Column(elem_classes="no-chat"):
             if not self.speaks:
-                gr.HTML(DEAF, elem_id="speech-deaf", apply_default_css=False)
+                said = DEAF.format(why=self.host.can.why(Modality.AUDIO, " yet"))
+                gr.HTML(said, elem_id="speech-deaf", apply_default_css=False)
                 return
             view = conversation(self._welcome(()), "speech-talk")
             mic = microphone("speech-microphone")

@@ -6,7 +6,7 @@ is made and what can be given beside the words (`app.tabs.image`, `app.tabs.vide
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 
 import gradio as gr
 from gradio.components import Component
@@ -108,8 +108,11 @@ class Studio:
         return (*values, keep, *notices(link.bad))
 
     def _first_recipe(self) -> Recipe:
+        can, first = self.host.can, self.craft.first
+        if not can.flows:
+            return replace(first, steps=can.steps, guidance=can.guidance)
         if self.trace is None:
-            return self.craft.first
+            return first
         messages = self.trace["messages"]
         assert isinstance(messages, list)
         recipe = messages[-1]["recipe"]

@@ -1,2 +1,2 @@
 """Published checkpoints into ours: what each layout's tensors are here, and the command that moves
-them. `python -m model.convert qwen|clip|whisper SOURCE OUT`, see docs/checkpoints.md."""
+them. `python -m model.convert KIND SOURCE OUT`, see docs/checkpoints.md."""

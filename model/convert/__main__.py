@@ -1,5 +1,5 @@
-"""Command line: python -m model.convert qwen|clip|whisper|llada|dream SOURCE OUT. Progress goes to
-stderr, the report to stdout; 2 is the exit code where something does not fit."""
+"""Command line: python -m model.convert KIND SOURCE OUT, where KIND says what the source is.
+Progress goes to stderr, the report to stdout; 2 is the exit code where something does not fit."""
 
 import argparse
 import sys

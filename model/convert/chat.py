@@ -38,16 +38,19 @@ class Chat:
     tokenizer: Tokenizer
 
     @classmethod
-    def of(cls, source: HfFolder) -> "Chat":
-        """Raises: ValueError where the files of the tokenizer are missing, do not agree, or say
-        nothing about conversations."""
+    def of(cls, source: HfFolder, template: str | None = None) -> "Chat":
+        """template: where it is not the one that the files of the tokenizer have.
+
+        Raises: ValueError where those files are missing, do not agree, or say nothing about
+        conversations.
+        """
         settings = read_config(source.folder, SETTINGS)
         whole = published(source.folder)
         whole["model"]["vocab"] |= {t["content"]: t["id"] for t in whole["added_tokens"]}
         tokenizer = _tokenizer(source, whole)
         special = {t["content"] for t in whole["added_tokens"] if t.get("special")}
         _check_ids(source, settings, tokenizer)
-        template = _template(source, settings)
+        template = _template(source, settings) if template is None else template
         named = {key: _content(value) for key, value in settings.items() if key.endswith("_token")}
         found = _dialogue(source, template, named, special)
         exchange = _exchange(source, named, tokenizer, special, found.closes)

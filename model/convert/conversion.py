@@ -84,7 +84,7 @@ def _planned(layout: Layout, source: HfFolder, target: Target) -> _Plan:
             f"{source.folder} is a {source.model_type or 'nameless'} checkpoint and no "
             f"{layout.what}: `python -m engine info --model` says which command takes it"
         )
-    if not target.is_new and (layout.whole or target.is_whole):
+    if not target.is_new and (layout.whole or target.is_whole != layout.joins):
         raise ValueError(
             f"{target.folder} is a checkpoint that a {layout.what} cannot be a part of: give an "
             "empty folder"

@@ -4,7 +4,8 @@ The output at i - 1 still predicts position i. Source: Ye et al. 2025 (Dream 7B,
 """
 
 from model.config import BackboneConfig, OmniConfig
-from model.convert.masked import complete, layout, words_only
+from model.convert.chat import Chat
+from model.convert.masked import complete, layout, masked
 from model.convert.qwen import place_of, rope_theta, with_head_dim
 from model.hf_folder import HfFolder
 
@@ -35,7 +36,8 @@ def _adopted(_: OmniConfig, source: HfFolder) -> OmniConfig:
         shift_text=True,
     )
     tied = bool(theirs.get("tie_word_embeddings"))
-    return words_only(source, backbone, theirs["vocab_size"], tied=tied, block=None)
+    dialogue = Chat.of(source).dialogue
+    return masked(source, backbone, theirs["vocab_size"], dialogue, tied=tied, block=None)
 
 
 DREAM = layout(

@@ -23,7 +23,7 @@ class Layout:
     """kind: its name on the command line. what: it, in words. model_types: of config.json.
     fills: prefixes of our tensors that it fills, all of them; makes: those it computes. words:
     whether its tokenizer comes along. whole: whether that is all of a checkpoint, whose sizes are
-    the source's and not a preset's.
+    the source's and not a preset's. joins: whether it is a part of such a one, and not of ours.
 
     adopted: our config as the source asks for, and raises ValueError where sizes differ. place_of:
     our name for a name of the source, UNUSED, or None where it is unknown. turned: the tensor of
@@ -41,6 +41,7 @@ class Layout:
     makes: tuple[str, ...] = ()
     words: bool = False
     whole: bool = False
+    joins: bool = False
     turned: Turned = lambda name, tensor, *_: {name: tensor}
     check: Callable[[HfFolder], None] = lambda _: None
     exchange: Callable[[HfFolder], Exchange] = lambda _: NONE

@@ -7,8 +7,9 @@ Its blocks are named as OLMo's; each tensor is one of our backbone's. Source: Ni
 import re
 
 from model.config import BackboneConfig, OmniConfig
+from model.convert.chat import Chat
 from model.convert.layout import UNUSED
-from model.convert.masked import complete, layout, words_only
+from model.convert.masked import complete, layout, masked
 from model.convert.qwen import HEAD, ROWS
 from model.hf_folder import HfFolder
 
@@ -44,7 +45,12 @@ INSIDE = {
 }
 
 
-def _adopted(_: OmniConfig, source: HfFolder) -> OmniConfig:
+def body(source: HfFolder) -> tuple[BackboneConfig, int | None, bool]:
+    """The backbone, the rows of words where config.json says how many, and whether the same rows
+    read and write.
+
+    Raises: ValueError where a size is not said, or the shape is another one.
+    """
     theirs = source.config
     complete(theirs, SIZES, source.folder)
     other = [f"{k} is {theirs.get(k)}, not {v}" for k, v in FIXED.items() if theirs.get(k) != v]
@@ -63,19 +69,30 @@ def _adopted(_: OmniConfig, source: HfFolder) -> OmniConfig:
         qkv_bias=False,
     )
     rows = theirs.get("embedding_size") or theirs.get("vocab_size")
+    return backbone, rows, bool(theirs.get("weight_tying"))
+
+
+def _adopted(_: OmniConfig, source: HfFolder) -> OmniConfig:
+    backbone, rows, tied = body(source)
     if rows is None:
         raise ValueError(f"{source.folder}/config.json does not say vocab_size: fetch it")
-    return words_only(source, backbone, rows, tied=bool(theirs.get("weight_tying")), block=BLOCK)
+    return masked(source, backbone, rows, Chat.of(source).dialogue, tied=tied, block=BLOCK)
 
 
-def _place_of(name: str, config: OmniConfig) -> str | None:
-    inner = name.removeprefix("model.").removeprefix("transformer.")
-    if inner in OUTSIDE:
-        return UNUSED if config.text_tied and OUTSIDE[inner] == HEAD else OUTSIDE[inner]
-    found = re.fullmatch(r"blocks\.(\d+)\.(\w+)\.weight", inner)
+def inner(name: str) -> str:
+    """A tensor's name without what stands before it in every one."""
+    return name.removeprefix("model.").removeprefix("transformer.")
+
+
+def place_of(name: str, config: OmniConfig) -> str | None:
+    """Our name for a name of LLaDA's."""
+    short = inner(name)
+    if short in OUTSIDE:
+        return UNUSED if config.text_tied and OUTSIDE[short] == HEAD else OUTSIDE[short]
+    found = re.fullmatch(r"blocks\.(\d+)\.(\w+)\.weight", short)
     if found is None or found[2] not in INSIDE:
         return None
     return f"backbone.layers.{found[1]}.{INSIDE[found[2]]}.weight"
 
 
-LLADA = layout("llada", "LLaDA masked-diffusion language model", ("llada",), _adopted, _place_of)
+LLADA = layout("llada", "LLaDA masked-diffusion language model", ("llada",), _adopted, place_of)

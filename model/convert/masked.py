@@ -1,5 +1,5 @@
-"""What the published masked-diffusion language models have in common here: words alone, a chat
-template of their own, and no left-to-right run.
+"""What the published masked-diffusion models have in common here: a chat template of their own, and
+no left-to-right run.
 
 Nothing is added where an answer stands, and what is masked is read by the row of their own masked
 token. Owns: the config, and the tensors that are made beside the rows.
@@ -17,8 +17,9 @@ from model.convert.chat import Chat
 from model.convert.layout import Layout
 from model.convert.qwen import BIAS, CODES, ROWS, turned
 from model.convert.words import Exchange
+from model.dialogue import Dialogue
 from model.hf_folder import HfFolder
-from model.text import MASKED, TextTokenizer
+from model.text import MASKED
 
 MASK = "embeddings.text_mask"
 NOTHING_ADDED = ("embeddings.editable", "embeddings.causal")
@@ -30,8 +31,14 @@ do it."""
 METRIC_DIM = 64
 
 
-def words_only(
-    source: HfFolder, backbone: BackboneConfig, vocabulary: int, *, tied: bool, block: int | None
+def masked(
+    source: HfFolder,
+    backbone: BackboneConfig,
+    vocabulary: int,
+    dialogue: Dialogue,
+    *,
+    tied: bool,
+    block: int | None,
 ) -> OmniConfig:
     """The config of a checkpoint that answers in words by masked diffusion. block: see
     `samplers.masked`."""
@@ -52,7 +59,7 @@ def words_only(
         finds=False,
         neighbours=False,
         samplers=("masked",),
-        dialogue=Chat.of(source).dialogue,
+        dialogue=dialogue,
         text_flow=FlowConfig(steps=CANVAS, temperature=0.0, mask_schedule="linear", block=block),
     )
 
@@ -63,8 +70,10 @@ def layout(
     model_types: tuple[str, ...],
     adopted: Callable[[OmniConfig, HfFolder], OmniConfig],
     place_of: Callable[[str, OmniConfig], str | None],
+    chat: Callable[[HfFolder], Chat] = Chat.of,
 ) -> Layout:
-    """The layout of such a model; the arguments are those of `Layout`."""
+    """The layout of such a model; the arguments are those of `Layout`. chat: what it says about
+    conversations."""
     return Layout(
         kind=kind,
         what=what,
@@ -76,8 +85,8 @@ def layout(
         words=True,
         whole=True,
         turned=_turned,
-        exchange=_exchanged,
-        proof=_proven,
+        exchange=lambda source: chat(source).exchange,
+        proof=lambda source, tokenizer: chat(source).check(source, tokenizer),
     )
 
 
@@ -95,13 +104,3 @@ def _turned(name: str, tensor: Tensor, config: OmniConfig, exchange: Exchange) -
         found[MASK] = found[ROWS][MASKED].clone()
         found |= {added: torch.zeros_like(found[MASK]) for added in NOTHING_ADDED}
     return found
-
-
-def _exchanged(source: HfFolder) -> Exchange:
-    """The source's tokens that take the places of our markers."""
-    return Chat.of(source).exchange
-
-
-def _proven(source: HfFolder, tokenizer: TextTokenizer) -> None:
-    """Raises: ValueError where a conversation is not laid out as by the source."""
-    Chat.of(source).check(source, tokenizer)

@@ -141,5 +141,5 @@ class Staging:
 
 def _facts_of(config: OmniConfig) -> dict[str, Any]:
     """untrained: the kinds that no conversion has filled yet."""
-    untrained = [kind for kind, layout in LAYOUTS.items() if not layout.whole]
+    untrained = [kind for kind, layout in LAYOUTS.items() if not layout.whole | layout.joins]
     return {"name": config.name, "concepts": [], "untrained": untrained}

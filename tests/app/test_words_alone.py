@@ -46,7 +46,7 @@ def client(page: Served) -> Client:
     return Client(page.url, verbose=False)
 
 
-def _components(engine: Engine) -> dict[str, dict[str, Any]]:
+def components(engine: Engine) -> dict[str, dict[str, Any]]:
     """The settings of what the page shows, by the ids of its components."""
     page = build_page(Host(engine), FIRST_RUN)
     return {
@@ -57,7 +57,7 @@ def _components(engine: Engine) -> dict[str, dict[str, Any]]:
 
 
 def test_the_page_shows_what_it_can_do_and_why_not_the_rest(engine: Engine) -> None:
-    shown = _components(engine)
+    shown = components(engine)
     blind = {"image-blind", "video-blind", "speech-deaf", "lab-no-path"}
     assert blind <= set(shown)
     assert {i for i in shown if i.startswith(("image", "video", "speech"))} == blind - {
@@ -77,7 +77,7 @@ def test_the_page_shows_what_it_can_do_and_why_not_the_rest(engine: Engine) -> N
 
 
 def test_a_checkpoint_that_makes_everything_hides_nothing() -> None:
-    shown = _components(FakeEngine())  # pyright: ignore[reportArgumentType]
+    shown = components(FakeEngine())  # pyright: ignore[reportArgumentType]
     assert {"image-prompt", "video-prompt", "lab-compare", "lab-path", "lab-guidance"} <= set(shown)
     assert not {"image-blind", "lab-no-path"} & set(shown)
     assert [name for _, name in shown["lab-method"]["choices"]] == list(METHODS)

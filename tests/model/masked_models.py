@@ -48,11 +48,11 @@ RENAMED = {
 }  # fmt: skip
 
 
-def llama() -> LlamaForCausalLM:
+def llama(rows: int = ROWS) -> LlamaForCausalLM:
     return _sharp(
         LlamaForCausalLM(
             LlamaConfig(
-                vocab_size=ROWS,
+                vocab_size=rows,
                 hidden_size=32,
                 intermediate_size=48,
                 num_hidden_layers=2,
@@ -103,22 +103,29 @@ def logits(model: LlamaForCausalLM | Qwen2ForCausalLM, ids: Tensor) -> Tensor:
 
 
 def save_llada(folder: Path) -> Path:
+    return save_llama(
+        folder, LLADA_SPECIAL, ROWS, model_type="llada", architectures=["LLaDAModelLM"]
+    )
+
+
+def save_llama(folder: Path, special: tuple[str, ...], rows: int, **said: object) -> Path:
+    """A Llama under LLaDA's names. said: of config.json beside its shape."""
     folder.mkdir(parents=True)
-    special = save_tokenizer(folder, LLADA_SPECIAL, HEADERS, bos="<|startoftext|>")
+    ids = save_tokenizer(folder, special, HEADERS, bos="<|startoftext|>")
     config = {
-        "activation_type": "silu", "alibi": False, "architectures": ["LLaDAModelLM"],
-        "attention_layer_norm": False, "bias_for_layer_norm": False, "block_group_size": 1,
-        "block_type": "llama", "d_model": 32, "embedding_size": ROWS, "include_bias": False,
+        "activation_type": "silu", "alibi": False, "attention_layer_norm": False,
+        "bias_for_layer_norm": False, "block_group_size": 1,
+        "block_type": "llama", "d_model": 32, "embedding_size": rows, "include_bias": False,
         "include_qkv_bias": False, "input_emb_norm": False, "layer_norm_type": "rms",
-        "max_sequence_length": 4096, "mlp_hidden_size": 48, "mlp_ratio": 4, "model_type": "llada",
+        "max_sequence_length": 4096, "mlp_hidden_size": 48, "mlp_ratio": 4,
         "multi_query_attention": None, "n_heads": 4, "n_kv_heads": 4, "n_layers": 2,
         "rms_norm_eps": 1e-5, "rope": True, "rope_theta": 5e5, "scale_logits": False,
-        "vocab_size": ROWS, "weight_tying": False, "eos_token_id": special["<|endoftext|>"],
-        "pad_token_id": special["<|endoftext|>"], "mask_token_id": special["<|mdm_mask|>"],
+        "vocab_size": rows, "weight_tying": False, "eos_token_id": ids["<|endoftext|>"],
+        "pad_token_id": ids["<|endoftext|>"], "mask_token_id": ids["<|mdm_mask|>"], **said,
     }  # fmt: skip
     (folder / "config.json").write_text(json.dumps(config))
     state: dict[str, Tensor] = {}
-    for name, tensor in llama().state_dict().items():
+    for name, tensor in llama(rows).state_dict().items():
         for ours, theirs in RENAMED.items():
             name = name.replace(ours, theirs)
         state[name] = tensor.contiguous()

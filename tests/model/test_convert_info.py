@@ -13,7 +13,7 @@ from engine.__main__ import main
 from model import hollow
 from model.convert.__main__ import main as convert
 from model.folder_info import folder_info
-from tests.model import masked_models, published
+from tests.model import coded_models, masked_models, published
 
 
 def _told(folder: Path, capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
@@ -74,8 +74,9 @@ def test_what_can_be_converted_and_what_was(
         ("llada", "LLaDA", "llada"),
         ("Dream", "Dream", "dream"),
         ("llada_moe", "LLaDA of another shape", None),
-        ("mmada", "MMaDA", None),
-        ("dynin_omni", "Dynin-Omni", None),
+        ("mmada", "MMaDA", "mmada"),
+        ("dynin_omni", "Dynin-Omni", "dynin"),
+        ("mmada_next", "MMaDA of another shape", None),
         ("bert", "an unknown layout", None),
     ],
 )
@@ -105,6 +106,39 @@ def test_a_whole_model_of_words(
     assert (told["image_px"], told["picture_encoder"], told["thinks"]) == (0, None, False)
 
 
+@pytest.mark.parametrize("kind", ["mmada", "dynin"])
+def test_a_whole_model_of_words_and_pictures(
+    kind: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It talks at once; what is missing for pictures, and the command that adds it, is said."""
+    source, out = coded_models.save(kind, tmp_path / "source"), tmp_path / "out"
+    told = _told(source, capsys)
+    assert (told["converter"], told["presets"], told["whole"]) == (kind, [], True)
+    assert convert(told["command"].replace("OUT", str(out)).split()[3:]) == 0
+    capsys.readouterr()
+    told = _told(out, capsys)
+    assert (told["takes"], told["makes"], told["whole"]) == (["text"], ["text"], True)
+    assert "model.convert magvit SOURCE FOLDER" in told["lacking"]["image"]
+    assert ("audio" in told["lacking"]) == (kind == "dynin")
+    told = _told(coded_models.save_magvit(tmp_path / "magvit"), capsys)
+    assert (told["kind"], told["converter"], told["what"]) == (
+        "MAGVITv2", "magvit", "MAGVIT-v2 picture tokenizer",
+    )  # fmt: skip
+    assert convert(told["command"].replace("OUT", str(out)).split()[3:]) == 0
+    capsys.readouterr()
+    told = _told(out, capsys)
+    assert (told["takes"], told["makes"]) == (["text", "image"], ["text", "image"])
+    assert "image" not in told["lacking"]
+    assert (told["image_px"], told["picture_encoder"]) == (64, "magvit")
+    assert (told["converted"]["magvit"]["from"], told["untrained"]) == ("magvit", [])
+
+
+def test_a_picture_tokenizer_alone_is_not_loaded(tmp_path: Path) -> None:
+    folder = coded_models.save_magvit(tmp_path / "magvit")
+    with pytest.raises(ValueError, match=r"python -m model\.convert magvit"):
+        engine.Engine.load(folder)
+
+
 def test_no_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["info", "--model", str(tmp_path / "nowhere")]) == 2
     assert "there is no folder" in capsys.readouterr().err
@@ -112,7 +146,7 @@ def test_no_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
 
 @pytest.mark.parametrize(
     ("model_type", "advice"),
-    [("mmada", "no command converts it yet"), ("llada", "python -m model.convert llada")],
+    [("llada_moe", "no command converts it yet"), ("llada", "python -m model.convert llada")],
 )
 def test_what_is_not_ours_is_not_loaded(model_type: str, advice: str, tmp_path: Path) -> None:
     folder = tmp_path / "theirs"

@@ -1,0 +1,153 @@
+"""What MMaDA and Dynin-Omni have in common: a LLaDA whose one vocabulary goes on with codes.
+
+Codes count from the length of the tokenizer, not from the rounded number of rows that its words
+have. Tasks are told by tokens of the tokenizer, by name or by their place among its reserved ones.
+Neither chat template nor tasks are read from the folder: they are those of the published code.
+Sources: Yang et al. 2025 (MMaDA, arXiv:2505.15809); Dynin-Omni (arXiv:2604.00007).
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from math import isqrt
+
+from tokenizers import Tokenizer
+
+from model.config import CodeRows, FlowConfig, OmniConfig
+from model.convert.chat import Chat
+from model.convert.layout import Layout
+from model.convert.llada import OUTSIDE, body, inner, place_of
+from model.convert.masked import layout, masked
+from model.convert.qwen import ROWS
+from model.convert.words import Exchange
+from model.dialogue import Tasks
+from model.hf_folder import HfFolder
+from model.text import BEGIN_IMAGE, END_IMAGE, NUM_MARKERS
+
+TEMPLATE = (
+    "{% for m in messages %}{% if loop.first %}{{ bos_token }}{% endif %}"
+    "{{ '<|start_header_id|>' ~ m.role ~ '<|end_header_id|>\n' ~ m.content | trim }}<|eot_id|>"
+    "{% endfor %}{{ '<|start_header_id|>assistant<|end_header_id|>\n' }}"
+)
+"""How both lay out a conversation: LLaDA's own template with one line break."""
+PLACES = {"soi": 0, "eoi": 1, "t2i": 4, "mmu": 5, "i2i": 11}
+"""Of the tokens that are used here, their numbers among the reserved tokens."""
+NUM_IMAGE, POSITIONS = 8192, 1024
+"""Codes and positions of a picture, where config.json does not say them."""
+ROUNDED = 128
+"""The rows of words are rounded up to a multiple of so many."""
+PICTURES = FlowConfig(steps=16, guidance_scale=3.5, choice_temperature=1.0)
+SIZES = ("new_vocab_size", "vocab_size", "embedding_size")
+
+
+def coded(
+    kind: str,
+    what: str,
+    model_types: tuple[str, ...],
+    *,
+    num_audio: int,
+    edits: bool,
+    block: int | None,
+) -> Layout:
+    """The layout of such a model. num_audio: codes of speech behind those of pictures. edits:
+    whether it changes pictures. block: see `samplers.masked`."""
+
+    def chat(source: HfFolder) -> Chat:
+        return _chat(source, edits=edits)
+
+    def adopted(_: OmniConfig, source: HfFolder) -> OmniConfig:
+        return _adopted(source, chat, num_audio=num_audio, block=block)
+
+    return layout(kind, what, model_types, adopted, place_of, chat)
+
+
+def _adopted(
+    source: HfFolder, chat: Callable[[HfFolder], Chat], *, num_audio: int, block: int | None
+) -> OmniConfig:
+    backbone, _, tied = body(source)
+    rows, spoken = _rows(source), chat(source)
+    places = _number(source, "num_vq_tokens", POSITIONS)
+    if isqrt(places) ** 2 != places:
+        raise ValueError(f"{source.folder} has {places} positions a picture, which is no square")
+    length = spoken.tokenizer.get_vocab_size()
+    num_image = _number(source, "codebook_size", NUM_IMAGE)
+    spare = rows - num_image - num_audio - length
+    if not NUM_MARKERS <= spare < ROUNDED:
+        raise ValueError(
+            f"{source.folder} has {rows} rows, which do not fit {length} words, {num_image} codes "
+            f"of pictures and {num_audio} of speech: use the tokenizer of the same checkpoint"
+        )
+    config = masked(source, backbone, rows, spoken.dialogue, tied=tied, block=block)
+    code_rows = CodeRows(length + NUM_MARKERS, num_image, places, num_audio)
+    return replace(config, code_rows=code_rows, image_flow=PICTURES)
+
+
+def _rows(source: HfFolder) -> int:
+    """Of the whole vocabulary, as many as there are and as config.json says."""
+    said = [source.config[key] for key in SIZES if source.config.get(key) is not None]
+    stored = [
+        place.shape[0] for name, place in source.stored.items() if OUTSIDE.get(inner(name)) == ROWS
+    ]
+    rows = next(iter(stored + said), None)
+    if rows not in said:
+        raise ValueError(
+            f"{source.folder} has {rows} rows of words and codes and its config.json says "
+            f"{' or '.join(map(str, said)) or 'nothing'}: they are of different checkpoints"
+        )
+    assert isinstance(rows, int)
+    return rows
+
+
+def _number(source: HfFolder, key: str, otherwise: int) -> int:
+    found = source.config.get(key)
+    return found if isinstance(found, int) and found > 0 else otherwise
+
+
+def _chat(source: HfFolder, *, edits: bool) -> Chat:
+    """As `Chat.of`, with the tasks and the markers around a picture."""
+    chat = Chat.of(source, TEMPLATE)
+    tokens = {task: _task_token(source, chat.tokenizer, task) for task in PLACES}
+    names = {task: name for task, (name, _) in tokens.items()}
+    first, last = (chat.named.get(f"{kind}_token") for kind in ("bos", "eos"))
+    if first is None or chat.tokenizer.token_to_id(str(first)) is None:
+        raise ValueError(f"{source.folder} has no token that begins a text: fetch its tokenizer")
+    tasks = Tasks(names["mmu"], names["t2i"], names["i2i"] if edits else "", str(first), str(last))
+    around = {BEGIN_IMAGE: tokens["soi"][1], END_IMAGE: tokens["eoi"][1]}
+    return replace(
+        chat,
+        dialogue=replace(chat.dialogue, tasks=tasks),
+        exchange=Exchange({**chat.exchange.ids, **around}),
+    )
+
+
+def _task_token(source: HfFolder, tokenizer: Tokenizer, task: str) -> tuple[str, int]:
+    """The special token of a task and its id: the one of its name, or the reserved one of its
+    number, where that stands so far behind the first as the published code counts."""
+    added = tokenizer.get_added_tokens_decoder().items()
+    special = {token.content: number for number, token in added if token.special}
+    if (named := f"<|{task}|>") in special:
+        return named, special[named]
+    first, reserved = (f"<|reserved_token_{number}|>" for number in (0, PLACES[task]))
+    if special.get(reserved, -1) - special.get(first, -1) != PLACES[task] or first not in special:
+        raise ValueError(
+            f"{source.folder} has no token {named}, and none reserved in its place ({reserved}): "
+            "use the tokenizer of the same checkpoint"
+        )
+    return reserved, special[reserved]
+
+
+MMADA = coded(
+    "mmada",
+    "MMaDA, masked diffusion over words and pictures",
+    ("mmada",),
+    num_audio=0,
+    edits=False,
+    block=None,
+)
+DYNIN = coded(
+    "dynin",
+    "Dynin-Omni, any-to-any masked diffusion",
+    ("dynin_omni", "dynin"),
+    num_audio=4096,
+    edits=True,
+    block=16,
+)
