@@ -42,9 +42,9 @@ from engine.words import Words
 from flow.modality import Modality
 from flow.sequence import Segment
 from model.audio import AudioStream
-from model.checkpoint import Checkpoint, load_checkpoint
+from model.checkpoint import Checkpoint, Progress, load_checkpoint
 from model.folder_info import refuse_theirs
-from model.placement import Placement
+from model.placement import Placement, held_bytes
 from model.template import Message, Span, collate_prompts, layout
 from model.whisper import SAMPLE_RATE
 from samplers.draws import Draws
@@ -76,15 +76,23 @@ class Engine:
         self.lens = Lens(eyes, self.runner.metrics, self.words, self.device)
 
     @classmethod
-    def load(cls, checkpoint: Path | str, device: str = "auto", dtype: str = "auto") -> "Engine":
-        """The engine of a checkpoint folder; "auto" is CUDA where there is one, see
-        `model.placement`.
+    def load(
+        cls,
+        checkpoint: Path | str,
+        device: str = "auto",
+        dtype: str = "auto",
+        *,
+        weights: str = "auto",
+        progress: Progress | None = None,
+    ) -> "Engine":
+        """The engine of a checkpoint folder; "auto" is CUDA where there is one, several devices
+        have commas between them, and weights "int8" take half the memory, see `model.placement`.
 
         Raises: ValueError with one sentence where the folder or the device cannot be used.
         """
-        placement = Placement.of(device, dtype)
+        placement = Placement.of(device, dtype, weights)
         refuse_theirs(Path(checkpoint))
-        return cls(load_checkpoint(Path(checkpoint), placement), placement)
+        return cls(load_checkpoint(Path(checkpoint), placement, progress), placement)
 
     def info(self) -> dict[str, Any]:
         """What runs here: plain values for `python -m engine info` and the page."""
@@ -98,6 +106,9 @@ class Engine:
             "name": config.name,
             "digest": self.digest,
             **self.placement.describe(),
+            "weights": {"kept": str(self.placement.weights), "bytes": held_bytes(self.model)},
+            "layers": self.model.backbone.layers_on(),
+            "recorded": self.runner.records,
             "torch": torch.__version__,
             "parameters": count,
             "modalities": [str(m) for m in self.runner.flows],

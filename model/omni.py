@@ -159,8 +159,9 @@ class OmniModel(nn.Module):
 
     def text_logits(self, features: Tensor) -> Tensor:
         """Logits float32 "... V"; forbidden ids are -inf."""
-        rows = (self.embeddings.text if self.text_head is None else self.text_head).weight
-        logits = (F.linear(features, rows) + self.text_bias).float()
+        head, rows = self.text_head, self.embeddings.text.weight
+        words = F.linear(features, rows) if head is None else head(features)
+        logits = (words + self.text_bias).float()
         return logits.masked_fill(self.text_forbidden, -torch.inf)
 
     def forward(
