@@ -109,6 +109,9 @@ def _parser() -> argparse.ArgumentParser:
     generate.add_argument("--remasking", default="low_confidence", help="order of masked diffusion")
     generate.add_argument("--mask-schedule", help="cosine or linear")
     generate.add_argument("--threshold", type=float, help="masked diffusion: commit what is surer")
+    generate.add_argument(
+        "--stop-at-end", action="store_true", help="masked diffusion: nothing behind <eos>"
+    )
     generate.add_argument("--patience", type=int, help="end after so many steps without a change")
     generate.add_argument("--guidance", type=float)
     generate.add_argument("--guidance-from", type=float, default=0.0, help="time in 0..1")
@@ -178,6 +181,7 @@ def _generate(arguments: argparse.Namespace) -> int:
         remasking=arguments.remasking,
         mask_schedule=arguments.mask_schedule,
         threshold=arguments.threshold,
+        stop_at_end=arguments.stop_at_end,
         guidance_interval=(arguments.guidance_from, arguments.guidance_until),
         guidance_every=arguments.guidance_every,
         cache_share=arguments.cache_share,

@@ -115,6 +115,7 @@ class Engine:
             "samplers": list(config.samplers),
             "image_px": 0 if config.vision is None else config.vision.image_px,
             "hears_s": self.hears_s,
+            "prompt_characters": self.prompt_characters,
             "thinks": config.thinks,
             "finds": config.finds,
             "facts": self.facts,
@@ -131,11 +132,13 @@ class Engine:
         The same request gives the same answer; only which steps carry a preview depends on the
         clock. watch: how many of the likeliest codes each step brings along; nothing else changes.
 
-        Raises: ValueError where watch is out of range or the checkpoint does not think,
+        Raises: ValueError where watch is out of range, the prompt too long for the checkpoint, or
+        it does not think,
         DeviceError where the GPU runs out of memory or fails.
         """
         if not 0 <= watch <= MAX_LIKELY:
             raise ValueError(f"watch must be between 0 and {MAX_LIKELY} alternatives, not {watch}")
+        request.within(self.prompt_characters)
         with explained(self.runner.free):
             yield from self._generate(request, preview_hz, watch)
 
@@ -246,8 +249,10 @@ class Engine:
     def generate_batch(self, requests: Sequence[Request]) -> list[tuple[Answer, ...]]:
         """The answers of many requests, computed together where their shape and settings agree.
 
-        Raises: ValueError where one goes on from a state.
+        Raises: ValueError where one goes on from a state, or has too long a prompt.
         """
+        for request in requests:
+            request.within(self.prompt_characters)
         if any(r.start is not None or r.repaint is not None for r in requests):
             raise ValueError("runs that go on from a state are generated one by one")
         found: list[list[Answer]] = [[] for _ in requests]
@@ -326,6 +331,11 @@ class Engine:
         if part.audio is not None and self.hears_s:
             part = replace(part, audio=part.audio[: int(self.hears_s * SAMPLE_RATE)])
         return self.encode(part)
+
+    @property
+    def prompt_characters(self) -> int:
+        """How long a prompt may be."""
+        return self.model.config.dialogue.prompt_characters
 
     @property
     def hears_s(self) -> float:

@@ -126,9 +126,7 @@ class Runner:
             network = self.denoiser(sampling, scale)
             if watch:
                 network = watched = WatchedDenoiser(network, watch)
-            fitted: ParallelSampler = sampler
-            if start is None and self._grows(sampling, modality):
-                fitted = BlockwiseSampler(sampler, self.model.config.text_block, (EOS,))
+            fitted = sampler if start is not None else self._in_blocks(sampler, modality)
             run = partial(fitted.sample, network)
         if start is None:
             source = sampler.source(space, draws.batch, length, draws, segment=segment)
@@ -184,12 +182,16 @@ class Runner:
             case SamplerKind.AUTOREGRESSIVE:
                 return length
 
-    def _grows(self, sampling: Sampling, modality: Modality) -> bool:
-        """Whether words get as many blocks as they need before they are refined: where the
-        checkpoint knows more than one and does not fill them one after the other."""
-        by_mask = sampling.sampler == SamplerKind.MASKED
-        in_turn = by_mask and self.flows[Modality.TEXT].block is not None
-        return modality is Modality.TEXT and self.model.config.text_blocks > 1 and not in_turn
+    def _in_blocks(
+        self, sampler: KineticSampler | MaskedSampler, modality: Modality
+    ) -> ParallelSampler:
+        """Words get as many blocks as they need, where the checkpoint knows more than one and
+        does not fill them one after the other."""
+        config = self.model.config
+        in_turn = isinstance(sampler, MaskedSampler) and sampler.block is not None
+        if modality is not Modality.TEXT or config.text_blocks == 1 or in_turn:
+            return sampler
+        return BlockwiseSampler(sampler, config.text_block, (EOS,))
 
     def denoiser(self, sampling: Sampling, scale: float) -> Denoiser:
         """The model with what is wrapped around it for one generation."""
@@ -217,7 +219,6 @@ class Runner:
         assert sampling.temperature is not None and sampling.top_p is not None
         if sampling.sampler == SamplerKind.MASKED:
             assert sampling.mask_schedule is not None
-            stops = modality is Modality.TEXT and not self._grows(sampling, modality)
             return MaskedSampler(
                 self.model.spaces,
                 steps=num_steps(sampling),
@@ -228,7 +229,7 @@ class Runner:
                 temperature=sampling.temperature,
                 top_p=sampling.top_p,
                 first_index=min(round(from_t * num_steps(sampling)), num_steps(sampling) - 1),
-                stop=ENDS if stops else (),
+                stop=ENDS if sampling.stop_at_end and modality is Modality.TEXT else (),
                 fill=PAD,
             )
         times, first_index = times_from(self.times(sampling, modality), from_t)

@@ -3,6 +3,9 @@
 
 from dataclasses import dataclass
 
+PROMPT_CHARACTERS, LONG_PROMPT_CHARACTERS = 500, 4000
+"""Of one message: to a model of a small world, and to one that reads long texts."""
+
 
 @dataclass(frozen=True)
 class Dialogue:
@@ -19,6 +22,11 @@ class Dialogue:
     closes: str = ""
     trims: bool = False
     whole: bool = False
+
+    @property
+    def prompt_characters(self) -> int:
+        """How long a message may be."""
+        return LONG_PROMPT_CHARACTERS if self.whole else PROMPT_CHARACTERS
 
 
 OURS = Dialogue()
