@@ -120,8 +120,8 @@ class Sampling:
     ("tuned"). c, a (flow only): of the path, beta(t) = c (t / (1-t))^a. patience (flow only): end
     early once nothing has changed for so many steps. remasking, mask_schedule, threshold (masked
     only): see `samplers.masked`. stop_at_end (masked only): nothing is computed behind the end of
-    an answer in words once all before it is written; the words are the same. cache_share, prompt_every: see `engine.cache`; None is no cache,
-    and a run from left to right has its own.
+    an answer in words once all before it is written; the words are the same. cache_share,
+    prompt_every: see `engine.cache`; None is no cache, and a run from left to right has its own.
 
     guidance_scale s mixes logits as (1+s) cond - s uncond (0 = off), at times in guidance_interval;
     guidance_every n evaluates the unconditional branch in every n-th call only. temperature and

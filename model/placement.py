@@ -94,14 +94,15 @@ class Placement:
 def place(model: OmniModel, placement: Placement) -> OmniModel:
     """The model on its devices, in its numbers, for inference; changed in place."""
     model = model.eval().requires_grad_(False)
-    tensors: dict[str, Tensor] = dict(model.named_buffers()) | dict(model.named_parameters())
-    for name, tensor in tensors.items():
+    for name in [n for n, _ in (*model.named_buffers(), *model.named_parameters())]:
         path, _, leaf = name.rpartition(".")
+        owner = model.get_submodule(path)
+        tensor: Tensor = getattr(owner, leaf)
         moved = tensor.to(device_of(name, placement))
         if isinstance(tensor, nn.Parameter):
             numbers = dtype_of(name, placement) if tensor.is_floating_point() else tensor.dtype
             moved = nn.Parameter(moved.to(numbers), requires_grad=False)
-        setattr(model.get_submodule(path), leaf, moved)
+        setattr(owner, leaf, moved)
     for module in model.modules():
         if isinstance(module, Attention):
             module.backend = placement.attention
