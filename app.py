@@ -8,6 +8,7 @@ from pathlib import Path
 from app.host import Host
 from app.page import build_page, serve
 from engine.engine import Engine
+from engine.loading import LoadingBar
 
 DEFAULT_PORT = 7860
 
@@ -19,12 +20,16 @@ def main() -> int:
     model = os.environ.get("NEXT_OMNI_CHECKPOINT") or Path(__file__).parent / "assets/nano"
     parser.add_argument("--model", type=Path, default=model, help="folder of a checkpoint")
     parser.add_argument("--gallery", type=Path, default=gallery, help="of python -m retrieval add")
+    device, weights = (os.environ.get(f"NEXT_OMNI_{k}") or "auto" for k in ("DEVICE", "WEIGHTS"))
+    parser.add_argument("--device", default=device, help="auto, cpu, cuda, or cuda:0,cuda:1")
+    parser.add_argument("--weights", default=weights, help="auto, or int8: half the memory")
     arguments = parser.parse_args()
     os.environ.setdefault("LANCE_LOG", "error")
     address = os.environ.get("GRADIO_SERVER_NAME") or "127.0.0.1"
     port = os.environ.get("GRADIO_SERVER_PORT") or os.environ.get("PORT") or str(DEFAULT_PORT)
     try:
-        engine = Engine.load(arguments.model, os.environ.get("NEXT_OMNI_DEVICE") or "auto")
+        kept, bar = arguments.weights, LoadingBar()
+        engine = Engine.load(arguments.model, arguments.device, weights=kept, progress=bar)
         host = Host(engine, gallery=arguments.gallery)
         page = build_page(host)
         serve(page, host, address, int(port))

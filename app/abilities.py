@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any
 
-from engine.request import METHODS, Modality, SamplerKind
+from engine.request import METHODS, USUAL_PROMPT_CHARACTERS, Modality, SamplerKind
 
 
 @dataclass(frozen=True)
@@ -15,7 +15,7 @@ class Abilities:
     whether it reads every turn of a conversation. opens: whether its words may open a picture, or
     else a picture is asked for. lacking: why it does not know a modality that it was trained for.
     steps, guidance, temperature: of a picture, where nothing is said. watches: whether it can be
-    shown a film."""
+    shown a film. prompt_characters: of the longest prompt."""
 
     makes: tuple[str, ...]
     methods: tuple[str, ...]
@@ -26,11 +26,13 @@ class Abilities:
     guidance: float
     temperature: float
     watches: bool
+    prompt_characters: int
 
     @classmethod
     def of(cls, info: Mapping[str, object]) -> "Abilities":
-        """Where nothing is said of samplers, all run."""
+        """Where nothing is said of samplers, all run; of prompts, they are as long as usual."""
         makes, samplers = info.get("modalities"), info.get("samplers")
+        longest = info.get("prompt_characters")
         trained = tuple(samplers) if isinstance(samplers, list) else tuple(SamplerKind)
         config = _inside(info, "config")
         dialogue, picture = _inside(config, "dialogue"), _inside(config, "image_flow")
@@ -44,6 +46,7 @@ class Abilities:
             guidance=picture.get("guidance_scale", 1.0),
             temperature=picture.get("temperature", 1.0),
             watches=bool(config.get("video_frames")),
+            prompt_characters=longest if isinstance(longest, int) else USUAL_PROMPT_CHARACTERS,
         )
 
     def why(self, modality: str, otherwise: str = "") -> str:

@@ -18,7 +18,7 @@ from app import talk
 from app.message import Media
 from app.talk import History
 from engine.media import png_bytes, read_picture
-from engine.request import MAX_PROMPT_CHARACTERS, Part
+from engine.request import USUAL_PROMPT_CHARACTERS, Part
 from engine.sounds import read_sound, wav_bytes
 
 FORMAT, VERSION = "NExT-OMNI Live conversation", 1
@@ -38,15 +38,15 @@ def to_text(history: History) -> str:
     return json.dumps({"format": FORMAT, "version": VERSION, "turns": turns})
 
 
-def read_conversation(path: str | Path) -> History:
+def read_conversation(path: str | Path, longest: int) -> History:
     """The conversation in a file. Raises: ValueError as `from_text`."""
     if Path(path).stat().st_size > MAX_BYTES:
         raise ValueError(TOO_LARGE)
-    return from_text(Path(path).read_text(encoding="utf-8", errors="replace"))
+    return from_text(Path(path).read_text(encoding="utf-8", errors="replace"), longest)
 
 
-def from_text(text: str) -> History:
-    """The conversation in a file's content.
+def from_text(text: str, longest: int = USUAL_PROMPT_CHARACTERS) -> History:
+    """The conversation in a file's content. longest: characters of a text in it.
 
     Raises: ValueError with one sentence where it is none, too large or broken.
     """
@@ -65,19 +65,19 @@ def from_text(text: str) -> History:
         raise ValueError(NOT_OURS.format(f"it has no list of up to {MAX_TURNS} turns"))
     history: History = ()
     for turn in turns:
-        role, parts = _turn(turn)
+        role, parts = _turn(turn, longest)
         if role != ("user", "assistant")[len(history) % 2]:
             raise ValueError(NOT_OURS.format("its turns do not alternate"))
         history = talk.kept(history, role, parts, think=turn.get("think") is True)
     return history
 
 
-def _turn(turn: object) -> tuple[str, tuple[Part, ...]]:
+def _turn(turn: object, longest: int) -> tuple[str, tuple[Part, ...]]:
     parts = turn.get("parts") if isinstance(turn, Mapping) else None
     if not isinstance(parts, list) or not 1 <= len(parts) <= MAX_PARTS:
         raise ValueError(NOT_OURS.format(f"a turn has no list of 1 to {MAX_PARTS} parts"))
     assert isinstance(turn, Mapping)
-    return str(turn.get("role")), tuple(_part(part) for part in parts)
+    return str(turn.get("role")), tuple(_part(part, longest) for part in parts)
 
 
 def _plain(part: Part) -> dict[str, object]:
@@ -95,12 +95,12 @@ def _png(picture: np.ndarray) -> str:
     return Media("image/png", png_bytes(picture)).data_uri()
 
 
-def _part(plain: object) -> Part:
+def _part(plain: object, longest: int) -> Part:
     """Raises: ValueError where it is none."""
     if not isinstance(plain, Mapping):
         raise ValueError(NOT_OURS.format("a part of a turn is none"))
     text = plain.get("text")
-    if text is not None and (not isinstance(text, str) or len(text) > MAX_PROMPT_CHARACTERS):
+    if text is not None and (not isinstance(text, str) or len(text) > longest):
         raise ValueError(NOT_OURS.format("a text in it is none, or too long"))
     if "sound" in plain:
         return Part(text=text, audio=read_sound(_content(plain["sound"])))

@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from engine.request import MAX_PROMPT_CHARACTERS, Part
+from engine.request import USUAL_PROMPT_CHARACTERS, Part
 
 PIECES_OF_SOUND = 8
 GRID = 4
@@ -24,10 +24,10 @@ class Query:
     def __post_init__(self) -> None:
         if not self.words and self.given is None:
             raise ValueError(NOTHING)
-        if len(self.words) > MAX_PROMPT_CHARACTERS:
+        if len(self.words) > USUAL_PROMPT_CHARACTERS:
             raise ValueError(
                 f"the query has {len(self.words)} characters, the limit is "
-                f"{MAX_PROMPT_CHARACTERS}: please shorten it"
+                f"{USUAL_PROMPT_CHARACTERS}: please shorten it"
             )
 
     @property

@@ -13,6 +13,7 @@ from tqdm import tqdm
 from engine.engine import Engine
 from engine.events import Answer, Completed, Refined
 from engine.films import FRAME_MS, FRAMES_A_SECOND, read_film
+from engine.loading import LoadingBar
 from engine.media import fitted_to, gif_bytes, mp4_bytes, png_bytes, read_picture
 from engine.pin import Pin
 from engine.request import GRIDS, Conversation, Repaint, Request, SamplerKind, Sampling
@@ -52,7 +53,12 @@ def _parser() -> argparse.ArgumentParser:
     common.add_argument(
         "--checkpoint", type=Path, default=Path(default), help="folder of the weights"
     )
-    common.add_argument("--device", default="auto", help="auto, cpu or cuda")
+    common.add_argument(
+        "--device", default="auto", help="auto, cpu, cuda, or several GPUs: cuda:0,cuda:1"
+    )
+    common.add_argument(
+        "--weights", default="auto", help="auto (as they are computed) or int8 (half the memory)"
+    )
     commands = parser.add_subparsers(dest="command", required=True)
     info = commands.add_parser("info", parents=[common], help="what the checkpoint is, as JSON")
     info.add_argument(
@@ -103,6 +109,9 @@ def _parser() -> argparse.ArgumentParser:
     generate.add_argument("--remasking", default="low_confidence", help="order of masked diffusion")
     generate.add_argument("--mask-schedule", help="cosine or linear")
     generate.add_argument("--threshold", type=float, help="masked diffusion: commit what is surer")
+    generate.add_argument(
+        "--stop-at-end", action="store_true", help="masked diffusion: nothing behind <eos>"
+    )
     generate.add_argument("--patience", type=int, help="end after so many steps without a change")
     generate.add_argument("--guidance", type=float)
     generate.add_argument("--guidance-from", type=float, default=0.0, help="time in 0..1")
@@ -141,8 +150,17 @@ def _info(arguments: argparse.Namespace) -> int:
     if arguments.model is not None:
         print(json.dumps(folder_info(arguments.model), indent=1))
         return 0
-    print(json.dumps(Engine.load(arguments.checkpoint, arguments.device).info(), indent=1))
+    print(json.dumps(_loaded(arguments).info(), indent=1))
     return 0
+
+
+def _loaded(arguments: argparse.Namespace) -> Engine:
+    return Engine.load(
+        arguments.checkpoint,
+        arguments.device,
+        weights=arguments.weights,
+        progress=LoadingBar(),
+    )
 
 
 def _generate(arguments: argparse.Namespace) -> int:
@@ -163,6 +181,7 @@ def _generate(arguments: argparse.Namespace) -> int:
         remasking=arguments.remasking,
         mask_schedule=arguments.mask_schedule,
         threshold=arguments.threshold,
+        stop_at_end=arguments.stop_at_end,
         guidance_interval=(arguments.guidance_from, arguments.guidance_until),
         guidance_every=arguments.guidance_every,
         cache_share=arguments.cache_share,
@@ -179,7 +198,7 @@ def _generate(arguments: argparse.Namespace) -> int:
     if pin is not None and arguments.out is None:
         raise ValueError("say where the picture goes: --out picture.png")
     media = _media(arguments)
-    engine = Engine.load(arguments.checkpoint, arguments.device)
+    engine = _loaded(arguments)
     recorder = engine.recorder()
     watch = 0 if arguments.trace is None else arguments.watch
     repaint = _repaint(arguments, media)
@@ -206,7 +225,7 @@ def _embed(arguments: argparse.Namespace) -> int:
     if not media and not arguments.text.strip():
         raise ValueError("say what to embed: --text WORDS, --image, --audio or --video FILE")
     parts = Conversation.ask(arguments.text, **media).turns[0].parts
-    engine = Engine.load(arguments.checkpoint, arguments.device)
+    engine = _loaded(arguments)
     (vector,) = engine.embed([parts]).tolist()
     of = [str(p.modality) for p in parts]
     print(

@@ -42,9 +42,9 @@ from engine.words import Words
 from flow.modality import Modality
 from flow.sequence import Segment
 from model.audio import AudioStream
-from model.checkpoint import Checkpoint, load_checkpoint
+from model.checkpoint import Checkpoint, Progress, load_checkpoint
 from model.folder_info import refuse_theirs
-from model.placement import Placement
+from model.placement import Placement, held_bytes
 from model.template import Message, Span, collate_prompts, layout
 from samplers.draws import Draws
 from samplers.step import Step
@@ -75,15 +75,23 @@ class Engine:
         self.lens = Lens(eyes, self.runner.metrics, self.words, self.device)
 
     @classmethod
-    def load(cls, checkpoint: Path | str, device: str = "auto", dtype: str = "auto") -> "Engine":
-        """The engine of a checkpoint folder; "auto" is CUDA where there is one, see
-        `model.placement`.
+    def load(
+        cls,
+        checkpoint: Path | str,
+        device: str = "auto",
+        dtype: str = "auto",
+        *,
+        weights: str = "auto",
+        progress: Progress | None = None,
+    ) -> "Engine":
+        """The engine of a checkpoint folder; "auto" is CUDA where there is one, several devices
+        have commas between them, and weights "int8" take half the memory, see `model.placement`.
 
         Raises: ValueError with one sentence where the folder or the device cannot be used.
         """
-        placement = Placement.of(device, dtype)
+        placement = Placement.of(device, dtype, weights)
         refuse_theirs(Path(checkpoint))
-        return cls(load_checkpoint(Path(checkpoint), placement), placement)
+        return cls(load_checkpoint(Path(checkpoint), placement, progress), placement)
 
     def info(self) -> dict[str, Any]:
         """What runs here: plain values for `python -m engine info` and the page."""
@@ -99,6 +107,9 @@ class Engine:
             "name": config.name,
             "digest": self.digest,
             **self.placement.describe(),
+            "weights": {"kept": str(self.placement.weights), "bytes": held_bytes(self.model)},
+            "layers": self.model.backbone.layers_on(),
+            "recorded": self.runner.records,
             "torch": torch.__version__,
             "parameters": count,
             "modalities": [str(m) for m in self.runner.flows],
@@ -106,6 +117,7 @@ class Engine:
             "lacking": {str(m): why for m, why in config.lacking.items()},
             "image_px": 0 if config.vision is None else config.vision.image_px,
             "hears_s": self.hears_s,
+            "prompt_characters": self.prompt_characters,
             "thinks": config.thinks,
             "finds": config.finds,
             "facts": self.facts,
@@ -122,11 +134,13 @@ class Engine:
         The same request gives the same answer; only which steps carry a preview depends on the
         clock. watch: how many of the likeliest codes each step brings along; nothing else changes.
 
-        Raises: ValueError where watch is out of range or the checkpoint does not think,
+        Raises: ValueError where watch is out of range, the prompt too long for the checkpoint, or
+        it does not think,
         DeviceError where the GPU runs out of memory or fails.
         """
         if not 0 <= watch <= MAX_LIKELY:
             raise ValueError(f"watch must be between 0 and {MAX_LIKELY} alternatives, not {watch}")
+        request.within(self.prompt_characters)
         with explained(self.runner.free):
             yield from self._generate(request, preview_hz, watch)
 
@@ -237,8 +251,10 @@ class Engine:
     def generate_batch(self, requests: Sequence[Request]) -> list[tuple[Answer, ...]]:
         """The answers of many requests, computed together where their shape and settings agree.
 
-        Raises: ValueError where one goes on from a state.
+        Raises: ValueError where one goes on from a state, or has too long a prompt.
         """
+        for request in requests:
+            request.within(self.prompt_characters)
         if any(r.start is not None or r.repaint is not None for r in requests):
             raise ValueError("runs that go on from a state are generated one by one")
         found: list[list[Answer]] = [[] for _ in requests]
@@ -318,6 +334,11 @@ class Engine:
         """The words that are heard in sounds of up to `hears_s`, "" where none is."""
         asked = [Request(Conversation.write_down(s), Modality.TEXT) for s in sounds]
         return [words.text or "" for (words,) in self.generate_batch(asked)]
+
+    @property
+    def prompt_characters(self) -> int:
+        """How long a prompt may be."""
+        return self.model.config.dialogue.prompt_characters
 
     @property
     def hears_s(self) -> float:

@@ -13,9 +13,11 @@ from engine.pin import Pin
 from flow.calibration import GRIDS
 from flow.modality import Modality
 from flow.transition import TRANSITIONS
+from model.dialogue import LONG_PROMPT_CHARACTERS, PROMPT_CHARACTERS
 from model.template import TRANSCRIBE
 
-MAX_PROMPT_CHARACTERS = 500
+USUAL_PROMPT_CHARACTERS, MAX_PROMPT_CHARACTERS = PROMPT_CHARACTERS, LONG_PROMPT_CHARACTERS
+"""Of the checkpoints that were trained here, and of any: each says its own, `Engine.info`."""
 MAX_STEPS = 128
 MAX_SEED = 2**53 - 1
 """The largest integer that a page's JavaScript keeps exact."""
@@ -117,8 +119,9 @@ class Sampling:
     of information ("information", see `flow.calibration`) or in the clock `flow.schedule.TUNED`
     ("tuned"). c, a (flow only): of the path, beta(t) = c (t / (1-t))^a. patience (flow only): end
     early once nothing has changed for so many steps. remasking, mask_schedule, threshold (masked
-    only): see `samplers.masked`. cache_share, prompt_every: see `engine.cache`; None is no cache,
-    and a run from left to right has its own.
+    only): see `samplers.masked`. stop_at_end (masked only): nothing is computed behind the end of
+    an answer in words once all before it is written; the words are the same. cache_share,
+    prompt_every: see `engine.cache`; None is no cache, and a run from left to right has its own.
 
     guidance_scale s mixes logits as (1+s) cond - s uncond (0 = off), at times in guidance_interval;
     guidance_every n evaluates the unconditional branch in every n-th call only. temperature and
@@ -144,6 +147,7 @@ class Sampling:
     a: float | None = None
     cache_share: float | None = None
     prompt_every: int = 0
+    stop_at_end: bool = False
 
     def __post_init__(self) -> None:
         if self.sampler is not None and self.sampler not in tuple(SamplerKind):
@@ -298,12 +302,22 @@ class Request:
         turns = self.conversation.turns
         if not turns or turns[-1].role != "user":
             raise ValueError("there is nothing to answer yet: write a message first")
-        text = " ".join(p.text for p in turns[-1].parts if p.text is not None)
         heard = any(p.modality is Modality.AUDIO for p in turns[-1].parts)
-        if not text.strip() and not heard:
+        if not self.words.strip() and not heard:
             raise ValueError("the prompt is empty: say what you would like to see or ask")
-        if len(text) > MAX_PROMPT_CHARACTERS:
+        self.within(MAX_PROMPT_CHARACTERS)
+
+    @property
+    def words(self) -> str:
+        """Those of the last message."""
+        return " ".join(p.text for p in self.conversation.turns[-1].parts if p.text is not None)
+
+    def within(self, limit: int) -> "Request":
+        """The request itself. Raises: ValueError where its words have more characters than the
+        checkpoint reads."""
+        if len(self.words) > limit:
             raise ValueError(
-                f"the prompt has {len(text)} characters, the limit is {MAX_PROMPT_CHARACTERS}: "
+                f"the prompt has {len(self.words)} characters, the limit is {limit}: "
                 "please shorten it"
             )
+        return self

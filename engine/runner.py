@@ -31,7 +31,7 @@ from samplers.denoiser import Denoiser
 from samplers.draws import Draws
 from samplers.kinetic import KineticSampler
 from samplers.masked import MaskedSampler
-from samplers.recorder import GraphRecorder, record_cuda
+from samplers.recorder import GraphRecorder, can_record, record_cuda
 from samplers.step import Step
 
 NAMES = {
@@ -45,7 +45,8 @@ CHECK_EVERY_ON_CUDA = 8
 
 class Runner:
     """Runs of one model. flows: the path and defaults of each modality that it can write. lengths:
-    its longest answer, in positions; of sound, a block of it."""
+    its longest answer, in positions; of sound, a block of it. records: whether steps are recorded
+    as CUDA graphs."""
 
     def __init__(self, model: OmniModel) -> None:
         config = model.config
@@ -59,7 +60,8 @@ class Runner:
             self.lengths[Modality.AUDIO] = config.audio_block
         if Modality.VIDEO in config.media:
             self.lengths[Modality.VIDEO] = config.video_frames * config.eyes.positions
-        self.recorder = GraphRecorder() if model.device.type == "cuda" else None
+        self.records = can_record([model.device, *model.backbone.devices()])
+        self.recorder = GraphRecorder() if self.records else None
         self._rooms = Rooms()
         self._even_clocks: dict[tuple[str, Modality], Clock | None] = {}
         self._code_tables: dict[Modality, CodeTable] = {}
@@ -237,6 +239,8 @@ class Runner:
                 top_p=sampling.top_p,
                 choice_temperature=self.flows[modality].choice_temperature,
                 first_index=min(round(from_t * num_steps(sampling)), num_steps(sampling) - 1),
+                stop=ENDS if sampling.stop_at_end and modality is Modality.TEXT else (),
+                fill=PAD,
             )
         times, first_index = times_from(self.times(sampling, modality), from_t)
         flow = self.flows[modality]
@@ -291,7 +295,7 @@ class Runner:
             stop=ENDS if modality is Modality.TEXT else (),
             fill=PAD,
             check_every=CHECK_EVERY_ON_CUDA if on_cuda else 1,
-            record=record_cuda if on_cuda else None,
+            record=record_cuda if self.records else None,
         )
 
 

@@ -1,10 +1,13 @@
 """The backbone: a Qwen2-shaped transformer, bidirectional by default, causal on request.
 
-With the same weights and a causal mask it equals transformers' Qwen2Model. Source: Qwen2.5
+Its layers may live on several devices (`model.split`): what enters a layer is brought to it. With
+the same weights and a causal mask it equals transformers' Qwen2Model. Source: Qwen2.5
 technical report (arXiv:2412.15115); Luo et al. 2025 (arXiv:2510.13721), Section 2.2.
 """
 
+from collections import Counter
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -55,11 +58,24 @@ class Backbone(nn.Module):
         """x "B L width"; valid bool "B L": positions that exist. Only they are counted and
         attended. padded: whether one does not exist; None: look. positions: int64 "B L", where x is
         a part of a longer sequence; None: see `positions`."""
-        rotary = self.rotary(self.positions(valid) if positions is None else positions)
+        cos, sin = self.rotary(self.positions(valid) if positions is None else positions)
         mask = attention_mask(valid, causal=causal, padded=padded)
         for layer in self.layers:
-            x, _ = layer(x, rotary, mask)
-        return self.norm(x)
+            x, cos, sin, mask = brought_to(layer, x, cos, sin, mask)
+            x, _ = layer(x, (cos, sin), mask)
+        return self.finished(x)
+
+    def finished(self, x: Tensor) -> Tensor:
+        """The last layer's output "B L width", normed, on the first device."""
+        return self.norm(x.to(self.norm.weight.device))
+
+    def layers_on(self) -> dict[str, int]:
+        """How many layers live on each device, in their order."""
+        return dict(Counter(map(str, self.devices())))
+
+    def devices(self) -> list[torch.device]:
+        """Where each layer lives."""
+        return [device_of(layer) for layer in self.layers]
 
     @staticmethod
     def positions(valid: Tensor) -> Tensor:
@@ -75,7 +91,7 @@ class Backbone(nn.Module):
             assert isinstance(layer, Block)
             attention = layer.self_attn
             shape = (batch, attention.kv_heads, length, attention.head_dim)
-            keys = torch.zeros(shape, dtype=weight.dtype, device=weight.device)
+            keys = torch.zeros(shape, dtype=weight.dtype, device=device_of(layer))
             rooms.append((keys, torch.zeros_like(keys)))
         return CausalCache(valid, rooms)
 
@@ -85,13 +101,26 @@ class Backbone(nn.Module):
         depend on L only, and nothing waits for the device: one position can be recorded."""
         cache.valid.index_copy_(1, places, valid)
         positions = self.positions(cache.valid).index_select(1, places)
-        rotary = self.rotary(positions)
+        cos, sin = self.rotary(positions)
         every = torch.arange(cache.valid.shape[1], device=places.device)
         seen = cache.valid[:, None, None] & (every <= places[:, None])
         mask = seen | (every == places[:, None])
         for layer, (keys, values) in zip(self.layers, cache.layers, strict=True):
-            x, _ = layer(x, rotary, mask, Slots(keys, values, places))
-        return self.norm(x)
+            x, cos, sin, mask, places = brought_to(layer, x, cos, sin, mask, places)
+            x, _ = layer(x, (cos, sin), mask, Slots(keys, values, places))
+        return self.finished(x)
+
+
+def device_of(layer: nn.Module) -> torch.device:
+    """Where a layer lives."""
+    assert isinstance(layer, Block)
+    return layer.input_layernorm.weight.device
+
+
+def brought_to(layer: nn.Module, *entering: Tensor | None) -> tuple[Any, ...]:
+    """What enters a layer, on its device; None stays None. Nothing moves on one device."""
+    device = device_of(layer)
+    return tuple(None if x is None else x.to(device) for x in entering)
 
 
 def attention_mask(valid: Tensor, *, causal: bool, padded: bool | None = None) -> Tensor | None:

@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from model.attention import attend
-from model.backbone import Backbone, attention_mask
+from model.backbone import Backbone, attention_mask, brought_to
 from model.layers import Block, rotate
 
 BUCKET = 64
@@ -55,17 +55,18 @@ def whole_features(
     """Features "B L width" of embedded positions x "B L width", bit for bit as `Backbone.forward`
     gives them, and everything that later calls need. padded: see `attention_mask`."""
     positions = (valid.long().cumsum(1) - 1).clamp(min=0)
-    rotary = backbone.rotary(positions)
+    cos, sin = backbone.rotary(positions)
     mask = attention_mask(valid, causal=False, padded=padded)
     for module, kept in zip(backbone.layers, cache, strict=True):
         layer = _block(module)
-        attended, (keys, values) = layer.self_attn(layer.input_layernorm(x), rotary, mask)
+        x, cos, sin, mask = brought_to(layer, x, cos, sin, mask)
+        attended, (keys, values) = layer.self_attn(layer.input_layernorm(x), (cos, sin), mask)
         x = x + attended
         mlp = layer.mlp(layer.post_attention_layernorm(x))
         x = x + mlp
         for room, fresh in zip(kept.tensors(), (keys, values, attended, mlp), strict=True):
             room.copy_(fresh)
-    return backbone.norm(x)
+    return backbone.finished(x)
 
 
 def cached_features(
@@ -86,10 +87,12 @@ def cached_features(
     depend on num only, and nothing waits for the device.
     """
     positions = (valid.long().cumsum(1) - 1).clamp(min=0)
-    rotary = backbone.rotary(positions)
-    for layer, kept in zip(backbone.layers, cache, strict=True):
-        x = _part(_block(layer), x, rotary, valid, kept, (due, free), num, padded=padded)
-    return backbone.norm(x)
+    cos, sin = backbone.rotary(positions)
+    for module, kept in zip(backbone.layers, cache, strict=True):
+        layer = _block(module)
+        x, cos, sin, valid, due, free = brought_to(layer, x, cos, sin, valid, due, free)
+        x = _part(layer, x, (cos, sin), valid, kept, (due, free), num, padded=padded)
+    return backbone.finished(x)
 
 
 def num_wanted(due: Tensor, free: Tensor, num_free: int) -> int:

@@ -6,23 +6,27 @@ writing, and the sentence that explains a broken folder.
 """
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
-from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
 from model.config import OmniConfig
 from model.hollow import Filling, hollow_model
 from model.omni import OmniModel
-from model.placement import Placement, check_memory, place
+from model.placement import Placement, place
+from model.shard import Stored, contents, tensors
+from model.split import settled
 from model.text import TextTokenizer
 
 SHARD_BYTES = 8_500_000
 READ_BYTES = 2**20
+Progress = Callable[[int, int], None]
+"""Is told the bytes of weights that are in place, and those of all, after every tensor."""
 
 
 @dataclass(frozen=True)
@@ -50,20 +54,24 @@ def save_checkpoint(
     tokenizer.save(folder / "tokenizer.json")
 
 
-def load_checkpoint(folder: Path, placement: Placement | None = None) -> Checkpoint:
-    """The model in evaluation mode; None places it on the CPU.
+def load_checkpoint(
+    folder: Path, placement: Placement | None = None, progress: Progress | None = None
+) -> Checkpoint:
+    """The model in evaluation mode; None places it on the CPU. A tensor at a time is read, so that
+    two copies never are in memory.
 
     Raises: ValueError with one sentence that says what is missing or broken, or does not fit, and
-    what to do.
+    what to do; before any weights are read.
     """
-    placement = placement or Placement.of("cpu")
     config = OmniConfig.from_json(_read_json(folder, "config.json"))
     tokenizer = TextTokenizer.load(folder / "tokenizer.json", config.text_vocabulary)
     space = tokenizer.space(config.opened, thinks=config.thinks, suggests=config.suggests)
-    check_memory(config, space, placement)
+    facts = _read_json(folder, "facts.json")
+    placement = settled(config, space, placement or Placement.of("cpu"))
     model = hollow_model(config, space)
-    digest = _filled(model, folder, placement)
-    return Checkpoint(place(model, placement), tokenizer, _read_json(folder, "facts.json"), digest)
+    stored = _stored(folder, model)
+    digest = _filled(model, stored, placement, progress)
+    return Checkpoint(place(model, placement), tokenizer, facts, digest)
 
 
 def _shards(state: dict[str, Tensor]) -> list[dict[str, Tensor]]:
@@ -95,31 +103,51 @@ def _read_json(folder: Path, name: str) -> dict[str, Any]:
         raise ValueError(f"{file} is broken ({error}); fetch the checkpoint again") from error
 
 
-def _filled(model: OmniModel, folder: Path, placement: Placement) -> str:
-    """Every tensor of the folder put into the model, one at a time; the digest of the files."""
+def _stored(folder: Path, model: OmniModel) -> dict[Path, dict[str, Stored]]:
+    """What each file of weights holds, read off their heads: all that the model has."""
     files = sorted(folder.glob("model-*.safetensors"))
     if not files:
         raise ValueError(
             f"{folder} has no weights (model-*.safetensors); fetch the checkpoint again"
         )
+    stored = {file: contents(file) for file in files}
+    found = {name: place.shape for table in stored.values() for name, place in table.items()}
+    wanted = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
+    absent = sorted(wanted.keys() - found.keys())
+    if absent:
+        raise ValueError(
+            f"{folder} lacks {len(absent)} of {len(wanted)} tensors, {absent[0]} is missing: its "
+            "download is unfinished or its config.json another's; fetch the checkpoint again"
+        )
+    for name, shape in found.items():
+        if name not in wanted:
+            raise ValueError(_misfit(folder, f"{name} is unknown"))
+        if shape != wanted[name]:
+            why = f"{name} has the shape {list(shape)} instead of {list(wanted[name])}"
+            raise ValueError(_misfit(folder, why))
+    return stored
+
+
+def _filled(
+    model: OmniModel,
+    stored: dict[Path, dict[str, Stored]],
+    placement: Placement,
+    progress: Progress | None,
+) -> str:
+    """Every tensor of the files put into the model, one at a time; the digest of the files."""
     filling = Filling(model, placement)
     digest = blake2b(digest_size=6)
-    for file in files:
+    every = sum(place.num_bytes for table in stored.values() for place in table.values())
+    done = 0
+    for file, table in stored.items():
         with file.open("rb") as opened:
             while piece := opened.read(READ_BYTES):
                 digest.update(piece)
-        try:
-            with safe_open(file, framework="pt") as shard:
-                for name in shard.keys():  # noqa: SIM118 (a safetensors handle is no mapping)
-                    filling.put(name, shard.get_tensor(name))
-        except SafetensorError as error:
-            raise ValueError(
-                f"{file} is truncated or broken ({error}); fetch the checkpoint again"
-            ) from error
-        except ValueError as error:
-            raise ValueError(_misfit(folder, str(error))) from error
-    if filling.missing:
-        raise ValueError(_misfit(folder, f"{min(filling.missing)} is missing"))
+        for name, tensor in tensors(file, list(table)):
+            filling.put(name, tensor)
+            done += tensor.nbytes
+            if progress is not None:
+                progress(done, every)
     return digest.hexdigest()
 
 

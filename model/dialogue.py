@@ -21,6 +21,10 @@ class Tasks:
     ends: str
 
 
+PROMPT_CHARACTERS, LONG_PROMPT_CHARACTERS = 500, 4000
+"""Of one message: to a model of a small world, and to one that reads long texts."""
+
+
 @dataclass(frozen=True)
 class Dialogue:
     """Text in which the special tokens of the checkpoint's tokenizer stand for themselves.
@@ -43,6 +47,11 @@ class Dialogue:
     def of(cls, tasks: dict[str, Any] | None = None, **values: Any) -> "Dialogue":
         """From plain values."""
         return cls(**values, tasks=None if tasks is None else Tasks(**tasks))
+
+    @property
+    def prompt_characters(self) -> int:
+        """How long a message may be."""
+        return LONG_PROMPT_CHARACTERS if self.whole else PROMPT_CHARACTERS
 
 
 OURS = Dialogue()

@@ -13,8 +13,9 @@ from torch.overrides import TorchFunctionMode
 
 from flow.modality import TokenSpace
 from model.config import OmniConfig
+from model.int8 import Int8Linear
 from model.omni import OmniModel
-from model.placement import Placement, dtype_of
+from model.placement import Placement, device_of, dtype_of, rounds
 
 
 class _ShapesOnly(TorchFunctionMode):
@@ -40,27 +41,23 @@ def hollow_model(config: OmniConfig, space: TokenSpace) -> OmniModel:
 
 
 class Filling:
-    """Puts tensors into a model at their names, each on its device and in its numbers."""
+    """Puts tensors into a model at their names, each on its device and in its numbers; a layer
+    whose weight is kept in 8 bits is made when that comes."""
 
     def __init__(self, model: OmniModel, placement: Placement) -> None:
         self._model, self._placement = model, placement
-        self._shapes = {name: t.shape for name, t in model.state_dict().items()}
         self._parameters = {name for name, _ in model.named_parameters()}
-        self.missing = set(self._shapes)
-        """Names that were not put yet."""
 
     def put(self, name: str, tensor: Tensor) -> None:
-        """Copy the tensor. Raises: ValueError where the model has none of that name and shape."""
-        if name not in self._shapes:
-            raise ValueError(f"{name} is unknown")
-        if self._shapes[name] != tensor.shape:
-            there, here = list(tensor.shape), list(self._shapes[name])
-            raise ValueError(f"{name} has the shape {there} instead of {here}")
+        """Copy a tensor of the shape that the model has at that name."""
         path, _, leaf = name.rpartition(".")
-        owner = self._model.get_submodule(path)
-        parameter = name in self._parameters
-        dtype = dtype_of(name, self._placement) if parameter else torch.float32
-        room = torch.empty(tensor.shape, dtype=dtype, device=self._placement.device)
-        room.copy_(tensor)
-        setattr(owner, leaf, nn.Parameter(room, requires_grad=False) if parameter else room)
-        self.missing.discard(name)
+        owner, device = self._model.get_submodule(path), device_of(name, self._placement)
+        if rounds(name, tensor, self._placement):
+            assert isinstance(owner, nn.Linear)
+            self._model.set_submodule(path, Int8Linear.of(tensor, owner.bias, device))
+        else:
+            parameter = name in self._parameters
+            dtype = dtype_of(name, self._placement) if parameter else torch.float32
+            room = torch.empty(tensor.shape, dtype=dtype, device=device)
+            room.copy_(tensor)
+            setattr(owner, leaf, nn.Parameter(room, requires_grad=False) if parameter else room)

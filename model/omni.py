@@ -20,6 +20,7 @@ from model.backbone import Backbone
 from model.config import CodeRows, OmniConfig
 from model.embeddings import OmniEmbeddings
 from model.heads import SubCodebookHead
+from model.int8 import Int8Linear
 from model.layers import initialise
 from model.vision import VisionTokenizer
 
@@ -163,18 +164,20 @@ class OmniModel(nn.Module):
 
     def text_logits(self, features: Tensor) -> Tensor:
         """Logits float32 "... V"; forbidden ids are -inf."""
-        logits = (F.linear(features, self._writing) + self.text_bias).float()
+        logits = (self._written(features, slice(None)) + self.text_bias).float()
         return logits.masked_fill(self.text_forbidden, -torch.inf)
 
     def code_logits(self, features: Tensor, rows: CodeRows) -> Tensor:
         """Logits float32 "... K" of the codes of pictures that have rows among the words'."""
         there = slice(rows.image, rows.image + rows.num_image)
-        return (F.linear(features, self._writing[there]) + self.text_bias[there]).float()
+        return (self._written(features, there) + self.text_bias[there]).float()
 
-    @property
-    def _writing(self) -> Tensor:
-        """The rows "V D" that write words."""
-        return (self.embeddings.text if self.text_head is None else self.text_head).weight
+    def _written(self, features: Tensor, rows: slice) -> Tensor:
+        """Products "... R" with some of the rows that write words."""
+        head = self.text_head
+        if isinstance(head, Int8Linear):
+            return head(features, rows)
+        return F.linear(features, (self.embeddings.text if head is None else head).weight[rows])
 
     def forward(
         self, x_t: OmniSequence, t: float

@@ -2,19 +2,24 @@
 
 bfloat16 on a GPU that has it, float32 elsewhere (on an AVX2 CPU bfloat16 is two hundred times
 slower). The picture tokenizer and everything of the path stay in float32. Owns: `Placement`,
-`place`, `random_model`, and the estimate of memory that refuses before anything is allocated.
+`place`, `random_model`, and the estimate of memory that refuses before anything is allocated. Does
+not own: which layers go where on several devices (`model.split`).
 """
 
 import os
 import warnings
+from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 
 import torch
+from torch import Tensor, nn
 
 from flow.metric import TABLE_ELEMENTS
 from flow.modality import TokenSpace
 from model.attention import AMPERE, AttentionBackend, best_backend
 from model.config import OmniConfig
+from model.int8 import Int8Linear, is_rounded, rounded_bytes
 from model.layers import Attention
 from model.omni import OmniModel
 
@@ -23,27 +28,57 @@ WORKING_BYTES = 600 * 2**20
 """Libraries, kernels' workspace and recorded steps."""
 KEPT_IN_FLOAT32 = ("vision.", "audio.")
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+LAYERS = "backbone.layers."
+"""How the names of the layers' weights begin; their number follows."""
+
+
+class Weights(StrEnum):
+    """How weights are kept: in the numbers that they are computed in (AUTO), or the large ones of
+    the backbone and of the head that writes words in 8 bits (INT8), see `model.int8`."""
+
+    AUTO = "auto"
+    INT8 = "int8"
 
 
 @dataclass(frozen=True)
 class Placement:
-    """device, the dtype of the backbone and its heads, and who computes attention."""
+    """device, the dtype of the backbone and its heads, and who computes attention. weights: how
+    they are kept. others: devices that take layers of the backbone, too; if_needed: or only where
+    the first one is too small. layers: the device of each layer, none where all are on the first;
+    found by `model.split`."""
 
     device: torch.device
     dtype: torch.dtype
     attention: AttentionBackend
+    weights: Weights = Weights.AUTO
+    others: tuple[torch.device, ...] = ()
+    if_needed: bool = False
+    layers: tuple[torch.device, ...] = ()
 
     @classmethod
-    def of(cls, device: str = "auto", dtype: str = "auto") -> "Placement":
-        """ "auto": CUDA where there is one, and bfloat16 where that GPU computes in it.
+    def of(cls, device: str = "auto", dtype: str = "auto", weights: str = "auto") -> "Placement":
+        """ "auto": CUDA where there is one, more GPUs only for what the first cannot hold, and
+        bfloat16 where they compute in it. Several devices have commas between them.
 
-        Raises: ValueError with the reason where the device cannot be used.
+        Raises: ValueError with the reason where a device cannot be used.
         """
-        chosen = _device(device)
+        chosen, *others = _devices(device)
         if dtype != "auto" and dtype not in DTYPES:
             raise ValueError(f"unknown dtype {dtype!r}: choose auto, {', '.join(DTYPES)}")
-        numbers = _dtype(chosen) if dtype == "auto" else DTYPES[dtype]
-        return cls(chosen, numbers, best_backend(chosen, numbers))
+        if weights not in tuple(Weights):
+            raise ValueError(f"unknown weights {weights!r}: choose {' or '.join(Weights)}")
+        numbers = _dtype([chosen, *others]) if dtype == "auto" else DTYPES[dtype]
+        if weights == Weights.INT8 and numbers is torch.float16:
+            raise ValueError("int8 weights overflow in float16: choose float32 or bfloat16")
+        backends = {best_backend(each, numbers) for each in (chosen, *others)}
+        attention = backends.pop() if len(backends) == 1 else AttentionBackend.SDPA
+        if_needed = device == "auto" and bool(others)
+        return cls(chosen, numbers, attention, Weights(weights), tuple(others), if_needed)
+
+    @property
+    def devices(self) -> tuple[torch.device, ...]:
+        """The first, and the others."""
+        return (self.device, *self.others)
 
     def describe(self) -> dict[str, str]:
         """Plain values for `python -m engine info` and the page."""
@@ -57,10 +92,17 @@ class Placement:
 
 
 def place(model: OmniModel, placement: Placement) -> OmniModel:
-    """The model on its device, in its numbers, for inference; changed in place."""
-    model = model.eval().requires_grad_(False).to(placement.device)
-    for name, parameter in model.named_parameters():
-        parameter.data = parameter.data.to(dtype_of(name, placement))
+    """The model on its devices, in its numbers, for inference; changed in place."""
+    model = model.eval().requires_grad_(False)
+    for name in [n for n, _ in (*model.named_buffers(), *model.named_parameters())]:
+        path, _, leaf = name.rpartition(".")
+        owner = model.get_submodule(path)
+        tensor: Tensor = getattr(owner, leaf)
+        moved = tensor.to(device_of(name, placement))
+        if isinstance(tensor, nn.Parameter):
+            numbers = dtype_of(name, placement) if tensor.is_floating_point() else tensor.dtype
+            moved = nn.Parameter(moved.to(numbers), requires_grad=False)
+        setattr(owner, leaf, moved)
     for module in model.modules():
         if isinstance(module, Attention):
             module.backend = placement.attention
@@ -81,16 +123,29 @@ class Memory:
 
 def estimate(config: OmniConfig, space: TokenSpace, placement: Placement) -> Memory:
     """What the model will take, from shapes alone: nothing is allocated."""
-    weights = sum(
-        p.numel() * dtype_of(name, placement).itemsize
-        for name, p in shapes(config, space).named_parameters()
-    )
+    weights = sum(weight_bytes(config, space, placement).values())
     pictures = 0 if config.vision is None else _table(config.image_space())
     words = config.text_vocabulary**2
     sounds = 0 if config.audio is None else _table(config.audio_space())
     tables = sum(n for n in (pictures, words, sounds) if n <= TABLE_ELEMENTS)
     codes = config.text_vocabulary * config.text_metric_dim
     return Memory(weights, FLOAT32_BYTES * (tables + 2 * codes))
+
+
+def weight_bytes(config: OmniConfig, space: TokenSpace, placement: Placement) -> Mapping[str, int]:
+    """What each weight will take, by its name."""
+    return {
+        name: rounded_bytes(p.shape)
+        if rounds(name, p, placement)
+        else p.numel() * dtype_of(name, placement).itemsize
+        for name, p in shapes(config, space).named_parameters()
+    }
+
+
+def held_bytes(model: OmniModel) -> int:
+    """What the weights of a model take, with the scales of those in 8 bits."""
+    scales = sum(m.scale.nbytes for m in model.modules() if isinstance(m, Int8Linear))
+    return scales + sum(p.nbytes for p in model.parameters())
 
 
 def _table(space: TokenSpace) -> int:
@@ -103,9 +158,9 @@ def check_memory(config: OmniConfig, space: TokenSpace, placement: Placement) ->
     free = free_bytes(placement.device)
     if needed.total > free:
         raise ValueError(
-            f"{config.name} needs about {_gigabytes(needed.total)} on {placement.device} "
-            f"({_gigabytes(needed.weights)} of weights), and {_gigabytes(free)} are free: "
-            "choose a smaller checkpoint or another device"
+            f"{config.name} needs about {gigabytes(needed.total)} on {placement.device} "
+            f"({gigabytes(needed.weights)} of weights), and {gigabytes(free)} are free: "
+            f"{advice(placement)}"
         )
     return needed
 
@@ -124,10 +179,13 @@ def shapes(config: OmniConfig, space: TokenSpace) -> OmniModel:
 
 
 def random_model(config: OmniConfig, space: TokenSpace, placement: Placement) -> OmniModel:
-    """A model with random weights, made where it will stay and in its numbers: for measuring speed.
+    """A model with random weights, made where it will stay and in its numbers: for measuring speed,
+    on one device and with weights as they are computed.
 
     Raises: ValueError where it does not fit.
     """
+    assert placement.weights is Weights.AUTO
+    assert not placement.layers
     check_memory(config, space, placement)
     before = torch.get_default_dtype()
     torch.set_default_dtype(placement.dtype)
@@ -142,6 +200,19 @@ def random_model(config: OmniConfig, space: TokenSpace, placement: Placement) ->
         model.audio.float()
     model.text_metric_codes = model.text_metric_codes.float()
     return place(model, placement)
+
+
+def _devices(names: str) -> list[torch.device]:
+    """Those that are named, or that "auto" finds."""
+    if names == "auto":
+        found = _device("auto")
+        num = torch.cuda.device_count() if found.type == "cuda" else 1
+        return [found, *(torch.device("cuda", i) for i in range(1, num))]
+    found = [_device(name.strip()) for name in names.split(",")]
+    kinds = sorted({device.type for device in found})
+    if len(kinds) > 1:
+        raise ValueError(f"{' and '.join(kinds)} do not share a model: name devices of one kind")
+    return found
 
 
 def _device(name: str) -> torch.device:
@@ -163,10 +234,27 @@ def _device(name: str) -> torch.device:
     return chosen
 
 
-def _dtype(device: torch.device) -> torch.dtype:
-    if device.type == "cuda" and torch.cuda.get_device_capability(device) >= AMPERE:
+def _dtype(devices: list[torch.device]) -> torch.dtype:
+    if all(d.type == "cuda" and torch.cuda.get_device_capability(d) >= AMPERE for d in devices):
         return torch.bfloat16
     return torch.float32
+
+
+def device_of(name: str, placement: Placement) -> torch.device:
+    """Where the parameter or buffer of that name lives."""
+    if not placement.layers or not name.startswith(LAYERS):
+        return placement.device
+    return placement.layers[layer_of(name)]
+
+
+def layer_of(name: str) -> int:
+    """The number of the layer that a name is of."""
+    return int(name.removeprefix(LAYERS).partition(".")[0])
+
+
+def rounds(name: str, weight: Tensor, placement: Placement) -> bool:
+    """Whether the weight of that name is kept in 8 bits."""
+    return placement.weights is Weights.INT8 and is_rounded(name, weight.shape)
 
 
 def dtype_of(name: str, placement: Placement) -> torch.dtype:
@@ -174,5 +262,12 @@ def dtype_of(name: str, placement: Placement) -> torch.dtype:
     return torch.float32 if name.startswith(KEPT_IN_FLOAT32) else placement.dtype
 
 
-def _gigabytes(num_bytes: int) -> str:
+def gigabytes(num_bytes: int) -> str:
+    """ "1.5 GB"."""
     return f"{num_bytes / 1e9:.1f} GB"
+
+
+def advice(placement: Placement) -> str:
+    """What to do where memory is short."""
+    smaller = "" if placement.weights is Weights.INT8 else "--weights int8, "
+    return f"choose {smaller}a smaller checkpoint or another device"

@@ -10,7 +10,7 @@ from typing import Any
 
 from engine.films import FRAMES_A_SECOND, read_film
 from engine.media import mp4_bytes, png_bytes, read_picture
-from engine.request import MAX_PROMPT_CHARACTERS, Modality, Part
+from engine.request import USUAL_PROMPT_CHARACTERS, Modality, Part
 from engine.sounds import SAMPLE_RATE, read_sound, wav_bytes
 
 HEARD_S = 60
@@ -56,7 +56,7 @@ def _words(file: Path) -> str:
     """The beginning of a text, as much as a prompt may have."""
     try:
         with file.open(encoding="utf-8") as opened:
-            words = opened.read(MAX_PROMPT_CHARACTERS)
+            words = opened.read(USUAL_PROMPT_CHARACTERS)
     except UnicodeDecodeError as error:
         raise ValueError(f"{file.name} is not a text in UTF-8") from error
     except OSError as error:

@@ -79,6 +79,8 @@ class MaskedSampler:
     choice_temperature: float = 0.0
     block: int | None = None
     first_index: int = 0
+    stop: tuple[int, ...] = ()
+    fill: int = 0
 
     source = staticmethod(masked_source)
 
@@ -105,8 +107,8 @@ class MaskedSampler:
 
     @torch.inference_mode()
     def sample(self, denoiser: Denoiser, x_0: OmniSequence, *, draws: Draws) -> Generator[Step]:
-        """Yields a Step for each of `steps` that is left (with a threshold at most so many), the
-        last without a mask.
+        """Yields a Step for each of `steps` that is left (with a threshold or `stop` at most so
+        many), the last without a mask.
 
         Only positions that are editable, valid and masked in x_0 are drawn; what is committed
         stays. Elsewhere x_1 repeats x_t, with the confidence at which it was committed (1 for what
@@ -135,9 +137,19 @@ class MaskedSampler:
                 tokens[i] = torch.where(commits.unsqueeze(-1), x_1[i], segment.tokens)
                 kept[i] = torch.where(commits.unsqueeze(-1), sure, kept[i])
                 masked[i] = mask & ~commits
+                if self.stop:
+                    rest = self._rest(tokens[i], masked[i])
+                    tokens[i], x_1[i] = (
+                        x.masked_fill(rest, self.fill) for x in (tokens[i], x_1[i])
+                    )
+                    confidence[i], kept[i] = (
+                        x.masked_fill(rest, 1.0) for x in (confidence[i], kept[i])
+                    )
+                    masked[i] = masked[i] & ~rest.squeeze(-1)
             changed = {i: tokens[i] != x_t.segments[i].tokens for i in active}
             x_t = x_t.with_tokens(tokens)
-            arrived = self.threshold is not None and not any(bool(m.any()) for m in masked.values())
+            may_end = self.threshold is not None or bool(self.stop)
+            arrived = may_end and not any(bool(m.any()) for m in masked.values())
             yield Step(
                 index=index - self.first_index,
                 num_steps=self.steps - self.first_index,
@@ -201,6 +213,12 @@ class MaskedSampler:
             num = (masked.sum(dim=1) - keep).clamp(min=0)
         ranked = _rank(score.masked_fill(~masked, -torch.inf), blocks.masked_fill(~masked, LATER))
         return masked & (ranked < num.unsqueeze(1))
+
+    def _rest(self, tokens: Tensor, masked: Tensor) -> Bool[Tensor, "B L 1"]:
+        """What is masked behind an end before which nothing is."""
+        ends = torch.isin(tokens[..., 0], torch.tensor(self.stop, device=tokens.device))
+        ended = (ends & (masked.cumsum(dim=1) == 0)).any(dim=1, keepdim=True)
+        return (masked & ended).unsqueeze(-1)
 
     def _blocks(self, masked: Tensor) -> Int[Tensor, "B L"]:
         """The number of each position's block."""

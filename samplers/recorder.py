@@ -8,7 +8,7 @@ exists, seeds, the numbers of the interval) is copied into the graph's own tenso
 """
 
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass, replace
 from typing import Protocol, TypeVar, runtime_checkable
 
@@ -47,6 +47,12 @@ class Stateful(Protocol):
 Replay = Callable[[], None]
 Capture = Callable[[Callable[[], Refinement]], tuple[Replay, Refinement]]
 """Runs a refinement once and returns how to run it again into the same tensors, and these."""
+
+
+def can_record(devices: Iterable[torch.device]) -> bool:
+    """Whether the steps of a model on these devices are recorded: a graph is of one GPU."""
+    found = set(devices)
+    return len(found) == 1 and all(device.type == "cuda" for device in found)
 
 
 def capture_cuda(refine: Callable[[], Refinement]) -> tuple[Replay, Refinement]:

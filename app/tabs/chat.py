@@ -126,7 +126,7 @@ class ChatTab(Conversing):
         try:
             self.host.refuse_if_busy(ticket)
             with beside("prompt"):
-                history = read_conversation(path)
+                history = read_conversation(path, self.host.can.prompt_characters)
         except InputError as bad:
             return (gr.skip(), gr.skip(), *notices(bad))
         return (history, self.as_value(history), *notices(None))

@@ -185,7 +185,8 @@ class Conversing:
         with beside("prompt"):
             asked = talk.conversation(history)
             to = self.kind_of(history) or to
-            return Request(asked, to, sampling, aloud=aloud, think=think, pin=pin)
+            request = Request(asked, to, sampling, aloud=aloud, think=think, pin=pin)
+            return request.within(self.host.can.prompt_characters)
 
     def again(
         self, ticket: str, history: History, visitor: gr.Request, *settings: Setting

@@ -232,6 +232,8 @@ class LabTab:
             for run_id in ticket.split():
                 self.host.refuse_if_busy(run_id)
             asked = requests(LabForm(*others, seed))  # pyright: ignore[reportArgumentType, reportCallIssue]
+            with beside("prompt"):
+                asked = [request.within(self.host.can.prompt_characters) for request in asked]
         except InputError as bad:
             return (*(gr.skip(),) * 4, *notices(bad), gr.skip(), gr.skip())
         owner = visitor.session_hash or ""

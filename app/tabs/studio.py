@@ -17,7 +17,7 @@ from app.links import Link
 from app.live_view import chips, live_view, notice
 from app.notices import notices
 from engine.request import (
-    MAX_PROMPT_CHARACTERS,
+    USUAL_PROMPT_CHARACTERS,
     Conversation,
     Modality,
     Request,
@@ -231,7 +231,8 @@ class Studio:
         with beside("settings"):
             sampling = read_sampling(steps, guidance, method, read_seed(seed))
         with beside("prompt"):
-            return self.request(prompt.strip(), sampling, *given)
+            request = self.request(prompt.strip(), sampling, *given)
+            return request.within(self.host.can.prompt_characters)
 
     def run(self, ticket: str) -> Iterator[object]:
         """Drive the run; values carry its state only where no websocket does."""
@@ -277,7 +278,7 @@ def pressable(*, running: bool) -> tuple[object, object]:
 
 def pressed_text(press: gr.EventData) -> str:
     """The text of the chip that was pressed."""
-    return str(press._data["text"])[:MAX_PROMPT_CHARACTERS]
+    return str(press._data["text"])[:USUAL_PROMPT_CHARACTERS]
 
 
 def fresh_seed() -> str:

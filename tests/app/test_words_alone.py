@@ -96,6 +96,15 @@ def test_it_talks_and_reads_the_whole_conversation(client: Client) -> None:
     assert all(turn["words"] for turn in value["turns"])
 
 
+def test_a_prompt_may_be_as_long_as_the_checkpoint_reads(page: Served, client: Client) -> None:
+    ticket, *_ = client.predict("", {"text": "x" * 600, "files": []}, *FORM, api_name="/ask")
+    assert page.host.bus.find(ticket) is not None
+    said = client.predict("", {"text": "x" * 4001, "files": []}, *FORM, api_name="/ask")
+    assert "limit is 4000" in str(said)
+    long = ("x" * 4001, *LAB[1:])
+    assert "limit is 4000" in str(client.predict("", True, *long, api_name="/record"))
+
+
 def test_a_file_is_refused_in_a_sentence(client: Client, tmp_path: Path) -> None:
     file = tmp_path / "picture.png"
     file.write_bytes(png_bytes(np.zeros((8, 8, 3), np.uint8)))

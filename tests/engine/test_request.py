@@ -3,15 +3,18 @@
 import numpy as np
 import pytest
 
+from engine.engine import Engine
 from engine.request import (
     MAX_PROMPT_CHARACTERS,
     METHODS,
+    USUAL_PROMPT_CHARACTERS,
     Conversation,
     Part,
     Request,
     Sampling,
     Turn,
 )
+from flow.modality import Modality
 
 
 @pytest.mark.parametrize("text", ["", "   ", "\n"])
@@ -68,3 +71,19 @@ def test_every_method_has_one_name() -> None:
 def test_guidance_interval_out_of_range(interval: tuple[float, float]) -> None:
     with pytest.raises(ValueError, match="guidance goes from"):
         Sampling(guidance_interval=interval)
+
+
+def test_a_request_is_checked_against_what_a_checkpoint_reads() -> None:
+    request = Request(Conversation.ask("x" * 501))
+    assert request.within(501) is request
+    with pytest.raises(ValueError, match="501 characters, the limit is 500: please shorten it"):
+        request.within(USUAL_PROMPT_CHARACTERS)
+
+
+def test_an_engine_says_and_keeps_its_own_limit(tiny_engine: Engine) -> None:
+    assert tiny_engine.info()["prompt_characters"] == USUAL_PROMPT_CHARACTERS == 500
+    request = Request(Conversation.ask("x" * 501), Modality.TEXT, Sampling(steps=1))
+    with pytest.raises(ValueError, match="the limit is 500"):
+        next(tiny_engine.generate(request))
+    with pytest.raises(ValueError, match="the limit is 500"):
+        tiny_engine.generate_batch([request])

@@ -181,6 +181,24 @@ def test_what_ends_a_turn_ends_the_answer(pair: Pair) -> None:
     assert pair.engine.words.shown(np.array(ids)[:, None])[-1] == ""
 
 
+def test_nothing_is_computed_behind_the_end(pair: Pair) -> None:
+    """Where that is asked for, and the words are those of the whole run."""
+    whole, short = (
+        [e for e in pair.engine.generate(_asking(stop_at_end=stop)) if isinstance(e, Refined)]
+        for stop in (False, True)
+    )
+    before, after = (steps[-1].tokens_t[:, 0].tolist() for steps in (whole, short))
+    assert len(whole) == 128
+    assert short[-1].last
+    end = before.index(EOS) if EOS in before else 128
+    assert after[: end + 1] == before[: end + 1]
+    if pair.kind == "llada":
+        assert len(short) < 128
+        assert set(after[64:]) == {PAD}
+    told = [_answer(pair.engine, _asking(stop_at_end=stop)).text for stop in (False, True)]
+    assert told[0] == told[1]
+
+
 def test_what_it_was_not_trained_for_is_refused(pair: Pair) -> None:
     picture = np.zeros((8, 8, 3), np.uint8)
     for request, sentence in (

@@ -202,6 +202,59 @@ def test_choice_temperature_mixes_the_order() -> None:
     assert found[2] == pytest.approx(0.1, abs=0.08)
 
 
+WORDS = TokenSpace(Modality.TEXT, num_codebooks=1, cardinality=12)
+END, FILL = 7, 0
+
+
+def _written(
+    stop: tuple[int, ...], rows: int = 8, first: int = 0, block: int | None = 8
+) -> list[Step]:
+    """A run over 32 words in which an end is not rare. first: the seed of its first row."""
+    draws = Draws(torch.arange(first, first + rows))
+    x_0 = OmniSequence((response(Modality.TEXT, masked_source(WORDS, rows, 32, draws)),))
+    sampler = MaskedSampler(
+        {Modality.TEXT: WORDS}, steps=32, schedule="linear", block=block, stop=stop, fill=FILL
+    )
+    denoiser = CountingDenoiser(RandomDenoiser({Modality.TEXT: WORDS}))
+    run = list(sampler.sample(denoiser, x_0, draws=draws))
+    assert len(denoiser.times) == len(run) == run[-1].nfe
+    return run
+
+
+def _final(run: list[Step]) -> list[list[int]]:
+    return run[-1].x_t.segments[0].tokens[..., 0].tolist()
+
+
+@pytest.mark.parametrize("block", [8, None])
+def test_what_is_behind_an_end_is_filled_and_changes_nothing_before_it(block: int | None) -> None:
+    """Each row alone: the random denoiser sees every position of its own row."""
+    saved = 0
+    for seed in range(12):
+        whole, short = _written((), 1, seed, block), _written((END,), 1, seed, block)
+        assert len(short) <= len(whole) == 32
+        assert short[-1].last
+        assert not any(step.last for step in short[:-1])
+        ((long,), (brief,)) = _final(whole), _final(short)
+        assert WORDS.mask_id not in brief
+        ended = END in long
+        place = long.index(END) if ended else 32
+        assert brief[: place + 1] == long[: place + 1]
+        if len(short) < 32:
+            assert ended
+            assert FILL in brief[place + 1 :]
+            assert bool(short[-1].changed[0].any())
+            assert torch.equal(short[-1].x_1[0], short[-1].x_t.segments[0].tokens)
+            saved += 32 - len(short)
+    assert saved > 0
+
+
+def test_rows_that_end_are_the_same_alone_and_together() -> None:
+    together = _written((END,))
+    alone = [_written((END,), 1, first) for first in range(8)]
+    assert _final(together) == [row for run in alone for row in _final(run)]
+    assert len(together) == max(len(run) for run in alone)
+
+
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
