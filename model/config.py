@@ -187,7 +187,7 @@ class OmniConfig:
     text_flow: FlowConfig = FlowConfig(steps=12, temperature=0.3)
     audio_flow: FlowConfig = FlowConfig(steps=12, temperature=0.7)
     video_flow: FlowConfig = FlowConfig(
-        steps=8, grid="tuned", guidance_scale=1.0, initial_temperature=1.0, temperature=0.2
+        steps=16, grid="tuned", guidance_scale=1.0, initial_temperature=1.0, temperature=0.2
     )
 
     samplers: tuple[str, ...] = ("flow", "masked", "autoregressive")

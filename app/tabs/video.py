@@ -20,7 +20,7 @@ CRAFT = Craft(
     question="What should move?",
     placeholder=FILMS[1],
     prompts=FILMS,
-    first=Recipe(FILMS[0], steps=8),
+    first=Recipe(FILMS[0]),
 )
 WATCHED = Craft(
     name="video",
