@@ -88,6 +88,15 @@ def measured_html(digest: object, measured: Mapping[str, Any] | None) -> str:
     )
 
 
+def of_a_hundred(digest: object, suite: str, metrics: tuple[str, ...]) -> tuple[int, ...] | None:
+    """What was measured of these weights, of a hundred each; None where one was not."""
+    measured = read_measured(FILE)
+    if measured is None or measured["digest"] != digest:
+        return None
+    found = measured["suites"].get(suite, {}).get("metrics", {})
+    return tuple(round(100 * found[m]) for m in metrics) if {*metrics} <= {*found} else None
+
+
 def _row(figure: Figure, metrics: Mapping[str, float]) -> str:
     value = _right(metrics[figure.metric], figure)
     ends = [metrics.get(f"{figure.metric}_{end}") for end in ("low", "high")]

@@ -8,6 +8,7 @@ from gradio.components import Component
 from app.examples import ABOUT_FILMS, FILMS
 from app.forms import as_sentence, read_upload
 from app.live_view import chips, notice
+from app.measured import of_a_hundred
 from app.render import webp
 from app.tabs.studio import Craft, Recipe, Studio
 from engine.films import read_film
@@ -39,6 +40,10 @@ BLIND = (
 MAKES_NONE = (
     "<p class='no-lead'>This checkpoint watches films and makes none yet: show it one, and ask.</p>"
 )
+YOUNG = (
+    "<p class='no-young'>Films are the youngest of its skills: of a hundred that were wished for, "
+    "{} show the right things, and {} the right motion.</p>"
+)
 SEEN = (
     "<figure class='no-seen'><img src='{uri}' alt='the film as the model sees it'>"
     "<figcaption>what it sees of it: eight frames</figcaption></figure>"
@@ -62,6 +67,9 @@ class VideoTab(Studio):
 
     def given(self) -> list[Component]:
         makes = self.host.can.films
+        right = of_a_hundred(self.host.engine.digest, "video", ("object", "direction"))
+        if makes and right is not None:
+            gr.HTML(YOUNG.format(*right), elem_id="video-young", apply_default_css=False)
         found: list[Component] = []
         if makes:
             with gr.Accordion("Begin with a picture", open=False, elem_classes="no-accordion"):

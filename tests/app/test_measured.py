@@ -3,7 +3,9 @@
 import json
 from pathlib import Path
 
-from app.measured import FIGURES, measured_html, read_measured
+import pytest
+
+from app.measured import FIGURES, measured_html, of_a_hundred, read_measured
 from app.tabs.about import about_html
 from evaluation.everything import Everything
 from evaluation.result import Result
@@ -45,3 +47,16 @@ def test_other_weights_have_no_figures(tmp_path: Path) -> None:
 def test_each_figure_is_of_a_suite_and_said_once() -> None:
     assert all(figure.suite in SUITES for figure in FIGURES)
     assert len({figure.what for figure in FIGURES}) == len(FIGURES)
+
+
+def test_a_part_is_said_of_these_weights_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "nano.json"
+    monkeypatch.setattr("app.measured.FILE", file)
+    assert of_a_hundred("abc", "asr", ("wer",)) is None
+    file.write_text(_measured({"wer": 0.304}))
+    assert of_a_hundred("abc", "asr", ("wer",)) == (30,)
+    assert of_a_hundred("abc", "asr", ("wer", "other")) is None
+    assert of_a_hundred("abc", "video", ("object",)) is None
+    assert of_a_hundred("abd", "asr", ("wer",)) is None
