@@ -18,6 +18,7 @@ from model.checkpoint import load_checkpoint
 from model.convert.__main__ import main
 from model.shard import contents, tensors
 from tests.model import coded_models, masked_models, published
+from tests.model.refusals import refused, refuses
 
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
 WORDS, SETTINGS = "tokenizer.json", "tokenizer_config.json"
@@ -188,26 +189,11 @@ BLIND: dict[str, tuple[Callable[[Path], object], str]] = {
 }
 
 
-def _refused(capsys: pytest.CaptureFixture[str], *argv: str) -> str:
-    """The one sentence."""
-    capsys.readouterr()
-    assert main(list(argv)) == 2
-    said = capsys.readouterr()
-    assert said.out == ""
-    (line,) = said.err.strip().splitlines()
-    return line
-
-
 @pytest.mark.parametrize("case", BROKEN)
 def test_one_sentence_and_nothing_written(
     case: str, saved: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    kind, break_it, sentence = BROKEN[case]
-    source = Path(shutil.copytree(saved / kind, tmp_path / "source"))
-    break_it(source)
-    line = _refused(capsys, kind, str(source), str(tmp_path / "out"))
-    assert re.search(sentence, line), line
-    assert not (tmp_path / "out").exists()
+    refuses(capsys, BROKEN[case], saved, tmp_path)
 
 
 @pytest.fixture(scope="module")
@@ -226,7 +212,7 @@ def test_a_picture_tokenizer_that_does_not_fit_changes_nothing(
     eyes = Path(shutil.copytree(saved / "magvit", tmp_path / "magvit"))
     break_it(eyes)
     before = load_checkpoint(unseeing).digest
-    line = _refused(capsys, "magvit", str(eyes), str(unseeing))
+    line = refused(capsys, "magvit", str(eyes), str(unseeing))
     assert re.search(sentence, line), line
     assert load_checkpoint(unseeing).digest == before
 
@@ -236,11 +222,11 @@ def test_a_picture_tokenizer_needs_a_vocabulary_with_its_codes(
 ) -> None:
     """Neither a new folder, nor words alone, nor a checkpoint of ours has one."""
     eyes = str(saved / "magvit")
-    assert "convert mmada or dynin into" in _refused(capsys, "magvit", eyes, str(tmp_path / "new"))
-    assert "give an empty folder" in _refused(capsys, "magvit", eyes, str(tiny_checkpoint))
+    assert "convert mmada or dynin into" in refused(capsys, "magvit", eyes, str(tmp_path / "new"))
+    assert "give an empty folder" in refused(capsys, "magvit", eyes, str(tiny_checkpoint))
     words = str(tmp_path / "words")
     assert main(["llada", str(saved / "llada"), words]) == 0
-    assert "convert mmada or dynin into" in _refused(capsys, "magvit", eyes, words)
+    assert "convert mmada or dynin into" in refused(capsys, "magvit", eyes, words)
 
 
 def test_without_its_picture_tokenizer_it_talks(unseeing: Path) -> None:

@@ -2,7 +2,6 @@
 
 import json
 import pickle
-import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -15,6 +14,7 @@ from model.checkpoint import load_checkpoint
 from model.convert.__main__ import main
 from model.shard import contents, tensors
 from tests.model import masked_models, published
+from tests.model.refusals import refused, refuses
 
 WEIGHTS, SETTINGS, WORDS = "model.safetensors", "tokenizer_config.json", "tokenizer.json"
 BLOCK = "model.transformer.blocks"
@@ -191,25 +191,11 @@ BROKEN: dict[str, tuple[str, Callable[[Path], object], str]] = {
 }
 
 
-def _refused(capsys: pytest.CaptureFixture[str], *argv: str) -> str:
-    """The one sentence."""
-    assert main(list(argv)) == 2
-    said = capsys.readouterr()
-    assert said.out == ""
-    (line,) = said.err.strip().splitlines()
-    return line
-
-
 @pytest.mark.parametrize("case", BROKEN)
 def test_one_sentence_and_nothing_written(
     case: str, saved: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    kind, break_it, sentence = BROKEN[case]
-    source = Path(shutil.copytree(saved / kind, tmp_path / "source"))
-    break_it(source)
-    line = _refused(capsys, kind, str(source), str(tmp_path / "out"))
-    assert re.search(sentence, line), line
-    assert not (tmp_path / "out").exists()
+    refuses(capsys, BROKEN[case], saved, tmp_path)
 
 
 def test_it_is_a_checkpoint_of_its_own(
@@ -217,8 +203,8 @@ def test_it_is_a_checkpoint_of_its_own(
 ) -> None:
     """Neither a preset nor a part of another checkpoint; nor do others fill a part of it."""
     llada, out = str(saved / "llada"), str(tmp_path / "out")
-    assert "leave --preset out" in _refused(capsys, "llada", llada, out, "--preset", "tiny")
-    assert "give an empty folder" in _refused(capsys, "llada", llada, str(tiny_checkpoint))
+    assert "leave --preset out" in refused(capsys, "llada", llada, out, "--preset", "tiny")
+    assert "give an empty folder" in refused(capsys, "llada", llada, str(tiny_checkpoint))
     assert main(["llada", llada, out]) == 0
     capsys.readouterr()
     digest = load_checkpoint(Path(out)).digest
@@ -226,7 +212,7 @@ def test_it_is_a_checkpoint_of_its_own(
     published.save(published.clip(), tmp_path / "clip")
     published.save_tokenizer(published.save(masked_models.qwen(), tmp_path / "qwen"))
     for kind in ("whisper", "clip", "qwen"):
-        assert "give an empty folder" in _refused(capsys, kind, str(tmp_path / kind), out)
+        assert "give an empty folder" in refused(capsys, kind, str(tmp_path / kind), out)
     assert load_checkpoint(Path(out)).digest == digest
 
 

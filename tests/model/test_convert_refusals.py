@@ -15,6 +15,7 @@ from model.convert.__main__ import main
 from model.convert.target import STAGED, Staging
 from model.shard import contents, tensors
 from tests.model import published
+from tests.model.refusals import refused, refuses
 
 WEIGHTS = "model.safetensors"
 INDEX = "model.safetensors.index.json"
@@ -127,45 +128,29 @@ def _vision(folder: Path, **changes: object) -> None:
     _configured(folder, vision_config={**whole["vision_config"], **changes})
 
 
-def _refused(capsys: pytest.CaptureFixture[str], *argv: str) -> str:
-    """The one sentence."""
-    assert main(list(argv)) == 2
-    said = capsys.readouterr()
-    assert said.out == ""
-    (line,) = said.err.strip().splitlines()
-    assert line.startswith("error: ")
-    return line
-
-
 @pytest.mark.parametrize("case", BROKEN)
 def test_one_sentence_and_nothing_written(
     case: str, saved: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    kind, break_it, sentence = BROKEN[case]
-    source = Path(shutil.copytree(saved / kind, tmp_path / "source"))
-    break_it(source)
-    line = _refused(capsys, kind, str(source), str(tmp_path / "out"), "--preset", "tiny")
-    with pytest.raises(ValueError, match=sentence):
-        raise ValueError(line)
-    assert not (tmp_path / "out").exists()
+    refuses(capsys, BROKEN[case], saved, tmp_path, "--preset", "tiny")
 
 
 def test_no_folder_and_no_preset(
     saved: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     clip, out = str(saved / "clip"), str(tmp_path / "out")
-    assert "there is no folder" in _refused(capsys, "clip", str(tmp_path / "nowhere"), out)
-    assert "unknown preset" in _refused(capsys, "clip", clip, out, "--preset", "huge")
-    assert "does not fit next_omni_7b" in _refused(capsys, "clip", clip, out)
-    assert "same folder" in _refused(capsys, "clip", clip, clip)
-    assert "something else" in _refused(capsys, "clip", clip, str(saved / "whisper"))
+    assert "there is no folder" in refused(capsys, "clip", str(tmp_path / "nowhere"), out)
+    assert "unknown preset" in refused(capsys, "clip", clip, out, "--preset", "huge")
+    assert "does not fit next_omni_7b" in refused(capsys, "clip", clip, out)
+    assert "same folder" in refused(capsys, "clip", clip, clip)
+    assert "something else" in refused(capsys, "clip", clip, str(saved / "whisper"))
 
 
 def test_a_checkpoint_of_another_preset(
     tiny_checkpoint: Path, saved: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     argv = ("clip", str(saved / "clip"), str(tiny_checkpoint), "--preset", "nano")
-    assert "is tiny, not nano" in _refused(capsys, *argv)
+    assert "is tiny, not nano" in refused(capsys, *argv)
 
 
 def _pickled(saved: Path, folder: Path) -> Path:
@@ -201,7 +186,7 @@ def test_no_code_of_a_named_pickle_is_run(
     file = _pickled(saved, tmp_path / "source")
     file.write_bytes(pickle.dumps({"weight": _Harmful()}))
     argv = ("clip", str(file.parent), str(tmp_path / "out"), "--preset", "tiny")
-    assert "cannot be read as tensors alone" in _refused(capsys, *argv, "--allow-pickle", str(file))
+    assert "cannot be read as tensors alone" in refused(capsys, *argv, "--allow-pickle", str(file))
     assert not (tmp_path / "harmed").exists()
 
 
