@@ -80,11 +80,10 @@ def test_a_film_forms_plays_and_can_be_taken_home(
     watched: Callable[..., Page], tmp_path: Path
 ) -> None:
     page = watched()
-    phase(page, "idle", LIVE)
-    assert len(set(strip(page))) == 8, "a film of noise stands there"
-    still = picture(page, LIVE)
-    page.wait_for_timeout(400)
-    assert picture(page, LIVE) == still
+    phase(page, "completed", LIVE)
+    assert "recorded" in page.inner_text(f"{LIVE} .no-recipe")
+    assert len(set(strip(page))) == 8, "the recorded film stands there"
+    moves(page)
     generate(page)
     page.wait_for_selector(f"{LIVE} .no-large .no-canvas[data-painted]")
     begun = strip(page)
