@@ -103,7 +103,7 @@ def _row(figure: Figure, metrics: Mapping[str, float]) -> str:
     between = " to ".join(f"{v}" for v in sorted(_right(e, figure) for e in ends if e is not None))
     return (
         f"<tr><th scope='row'>{figure.what}</th>"
-        f"<td><span class='no-bar' style='--share: {value}%'></span></td>"
+        f"<td><span class='no-share' style='--share: {value}%'></span></td>"
         f"<td>{value}</td><td>{between}</td></tr>"
     )
 
