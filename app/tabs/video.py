@@ -1,6 +1,8 @@
 """The Video tab: words, or a picture and words, become a film whose frames form together; a film of
 the visitor's own is watched, and answered about."""
 
+from dataclasses import replace
+
 import gradio as gr
 import numpy as np
 from gradio.components import Component
@@ -23,10 +25,9 @@ CRAFT = Craft(
     prompts=FILMS,
     first=Recipe(FILMS[0]),
 )
-WATCHED = Craft(
-    name="video",
+WATCHED = replace(
+    CRAFT,
     to=Modality.TEXT,
-    api="film",
     question="What would you like to know about it?",
     placeholder=ABOUT_FILMS[0],
     prompts=ABOUT_FILMS,

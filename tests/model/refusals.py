@@ -1,13 +1,17 @@
 """A source that is broken on purpose, and the one sentence that a conversion says about it."""
 
+import json
 import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import torch
 
 from model.convert.__main__ import main
+from model.shard import contents, tensors
+from tests.model import published
 
 Break = Callable[[Path], object]
 
@@ -37,3 +41,15 @@ def refuses(
     line = refused(capsys, kind, str(source), str(into / "out"), *options)
     assert re.search(sentence, line), line
     assert not (into / "out").exists()
+
+
+def changed(file: Path, **changes: object) -> None:
+    """Other values in a JSON file."""
+    file.write_text(json.dumps({**json.loads(file.read_text()), **changes}))
+
+
+def rewritten(file: Path, change: Callable[[dict[str, torch.Tensor]], object]) -> None:
+    """Other tensors in a safetensors file."""
+    found = {name: tensor.clone() for name, tensor in tensors(file, list(contents(file)))}
+    change(found)
+    published.save_file(found, file)

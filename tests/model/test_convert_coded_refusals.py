@@ -16,9 +16,8 @@ from engine.request import Conversation, Request, Sampling
 from flow.modality import Modality
 from model.checkpoint import load_checkpoint
 from model.convert.__main__ import main
-from model.shard import contents, tensors
-from tests.model import coded_models, masked_models, published
-from tests.model.refusals import refused, refuses
+from tests.model import coded_models, masked_models
+from tests.model.refusals import changed, refused, refuses, rewritten
 
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
 WORDS, SETTINGS = "tokenizer.json", "tokenizer_config.json"
@@ -36,15 +35,8 @@ def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def _changed(file: Path, **changes: object) -> None:
-    file.write_text(json.dumps({**json.loads(file.read_text()), **changes}))
-
-
 def _weights(folder: Path, change: Callable[[dict[str, torch.Tensor]], object]) -> None:
-    file = folder / WEIGHTS
-    found = {name: tensor.clone() for name, tensor in tensors(file, list(contents(file)))}
-    change(found)
-    published.save_file(found, file)
+    rewritten(folder / WEIGHTS, change)
 
 
 def _renamed(folder: Path, old: str, new: str) -> None:
@@ -56,7 +48,7 @@ def _renamed(folder: Path, old: str, new: str) -> None:
 
 def _resized(folder: Path, rows: int) -> None:
     """Other rows of words and codes, and config.json agrees."""
-    _changed(folder / CONFIG, vocab_size=rows, new_vocab_size=rows, embedding_size=rows)
+    changed(folder / CONFIG, vocab_size=rows, new_vocab_size=rows, embedding_size=rows)
     _weights(folder, lambda t: t.update({n: torch.zeros(rows, 32) for n in (ROWS, HEAD)}))
 
 
@@ -114,12 +106,12 @@ BROKEN: dict[str, tuple[str, Callable[[Path], object], str]] = {
     ),
     "more codes than rows": (
         "mmada",
-        lambda f: _changed(f / CONFIG, codebook_size=128),
+        lambda f: changed(f / CONFIG, codebook_size=128),
         r"do not fit 316 words, 128 codes of pictures",
     ),
     "pictures that are no squares": (
         "mmada",
-        lambda f: _changed(f / CONFIG, num_vq_tokens=18),
+        lambda f: changed(f / CONFIG, num_vq_tokens=18),
         r"has 18 positions a picture, which is no square",
     ),
     "no token for pictures": (
@@ -137,20 +129,20 @@ BROKEN: dict[str, tuple[str, Callable[[Path], object], str]] = {
     ),
     "no token that begins": (
         "mmada",
-        lambda f: _changed(f / SETTINGS, bos_token=None),
+        lambda f: changed(f / SETTINGS, bos_token=None),
         r"has no token that begins a text",
     ),
     "another mask": (
         "dynin",
-        lambda f: _changed(f / CONFIG, mask_token_id=5),
+        lambda f: changed(f / CONFIG, mask_token_id=5),
         r"masks by the id 5, which is",
     ),
     "another block": (
         "mmada",
-        lambda f: _changed(f / CONFIG, block_type="sequential"),
+        lambda f: changed(f / CONFIG, block_type="sequential"),
         r"block_type is sequential, not llama",
     ),
-    "the other layout": ("dynin", lambda f: _changed(f / CONFIG, model_type="llada"), r"a llada"),
+    "the other layout": ("dynin", lambda f: changed(f / CONFIG, model_type="llada"), r"a llada"),
 }
 
 BLIND: dict[str, tuple[Callable[[Path], object], str]] = {
@@ -183,7 +175,7 @@ BLIND: dict[str, tuple[Callable[[Path], object], str]] = {
         r"has codes of 6 bits, and source rows for 32 codes",
     ),
     "another thing": (
-        lambda f: _changed(f / CONFIG, _class_name="VQModel"),
+        lambda f: changed(f / CONFIG, _class_name="VQModel"),
         r"is a VQModel checkpoint and no MAGVIT-v2",
     ),
 }

@@ -14,7 +14,7 @@ from model.checkpoint import load_checkpoint
 from model.convert.__main__ import main
 from model.shard import contents, tensors
 from tests.model import masked_models, published
-from tests.model.refusals import refused, refuses
+from tests.model.refusals import changed, refused, refuses, rewritten
 
 WEIGHTS, SETTINGS, WORDS = "model.safetensors", "tokenizer_config.json", "tokenizer.json"
 BLOCK = "model.transformer.blocks"
@@ -29,15 +29,8 @@ def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def _changed(file: Path, **changes: object) -> None:
-    file.write_text(json.dumps({**json.loads(file.read_text()), **changes}))
-
-
 def _weights(folder: Path, change: Callable[[dict[str, torch.Tensor]], object]) -> None:
-    file = folder / WEIGHTS
-    found = {name: tensor.clone() for name, tensor in tensors(file, list(contents(file)))}
-    change(found)
-    published.save_file(found, file)
+    rewritten(folder / WEIGHTS, change)
 
 
 def _other_words(folder: Path) -> None:
@@ -60,7 +53,7 @@ def _harmful(folder: Path) -> None:
 
 
 def _template(folder: Path, template: Any) -> None:
-    _changed(folder / SETTINGS, chat_template=template)
+    changed(folder / SETTINGS, chat_template=template)
 
 
 BROKEN: dict[str, tuple[str, Callable[[Path], object], str]] = {
@@ -86,7 +79,7 @@ BROKEN: dict[str, tuple[str, Callable[[Path], object], str]] = {
     ),
     "one layer more than it says": (
         "dream",
-        lambda f: _changed(f / CONFIG, num_hidden_layers=1),
+        lambda f: changed(f / CONFIG, num_hidden_layers=1),
         r"has 12 tensors that no",
     ),
     "another shape": (
@@ -96,25 +89,25 @@ BROKEN: dict[str, tuple[str, Callable[[Path], object], str]] = {
     ),
     "fewer rows than it says": (
         "dream",
-        lambda f: _changed(f / CONFIG, vocab_size=400),
+        lambda f: changed(f / CONFIG, vocab_size=400),
         r"lm_head.weight .* has the shape 352 x 32, and source needs 400 x 32",
     ),
     "another block": (
         "llada",
-        lambda f: _changed(f / CONFIG, block_type="sequential", attention_layer_norm=True),
+        lambda f: changed(f / CONFIG, block_type="sequential", attention_layer_norm=True),
         r"block_type is sequential, not llama; attention_layer_norm is True",
     ),
-    "no size": ("llada", lambda f: _changed(f / CONFIG, d_model=None), r"does not say d_model"),
+    "no size": ("llada", lambda f: changed(f / CONFIG, d_model=None), r"does not say d_model"),
     "stretched positions": (
         "dream",
-        lambda f: _changed(f / CONFIG, rope_scaling={"rope_type": "yarn"}),
+        lambda f: changed(f / CONFIG, rope_scaling={"rope_type": "yarn"}),
         r"stretches its positions",
     ),
     "a pickle": ("llada", _pickled, r"as a pickle only .* can run code.*--allow-pickle"),
     "a pickle by another name": ("llada", _harmful, r"truncated or broken"),
     "the other layout": (
         "dream",
-        lambda f: _changed(f / CONFIG, model_type="llada"),
+        lambda f: changed(f / CONFIG, model_type="llada"),
         r"is a llada",
     ),
     "no words": ("llada", lambda f: (f / WORDS).unlink(), r"tokenizer.json is missing"),
@@ -131,29 +124,29 @@ BROKEN: dict[str, tuple[str, Callable[[Path], object], str]] = {
     "more words than rows": (
         "dream",
         lambda f: (
-            _changed(f / CONFIG, vocab_size=300),
+            changed(f / CONFIG, vocab_size=300),
             _weights(f, lambda t: t.update({n: t[n][:300] for n in list(t) if len(t[n]) == 352})),
         ),
         r"tokenizer has \d+ entries, the model only 300",
     ),
     "another mask": (
         "llada",
-        lambda f: _changed(f / CONFIG, mask_token_id=5),
+        lambda f: changed(f / CONFIG, mask_token_id=5),
         r"masks by the id 5, which is .* in its tokenizer",
     ),
     "a mask that is none": (
         "dream",
-        lambda f: _changed(f / SETTINGS, mask_token="<|box_start|>"),
+        lambda f: changed(f / SETTINGS, mask_token="<|box_start|>"),
         r"masks by the id \d+, which is <\|mask\|>",
     ),
     "no mask": (
         "llada",
-        lambda f: _changed(f / CONFIG, mask_token_id=None),
+        lambda f: changed(f / CONFIG, mask_token_id=None),
         r"masks by the id None",
     ),
     "another end": (
         "dream",
-        lambda f: _changed(f / CONFIG, eos_token_id=7),
+        lambda f: changed(f / CONFIG, eos_token_id=7),
         r"has eos_token_id 7 and its tokenizer \d+",
     ),
     "not for conversations": (
