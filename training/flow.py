@@ -45,7 +45,7 @@ PICTURES, TEXTS, SOUNDS = 16, 8, 16
 FILMS, FILMS_IN_PART, WATCHED_IN_PART = 4, 16, 12
 """Examples of a batch; of films also those of which only some frames are seen."""
 SHARES = {
-    "image": 8, "text": 6, "match": 3, "hear": 5, "speak": 3, "recite": 1, "film": 20, "watch": 4,
+    "image": 7, "text": 6, "match": 3, "hear": 7, "speak": 4, "recite": 1, "film": 20, "watch": 4,
     "edit": 4,
 }  # fmt: skip
 """Batches of each kind in a round."""
@@ -84,6 +84,8 @@ CHOICE = 3
 """Times as many examples of sound are drawn as a batch has: those of one length are taken."""
 PROMPT_DROPOUT = 0.1
 MASKED_SHARE, CAUSAL_SHARE = 0.15, 0.1
+FEWER_VIEWS = {Modality.VIDEO: 0.4}
+"""Times these shares: of films it is the path that is to be learned."""
 SMALLEST_T = 0.02
 
 
@@ -231,7 +233,7 @@ class FlowStage:
         return self.examples.answer(rng, kinds[int(rng.choice(4, p=(0.35, 0.2, 0.15, 0.3)))])
 
     def _noised(self, batch: Batch, rng: np.random.Generator) -> Noised:
-        roll = rng.random()
+        roll = rng.random() / FEWER_VIEWS.get(batch.sequence.segments[-1].modality, 1.0)
         if roll < CAUSAL_SHARE:
             return _causal(batch)
         if roll < CAUSAL_SHARE + MASKED_SHARE:
