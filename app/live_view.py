@@ -16,7 +16,8 @@ MOUNT = "<div class='no-mount'></div>"
 
 
 def live_view(value: dict[str, object] | None, elem_id: str) -> gr.HTML:
-    """One run as it forms. value: {"run": id, "messages": fallback} or {"replay": trace}."""
+    """One run as it forms. value: {"run": id, "messages": fallback}, {"replay": trace}, or
+    {"replay_at": address} of a trace that is fetched when it is first seen."""
     return gr.HTML(
         value,
         html_template=MOUNT,

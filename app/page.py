@@ -15,6 +15,7 @@ from app.gallery_route import add_gallery_routes
 from app.host import Host
 from app.links import read_lab_link, read_link
 from app.listen import add_listening_route
+from app.recorded_route import add_recorded_route, recorded_at
 from app.route import add_live_route
 from app.tabs import about
 from app.tabs.chat import ChatTab
@@ -62,7 +63,7 @@ def build_page(host: Host, first_run: Path | None = FIRST_RUN) -> gr.Blocks:
             apply_default_css=False,
         )
         image = ImageTab(host, recorded_run(first_run))
-        video = VideoTab(host, recorded_run(first_run and FIRST_FILM))
+        video = VideoTab(host, recorded_run(first_run and FIRST_FILM), recorded_at(FIRST_FILM))
         with gr.Tabs(selected="image" if host.can.draws else "chat", elem_id="tabs") as tabs:
             with gr.Tab("Image", id="image"):
                 image.build()
@@ -117,6 +118,7 @@ def serve(page: gr.Blocks, host: Host, address: str | None, port: int | None) ->
     add_live_route(server, host.bus)
     add_listening_route(server)
     add_gallery_routes(server, host.library, host.bus)
+    add_recorded_route(server, FIRST_FILM)
     return server
 
 

@@ -7,12 +7,30 @@ function mountLive(element, props, trigger, watch) {
   const update = () => {
     const value = props.value ?? {};
     if (value.replay) return view.run || view.play(value.replay);
+    if (value.replay_at) return whenSeen(root, () => view.run || fetchRun(view, value.replay_at));
     if (value.run) view.follow(value.run);
     for (const message of value.messages ?? []) view.accept(fromJson(message));
   };
   watch("value", update);
   update();
   if (view.root.dataset.phase === "idle") view.status.textContent = "Press Generate and watch.";
+}
+
+// Once, when it is on the screen for the first time.
+function whenSeen(root, act) {
+  const watcher = new IntersectionObserver((entries) => {
+    if (!entries.some((entry) => entry.isIntersecting)) return;
+    watcher.disconnect();
+    act();
+  });
+  watcher.observe(root);
+}
+
+// Without the recorded run the form works as ever.
+async function fetchRun(view, address) {
+  const answer = await fetch(new URL(address, document.baseURI)).catch(() => null);
+  if (!answer?.ok || view.run) return;
+  view.play(await answer.json());
 }
 
 function mountTalk(element, props, trigger, watch) {

@@ -59,7 +59,9 @@ class Studio:
 
     host: Host
     trace: dict[str, object] | None = None
-    """A recorded run that plays when the page opens."""
+    """A recorded run that plays when the tab is first seen."""
+    trace_at: str = ""
+    """Where the script fetches it; nothing: it comes with the page."""
     links_to: list[Component] = field(default_factory=list, init=False)
     """What a link fills in, in the order of `linked`; nothing before there is a form."""
     more: list[gr.HTML] = field(default_factory=list, init=False)
@@ -90,13 +92,17 @@ class Studio:
                     self._settings(first)
             made = f"no-makes-{self.craft.to}"
             with gr.Column(scale=7, min_width=300, elem_classes=["no-view", made]):
-                replay = self.trace and {"replay": self.trace}
-                self.view = live_view(replay, f"{self.craft.name}-live")
+                self.view = live_view(self._opened_with(), f"{self.craft.name}-live")
         self.ticket = gr.Textbox(visible="hidden", label="run")
         self.shown_seed = gr.State(str(first.seed))
         self.links_to = [self.prompt, self.seed, self.steps, self.guidance, self.method]
         self.links_to += [self.keep_seed, self.prompt_notice, self.settings_notice]
         self._wire()
+
+    def _opened_with(self) -> dict[str, object] | None:
+        if self.trace is None:
+            return None
+        return {"replay_at": self.trace_at} if self.trace_at else {"replay": self.trace}
 
     def linked(self, link: Link | None) -> tuple[object, ...]:
         """What a link fills in, its seed to be kept; None, or what it leaves out, is no change."""

@@ -9,6 +9,8 @@ from pathlib import Path
 import gradio as gr
 import numpy as np
 import pytest
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
 from PIL import Image
 
 from app import render, talk
@@ -20,6 +22,7 @@ from app.live import StepBus
 from app.page import build_page, recorded_run
 from app.pump import Outcome, Pumping
 from app.record import main, record
+from app.recorded_route import add_recorded_route, recorded_at
 from app.tabs.video import VideoTab, look_at
 from engine.events import Answer, Refined
 from engine.films import FRAME_MS, read_film
@@ -239,6 +242,26 @@ def test_the_tab_opens_with_a_recorded_film() -> None:
         opened.build()
     assert isinstance(opened.view.value, dict) and "replay" in opened.view.value
     assert (opened.prompt.value, opened.seed.value, opened.steps.value) == (WORDS, "5", 4)
+
+
+def test_a_film_that_is_fetched_does_not_ride_in_the_page() -> None:
+    trace = record(FakeEngine(step_s=0.0).generate, REQUEST)
+    opened = VideoTab(Host(FakeEngine()), trace, "recorded/film")
+    with gr.Blocks():
+        opened.build()
+    assert opened.view.value == {"replay_at": "recorded/film"}
+    assert opened.prompt.value == WORDS
+
+
+def test_a_recorded_run_is_served_where_the_page_looks_for_it(tmp_path: Path) -> None:
+    file = tmp_path / "film.json"
+    file.write_text('{"messages": []}')
+    server = FastAPI()
+    add_recorded_route(server, file)
+    add_recorded_route(server, tmp_path / "none.json")
+    client = TestClient(server)
+    assert client.get(f"/{recorded_at(file)}").json() == {"messages": []}
+    assert client.get("/recorded/none").status_code == 404
 
 
 def test_a_film_is_recorded_on_the_command_line(
