@@ -38,7 +38,7 @@ from training.flow import A_STEP, FlowStage
 from training.loop import Budget, train
 from training.merge import merged
 from training.ranks import Ranks
-from training.speech import SpeechExamples, encode_clips, told_scenes
+from training.speech import SpeechExamples, encode_clips, told_scenes, with_letters
 from training.vision import VisionStage
 from training.whisper import encoder_weights
 from world.concepts import CONCEPTS
@@ -197,9 +197,11 @@ def _speech_examples(
             f"{arguments.speech} has no clips: run `python -m world speech` first, or train "
             "--without-audio"
         )
-    heard = encode_clips(model.audio, corpus, _folder(arguments, "audio") / "codes.npz")
-    told = told_scenes(model.vision, corpus, heard, _folder(arguments, "vision") / "told.npz")
     config = model.config
+    assert config.audio is not None
+    heard = encode_clips(model.audio, corpus, _folder(arguments, "audio") / "codes.npz")
+    heard = with_letters(heard, words.tokenizer, config.audio.cardinality)
+    told = told_scenes(model.vision, corpus, heard, _folder(arguments, "vision") / "told.npz")
     return SpeechExamples(
         heard,
         words,

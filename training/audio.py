@@ -74,6 +74,8 @@ class AudioStage:
     Whisper's weights stay as they are where `AudioTokenizer.encoder` is frozen.
     """
 
+    helpers = None
+
     def __init__(
         self,
         config: AudioConfig,

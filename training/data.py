@@ -30,6 +30,7 @@ from world.dialogue import HERE_YOU_ARE, Dialogue, Kind, Utterance, sample_dialo
 from world.edits import sample_edit
 from world.film_words import film_caption, full_film_caption
 from world.motion import sample_film
+from world.patches import patches_of
 from world.scenes import Family, Scene, held_out_pairs, render, sample_scene
 
 T = TypeVar("T")
@@ -41,6 +42,8 @@ code that no picture of training holds is one that the model learns never to cho
 out is the way from the words to it."""
 ENCODED = 32
 """Graphs whose pictures are encoded at once."""
+UNKNOWN = -1
+"""Of a place of an answer of which nothing is known, see `training.landmarks`."""
 CUT_SHARE = 0.4
 """Share of the answers of several blocks that are cut to fewer."""
 TALK_BEFORE_SHARE, TALK_AFTER_SHARE = 0.2, 0.12
@@ -131,11 +134,13 @@ def pixels_of(images: np.ndarray, image_px: int, device: torch.device) -> Tensor
 @dataclass(frozen=True)
 class Example:
     """A prompt and its target, int64 "L Q". said: the ids of what is said in the prompt's sound,
-    where it is to be written down."""
+    where it is to be written down. shown: what is at each place of the target, int64 "L K", see
+    `training.landmarks`."""
 
     spans: tuple[Span, ...]
     target: Span
     said: tuple[int, ...] = ()
+    shown: np.ndarray | None = None
 
     @property
     def length(self) -> int:
@@ -146,13 +151,14 @@ class Example:
 @dataclass(frozen=True)
 class Batch:
     """Examples of one structure: the clean sequence (the response segment last) and a weight "B L"
-    for each of its positions. said: of each example, see there. kept: int64 "B P", the positions of
-    the sequence that enter the backbone; None: all."""
+    for each of its positions. said, shown: of each example, see there; None where one has none.
+    kept: int64 "B P", the positions of the sequence that enter the backbone; None: all."""
 
     sequence: OmniSequence
     weight: Tensor
     said: tuple[tuple[int, ...], ...] = ()
     kept: Tensor | None = None
+    shown: Tensor | None = None
 
 
 class Examples:
@@ -181,7 +187,7 @@ class Examples:
         if rng.random() < 0.5:
             messages.append(Message(False, (HERE_YOU_ARE,)))
         spans = layout(self.tokenizer, messages, opens=Modality.IMAGE)
-        return Example(tuple(spans), pool.picture_of(scene))
+        return _drawn(spans, scene, pool)
 
     def next_picture(self, rng: np.random.Generator) -> Example:
         """The second wish of a conversation -> its picture, with the first one in sight."""
@@ -190,7 +196,7 @@ class Examples:
         messages = [*self._messages(dialogue.utterances[:-1]), Message(False, (last.text,))]
         spans = layout(self.tokenizer, messages, opens=Modality.IMAGE)
         assert last.scene is not None
-        return Example(tuple(spans), self.pool.picture_of(last.scene))
+        return _drawn(spans, last.scene, self.pool)
 
     def answer(self, rng: np.random.Generator, kind: Kind) -> Example:
         """A dialogue -> the words of its answer, with the marker that opens a picture or offers
@@ -255,6 +261,11 @@ class Examples:
         return Message(from_user, (seen, utterance.text) if from_user else (utterance.text, seen))
 
 
+def _drawn(spans: Sequence[Span], scene: Scene, pool: ScenePool) -> Example:
+    picture = pool.picture_of(scene)
+    return Example(tuple(spans), picture, shown=patches_of(scene, len(picture.tokens)))
+
+
 def _colourless(scene: Scene) -> Scene:
     """What can be said of a scene but for the colours of its objects."""
     return replace(scene, items=tuple(replace(item, colour=None) for item in scene.items))
@@ -271,7 +282,19 @@ def collate(examples: Sequence[Example], device: torch.device) -> Batch:
     (target,) = collate_prompts([(e.target,) for e in examples], device)
     target = replace(target, editable=torch.ones_like(target.valid))
     said = tuple(e.said for e in examples)
-    return Batch(OmniSequence((*prompts, target)), _weights(target), said)
+    shown = _shown([e.shown for e in examples], target.length)
+    return Batch(OmniSequence((*prompts, target)), _weights(target), said, shown=shown)
+
+
+def _shown(each: Sequence[np.ndarray | None], length: int) -> Tensor | None:
+    """int64 "B length K", `UNKNOWN` behind the end of a shorter one; None where one is missing."""
+    known = [x for x in each if x is not None]
+    if len(known) < len(each):
+        return None
+    found = np.full((len(known), length, known[0].shape[1]), UNKNOWN)
+    for row, facts in zip(found, known, strict=True):
+        row[: len(facts)] = facts
+    return torch.from_numpy(found)
 
 
 def _weights(target: Segment) -> Tensor:

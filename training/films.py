@@ -22,6 +22,7 @@ from world.dialogue import HERE_YOU_ARE
 from world.edits import Edit, sample_edit
 from world.film_words import FRAME_WISHES, REWIND_WISHES, film_caption, film_questions, film_wish
 from world.motion import Film, render_film, sample_film
+from world.patches import patches_of, patches_of_film
 from world.scenes import Scene, render
 
 T = TypeVar("T")
@@ -78,7 +79,11 @@ class FilmExamples:
         if rng.random() < SAID_SHARE:
             messages.append(Message(False, (HERE_YOU_ARE,)))
         spans = layout(self.words.tokenizer, messages, opens=Modality.VIDEO)
-        return Example(tuple(spans), self.frames(place))
+        return Example(
+            tuple(spans),
+            self.frames(place),
+            shown=patches_of_film(self.films[place], self._film_codes.shape[2]),
+        )
 
     def watch(self, rng: np.random.Generator) -> Example:
         """A film and a question -> the words of its answer; or a wish for a part of it, or for
@@ -131,7 +136,9 @@ class FilmExamples:
         if rng.random() < SAID_SHARE:
             messages.append(Message(False, (HERE_YOU_ARE,)))
         spans = layout(self.words.tokenizer, messages, opens=Modality.IMAGE)
-        return Example(tuple(spans), after)
+        return Example(
+            tuple(spans), after, shown=patches_of(self.edits[place].after, len(after.tokens))
+        )
 
     def changed(self, rng: np.random.Generator) -> Example:
         """A picture and what to change -> words and the marker that opens the picture after."""

@@ -35,6 +35,8 @@ from training.frames import (
     some_features,
     two_of_all,
 )
+from training.landmarks import WEIGHT as LANDMARKS_WEIGHT
+from training.landmarks import Landmarks
 from training.report import FlowReport
 from training.speech import SpeechExamples
 from training.together import think, together
@@ -45,8 +47,8 @@ PICTURES, TEXTS, SOUNDS = 16, 8, 16
 FILMS, FILMS_IN_PART, WATCHED_IN_PART = 4, 16, 12
 """Examples of a batch; of films also those of which only some frames are seen."""
 SHARES = {
-    "image": 7, "text": 6, "match": 3, "hear": 7, "speak": 4, "recite": 1, "film": 20, "watch": 4,
-    "edit": 4,
+    "image": 8, "text": 6, "match": 3, "hear": 7, "speak": 10, "recite": 2, "film": 18, "watch": 4,
+    "edit": 5,
 }  # fmt: skip
 """Batches of each kind in a round."""
 SPEECH, MOTION = ("hear", "speak", "recite"), ("film", "watch", "edit")
@@ -116,6 +118,7 @@ class FlowStage:
         self.model = model
         self.tokenizer = tokenizer
         self.examples, self.speech, self.films = examples, speech, films
+        self.helpers = Landmarks(model).to(model.device)
         self.contrast = Contrast(examples, speech, films)
         missing = (() if speech else SPEECH) + (() if films else MOTION)
         self.mixture = spread({k: n for k, n in SHARES.items() if k not in missing})
@@ -142,8 +145,8 @@ class FlowStage:
         }
         batch = draw[kind](rng)
         noised = _causal(batch) if kind == "recite" else self._noised(batch, rng)
-        loss = self._cross_entropy(batch, noised, rng)
-        figures = {f"{kind}{'_ar' if noised.causal else ''}": float(loss.detach())}
+        name = f"{kind}{'_ar' if noised.causal else ''}"
+        loss, figures = self._losses(name, batch, noised, rng)
         return loss * WEIGHTS[kind], figures, PICTURES if kind in ("image", "edit") else 0
 
     def _pictures(self, rng: np.random.Generator) -> Batch:
@@ -279,7 +282,9 @@ class FlowStage:
         x_t = torch.where(masked[..., None], space.mask_id, target.tokens)
         return Noised(_replaced(batch.sequence, x_t), False, weight[..., None].expand_as(x_t))
 
-    def _cross_entropy(self, batch: Batch, noised: Noised, rng: np.random.Generator) -> Tensor:
+    def _losses(
+        self, name: str, batch: Batch, noised: Noised, rng: np.random.Generator
+    ) -> tuple[Tensor, dict[str, float]]:
         target = batch.sequence.segments[-1]
         start = batch.sequence.length - target.length
         if batch.kept is None:
@@ -291,6 +296,9 @@ class FlowStage:
             found = some_features(self.model, noised.sequence, batch.kept, causal=noised.causal)
             places = batch.kept[:, batch.kept[0] >= start] - start
             found = found[:, -places.shape[1] :]
+        known = None
+        if batch.shown is not None:
+            known = self.helpers.loss(batch.shown, places, target.modality)
         if target.modality is Modality.VIDEO:
             counted = _counted(rng, places.shape[1]).to(places.device)
             found, places = found[:, counted], places[:, counted]
@@ -300,7 +308,11 @@ class FlowStage:
         loss = (losses * _at(noised.weight, places)).sum() / total
         if any(batch.said):
             loss = loss + READ_WEIGHT * self._read_loss(batch, features)
-        return loss
+        figures = {name: float(loss.detach())}
+        if known is not None:
+            figures[f"{name}_at"] = float(known.detach())
+            loss = loss + LANDMARKS_WEIGHT * known
+        return loss, figures
 
     def _read_loss(self, batch: Batch, features: tuple[Tensor, ...]) -> Tensor:
         """Words read off the positions of the sound themselves, by connectionist temporal

@@ -30,6 +30,11 @@ class Stage(Protocol):
         """What is trained."""
         ...
 
+    @property
+    def helpers(self) -> nn.Module | None:
+        """What is trained beside it and thrown away with the run."""
+        ...
+
     def loss(self, step: int) -> tuple[Tensor, dict[str, float], int]:
         """A scalar to minimise, figures to log, and how many examples were seen. Seeded by
         `step`."""
@@ -74,16 +79,22 @@ def train(
     optimisers = make_optimisers(
         stage.model, budget.learning_rate, budget.weight_decay, muon=budget.muon
     )
+    trained = stage.model
+    if stage.helpers is not None:
+        optimisers += make_optimisers(
+            stage.helpers, budget.learning_rate, budget.weight_decay, muon=False
+        )
+        trained = nn.ModuleList([stage.model, stage.helpers])
     state_file = folder / "state.pt"
     step, seen, trained_s, warm = 0, 0, 0.0, False
-    ranks.agree(stage.model)
+    ranks.agree(trained)
     average.load_state_dict(stage.model.state_dict())
     if resume:
         if not state_file.exists():
             raise ValueError(
                 f"nothing to resume: {state_file} does not exist; train without --resume"
             )
-        (step, seen, trained_s), warm = _restore(state_file, stage.model, average, optimisers)
+        (step, seen, trained_s), warm = _restore(state_file, stage, average, optimisers)
     first_step, seen_before, started = step, seen, time.monotonic()
     clock = _Clock(started, budget)
     weight = next(stage.model.parameters())
@@ -91,7 +102,7 @@ def train(
 
     def save() -> None:
         elapsed = trained_s + time.monotonic() - started
-        _save(state_file, stage.model, average, optimisers, (step, seen, elapsed))
+        _save(state_file, stage, average, optimisers, (step, seen, elapsed))
 
     figures: dict[str, float] = {}
     while budget.steps is None or step - first_step < budget.steps:
@@ -109,14 +120,14 @@ def train(
             figures |= new
             (loss / budget.accumulate).backward()
             count += num
-        count = ranks.mean_gradients(stage.model, count)
-        norm = nn.utils.clip_grad_norm_(stage.model.parameters(), 1.0)
+        count = ranks.mean_gradients(trained, count)
+        norm = nn.utils.clip_grad_norm_(trained.parameters(), 1.0)
         if bool(torch.isfinite(norm)):
             for optimiser in optimisers:
                 for group in optimiser.param_groups:
                     group["lr"] = rate
                 optimiser.step()
-        stage.model.zero_grad(set_to_none=True)
+        trained.zero_grad(set_to_none=True)
         step, seen = step + 1, seen + count
         _move_average(average, stage.model, min(budget.averaging, (step + 1) / (step + 10)))
         bar.n = int(elapsed)
@@ -184,18 +195,20 @@ def _log(folder: Path, row: dict[str, Any]) -> None:
 
 def _save(
     file: Path,
-    model: nn.Module,
+    stage: Stage,
     average: nn.Module,
     optimisers: Sequence[torch.optim.Optimizer],
     counts: tuple[int, int, float],
 ) -> None:
     """Write beside and rename, so that a crash never leaves half a file."""
     state = {
-        "model": model.state_dict(),
+        "model": stage.model.state_dict(),
         "average": average.state_dict(),
         "optimisers": [o.state_dict() for o in optimisers],
         "counts": counts,
     }
+    if stage.helpers is not None:
+        state["helpers"] = stage.helpers.state_dict()
     beside = file.with_suffix(".part")
     torch.save(state, beside)
     os.replace(beside, file)
@@ -203,13 +216,15 @@ def _save(
 
 def _restore(
     file: Path,
-    model: nn.Module,
+    stage: Stage,
     average: nn.Module,
     optimisers: Sequence[torch.optim.Optimizer],
 ) -> tuple[tuple[int, int, float], bool]:
     """The counts of the run, and whether the optimisers' moments were those of this kind too."""
     state = torch.load(file, map_location="cpu", weights_only=True)
-    model.load_state_dict(state["model"])
+    stage.model.load_state_dict(state["model"])
+    if stage.helpers is not None and "helpers" in state:
+        stage.helpers.load_state_dict(state["helpers"])
     average.load_state_dict(state["average"])
     saved = state.get("optimisers", [])
     warm = len(saved) == len(optimisers)

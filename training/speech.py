@@ -19,9 +19,10 @@ from tqdm import tqdm
 from flow.modality import Modality
 from model.audio import POSITION, AudioTokenizer
 from model.template import Message, Span, layout
-from model.text import BEGIN_AUDIO, SUGGEST
+from model.text import BEGIN_AUDIO, PAD, SUGGEST, TextTokenizer
 from model.vision import VisionTokenizer
-from training.data import Example, Examples, encode_drawings
+from training.alignment import align, spelled
+from training.data import UNKNOWN, Example, Examples, encode_drawings
 from world.captions import full_caption
 from world.chance import pick
 from world.dialogue import Dialogue, Kind, sample_dialogue
@@ -45,11 +46,13 @@ ANSWERED_KINDS = (Kind.SMALL_TALK, Kind.KNOWLEDGE, Kind.OUTSIDE)
 
 @dataclass(frozen=True)
 class Heard:
-    """A clip as codes uint16 "L Q"."""
+    """A clip as codes uint16 "L Q". said: int64 "L 2", the piece of a word and the letter at each
+    position; unknown where None."""
 
     sentence: str
     voice: str
     codes: np.ndarray
+    said: np.ndarray | None = None
 
     def span(self) -> Span:
         """As a piece of a conversation."""
@@ -114,6 +117,18 @@ def _encoded(tokenizer: AudioTokenizer, clips: Sequence[Clip]) -> list[np.ndarra
             codes = tokenizer.encode(torch.from_numpy(np.stack(whole)).to(device))
         found |= dict(zip(rows, codes.cpu().numpy().astype(np.uint16), strict=True))
     return [found[i] for i in range(len(clips))]
+
+
+def with_letters(heard: Sequence[Heard], tokenizer: TextTokenizer, cardinality: int) -> list[Heard]:
+    """The clips with what is said at each of their positions, where they speak."""
+    spoken = [i for i, h in enumerate(heard) if h.voice != SOUND]
+    found = align(
+        [heard[i].sentence for i in spoken], [heard[i].codes for i in spoken], cardinality
+    )
+    known = list(heard)
+    for i, path in zip(spoken, found, strict=True):
+        known[i] = replace(heard[i], said=spelled(heard[i].sentence, path, tokenizer))
+    return known
 
 
 class SpeechExamples:
@@ -184,7 +199,8 @@ class SpeechExamples:
         spans = layout(self.words.tokenizer, self.asked(rng, clip), opens=Modality.AUDIO)
         codes = clip.span().tokens[: self.block * self.blocks]
         ended = torch.cat([codes, torch.full((1, codes.shape[1]), self.end)])
-        return Example(tuple(spans), Span(Modality.AUDIO, ended))
+        said = _said(clip, 0, len(ended))
+        return Example(tuple(spans), Span(Modality.AUDIO, ended), shown=said)
 
     def opened(self, rng: np.random.Generator) -> Example:
         """A wish for something to be said or for a sound -> the marker that opens it."""
@@ -229,7 +245,8 @@ class SpeechExamples:
             opens=Modality.AUDIO,
             begun=codes[:start] if block else None,
         )
-        return Example(tuple(spans), Span(Modality.AUDIO, torch.cat([target, ended])))
+        said = _said(clip, start, self.block)
+        return Example(tuple(spans), Span(Modality.AUDIO, torch.cat([target, ended])), shown=said)
 
     def _answer(self, rng: np.random.Generator, clip: Heard, task: str, text: str) -> Example:
         asked = sample_instruction(rng, task)
@@ -249,3 +266,11 @@ class SpeechExamples:
             clips = self._by_sentence.get(transcript(dialogue.utterances[0].text))
             if clips:
                 return dialogue, pick(rng, clips)
+
+
+def _said(clip: Heard, start: int, length: int) -> np.ndarray:
+    """What is said in a part of a clip, silence behind its end; int64 "length 2"."""
+    if clip.said is None:
+        return np.full((length, 2), UNKNOWN)
+    part = clip.said[start : start + length]
+    return np.concatenate([part, np.tile([PAD, 0], (length - len(part), 1))])

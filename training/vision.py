@@ -66,6 +66,8 @@ class VisionTraining(nn.Module):
 class VisionStage:
     """Scenes and dense collages, some of them off the lattice, drawn anew at every step."""
 
+    helpers = None
+
     def __init__(self, config: VisionConfig, device: torch.device) -> None:
         self.device = device
         self.model = VisionTraining(config).to(device)

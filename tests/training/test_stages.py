@@ -55,7 +55,7 @@ def test_overfits_one_picture_batch(stage: FlowStage) -> None:
     losses: list[float] = []
     for step in range(60):
         noised = stage._on_path(batch, np.random.default_rng(step % 3))
-        loss = stage._cross_entropy(batch, noised, rng)
+        loss, _ = stage._losses("image", batch, noised, rng)
         loss.backward()
         optimiser.step()
         optimiser.zero_grad()

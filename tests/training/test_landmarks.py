@@ -1,0 +1,122 @@
+"""Where each letter of a clip is found, and what the middle of the backbone is asked."""
+
+import numpy as np
+import pytest
+import torch
+
+from flow.modality import Modality
+from flow.sequence import OmniSequence, response
+from model.config import PRESETS
+from model.omni import OmniModel
+from model.text import PAD, TextTokenizer
+from training.alignment import LETTERS, Line, align, spelled
+from training.data import UNKNOWN, training_texts
+from training.landmarks import Landmarks
+from world.patches import KINDS
+from world.sentences import transcript
+
+WORDS = ("red", "dog", "big", "sun", "a", "the", "left", "cup")
+CODES = 40
+SILENT = 0
+
+
+def _clip(rng: np.random.Generator) -> tuple[str, np.ndarray, np.ndarray]:
+    """A sentence, its codes "L 2" and the character at each position. Every letter has three codes
+    of its own in the first codebook; the second says nothing."""
+    sentence = " ".join(rng.choice(WORDS, int(rng.integers(2, 5))))
+    codes, at = [SILENT] * 4, [-1] * 4
+    for i, letter in enumerate(sentence):
+        if letter == " ":
+            continue
+        for _ in range(int(rng.integers(1, 4))):
+            codes.append(1 + (3 * LETTERS.find(letter) + int(rng.integers(3))) % (CODES - 1))
+            at.append(i)
+    codes += [SILENT] * 3
+    at += [-1] * 3
+    other = rng.integers(CODES, size=len(codes))
+    return sentence, np.stack([codes, other], 1).astype(np.uint16), np.array(at)
+
+
+def test_letters_are_found_where_they_are_said() -> None:
+    rng = np.random.default_rng(0)
+    sentences, codes, truth = zip(*(_clip(rng) for _ in range(200)), strict=True)
+    found = align(sentences, codes, CODES)
+    right = np.concatenate([a == b for a, b in zip(found, truth, strict=True)])
+    assert right.mean() > 0.85
+    for path in found:
+        said = path[path >= 0]
+        assert bool((np.diff(said) >= 0).all()), "in the order of the sentence"
+
+
+def test_a_clip_of_two_positions_has_a_path() -> None:
+    (path,) = align(["the dog is left of the sun"], [np.zeros((2, 2), np.uint16)], CODES)
+    assert path.shape == (2,)
+
+
+def test_silences_stand_around_every_word() -> None:
+    line = Line.of("a dog.")
+    assert line.letters == (" ", "a", " ", "d", "o", "g", " ")
+    assert line.at.tolist() == [-1, 0, -1, 2, 3, 4, -1]
+
+
+def test_a_position_has_its_piece_and_its_letter() -> None:
+    tokenizer = TextTokenizer.train(training_texts(50), 320)
+    text = transcript("a red dog")
+    path = np.array([-1, 0, 2, 4, 6, 8, -1])
+    facts = spelled("a red dog", path, tokenizer)
+    assert facts[0].tolist() == facts[-1].tolist() == [PAD, 0]
+    assert [LETTERS[i - 1] for i in facts[1:-1, 1]] == ["a", "r", "d", "d", "g"]
+    pieces = tokenizer.pieces(facts[1:-1, 0].tolist())
+    assert all(text[i] in piece for i, piece in zip(path[1:-1], pieces, strict=True))
+
+
+@pytest.fixture
+def model() -> OmniModel:
+    torch.manual_seed(0)
+    config = PRESETS["tiny"]
+    tokenizer = TextTokenizer.train(training_texts(50), config.text_vocabulary)
+    return OmniModel(config, tokenizer.space())
+
+
+def test_the_middle_learns_what_is_where(model: OmniModel) -> None:
+    helpers = Landmarks(model)
+    codes = torch.randint(16, (3, 4, model.spaces[Modality.IMAGE].num_codebooks))
+    shown = torch.stack([torch.randint(k, (3, 4)) for k in KINDS], -1)
+    places = torch.arange(4).expand(3, -1)
+    both = [*model.parameters(), *helpers.parameters()]
+    optimiser = torch.optim.AdamW(both, lr=1e-2)
+    losses: list[float] = []
+    for _ in range(40):
+        model.features(OmniSequence((response(Modality.IMAGE, codes),)))
+        loss = helpers.loss(shown, places, Modality.IMAGE)
+        loss.backward()
+        assert model.backbone.norm.weight.grad is None, "what comes later is not asked"
+        optimiser.step()
+        optimiser.zero_grad()
+        losses.append(float(loss.detach()))
+    assert losses[-1] < 0.2 * losses[0]
+
+
+def test_what_is_unknown_is_not_asked(model: OmniModel) -> None:
+    helpers = Landmarks(model)
+    codes = torch.randint(16, (2, 4, model.spaces[Modality.IMAGE].num_codebooks))
+    shown = torch.stack([torch.randint(1, k, (2, 4)) for k in KINDS], -1)
+    places = torch.arange(4).expand(2, -1)
+
+    def asked(facts: torch.Tensor) -> float:
+        model.features(OmniSequence((response(Modality.IMAGE, codes),)))
+        return float(helpers.loss(facts, places, Modality.IMAGE).detach())
+
+    one_known = shown.clone()
+    one_known[1] = UNKNOWN
+    assert asked(one_known) != pytest.approx(asked(shown))
+    none_known = torch.full_like(shown, UNKNOWN)
+    assert asked(none_known) == 0
+
+
+def test_a_pass_without_gradients_leaves_nothing_behind(model: OmniModel) -> None:
+    helpers = Landmarks(model)
+    codes = torch.randint(16, (1, 4, model.spaces[Modality.IMAGE].num_codebooks))
+    with torch.inference_mode():
+        model.features(OmniSequence((response(Modality.IMAGE, codes),)))
+    assert helpers._features is None

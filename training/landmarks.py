@@ -1,0 +1,70 @@
+"""What the places of an answer show, asked of the middle of the backbone while it learns.
+
+Linear heads read off the features behind layer `BEHIND` what is at each place of an answer: in a
+picture or a frame the object, its colour and which part of it, in speech the piece of a word that
+is said and its letter. What is to lie where is decided before any code is chosen, and the codes
+alone say little of it: only the first of a position's sub-codes is in doubt. Features that are
+aligned with what is there learn much sooner (Yu et al. 2024, arXiv:2410.06940, with those of a
+pretrained encoder; here the world itself knows). The heads are thrown away afterwards. Owns: the
+heads and their loss. Does not own: what is there (`world.patches`, `training.alignment`).
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from flow.modality import Modality
+from model.omni import OmniModel
+from training.alignment import SPELLINGS
+from training.data import UNKNOWN
+from world.patches import KINDS
+
+BEHIND = 3
+"""The layer, counted from 0, whose features are asked; of six the fourth."""
+WEIGHT = 0.5
+EMPTY_WEIGHT = 0.3
+"""Of a place that shows the background: most do."""
+
+
+class Landmarks(nn.Module):
+    """See the module's docstring. It keeps what the layer gave in the latest pass."""
+
+    def __init__(self, model: OmniModel) -> None:
+        super().__init__()
+        width, words = model.config.backbone.width, model.config.text_vocabulary
+        seen = nn.ModuleList(nn.Linear(width, num) for num in KINDS)
+        self.norm = nn.RMSNorm(width)
+        self.heads = nn.ModuleDict(
+            {
+                "picture": seen,
+                "sound": nn.ModuleList(nn.Linear(width, n) for n in (words, SPELLINGS)),
+            }
+        )
+        self._features: Tensor | None = None
+        layers = model.backbone.layers
+        layers[min(BEHIND, len(layers) - 1)].register_forward_hook(self._keep)
+
+    def _keep(self, layer: nn.Module, given: object, output: tuple[Tensor, object]) -> None:
+        del layer, given
+        self._features = output[0] if torch.is_grad_enabled() else None
+
+    def loss(self, shown: Tensor, places: Tensor, modality: Modality) -> Tensor:
+        """Mean cross-entropy. shown: int64 "B L K", what each place of the answer shows, or
+        `UNKNOWN`; places: int64 "B N", those of the answer that were in the latest pass, its last
+        N."""
+        assert self._features is not None
+        features = self.norm(self._features[:, -places.shape[1] :].flatten(0, 1))
+        self._features = None
+        truth = (
+            shown.to(places.device)
+            .gather(1, places[..., None].expand(-1, -1, shown.shape[-1]))
+            .flatten(0, 1)
+        )
+        heads = self.heads["sound" if modality is Modality.AUDIO else "picture"]
+        assert isinstance(heads, nn.ModuleList)
+        weight = torch.where(truth[:, 0] > 0, 1.0, EMPTY_WEIGHT) * (truth[:, 0] != UNKNOWN)
+        losses = [
+            F.cross_entropy(head(features), truth[:, k].clamp(min=0), reduction="none")
+            for k, head in enumerate(heads)
+        ]
+        return (torch.stack(losses).mean(0) * weight).sum() / weight.sum().clamp(min=1)
