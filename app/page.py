@@ -138,11 +138,13 @@ def _first_trace(host: Host) -> Trace | None:
 
 
 def header_html(info: Mapping[str, object]) -> str:
-    """Name, checkpoint and device."""
+    """Name, checkpoint and devices."""
     digest = escape(str(info.get("digest", "")))
     parameters = info.get("parameters")
     count = parameters.get("all") if isinstance(parameters, Mapping) else parameters
-    facts = [str(info.get("name", "")), str(info.get("device", ""))]
+    layers = info.get("layers")
+    devices = layers if isinstance(layers, Mapping) and layers else [info.get("device", "")]
+    facts = [str(info.get("name", "")), " + ".join(map(str, devices))]
     if isinstance(count, int):
         facts.insert(1, f"{count / 1e6:.1f} M parameters")
     chips = "".join(f"<span>{escape(fact)}</span>" for fact in facts if fact)

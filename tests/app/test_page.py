@@ -242,6 +242,7 @@ def test_header_and_about_show_the_model() -> None:
     assert "href" not in text
     trained = {"name": "<x>", "parameters": {"all": 2_000_000}, "facts": {"date": "2026-11-21"}}
     assert "2.0 M parameters" in header_html(trained)
+    assert "cuda:0 + cuda:1" in header_html({**trained, "layers": {"cuda:0": 3, "cuda:1": 3}})
     assert "2026-11-21" in about_html(trained)
     assert "polyline" not in about_html(trained)
     points = [{"codebook": q, "t": t, "bits": 4 * t, "exact_hit": t * t} for q in (0, 1)
