@@ -135,12 +135,13 @@ def pixels_of(images: np.ndarray, image_px: int, device: torch.device) -> Tensor
 class Example:
     """A prompt and its target, int64 "L Q". said: the ids of what is said in the prompt's sound,
     where it is to be written down. shown: what is at each place of the target, int64 "L K", see
-    `training.landmarks`."""
+    `training.landmarks`; heard: the same of the prompt's sound."""
 
     spans: tuple[Span, ...]
     target: Span
     said: tuple[int, ...] = ()
     shown: np.ndarray | None = None
+    heard: np.ndarray | None = None
 
     @property
     def length(self) -> int:
@@ -151,14 +152,15 @@ class Example:
 @dataclass(frozen=True)
 class Batch:
     """Examples of one structure: the clean sequence (the response segment last) and a weight "B L"
-    for each of its positions. said, shown: of each example, see there; None where one has none.
-    kept: int64 "B P", the positions of the sequence that enter the backbone; None: all."""
+    for each of its positions. said, shown, heard: of each example, see there; None where one has
+    none. kept: int64 "B P", the positions of the sequence that enter the backbone; None: all."""
 
     sequence: OmniSequence
     weight: Tensor
     said: tuple[tuple[int, ...], ...] = ()
     kept: Tensor | None = None
     shown: Tensor | None = None
+    heard: Tensor | None = None
 
 
 class Examples:
@@ -282,11 +284,13 @@ def collate(examples: Sequence[Example], device: torch.device) -> Batch:
     (target,) = collate_prompts([(e.target,) for e in examples], device)
     target = replace(target, editable=torch.ones_like(target.valid))
     said = tuple(e.said for e in examples)
-    shown = _shown([e.shown for e in examples], target.length)
-    return Batch(OmniSequence((*prompts, target)), _weights(target), said, shown=shown)
+    shown = _shown([e.shown for e in examples], target.length, device)
+    sounds = (s.length for s in prompts if s.modality is Modality.AUDIO)
+    heard = _shown([e.heard for e in examples], next(sounds, 0), device)
+    return Batch(OmniSequence((*prompts, target)), _weights(target), said, shown=shown, heard=heard)
 
 
-def _shown(each: Sequence[np.ndarray | None], length: int) -> Tensor | None:
+def _shown(each: Sequence[np.ndarray | None], length: int, device: torch.device) -> Tensor | None:
     """int64 "B length K", `UNKNOWN` behind the end of a shorter one; None where one is missing."""
     known = [x for x in each if x is not None]
     if len(known) < len(each):
@@ -294,7 +298,7 @@ def _shown(each: Sequence[np.ndarray | None], length: int) -> Tensor | None:
     found = np.full((len(known), length, known[0].shape[1]), UNKNOWN)
     for row, facts in zip(found, known, strict=True):
         row[: len(facts)] = facts
-    return torch.from_numpy(found)
+    return torch.from_numpy(found).to(device)
 
 
 def _weights(target: Segment) -> Tensor:

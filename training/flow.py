@@ -296,9 +296,7 @@ class FlowStage:
             found = some_features(self.model, noised.sequence, batch.kept, causal=noised.causal)
             places = batch.kept[:, batch.kept[0] >= start] - start
             found = found[:, -places.shape[1] :]
-        known = None
-        if batch.shown is not None:
-            known = self.helpers.loss(batch.shown, places, target.modality)
+        asked = self._asked(batch, places)
         if target.modality is Modality.VIDEO:
             counted = _counted(rng, places.shape[1]).to(places.device)
             found, places = found[:, counted], places[:, counted]
@@ -309,10 +307,25 @@ class FlowStage:
         if any(batch.said):
             loss = loss + READ_WEIGHT * self._read_loss(batch, features)
         figures = {name: float(loss.detach())}
-        if known is not None:
-            figures[f"{name}_at"] = float(known.detach())
+        for ending, known in asked.items():
+            figures[f"{name}_{ending}"] = float(known.detach())
             loss = loss + LANDMARKS_WEIGHT * known
         return loss, figures
+
+    def _asked(self, batch: Batch, places: Tensor) -> dict[str, Tensor]:
+        """What the middle of the backbone is asked about the places "B N" of the answer, and about
+        the sound in the prompt."""
+        middle, found = self.helpers.taken(), dict[str, Tensor]()
+        *prompts, target = batch.sequence.segments
+        if batch.shown is not None:
+            shown = _at(batch.shown, places)
+            found["at"] = self.helpers.loss(middle[:, -places.shape[1] :], shown, target.modality)
+        if batch.heard is not None:
+            sound = next(i for i, s in enumerate(prompts) if s.modality is Modality.AUDIO)
+            first = sum(s.length for s in prompts[:sound])
+            features = middle[:, first : first + batch.heard.shape[1]]
+            found["in"] = self.helpers.loss(features, batch.heard, Modality.AUDIO)
+        return found
 
     def _read_loss(self, batch: Batch, features: tuple[Tensor, ...]) -> Tensor:
         """Words read off the positions of the sound themselves, by connectionist temporal

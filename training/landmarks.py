@@ -2,11 +2,12 @@
 
 Linear heads read off the features behind layer `BEHIND` what is at each place of an answer: in a
 picture or a frame the object, its colour and which part of it, in speech the piece of a word that
-is said and its letter. What is to lie where is decided before any code is chosen, and the codes
-alone say little of it: only the first of a position's sub-codes is in doubt. Features that are
-aligned with what is there learn much sooner (Yu et al. 2024, arXiv:2410.06940, with those of a
-pretrained encoder; here the world itself knows). The heads are thrown away afterwards. Owns: the
-heads and their loss. Does not own: what is there (`world.patches`, `training.alignment`).
+is said and its letter; of a sound in the prompt they ask the same. What is to lie where is decided
+before any code is chosen, and the codes alone say little of it: only the first of a position's
+sub-codes is in doubt. Features that are aligned with what is there learn much sooner (Yu et al.
+2024, arXiv:2410.06940, with those of a pretrained encoder; here the world itself knows). The heads
+are thrown away afterwards. Owns: the heads and their loss. Does not own: what is there
+(`world.patches`, `training.alignment`).
 """
 
 import torch
@@ -48,18 +49,17 @@ class Landmarks(nn.Module):
         del layer, given
         self._features = output[0] if torch.is_grad_enabled() else None
 
-    def loss(self, shown: Tensor, places: Tensor, modality: Modality) -> Tensor:
-        """Mean cross-entropy. shown: int64 "B L K", what each place of the answer shows, or
-        `UNKNOWN`; places: int64 "B N", those of the answer that were in the latest pass, its last
-        N."""
-        assert self._features is not None
-        features = self.norm(self._features[:, -places.shape[1] :].flatten(0, 1))
-        self._features = None
-        truth = (
-            shown.to(places.device)
-            .gather(1, places[..., None].expand(-1, -1, shown.shape[-1]))
-            .flatten(0, 1)
-        )
+    def taken(self) -> Tensor:
+        """Features "B L D" of all positions of the latest pass; they are forgotten here."""
+        features, self._features = self._features, None
+        assert features is not None
+        return features
+
+    def loss(self, features: Tensor, shown: Tensor, modality: Modality) -> Tensor:
+        """Mean cross-entropy. features: "B N D"; shown: int64 "B N K", what each of these places
+        shows, or `UNKNOWN`."""
+        features = self.norm(features.flatten(0, 1))
+        truth = shown.flatten(0, 1)
         heads = self.heads["sound" if modality is Modality.AUDIO else "picture"]
         assert isinstance(heads, nn.ModuleList)
         weight = torch.where(truth[:, 0] > 0, 1.0, EMPTY_WEIGHT) * (truth[:, 0] != UNKNOWN)

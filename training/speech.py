@@ -169,18 +169,19 @@ class SpeechExamples:
         if roll < SAID_SHARE:
             clip = pick(rng, self.spoken)
             found = self._answer(rng, clip, "write", transcript(clip.sentence))
-            return replace(
-                found, said=tuple(self.words.tokenizer.encode(transcript(clip.sentence)))
-            )
+            said = tuple(self.words.tokenizer.encode(transcript(clip.sentence)))
+            return replace(found, said=said, heard=_said(clip, 0, len(clip.codes)))
         if roll < SAID_SHARE + SOUND_SHARE:
             clip = pick(rng, self.sounds)
-            return self._answer(rng, clip, "name", heard_as(clip.sentence))
+            found = self._answer(rng, clip, "name", heard_as(clip.sentence))
+            return replace(found, heard=_said(clip, 0, len(clip.codes)))
         dialogue, clip = self._spoken_dialogue(rng)
         last = dialogue.utterances[-1]
         ids = self.words.tokenizer.encode(last.text)
         if last.suggest:
             ids.append(SUGGEST)
-        return self._example(rng, (clip.span(),), ids)
+        heard = _said(clip, 0, len(clip.codes))
+        return replace(self._example(rng, (clip.span(),), ids), heard=heard)
 
     def speak(self, rng: np.random.Generator, *, first: bool) -> Example:
         """Words -> the first block of a sound, or a later one; the last one holds its end."""
@@ -245,8 +246,9 @@ class SpeechExamples:
             opens=Modality.AUDIO,
             begun=codes[:start] if block else None,
         )
-        said = _said(clip, start, self.block)
-        return Example(tuple(spans), Span(Modality.AUDIO, torch.cat([target, ended])), shown=said)
+        answer = Span(Modality.AUDIO, torch.cat([target, ended]))
+        said, heard = _said(clip, start, self.block), _said(clip, 0, start) if block else None
+        return Example(tuple(spans), answer, shown=said, heard=heard)
 
     def _answer(self, rng: np.random.Generator, clip: Heard, task: str, text: str) -> Example:
         asked = sample_instruction(rng, task)

@@ -82,13 +82,12 @@ def test_the_middle_learns_what_is_where(model: OmniModel) -> None:
     helpers = Landmarks(model)
     codes = torch.randint(16, (3, 4, model.spaces[Modality.IMAGE].num_codebooks))
     shown = torch.stack([torch.randint(k, (3, 4)) for k in KINDS], -1)
-    places = torch.arange(4).expand(3, -1)
     both = [*model.parameters(), *helpers.parameters()]
     optimiser = torch.optim.AdamW(both, lr=1e-2)
     losses: list[float] = []
     for _ in range(40):
         model.features(OmniSequence((response(Modality.IMAGE, codes),)))
-        loss = helpers.loss(shown, places, Modality.IMAGE)
+        loss = helpers.loss(helpers.taken(), shown, Modality.IMAGE)
         loss.backward()
         assert model.backbone.norm.weight.grad is None, "what comes later is not asked"
         optimiser.step()
@@ -101,11 +100,10 @@ def test_what_is_unknown_is_not_asked(model: OmniModel) -> None:
     helpers = Landmarks(model)
     codes = torch.randint(16, (2, 4, model.spaces[Modality.IMAGE].num_codebooks))
     shown = torch.stack([torch.randint(1, k, (2, 4)) for k in KINDS], -1)
-    places = torch.arange(4).expand(2, -1)
 
     def asked(facts: torch.Tensor) -> float:
         model.features(OmniSequence((response(Modality.IMAGE, codes),)))
-        return float(helpers.loss(facts, places, Modality.IMAGE).detach())
+        return float(helpers.loss(helpers.taken(), facts, Modality.IMAGE).detach())
 
     one_known = shown.clone()
     one_known[1] = UNKNOWN
