@@ -135,13 +135,13 @@ def pixels_of(images: np.ndarray, image_px: int, device: torch.device) -> Tensor
 class Example:
     """A prompt and its target, int64 "L Q". said: the ids of what is said in the prompt's sound,
     where it is to be written down. shown: what is at each place of the target, int64 "L K", see
-    `training.landmarks`; heard: the same of the prompt's sound."""
+    `training.landmarks`; given: the same of the first picture, film or sound of the prompt."""
 
     spans: tuple[Span, ...]
     target: Span
     said: tuple[int, ...] = ()
     shown: np.ndarray | None = None
-    heard: np.ndarray | None = None
+    given: np.ndarray | None = None
 
     @property
     def length(self) -> int:
@@ -152,7 +152,7 @@ class Example:
 @dataclass(frozen=True)
 class Batch:
     """Examples of one structure: the clean sequence (the response segment last) and a weight "B L"
-    for each of its positions. said, shown, heard: of each example, see there; None where one has
+    for each of its positions. said, shown, given: of each example, see there; None where one has
     none. kept: int64 "B P", the positions of the sequence that enter the backbone; None: all."""
 
     sequence: OmniSequence
@@ -160,7 +160,7 @@ class Batch:
     said: tuple[tuple[int, ...], ...] = ()
     kept: Tensor | None = None
     shown: Tensor | None = None
-    heard: Tensor | None = None
+    given: Tensor | None = None
 
 
 class Examples:
@@ -231,7 +231,11 @@ class Examples:
             ids.append(BEGIN_IMAGE)
         if last.suggest:
             ids.append(SUGGEST)
-        return Example(tuple(spans), self.words(ids, rng))
+        seen = [u.scene for u in utterances[:-1] if u.scene is not None]
+        given = None
+        if seen:
+            given = patches_of(seen[0], self.pool.codes.shape[1])
+        return Example(tuple(spans), self.words(ids, rng), given=given)
 
     def words(self, ids: Sequence[int], rng: np.random.Generator) -> Span:
         """The ids of an answer with its end, in blocks; sometimes cut to fewer of them."""
@@ -285,20 +289,20 @@ def collate(examples: Sequence[Example], device: torch.device) -> Batch:
     target = replace(target, editable=torch.ones_like(target.valid))
     said = tuple(e.said for e in examples)
     shown = _shown([e.shown for e in examples], target.length, device)
-    sounds = (s.length for s in prompts if s.modality is Modality.AUDIO)
-    heard = _shown([e.heard for e in examples], next(sounds, 0), device)
-    return Batch(OmniSequence((*prompts, target)), _weights(target), said, shown=shown, heard=heard)
+    media = next((s for s in prompts if s.modality is not Modality.TEXT), target)
+    given = _shown([e.given for e in examples], media.length, device)
+    return Batch(OmniSequence((*prompts, target)), _weights(target), said, shown=shown, given=given)
 
 
 def _shown(each: Sequence[np.ndarray | None], length: int, device: torch.device) -> Tensor | None:
-    """int64 "B length K", `UNKNOWN` behind the end of a shorter one; None where one is missing."""
-    known = [x for x in each if x is not None]
-    if len(known) < len(each):
-        return None
-    found = np.full((len(known), length, known[0].shape[1]), UNKNOWN)
-    for row, facts in zip(found, known, strict=True):
-        row[: len(facts)] = facts
-    return torch.from_numpy(found).to(device)
+    """int64 "B length K", `UNKNOWN` behind the end of a shorter one and where one is missing; None
+    where all are."""
+    kinds = next((x.shape[1] for x in each if x is not None), 0)
+    found = np.full((len(each), length, kinds), UNKNOWN)
+    for row, facts in zip(found, each, strict=True):
+        if facts is not None:
+            row[: len(facts)] = facts
+    return torch.from_numpy(found).to(device) if kinds else None
 
 
 def _weights(target: Segment) -> Tensor:

@@ -79,11 +79,9 @@ class FilmExamples:
         if rng.random() < SAID_SHARE:
             messages.append(Message(False, (HERE_YOU_ARE,)))
         spans = layout(self.words.tokenizer, messages, opens=Modality.VIDEO)
-        return Example(
-            tuple(spans),
-            self.frames(place),
-            shown=patches_of_film(self.films[place], self._film_codes.shape[2]),
-        )
+        shown = self._shown(place)
+        given = shown[: self._film_codes.shape[2]] if begun else None
+        return Example(tuple(spans), self.frames(place), shown=shown, given=given)
 
     def watch(self, rng: np.random.Generator) -> Example:
         """A film and a question -> the words of its answer; or a wish for a part of it, or for
@@ -99,9 +97,12 @@ class FilmExamples:
         if others and rng.random() > DESCRIBED_SHARE:
             asked = others[int(rng.integers(len(others)))]
         spans = layout(self.words.tokenizer, [Message(True, (self.frames(place), asked.text))])
-        return Example(
-            tuple(spans), self.words.words(self.words.tokenizer.encode(asked.answer), rng)
-        )
+        answer = self.words.words(self.words.tokenizer.encode(asked.answer), rng)
+        return Example(tuple(spans), answer, given=self._shown(place))
+
+    def _shown(self, place: int) -> np.ndarray:
+        """What every place of the frames of a film shows."""
+        return patches_of_film(self.films[place], self._film_codes.shape[2])
 
     def frame(self, rng: np.random.Generator) -> Example:
         """A film and a wish for its first or last frame -> the picture."""
@@ -136,9 +137,8 @@ class FilmExamples:
         if rng.random() < SAID_SHARE:
             messages.append(Message(False, (HERE_YOU_ARE,)))
         spans = layout(self.words.tokenizer, messages, opens=Modality.IMAGE)
-        return Example(
-            tuple(spans), after, shown=patches_of(self.edits[place].after, len(after.tokens))
-        )
+        given, shown = (patches_of(s, len(after.tokens)) for s in self.scenes_of(place))
+        return Example(tuple(spans), after, shown=shown, given=given)
 
     def changed(self, rng: np.random.Generator) -> Example:
         """A picture and what to change -> words and the marker that opens the picture after."""

@@ -314,17 +314,22 @@ class FlowStage:
 
     def _asked(self, batch: Batch, places: Tensor) -> dict[str, Tensor]:
         """What the middle of the backbone is asked about the places "B N" of the answer, and about
-        the sound in the prompt."""
+        the first picture, film or sound of the prompt."""
         middle, found = self.helpers.taken(), dict[str, Tensor]()
         *prompts, target = batch.sequence.segments
         if batch.shown is not None:
             shown = _at(batch.shown, places)
             found["at"] = self.helpers.loss(middle[:, -places.shape[1] :], shown, target.modality)
-        if batch.heard is not None:
-            sound = next(i for i, s in enumerate(prompts) if s.modality is Modality.AUDIO)
-            first = sum(s.length for s in prompts[:sound])
-            features = middle[:, first : first + batch.heard.shape[1]]
-            found["in"] = self.helpers.loss(features, batch.heard, Modality.AUDIO)
+        if batch.given is not None:
+            media = next(i for i, s in enumerate(prompts) if s.modality is not Modality.TEXT)
+            first = sum(s.length for s in prompts[:media])
+            entered = batch.kept
+            if entered is None:
+                entered = torch.arange(middle.shape[1], device=middle.device)[None]
+            inside = (entered[0] >= first) & (entered[0] < first + prompts[media].length)
+            given = _at(batch.given, (entered[:, inside] - first).expand(target.batch, -1))
+            features = middle[:, inside]
+            found["in"] = self.helpers.loss(features, given, prompts[media].modality)
         return found
 
     def _read_loss(self, batch: Batch, features: tuple[Tensor, ...]) -> Tensor:

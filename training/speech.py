@@ -170,18 +170,18 @@ class SpeechExamples:
             clip = pick(rng, self.spoken)
             found = self._answer(rng, clip, "write", transcript(clip.sentence))
             said = tuple(self.words.tokenizer.encode(transcript(clip.sentence)))
-            return replace(found, said=said, heard=_said(clip, 0, len(clip.codes)))
+            return replace(found, said=said, given=_said(clip, 0, len(clip.codes)))
         if roll < SAID_SHARE + SOUND_SHARE:
             clip = pick(rng, self.sounds)
             found = self._answer(rng, clip, "name", heard_as(clip.sentence))
-            return replace(found, heard=_said(clip, 0, len(clip.codes)))
+            return replace(found, given=_said(clip, 0, len(clip.codes)))
         dialogue, clip = self._spoken_dialogue(rng)
         last = dialogue.utterances[-1]
         ids = self.words.tokenizer.encode(last.text)
         if last.suggest:
             ids.append(SUGGEST)
-        heard = _said(clip, 0, len(clip.codes))
-        return replace(self._example(rng, (clip.span(),), ids), heard=heard)
+        given = _said(clip, 0, len(clip.codes))
+        return replace(self._example(rng, (clip.span(),), ids), given=given)
 
     def speak(self, rng: np.random.Generator, *, first: bool) -> Example:
         """Words -> the first block of a sound, or a later one; the last one holds its end."""
@@ -247,8 +247,8 @@ class SpeechExamples:
             begun=codes[:start] if block else None,
         )
         answer = Span(Modality.AUDIO, torch.cat([target, ended]))
-        said, heard = _said(clip, start, self.block), _said(clip, 0, start) if block else None
-        return Example(tuple(spans), answer, shown=said, heard=heard)
+        said, given = _said(clip, start, self.block), _said(clip, 0, start) if block else None
+        return Example(tuple(spans), answer, shown=said, given=given)
 
     def _answer(self, rng: np.random.Generator, clip: Heard, task: str, text: str) -> Example:
         asked = sample_instruction(rng, task)

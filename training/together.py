@@ -11,6 +11,7 @@ from model.text import END_THINK
 from training.data import Example, Examples
 from training.speech import SpeechExamples
 from world.chance import pick
+from world.patches import patches_of
 from world.thinking import sample_thought
 from world.together import sample_together
 
@@ -26,15 +27,19 @@ def think(words: Examples, rng: np.random.Generator) -> Example:
     ids = words.tokenizer.encode(asked.answer)
     if thinks:
         ids = [*words.tokenizer.encode(asked.thought), END_THINK, *ids]
-    message = Message(True, (words.pool.picture_of(scene), asked.question))
+    picture = words.pool.picture_of(scene)
+    message = Message(True, (picture, asked.question))
     spans = layout(words.tokenizer, [message], thinks=thinks)
-    return Example(tuple(spans), words.words(ids, rng))
+    given = patches_of(scene, len(picture.tokens))
+    return Example(tuple(spans), words.words(ids, rng), given=given)
 
 
 def together(words: Examples, speech: SpeechExamples, rng: np.random.Generator) -> Example:
     """A picture, a sound and a question about both -> the answer."""
     asked = sample_together(rng, words.pool.draw, speech.drawable)
     clip = pick(rng, [clip for clip in speech.sounds if clip.sentence == asked.sound])
-    parts = (words.pool.picture_of(asked.scene), clip.span(), asked.question)
+    picture = words.pool.picture_of(asked.scene)
+    parts = (picture, clip.span(), asked.question)
     spans = layout(words.tokenizer, [Message(True, parts)])
-    return Example(tuple(spans), words.words(words.tokenizer.encode(asked.answer), rng))
+    answer = words.words(words.tokenizer.encode(asked.answer), rng)
+    return Example(tuple(spans), answer, given=patches_of(asked.scene, len(picture.tokens)))
