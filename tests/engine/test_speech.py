@@ -15,6 +15,7 @@ from engine.request import Conversation, Part, Request, Sampling, Turn
 from engine.sounds import read_sound, resampled, wav_bytes
 from engine.speech import Speech
 from engine.speech_process import SpeechProcess
+from engine.trace_file import read_trace, trace_bytes
 from engine.trouble import DeviceError
 from flow.modality import Modality
 from model.checkpoint import load_checkpoint
@@ -126,6 +127,14 @@ def test_words_are_said_in_a_style(engine: Engine) -> None:
     assert np.array_equal(batched.audio, other.answers[0].audio)  # pyright: ignore
     with pytest.raises(ValueError, match="unknown style 'shouting': choose one of female-neutral"):
         list(engine.generate(replace(asked, style="shouting")))
+
+
+def test_a_trace_keeps_the_style(engine: Engine) -> None:
+    recorder = engine.recorder()
+    asked = Request(Conversation.ask("Hi"), Modality.AUDIO, FEW, style="male-sad-low")
+    for event in engine.generate(asked):
+        recorder.see(event)
+    assert read_trace(trace_bytes(recorder.trace())).request.style == "male-sad-low"
 
 
 def test_speech_is_written_down_answered_and_spoken(engine: Engine) -> None:
