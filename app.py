@@ -23,13 +23,15 @@ def main() -> int:
     device, weights = (os.environ.get(f"NEXT_OMNI_{k}") or "auto" for k in ("DEVICE", "WEIGHTS"))
     parser.add_argument("--device", default=device, help="auto, cpu, cuda, or cuda:0,cuda:1")
     parser.add_argument("--weights", default=weights, help="auto, or int8: half the memory")
+    codec = os.environ.get("NEXT_OMNI_SPEECH_CODEC") or None
+    parser.add_argument("--speech-codec", default=codec, help="command, see docs/checkpoints.md")
     arguments = parser.parse_args()
     os.environ.setdefault("LANCE_LOG", "error")
     address = os.environ.get("GRADIO_SERVER_NAME") or "127.0.0.1"
     port = os.environ.get("GRADIO_SERVER_PORT") or os.environ.get("PORT") or str(DEFAULT_PORT)
     try:
-        kept, bar = arguments.weights, LoadingBar()
-        engine = Engine.load(arguments.model, arguments.device, weights=kept, progress=bar)
+        how = {"weights": arguments.weights, "speech": arguments.speech_codec}
+        engine = Engine.load(arguments.model, arguments.device, progress=LoadingBar(), **how)
         host = Host(engine, gallery=arguments.gallery)
         page = build_page(host)
         serve(page, host, address, int(port))

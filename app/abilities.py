@@ -15,7 +15,8 @@ class Abilities:
     whether it reads every turn of a conversation. opens: whether its words may open a picture, or
     else a picture is asked for. lacking: why it does not know a modality that it was trained for.
     steps, guidance, temperature: of a picture, where nothing is said. watches: whether it can be
-    shown a film. prompt_characters: of the longest prompt."""
+    shown a film. prompt_characters: of the longest prompt. styles: how it can speak, the usual way
+    first; none where there is no choice."""
 
     makes: tuple[str, ...]
     methods: tuple[str, ...]
@@ -27,12 +28,13 @@ class Abilities:
     temperature: float
     watches: bool
     prompt_characters: int
+    styles: tuple[str, ...]
 
     @classmethod
     def of(cls, info: Mapping[str, object]) -> "Abilities":
         """Where nothing is said of samplers, all run; of prompts, they are as long as usual."""
         makes, samplers = info.get("modalities"), info.get("samplers")
-        longest = info.get("prompt_characters")
+        longest, styles = info.get("prompt_characters"), info.get("styles")
         trained = tuple(samplers) if isinstance(samplers, list) else tuple(SamplerKind)
         config = _inside(info, "config")
         dialogue, picture = _inside(config, "dialogue"), _inside(config, "image_flow")
@@ -47,6 +49,7 @@ class Abilities:
             temperature=picture.get("temperature", 1.0),
             watches=bool(config.get("video_frames")),
             prompt_characters=longest if isinstance(longest, int) else USUAL_PROMPT_CHARACTERS,
+            styles=tuple(map(str, styles)) if isinstance(styles, list) else (),
         )
 
     def why(self, modality: str, otherwise: str = "") -> str:

@@ -30,8 +30,8 @@ FIRST_WORDS = 2
 @dataclass(frozen=True)
 class AnswerForm:
     """The controls' values. shown_seed: the one that the page drew last. aloud: whether words are
-    spoken, too. think: whether every message is thought about. answer_with: one of `choices`.
-    words: before the picture, where it stands among them."""
+    spoken, too. style: how, where there is a choice. think: whether every message is thought about.
+    answer_with: one of `choices`. words: before the picture, where it stands among them."""
 
     steps: Setting
     guidance: Setting
@@ -39,6 +39,7 @@ class AnswerForm:
     shown_seed: Setting
     keep_seed: Setting = False
     aloud: Setting = False
+    style: Setting = None
     think: Setting = False
     answer_with: Setting = AUTO
     words: Setting = FIRST_WORDS

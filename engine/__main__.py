@@ -59,6 +59,12 @@ def _parser() -> argparse.ArgumentParser:
     common.add_argument(
         "--weights", default="auto", help="auto (as they are computed) or int8 (half the memory)"
     )
+    common.add_argument(
+        "--speech-codec",
+        default=os.environ.get("NEXT_OMNI_SPEECH_CODEC") or None,
+        metavar="COMMAND",
+        help="of the program that a Dynin-Omni hears and speaks with, see docs/checkpoints.md",
+    )
     commands = parser.add_subparsers(dest="command", required=True)
     info = commands.add_parser("info", parents=[common], help="what the checkpoint is, as JSON")
     info.add_argument(
@@ -94,6 +100,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     generate.add_argument("--think", action="store_true", help="think before answering")
     generate.add_argument("--aloud", action="store_true", help="also speak an answer in words")
+    generate.add_argument("--style", help="how it speaks: one of the styles that info names")
     generate.add_argument(
         "--out",
         type=Path,
@@ -160,6 +167,7 @@ def _loaded(arguments: argparse.Namespace) -> Engine:
         arguments.device,
         weights=arguments.weights,
         progress=LoadingBar(),
+        speech=arguments.speech_codec,
     )
 
 
@@ -211,6 +219,7 @@ def _generate(arguments: argparse.Namespace) -> int:
             repaint=repaint,
             think=arguments.think,
             pin=pin,
+            style=arguments.style,
         )
         for answer in _answers(engine, request, recorder, watch):
             _deliver(answer, arguments)

@@ -14,8 +14,9 @@ from engine.events import Answer
 from engine.media import fitted
 from engine.preview import frames, picture
 from engine.request import Part
+from engine.speech import Speech, WholeSpeech
 from flow.modality import Modality
-from model.audio import POSITIONS_A_SECOND
+from model.audio import POSITIONS_A_SECOND, AudioStream
 from model.omni import OmniModel
 from model.template import Span
 from model.text import EOS, SUGGEST, TextTokenizer, thought_of
@@ -27,10 +28,23 @@ NOTHING = np.zeros(0, np.float32)
 
 @dataclass(frozen=True)
 class Codec:
-    """The tokenizers of one checkpoint, each way."""
+    """The tokenizers of one checkpoint, each way. speech: where a program of its own has those of
+    speech."""
 
     model: OmniModel
     words: TextTokenizer
+    speech: Speech | None = None
+
+    @property
+    def styles(self) -> tuple[str, ...]:
+        """How it can speak, the usual way first; none where there is no choice."""
+        return () if self.speech is None else self.speech.styles
+
+    def check(self, style: str | None) -> None:
+        """Nothing. Raises: ValueError where it cannot speak in that style."""
+        if style is not None and style not in self.styles:
+            known = ", ".join(self.styles) or "none here: leave it out"
+            raise ValueError(f"unknown style {style[:40]!r}: choose one of {known}")
 
     @property
     def hears_s(self) -> float:
@@ -60,6 +74,9 @@ class Codec:
                 f"the sound has {len(part.audio) / SAMPLE_RATE:.1f} s, the model hears "
                 f"{self.hears_s:g} s at once: cut it, or have it written down in pieces"
             )
+        if self.speech is not None:
+            codes = torch.from_numpy(self.speech.encode(part.audio))
+            return Span(Modality.AUDIO, codes[:, None])
         samples = torch.from_numpy(part.audio)[None].to(self.model.device)
         return Span(Modality.AUDIO, self.model.audio.encode(samples)[0].cpu())
 
@@ -79,14 +96,26 @@ class Codec:
             return "this checkpoint does not watch films: show it a picture"
         return f"the film has {num} frames, the model sees {wanted}"
 
+    def stream(self, style: str | None) -> AudioStream | WholeSpeech:
+        """Decodes the codes of one sound as they come."""
+        if self.speech is not None:
+            return WholeSpeech(self.speech, style)
+        return AudioStream(self.model.audio)
+
     def answer(
-        self, tokens: np.ndarray, modality: Modality, image: np.ndarray | None = None
+        self,
+        tokens: np.ndarray,
+        modality: Modality,
+        image: np.ndarray | None = None,
+        style: str | None = None,
     ) -> Answer:
         """The answer of tokens "L Q"; `image` is their picture or film where it was decoded
-        already."""
+        already, `style` one of `styles`."""
         codes = torch.from_numpy(tokens)[None].to(self.model.device)
         match modality:
             case Modality.AUDIO:
+                if self.speech is not None:
+                    return Answer(modality, tokens, audio=self.speech.decode(tokens[:, 0], style))
                 decode = self.model.audio.decode
                 samples = decode(codes)[0].cpu().numpy() if len(tokens) else NOTHING
                 return Answer(modality, tokens, audio=samples)

@@ -17,10 +17,12 @@ def messages_of(
     conversation: Conversation, encode: Callable[[Part], Span], *, whole: bool = False
 ) -> list[Message]:
     """Messages in order, media as codes; at most one turn with something to see, the latest.
-    whole: every turn with everything in it."""
+    whole: every turn with everything in it but earlier sounds."""
+    last = len(conversation.turns) - 1
+    every = (_kept(turn, True, i == last) for i, turn in enumerate(conversation.turns))
     return [
         Message(turn.role == "user", tuple(_content(part, encode) for part in turn.parts))
-        for turn in (conversation.turns if whole else kept_turns(conversation))
+        for turn in (every if whole else kept_turns(conversation))
     ]
 
 

@@ -35,13 +35,13 @@ from engine.repaint import begun, touched
 from engine.request import Conversation, Part, Request, SamplerKind, Sampling
 from engine.runner import Runner
 from engine.sounds import LONGEST_S, pieces_of
+from engine.speech import Speech, launched
 from engine.trace import MAX_LIKELY, TraceRecorder
 from engine.trouble import explained
 from engine.wish import Wish, groups
 from engine.words import Words
 from flow.modality import Modality
 from flow.sequence import Segment
-from model.audio import AudioStream
 from model.checkpoint import Checkpoint, Progress, load_checkpoint
 from model.folder_info import refuse_theirs
 from model.placement import Placement, held_bytes
@@ -60,7 +60,9 @@ PROMPT_MULTIPLE = {"cpu": 1, "cuda": 32}
 class Engine:
     """`generate` streams one answer; `generate_batch` computes many at once, for evaluations."""
 
-    def __init__(self, checkpoint: Checkpoint, placement: Placement) -> None:
+    def __init__(
+        self, checkpoint: Checkpoint, placement: Placement, speech: Speech | None = None
+    ) -> None:
         self.model = checkpoint.model
         self.tokenizer = checkpoint.tokenizer
         self.facts = checkpoint.facts
@@ -68,7 +70,7 @@ class Engine:
         self.placement = placement
         self.device = placement.device
         self.runner = Runner(self.model)
-        self.codec = Codec(self.model, self.tokenizer)
+        self.codec = Codec(self.model, self.tokenizer, speech)
         mask_id = self.model.spaces[Modality.TEXT].mask_id
         self.words = Words.of(self.tokenizer, mask_id)
         eyes = None if self.model.config.vision is None else self.model.vision
@@ -83,15 +85,20 @@ class Engine:
         *,
         weights: str = "auto",
         progress: Progress | None = None,
+        speech: str | None = None,
     ) -> "Engine":
         """The engine of a checkpoint folder; "auto" is CUDA where there is one, several devices
         have commas between them, and weights "int8" take half the memory, see `model.placement`.
+        speech: the command of a program that has its speech codec, which starts meanwhile.
 
-        Raises: ValueError with one sentence where the folder or the device cannot be used.
+        Raises: ValueError with one sentence where the folder, the device or the program cannot be
+        used.
         """
         placement = Placement.of(device, dtype, weights)
         refuse_theirs(Path(checkpoint))
-        return cls(load_checkpoint(Path(checkpoint), placement, progress), placement)
+        program = launched(speech)
+        loaded = load_checkpoint(Path(checkpoint), placement, progress, speech=program is not None)
+        return cls(loaded, placement, Speech.of(program, loaded.model.config))
 
     def info(self) -> dict[str, Any]:
         """What runs here: plain values for `python -m engine info` and the page."""
@@ -117,6 +124,7 @@ class Engine:
             "lacking": {str(m): why for m, why in config.lacking.items()},
             "image_px": 0 if config.vision is None else config.vision.image_px,
             "hears_s": self.hears_s,
+            "styles": list(self.codec.styles),
             "prompt_characters": self.prompt_characters,
             "thinks": config.thinks,
             "finds": config.finds,
@@ -140,7 +148,7 @@ class Engine:
         """
         if not 0 <= watch <= MAX_LIKELY:
             raise ValueError(f"watch must be between 0 and {MAX_LIKELY} alternatives, not {watch}")
-        request.within(self.prompt_characters)
+        self.codec.check(request.within(self.prompt_characters).style)
         with explained(self.runner.free):
             yield from self._generate(request, preview_hz, watch)
 
@@ -186,7 +194,9 @@ class Engine:
             messages = self._messages(asked.conversation)
             wish = self._wish(asked, messages, [], Modality.TEXT)
             tokens, _ = yield from self._segment(wish, run, heard=len(pieces))
-            doubt = surprise(self.model, self._prompt([wish]), tokens, Modality.TEXT)
+            doubt: float | None = None
+            if SamplerKind.AUTOREGRESSIVE in self.model.config.samplers:
+                doubt = surprise(self.model, self._prompt([wish]), tokens, Modality.TEXT)
             found.append(replace(self.codec.answer(tokens, Modality.TEXT), heard=True, doubt=doubt))
         return found
 
@@ -219,7 +229,7 @@ class Engine:
     def _sound(self, wish: Wish, run: "_Run") -> Generator[Event, None, Answer]:
         """The events of a sound, block by block: what is final can be heard while the next block
         forms."""
-        stream = AudioStream(self.model.audio)
+        stream = self.codec.stream(run.request.style)
         heard: list[np.ndarray] = []
         while True:
             tokens, _ = yield from self._segment(wish, run)
@@ -239,7 +249,7 @@ class Engine:
                 return PicturePreview(self.model.vision)
             case Modality.VIDEO:
                 return FilmPreview(self.model.vision)
-            case Modality.AUDIO:
+            case Modality.AUDIO if self.codec.speech is None:
                 none = torch.zeros(0, self.model.spaces[Modality.AUDIO].num_codebooks)
                 return SoundPreview(
                     self.model.audio, none.long() if wish.begun is None else wish.begun
@@ -254,7 +264,7 @@ class Engine:
         Raises: ValueError where one goes on from a state, or has too long a prompt.
         """
         for request in requests:
-            request.within(self.prompt_characters)
+            self.codec.check(request.within(self.prompt_characters).style)
         if any(r.start is not None or r.repaint is not None for r in requests):
             raise ValueError("runs that go on from a state are generated one by one")
         found: list[list[Answer]] = [[] for _ in requests]
@@ -301,7 +311,7 @@ class Engine:
                 return wish
             assert wish.begun is not None
             tokens = wish.begun.numpy()
-        found.append(self.codec.answer(tokens, wish.modality))
+        found.append(self.codec.answer(tokens, wish.modality, style=request.style))
         modality = next_modality(request, found, self.runner.flows)
         return None if modality is None else self._wish(request, messages, found, modality)
 

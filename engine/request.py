@@ -264,7 +264,8 @@ class Request:
     the first segment of the answer begins; None is noise. aloud: an answer in words is spoken,
     too. think: an answer in words says first what is thought. repaint: the answer is this picture,
     in part made anew; the conversation says what the whole of it shows. pin: the answer is words
-    and a picture or a film, which opens there.
+    and a picture or a film, which opens there. style: how it speaks, where there is a choice; None
+    is the usual way.
     """
 
     conversation: Conversation
@@ -275,6 +276,7 @@ class Request:
     repaint: Repaint | None = None
     think: bool = False
     pin: Pin | None = None
+    style: str | None = None
 
     @property
     def listens(self) -> bool:

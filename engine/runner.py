@@ -206,7 +206,7 @@ class Runner:
         if sampling.cache_share is not None:
             rooms = Rooms() if self.recorder is None else self._rooms
             network = CachedDenoiser(self.model, sampling.cache_share, sampling.prompt_every, rooms)
-        if self.model.config.dialogue.tasks is not None and modality in END:
+        if self.model.config.dialogue.tasks is not None and modality is Modality.IMAGE:
             network = ClosedDenoiser(network, END[modality])
         if scale == 0:
             return network

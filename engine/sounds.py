@@ -96,6 +96,16 @@ def _resampled(frames: Iterator[Any]) -> Iterator[np.ndarray]:
     yield from _flushed(resampler)
 
 
+def resampled(samples: np.ndarray, rate_hz: int) -> np.ndarray:
+    """Samples float32 "N" at that rate -> at 16 kHz in [-1, 1]; what is no number is silent."""
+    import av
+
+    frame = av.AudioFrame.from_ndarray(np.nan_to_num(samples)[None], format="flt", layout="mono")
+    frame.sample_rate = rate_hz
+    pieces = list(_resampled(iter([frame])))
+    return np.concatenate(pieces).clip(-1, 1) if pieces else np.zeros(0, np.float32)
+
+
 def _flushed(resampler: Any) -> Iterator[np.ndarray]:
     if resampler is not None:
         for part in resampler.resample(None):

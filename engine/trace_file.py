@@ -103,6 +103,8 @@ def _request_arrays(request: Request) -> tuple[dict[str, Any], dict[str, np.ndar
     to = None if request.to is None else str(request.to)
     plain: dict[str, Any] = {"turns": turns, "to": to, "sampling": asdict(request.sampling)}
     plain |= {"aloud": request.aloud, "think": request.think}
+    if request.style is not None:
+        plain["style"] = request.style
     if request.pin is not None:
         plain["pin"] = asdict(request.pin)
     if request.repaint is not None:
@@ -199,7 +201,8 @@ def _read_request(
     think, pin = bool(plain.get("think", False)), None
     if plain.get("pin") is not None:
         pin = Pin(Modality(plain["pin"]["modality"]), plain["pin"]["words"])
-    return Request(Conversation(turns), to, sampling, begins, aloud, repaint, think, pin)
+    style = None if plain.get("style") is None else str(plain["style"])
+    return Request(Conversation(turns), to, sampling, begins, aloud, repaint, think, pin, style)
 
 
 def _read_sampling(plain: Mapping[str, Any]) -> Sampling:

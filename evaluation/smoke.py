@@ -80,8 +80,15 @@ def ways(engine: Streaming, sampling: Sampling) -> Mapping[str, Request]:
         for taken, conversation in _messages(config).items()
         if taken in spaces
         for made in makes
-        if config.edits or (taken, made) != (Modality.IMAGE, Modality.IMAGE)
+        if _leads(config, taken, made)
     }
+
+
+def _leads(config: OmniConfig, taken: Modality, made: Modality) -> bool:
+    """Whether a message with that is answered with this; where each has a task of its own, words
+    lead everywhere, and all else to words or to what it changes."""
+    changes = config.edits and taken is made is Modality.IMAGE
+    return config.dialogue.tasks is None or Modality.TEXT in (taken, made) or changes
 
 
 def _messages(config: OmniConfig) -> dict[Modality, Conversation]:

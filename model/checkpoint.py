@@ -55,15 +55,20 @@ def save_checkpoint(
 
 
 def load_checkpoint(
-    folder: Path, placement: Placement | None = None, progress: Progress | None = None
+    folder: Path,
+    placement: Placement | None = None,
+    progress: Progress | None = None,
+    *,
+    speech: bool = False,
 ) -> Checkpoint:
     """The model in evaluation mode; None places it on the CPU. A tensor at a time is read, so that
-    two copies never are in memory.
+    two copies never are in memory. speech: whether a program of its own knows its codes of speech.
 
     Raises: ValueError with one sentence that says what is missing or broken, or does not fit, and
     what to do; before any weights are read.
     """
     config = OmniConfig.from_json(_read_json(folder, "config.json"))
+    config = config.with_speech() if speech else config
     tokenizer = TextTokenizer.load(folder / "tokenizer.json", config.text_vocabulary)
     space = tokenizer.space(config.opened, thinks=config.thinks, suggests=config.suggests)
     facts = _read_json(folder, "facts.json")

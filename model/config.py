@@ -1,7 +1,7 @@
 """Sizes of every network, as frozen dataclasses, and the presets. A checkpoint carries its own
 config.json."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -11,7 +11,10 @@ from model.dialogue import OURS, Dialogue
 NO_PICTURES = (
     "its picture tokenizer is not here yet: `python -m model.convert magvit SOURCE FOLDER` adds it"
 )
-NO_SPEECH = "its speech codec is a program of its own, which is not part of this one"
+NO_SPEECH = (
+    "its speech codec is a program of its own: start with `--speech-codec COMMAND`, see "
+    "docs/checkpoints.md"
+)
 
 
 @dataclass(frozen=True)
@@ -72,7 +75,8 @@ class VisionConfig:
 class AudioConfig:
     """The sound tokenizer: 25 positions a second of num_codebooks codes. encoder_*: of Whisper's
     encoder, here tiny's; slow_layers and fast_layers of the decoder run 25 and 100 times a
-    second."""
+    second. Where codes have rows among the words' (`CodeRows`), a program of its own encodes and
+    decodes, and all but the first two say nothing."""
 
     num_codebooks: int = 2
     cardinality: int = 512
@@ -118,13 +122,30 @@ class HeadConfig:
 class CodeRows:
     """Where one vocabulary goes on with codes behind its words: code k of a picture is row `image`
     + k of those that words are read by, and of those that write them. num_image: how many; places:
-    positions of a picture. num_audio: codes of speech behind them; they stay and nothing draws
-    them."""
+    positions of a picture. num_audio: codes of speech behind them. audio_ends: rows of words each
+    of which ends speech; in the order of codes they follow those."""
 
     image: int
     num_image: int
     places: int
     num_audio: int = 0
+    audio_ends: tuple[int, ...] = ()
+
+    @property
+    def audio(self) -> int:
+        """The row of the first code of speech."""
+        return self.image + self.num_image
+
+    def runs(self, modality: Modality) -> tuple[tuple[int, int], ...]:
+        """Where its codes lie, in their order: the first row of each run and how many follow."""
+        if modality is Modality.AUDIO:
+            return ((self.audio, self.num_audio), *((row, 1) for row in self.audio_ends))
+        return ((self.image, self.num_image),)
+
+    @classmethod
+    def of(cls, audio_ends: Sequence[int] = (), **values: int) -> "CodeRows":
+        """From plain values."""
+        return cls(**values, audio_ends=tuple(audio_ends))
 
 
 @dataclass(frozen=True)
@@ -224,6 +245,22 @@ class OmniConfig:
         return found
 
     @property
+    def ears(self) -> AudioConfig | None:
+        """The sound tokenizer in here; None where there is none, or a program of its own is it."""
+        return self.audio if self.code_rows is None else None
+
+    def with_speech(self) -> "OmniConfig":
+        """With the sound whose codes a program of its own knows. Raises: ValueError where the
+        checkpoint has no such codes."""
+        rows = self.code_rows
+        if rows is None or not rows.audio_ends:
+            raise ValueError(
+                f"{self.name} has no codes of speech for a program of its own: leave the speech "
+                "codec out, or convert an older Dynin-Omni again"
+            )
+        return replace(self, audio=AudioConfig(num_codebooks=1, cardinality=rows.num_audio))
+
+    @property
     def flows(self) -> dict[Modality, FlowConfig]:
         """The path and defaults of each modality."""
         return {
@@ -260,13 +297,14 @@ class OmniConfig:
         return self.audio_block * self.audio_blocks
 
     def audio_space(self) -> TokenSpace:
-        """The codes of sound, and behind them the one that stands after the end.
+        """The codes of sound, and behind them the one, or those, that stand after the end.
 
         Raises: ValueError where the checkpoint has no sound.
         """
         if self.audio is None:
             raise ValueError(f"{self.name} neither hears nor speaks")
-        return TokenSpace(Modality.AUDIO, self.audio.num_codebooks, self.audio.cardinality + 1)
+        ends = 1 if self.code_rows is None else len(self.code_rows.audio_ends)
+        return TokenSpace(Modality.AUDIO, self.audio.num_codebooks, self.audio.cardinality + ends)
 
     def to_json(self) -> dict[str, Any]:
         """Plain values, the inverse of `from_json`."""
@@ -289,7 +327,7 @@ class OmniConfig:
             "text_flow": FlowConfig,
             "video_flow": FlowConfig,
             "dialogue": Dialogue.of,
-            "code_rows": CodeRows,
+            "code_rows": CodeRows.of,
             "samplers": tuple,
         }
         values = {**_UNKNOWN, **values}

@@ -11,7 +11,9 @@ class Tasks:
 
     sees: in front of the pictures that were seen last, which stand in front of the conversation.
     draws: in front of the words of a picture; edits: in front of the picture that words are to
-    change, "" where it changes none. begins, ends: around those words.
+    change, "" where it changes none. begins, ends: around those words. hears: in front of a sound
+    that stands in front of the conversation; speaks: in front of what is to be said, "" where it
+    has no speech. transcribe, say: what asks for the words of a sound, and for words to be said.
     """
 
     sees: str
@@ -19,6 +21,10 @@ class Tasks:
     edits: str
     begins: str
     ends: str
+    hears: str = ""
+    speaks: str = ""
+    transcribe: str = ""
+    say: str = ""
 
 
 PROMPT_CHARACTERS, LONG_PROMPT_CHARACTERS = 500, 4000

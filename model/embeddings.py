@@ -6,11 +6,12 @@ the grid (Luo et al. 2025, arXiv:2510.13721, Section 2.2), and in a film its pla
 frame. Where a checkpoint has `neighbours`, it also sees what is at the same place in the picture
 right before and right after it, which the papers do not have: a small model learns to keep what
 stays from that far sooner than from attention. Where codes have rows among the words'
-(`OmniConfig.code_rows`), a picture's position enters by its row, and nothing is added to it. Owns:
-the input embeddings of every modality, the masked state, and the shift of causal mode.
+(`OmniConfig.code_rows`), a position of a picture or of speech enters by its row, and nothing is
+added to it. Owns: the input embeddings of every modality, the masked state, and the shift of causal
+mode.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import torch
 import torch.nn.functional as F
@@ -46,8 +47,8 @@ class OmniEmbeddings(nn.Module):
         if config.video_frames:
             shape = (config.video_frames, config.eyes.positions, width)
             self.video_place = nn.Parameter(torch.randn(shape) * 0.02)
-        if config.audio is not None:
-            books, dim = config.audio.num_codebooks, config.audio.code_dim
+        if config.ears is not None:
+            books, dim = config.ears.num_codebooks, config.ears.code_dim
             self.audio_end = nn.Parameter(torch.randn(books, dim) * 0.3)
             self.audio_mask = nn.Parameter(torch.randn(books, dim) * 0.3)
             self.audio_projection = _projection(books * dim, width)
@@ -88,10 +89,9 @@ class OmniEmbeddings(nn.Module):
         """Embedded tokens "B L D" and the embedded masked state "D"."""
         match segment.modality:
             case Modality.TEXT:
-                return self._rows(segment.tokens[..., 0], 0, self.text.num_embeddings)
-            case Modality.IMAGE if self.code_rows is not None:
-                rows = self.code_rows
-                return self._rows(segment.tokens[..., 0], rows.image, rows.num_image)
+                return self._rows(segment.tokens[..., 0], ((0, self.text.num_embeddings),))
+            case Modality.IMAGE | Modality.AUDIO if self.code_rows is not None:
+                return self._rows(segment.tokens[..., 0], self.code_rows.runs(segment.modality))
             case Modality.IMAGE | Modality.VIDEO:
                 books = torch.cat([codebooks[Modality.IMAGE], self.image_mask[:, None]], 1)
                 vectors = _gather(books, segment.tokens)
@@ -107,10 +107,15 @@ class OmniEmbeddings(nn.Module):
                     self.audio_mask.flatten()
                 )
 
-    def _rows(self, ids: Tensor, first: int, num: int) -> tuple[Tensor, Tensor]:
-        """As `_tokens`, of ids "B L" from 0 to num, which is the masked state; their rows are those
-        from `first` on."""
-        found = self.text(first + ids.clamp(max=num - 1))
+    def _rows(self, ids: Tensor, runs: Sequence[tuple[int, int]]) -> tuple[Tensor, Tensor]:
+        """As `_tokens`, of ids "B L" whose rows are those of the runs, one run after the other; the
+        id behind the last one is the masked state."""
+        (first, num), *more = runs
+        rows = first + ids.clamp(max=num - 1)
+        for start, length in more:
+            rows = torch.where(ids >= num, start + (ids - num).clamp(max=length - 1), rows)
+            num += length
+        found = self.text(rows)
         return torch.where(ids[..., None] >= num, self.text_mask, found), self.text_mask
 
 

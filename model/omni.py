@@ -5,7 +5,7 @@
 not own: losses, sampling, text <-> ids, pixels <-> codes.
 """
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import replace
 
 import torch
@@ -17,7 +17,7 @@ from flow.modality import Modality, TokenSpace
 from flow.sequence import OmniSequence
 from model.audio import AudioTokenizer
 from model.backbone import Backbone
-from model.config import CodeRows, OmniConfig
+from model.config import OmniConfig
 from model.embeddings import OmniEmbeddings
 from model.heads import SubCodebookHead
 from model.int8 import Int8Linear
@@ -49,7 +49,9 @@ class OmniModel(nn.Module):
         if config.video_frames:
             self.spaces[Modality.VIDEO] = config.video_space()
         if config.audio is not None:
-            space = self.spaces[Modality.AUDIO] = config.audio_space()
+            self.spaces[Modality.AUDIO] = config.audio_space()
+        if config.ears is not None:
+            space = self.spaces[Modality.AUDIO]
             self.audio_head = SubCodebookHead(
                 config.backbone.width, space.num_codebooks, space.cardinality, config.audio_head
             )
@@ -65,8 +67,8 @@ class OmniModel(nn.Module):
                 nn.init.zeros_(linear.weight)
         if config.vision is not None:
             self.vision = VisionTokenizer(config.vision).requires_grad_(False)
-        if config.audio is not None:
-            self.audio = AudioTokenizer(config.audio).requires_grad_(False)
+        if config.ears is not None:
+            self.audio = AudioTokenizer(config.ears).requires_grad_(False)
         metric_codes = F.normalize(
             torch.randn(config.text_vocabulary, config.text_metric_dim), dim=-1
         )
@@ -107,7 +109,7 @@ class OmniModel(nn.Module):
         books: dict[Modality, Tensor] = {}
         if self.config.vision is not None:
             books[Modality.IMAGE] = self.vision.quantizer.unit_codebooks()
-        if self.config.audio is not None:
+        if self.config.ears is not None:
             books[Modality.AUDIO] = self.audio.quantizer.unit_codebooks()
         return books
 
@@ -155,7 +157,8 @@ class OmniModel(nn.Module):
         if modality is Modality.TEXT:
             return PlainPosterior(self.text_logits(features))
         if self.config.code_rows is not None:
-            return PlainPosterior(self.code_logits(features, self.config.code_rows))
+            runs = self.config.code_rows.runs(modality)
+            return PlainPosterior(self.code_logits(features, runs))
         return MediaPosterior(self.media_head(modality), features)
 
     def media_head(self, modality: Modality) -> SubCodebookHead:
@@ -167,10 +170,11 @@ class OmniModel(nn.Module):
         logits = (self._written(features, slice(None)) + self.text_bias).float()
         return logits.masked_fill(self.text_forbidden, -torch.inf)
 
-    def code_logits(self, features: Tensor, rows: CodeRows) -> Tensor:
-        """Logits float32 "... K" of the codes of pictures that have rows among the words'."""
-        there = slice(rows.image, rows.image + rows.num_image)
-        return (self._written(features, there) + self.text_bias[there]).float()
+    def code_logits(self, features: Tensor, runs: Sequence[tuple[int, int]]) -> Tensor:
+        """Logits float32 "... K" of codes that have rows among the words', see `CodeRows.runs`."""
+        rows = [slice(first, first + num) for first, num in runs]
+        found = [(self._written(features, there) + self.text_bias[there]) for there in rows]
+        return torch.cat(found, -1).float()
 
     def _written(self, features: Tensor, rows: slice) -> Tensor:
         """Products "... R" with some of the rows that write words."""

@@ -9,11 +9,13 @@
 .. <assistant> <think>            or what is thought, </think> and the answer.
 
 A checkpoint of others says in its `Dialogue` what stands there instead of <bos>, <user> and
-<assistant>. One that has `Tasks` is asked in three ways instead, with a token of its own each:
+<assistant>. One that has `Tasks` is asked in these ways instead, with a token of its own each:
 
 SEES <image> PICTURE </image> .. and the conversation, for an answer in words,
+HEARS <audio> SOUND </audio>     and the conversation, for an answer in words,
 DRAWS words <image>              for a picture, with </image> behind it,
-EDITS <image> PICTURE </image> words <image>   for a picture that is changed.
+EDITS <image> PICTURE </image> words <image>   for a picture that is changed,
+SPEAKS <user> words <assistant> <audio>        for words that are said.
 """
 
 from collections.abc import Mapping, Sequence
@@ -85,14 +87,20 @@ def layout(
     message is the assistant's, its words begin the answer. begun: codes "L Q" of the answer that
     are there already. thinks: an answer in words begins with what is thought.
 
-    Raises: ValueError where a picture is to be changed by a checkpoint that changes none.
+    Raises: ValueError where a picture is to be changed by a checkpoint that changes none, or a
+    message has media beside words that go into no task.
     """
     told = _Told(tokenizer, dialogue)
+    hears = False
     if dialogue.tasks is not None:
         if opens is Modality.IMAGE:
             return _asked(told, messages, dialogue.tasks)
-        messages = _seen_first(told, messages, dialogue.tasks)
-    told.frame(dialogue.begins)
+        if opens is Modality.AUDIO:
+            return _spoken(told, messages, dialogue, dialogue.tasks)
+        hears = bool(_media(messages[-1:], Modality.AUDIO))
+        first = _heard_first if hears else _seen_first
+        messages = first(told, messages, dialogue.tasks)
+    told.frame("" if hears else dialogue.begins)
     for i, message in enumerate(messages):
         told.frame(dialogue.user if message.from_user else dialogue.assistant)
         for part in message.parts:
@@ -111,23 +119,55 @@ def layout(
 
 def _seen_first(told: "_Told", messages: Sequence[Message], tasks: Tasks) -> list[Message]:
     """Tells the pictures of the latest message that has any; the messages without pictures."""
-    pictures = next((seen for m in reversed(messages) if (seen := _pictures([m]))), [])
+    pictures = next((seen for m in reversed(messages) if (seen := _media([m], Modality.IMAGE))), [])
     if pictures:
         told.frame(tasks.sees)
     for picture in pictures:
         told.say(picture)
-    return [replace(m, parts=tuple(p for p in m.parts if isinstance(p, str))) for m in messages]
+    return [replace(m, parts=_words(m)) for m in messages]
+
+
+def _heard_first(told: "_Told", messages: Sequence[Message], tasks: Tasks) -> list[Message]:
+    """Tells the sound of the last message; the messages with words alone."""
+    if _media(messages[-1:], Modality.IMAGE):
+        raise ValueError(
+            "this checkpoint hears a sound or sees a picture: leave one of them out of the message"
+        )
+    told.frame(tasks.hears)
+    told.say(_media(messages[-1:], Modality.AUDIO)[-1])
+    asks = {TRANSCRIBE: tasks.transcribe}
+    return [replace(m, parts=tuple(asks.get(w, w) for w in _words(m))) for m in messages]
+
+
+def _spoken(
+    told: "_Told", messages: Sequence[Message], dialogue: Dialogue, tasks: Tasks
+) -> list[Span]:
+    """The spans of a prompt that has the last message's words said, whoever wrote them."""
+    if any(isinstance(part, Span) for part in messages[-1].parts):
+        raise ValueError(
+            "this checkpoint says words alone: leave out what goes with them, or let it answer in "
+            "words that are spoken, too"
+        )
+    told.frame(tasks.speaks)
+    told.frame(dialogue.begins + dialogue.user)
+    told.say("\n".join((tasks.say, *(words.strip() for words in _words(messages[-1])))))
+    told.frame(dialogue.closes + dialogue.assistant + tasks.ends)
+    told.mark(OPENING[Modality.AUDIO])
+    told.close()
+    return told.spans
 
 
 def _asked(told: "_Told", messages: Sequence[Message], tasks: Tasks) -> list[Span]:
     """The spans of a prompt for a picture: the user's last words, and what they are to change: a
     picture of their own message or of the one before."""
     last = max(i for i, message in enumerate(messages) if message.from_user)
-    pictures = _pictures(messages[max(last - 1, 0) : last + 1])
+    if _media(messages[last : last + 1], Modality.AUDIO):
+        raise ValueError("this checkpoint draws from words: say in words what the picture shows")
+    pictures = _media(messages[max(last - 1, 0) : last + 1], Modality.IMAGE)
     if tasks.edits and pictures:
         told.frame(tasks.edits)
         told.say(pictures[-1])
-    elif _pictures(messages[last : last + 1]):
+    elif _media(messages[last : last + 1], Modality.IMAGE):
         raise ValueError(
             "this checkpoint draws from words alone and changes no picture: leave the picture out"
         )
@@ -136,9 +176,8 @@ def _asked(told: "_Told", messages: Sequence[Message], tasks: Tasks) -> list[Spa
     told.frame(tasks.begins)
     told.close()
     words = len(told.spans)
-    for part in messages[last].parts:
-        if isinstance(part, str):
-            told.say(part)
+    for part in _words(messages[last]):
+        told.say(part)
     told.close()
     told.frame(tasks.ends)
     told.mark(OPENING[Modality.IMAGE])
@@ -146,8 +185,13 @@ def _asked(told: "_Told", messages: Sequence[Message], tasks: Tasks) -> list[Spa
     return [replace(span, stays=i != words) for i, span in enumerate(told.spans)]
 
 
-def _pictures(messages: Sequence[Message]) -> list[Span]:
-    return [p for m in messages for p in m.parts if isinstance(p, Span)]
+def _words(message: Message) -> tuple[str, ...]:
+    return tuple(part for part in message.parts if isinstance(part, str))
+
+
+def _media(messages: Sequence[Message], modality: Modality) -> list[Span]:
+    parts = [part for message in messages for part in message.parts]
+    return [p for p in parts if isinstance(p, Span) and p.modality is modality]
 
 
 class _Told:

@@ -53,6 +53,12 @@ time: what is final is played while the next second still forms. In the picture 
 runs to the right and pitch upwards; what is pale may still change. It speaks with one voice, and
 hears up to {hears_s:g} seconds at once.</p>
 """
+SPEECH = """
+<h2>How it hears and speaks</h2>
+<p>Speech is tokens too, written by the same backbone and the same sampler; a codec of its own turns
+them into sound when all are there, in {styles} styles. What is said is first written down, then
+answered in words, then spoken. It hears up to {hears_s:g} seconds at once.</p>
+"""
 NOISE = """
 <h2>When a token is decided</h2>
 <p>A noisy token is not right or wrong: it lies near the right one long before it hits it. The solid
@@ -109,6 +115,9 @@ def _sound(info: Mapping[str, object]) -> str:
     audio = config.get("audio") if isinstance(config, Mapping) else None
     if not hears_s or not isinstance(audio, Mapping):
         return ""
+    styles = Abilities.of(info).styles
+    if styles:
+        return SPEECH.format(styles=len(styles), hears_s=hears_s)
     return SOUND.format(codebooks=audio["num_codebooks"], hears_s=hears_s)
 
 

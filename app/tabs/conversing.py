@@ -26,6 +26,8 @@ NOTHING_LEFT = "There is nothing to undo: the conversation is empty."
 NO_THOUGHTS = "This checkpoint does not think before it answers yet: leave \\think out."
 GUIDANCE = ("auto", "0", "2", "3", "5")
 QUIET: dict[str, Any] = {"queue": False, "show_progress": "hidden"}
+NO_STYLE = ""
+"""Where there is no choice of how to speak."""
 REFUSED = 6
 """Outputs that stay as they are where a message is refused."""
 
@@ -57,6 +59,14 @@ class Conversing:
                 container=False,
                 visible=self.speaks,
                 elem_id=f"{self.name}-aloud",
+            )
+            styles = self.host.can.styles or (NO_STYLE,)
+            self.style = gr.Dropdown(
+                list(styles),
+                value=styles[0],
+                label="Speaking style",
+                visible=bool(self.host.can.styles),
+                elem_id=f"{self.name}-style",
             )
 
     def states(self) -> None:
@@ -98,6 +108,7 @@ class Conversing:
         """The settings, in the order of `AnswerForm`."""
         return [
             self.steps, self.guidance, self.seed, self.shown_seed, self.keep_seed, self.aloud,
+            self.style,
         ]  # fmt: skip
 
     @property
@@ -182,10 +193,12 @@ class Conversing:
         if think and not self.thinks:
             raise InputError(NO_THOUGHTS, "prompt")
         aloud = bool(form.aloud) and self.speaks
+        style = str(form.style or NO_STYLE) or None
         with beside("prompt"):
             asked = talk.conversation(history)
             to = self.kind_of(history) or to
-            request = Request(asked, to, sampling, aloud=aloud, think=think, pin=pin)
+            how = {"aloud": aloud, "think": think, "style": style}
+            request = Request(asked, to, sampling, pin=pin, **how)
             return request.within(self.host.can.prompt_characters)
 
     def again(

@@ -118,9 +118,11 @@ class SpeechTab(Conversing):
 
     def kind_of(self, history: History) -> Modality | None:
         """Sound, where the words begin by asking for one: the model opens most sounds by itself,
-        but a sentence of small talk it answers instead of saying it."""
-        words = history[-1].parts[-1].text or ""
-        return Modality.AUDIO if words.lower().startswith(ASK_FOR_SOUND) else None
+        but a sentence of small talk it answers instead of saying it. One that opens nothing by
+        itself would say these words, too: it answers, and its answer is spoken."""
+        words = (history[-1].parts[-1].text or "").lower()
+        asks = self.host.can.opens and words.startswith(ASK_FOR_SOUND)
+        return Modality.AUDIO if asks else None
 
     def pressed(
         self,

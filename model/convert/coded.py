@@ -21,7 +21,7 @@ from model.convert.qwen import ROWS
 from model.convert.words import Exchange
 from model.dialogue import Tasks
 from model.hf_folder import HfFolder
-from model.text import BEGIN_IMAGE, END_IMAGE, NUM_MARKERS
+from model.text import BEGIN_AUDIO, BEGIN_IMAGE, END_AUDIO, END_IMAGE, NUM_MARKERS
 
 TEMPLATE = (
     "{% for m in messages %}{% if loop.first %}{{ bos_token }}{% endif %}"
@@ -30,12 +30,18 @@ TEMPLATE = (
 )
 """How both lay out a conversation: LLaDA's own template with one line break."""
 PLACES = {"soi": 0, "eoi": 1, "t2i": 4, "mmu": 5, "i2i": 11}
+SPEECH_PLACES = {"s2t": 12, "soa": 13, "eoa": 14, "t2s": 15}
 """Of the tokens that are used here, their numbers among the reserved tokens."""
+TRANSCRIBE, SAY = "Transcribe the given audio.", "Speak the given text."
+"""What is asked for about speech, of the several ways that Dynin-Omni was trained with."""
 NUM_IMAGE, POSITIONS = 8192, 1024
 """Codes and positions of a picture, where config.json does not say them."""
 ROUNDED = 128
 """The rows of words are rounded up to a multiple of so many."""
 PICTURES = FlowConfig(steps=16, guidance_scale=3.5, choice_temperature=1.0)
+SPOKEN, SPOKEN_BLOCK = 384, 128
+"""Positions of the longest speech, and of the blocks that are filled one after the other."""
+SPEECH = FlowConfig(steps=128, mask_schedule="linear", block=SPOKEN_BLOCK)
 SIZES = ("new_vocab_size", "vocab_size", "embedding_size")
 
 
@@ -52,7 +58,7 @@ def coded(
     whether it changes pictures. block: see `samplers.masked`."""
 
     def chat(source: HfFolder) -> Chat:
-        return _chat(source, edits=edits)
+        return _chat(source, edits=edits, speaks=num_audio > 0)
 
     def adopted(_: OmniConfig, source: HfFolder) -> OmniConfig:
         return _adopted(source, chat, num_audio=num_audio, block=block)
@@ -78,7 +84,23 @@ def _adopted(
         )
     config = masked(source, backbone, rows, spoken.dialogue, tied=tied, block=block)
     code_rows = CodeRows(length + NUM_MARKERS, num_image, places, num_audio)
-    return replace(config, code_rows=code_rows, image_flow=PICTURES)
+    config = replace(config, code_rows=code_rows, image_flow=PICTURES)
+    return _spoken(config, spoken) if num_audio else config
+
+
+def _spoken(config: OmniConfig, chat: Chat) -> OmniConfig:
+    """With what ends speech, each by its row, and how it is drawn."""
+    rows, tasks = config.code_rows, chat.dialogue.tasks
+    assert rows is not None and tasks is not None
+    last = chat.tokenizer.token_to_id(tasks.ends)
+    assert last is not None
+    return replace(
+        config,
+        code_rows=replace(rows, audio_ends=(END_AUDIO, chat.exchange.place(last))),
+        audio_flow=SPEECH,
+        audio_block=SPOKEN,
+        audio_blocks=1,
+    )
 
 
 def _rows(source: HfFolder) -> int:
@@ -102,16 +124,21 @@ def _number(source: HfFolder, key: str, otherwise: int) -> int:
     return found if isinstance(found, int) and found > 0 else otherwise
 
 
-def _chat(source: HfFolder, *, edits: bool) -> Chat:
-    """As `Chat.of`, with the tasks and the markers around a picture."""
+def _chat(source: HfFolder, *, edits: bool, speaks: bool) -> Chat:
+    """As `Chat.of`, with the tasks and the markers around a picture, and around speech."""
     chat = Chat.of(source, TEMPLATE)
-    tokens = {task: _task_token(source, chat.tokenizer, task) for task in PLACES}
+    places = PLACES | (SPEECH_PLACES if speaks else {})
+    tokens = {t: _task_token(source, chat.tokenizer, t, place) for t, place in places.items()}
     names = {task: name for task, (name, _) in tokens.items()}
     first, last = (chat.named.get(f"{kind}_token") for kind in ("bos", "eos"))
     if first is None or chat.tokenizer.token_to_id(str(first)) is None:
         raise ValueError(f"{source.folder} has no token that begins a text: fetch its tokenizer")
     tasks = Tasks(names["mmu"], names["t2i"], names["i2i"] if edits else "", str(first), str(last))
     around = {BEGIN_IMAGE: tokens["soi"][1], END_IMAGE: tokens["eoi"][1]}
+    if speaks:
+        asks = {"transcribe": TRANSCRIBE, "say": SAY}
+        tasks = replace(tasks, hears=names["s2t"], speaks=names["t2s"], **asks)
+        around |= {BEGIN_AUDIO: tokens["soa"][1], END_AUDIO: tokens["eoa"][1]}
     return replace(
         chat,
         dialogue=replace(chat.dialogue, tasks=tasks),
@@ -119,15 +146,15 @@ def _chat(source: HfFolder, *, edits: bool) -> Chat:
     )
 
 
-def _task_token(source: HfFolder, tokenizer: Tokenizer, task: str) -> tuple[str, int]:
+def _task_token(source: HfFolder, tokenizer: Tokenizer, task: str, place: int) -> tuple[str, int]:
     """The special token of a task and its id: the one of its name, or the reserved one of its
-    number, where that stands so far behind the first as the published code counts."""
+    place, where that stands so far behind the first as the published code counts."""
     added = tokenizer.get_added_tokens_decoder().items()
     special = {token.content: number for number, token in added if token.special}
     if (named := f"<|{task}|>") in special:
         return named, special[named]
-    first, reserved = (f"<|reserved_token_{number}|>" for number in (0, PLACES[task]))
-    if special.get(reserved, -1) - special.get(first, -1) != PLACES[task] or first not in special:
+    first, reserved = (f"<|reserved_token_{number}|>" for number in (0, place))
+    if special.get(reserved, -1) - special.get(first, -1) != place or first not in special:
         raise ValueError(
             f"{source.folder} has no token {named}, and none reserved in its place ({reserved}): "
             "use the tokenizer of the same checkpoint"

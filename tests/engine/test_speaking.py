@@ -290,7 +290,13 @@ def test_what_the_words_open_follows_them(
     said = [*tiny_engine.tokenizer.encode("hello"), marker]
     padded = np.array([*said, *[PAD] * (CONFIG.text_block - len(said))])[:, None]
 
-    def answered(tokens: np.ndarray, modality: Modality, image: np.ndarray | None = None) -> Answer:
+    def answered(
+        tokens: np.ndarray,
+        modality: Modality,
+        image: np.ndarray | None = None,
+        style: str | None = None,
+    ) -> Answer:
+        assert style is None
         return plain(padded if modality is Modality.TEXT else tokens, modality, image)
 
     plain = tiny_engine.codec.answer
