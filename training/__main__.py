@@ -2,14 +2,14 @@
 [--device auto].
 
 vision trains the picture tokenizer, flow the model on its frozen codes, export writes the
-checkpoint. torchrun --nproc-per-node N -m training flow .. trains on N devices.
+checkpoint. torchrun --nproc-per-node N -m training flow .. trains on N devices, with --shard a
+model that is too large for one.
 """
 
 import argparse
 import json
 import os
 import sys
-from copy import deepcopy
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -39,6 +39,7 @@ from training.loop import Budget, train
 from training.merge import merged
 from training.ranks import Ranks
 from training.speech import SpeechExamples, encode_clips, told_scenes
+from training.state import finished
 from training.vision import VisionStage
 from training.whisper import encoder_weights
 from world.concepts import CONCEPTS
@@ -50,6 +51,8 @@ NUM_UNNAMED = 3000
 POOLS = (4000, 8000)
 """Films, and changes of pictures."""
 REPORTED_CLIPS = 96
+SAVE_PARTS_EVERY_S = 1800.0
+"""A sharded model is large: all of its parts take a while to write."""
 TRAINED_PARTS = (Part.TRAIN, Part.BULK, Part.SOUND)
 
 
@@ -57,11 +60,18 @@ def main(argv: list[str] | None = None) -> int:
     arguments = _parser().parse_args(argv)
     torch.manual_seed(0)
     torch.set_float32_matmul_precision("high")
-    arguments.ranks = ranks = Ranks.joined(os.environ)
+    arguments.ranks = ranks = replace(Ranks.joined(os.environ), sharded=arguments.shard)
     stages = {"vision": _vision, "audio": _audio, "flow": _flow, "export": _export}
     try:
         if ranks.num > 1 and arguments.stage != "flow":
             raise ValueError(f"{arguments.stage} runs in one process: start it without torchrun")
+        if arguments.shard and ranks.num == 1:
+            raise ValueError(
+                "--shard shares the weights out over several processes: start it by torchrun "
+                "--nproc-per-node N, with N of 2 or more"
+            )
+        if arguments.shard and arguments.muon:
+            raise ValueError("Muon needs whole matrices: leave --muon or --shard out")
         stages[arguments.stage](arguments)
     except ValueError as error:
         print(f"error: {error}", file=sys.stderr)
@@ -85,6 +95,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--muon", action="store_true", help="step the matrices inside the layers by Muon"
+    )
+    parser.add_argument(
+        "--shard", action="store_true", help="flow by torchrun: each process holds a part of it all"
     )
     parser.add_argument(
         "--scenes", type=int, default=40_000, help="pictures in the pool of the flow stage"
@@ -136,8 +149,7 @@ def _folder(arguments: argparse.Namespace, stage: str) -> Path:
 
 def _vision(arguments: argparse.Namespace) -> None:
     stage = VisionStage(PRESETS[arguments.preset].eyes, Placement.of(arguments.device).device)
-    average, folder = deepcopy(stage.model), _folder(arguments, "vision")
-    train(stage, average, folder, _budget(arguments), resume=arguments.resume)
+    train(stage, _folder(arguments, "vision"), _budget(arguments), resume=arguments.resume)
 
 
 def _audio(arguments: argparse.Namespace) -> None:
@@ -158,7 +170,7 @@ def _audio(arguments: argparse.Namespace) -> None:
         encoder = stage.model.tokenizer.encoder
         encoder.load_state_dict(encoder_weights(arguments.whisper))
         encoder.requires_grad_(False)
-    train(stage, deepcopy(stage.model), folder, _budget(arguments), resume=arguments.resume)
+    train(stage, folder, _budget(arguments), resume=arguments.resume)
 
 
 def _flow(arguments: argparse.Namespace) -> None:
@@ -167,8 +179,9 @@ def _flow(arguments: argparse.Namespace) -> None:
         model, tokenizer = _begin(arguments)
         stage = _flow_stage(arguments, model, tokenizer)
     budget = replace(_budget(arguments), accumulate=A_STEP, report_every_s=600)
-    folder = _folder(arguments, "flow")
-    train(stage, deepcopy(model), folder, budget, resume=arguments.resume, ranks=ranks)
+    if ranks.sharded:
+        budget = replace(budget, save_every_s=SAVE_PARTS_EVERY_S)
+    train(stage, _folder(arguments, "flow"), budget, resume=arguments.resume, ranks=ranks)
 
 
 def _flow_stage(
@@ -185,7 +198,8 @@ def _flow_stage(
     if model.config.video_frames:
         folder = _folder(arguments, "vision")
         films = FilmExamples.build(model.vision, examples, POOLS, folder)
-    return FlowStage(model, tokenizer, examples, arguments.times, speech, films)
+    alike = arguments.ranks.num if arguments.shard else 1
+    return FlowStage(model, tokenizer, examples, arguments.times, speech, films, alike)
 
 
 def _speech_examples(
@@ -274,7 +288,7 @@ def _load_tokenizer(module: nn.Module, folder: Path) -> None:
     if not file.exists():
         stage = folder.name.partition("-")[0]
         raise ValueError(f"{file} does not exist: run `python -m training {stage}` first")
-    average = torch.load(file, map_location="cpu", weights_only=True)["average"]
+    average, _ = finished(folder)
     prefix = "tokenizer."
     module.load_state_dict(
         {k.removeprefix(prefix): v for k, v in average.items() if k.startswith(prefix)}
@@ -322,17 +336,16 @@ def _export(arguments: argparse.Namespace) -> None:
     facts |= _run_facts(folder, "flow", facts)
     facts |= {"name": arguments.preset, "date": date.today().isoformat()}
     facts["concepts"] = [concept.name for concept in CONCEPTS]
-    state = torch.load(folder / "state.pt", map_location="cpu", weights_only=True)
+    average, _ = finished(folder)
     before = {} if arguments.start is None else load_checkpoint(arguments.start).model.state_dict()
-    model.load_state_dict(merged(before, state["average"], arguments.keep))
+    model.load_state_dict(merged(before, average, arguments.keep))
     save_checkpoint(arguments.out, model, tokenizer, facts)
     print(json.dumps(facts))
 
 
 def _run_facts(folder: Path, stage: str, before: dict[str, Any]) -> dict[str, Any]:
     """What a run adds to the facts of the checkpoint that it began with."""
-    state = torch.load(folder / "state.pt", map_location="cpu", weights_only=True)
-    step, seen, seconds = state["counts"]
+    _, (step, seen, seconds) = finished(folder)
     what = "clips_seen" if stage == "audio" else "pictures_seen"
     grown = {"steps": step, what: seen, "minutes": round(seconds / 60, 1)}
     facts = {f"{stage}_{k}": before.get(f"{stage}_{k}", 0) + v for k, v in grown.items()}

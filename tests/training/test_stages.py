@@ -2,7 +2,6 @@
 should be."""
 
 import json
-from copy import deepcopy
 from pathlib import Path
 
 import numpy as np
@@ -129,7 +128,7 @@ def test_training_resumes_where_it_was_saved(tmp_path: Path) -> None:
     budget = Budget(minutes=0.05, save_every_s=1.0)
     for resume in (False, True):
         stage = VisionStage(PRESETS["tiny"].vision, CPU)
-        train(stage, deepcopy(stage.model), tmp_path, budget, resume=resume)
+        train(stage, tmp_path, budget, resume=resume)
     counts = torch.load(tmp_path / "state.pt", weights_only=True)["counts"]
     reports = [
         row for row in map(json.loads, (tmp_path / "log.jsonl").read_text().splitlines())
@@ -145,7 +144,7 @@ def test_a_run_goes_on_under_another_optimiser(tmp_path: Path) -> None:
     for resume, muon in ((False, False), (True, True), (True, True)):
         stage = VisionStage(PRESETS["tiny"].vision, CPU)
         budget = Budget(minutes=0.03, muon=muon)
-        train(stage, deepcopy(stage.model), tmp_path, budget, resume=resume)
+        train(stage, tmp_path, budget, resume=resume)
     state = torch.load(tmp_path / "state.pt", weights_only=True)
     assert len(state["optimisers"]) == 2
     assert all(bool(p.isfinite().all()) for p in state["average"].values())
@@ -164,7 +163,7 @@ def test_the_pool_is_made_anew_for_other_scenes(stage: FlowStage, tmp_path: Path
 def test_nothing_to_resume_is_said(tmp_path: Path) -> None:
     stage = VisionStage(PRESETS["tiny"].vision, CPU)
     with pytest.raises(ValueError, match="nothing to resume"):
-        train(stage, deepcopy(stage.model), tmp_path, Budget(minutes=0.01), resume=True)
+        train(stage, tmp_path, Budget(minutes=0.01), resume=True)
 
 
 @pytest.fixture
