@@ -45,6 +45,6 @@ def sharded(model: OmniModel, loss: Loss, num: int) -> Lesson:
         fully_shard(layer, mesh=mesh, mp_policy=policy)
     lesson = Lesson(model, loss)
     frozen = {p for p in model.parameters() if not p.requires_grad}
-    fully_shard(lesson, mesh=mesh, mp_policy=policy, ignored_params=frozen)
-    lesson.set_reduce_scatter_unused_params(True)
+    shared = fully_shard(lesson, mesh=mesh, mp_policy=policy, ignored_params=frozen)
+    shared.set_reduce_scatter_unused_params(True)
     return lesson

@@ -12,20 +12,22 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import torch.distributed.checkpoint as dcp
 from torch import Tensor, nn
+from torch.distributed.checkpoint.filesystem import FileSystemReader
 from torch.distributed.checkpoint.metadata import TensorStorageMetadata
 from torch.distributed.checkpoint.state_dict import (
     get_optimizer_state_dict,
     set_optimizer_state_dict,
 )
+from torch.distributed.checkpoint.state_dict_loader import load
+from torch.distributed.checkpoint.state_dict_saver import save
 
 from training.average import Average
 from training.ranks import Ranks
 
 Counts = tuple[int, int, float]
 """Steps of the optimiser, examples seen, and seconds of training."""
-FILE, PARTS, OLD, NEW = "state.pt", "state", "state.old", "state.part"
+FILE, PARTS, OLD, NEW = "state.pt", "state", "state.old", "state.new"
 
 
 @dataclass(frozen=True)
@@ -48,23 +50,24 @@ class State:
                 "optimisers": [o.state_dict() for o in self.optimisers],
                 "counts": counts,
             }
-            beside = folder / NEW
+            beside = folder / "state.part"
             torch.save(state, beside)
             os.replace(beside, folder / FILE)
-            shutil.rmtree(folder / PARTS, ignore_errors=True)
+            for parts in (PARTS, OLD):
+                shutil.rmtree(folder / parts, ignore_errors=True)
 
     def restore(self, folder: Path, ranks: Ranks) -> tuple[Counts, bool]:
         """The counts of the run, and whether the optimisers' moments were those of this kind too.
 
         Raises: ValueError where there is nothing that these processes can go on from.
         """
-        place = _parts(folder) if ranks.sharded else folder / FILE
+        place, other = _parts(folder), folder / FILE
+        if not ranks.sharded:
+            place, other = other, place
         if not place.exists():
-            how = "with" if ranks.sharded else "without"
-            raise ValueError(
-                f"nothing to resume: {place} does not exist; train {how} --shard as the run was "
-                "begun, or without --resume"
-            )
+            how = "without" if ranks.sharded else "with"
+            advice = f"resume {how} --shard" if other.exists() else "train without --resume"
+            raise ValueError(f"nothing to resume: {place} does not exist; {advice}")
         if ranks.sharded:
             return self._restore_parts(place), True
         state = torch.load(place, map_location="cpu", weights_only=True)
@@ -81,7 +84,7 @@ class State:
         with ranks.one_first():
             if ranks.is_first:
                 shutil.rmtree(folder / NEW, ignore_errors=True)
-        dcp.save(self._everything(counts), checkpoint_id=folder / NEW)
+        save(self._everything(counts), checkpoint_id=folder / NEW)
         if ranks.is_first:
             shutil.rmtree(folder / OLD, ignore_errors=True)
             if (folder / PARTS).exists():
@@ -92,7 +95,7 @@ class State:
 
     def _restore_parts(self, place: Path) -> Counts:
         state = self._everything((0, 0, 0.0))
-        dcp.load(state, checkpoint_id=place)
+        load(state, checkpoint_id=place)
         set_optimizer_state_dict(self.model, self.optimisers, optim_state_dict=state["optimisers"])
         return _counts(state["counts"].tolist())
 
@@ -112,13 +115,13 @@ def finished(folder: Path) -> tuple[dict[str, Tensor], Counts]:
     if not place.exists():
         state = torch.load(folder / FILE, map_location="cpu", weights_only=True)
         return state["average"], _counts(state["counts"])
-    reader = dcp.FileSystemReader(place)
+    reader = FileSystemReader(place)
     wanted = {
         name: torch.empty(kept.size, dtype=kept.properties.dtype)
         for name, kept in reader.read_metadata().state_dict_metadata.items()
         if name.startswith(("average.", "counts")) and isinstance(kept, TensorStorageMetadata)
     }
-    dcp.load(wanted, storage_reader=reader, no_dist=True)
+    load(wanted, storage_reader=reader, no_dist=True)
     counts = _counts(wanted.pop("counts").tolist())
     return {name.removeprefix("average."): value for name, value in wanted.items()}, counts
 

@@ -2,6 +2,7 @@
 
 import os
 import socket
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import torch
 from torch import Tensor, multiprocessing
 from torch.distributed.tensor import DTensor
 
+import training.loop
 from model.config import PRESETS
 from model.omni import OmniModel
 from model.text import TextTokenizer
@@ -55,21 +57,30 @@ def _process(rank: int, port: int, folder: Path) -> None:
         stages = [_stage(folder) for _ in range(4)]
     straight, begun, ended, plain = stages
     train(plain, folder / "plain", replace(BUDGET, steps=STEPS), resume=False, ranks=whole)
+    states: list[State] = []
+    training.loop.State = lambda *held: states.append(State(*held)) or states[-1]
     train(straight, folder / "straight", replace(BUDGET, steps=STEPS), resume=False, ranks=parts)
+    torch.save(_held(states[0]), folder / f"held-{rank}.pt")
     train(begun, folder / "broken", replace(BUDGET, steps=FIRST), resume=False, ranks=parts)
     rest = replace(BUDGET, steps=STEPS - FIRST)
     train(ended, folder / "broken", rest, resume=True, ranks=parts)
-    torch.save(_held(straight.model), folder / f"held-{rank}.pt")
     whole.leave()
 
 
-def _held(model: OmniModel) -> dict[str, int]:
-    """Numbers of each trained weight that this process has."""
+def _held(state: State) -> dict[str, int]:
+    """Bytes in this process of the trained weights, of their average, and of their moments."""
+    kept = [held for o in state.optimisers for held in o.state.values()]
     return {
-        name: p.to_local().numel() if isinstance(p, DTensor) else p.numel()
-        for name, p in model.named_parameters()
-        if p.requires_grad
+        "weights": _bytes(p.detach() for p in state.model.parameters() if p.requires_grad),
+        "average": _bytes(state.average.values.values()),
+        "exp_avg": _bytes(held["exp_avg"] for held in kept),
+        "exp_avg_sq": _bytes(held["exp_avg_sq"] for held in kept),
     }
+
+
+def _bytes(tensors: Iterable[Tensor]) -> int:
+    found = (t.to_local() if isinstance(t, DTensor) else t for t in tensors)
+    return sum(t.untyped_storage().nbytes() for t in found)
 
 
 @pytest.fixture(scope="module")
@@ -99,11 +110,11 @@ def test_parts_learn_what_whole_weights_learn(runs: Path) -> None:
 
 
 def test_each_process_holds_its_part(runs: Path) -> None:
-    first, second = (torch.load(runs / f"held-{rank}.pt", weights_only=True) for rank in range(NUM))
-    sizes = {name: p.numel() for name, p in _begun(runs).items()}
-    assert {name: first[name] + second[name] for name in first} == {n: sizes[n] for n in first}
-    whole = sum(sizes[name] for name in first)
-    assert abs(sum(first.values()) - whole / NUM) < 0.02 * whole
+    whole = _bytes(p.detach() for p in _stage(runs).model.parameters() if p.requires_grad)
+    for rank in range(NUM):
+        held = torch.load(runs / f"held-{rank}.pt", weights_only=True)
+        for what, size in held.items():
+            assert abs(size - whole / NUM) < 0.02 * whole, what
 
 
 def test_a_run_of_parts_goes_on_as_if_it_had_not_ended(runs: Path) -> None:
@@ -117,9 +128,9 @@ def test_a_run_of_parts_goes_on_as_if_it_had_not_ended(runs: Path) -> None:
 def test_a_run_goes_on_as_it_was_begun(runs: Path, tmp_path: Path) -> None:
     model = _stage(runs).model
     state = State(model, Average(model), [])
-    with pytest.raises(ValueError, match=r"state\.pt does not exist; train without --shard"):
+    with pytest.raises(ValueError, match=r"state\.pt does not exist; resume with --shard"):
         state.restore(runs / "straight", ALONE)
-    with pytest.raises(ValueError, match=r"state does not exist; train with --shard"):
+    with pytest.raises(ValueError, match=r"state does not exist; resume without --shard"):
         state.restore(runs / "plain", Ranks(0, NUM, sharded=True))
 
 
