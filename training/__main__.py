@@ -19,7 +19,7 @@ import torch
 from torch import nn
 
 from flow.calibration import GRIDS
-from model.checkpoint import load_checkpoint, save_checkpoint
+from model.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from model.config import PRESETS, OmniConfig
 from model.omni import OmniModel
 from model.placement import Placement
@@ -114,9 +114,7 @@ def _parser() -> argparse.ArgumentParser:
         default="uniform",
         help="in which clock the times of pictures lie evenly",
     )
-    parser.add_argument(
-        "--start", type=Path, help="checkpoint whose weights a flow run begins with"
-    )
+    parser.add_argument("--start", type=Path, help="checkpoint whose weights a run begins with")
     parser.add_argument(
         "--speech", type=Path, default=Path("runs/speech"), help="folder of the speech corpus"
     )
@@ -148,28 +146,43 @@ def _folder(arguments: argparse.Namespace, stage: str) -> Path:
 
 
 def _vision(arguments: argparse.Namespace) -> None:
-    stage = VisionStage(PRESETS[arguments.preset].eyes, Placement.of(arguments.device).device)
+    start = _start(arguments)
+    config = PRESETS[arguments.preset] if start is None else start.model.config
+    stage = VisionStage(config.eyes, Placement.of(arguments.device).device)
+    if start is not None:
+        stage.model.tokenizer.load_state_dict(start.model.vision.state_dict())
     train(stage, _folder(arguments, "vision"), _budget(arguments), resume=arguments.resume)
 
 
 def _audio(arguments: argparse.Namespace) -> None:
     """Whisper's encoder stays as it is; one from scratch is trained with the rest."""
-    config = PRESETS[arguments.preset]
-    assert config.audio is not None
+    start = _start(arguments)
+    config = PRESETS[arguments.preset] if start is None else start.model.config
+    if config.audio is None:
+        raise ValueError(f"{config.name} neither hears nor speaks: leave --start out")
+    if start is not None and "whisper" in start.facts.get("untrained", ()):
+        raise ValueError(
+            f"nobody has trained the ear of {arguments.start}: run `python -m model.convert "
+            "whisper` on it first"
+        )
     folder, corpus = _folder(arguments, "audio"), arguments.speech
     spoken = list(clips(corpus, TRAINED_PARTS))
     held_out = list(clips(corpus, (Part.TEST,)))[:REPORTED_CLIPS]
     if not spoken:
         raise ValueError(f"{corpus} has no clips: run `python -m world speech` first")
-    words = _text_tokenizer(
-        _folder(arguments, "flow"), training_texts(TEXTS_PER_KIND), config.text_vocabulary
-    )
+    if start is None:
+        texts = training_texts(TEXTS_PER_KIND)
+        words = _text_tokenizer(_folder(arguments, "flow"), texts, config.text_vocabulary)
+    else:
+        words = start.tokenizer
     device = Placement.of(arguments.device).device
     stage = AudioStage(config.audio, spoken, held_out, words, device)
-    if not arguments.from_scratch:
-        encoder = stage.model.tokenizer.encoder
-        encoder.load_state_dict(encoder_weights(arguments.whisper))
-        encoder.requires_grad_(False)
+    tokenizer = stage.model.tokenizer
+    if start is not None:
+        tokenizer.load_state_dict(start.model.audio.state_dict())
+    elif not arguments.from_scratch:
+        tokenizer.encoder.load_state_dict(encoder_weights(arguments.whisper))
+    tokenizer.encoder.requires_grad_(arguments.from_scratch)
     train(stage, folder, _budget(arguments), resume=arguments.resume)
 
 
@@ -259,13 +272,26 @@ def _begin(arguments: argparse.Namespace) -> tuple[OmniModel, TextTokenizer]:
     if config != had:
         grown = OmniModel(config, checkpoint.tokenizer.space(config.media, thinks=config.thinks))
         grown.load_state_dict(model.state_dict(), strict=False)
-        if had.audio is None and config.audio is not None:
-            _load_tokenizer(grown.audio, _folder(arguments, "audio"))
         model = grown.to(model.device)
+    if _has_raw(checkpoint.facts, "vision"):
+        _load_tokenizer(model.vision, _folder(arguments, "vision"))
+    if config.audio is not None and (had.audio is None or _has_raw(checkpoint.facts, "audio")):
+        _load_tokenizer(model.audio, _folder(arguments, "audio"))
     model.vision.requires_grad_(False)
     if model.config.audio is not None:
         model.audio.requires_grad_(False)
     return model, checkpoint.tokenizer
+
+
+def _start(arguments: argparse.Namespace) -> Checkpoint | None:
+    """The checkpoint whose tokenizer of media a stage begins with."""
+    return None if arguments.start is None else load_checkpoint(arguments.start)
+
+
+def _has_raw(facts: dict[str, Any], stage: str) -> bool:
+    """Whether the checkpoint was put together from parts of others (`model.convert`) and this
+    tokenizer of it, whose codes come from nobody, not trained since."""
+    return "converted" in facts and f"{stage}_steps" not in facts
 
 
 def _preset(arguments: argparse.Namespace) -> OmniConfig:
@@ -324,11 +350,10 @@ def _text_tokenizer(folder: Path, texts: list[str], cardinality: int) -> TextTok
 def _export(arguments: argparse.Namespace) -> None:
     """The averaged weights of the flow run as a checkpoint with the facts of its making."""
     model, tokenizer = _begin(arguments)
-    facts: dict[str, Any] = {}
-    if arguments.start is None:
+    start = _start(arguments)
+    facts = {} if start is None else dict(start.facts)
+    if start is None or _has_raw(facts, "vision"):
         facts |= _run_facts(_folder(arguments, "vision"), "vision", {})
-    else:
-        facts |= load_checkpoint(arguments.start).facts
     heard = _folder(arguments, "audio")
     if model.config.audio is not None and (heard / "state.pt").exists():
         facts |= _run_facts(heard, "audio", {})
@@ -337,7 +362,7 @@ def _export(arguments: argparse.Namespace) -> None:
     facts |= {"name": arguments.preset, "date": date.today().isoformat()}
     facts["concepts"] = [concept.name for concept in CONCEPTS]
     average, _ = finished(folder)
-    before = {} if arguments.start is None else load_checkpoint(arguments.start).model.state_dict()
+    before = {} if start is None else start.model.state_dict()
     model.load_state_dict(merged(before, average, arguments.keep))
     save_checkpoint(arguments.out, model, tokenizer, facts)
     print(json.dumps(facts))
