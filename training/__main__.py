@@ -2,14 +2,14 @@
 [--device auto].
 
 vision trains the picture tokenizer, flow the model on its frozen codes, export writes the
-checkpoint. torchrun --nproc-per-node N -m training flow .. trains on N devices.
+checkpoint. torchrun --nproc-per-node N -m training flow .. trains on N devices, with --shard a
+model that is too large for one.
 """
 
 import argparse
 import json
 import os
 import sys
-from copy import deepcopy
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -19,7 +19,7 @@ import torch
 from torch import nn
 
 from flow.calibration import GRIDS
-from model.checkpoint import load_checkpoint, save_checkpoint
+from model.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from model.config import PRESETS, OmniConfig
 from model.omni import OmniModel
 from model.placement import Placement
@@ -39,6 +39,7 @@ from training.loop import Budget, train
 from training.merge import merged
 from training.ranks import Ranks
 from training.speech import SpeechExamples, encode_clips, told_scenes, with_letters
+from training.state import finished
 from training.vision import VisionStage
 from training.whisper import encoder_weights
 from world.concepts import CONCEPTS
@@ -50,6 +51,8 @@ NUM_UNNAMED = 3000
 POOLS = (4000, 8000)
 """Films, and changes of pictures."""
 REPORTED_CLIPS = 96
+SAVE_PARTS_EVERY_S = 1800.0
+"""A sharded model is large: all of its parts take a while to write."""
 TRAINED_PARTS = (Part.TRAIN, Part.BULK, Part.SOUND)
 
 
@@ -57,11 +60,18 @@ def main(argv: list[str] | None = None) -> int:
     arguments = _parser().parse_args(argv)
     torch.manual_seed(0)
     torch.set_float32_matmul_precision("high")
-    arguments.ranks = ranks = Ranks.joined(os.environ)
+    arguments.ranks = ranks = replace(Ranks.joined(os.environ), sharded=arguments.shard)
     stages = {"vision": _vision, "audio": _audio, "flow": _flow, "export": _export}
     try:
         if ranks.num > 1 and arguments.stage != "flow":
             raise ValueError(f"{arguments.stage} runs in one process: start it without torchrun")
+        if arguments.shard and ranks.num == 1:
+            raise ValueError(
+                "--shard shares the weights out over several processes: start it by torchrun "
+                "--nproc-per-node N, with N of 2 or more"
+            )
+        if arguments.shard and arguments.muon:
+            raise ValueError("Muon needs whole matrices: leave --muon or --shard out")
         stages[arguments.stage](arguments)
     except ValueError as error:
         print(f"error: {error}", file=sys.stderr)
@@ -87,6 +97,9 @@ def _parser() -> argparse.ArgumentParser:
         "--muon", action="store_true", help="step the matrices inside the layers by Muon"
     )
     parser.add_argument(
+        "--shard", action="store_true", help="flow by torchrun: each process holds a part of it all"
+    )
+    parser.add_argument(
         "--scenes", type=int, default=40_000, help="pictures in the pool of the flow stage"
     )
     parser.add_argument(
@@ -101,9 +114,7 @@ def _parser() -> argparse.ArgumentParser:
         default="uniform",
         help="in which clock the times of pictures lie evenly",
     )
-    parser.add_argument(
-        "--start", type=Path, help="checkpoint whose weights a flow run begins with"
-    )
+    parser.add_argument("--start", type=Path, help="checkpoint whose weights a run begins with")
     parser.add_argument(
         "--speech", type=Path, default=Path("runs/speech"), help="folder of the speech corpus"
     )
@@ -135,30 +146,44 @@ def _folder(arguments: argparse.Namespace, stage: str) -> Path:
 
 
 def _vision(arguments: argparse.Namespace) -> None:
-    stage = VisionStage(PRESETS[arguments.preset].eyes, Placement.of(arguments.device).device)
-    average, folder = deepcopy(stage.model), _folder(arguments, "vision")
-    train(stage, average, folder, _budget(arguments), resume=arguments.resume)
+    start = _start(arguments)
+    config = PRESETS[arguments.preset] if start is None else start.model.config
+    stage = VisionStage(config.eyes, Placement.of(arguments.device).device)
+    if start is not None:
+        stage.model.tokenizer.load_state_dict(start.model.vision.state_dict())
+    train(stage, _folder(arguments, "vision"), _budget(arguments), resume=arguments.resume)
 
 
 def _audio(arguments: argparse.Namespace) -> None:
     """Whisper's encoder stays as it is; one from scratch is trained with the rest."""
-    config = PRESETS[arguments.preset]
-    assert config.audio is not None
+    start = _start(arguments)
+    config = PRESETS[arguments.preset] if start is None else start.model.config
+    if config.audio is None:
+        raise ValueError(f"{config.name} neither hears nor speaks: leave --start out")
+    if start is not None and "whisper" in start.facts.get("untrained", ()):
+        raise ValueError(
+            f"nobody has trained the ear of {arguments.start}: run `python -m model.convert "
+            "whisper` on it first"
+        )
     folder, corpus = _folder(arguments, "audio"), arguments.speech
     spoken = list(clips(corpus, TRAINED_PARTS))
     held_out = list(clips(corpus, (Part.TEST,)))[:REPORTED_CLIPS]
     if not spoken:
         raise ValueError(f"{corpus} has no clips: run `python -m world speech` first")
-    words = _text_tokenizer(
-        _folder(arguments, "flow"), training_texts(TEXTS_PER_KIND), config.text_vocabulary
-    )
+    if start is None:
+        texts = training_texts(TEXTS_PER_KIND)
+        words = _text_tokenizer(_folder(arguments, "flow"), texts, config.text_vocabulary)
+    else:
+        words = start.tokenizer
     device = Placement.of(arguments.device).device
     stage = AudioStage(config.audio, spoken, held_out, words, device)
-    if not arguments.from_scratch:
-        encoder = stage.model.tokenizer.encoder
-        encoder.load_state_dict(encoder_weights(arguments.whisper))
-        encoder.requires_grad_(False)
-    train(stage, deepcopy(stage.model), folder, _budget(arguments), resume=arguments.resume)
+    tokenizer = stage.model.tokenizer
+    if start is not None:
+        tokenizer.load_state_dict(start.model.audio.state_dict())
+    elif not arguments.from_scratch:
+        tokenizer.encoder.load_state_dict(encoder_weights(arguments.whisper))
+    tokenizer.encoder.requires_grad_(arguments.from_scratch)
+    train(stage, folder, _budget(arguments), resume=arguments.resume)
 
 
 def _flow(arguments: argparse.Namespace) -> None:
@@ -167,8 +192,9 @@ def _flow(arguments: argparse.Namespace) -> None:
         model, tokenizer = _begin(arguments)
         stage = _flow_stage(arguments, model, tokenizer)
     budget = replace(_budget(arguments), accumulate=A_STEP, report_every_s=600)
-    folder = _folder(arguments, "flow")
-    train(stage, deepcopy(model), folder, budget, resume=arguments.resume, ranks=ranks)
+    if ranks.sharded:
+        budget = replace(budget, save_every_s=SAVE_PARTS_EVERY_S)
+    train(stage, _folder(arguments, "flow"), budget, resume=arguments.resume, ranks=ranks)
 
 
 def _flow_stage(
@@ -185,7 +211,8 @@ def _flow_stage(
     if model.config.video_frames:
         folder = _folder(arguments, "vision")
         films = FilmExamples.build(model.vision, examples, POOLS, folder)
-    return FlowStage(model, tokenizer, examples, arguments.times, speech, films)
+    alike = arguments.ranks.num if arguments.shard else 1
+    return FlowStage(model, tokenizer, examples, arguments.times, speech, films, alike)
 
 
 def _speech_examples(
@@ -247,13 +274,26 @@ def _begin(arguments: argparse.Namespace) -> tuple[OmniModel, TextTokenizer]:
     if config != had:
         grown = OmniModel(config, checkpoint.tokenizer.space(config.media, thinks=config.thinks))
         grown.load_state_dict(model.state_dict(), strict=False)
-        if had.audio is None and config.audio is not None:
-            _load_tokenizer(grown.audio, _folder(arguments, "audio"))
         model = grown.to(model.device)
+    if _has_raw(checkpoint.facts, "vision"):
+        _load_tokenizer(model.vision, _folder(arguments, "vision"))
+    if config.audio is not None and (had.audio is None or _has_raw(checkpoint.facts, "audio")):
+        _load_tokenizer(model.audio, _folder(arguments, "audio"))
     model.vision.requires_grad_(False)
     if model.config.audio is not None:
         model.audio.requires_grad_(False)
     return model, checkpoint.tokenizer
+
+
+def _start(arguments: argparse.Namespace) -> Checkpoint | None:
+    """The checkpoint whose tokenizer of media a stage begins with."""
+    return None if arguments.start is None else load_checkpoint(arguments.start)
+
+
+def _has_raw(facts: dict[str, Any], stage: str) -> bool:
+    """Whether the checkpoint was put together from parts of others (`model.convert`) and this
+    tokenizer of it, whose codes come from nobody, not trained since."""
+    return "converted" in facts and f"{stage}_steps" not in facts
 
 
 def _preset(arguments: argparse.Namespace) -> OmniConfig:
@@ -276,7 +316,7 @@ def _load_tokenizer(module: nn.Module, folder: Path) -> None:
     if not file.exists():
         stage = folder.name.partition("-")[0]
         raise ValueError(f"{file} does not exist: run `python -m training {stage}` first")
-    average = torch.load(file, map_location="cpu", weights_only=True)["average"]
+    average, _ = finished(folder)
     prefix = "tokenizer."
     module.load_state_dict(
         {k.removeprefix(prefix): v for k, v in average.items() if k.startswith(prefix)}
@@ -312,11 +352,10 @@ def _text_tokenizer(folder: Path, texts: list[str], cardinality: int) -> TextTok
 def _export(arguments: argparse.Namespace) -> None:
     """The averaged weights of the flow run as a checkpoint with the facts of its making."""
     model, tokenizer = _begin(arguments)
-    facts: dict[str, Any] = {}
-    if arguments.start is None:
+    start = _start(arguments)
+    facts = {} if start is None else dict(start.facts)
+    if start is None or _has_raw(facts, "vision"):
         facts |= _run_facts(_folder(arguments, "vision"), "vision", {})
-    else:
-        facts |= load_checkpoint(arguments.start).facts
     heard = _folder(arguments, "audio")
     if model.config.audio is not None and (heard / "state.pt").exists():
         facts |= _run_facts(heard, "audio", {})
@@ -324,17 +363,16 @@ def _export(arguments: argparse.Namespace) -> None:
     facts |= _run_facts(folder, "flow", facts)
     facts |= {"name": arguments.preset, "date": date.today().isoformat()}
     facts["concepts"] = [concept.name for concept in CONCEPTS]
-    state = torch.load(folder / "state.pt", map_location="cpu", weights_only=True)
-    before = {} if arguments.start is None else load_checkpoint(arguments.start).model.state_dict()
-    model.load_state_dict(merged(before, state["average"], arguments.keep))
+    average, _ = finished(folder)
+    before = {} if start is None else start.model.state_dict()
+    model.load_state_dict(merged(before, average, arguments.keep))
     save_checkpoint(arguments.out, model, tokenizer, facts)
     print(json.dumps(facts))
 
 
 def _run_facts(folder: Path, stage: str, before: dict[str, Any]) -> dict[str, Any]:
     """What a run adds to the facts of the checkpoint that it began with."""
-    state = torch.load(folder / "state.pt", map_location="cpu", weights_only=True)
-    step, seen, seconds = state["counts"]
+    _, (step, seen, seconds) = finished(folder)
     what = "clips_seen" if stage == "audio" else "pictures_seen"
     grown = {"steps": step, what: seen, "minutes": round(seconds / 60, 1)}
     facts = {f"{stage}_{k}": before.get(f"{stage}_{k}", 0) + v for k, v in grown.items()}

@@ -176,18 +176,17 @@ class AudioStage:
         voice = F.embedding(who.to(self.device), rows)
         return self.model.tokenizer.decode_vectors(pieces, voice), wanted
 
-    def report(self, folder: Path, averaged: nn.Module) -> dict[str, float]:
+    def report(self, folder: Path) -> dict[str, float]:
         """Held-out clips: the distance of spectra in the output voice, the share of words' ids that
         the reader gets right anywhere, how many codes are used; some clips as files."""
-        assert isinstance(averaged, AudioTraining)
-        tokenizer, figures, used = averaged.tokenizer, list[float](), list[Tensor]()
+        tokenizer, figures, used = self.model.tokenizer, list[float](), list[Tensor]()
         right, wrong, total = 0, 0, 0
         for clip in self.held_out:
             samples = _stacked([clip.samples]).to(self.device)
             codes = tokenizer.encode(samples)
             used.append(codes[0])
             vectors = tokenizer.quantizer.decode(codes)
-            said = averaged.reader(vectors)[0].argmax(-1).unique_consecutive().tolist()
+            said = self.model.reader(vectors)[0].argmax(-1).unique_consecutive().tolist()
             ids = self.words.encode(transcript(clip.sentence))
             wrong += edits([i for i in said if i != PAD], ids)
             total += len(ids)

@@ -64,9 +64,11 @@ class Contrast:
             if speech.told:
                 self.draws += [self._told] * TOLD
 
-    def loss(self, model: OmniModel, rng: np.random.Generator) -> Tensor:
-        """A scalar over one batch of pairs of one kind."""
-        pairs = pick(rng, self.draws)(rng)
+    def loss(
+        self, model: OmniModel, rng: np.random.Generator, kinds_rng: np.random.Generator
+    ) -> Tensor:
+        """A scalar over one batch of pairs of one kind, which kinds_rng draws."""
+        pairs = pick(kinds_rng, self.draws)(rng)
         kinds = [pairs.queries, pairs.items, *([pairs.others] if pairs.others else [])]
         queries, *items = (self._features(model, parts) for parts in kinds)
         keys = [*pairs.keys, *(f"other {i}" for i in range(len(pairs.others)))]

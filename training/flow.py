@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 from flow.calibration import even_clock
 from flow.metric import CodebookMetric
@@ -104,7 +104,8 @@ class Noised:
 class FlowStage:
     """See the module's docstring. `model` holds the frozen picture tokenizer too, which is not
     trained. times: where the times of pictures lie, evenly in t ("uniform") or evenly in another
-    clock of `flow.calibration.even_clock`."""
+    clock of `flow.calibration.even_clock`. alike: how many batches that follow each other take the
+    same way through the model, as those of processes must that share its weights out."""
 
     def __init__(
         self,
@@ -114,8 +115,10 @@ class FlowStage:
         times: str = "uniform",
         speech: SpeechExamples | None = None,
         films: FilmExamples | None = None,
+        alike: int = 1,
     ) -> None:
         self.model = model
+        self.alike = alike
         self.tokenizer = tokenizer
         self.examples, self.speech, self.films = examples, speech, films
         self.helpers = Landmarks(model).to(model.device)
@@ -129,9 +132,10 @@ class FlowStage:
 
     def loss(self, step: int) -> tuple[Tensor, dict[str, float], int]:
         rng = np.random.default_rng((2, step))
-        kind = self.mixture[step % len(self.mixture)]
+        turn = step // self.alike
+        kind = self.mixture[turn % len(self.mixture)]
         if kind == "match":
-            loss = self.contrast.loss(self.model, rng)
+            loss = self.contrast.loss(self.model, rng, np.random.default_rng((8, turn)))
             return loss * WEIGHTS[kind], {kind: float(loss.detach())}, 0
         draw = {
             "image": self._pictures,
@@ -363,9 +367,8 @@ class FlowStage:
         ]
         return torch.stack(found, -1).view_as(codes)
 
-    def report(self, folder: Path, averaged: nn.Module) -> dict[str, float]:
-        assert isinstance(averaged, OmniModel)
-        report = FlowReport(averaged, self.tokenizer, self.examples)
+    def report(self, folder: Path) -> dict[str, float]:
+        report = FlowReport(self.model, self.tokenizer, self.examples)
         report.sheet(folder / "sheet.png")
         return report.answers(40)
 

@@ -5,6 +5,7 @@ say far more about what moves where. The embeddings still see every frame, so a 
 neighbours. Owns: which positions enter, and the features of those. Does not own: losses.
 """
 
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -12,7 +13,7 @@ import torch
 from torch import Tensor
 
 from flow.modality import Modality
-from flow.sequence import OmniSequence
+from flow.sequence import OmniSequence, Segment
 from model.omni import OmniModel
 from world.motion import FRAMES
 
@@ -51,12 +52,34 @@ def positions_of_frames(sequence: OmniSequence, frames: np.ndarray) -> Tensor:
 def some_features(
     model: OmniModel, sequence: OmniSequence, kept: Tensor, *, causal: bool
 ) -> Tensor:
-    """Features "B P D" of the positions `kept` "B P", which see one another only."""
+    """Features "B P D" of the positions `kept` "B P", which see one another only; each read at the
+    position that predicts."""
     x, valid = model.embed(sequence, causal=causal)
     index = kept[..., None].expand(-1, -1, x.shape[-1])
-    return model.backbone(
+    hidden = model.backbone(
         x.gather(1, index),
         valid.gather(1, kept),
         causal=causal,
         positions=model.backbone.positions(valid).gather(1, kept),
     )
+    return torch.cat(model.by_segment(hidden, _some(sequence, kept)), 1)
+
+
+def _some(sequence: OmniSequence, kept: Tensor) -> OmniSequence:
+    """The sequence without the positions that are not kept; each segment keeps equally many in
+    every row."""
+    found: list[Segment] = []
+    start = 0
+    for segment in sequence.segments:
+        own = kept[:, (kept[0] >= start) & (kept[0] < start + segment.length)] - start
+        index = own[..., None].expand(-1, -1, segment.tokens.shape[-1])
+        found.append(
+            replace(
+                segment,
+                tokens=segment.tokens.gather(1, index),
+                editable=segment.editable.gather(1, own),
+                valid=segment.valid.gather(1, own),
+            )
+        )
+        start += segment.length
+    return OmniSequence(tuple(found))

@@ -2,24 +2,28 @@
 about what is learned.
 
 A stage says how to draw a batch and what its loss is; the loop owns the optimiser, the
-learning-rate schedule, saving, the log and the progress bar. Several processes share the batches
-(`training.ranks`); the first one saves and reports.
+learning-rate schedule, the log and the progress bar. Several processes share the batches
+(`training.ranks`), or the weights too (`training.sharding`); the first one logs and reports.
 """
 
 import json
-import os
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
+from torch.distributed.tensor import DTensor
 from tqdm import tqdm
 
+from model.omni import OmniModel
+from training.average import Average
+from training.helpers import Helpers, stepped
 from training.optimiser import make_optimisers
 from training.ranks import ALONE, Ranks
+from training.sharding import sharded
+from training.state import State
 
 
 class Stage(Protocol):
@@ -40,8 +44,9 @@ class Stage(Protocol):
         `step`."""
         ...
 
-    def report(self, folder: Path, averaged: nn.Module) -> dict[str, float]:
-        """Figures on held-out data and a sample sheet in the folder, from the averaged weights."""
+    def report(self, folder: Path) -> dict[str, float]:
+        """Figures on held-out data and a sample sheet in the folder, from the weights as they
+        are."""
         ...
 
 
@@ -65,46 +70,42 @@ class Budget:
 
 
 def train(
-    stage: Stage,
-    average: nn.Module,
-    folder: Path,
-    budget: Budget,
-    *,
-    resume: bool,
-    ranks: Ranks = ALONE,
+    stage: Stage, folder: Path, budget: Budget, *, resume: bool, ranks: Ranks = ALONE
 ) -> None:
-    """Train until the minutes or the steps are used up; `average` is a copy of the model that
-    receives the moving average."""
+    """Train until the minutes or the steps are used up.
+
+    Raises: ValueError where there is nothing to resume.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    optimisers = make_optimisers(
-        stage.model, budget.learning_rate, budget.weight_decay, muon=budget.muon
-    )
-    trained = stage.model
-    if stage.helpers is not None:
-        optimisers += make_optimisers(
-            stage.helpers, budget.learning_rate, budget.weight_decay, muon=False
-        )
-        trained = nn.ModuleList([stage.model, stage.helpers])
-    state_file = folder / "state.pt"
     step, seen, trained_s, warm = 0, 0, 0.0, False
-    ranks.agree(trained)
-    average.load_state_dict(stage.model.state_dict())
+    model, loss_of = stage.model, stage.loss
+    ranks.agree(model)
+    if ranks.sharded:
+        assert isinstance(model, OmniModel) and not budget.muon
+        loss_of = sharded(model, stage.loss, ranks.num)
+    optimisers = make_optimisers(model, budget.learning_rate, budget.weight_decay, muon=budget.muon)
+    average = Average(model)
+    helpers = Helpers(stage.helpers, budget.learning_rate, budget.weight_decay)
+    ranks.agree(helpers.module)
+    state = State(model, average, optimisers, helpers)
     if resume:
-        if not state_file.exists():
-            raise ValueError(
-                f"nothing to resume: {state_file} does not exist; train without --resume"
-            )
-        (step, seen, trained_s), warm = _restore(state_file, stage, average, optimisers)
+        (step, seen, trained_s), warm = state.restore(folder, ranks)
     first_step, seen_before, started = step, seen, time.monotonic()
-    clock = _Clock(started, budget)
-    weight = next(stage.model.parameters())
+    clock = _Clock(budget)
+    weight = next(model.parameters())
     bar = tqdm(total=int(budget.minutes * 60), unit="s", mininterval=5, disable=not ranks.is_first)
 
     def save() -> None:
         elapsed = trained_s + time.monotonic() - started
-        _save(state_file, stage, average, optimisers, (step, seen, elapsed))
+        state.save(folder, (step, seen, elapsed), ranks)
 
-    figures: dict[str, float] = {}
+    def report() -> None:
+        """A sharded model only says what it has learned from."""
+        if ranks.is_first:
+            found = figures if ranks.sharded else {"report": _report(stage, folder, average)}
+            _log(folder, {"step": step, "seen": seen, **found})
+
+    figures: dict[str, Any] = {}
     while budget.steps is None or step - first_step < budget.steps:
         elapsed = ranks.same(time.monotonic() - started, weight)
         if elapsed >= budget.minutes * 60:
@@ -116,54 +117,48 @@ def train(
         for part in range(budget.accumulate):
             place = ranks.place(step * budget.accumulate + part)
             with torch.autocast("cuda", torch.bfloat16, enabled=weight.is_cuda):
-                loss, new, num = stage.loss(place)
+                loss, new, num = loss_of(place)
             figures |= new
             (loss / budget.accumulate).backward()
             count += num
-        count = ranks.mean_gradients(trained, count)
-        norm = nn.utils.clip_grad_norm_(trained.parameters(), 1.0)
-        if bool(torch.isfinite(norm)):
-            for optimiser in optimisers:
-                for group in optimiser.param_groups:
-                    group["lr"] = rate
-                optimiser.step()
-        trained.zero_grad(set_to_none=True)
+        count = ranks.mean_gradients(model, count)
+        norm = nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        if bool((norm.full_tensor() if isinstance(norm, DTensor) else norm).isfinite()):
+            stepped(optimisers, rate)
+        helpers.step(rate, ranks)
+        model.zero_grad(set_to_none=True)
         step, seen = step + 1, seen + count
-        _move_average(average, stage.model, min(budget.averaging, (step + 1) / (step + 10)))
+        average.move(model, min(budget.averaging, (step + 1) / (step + 10)))
         bar.n = int(elapsed)
         speed = (seen - seen_before) / max(time.monotonic() - started, 1e-6)
         shown = {"seen": seen, "a_second": f"{speed:.0f}"}
         shown |= {name: f"{value:.3f}" for name, value in figures.items()}
         bar.set_postfix(shown, refresh=False)
         bar.update(0)
-        if not ranks.is_first:
-            continue
-        if step % 20 == 0:
+        if ranks.is_first and step % 20 == 0:
             _log(
                 folder, {"step": step, "seen": seen, "s": round(trained_s + elapsed, 1), **figures}
             )
-        if clock.due("save"):
+        if clock.due("save", elapsed):
             save()
-        if clock.due("report"):
-            _log(folder, {"step": step, "seen": seen, "report": _report(stage, folder, average)})
-    if ranks.is_first:
-        save()
-        _log(folder, {"step": step, "seen": seen, "report": _report(stage, folder, average)})
+        if clock.due("report", elapsed):
+            report()
+    save()
+    report()
     bar.close()
 
 
 class _Clock:
-    """Which periodic duty is due, by wall time."""
+    """Which periodic duty is due, by the seconds since the start that all processes go by."""
 
-    def __init__(self, started: float, budget: Budget) -> None:
+    def __init__(self, budget: Budget) -> None:
         self.every = {"save": budget.save_every_s, "report": budget.report_every_s}
-        self.last = dict.fromkeys(self.every, started)
+        self.last = dict.fromkeys(self.every, 0.0)
 
-    def due(self, duty: str) -> bool:
-        now = time.monotonic()
-        if now - self.last[duty] < self.every[duty]:
+    def due(self, duty: str, elapsed: float) -> bool:
+        if elapsed - self.last[duty] < self.every[duty]:
             return False
-        self.last[duty] = now
+        self.last[duty] = elapsed
         return True
 
 
@@ -174,62 +169,11 @@ def _learning_rate(budget: Budget, steps: int, elapsed: float) -> float:
     return budget.learning_rate * min(1.0, (steps + 1) / budget.warmup_steps) * max(fall, 0.05)
 
 
-@torch.no_grad()
-def _move_average(average: nn.Module, model: nn.Module, rate: float) -> None:
-    for kept, new in zip(average.parameters(), model.parameters(), strict=True):
-        kept.lerp_(new, 1 - rate)
-    for a, b in zip(average.buffers(), model.buffers(), strict=True):
-        a.copy_(b)
-
-
-def _report(stage: Stage, folder: Path, average: nn.Module) -> dict[str, float]:
-    average.eval()
-    with torch.inference_mode():
-        return stage.report(folder, average)
+def _report(stage: Stage, folder: Path, average: Average) -> dict[str, float]:
+    with average.worn_by(stage.model), torch.inference_mode():
+        return stage.report(folder)
 
 
 def _log(folder: Path, row: dict[str, Any]) -> None:
     with (folder / "log.jsonl").open("a") as file:
         file.write(json.dumps(row) + "\n")
-
-
-def _save(
-    file: Path,
-    stage: Stage,
-    average: nn.Module,
-    optimisers: Sequence[torch.optim.Optimizer],
-    counts: tuple[int, int, float],
-) -> None:
-    """Write beside and rename, so that a crash never leaves half a file."""
-    state = {
-        "model": stage.model.state_dict(),
-        "average": average.state_dict(),
-        "optimisers": [o.state_dict() for o in optimisers],
-        "counts": counts,
-    }
-    if stage.helpers is not None:
-        state["helpers"] = stage.helpers.state_dict()
-    beside = file.with_suffix(".part")
-    torch.save(state, beside)
-    os.replace(beside, file)
-
-
-def _restore(
-    file: Path,
-    stage: Stage,
-    average: nn.Module,
-    optimisers: Sequence[torch.optim.Optimizer],
-) -> tuple[tuple[int, int, float], bool]:
-    """The counts of the run, and whether the optimisers' moments were those of this kind too."""
-    state = torch.load(file, map_location="cpu", weights_only=True)
-    stage.model.load_state_dict(state["model"])
-    if stage.helpers is not None and "helpers" in state:
-        stage.helpers.load_state_dict(state["helpers"])
-    average.load_state_dict(state["average"])
-    saved = state.get("optimisers", [])
-    warm = len(saved) == len(optimisers)
-    if warm:
-        for optimiser, moments in zip(optimisers, saved, strict=True):
-            optimiser.load_state_dict(moments)
-    step, seen, elapsed = state["counts"]
-    return (int(step), int(seen), float(elapsed)), warm

@@ -1,8 +1,9 @@
 """Several processes train one model (`torchrun`): who draws what, and the mean of their gradients.
 
-Each process has all of the weights (data parallel; Li et al. 2020, arXiv:2006.15704). N processes
-with A batches a step see the batches that one process with N A sees, so the same command runs on
-one device and on many. Owns: `Ranks`. Does not own: what a batch is, the optimiser.
+Each process has all of the weights (data parallel; Li et al. 2020, arXiv:2006.15704), or a part of
+each (`training.sharding`). N processes with A batches a step see the batches that one process with
+N A sees, so the same command runs on one device and on many. Owns: `Ranks`. Does not own: what a
+batch is, the optimiser.
 """
 
 from collections.abc import Iterator, Mapping
@@ -20,10 +21,12 @@ LONGEST_WAIT = timedelta(hours=1)
 
 @dataclass(frozen=True)
 class Ranks:
-    """Which process of how many it is; alone where nobody else was started."""
+    """Which process of how many it is; alone where nobody else was started. sharded: whether each
+    holds a part of the weights, or else all of them."""
 
     rank: int = 0
     num: int = 1
+    sharded: bool = False
 
     @classmethod
     def joined(cls, environment: Mapping[str, str]) -> "Ranks":
@@ -34,7 +37,8 @@ class Ranks:
         on_cuda = torch.cuda.is_available()
         if on_cuda:
             torch.cuda.set_device(int(environment["LOCAL_RANK"]))
-        dist.init_process_group("nccl" if on_cuda else "gloo", timeout=LONGEST_WAIT)
+        backend = "cpu:gloo,cuda:nccl" if on_cuda else "gloo"
+        dist.init_process_group(backend, timeout=LONGEST_WAIT)
         return cls(dist.get_rank(), dist.get_world_size())
 
     def leave(self) -> None:
@@ -80,14 +84,14 @@ class Ranks:
 
     @torch.no_grad()
     def mean_gradients(self, model: nn.Module, count: int) -> int:
-        """Every gradient becomes the mean over all processes, none counted as zero; the sum of the
-        counts."""
+        """Every gradient becomes the mean over all processes, none counted as zero; where they are
+        sharded, each is that already. The sum of the counts."""
         if self.num == 1:
             return count
-        trained = [p for p in model.parameters() if p.requires_grad]
+        trained = [p for p in model.parameters() if p.requires_grad and not self.sharded]
         parts = [torch.zeros_like(p) if p.grad is None else p.grad for p in trained]
-        flat = torch.cat([p.flatten().float() for p in parts])
-        both = torch.cat([flat / self.num, flat.new_tensor([count])])
+        seen = torch.tensor([float(count)], device=next(model.parameters()).device)
+        both = torch.cat([*(p.flatten().float() / self.num for p in parts), seen])
         dist.all_reduce(both)
         means = both[:-1].split([p.numel() for p in trained])
         for p, mean in zip(trained, means, strict=True):

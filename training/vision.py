@@ -99,11 +99,10 @@ class VisionStage:
         }
         return loss, figures, len(images)
 
-    def report(self, folder: Path, averaged: nn.Module) -> dict[str, float]:
+    def report(self, folder: Path) -> dict[str, float]:
         rng = np.random.default_rng(7)
         images = np.stack([render(sample_scene(rng, test=True)) for _ in range(128)])
-        assert isinstance(averaged, VisionTraining)
-        tokenizer = averaged.tokenizer
+        tokenizer = self.model.tokenizer
         pixels = pixels_of(images, tokenizer.config.image_px, self.device)
         codes = tokenizer.encode(pixels)
         decoded = tokenizer.decode(codes)

@@ -100,7 +100,7 @@ def test_training_on_pairs_brings_them_together(model: OmniModel, contrast: Cont
     losses: list[float] = []
     for _ in range(80):
         optimiser.zero_grad()
-        loss = contrast.loss(model, np.random.default_rng(0))
+        loss = contrast.loss(model, np.random.default_rng(0), np.random.default_rng(0))
         loss.backward()
         optimiser.step()
         losses.append(float(loss.detach()))

@@ -1,5 +1,7 @@
 """Some frames of a film enter the backbone as if the others were hidden, each at its own place."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -50,6 +52,20 @@ def test_all_frames_are_the_whole_film(model: OmniModel, causal: bool) -> None:
     torch.testing.assert_close(
         found[:, WORDS:], model.features(sequence, causal=causal)[-1], atol=1e-5, rtol=1e-4
     )
+
+
+@torch.no_grad()
+def test_words_about_a_film_are_read_one_position_before_where_they_are_shifted() -> None:
+    torch.manual_seed(0)
+    config = replace(CONFIG, backbone=replace(CONFIG.backbone, shift_text=True))
+    model = OmniModel(config, TextTokenizer.train(["a b c"], config.text_vocabulary).space())
+    words, film = _film_after_words().segments
+    asked = prompt(Modality.VIDEO, film.tokens)
+    sequence = OmniSequence((asked, words, response(Modality.TEXT, words.tokens)))
+    every = np.tile(np.arange(FRAMES), (BATCH, 1))
+    found = some_features(model, sequence, positions_of_frames(sequence, every), causal=False)
+    wanted = torch.cat(model.features(sequence), 1)
+    torch.testing.assert_close(found, wanted, atol=1e-5, rtol=1e-4)
 
 
 @torch.no_grad()

@@ -2,7 +2,6 @@
 should be."""
 
 import json
-from copy import deepcopy
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +15,7 @@ from model.checkpoint import load_checkpoint
 from model.config import PRESETS
 from model.omni import OmniModel
 from model.text import BEGIN_IMAGE, EOS, SUGGEST, TextTokenizer
+from tests.training.few import FEW, spoken
 from training.__main__ import main
 from training.data import (
     UNNAMED_SHARE,
@@ -32,8 +32,6 @@ from training.vision import VisionStage
 from world.concepts import COLOURABLE, OBJECT_COLOURS, held_out
 from world.dialogue import Kind
 from world.scenes import Scene, held_out_pairs
-from world.speech import Clip, write_clip
-from world.voices import OUTPUT_VOICE
 
 CPU = torch.device("cpu")
 
@@ -129,7 +127,7 @@ def test_training_resumes_where_it_was_saved(tmp_path: Path) -> None:
     budget = Budget(minutes=0.05, save_every_s=1.0)
     for resume in (False, True):
         stage = VisionStage(PRESETS["tiny"].vision, CPU)
-        train(stage, deepcopy(stage.model), tmp_path, budget, resume=resume)
+        train(stage, tmp_path, budget, resume=resume)
     counts = torch.load(tmp_path / "state.pt", weights_only=True)["counts"]
     reports = [
         row for row in map(json.loads, (tmp_path / "log.jsonl").read_text().splitlines())
@@ -145,7 +143,7 @@ def test_a_run_goes_on_under_another_optimiser(tmp_path: Path) -> None:
     for resume, muon in ((False, False), (True, True), (True, True)):
         stage = VisionStage(PRESETS["tiny"].vision, CPU)
         budget = Budget(minutes=0.03, muon=muon)
-        train(stage, deepcopy(stage.model), tmp_path, budget, resume=resume)
+        train(stage, tmp_path, budget, resume=resume)
     state = torch.load(tmp_path / "state.pt", weights_only=True)
     assert len(state["optimisers"]) == 2
     assert all(bool(p.isfinite().all()) for p in state["average"].values())
@@ -164,15 +162,14 @@ def test_the_pool_is_made_anew_for_other_scenes(stage: FlowStage, tmp_path: Path
 def test_nothing_to_resume_is_said(tmp_path: Path) -> None:
     stage = VisionStage(PRESETS["tiny"].vision, CPU)
     with pytest.raises(ValueError, match="nothing to resume"):
-        train(stage, deepcopy(stage.model), tmp_path, Budget(minutes=0.01), resume=True)
+        train(stage, tmp_path, Budget(minutes=0.01), resume=True)
 
 
 @pytest.fixture
 def _few(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pools that are made in a moment."""
-    monkeypatch.setattr(training.__main__, "POOLS", (4, 8))
-    monkeypatch.setattr(training.__main__, "NUM_UNNAMED", 6)
-    monkeypatch.setattr(training.__main__, "TEXTS_PER_KIND", 200)
+    for name, value in FEW.items():
+        monkeypatch.setattr(training.__main__, name, value)
 
 
 @pytest.mark.usefixtures("_few")
@@ -181,7 +178,7 @@ def test_the_command_line_trains_exports_and_goes_on(tmp_path: Path) -> None:
     common = ["--preset", "tiny", "--runs", str(tmp_path / "runs"), "--device", "cpu"]
     brief = [*common, "--minutes", "0.01", "--scenes", "40"]
     first, second = str(tmp_path / "first"), str(tmp_path / "second")
-    speech = _spoken(tmp_path / "speech")
+    speech = spoken(tmp_path / "speech")
     assert main(["vision", *brief]) == 0
     assert main(["audio", *brief, *speech, "--from-scratch"]) == 0
     assert main(["flow", *brief, *speech]) == 0
@@ -204,7 +201,7 @@ def test_a_checkpoint_without_sound_learns_to_hear(tmp_path: Path) -> None:
     assert main(["flow", *brief, "--without-audio"]) == 0
     assert main(["export", *common, "--without-audio", "--out", str(deaf)]) == 0
     assert load_checkpoint(deaf).model.config.audio is None
-    speech = _spoken(tmp_path / "speech")
+    speech = spoken(tmp_path / "speech")
     assert main(["audio", *brief, *speech, "--from-scratch"]) == 0
     assert main(["flow", *brief, *speech, "--start", str(deaf)]) == 0
     assert main(["export", *common, "--start", str(deaf), "--out", str(hearing)]) == 0
@@ -213,20 +210,6 @@ def test_a_checkpoint_without_sound_learns_to_hear(tmp_path: Path) -> None:
     trained = torch.load(tmp_path / "runs/audio-tiny/state.pt", weights_only=True)["average"]
     kept = trained["tokenizer.quantizer.codebooks"].half().float()
     torch.testing.assert_close(model.audio.quantizer.codebooks, kept)
-
-
-def _spoken(folder: Path) -> list[str]:
-    """A corpus of tones, as arguments."""
-    folder.mkdir()
-    times = np.arange(8000) / 16_000
-    for part, voice in (("train", OUTPUT_VOICE), ("bulk", "flite/slt"), ("sound", "sound")):
-        for i in range(6):
-            samples = 0.1 * np.sin(2 * np.pi * (200 + 50 * i) * times).astype(np.float32)
-            name = f"{part}-{i:06d}"
-            write_clip(folder / f"{name}.flac", Clip(name, "hello there", voice, samples))
-    for i in range(2):
-        (folder / f"test-{i:06d}.flac").write_bytes((folder / f"train-{i:06d}.flac").read_bytes())
-    return ["--speech", str(folder)]
 
 
 @pytest.mark.usefixtures("_few")

@@ -1,0 +1,56 @@
+"""The moving average of the weights that a run trains, which is what is reported and exported.
+
+Each value is kept as its weight is: whole, or this process's part of it. Owns: `Average`.
+"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+
+
+class Average:
+    """Begins with the weights as they are; frozen ones need none. values: by the weight's name."""
+
+    def __init__(self, model: nn.Module) -> None:
+        self.values = {name: p.detach().clone() for name, p in _trained(model)}
+
+    @torch.no_grad()
+    def move(self, model: nn.Module, rate: float) -> None:
+        """Keep `rate` of each value and take the rest from the weight."""
+        for name, p in _trained(model):
+            self.values[name].lerp_(p, 1 - rate)
+
+    def complete(self, model: nn.Module) -> dict[str, Tensor]:
+        """A state of the model with the average in place of the weights."""
+        return {**model.state_dict(), **self.values}
+
+    @torch.no_grad()
+    def restore(self, state: Mapping[str, Tensor]) -> None:
+        """Take the values of what `complete` gave."""
+        for name, value in self.values.items():
+            value.copy_(state[name])
+
+    @contextmanager
+    def worn_by(self, model: nn.Module) -> Iterator[None]:
+        """The model with the average for weights, in evaluation mode."""
+        training = model.training
+        self._exchange(model)
+        try:
+            model.eval()
+            yield
+        finally:
+            model.train(training)
+            self._exchange(model)
+
+    @torch.no_grad()
+    def _exchange(self, model: nn.Module) -> None:
+        for name, p in _trained(model):
+            weight = p.detach().clone()
+            p.copy_(self.values[name])
+            self.values[name].copy_(weight)
+
+
+def _trained(model: nn.Module) -> Iterator[tuple[str, nn.Parameter]]:
+    return ((name, p) for name, p in model.named_parameters() if p.requires_grad)
