@@ -16,7 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from model.config import PRESETS
+from model.presets import PRESETS
 from model.vision import VisionTokenizer, pixels_from_uint8
 from world.scenes import render, sample_scene
 

@@ -31,8 +31,9 @@ from engine.request import Conversation, Request, Sampling
 from flow.modality import Modality
 from flow.sequence import OmniSequence, response
 from model.checkpoint import Checkpoint
-from model.config import PRESETS, OmniConfig
+from model.config import OmniConfig
 from model.placement import Placement, estimate, random_model
+from model.presets import PRESETS
 from model.text import TextTokenizer
 from samplers.draws import Draws
 from world.captions import caption

@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from flow.modality import Modality, TokenSpace
-from model.config import PRESETS, OmniConfig, VisionConfig
+from model.config import OmniConfig, VisionConfig
 from model.convert.layout import Layout
 from model.convert.layouts import LAYOUTS
 from model.hf_folder import HfFolder, read_config, stored_in
 from model.placement import shapes
+from model.presets import PRESETS
 from model.shard import Stored, contents
 
 KNOWN = {

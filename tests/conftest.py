@@ -15,8 +15,8 @@ install_import_hook(CHECKED, "beartype.beartype")
 
 from engine.engine import Engine  # noqa: E402
 from model.checkpoint import save_checkpoint  # noqa: E402
-from model.config import PRESETS  # noqa: E402
 from model.omni import OmniModel  # noqa: E402
+from model.presets import PRESETS  # noqa: E402
 from model.text import TextTokenizer  # noqa: E402
 
 TEXTS = [

@@ -20,9 +20,10 @@ from torch import nn
 
 from flow.calibration import GRIDS
 from model.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
-from model.config import PRESETS, OmniConfig
+from model.config import OmniConfig
 from model.omni import OmniModel
 from model.placement import Placement
+from model.presets import PRESETS
 from model.text import TextTokenizer
 from training.audio import AudioStage
 from training.data import (

@@ -5,11 +5,11 @@ import argparse
 import sys
 from pathlib import Path
 
-from model.config import PRESETS
 from model.convert.conversion import convert
 from model.convert.layouts import LAYOUTS
 from model.convert.target import DEFAULT_PRESET, Target
 from model.hf_folder import HfFolder
+from model.presets import PRESETS
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -48,7 +48,7 @@ def _adopted(config: OmniConfig, source: HfFolder) -> OmniConfig:
         raise ValueError(
             f"{source.folder} sees {grid} x {grid} patches and {config.name} "
             f"{config.eyes.grid} x {config.eyes.grid}: choose a CLIP with as many "
-            "(ViT-L/14 at 224 px has 16 x 16)"
+            "(ViT-L/14 has 16 x 16 at 224 px and 24 x 24 at 336 px)"
         )
     if theirs["hidden_act"] not in ACTIVATIONS:
         raise ValueError(f"{source.folder} activates with {theirs['hidden_act']}: not supported")

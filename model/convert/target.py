@@ -15,9 +15,10 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from model.checkpoint import SHARD_BYTES
-from model.config import PRESETS, OmniConfig
+from model.config import OmniConfig
 from model.convert.layouts import LAYOUTS
 from model.hf_folder import read_config
+from model.presets import PRESETS
 from model.shard import Stored, contents
 from model.text import TextTokenizer
 

@@ -19,8 +19,8 @@ from engine.trace import Trace, events_of
 from engine.trace_file import read_trace, trace_bytes
 from flow.modality import Modality
 from model.checkpoint import save_checkpoint
-from model.config import PRESETS
 from model.omni import OmniModel
+from model.presets import PRESETS
 from model.text import BEGIN_AUDIO, BEGIN_IMAGE, EOS, PAD, TextTokenizer
 
 CONFIG = PRESETS["tiny"]

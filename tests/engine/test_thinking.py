@@ -14,8 +14,8 @@ from engine.request import Conversation, Request, Sampling
 from engine.trace_file import read_trace, trace_bytes
 from flow.modality import Modality
 from model.checkpoint import save_checkpoint
-from model.config import PRESETS
 from model.omni import OmniModel
+from model.presets import PRESETS
 from model.text import END_THINK, EOS, SUGGEST, THINK, TextTokenizer, thought_of
 
 CONFIG = PRESETS["tiny"]

@@ -18,7 +18,7 @@ from transformers import (
     WhisperForConditionalGeneration,
 )
 
-from model.config import PRESETS
+from model.presets import PRESETS
 
 TINY = PRESETS["tiny"]
 WORDS = 272

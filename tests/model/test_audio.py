@@ -7,7 +7,8 @@ import torch
 import torch.nn.functional as F
 
 from model.audio import POSITION, AudioStream, AudioTokenizer, SpectralHead, overlapped
-from model.config import PRESETS, AudioConfig
+from model.config import AudioConfig
+from model.presets import PRESETS
 from model.whisper import HOP
 
 TINY = PRESETS["tiny"].audio

@@ -8,8 +8,9 @@ from torch import Tensor
 
 from flow.modality import Modality
 from flow.sequence import OmniSequence, Segment, drop_prompt, prompt, response
-from model.config import PRESETS, OmniConfig
+from model.config import OmniConfig
 from model.omni import OmniModel
+from model.presets import PRESETS
 from model.text import TextTokenizer
 
 CONFIG = PRESETS["tiny"]

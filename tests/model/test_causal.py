@@ -7,8 +7,8 @@ import torch
 
 from flow.modality import Modality
 from flow.sequence import OmniSequence, prompt, response
-from model.config import PRESETS
 from model.omni import OmniModel
+from model.presets import PRESETS
 from samplers.autoregressive import AutoregressiveSampler, CausalDenoiser
 from samplers.draws import Draws
 

@@ -14,10 +14,10 @@ from flow.modality import Modality, TokenSpace
 from flow.sequence import OmniSequence
 from model import int8
 from model.checkpoint import load_checkpoint, save_checkpoint
-from model.config import PRESETS
 from model.int8 import Int8Linear
 from model.omni import OmniModel
 from model.placement import Placement, estimate, held_bytes
+from model.presets import PRESETS
 from model.text import TextTokenizer
 
 CPU = torch.device("cpu")

@@ -11,9 +11,10 @@ from engine.request import Conversation, Request, Sampling
 from flow.modality import Modality, TokenSpace
 from model import placement as placing
 from model.attention import AttentionBackend
+from model.audio import POSITIONS_A_SECOND
 from model.checkpoint import Checkpoint
-from model.config import PRESETS
 from model.placement import Placement, check_memory, estimate, random_model, shapes
+from model.presets import PRESETS
 from model.text import TextTokenizer
 
 WORDS = TokenSpace(Modality.TEXT, 1, PRESETS["next_omni_7b"].text_vocabulary, forbidden=(0,))
@@ -57,6 +58,15 @@ def test_the_published_size_is_counted_without_memory() -> None:
     needed = estimate(config, WORDS, replace(CPU, dtype=torch.bfloat16))
     assert 17e9 < needed.weights < 19e9
     assert needed.total > needed.weights + needed.tables > needed.weights
+
+
+def test_the_published_sizes_fit_what_they_begin_with() -> None:
+    """ViT-L/14 at 224 and at 336 px; a quarter of a minute of sound."""
+    for name, clip_px in (("next_omni_7b", 224), ("next_omni_7b_384", 336)):
+        config = PRESETS[name]
+        assert config.name == name
+        assert config.eyes.grid == clip_px / 14
+        assert config.audio_length == 15 * POSITIONS_A_SECOND
 
 
 def test_what_does_not_fit_is_refused_with_the_numbers(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,8 +8,9 @@ import torch
 
 from flow.modality import Modality
 from flow.sequence import OmniSequence, response
-from model.config import PRESETS, OmniConfig
+from model.config import OmniConfig
 from model.omni import OmniModel
+from model.presets import PRESETS
 from model.text import TextTokenizer
 
 TINY = PRESETS["tiny"]

@@ -15,9 +15,10 @@ from flow.modality import Modality, TokenSpace
 from flow.sequence import OmniSequence, prompt, response
 from model import split
 from model.cache import cached_features, empty_cache, whole_features
-from model.config import PRESETS, OmniConfig
+from model.config import OmniConfig
 from model.hollow import Filling, hollow_model
 from model.placement import WORKING_BYTES, Placement, estimate, place, weight_bytes
+from model.presets import PRESETS
 from model.split import settled, shared_out
 from samplers.recorder import can_record
 

@@ -2,7 +2,7 @@
 
 import torch
 
-from model.config import PRESETS
+from model.presets import PRESETS
 from model.quantizer import MultiCodebookQuantizer
 from model.vision import VisionTokenizer, pixels_from_uint8, uint8_from_pixels
 

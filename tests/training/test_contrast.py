@@ -6,8 +6,8 @@ import torch
 
 from flow.modality import Modality
 from flow.sequence import OmniSequence
-from model.config import PRESETS
 from model.omni import OmniModel
+from model.presets import PRESETS
 from model.template import Span, collate_prompts, embedded
 from model.text import EOS, TextTokenizer
 from training.contrast import Contrast, info_nce

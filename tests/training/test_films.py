@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from flow.modality import Modality
-from model.config import PRESETS
 from model.omni import OmniModel
+from model.presets import PRESETS
 from model.template import opened_by
 from model.text import TextTokenizer
 from training.data import Example, Examples, build_pool, training_texts

@@ -9,8 +9,8 @@ from torch import Tensor
 
 from flow.modality import Modality
 from flow.sequence import OmniSequence, prompt, response
-from model.config import PRESETS
 from model.omni import OmniModel
+from model.presets import PRESETS
 from model.text import TextTokenizer
 from training.frames import (
     ENDS,

@@ -6,8 +6,8 @@ import torch
 
 from flow.modality import Modality
 from flow.sequence import OmniSequence, response
-from model.config import PRESETS
 from model.omni import OmniModel
+from model.presets import PRESETS
 from model.text import PAD, TextTokenizer
 from training.alignment import LETTERS, Line, align, spelled
 from training.data import UNKNOWN, training_texts

@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import nn
 
-from model.config import PRESETS
 from model.omni import OmniModel
+from model.presets import PRESETS
 from model.text import TextTokenizer
 from training.data import training_texts
 from training.optimiser import Muon, make_optimisers, orthogonalised

@@ -13,8 +13,8 @@ from torch import Tensor, multiprocessing
 from torch.distributed.tensor import DTensor
 
 import training.loop
-from model.config import PRESETS
 from model.omni import OmniModel
+from model.presets import PRESETS
 from model.text import TextTokenizer
 from training.__main__ import main
 from training.average import Average

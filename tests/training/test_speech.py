@@ -12,8 +12,8 @@ import torch
 
 from flow.modality import Modality
 from model.audio import AudioTokenizer
-from model.config import PRESETS
 from model.omni import OmniModel
+from model.presets import PRESETS
 from model.template import Span, opened_by
 from model.text import ASSISTANT, BEGIN_AUDIO, BOS, EOS, USER, TextTokenizer
 from model.whisper import WhisperEncoder

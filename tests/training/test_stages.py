@@ -12,8 +12,8 @@ import training.__main__
 from flow.modality import Modality
 from flow.schedule import PAPER, TUNED
 from model.checkpoint import load_checkpoint
-from model.config import PRESETS
 from model.omni import OmniModel
+from model.presets import PRESETS
 from model.text import BEGIN_IMAGE, EOS, SUGGEST, TextTokenizer
 from tests.training.few import FEW, spoken
 from training.__main__ import main

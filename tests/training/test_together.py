@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from flow.modality import Modality
-from model.config import PRESETS
 from model.omni import OmniModel
+from model.presets import PRESETS
 from model.text import END_THINK, THINK, TextTokenizer
 from training.data import Example, Examples, build_pool, training_texts
 from training.speech import Heard, SpeechExamples
