@@ -2,11 +2,11 @@
 codes of its sound.
 
 A sentence is a line of states, one for each letter of each word, with a silence before each word
-and at the end; a letter may be passed over. What a state sounds like is counted: the codes of the
-letter at that place of that word, mixed with those of the letter anywhere (Jelinek-Mercer), for
-each codebook by itself. It begins with letters spread evenly and is trained by Viterbi's paths
-(segmental k-means, Rabiner 1989, Section V.B). Owns: `align`, `spelled`. Does not own: what is
-learned from them (`training.landmarks`).
+and at the end; a letter may be passed over. What a state sounds like is counted, for each codebook
+by itself: the codes of the letter at that place of that word, with those of the letter anywhere as
+a Dirichlet prior. It begins with letters spread evenly and is trained by Viterbi's paths (segmental
+k-means, Rabiner 1989, https://doi.org/10.1109/5.18626). Owns: `align`, `spelled`. Does not own:
+what is learned from them (`training.landmarks`).
 """
 
 from collections.abc import Sequence
