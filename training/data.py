@@ -152,8 +152,8 @@ class Example:
 @dataclass(frozen=True)
 class Batch:
     """Examples of one structure: the clean sequence (the response segment last) and a weight "B L"
-    for each of its positions. said, shown, given: of each example, see there; None where one has
-    none. kept: int64 "B P", the positions of the sequence that enter the backbone; None: all."""
+    for each of its positions. said, shown, given: of each example, see there; None where all
+    have none. kept: int64 "B P", the positions that enter the backbone; None: all."""
 
     sequence: OmniSequence
     weight: Tensor
@@ -303,6 +303,11 @@ def _shown(each: Sequence[np.ndarray | None], length: int, device: torch.device)
         if facts is not None:
             row[: len(facts)] = facts
     return torch.from_numpy(found).to(device) if kinds else None
+
+
+def at(values: Tensor, places: Tensor) -> Tensor:
+    """values "B L Q" at the places "B N" -> "B N Q"."""
+    return values.gather(1, places[..., None].expand(-1, -1, values.shape[-1]))
 
 
 def _weights(target: Segment) -> Tensor:

@@ -27,10 +27,11 @@ from flow.sequence import OmniSequence, drop_prompt
 from model.omni import OmniModel
 from model.text import PAD, TextTokenizer
 from training.contrast import Contrast
-from training.data import Batch, Example, Examples, collate
+from training.data import Batch, Example, Examples, at, collate
 from training.films import FilmExamples
 from training.frames import (
     beginning_middle_end,
+    inside,
     positions_of_frames,
     some_features,
     two_of_all,
@@ -298,16 +299,16 @@ class FlowStage:
         else:
             features = ()
             found = some_features(self.model, noised.sequence, batch.kept, causal=noised.causal)
-            places = batch.kept[:, batch.kept[0] >= start] - start
+            places = batch.kept[:, inside(batch.kept, start, target.length)] - start
             found = found[:, -places.shape[1] :]
-        asked = self._asked(batch, places)
+        asked = self.helpers.losses(batch, places)
         if target.modality is Modality.VIDEO:
             counted = _counted(rng, places.shape[1]).to(places.device)
             found, places = found[:, counted], places[:, counted]
-        codes = _at(target.tokens, places)
+        codes = at(target.tokens, places)
         losses = self.code_losses(found, codes, target.modality)
         total = batch.weight.gather(1, places).sum() * codes.shape[-1]
-        loss = (losses * _at(noised.weight, places)).sum() / total
+        loss = (losses * at(noised.weight, places)).sum() / total
         if any(batch.said):
             loss = loss + READ_WEIGHT * self._read_loss(batch, features)
         figures = {name: float(loss.detach())}
@@ -315,26 +316,6 @@ class FlowStage:
             figures[f"{name}_{ending}"] = float(known.detach())
             loss = loss + LANDMARKS_WEIGHT * known
         return loss, figures
-
-    def _asked(self, batch: Batch, places: Tensor) -> dict[str, Tensor]:
-        """What the middle of the backbone is asked about the places "B N" of the answer, and about
-        the first picture, film or sound of the prompt."""
-        middle, found = self.helpers.taken(), dict[str, Tensor]()
-        *prompts, target = batch.sequence.segments
-        if batch.shown is not None:
-            shown = _at(batch.shown, places)
-            found["at"] = self.helpers.loss(middle[:, -places.shape[1] :], shown, target.modality)
-        if batch.given is not None:
-            media = next(i for i, s in enumerate(prompts) if s.modality is not Modality.TEXT)
-            first = sum(s.length for s in prompts[:media])
-            entered = batch.kept
-            if entered is None:
-                entered = torch.arange(middle.shape[1], device=middle.device)[None]
-            inside = (entered[0] >= first) & (entered[0] < first + prompts[media].length)
-            given = _at(batch.given, (entered[:, inside] - first).expand(target.batch, -1))
-            features = middle[:, inside]
-            found["in"] = self.helpers.loss(features, given, prompts[media].modality)
-        return found
 
     def _read_loss(self, batch: Batch, features: tuple[Tensor, ...]) -> Tensor:
         """Words read off the positions of the sound themselves, by connectionist temporal
@@ -383,11 +364,6 @@ def _counted(rng: np.random.Generator, num: int) -> Tensor:
     """The positions of a film that count, int64 "N", drawn by chance: its frames are much alike,
     and the head over their codes takes long."""
     return torch.from_numpy(np.sort(rng.permutation(num)[: int(COUNTED_SHARE * num)]))
-
-
-def _at(values: Tensor, places: Tensor) -> Tensor:
-    """values "B L Q" at the places "B N" -> "B N Q"."""
-    return values.gather(1, places[..., None].expand(-1, -1, values.shape[-1]))
 
 
 def _boxes(rng: np.random.Generator, num: int, grid: int) -> Tensor:

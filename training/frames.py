@@ -15,6 +15,7 @@ from torch import Tensor
 from flow.modality import Modality
 from flow.sequence import OmniSequence, Segment
 from model.omni import OmniModel
+from training.data import at
 from world.motion import FRAMES
 
 ENDS = (2, FRAMES - 2)
@@ -65,18 +66,23 @@ def some_features(
     return torch.cat(model.by_segment(hidden, _some(sequence, kept)), 1)
 
 
+def inside(kept: Tensor, start: int, length: int) -> Tensor:
+    """bool "P": which of the positions `kept` "B P" lie in a segment; each row has equally many
+    there, in the same columns."""
+    return (kept[0] >= start) & (kept[0] < start + length)
+
+
 def _some(sequence: OmniSequence, kept: Tensor) -> OmniSequence:
     """The sequence without the positions that are not kept; each segment keeps equally many in
     every row."""
     found: list[Segment] = []
     start = 0
     for segment in sequence.segments:
-        own = kept[:, (kept[0] >= start) & (kept[0] < start + segment.length)] - start
-        index = own[..., None].expand(-1, -1, segment.tokens.shape[-1])
+        own = kept[:, inside(kept, start, segment.length)] - start
         found.append(
             replace(
                 segment,
-                tokens=segment.tokens.gather(1, index),
+                tokens=at(segment.tokens, own),
                 editable=segment.editable.gather(1, own),
                 valid=segment.valid.gather(1, own),
             )

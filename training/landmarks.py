@@ -17,7 +17,8 @@ from torch import Tensor, nn
 from flow.modality import Modality
 from model.omni import OmniModel
 from training.alignment import SPELLINGS
-from training.data import UNKNOWN
+from training.data import UNKNOWN, Batch, at
+from training.frames import inside
 from world.patches import KINDS
 
 BEHIND = 3
@@ -49,6 +50,25 @@ class Landmarks(nn.Module):
         del layer, given
         self._features = output[0] if torch.is_grad_enabled() else None
 
+    def losses(self, batch: Batch, places: Tensor) -> dict[str, Tensor]:
+        """What is asked behind the latest pass, which went through `batch`: "at" the places "B N"
+        of its answer, and "in" the first picture, film or sound of its prompt."""
+        middle, found = self.taken(), dict[str, Tensor]()
+        *prompts, target = batch.sequence.segments
+        if batch.shown is not None:
+            shown = at(batch.shown, places)
+            found["at"] = self.loss(middle[:, -places.shape[1] :], shown, target.modality)
+        if batch.given is not None:
+            media = next(i for i, s in enumerate(prompts) if s.modality is not Modality.TEXT)
+            first = sum(s.length for s in prompts[:media])
+            entered = batch.kept
+            if entered is None:
+                entered = torch.arange(middle.shape[1], device=middle.device)[None]
+            own = inside(entered, first, prompts[media].length)
+            given = at(batch.given, (entered[:, own] - first).expand(target.batch, -1))
+            found["in"] = self.loss(middle[:, own], given, prompts[media].modality)
+        return found
+
     def taken(self) -> Tensor:
         """Features "B L D" of all positions of the latest pass; they are forgotten here."""
         features, self._features = self._features, None
@@ -58,7 +78,7 @@ class Landmarks(nn.Module):
     def loss(self, features: Tensor, shown: Tensor, modality: Modality) -> Tensor:
         """Mean cross-entropy. features: "B N D"; shown: int64 "B N K", what each of these places
         shows, or `UNKNOWN`."""
-        features = self.norm(features.flatten(0, 1))
+        features = self.norm(features.flatten(0, 1).float())
         truth = shown.flatten(0, 1)
         heads = self.heads["sound" if modality is Modality.AUDIO else "picture"]
         assert isinstance(heads, nn.ModuleList)
