@@ -177,7 +177,8 @@ class OmniConfig:
     finds them. thinks: whether it can write down what it thinks before it answers. suggests:
     whether it says when a wish lies outside of its world. finds: whether what means the same was
     brought together, so that anything finds anything. neighbours: whether a place of a picture also
-    sees the same place in the pictures right before and after it, see `model.embeddings`.
+    sees the same place in the pictures right before and after it, see `model.embeddings`. paced:
+    whether words and sound are on one clock, see `model.pace`.
     text_tied: whether words are read and written by the same rows, or else a head of its own writes
     them. code_rows: None where codes have embeddings and heads of their own, or else their rows
     among the words'. dialogue: what stands around the words of a conversation."""
@@ -204,6 +205,7 @@ class OmniConfig:
     suggests: bool = True
     finds: bool = True
     neighbours: bool = True
+    paced: bool = True
     text_flow: FlowConfig = FlowConfig(steps=12, temperature=0.3)
     audio_flow: FlowConfig = FlowConfig(steps=12, temperature=0.7)
     video_flow: FlowConfig = FlowConfig(
@@ -357,5 +359,7 @@ def _vision(
     )
 
 
-_UNKNOWN = {"video_frames": 0, "thinks": False, "finds": False, "neighbours": False}
+_UNKNOWN = {
+    "video_frames": 0, "thinks": False, "finds": False, "neighbours": False, "paced": False,
+}  # fmt: skip
 """What a checkpoint has that was written before there was a choice."""

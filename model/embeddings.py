@@ -5,7 +5,8 @@ A media position enters as the concatenated vectors of its sub-codes, projected,
 the grid (Luo et al. 2025, arXiv:2510.13721, Section 2.2), and in a film its place in this very
 frame. Where a checkpoint has `neighbours`, it also sees what is at the same place in the picture
 right before and right after it, which the papers do not have: a small model learns to keep what
-stays from that far sooner than from attention. Where codes have rows among the words'
+stays from that far sooner than from attention. Where it is `paced`, words and sound are on one
+clock. Where codes have rows among the words'
 (`OmniConfig.code_rows`), a position of a picture or of speech enters by its row, and nothing is
 added to it. Owns: the input embeddings of every modality, the masked state, and the shift of causal
 mode.
@@ -20,6 +21,7 @@ from torch import Tensor, nn
 from flow.modality import Modality
 from flow.sequence import OmniSequence, Segment
 from model.config import OmniConfig
+from model.pace import Pace
 
 Codebooks = Mapping[Modality, Tensor]
 PICTURES = (Modality.IMAGE, Modality.VIDEO)
@@ -53,8 +55,15 @@ class OmniEmbeddings(nn.Module):
             self.audio_mask = nn.Parameter(torch.randn(books, dim) * 0.3)
             self.audio_projection = _projection(books * dim, width)
         self.beside = Beside(width) if config.neighbours else None
+        paced = config.paced and config.ears is not None
+        self.pace = Pace(config.text_vocabulary, width) if paced else None
         self.editable = nn.Parameter(torch.randn(width) * 0.02)
         self.causal = nn.Parameter(torch.randn(width) * 0.02)
+
+    def silent_at_first(self) -> list[nn.Linear]:
+        """What adds nothing before it has learned, so that a checkpoint can learn it later."""
+        found = [] if self.beside is None else [self.beside.before, self.beside.after]
+        return found if self.pace is None else [*found, self.pace.projection]
 
     def forward(self, sequence: OmniSequence, codebooks: Codebooks, *, causal: bool) -> Tensor:
         """codebooks: unit codes "Q K code_dim" of each kind of media. A segment in which something
@@ -62,6 +71,9 @@ class OmniEmbeddings(nn.Module):
         causal mode its positions see the code of the position before and predict their own (text
         that is shifted at the output excepted), and none sees its neighbours."""
         found = [self._segment(s, codebooks, causal=causal) for s in sequence.segments]
+        if self.pace is not None:
+            timed = zip(found, self.pace(sequence), strict=True)
+            found = [x if time is None else x + time for x, time in timed]
         if self.beside is not None and not causal:
             last: Tensor | None = None
             for i, segment in enumerate(sequence.segments):
@@ -121,7 +133,7 @@ class OmniEmbeddings(nn.Module):
 
 class Beside(nn.Module):
     """What is at the same place in the pictures before and after, for each frame of a film and for
-    each picture after another one. Nothing at first, so that a checkpoint can learn it later."""
+    each picture after another one."""
 
     def __init__(self, width: int) -> None:
         super().__init__()

@@ -62,9 +62,8 @@ class OmniModel(nn.Module):
         )
         self.text_bias = nn.Parameter(torch.zeros(config.text_vocabulary))
         initialise(self)
-        if self.embeddings.beside is not None:
-            for linear in (self.embeddings.beside.before, self.embeddings.beside.after):
-                nn.init.zeros_(linear.weight)
+        for linear in self.embeddings.silent_at_first():
+            nn.init.zeros_(linear.weight)
         if config.vision is not None:
             self.vision = VisionTokenizer(config.vision).requires_grad_(False)
         if config.ears is not None:
@@ -266,14 +265,13 @@ class CausalRun:
 
     def __init__(self, model: OmniModel, x_0: OmniSequence) -> None:
         *prompt, segment = x_0.segments
-        self._model, self._segment = model, segment
+        self._model, self._prompt, self._segment = model, tuple(prompt), segment
         self._tokens = segment.tokens.clone()
         self._shifted = model.config.backbone.shift_text and segment.modality is Modality.TEXT
         self._books = model.codebooks()
-        prompts = OmniSequence(tuple(prompt))
-        self._start = prompts.length
+        self._start = x_0.length - segment.length
         self._cache = model.backbone.causal_cache(x_0.batch, x_0.length)
-        x = model.embeddings(prompts, self._books, causal=True)
+        x = self._embedded()[:, : self._start]
         valid = torch.cat([s.valid for s in prompt], 1)
         places = torch.arange(self._start, device=x.device)
         self._last = _last(model.backbone.extend(x, valid, places, self._cache), valid)
@@ -286,12 +284,16 @@ class CausalRun:
         features = self._last
         if tokens is not None or not self._shifted:
             place = (index - 1 if self._shifted else index).view(1)
-            segment = replace(self._segment, tokens=self._tokens)
-            x = self._model.embeddings(OmniSequence((segment,)), self._books, causal=True)
             features = self._model.backbone.extend(
-                x.index_select(1, place),
-                segment.valid.index_select(1, place),
+                self._embedded().index_select(1, place + self._start),
+                self._segment.valid.index_select(1, place),
                 place + self._start,
                 self._cache,
             )
         return self._model.posterior(features, self._segment.modality)
+
+    def _embedded(self) -> Tensor:
+        """All positions "B L D" as they enter: when a word is said depends on those before it."""
+        segment = replace(self._segment, tokens=self._tokens)
+        sequence = OmniSequence((*self._prompt, segment))
+        return self._model.embeddings(sequence, self._books, causal=True)

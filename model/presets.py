@@ -86,6 +86,7 @@ PRESETS: dict[str, OmniConfig] = {
         image_flow=FlowConfig(guidance_scale=3.0),
         text_flow=FlowConfig(steps=16),
         neighbours=False,
+        paced=False,
     ),
 }
 PRESETS["next_omni_7b_384"] = replace(

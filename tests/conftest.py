@@ -45,7 +45,7 @@ def tiny_model(tiny_tokenizer: TextTokenizer) -> OmniModel:
         for name, parameter in model.named_parameters():
             if parameter.ndim == 2 and "vision" not in name:
                 parameter.mul_(4)
-            if ".beside." in name:
+            if ".beside." in name or ".pace." in name:
                 parameter.normal_(std=0.1)
     return model.eval().requires_grad_(False)
 

@@ -39,7 +39,7 @@ from training.flow import A_STEP, FlowStage
 from training.loop import Budget, train
 from training.merge import merged
 from training.ranks import Ranks
-from training.speech import SpeechExamples, encode_clips, told_scenes, with_letters
+from training.speech import SpeechExamples, durations, encode_clips, told_scenes, with_letters
 from training.state import finished
 from training.vision import VisionStage
 from training.whisper import encoder_weights
@@ -229,6 +229,8 @@ def _speech_examples(
     assert config.audio is not None
     heard = encode_clips(model.audio, corpus, _folder(arguments, "audio") / "codes.npz")
     heard = with_letters(heard, words.tokenizer, config.audio.cardinality)
+    if model.embeddings.pace is not None:
+        model.embeddings.pace.duration.copy_(durations(heard, words.tokenizer))
     told = told_scenes(model.vision, corpus, heard, _folder(arguments, "vision") / "told.npz")
     return SpeechExamples(
         heard,
@@ -271,6 +273,7 @@ def _begin(arguments: argparse.Namespace) -> tuple[OmniModel, TextTokenizer]:
         thinks=had.thinks or wanted.thinks,
         finds=had.finds or wanted.finds,
         neighbours=had.neighbours or wanted.neighbours,
+        paced=had.paced or wanted.paced,
     )
     if config != had:
         grown = OmniModel(config, checkpoint.tokenizer.space(config.media, thinks=config.thinks))

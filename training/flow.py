@@ -36,7 +36,6 @@ from training.frames import (
     some_features,
     two_of_all,
 )
-from training.landmarks import WEIGHT as LANDMARKS_WEIGHT
 from training.landmarks import Landmarks
 from training.report import FlowReport
 from training.speech import SpeechExamples
@@ -48,8 +47,8 @@ PICTURES, TEXTS, SOUNDS = 16, 8, 16
 FILMS, FILMS_IN_PART, WATCHED_IN_PART = 4, 16, 12
 """Examples of a batch; of films also those of which only some frames are seen."""
 SHARES = {
-    "image": 8, "text": 6, "match": 3, "hear": 7, "speak": 10, "recite": 2, "film": 18, "watch": 4,
-    "edit": 5,
+    "image": 8, "text": 10, "match": 3, "hear": 9, "speak": 20, "recite": 2, "film": 16,
+    "watch": 4, "edit": 5,
 }  # fmt: skip
 """Batches of each kind in a round."""
 SPEECH, MOTION = ("hear", "speak", "recite"), ("film", "watch", "edit")
@@ -312,9 +311,9 @@ class FlowStage:
         if any(batch.said):
             loss = loss + READ_WEIGHT * self._read_loss(batch, features)
         figures = {name: float(loss.detach())}
-        for ending, known in asked.items():
+        for ending, (known, weight) in asked.items():
             figures[f"{name}_{ending}"] = float(known.detach())
-            loss = loss + LANDMARKS_WEIGHT * known
+            loss = loss + weight * known
         return loss, figures
 
     def _read_loss(self, batch: Batch, features: tuple[Tensor, ...]) -> Tensor:

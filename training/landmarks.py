@@ -23,7 +23,9 @@ from world.patches import KINDS
 
 BEHIND = 3
 """The layer, counted from 0, whose features are asked; of six the fourth."""
-WEIGHT = 0.5
+WEIGHT, SOUND_WEIGHT = 0.5, 1.0
+"""In the loss: of what is asked of pictures and films, and of sound, of which it is learned
+last."""
 EMPTY_WEIGHT = 0.3
 """Of a place that shows the background: most do."""
 
@@ -50,14 +52,15 @@ class Landmarks(nn.Module):
         del layer, given
         self._features = output[0] if torch.is_grad_enabled() else None
 
-    def losses(self, batch: Batch, places: Tensor) -> dict[str, Tensor]:
-        """What is asked behind the latest pass, which went through `batch`: "at" the places "B N"
-        of its answer, and "in" the first picture, film or sound of its prompt."""
-        middle, found = self.taken(), dict[str, Tensor]()
+    def losses(self, batch: Batch, places: Tensor) -> dict[str, tuple[Tensor, float]]:
+        """What is asked behind the latest pass, which went through `batch`, and its weight: "at"
+        the places "B N" of its answer, and "in" the first picture, film or sound of its prompt."""
+        middle, found = self.taken(), dict[str, tuple[Tensor, float]]()
         *prompts, target = batch.sequence.segments
         if batch.shown is not None:
             shown = at(batch.shown, places)
-            found["at"] = self.loss(middle[:, -places.shape[1] :], shown, target.modality)
+            known = self.loss(middle[:, -places.shape[1] :], shown, target.modality)
+            found["at"] = (known, weight_of(target.modality))
         if batch.given is not None:
             media = next(i for i, s in enumerate(prompts) if s.modality is not Modality.TEXT)
             first = sum(s.length for s in prompts[:media])
@@ -66,7 +69,8 @@ class Landmarks(nn.Module):
                 entered = torch.arange(middle.shape[1], device=middle.device)[None]
             own = inside(entered, first, prompts[media].length)
             given = at(batch.given, (entered[:, own] - first).expand(target.batch, -1))
-            found["in"] = self.loss(middle[:, own], given, prompts[media].modality)
+            known = self.loss(middle[:, own], given, prompts[media].modality)
+            found["in"] = (known, weight_of(prompts[media].modality))
         return found
 
     def taken(self) -> Tensor:
@@ -88,3 +92,8 @@ class Landmarks(nn.Module):
             for k, head in enumerate(heads)
         ]
         return (torch.stack(losses).mean(0) * weight).sum() / weight.sum().clamp(min=1)
+
+
+def weight_of(modality: Modality) -> float:
+    """Of what is asked of a place of that modality, in the loss."""
+    return SOUND_WEIGHT if modality is Modality.AUDIO else WEIGHT

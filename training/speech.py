@@ -18,8 +18,9 @@ from tqdm import tqdm
 
 from flow.modality import Modality
 from model.audio import POSITION, AudioTokenizer
+from model.pace import RESTARTS
 from model.template import Message, Span, layout
-from model.text import BEGIN_AUDIO, PAD, SUGGEST, TextTokenizer
+from model.text import BEGIN_AUDIO, NUM_MARKERS, PAD, SUGGEST, TextTokenizer
 from model.vision import VisionTokenizer
 from training.alignment import align, spelled
 from training.data import UNKNOWN, Example, Examples, encode_drawings
@@ -27,7 +28,7 @@ from world.captions import full_caption
 from world.chance import pick
 from world.dialogue import Dialogue, Kind, sample_dialogue
 from world.scenes import render
-from world.sentences import heard_as, sample_instruction, transcript
+from world.sentences import heard_as, said_after, sample_instruction, transcript
 from world.sounds import SOUND
 from world.speech import Clip, scene_of
 from world.together import HEARD_AND_SEEN
@@ -37,9 +38,11 @@ SAID_SHARE, SOUND_SHARE = 0.75, 0.15
 """Of what is heard: sentences to write down, and sounds to name; the rest is answered."""
 SPOKEN_SOUND_SHARE = 0.15
 BATCH = 16
-OWN_SHARE, FLAT_SHARE = 0.55, 0.2
+OWN_SHARE, FLAT_SHARE = 0.65, 0.15
 """Of the sentences that are spoken: those of the output voice, and of quick voices in bulk. The
 codes say little of who speaks, so what the others say is a lesson too."""
+RARE = 20
+"""So many times that a piece of a word is said weigh as much as how many letters it has."""
 QUICK_VOICES = frozenset(BULK_VOICES)
 ANSWERED_KINDS = (Kind.SMALL_TALK, Kind.KNOWLEDGE, Kind.OUTSIDE)
 
@@ -129,6 +132,27 @@ def with_letters(heard: Sequence[Heard], tokenizer: TextTokenizer, cardinality: 
     for i, path in zip(spoken, found, strict=True):
         known[i] = replace(heard[i], said=spelled(heard[i].sentence, path, tokenizer))
     return known
+
+
+def durations(heard: Sequence[Heard], tokenizer: TextTokenizer) -> torch.Tensor:
+    """For `model.pace.Pace`: float "V+1", how many positions each piece of a word takes, with the
+    silence behind it, in clips whose letters are known; by its letters where hardly any says it."""
+    num = tokenizer.cardinality
+    lasted, times = np.zeros(num), np.zeros(num)
+    for clip in heard:
+        if clip.said is None or clip.voice == SOUND:
+            continue
+        pieces = clip.said[:, 0]
+        last = np.maximum.accumulate(np.where(pieces != PAD, np.arange(len(pieces)), -1))
+        np.add.at(lasted, pieces[last[last >= 0]], 1)
+        np.add.at(times, tokenizer.encode(transcript(clip.sentence)), 1)
+    letters = np.array([sum(map(str.isalnum, p)) for p in tokenizer.pieces(range(num))])
+    a_letter = lasted.sum() / max((times * letters).sum(), 1)
+    found = (lasted + RARE * letters * a_letter) / (times + RARE)
+    found[:NUM_MARKERS] = RESTARTS
+    found[[tokenizer.encode(words)[-1] for words in said_after()]] = RESTARTS
+    mean = lasted.sum() / max(times.sum(), 1)
+    return torch.from_numpy(np.append(found, mean)).float()
 
 
 class SpeechExamples:

@@ -110,6 +110,13 @@ _INSTRUCTIONS: dict[str, tuple[str, ...]] = {
 TRANSCRIBE, SAY = _INSTRUCTIONS["write"][0], _INSTRUCTIONS["say"][0]
 
 
+def said_after() -> tuple[str, ...]:
+    """What stands before the words that are to be said, in every way that asks for it."""
+    asked = ("say", "say_otherwise", "say_flatly")
+    phrases = sorted({phrase for task in asked for phrase in _INSTRUCTIONS[task]})
+    return tuple(phrase.partition("{}")[0].rstrip() for phrase in phrases)
+
+
 def sample_instruction(rng: np.random.Generator, task: str) -> str:
     """A phrase for "write" (down what is said), "name" (what is heard), "say", "say_otherwise",
     "say_flatly" or "sound"; the last four have a {} for what is to be heard."""

@@ -58,6 +58,7 @@ def masked(
         suggests=False,
         finds=False,
         neighbours=False,
+        paced=False,
         samplers=("masked",),
         dialogue=dialogue,
         text_flow=FlowConfig(steps=CANVAS, temperature=0.0, mask_schedule="linear", block=block),
