@@ -24,22 +24,23 @@ from flow.sequence import OmniSequence, Segment
 from model.template import Message, Span, collate_prompts, layout
 from model.text import BEGIN_IMAGE, EOS, PAD, SUGGEST, TextTokenizer
 from model.vision import VisionTokenizer, pixels_from_uint8
-from world.captions import caption
+from world.captions import Question, caption, questions
+from world.chance import pick
 from world.concepts import OBJECT_COLOURS
 from world.dialogue import HERE_YOU_ARE, Dialogue, Kind, Utterance, sample_dialogue, wish
 from world.edits import sample_edit
 from world.film_words import film_caption, full_film_caption
 from world.motion import sample_film
-from world.patches import patches_of
+from world.patches import COLOUR, patches_of
 from world.scenes import Family, Scene, held_out_pairs, render, sample_scene
 
 T = TypeVar("T")
 POOL_SEED, UNNAMED_SEED = 11, 12
 UNNAMED = (Family.COLOURS, Family.COLOUR_ATTRIBUTION)
 UNNAMED_SHARE = 0.08
-"""Of the pictures: those with a held-out colour, of which the words name everything but colours. A
-code that no picture of training holds is one that the model learns never to choose; what is held
-out is the way from the words to it."""
+"""Of the pictures, and of the questions about pictures: those with a held-out colour, of which the
+words name everything but colours. A code that no picture of training holds is one that the model
+learns never to choose; what is held out is the way from the words to it."""
 ENCODED = 32
 """Graphs whose pictures are encoded at once."""
 UNKNOWN = -1
@@ -189,7 +190,7 @@ class Examples:
         if rng.random() < 0.5:
             messages.append(Message(False, (HERE_YOU_ARE,)))
         spans = layout(self.tokenizer, messages, opens=Modality.IMAGE)
-        return _drawn(spans, scene, pool)
+        return Example(tuple(spans), pool.picture_of(scene), shown=self._shown(scene, pool))
 
     def next_picture(self, rng: np.random.Generator) -> Example:
         """The second wish of a conversation -> its picture, with the first one in sight."""
@@ -198,7 +199,8 @@ class Examples:
         messages = [*self._messages(dialogue.utterances[:-1]), Message(False, (last.text,))]
         spans = layout(self.tokenizer, messages, opens=Modality.IMAGE)
         assert last.scene is not None
-        return _drawn(spans, last.scene, self.pool)
+        picture = self.pool.picture_of(last.scene)
+        return Example(tuple(spans), picture, shown=self._shown(last.scene, self.pool))
 
     def answer(self, rng: np.random.Generator, kind: Kind) -> Example:
         """A dialogue -> the words of its answer, with the marker that opens a picture or offers
@@ -214,8 +216,30 @@ class Examples:
             kind = Kind.ASK if rng.random() < 0.5 else Kind.DRAW
             shown = self._dialogue(rng, kind, lambda _: True).utterances
             return self._answer((*shown, *self._talk(rng)), rng)
+        if self.unnamed is not None and rng.random() < UNNAMED_SHARE:
+            return self._about_unnamed(self.unnamed, rng)
         kind = Kind.ASK if rng.random() < 0.7 else Kind.FOLLOW_UP
         return self._answer(self._dialogue(rng, kind, _shows_one_picture).utterances, rng)
+
+    def _about_unnamed(self, unnamed: ScenePool, rng: np.random.Generator) -> Example:
+        """A question about a picture with a held-out colour, in words that name no colour."""
+        while True:
+            scene = unnamed.draw(rng)
+            asked = [q for q in questions(scene, rng) if _names_no_colour(q)]
+            if asked:
+                break
+        question = pick(rng, asked)
+        message = Message(True, (unnamed.picture_of(scene), question.text))
+        answer = self.words(self.tokenizer.encode(question.answer), rng)
+        spans = layout(self.tokenizer, [message])
+        return Example(tuple(spans), answer, given=self._shown(scene, unnamed))
+
+    def _shown(self, scene: Scene, pool: ScenePool) -> np.ndarray:
+        """What is at each patch of a picture; held-out colours are named to nobody."""
+        facts = patches_of(scene, pool.codes.shape[1])
+        if pool is self.unnamed:
+            facts[:, COLOUR] = UNKNOWN
+        return facts
 
     def _talk(self, rng: np.random.Generator) -> tuple[Utterance, ...]:
         kind = TALK[int(rng.integers(len(TALK)))]
@@ -232,9 +256,7 @@ class Examples:
         if last.suggest:
             ids.append(SUGGEST)
         seen = [u.scene for u in utterances[:-1] if u.scene is not None]
-        given = None
-        if seen:
-            given = patches_of(seen[0], self.pool.codes.shape[1])
+        given = self._shown(seen[0], self.pool) if seen else None
         return Example(tuple(spans), self.words(ids, rng), given=given)
 
     def words(self, ids: Sequence[int], rng: np.random.Generator) -> Span:
@@ -267,14 +289,15 @@ class Examples:
         return Message(from_user, (seen, utterance.text) if from_user else (utterance.text, seen))
 
 
-def _drawn(spans: Sequence[Span], scene: Scene, pool: ScenePool) -> Example:
-    picture = pool.picture_of(scene)
-    return Example(tuple(spans), picture, shown=patches_of(scene, len(picture.tokens)))
-
-
 def _colourless(scene: Scene) -> Scene:
     """What can be said of a scene but for the colours of its objects."""
     return replace(scene, items=tuple(replace(item, colour=None) for item in scene.items))
+
+
+def _names_no_colour(question: Question) -> bool:
+    """Whether neither the question nor its answer names the colour of an object."""
+    where = question.kind == "position" and question.text.startswith("where")
+    return where or question.kind in ("count", "yes_no")
 
 
 def _shows_one_picture(dialogue: Dialogue) -> bool:

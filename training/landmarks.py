@@ -86,12 +86,12 @@ class Landmarks(nn.Module):
         truth = shown.flatten(0, 1)
         heads = self.heads["sound" if modality is Modality.AUDIO else "picture"]
         assert isinstance(heads, nn.ModuleList)
-        weight = torch.where(truth[:, 0] > 0, 1.0, EMPTY_WEIGHT) * (truth[:, 0] != UNKNOWN)
+        weight = torch.where(truth[:, :1] > 0, 1.0, EMPTY_WEIGHT) * (truth != UNKNOWN)
         losses = [
             F.cross_entropy(head(features), truth[:, k].clamp(min=0), reduction="none")
             for k, head in enumerate(heads)
         ]
-        return (torch.stack(losses).mean(0) * weight).sum() / weight.sum().clamp(min=1)
+        return (torch.stack(losses, -1) * weight).sum() / weight.sum().clamp(min=1)
 
 
 def weight_of(modality: Modality) -> float:

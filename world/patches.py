@@ -18,6 +18,8 @@ from world.scenes import CELL_PX, CELLS, SIZES, Scene
 KINDS = (len(CONCEPTS) + 1, len(OBJECT_COLOURS) + 1, 1 + sum(n**2 for n in SIZES.values()))
 """How many values each of the three facts of a patch has; 0 is the background, and a colour that
 nobody chose."""
+COLOUR = 1
+"""Which of the facts the colour is."""
 COVERED = 0.1
 """A patch shows an object that covers so much of it."""
 _COLOURS = tuple(OBJECT_COLOURS)
