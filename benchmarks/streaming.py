@@ -1,7 +1,8 @@
 """How fast is the embedded model, and what does watching it cost?
 
-Loading, the first visible refinement, a guided 16-step picture, an answer in words, and the time
-with previews over the time without: interleaved repeats in one process, medians.
+Loading, the first visible refinement, a guided 16-step picture, a film in the checkpoint's own
+steps, an answer in words, and the time with previews over the time without: interleaved repeats in
+one process, medians.
 """
 
 import argparse
@@ -32,7 +33,8 @@ def main() -> int:
 
 def _measured(engine: Engine, arguments: argparse.Namespace) -> dict[str, float]:
     _timed(engine, _picture(arguments.seed), PREVIEW_HZ)
-    off, on, first, words = [], [], [], []
+    off, on, first, words, films = [], [], [], [], []
+    filming = Modality.VIDEO in engine.model.config.media
     for i in range(arguments.num):
         off.append(_timed(engine, _picture(arguments.seed + i), 0)[0])
         seconds, seen = _timed(engine, _picture(arguments.seed + i), PREVIEW_HZ)
@@ -40,12 +42,15 @@ def _measured(engine: Engine, arguments: argparse.Namespace) -> dict[str, float]
         first.append(seen)
         question = Request(Conversation.ask("what can you do?"), Modality.TEXT)
         words.append(_timed(engine, question, PREVIEW_HZ)[0])
+        if filming:
+            films.append(_timed(engine, _film(arguments.seed + i), PREVIEW_HZ))
     ratios = [a / b for a, b in zip(on, off, strict=True)]
     return {
         "picture_s": median(on),
         "picture_worst_s": max(on),
         "first_refinement_s": median(first),
         "words_s": median(words),
+        **_of_films(films),
         "streaming_ratio": median(ratios),
         "steps": STEPS,
         "guidance": GUIDANCE,
@@ -55,6 +60,22 @@ def _measured(engine: Engine, arguments: argparse.Namespace) -> dict[str, float]
 def _picture(seed: int) -> Request:
     sampling = Sampling(steps=STEPS, guidance_scale=GUIDANCE, seed=seed)
     return Request(Conversation.ask("a red heart above a dog"), Modality.IMAGE, sampling)
+
+
+def _film(seed: int) -> Request:
+    wish = Conversation.ask("a dog moving to the left")
+    return Request(wish, Modality.VIDEO, Sampling(seed=seed))
+
+
+def _of_films(timed: list[tuple[float, float]]) -> dict[str, float]:
+    if not timed:
+        return {}
+    seconds, first = zip(*timed, strict=True)
+    return {
+        "film_s": median(seconds),
+        "film_worst_s": max(seconds),
+        "first_film_refinement_s": median(first),
+    }
 
 
 def _timed(engine: Engine, request: Request, preview_hz: float) -> tuple[float, float]:

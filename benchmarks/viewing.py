@@ -84,7 +84,7 @@ def main() -> int:
         return 2
     host = Host(engine)
     page = build_page(host)
-    serve(page, host, "127.0.0.1", _free_port())
+    serve(page, host, "127.0.0.1", free_port())
     elsewhere = Elsewhere(int(page.local_url.rstrip("/").rpartition(":")[2]))
     try:
         metrics = _measured(host, elsewhere, arguments) | _recorded(host, arguments)
@@ -232,7 +232,8 @@ def _delayed(
     return serve_one
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Of 127.0.0.1, one that nobody listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks import cost, gpu, settings, steps, viewing
+from benchmarks import cost, gpu, query, settings, steps, streaming, viewing
 
 NANO = Path(__file__).resolve().parents[2] / "assets" / "nano"
 Call = Callable[..., Any]
@@ -34,6 +34,18 @@ def test_cost(run: Call, tmp_path: Path) -> None:
     assert 0 < metrics["sampler_share_text"] < 1
     assert metrics["active_tokens_cached"] < metrics["active_tokens_plain"] == 4
     assert json.loads(file.read_text()) == found
+
+
+def test_streaming(run: Call) -> None:
+    metrics = run(streaming, "--num", "1")["metrics"]
+    assert 0 < metrics["first_refinement_s"] < metrics["picture_worst_s"]
+    assert 0 < metrics["first_film_refinement_s"] < metrics["film_s"]
+
+
+def test_query(run: Call) -> None:
+    metrics = run(query, "--num", "5", "--items", "20")["metrics"]
+    assert metrics["items"] == 20
+    assert 0 < metrics["query_p50_s"] <= metrics["query_p95_s"]
 
 
 def test_steps(run: Call) -> None:

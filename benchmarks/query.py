@@ -1,0 +1,88 @@
+"""How long does a visitor who types wait for what the gallery finds?
+
+The real page on a folder of --items texts and the items that ship; each of --num different queries
+is sent as the page's script sends it, over HTTP, one after the other.
+"""
+
+import argparse
+import json
+import sys
+import time
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from urllib.request import Request, urlopen
+
+import numpy as np
+
+from app.host import Host
+from app.page import build_page, serve
+from benchmarks.report import common_parser, loaded, publish
+from benchmarks.viewing import free_port
+from engine.engine import Engine
+from retrieval.folder import add_folder
+from retrieval.gallery import Gallery
+from world.captions import caption
+from world.scenes import sample_scene
+
+SHOWN = 60
+"""Results that the page asks for."""
+
+
+def main() -> int:
+    parser = common_parser("query", __doc__, num=50, seed=0)
+    parser.add_argument("--items", type=int, default=10_000, help="texts in the folder")
+    arguments = parser.parse_args()
+    began = time.monotonic()
+    engine = loaded(arguments)
+    if engine is None:
+        return 2
+    with TemporaryDirectory() as room:
+        metrics = _measured(engine, Path(room), arguments)
+    publish("query", engine, arguments, began, metrics)
+    return 0
+
+
+def _measured(engine: Engine, room: Path, arguments: argparse.Namespace) -> dict[str, float]:
+    words = _captions(arguments.items + arguments.num, arguments.seed)
+    texts, gallery = room / "texts", room / "gallery"
+    texts.mkdir()
+    for i, text in enumerate(words[: arguments.items]):
+        (texts / f"{i}.txt").write_text(text)
+    began = time.perf_counter()
+    add_folder(Gallery.open(gallery, engine, ""), texts)
+    metrics = {"index_s": time.perf_counter() - began, "items": arguments.items}
+    host = Host(engine, gallery=gallery)
+    page = build_page(host)
+    serve(page, host, "127.0.0.1", free_port())
+    try:
+        seconds = [_asked(page.local_url, text) for text in words[arguments.items :]]
+    finally:
+        page.close(verbose=False)
+    middle, slow = np.percentile(seconds[1:], (50, 95)).tolist()
+    return metrics | {"first_s": seconds[0], "query_p50_s": middle, "query_p95_s": slow}
+
+
+def _captions(num: int, seed: int) -> list[str]:
+    """Different sentences about held-out scenes."""
+    rng = np.random.default_rng(seed)
+    found: dict[str, None] = {}
+    while len(found) < num:
+        found[caption(sample_scene(rng, test=True), rng)] = None
+    return list(found)
+
+
+def _asked(url: str, words: str) -> float:
+    """Seconds from the typed words to the end of the answer. Raises: RuntimeError where nothing is
+    found."""
+    body = json.dumps({"words": words, "k": SHOWN}).encode()
+    headers = {"Content-Type": "application/json"}
+    began = time.perf_counter()
+    with urlopen(Request(f"{url}gallery/search", body, headers)) as answer:
+        found = json.load(answer)
+    if not found["items"]:
+        raise RuntimeError(f"nothing was found for {words!r}")
+    return time.perf_counter() - began
+
+
+if __name__ == "__main__":
+    sys.exit(main())
