@@ -13,8 +13,10 @@ from flow.modality import Modality, TokenSpace
 from model.config import OmniConfig
 from model.layers import Block, initialise
 from model.omni import OmniModel
+from model.pace import Pace
 
 SEED = 0
+DURATIONS = "embeddings.pace.duration"
 FEWEST = 2
 """Rows that a space of words has at least."""
 
@@ -26,7 +28,7 @@ def fresh_tensors(config: OmniConfig, wanted: set[str]) -> Iterator[tuple[str, T
         bare = _bare(config, words="embeddings.text.weight" in wanted)
         for name, tensor in bare.state_dict().items():
             if name in wanted and not name.startswith("backbone.layers."):
-                yield name, tensor.half()
+                yield name, (_durations(config) if name == DURATIONS else tensor).half()
         depth = sum(
             isinstance(m, Block) for n, m in bare.named_modules() if not n.startswith("vision.")
         )
@@ -36,6 +38,11 @@ def fresh_tensors(config: OmniConfig, wanted: set[str]) -> Iterator[tuple[str, T
                 for name, tensor in _layer(config, depth).items():
                     if prefix + name in wanted:
                         yield prefix + name, tensor.half()
+
+
+def _durations(config: OmniConfig) -> Tensor:
+    """What the clock of words begins with: one number for every word, whoever brings their rows."""
+    return Pace(config.text_vocabulary, 1).duration
 
 
 def _bare(config: OmniConfig, *, words: bool) -> OmniModel:
