@@ -14,7 +14,7 @@ from tqdm import tqdm
 from engine.events import Answer
 from engine.request import Conversation, Part, Request, Sampling, Turn
 from evaluation import chat
-from evaluation.aloud import Talker, sound_of
+from evaluation.aloud import MOST_STREAMED, Talker, sound_of, speed
 from evaluation.answers import ask, plain, seeded, tell, words_of
 from evaluation.listeners import Listen
 from evaluation.pack import Pack
@@ -69,7 +69,10 @@ def evaluate(
     spoken_qa_text, spoken_qa_exact, spoken_qa_speech and said_as_written, the first and third with
     their 95 percent intervals; spoken_qa_text_small_talk, _knowledge, _asked: of each kind.
     spoken_qa_direct, with its interval: the questions without a picture, each asked alone, whose
-    exact answer comes from the sound itself, without a transcript.
+    exact answer comes from the sound itself, without a transcript. first_sound_s: median time from
+    the end of such a question, answered aloud, to its first sound, hearing and thinking included;
+    rtf: seconds of computing a second of sound. Judge: speech_ceiling, the share of the questions
+    themselves that it hears.
     Raises ValueError where num is below 1 or the pack lacks a kind of question.
     """
     talks = plan(pack, num, seed)
@@ -80,7 +83,14 @@ def evaluate(
     verdicts = [judged(asked, found, listen) for asked, found in pairs]
     for place in range(TURNS):
         tell(engine, turn(place), (v.text for v in verdicts[place::TURNS]))
-    return Measured({**figures(verdicts), **direct(engine, rows, sampling)})
+    clips = [asked.clip for asked in rows]
+    understood = share(same_words(listen(c.samples), c.sentence) for c in clips)
+    found = {
+        **figures(verdicts),
+        **direct(engine, rows, sampling),
+        **answered(engine, rows, sampling),
+    }
+    return Measured(found, {"speech_ceiling": understood})
 
 
 def plan(pack: Pack, num: int, seed: int) -> list[tuple[Asked, ...]]:
@@ -205,3 +215,13 @@ def direct(engine: Talker, rows: Sequence[Asked], sampling: Sampling) -> dict[st
     right = [f == plain(a.right_answer) for f, a in zip(found, alone, strict=True)]
     tell(engine, "direct", right)
     return share_figures("spoken_qa_direct", right)
+
+
+def answered(engine: Talker, rows: Sequence[Asked], sampling: Sampling) -> dict[str, float]:
+    """How soon the first questions without a picture are answered aloud."""
+    alone = [asked for asked in rows if asked.dialogue.kind is not Kind.ASK][:MOST_STREAMED]
+    requests = [
+        Request(Conversation((question_turn(a),)), None, seeded(sampling, i), aloud=True)
+        for i, a in enumerate(alone)
+    ]
+    return speed(engine, requests)

@@ -1,16 +1,14 @@
 """Does it speak clearly, well and at once? Held-out sentences said aloud, and judged beside true
 recordings of the same sentences."""
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from tqdm import tqdm
 
-from engine.events import Sounded
 from engine.request import Conversation, Request, Sampling
-from evaluation.aloud import Talker, sound_of, sound_round_trip
+from evaluation.aloud import MOST_STREAMED, Talker, sound_of, sound_round_trip, speed
 from evaluation.answers import ask, seeded, tell
 from evaluation.listeners import Listen, Rate
 from evaluation.pack import Pack, first
@@ -23,8 +21,6 @@ from world.sentences import SAY
 from world.speech import Clip
 from world.voices import SAMPLE_RATE
 
-MOST_STREAMED = 6
-"""Sentences that are streamed in order to time them; the first one warms up and does not count."""
 COMPARED_S = 1.0
 """STOI compares clips from this length on."""
 
@@ -67,7 +63,7 @@ def evaluate(
             "wer_pocketsphinx": word_error_rate(heard(spoken, judges.pocketsphinx), wanted),
             "mos": mean_rating(spoken, judges.mos),
             **kept(clips, decoded),
-            **pace(engine, requests[:MOST_STREAMED]),
+            **speed(engine, requests[:MOST_STREAMED]),
         },
         {
             "num": float(num),
@@ -98,34 +94,3 @@ def kept(clips: Sequence[Clip], decoded: Sequence[np.ndarray]) -> dict[str, floa
     pairs = zip((c.samples for c in clips), decoded, strict=True)
     found = [stoi(a, b) for a, b in pairs if len(a) >= COMPARED_S * SAMPLE_RATE]
     return {"stoi": float(np.mean(found))} if found else {}
-
-
-@dataclass(frozen=True)
-class Timed:
-    """Seconds from a request to its first sound, and to its end; seconds of sound."""
-
-    first_s: float
-    all_s: float
-    sound_s: float
-
-
-def pace(engine: Talker, requests: Sequence[Request]) -> dict[str, float]:
-    """first_sound_s and rtf of requests that are streamed one by one, the first one (where there
-    are more) uncounted; left out where nothing sounds."""
-    timed = [_timed(engine, request) for request in requests]
-    counted = [t for t in timed[1:] or timed if t.sound_s > 0]
-    if not counted:
-        return {}
-    computed_s, sound_s = sum(t.all_s for t in counted), sum(t.sound_s for t in counted)
-    first_s = float(np.median([t.first_s for t in counted]))
-    return {"first_sound_s": first_s, "rtf": computed_s / sound_s}
-
-
-def _timed(engine: Talker, request: Request) -> Timed:
-    started_s, first_s, samples = time.monotonic(), 0.0, 0
-    for event in engine.generate(request):
-        if isinstance(event, Sounded) and len(event.samples):
-            if samples == 0:
-                first_s = time.monotonic() - started_s
-            samples += len(event.samples)
-    return Timed(first_s, time.monotonic() - started_s, samples / SAMPLE_RATE)

@@ -167,8 +167,11 @@ def test_a_pack_without_questions_is_refused(keep: str) -> None:
 
 def test_spoken_qa_of_a_perfect_engine() -> None:
     engine = Talker(perfect(_known(spoken_qa.plan(PACK, 6, seed=2))))
-    metrics = spoken_qa.evaluate(engine, PACK, 6, 2, SAMPLING, heard).metrics
-    figures = {k: v for k, v in metrics.items() if not k.endswith("_low")}
+    measured = spoken_qa.evaluate(engine, PACK, 6, 2, SAMPLING, heard)
+    figures = {k: v for k, v in measured.metrics.items() if not k.endswith("_low")}
+    assert figures.pop("first_sound_s") > 0
+    assert figures.pop("rtf") > 0
+    assert measured.judge == {"speech_ceiling": 1.0}
     assert set(figures.values()) == {1.0}
     assert {"spoken_qa_text", "spoken_qa_speech", "spoken_qa_direct"} <= set(figures)
     talked = engine.asked[:18]
