@@ -9,7 +9,10 @@ class Microphone {
     Object.assign(this, { root, trigger, pieces: [], talking: false, open: false, level: 0 });
     this.build();
     this.recorder = new Recorder((samples) => this.hear(samples));
-    audio.onplaying = (playing) => this.root.classList.toggle("answering", playing);
+    audio.onplaying = (playing, afterMs) => {
+      this.root.classList.toggle("answering", playing);
+      if (playing) this.root.dataset.playedAfterMs = Math.round(afterMs);
+    };
     document.addEventListener("pointerdown", () => audio.wake(), { once: true }); // sound may start from now on
   }
 

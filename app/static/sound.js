@@ -42,7 +42,8 @@ const audio = {
   context: null,
   ready: null,
   player: null,
-  onplaying: null,
+  onplaying: null, // is told whether it sounds, and how many ms after the samples were there
+  given: null,
 
   wake() {
     if (!this.context) {
@@ -50,7 +51,7 @@ const audio = {
       const code = URL.createObjectURL(new Blob([WORKLETS], { type: "text/javascript" }));
       this.ready = this.context.audioWorklet.addModule(code).then(() => {
         this.player = new AudioWorkletNode(this.context, "no-player", { outputChannelCount: [1] });
-        this.player.port.onmessage = ({ data }) => this.onplaying?.(data === "playing");
+        this.player.port.onmessage = ({ data }) => this.onplaying?.(data === "playing", performance.now() - this.given);
         this.player.connect(this.context.destination);
       });
     }
@@ -61,6 +62,7 @@ const audio = {
   // Float32Array of samples, after those that are still waiting.
   async play(samples) {
     if (!this.context) return; // nobody has pressed anything yet: nothing may sound
+    this.given = performance.now();
     await this.ready;
     this.player.port.postMessage(samples);
   },

@@ -71,6 +71,15 @@ def test_sound_plays_while_later_blocks_still_form(speech: Page) -> None:
     completed(speech)
 
 
+def test_sound_plays_as_soon_as_its_samples_are_there(speech: Page) -> None:
+    hold(speech, 900)
+    played = speech.wait_for_selector("[data-played-after-ms]", state="attached")
+    assert played is not None
+    after_ms = float(str(played.get_attribute("data-played-after-ms")))
+    assert after_ms <= 100
+    completed(speech)
+
+
 def test_speaking_again_silences_the_answer_and_is_answered(
     speech: Page, fake: FakeEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
