@@ -27,15 +27,18 @@ MADE = ("direction", "object", "both", "slides", "animated")
 UNDERSTOOD = ("understand_direction", "understand_object", "understand_count", "described")
 """What is asked about a film: what it does, what moves, how many there are, what happens."""
 
+PLACE = "understand_place"
+
 
 @dataclass(frozen=True)
 class Wish:
-    """A held-out film, the words that ask for it, and a question about it for each of
-    `UNDERSTOOD`."""
+    """A held-out film, the words that ask for it, a question about it for each of `UNDERSTOOD`, and
+    one about where it happens, where that is no gradient."""
 
     film: Film
     words: str
     questions: tuple[Question, ...]
+    place: Question | None = None
 
 
 def evaluate(engine: Answerer, num: int, seed: int, sampling: Sampling) -> Measured:
@@ -91,7 +94,7 @@ def plan(num: int, seed: int, motions: Sequence[Motion] = tuple(Motion)) -> list
         words = full_film_caption(film) if second else film_wish(rng, film_caption(film, rng))
         does = asked["direction" if second and film.motion in SLIDES else "motion"]
         questions = (does, asked["mover"], asked["count"], asked["object"])
-        wished.append(Wish(film, words, questions))
+        wished.append(Wish(film, words, questions, asked.get("background")))
     return wished
 
 
@@ -176,14 +179,20 @@ def understood(
 ) -> dict[str, float]:
     """The figures of questions about exact films, uint8 "N 8 128 128 3"."""
     figures: dict[str, float] = {}
-    for place, name in enumerate(UNDERSTOOD):
-        questions = [w.questions[place] for w in wished]
+    asked = {
+        name: [(w.questions[i], film) for w, film in zip(wished, true, strict=True)]
+        for i, name in enumerate(UNDERSTOOD)
+    }
+    places = [(w.place, f) for w, f in zip(wished, true, strict=True) if w.place is not None]
+    if places:
+        asked[PLACE] = places
+    for name, pairs in asked.items():
         requests = [
             Request(Conversation.ask(q.text, video=film), Modality.TEXT, seeded(sampling, i))
-            for i, (q, film) in enumerate(zip(questions, true, strict=True))
+            for i, (q, film) in enumerate(pairs)
         ]
         said = [words_of(answers) for answers in ask(engine, requests, name)]
-        right = [is_answered(q, s) for s, q in zip(said, questions, strict=True)]
+        right = [is_answered(q, s) for s, (q, _) in zip(said, pairs, strict=True)]
         tell(engine, name, right)
         figures |= share_figures(name, right)
     return figures
