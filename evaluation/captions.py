@@ -8,11 +8,10 @@ import numpy as np
 from engine.request import Conversation, Request, Sampling
 from evaluation.answers import Answerer, ask, plain, tell, words_of
 from evaluation.result import Measured, share_figures
-from evaluation.scenes import FAMILIES
 from flow.modality import Modality
 from world.captions import Question, questions
 from world.concepts import CONCEPTS
-from world.scenes import Family, Scene, render, sample_scene
+from world.scenes import GENEVAL, Family, Scene, render, sample_scene
 
 CONCEPT_WORDS: dict[str, str] = {c.plural: c.name for c in CONCEPTS} | {
     c.name: c.name for c in CONCEPTS
@@ -68,7 +67,7 @@ def plan(num: int, seed: int) -> dict[str, list[Asked]]:
     if num < 1:
         raise ValueError(f"--num must be at least 1, not {num}")
     rng = np.random.default_rng(seed)
-    families = {"object": FAMILIES, "count": COUNT_FAMILIES, "colour": COLOUR_FAMILIES}
+    families = {"object": GENEVAL, "count": COUNT_FAMILIES, "colour": COLOUR_FAMILIES}
     return {kind: _asked(rng, num, kind, row) for kind, row in families.items()}
 
 

@@ -8,15 +8,18 @@ from PIL import Image, ImageDraw, ImageFont
 
 from engine.request import Conversation, Request, Sampling
 from evaluation.answers import Answerer, ask, picture_of, tell
+from evaluation.facts import word_facts
 from evaluation.judges import judge_figures, satisfies
 from evaluation.parser import parse
 from evaluation.result import Measured, share_figures, wilson
 from evaluation.tokenizer import round_trip
 from flow.modality import Modality
 from world.captions import caption
-from world.scenes import IMAGE_PX, Family, Scene, sample_scene
+from world.scenes import GENEVAL, IMAGE_PX, Scene, sample_scene
 
-FAMILIES: tuple[Family, ...] = tuple(f for f in Family if f is not Family.GROUP)
+MANY_FACTS = 4
+"""Words that state so many facts, or more, are long: things, numbers above one, colours, sizes, a
+relation, the background."""
 SHEET_COLUMNS, FRAME_PX, LABEL_PX = 12, 4, 34
 Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 PASS_RGB, FAIL_RGB = (46, 160, 67), (207, 34, 46)
@@ -45,12 +48,12 @@ def wishes(num: int, seed: int) -> list[Wish]:
 
     Raises ValueError where num is not a positive multiple of six.
     """
-    if num < 1 or num % len(FAMILIES):
-        raise ValueError(f"--num must be a multiple of {len(FAMILIES)} for scenes, not {num}")
+    if num < 1 or num % len(GENEVAL):
+        raise ValueError(f"--num must be a multiple of {len(GENEVAL)} for scenes, not {num}")
     rng = np.random.default_rng(seed)
     wished: list[Wish] = []
     for i in range(num):
-        scene = sample_scene(rng, test=True, family=FAMILIES[i % len(FAMILIES)])
+        scene = sample_scene(rng, test=True, family=GENEVAL[i % len(GENEVAL)])
         wished.append(Wish(scene, caption(scene, rng, background=0.5)))
     return wished
 
@@ -76,20 +79,29 @@ def evaluate(
     engine: Answerer, num: int, seed: int, sampling: Sampling
 ) -> tuple[Measured, list[Drawn]]:
     """The six columns of GenEval and their mean `overall`, all in [0, 1], with their 95 percent
-    Wilson intervals NAME_low, NAME_high; the judge's own figures; and the pictures."""
+    Wilson intervals NAME_low, NAME_high; many_facts, of the wishes that state `MANY_FACTS`; the
+    judge's own figures; and the pictures."""
     wished = wishes(num, seed)
     drawn = draw(engine, wished, replace(sampling, seed=seed))
     figures = judge_figures([w.scene for w in wished], partial(round_trip, engine), seed)
-    return Measured(columns(drawn), figures), drawn
+    many = [d.right for d in drawn if num_facts(d.wish.prompt) >= MANY_FACTS]
+    found = columns(drawn) | (share_figures("many_facts", many) if many else {})
+    return Measured(found, figures), drawn
+
+
+def num_facts(words: str) -> int:
+    """How many facts words about a picture state, see `MANY_FACTS`."""
+    facts = word_facts(words)
+    return sum(f[0] != "things" and (f[0], f[-1]) != ("number", "1") for f in facts)
 
 
 def columns(drawn: list[Drawn]) -> dict[str, float]:
     """The metrics of judged pictures that hold equally many of each family."""
     by_family: dict[str, float] = {}
-    for f in FAMILIES:
+    for f in GENEVAL:
         outcomes = [d.right for d in drawn if d.wish.scene.family is f]
         by_family |= share_figures(str(f), outcomes)
-    overall = sum(by_family[str(f)] for f in FAMILIES) / len(FAMILIES)
+    overall = sum(by_family[str(f)] for f in GENEVAL) / len(GENEVAL)
     low, high = wilson(overall, len(drawn))
     return {
         "overall": overall,

@@ -64,6 +64,10 @@ class Family(StrEnum):
     GROUP = "group"
 
 
+GENEVAL: tuple[Family, ...] = tuple(f for f in Family if f is not Family.GROUP)
+"""The six kinds of wishes of GenEval (Ghosh et al. 2023, arXiv:2310.11513)."""
+
+
 @dataclass(frozen=True)
 class Item:
     """One object: its concept, colour word or None, size word, and the lattice cell of its top

@@ -5,10 +5,10 @@ import pytest
 
 from evaluation.judges import judge_figures, satisfies, stands, with_one_error
 from evaluation.parser import Detected, Parsed
-from evaluation.scenes import FAMILIES, wishes
+from evaluation.scenes import wishes
 from world.captions import plural_noun
 from world.concepts import BY_NAME
-from world.scenes import Background, Family, Item, Scene, relation_holds, sample_scene
+from world.scenes import GENEVAL, Background, Family, Item, Scene, relation_holds, sample_scene
 
 WHITE = Background("plain", ("white",))
 
@@ -121,7 +121,7 @@ def test_exactly_one_thing_is_wrong(family: Family) -> None:
 
 def test_the_judge_can_be_trusted() -> None:
     scenes = [w.scene for w in wishes(36, seed=7)]
-    assert {s.family for s in scenes} == set(FAMILIES)
+    assert {s.family for s in scenes} == set(GENEVAL)
     figures = judge_figures(scenes, _coarser, seed=7)
     assert figures["num"] == 36
     assert figures["true_renders"] >= 0.97

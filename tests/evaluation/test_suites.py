@@ -32,7 +32,7 @@ def test_scenes_of_a_perfect_engine() -> None:
     assert measured.metrics["overall_low"] == pytest.approx(1 / (1 + 1.96**2 / 12))
     assert set(shares(measured.metrics)) == {
         "overall", "single_object", "two_objects", "counting", "colours",
-        "position", "colour_attribution",
+        "position", "colour_attribution", "many_facts",
     }  # fmt: skip
     assert measured.judge == {
         "num": 12, "true_renders": 1, "false_accepts": 0, "round_trips": 1
@@ -40,6 +40,20 @@ def test_scenes_of_a_perfect_engine() -> None:
     assert all(d.right for d in drawn)
     assert [r.to for r in engine.asked] == [Modality.IMAGE] * 12
     assert [r.sampling for r in engine.asked] == [Sampling(steps=4, seed=1 + i) for i in range(12)]
+
+
+@pytest.mark.parametrize(
+    ("words", "facts"),
+    [
+        ("a fox", 1),
+        ("three clocks on green", 3),
+        ("a small red car", 3),
+        ("a purple gem with an orange book on white", 5),
+        ("a yellow gem to the left of a blue circle", 5),
+    ],
+)
+def test_what_words_state(words: str, facts: int) -> None:
+    assert scenes.num_facts(words) == facts
 
 
 def test_scenes_of_an_engine_with_one_error_each() -> None:
