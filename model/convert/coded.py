@@ -21,7 +21,15 @@ from model.convert.qwen import ROWS
 from model.convert.words import Exchange
 from model.dialogue import Tasks
 from model.hf_folder import HfFolder
-from model.text import BEGIN_AUDIO, BEGIN_IMAGE, END_AUDIO, END_IMAGE, NUM_MARKERS
+from model.text import (
+    BEGIN_AUDIO,
+    BEGIN_IMAGE,
+    BEGIN_VIDEO,
+    END_AUDIO,
+    END_IMAGE,
+    END_VIDEO,
+    NUM_MARKERS,
+)
 
 TEMPLATE = (
     "{% for m in messages %}{% if loop.first %}{{ bos_token }}{% endif %}"
@@ -31,11 +39,14 @@ TEMPLATE = (
 """How both lay out a conversation: LLaDA's own template with one line break."""
 PLACES = {"soi": 0, "eoi": 1, "t2i": 4, "mmu": 5, "i2i": 11}
 SPEECH_PLACES = {"s2t": 12, "soa": 13, "eoa": 14, "t2s": 15}
+FILM_PLACES = {"sov": 2, "eov": 3, "v2t": 16}
 """Of the tokens that are used here, their numbers among the reserved tokens."""
 TRANSCRIBE, SAY = "Transcribe the given audio.", "Speak the given text."
 """What is asked for about speech, of the several ways that Dynin-Omni was trained with."""
 NUM_IMAGE, POSITIONS = 8192, 1024
 """Codes and positions of a picture, where config.json does not say them."""
+FRAMES, FRAME_PLACES = 5, 14 * 14
+"""Of a film, and positions of each: 224 px."""
 ROUNDED = 128
 """The rows of words are rounded up to a multiple of so many."""
 PICTURES = FlowConfig(steps=16, guidance_scale=3.5, choice_temperature=1.0)
@@ -52,13 +63,15 @@ def coded(
     *,
     num_audio: int,
     edits: bool,
+    watches: bool,
     block: int | None,
 ) -> Layout:
     """The layout of such a model. num_audio: codes of speech behind those of pictures. edits:
-    whether it changes pictures. block: see `samplers.masked`."""
+    whether it changes pictures. watches: whether it is shown films. block: see
+    `samplers.masked`."""
 
     def chat(source: HfFolder) -> Chat:
-        return _chat(source, edits=edits, speaks=num_audio > 0)
+        return _chat(source, edits=edits, speaks=num_audio > 0, watches=watches)
 
     def adopted(_: OmniConfig, source: HfFolder) -> OmniConfig:
         return _adopted(source, chat, num_audio=num_audio, block=block)
@@ -84,6 +97,8 @@ def _adopted(
         )
     config = masked(source, backbone, rows, spoken.dialogue, tied=tied, block=block)
     code_rows = CodeRows(length + NUM_MARKERS, num_image, places, num_audio)
+    if spoken.dialogue.tasks is not None and spoken.dialogue.tasks.watches:
+        code_rows = replace(code_rows, frames=FRAMES, frame_places=FRAME_PLACES)
     config = replace(config, code_rows=code_rows, image_flow=PICTURES)
     return _spoken(config, spoken) if num_audio else config
 
@@ -124,10 +139,10 @@ def _number(source: HfFolder, key: str, otherwise: int) -> int:
     return found if isinstance(found, int) and found > 0 else otherwise
 
 
-def _chat(source: HfFolder, *, edits: bool, speaks: bool) -> Chat:
-    """As `Chat.of`, with the tasks and the markers around a picture, and around speech."""
+def _chat(source: HfFolder, *, edits: bool, speaks: bool, watches: bool) -> Chat:
+    """As `Chat.of`, with the tasks and the markers around a picture, around speech and a film."""
     chat = Chat.of(source, TEMPLATE)
-    places = PLACES | (SPEECH_PLACES if speaks else {})
+    places = PLACES | (SPEECH_PLACES if speaks else {}) | (FILM_PLACES if watches else {})
     tokens = {t: _task_token(source, chat.tokenizer, t, place) for t, place in places.items()}
     names = {task: name for task, (name, _) in tokens.items()}
     first, last = (chat.named.get(f"{kind}_token") for kind in ("bos", "eos"))
@@ -139,6 +154,9 @@ def _chat(source: HfFolder, *, edits: bool, speaks: bool) -> Chat:
         asks = {"transcribe": TRANSCRIBE, "say": SAY}
         tasks = replace(tasks, hears=names["s2t"], speaks=names["t2s"], **asks)
         around |= {BEGIN_AUDIO: tokens["soa"][1], END_AUDIO: tokens["eoa"][1]}
+    if watches:
+        tasks = replace(tasks, watches=names["v2t"])
+        around |= {BEGIN_VIDEO: tokens["sov"][1], END_VIDEO: tokens["eov"][1]}
     return replace(
         chat,
         dialogue=replace(chat.dialogue, tasks=tasks),
@@ -168,6 +186,7 @@ MMADA = coded(
     ("mmada",),
     num_audio=0,
     edits=False,
+    watches=False,
     block=None,
 )
 DYNIN = coded(
@@ -176,5 +195,6 @@ DYNIN = coded(
     ("dynin_omni", "dynin"),
     num_audio=4096,
     edits=True,
+    watches=True,
     block=16,
 )

@@ -298,7 +298,7 @@ def test_its_config_says_what_it_is(pair: Pair) -> None:
     assert (config.eyes.image_px, config.eyes.cardinality) == (64, 32)
     told = pair.engine.info()
     assert told["modalities"] == ["text", "image"]
-    assert set(told["lacking"]) == ({"audio"} if pair.kind == "dynin" else set())
+    assert set(told["lacking"]) == ({"audio", "video"} if pair.kind == "dynin" else set())
     assert told["facts"]["untrained"] == []
     assert set(told["facts"]["converted"]) == {pair.kind, "magvit"}
 
