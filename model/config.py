@@ -180,12 +180,12 @@ class OmniConfig:
     blocks of `text_block` positions, one in sound 1 to `audio_blocks` of `audio_block`. vision:
     None where the checkpoint neither sees nor draws. audio: None where it neither hears nor speaks.
     samplers: the kinds that it was trained for, the first where nothing is said. video_frames: of a
-    film, 0 where it knows none; a frame is a picture, see `frame_px`. makes_films: or else it only watches and
-    finds them. thinks: whether it can write down what it thinks before it answers. suggests:
-    whether it says when a wish lies outside of its world. finds: whether what means the same was
-    brought together, so that anything finds anything. neighbours: whether a place of a picture also
-    sees the same place in the pictures right before and after it, see `model.embeddings`. paced:
-    whether words and sound are on one clock, see `model.pace`.
+    film, 0 where it knows none; a frame is a picture, see `frame_px`. makes_films: or else it only
+    watches and finds them. thinks: whether it can write down what it thinks before it answers.
+    suggests: whether it says when a wish lies outside of its world. finds: whether what means the
+    same was brought together, so that anything finds anything. neighbours: whether a place of a
+    picture also sees the same place in the pictures right before and after it, see
+    `model.embeddings`. paced: whether words and sound are on one clock, see `model.pace`.
     text_tied: whether words are read and written by the same rows, or else a head of its own writes
     them. code_rows: None where codes have embeddings and heads of their own, or else their rows
     among the words'. dialogue: what stands around the words of a conversation."""
@@ -240,6 +240,11 @@ class OmniConfig:
     def edits(self) -> bool:
         """Whether it changes the pictures that it is shown."""
         return self.dialogue.tasks is None or bool(self.dialogue.tasks.edits)
+
+    @property
+    def opens_thoughts(self) -> bool:
+        """Whether an answer says itself where its thought begins, or else the prompt ends so."""
+        return self.dialogue.tasks is not None and bool(self.dialogue.tasks.thinks)
 
     @property
     def lacking(self) -> dict[Modality, str]:

@@ -14,7 +14,9 @@ class Tasks:
     words of a picture; edits: in front of the picture that words are to change, "" where it changes
     none. begins, ends: around those words. hears: in front of a sound that stands in front of the
     conversation; speaks: in front of what is to be said, "" where it has no speech. transcribe,
-    say: what asks for the words of a sound, and for words to be said.
+    say: what asks for the words of a sound, and for words to be said. thinks, answers_at_once: what
+    stands behind the user's last words where it is to think first, and where not; "" where it
+    cannot be told to.
     """
 
     sees: str
@@ -27,6 +29,8 @@ class Tasks:
     transcribe: str = ""
     say: str = ""
     watches: str = ""
+    thinks: str = ""
+    answers_at_once: str = ""
 
 
 PROMPT_CHARACTERS, LONG_PROMPT_CHARACTERS = 500, 4000

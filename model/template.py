@@ -13,6 +13,7 @@ A checkpoint of others says in its `Dialogue` what stands there instead of <bos>
 
 SEES <image> PICTURE </image> .. and the conversation, for an answer in words,
 WATCHES <video> FRAMES </video>  and the conversation, for an answer in words,
+                                 which then has <think> THOUGHT </think> where it was told to think,
 HEARS <audio> SOUND </audio>     and the conversation, for an answer in words,
 DRAWS words <image>              for a picture, with </image> behind it,
 EDITS <image> PICTURE </image> words <image>   for a picture that is changed,
@@ -87,10 +88,11 @@ def layout(
 
     Neighbouring words and markers form one text span; media is a span of its own. If the last
     message is the assistant's, its words begin the answer. begun: codes "L Q" of the answer that
-    are there already. thinks: an answer in words begins with what is thought.
+    are there already. thinks: an answer in words begins with what is thought; where there are
+    tasks, the user's last words say so, or that it does not.
 
     Raises: ValueError where a picture is to be changed by a checkpoint that changes none, or a
-    message has media that go into no task, or not into one.
+    message has media that go into no task, or into several.
     """
     told = _Told(tokenizer, dialogue)
     hears = False
@@ -101,7 +103,8 @@ def layout(
             return _spoken(told, messages, dialogue, dialogue.tasks)
         hears = bool(_media(messages[-1:], Modality.AUDIO))
         first = _heard_first if hears else _seen_first
-        messages = first(told, messages, dialogue.tasks)
+        told_first = first(told, messages, dialogue.tasks)
+        messages = _marked(told_first, dialogue.tasks, thinks=thinks)
     told.frame("" if hears else dialogue.begins)
     for i, message in enumerate(messages):
         told.frame(dialogue.user if message.from_user else dialogue.assistant)
@@ -113,7 +116,7 @@ def layout(
         told.frame(dialogue.assistant)
     if opens is not Modality.TEXT:
         told.mark(OPENING[opens])
-    elif thinks:
+    elif thinks and dialogue.tasks is None:
         told.mark(THINK)
     told.close()
     return told.spans if begun is None else [*told.spans, Span(opens, begun)]
@@ -146,6 +149,18 @@ def _heard_first(told: "_Told", messages: Sequence[Message], tasks: Tasks) -> li
     told.say(_media(messages[-1:], Modality.AUDIO)[-1])
     asks = {TRANSCRIBE: tasks.transcribe}
     return [replace(m, parts=tuple(asks.get(w, w) for w in _words(m))) for m in messages]
+
+
+def _marked(messages: Sequence[Message], tasks: Tasks, *, thinks: bool) -> list[Message]:
+    """The messages with words alone, those of the user's last one saying whether to think first;
+    what is written down is not thought about."""
+    found, mark = list(messages), tasks.thinks if thinks else tasks.answers_at_once
+    last = max(i for i, message in enumerate(found) if message.from_user)
+    *before, words = found[last].parts or ("",)
+    assert isinstance(words, str)
+    if mark and words != tasks.transcribe:
+        found[last] = replace(found[last], parts=(*before, f"{words.rstrip()} {mark}"))
+    return found
 
 
 def _spoken(

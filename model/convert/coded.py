@@ -27,8 +27,10 @@ from model.text import (
     BEGIN_VIDEO,
     END_AUDIO,
     END_IMAGE,
+    END_THINK,
     END_VIDEO,
     NUM_MARKERS,
+    THINK,
 )
 
 TEMPLATE = (
@@ -40,9 +42,12 @@ TEMPLATE = (
 PLACES = {"soi": 0, "eoi": 1, "t2i": 4, "mmu": 5, "i2i": 11}
 SPEECH_PLACES = {"s2t": 12, "soa": 13, "eoa": 14, "t2s": 15}
 FILM_PLACES = {"sov": 2, "eov": 3, "v2t": 16}
+THOUGHT_PLACES = {"think": 21, "end_think": 22}
 """Of the tokens that are used here, their numbers among the reserved tokens."""
 TRANSCRIBE, SAY = "Transcribe the given audio.", "Speak the given text."
 """What is asked for about speech, of the several ways that Dynin-Omni was trained with."""
+THINKS, AT_ONCE = "\\think", "\\no_think"
+"""What its authors put behind the words of a user."""
 NUM_IMAGE, POSITIONS = 8192, 1024
 """Codes and positions of a picture, where config.json does not say them."""
 FRAMES, FRAME_PLACES = 5, 14 * 14
@@ -64,14 +69,16 @@ def coded(
     num_audio: int,
     edits: bool,
     watches: bool,
+    thinks: bool,
     block: int | None,
 ) -> Layout:
     """The layout of such a model. num_audio: codes of speech behind those of pictures. edits:
-    whether it changes pictures. watches: whether it is shown films. block: see
-    `samplers.masked`."""
+    whether it changes pictures. watches: whether it is shown films. thinks:
+    whether it can be told to think first. block: see `samplers.masked`."""
 
     def chat(source: HfFolder) -> Chat:
-        return _chat(source, edits=edits, speaks=num_audio > 0, watches=watches)
+        speaks = num_audio > 0
+        return _chat(source, edits=edits, speaks=speaks, watches=watches, thinks=thinks)
 
     def adopted(_: OmniConfig, source: HfFolder) -> OmniConfig:
         return _adopted(source, chat, num_audio=num_audio, block=block)
@@ -97,9 +104,11 @@ def _adopted(
         )
     config = masked(source, backbone, rows, spoken.dialogue, tied=tied, block=block)
     code_rows = CodeRows(length + NUM_MARKERS, num_image, places, num_audio)
-    if spoken.dialogue.tasks is not None and spoken.dialogue.tasks.watches:
+    tasks = spoken.dialogue.tasks
+    assert tasks is not None
+    if tasks.watches:
         code_rows = replace(code_rows, frames=FRAMES, frame_places=FRAME_PLACES)
-    config = replace(config, code_rows=code_rows, image_flow=PICTURES)
+    config = replace(config, code_rows=code_rows, image_flow=PICTURES, thinks=bool(tasks.thinks))
     return _spoken(config, spoken) if num_audio else config
 
 
@@ -139,10 +148,11 @@ def _number(source: HfFolder, key: str, otherwise: int) -> int:
     return found if isinstance(found, int) and found > 0 else otherwise
 
 
-def _chat(source: HfFolder, *, edits: bool, speaks: bool, watches: bool) -> Chat:
-    """As `Chat.of`, with the tasks and the markers around a picture, around speech and a film."""
+def _chat(source: HfFolder, *, edits: bool, speaks: bool, watches: bool, thinks: bool) -> Chat:
+    """As `Chat.of`, with the tasks and the markers around a picture, speech, a film, a thought."""
     chat = Chat.of(source, TEMPLATE)
     places = PLACES | (SPEECH_PLACES if speaks else {}) | (FILM_PLACES if watches else {})
+    places |= THOUGHT_PLACES if thinks else {}
     tokens = {t: _task_token(source, chat.tokenizer, t, place) for t, place in places.items()}
     names = {task: name for task, (name, _) in tokens.items()}
     first, last = (chat.named.get(f"{kind}_token") for kind in ("bos", "eos"))
@@ -157,6 +167,9 @@ def _chat(source: HfFolder, *, edits: bool, speaks: bool, watches: bool) -> Chat
     if watches:
         tasks = replace(tasks, watches=names["v2t"])
         around |= {BEGIN_VIDEO: tokens["sov"][1], END_VIDEO: tokens["eov"][1]}
+    if thinks:
+        tasks = replace(tasks, thinks=THINKS, answers_at_once=AT_ONCE)
+        around |= {THINK: tokens["think"][1], END_THINK: tokens["end_think"][1]}
     return replace(
         chat,
         dialogue=replace(chat.dialogue, tasks=tasks),
@@ -187,6 +200,7 @@ MMADA = coded(
     num_audio=0,
     edits=False,
     watches=False,
+    thinks=False,
     block=None,
 )
 DYNIN = coded(
@@ -196,5 +210,6 @@ DYNIN = coded(
     num_audio=4096,
     edits=True,
     watches=True,
+    thinks=True,
     block=16,
 )

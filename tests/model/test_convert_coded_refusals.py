@@ -129,6 +129,11 @@ BROKEN: dict[str, tuple[str, Callable[[Path], object], str]] = {
         lambda f: _renamed(f, "<|reserved_token_3|>", "<|other|>"),
         r"has no token <\|eov\|>, and none reserved in its place",
     ),
+    "no token behind thoughts": (
+        "dynin",
+        lambda f: _renamed(f, "<|reserved_token_22|>", "<|other|>"),
+        r"has no token <\|end_think\|>, and none reserved in its place",
+    ),
     "reserved tokens in another order": (
         "mmada",
         lambda f: (

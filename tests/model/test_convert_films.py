@@ -78,17 +78,16 @@ def test_words_about_a_film_are_asked_for_as_published(pair: Pair) -> None:
     nothing is left."""
     seen = sampled(FILM, FRAMES)
     found = _asked(pair, Conversation.ask("What moves?", video=FILM))
-    chat = pair.encoded(f"<|startoftext|>{USER}What moves?<|eot_id|>{ASSISTANT}")
+    chat = pair.encoded(f"<|startoftext|>{USER}What moves?{pair.at_once}<|eot_id|>{ASSISTANT}")
     assert found == [*_watched(pair, seen), *chat]
     assert len(found) == 3 + FRAMES * PLACES + len(chat)
     first = Conversation.ask("A dog?", image=PICTURE).turns
     answered = Turn("assistant", (Part(text="A dog."),))
     later = Conversation.ask("What moves?", video=FILM[:5]).turns
     found = _asked(pair, Conversation((*first, answered, *later)))
-    chat = f"{USER}A dog?<|eot_id|>{ASSISTANT}A dog.<|eot_id|>{USER}What moves?<|eot_id|>"
-    assert found == [
-        *_watched(pair, FILM[:5]), *pair.encoded(f"<|startoftext|>{chat}{ASSISTANT}"),
-    ]  # fmt: skip
+    before = f"<|startoftext|>{USER}A dog?<|eot_id|>{ASSISTANT}A dog.<|eot_id|>"
+    chat = f"{before}{USER}What moves?{pair.at_once}<|eot_id|>{ASSISTANT}"
+    assert found == [*_watched(pair, FILM[:5]), *pair.encoded(chat)]
 
 
 def test_a_film_of_another_length_is_sampled_to_five(pair: Pair) -> None:
