@@ -11,7 +11,7 @@ from model.dialogue import OURS, Dialogue
 NO_PICTURES = (
     "its picture tokenizer is not here yet: `python -m model.convert magvit SOURCE FOLDER` adds it"
 )
-NO_FILMS = "it was trained to watch films and to make none"
+NO_FILMS = "it was trained to watch films only"
 NO_SPEECH = (
     "its speech codec is a program of its own: start with `--speech-codec COMMAND`, see "
     "docs/checkpoints.md"
