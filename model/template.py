@@ -13,11 +13,12 @@ A checkpoint of others says in its `Dialogue` what stands there instead of <bos>
 
 SEES <image> PICTURE </image> .. and the conversation, for an answer in words,
 WATCHES <video> FRAMES </video>  and the conversation, for an answer in words,
-                                 which then has <think> THOUGHT </think> where it was told to think,
 HEARS <audio> SOUND </audio>     and the conversation, for an answer in words,
 DRAWS words <image>              for a picture, with </image> behind it,
 EDITS <image> PICTURE </image> words <image>   for a picture that is changed,
 SPEAKS <user> words <assistant> <audio>        for words that are said.
+
+Whether an answer in words then has <think> THOUGHT </think>, the last of its user's words say.
 """
 
 from collections.abc import Mapping, Sequence

@@ -73,8 +73,8 @@ def coded(
     block: int | None,
 ) -> Layout:
     """The layout of such a model. num_audio: codes of speech behind those of pictures. edits:
-    whether it changes pictures. watches: whether it is shown films. thinks:
-    whether it can be told to think first. block: see `samplers.masked`."""
+    whether it changes pictures. watches: whether it is shown films. thinks: whether it can be told
+    to think first. block: see `samplers.masked`."""
 
     def chat(source: HfFolder) -> Chat:
         speaks = num_audio > 0
