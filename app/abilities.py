@@ -14,8 +14,9 @@ class Abilities:
     """makes: the modalities of its answers. methods: of `METHODS`, those it was trained for. whole:
     whether it reads every turn of a conversation. opens: whether its words may open a picture, or
     else a picture is asked for. lacking: why it does not know a modality that it was trained for.
-    steps, guidance, temperature: of a picture, where nothing is said. watches: whether it can be
-    shown a film. prompt_characters: of the longest prompt. styles: how it can speak, the usual way
+    steps, guidance, temperature: of a picture, where nothing is said; words_steps: of words. edits:
+    whether it changes the pictures that it is shown. frames: how many it sees of a film, 0 where it
+    watches none. prompt_characters: of the longest prompt. styles: how it can speak, the usual way
     first; none where there is no choice."""
 
     makes: tuple[str, ...]
@@ -26,7 +27,9 @@ class Abilities:
     steps: int
     guidance: float
     temperature: float
-    watches: bool
+    words_steps: int
+    edits: bool
+    frames: int
     prompt_characters: int
     styles: tuple[str, ...]
 
@@ -38,16 +41,19 @@ class Abilities:
         trained = tuple(samplers) if isinstance(samplers, list) else tuple(SamplerKind)
         config = _inside(info, "config")
         dialogue, picture = _inside(config, "dialogue"), _inside(config, "image_flow")
+        tasks, frames = _inside(dialogue, "tasks"), config.get("video_frames")
         return cls(
             makes=tuple(map(str, makes)) if isinstance(makes, list) else (),
             methods=tuple(m for m in METHODS if _sampler(m) in trained),
             whole=bool(dialogue.get("whole")),
-            opens=not _inside(dialogue, "tasks"),
+            opens=not tasks,
             lacking={kind: str(why) for kind, why in _inside(info, "lacking").items()},
             steps=picture.get("steps", 16),
             guidance=picture.get("guidance_scale", 1.0),
             temperature=picture.get("temperature", 1.0),
-            watches=bool(config.get("video_frames")),
+            words_steps=_inside(config, "text_flow").get("steps", 12),
+            edits=not tasks or bool(tasks.get("edits")),
+            frames=frames if isinstance(frames, int) else 0,
             prompt_characters=longest if isinstance(longest, int) else USUAL_PROMPT_CHARACTERS,
             styles=tuple(map(str, styles)) if isinstance(styles, list) else (),
         )
@@ -61,6 +67,11 @@ class Abilities:
     def draws(self) -> bool:
         """Whether it makes pictures, and sees them."""
         return Modality.IMAGE in self.makes
+
+    @property
+    def watches(self) -> bool:
+        """Whether it can be shown a film."""
+        return self.frames > 0
 
     @property
     def films(self) -> bool:

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from engine.events import Answer
+from engine.films import sampled
 from engine.media import fitted
 from engine.preview import frames, picture
 from engine.request import Part
@@ -54,15 +55,20 @@ class Codec:
         return 0.0 if config.audio is None else config.audio_length / POSITIONS_A_SECOND
 
     def encode(self, part: Part) -> Span:
-        """The codes, on the CPU, of any picture, of a film, or of a sound of up to `hears_s`.
+        """The codes, on the CPU, of any picture, of a film, or of a sound of up to `hears_s`. Of a
+        film of any length a checkpoint of others sees as many frames as it knows, see `sampled`.
 
         Raises: ValueError where the checkpoint does not know the modality, a film has another
-        number of frames, or a sound is longer.
+        number of frames than ours knows, or a sound is longer.
         """
+        config = self.model.config
         if part.video is not None:
-            if len(part.video) != self.model.config.video_frames:
-                raise ValueError(self._no_such_film(len(part.video)))
-            return Span(Modality.VIDEO, self._seen(part.video).flatten(0, 1))
+            film, theirs = part.video, config.code_rows is not None
+            if theirs and config.video_frames and len(film):
+                film = sampled(film, config.video_frames)
+            if len(film) != config.video_frames:
+                raise ValueError(self._no_such_film(len(film)))
+            return Span(Modality.VIDEO, self._seen(film, config.frame_px).flatten(0, 1))
         if part.image is not None:
             return Span(Modality.IMAGE, self._seen(part.image[None])[0])
         assert part.audio is not None
@@ -80,12 +86,13 @@ class Codec:
         samples = torch.from_numpy(part.audio)[None].to(self.model.device)
         return Span(Modality.AUDIO, self.model.audio.encode(samples)[0].cpu())
 
-    def _seen(self, pictures: np.ndarray) -> Tensor:
-        """The codes "N L Q", on the CPU, of pictures uint8 "N H W 3"."""
+    def _seen(self, pictures: np.ndarray, side_px: int | None = None) -> Tensor:
+        """The codes "N L Q", on the CPU, of pictures uint8 "N H W 3"; of that side, or the usual
+        one."""
         if self.model.config.vision is None:
             why = self.model.config.lacking.get(Modality.IMAGE, "write what you want to say")
             raise ValueError(f"this checkpoint does not see pictures: {why}")
-        side = self.model.config.vision.image_px
+        side = side_px or self.model.config.vision.image_px
         squares = np.stack([fitted(picture, side) for picture in pictures])
         pixels = pixels_from_uint8(torch.from_numpy(squares).to(self.model.device))
         return self.model.vision.encode(pixels).cpu()
@@ -93,7 +100,8 @@ class Codec:
     def _no_such_film(self, num: int) -> str:
         wanted = self.model.config.video_frames
         if wanted == 0:
-            return "this checkpoint does not watch films: show it a picture"
+            why = self.model.config.lacking.get(Modality.VIDEO, "show it a picture")
+            return f"this checkpoint does not watch films: {why}"
         return f"the film has {num} frames, the model sees {wanted}"
 
     def stream(self, style: str | None) -> AudioStream | WholeSpeech:

@@ -69,6 +69,12 @@ def read_film(source: Path | str | bytes) -> np.ndarray:
     return np.stack([np.asarray(frame.resize(frames[0].size)) for frame in frames])
 
 
+def sampled(frames: np.ndarray, num: int) -> np.ndarray:
+    """So many of the frames "N H W 3" of a film: what is shown in the middle of each part, where it
+    is cut into as many alike ones."""
+    return frames[[(2 * i + 1) * len(frames) // (2 * num) for i in range(num)]]
+
+
 def held_in(source: Path | str | bytes) -> set[Modality]:
     """Which of VIDEO and AUDIO there are in a film or a recording, however long or broken they are;
     its cover is no film. Nothing where it cannot be opened."""

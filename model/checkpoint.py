@@ -70,7 +70,12 @@ def load_checkpoint(
     config = OmniConfig.from_json(_read_json(folder, "config.json"))
     config = config.with_speech() if speech else config
     tokenizer = TextTokenizer.load(folder / "tokenizer.json", config.text_vocabulary)
-    space = tokenizer.space(config.opened, thinks=config.thinks, suggests=config.suggests)
+    space = tokenizer.space(
+        config.opened,
+        thinks=config.thinks,
+        opens_thoughts=config.opens_thoughts,
+        suggests=config.suggests,
+    )
     facts = _read_json(folder, "facts.json")
     placement = settled(config, space, placement or Placement.of("cpu"))
     model = hollow_model(config, space)

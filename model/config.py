@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
+from math import isqrt
 from typing import Any
 
 from flow.modality import Modality, TokenSpace
@@ -10,10 +11,13 @@ from model.dialogue import OURS, Dialogue
 NO_PICTURES = (
     "its picture tokenizer is not here yet: `python -m model.convert magvit SOURCE FOLDER` adds it"
 )
+NO_FILMS = "it was trained to watch films only"
 NO_SPEECH = (
     "its speech codec is a program of its own: start with `--speech-codec COMMAND`, see "
     "docs/checkpoints.md"
 )
+PATCH_PX = 16
+"""Side of what a position of a picture stands for."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +67,7 @@ class VisionConfig:
     @property
     def grid(self) -> int:
         """Positions along a side."""
-        return self.image_px // 16
+        return self.image_px // PATCH_PX
 
     @property
     def positions(self) -> int:
@@ -122,13 +126,16 @@ class CodeRows:
     """Where one vocabulary goes on with codes behind its words: code k of a picture is row `image`
     + k of those that words are read by, and of those that write them. num_image: how many; places:
     positions of a picture. num_audio: codes of speech behind them. audio_ends: rows of words each
-    of which ends speech; in the order of codes they follow those."""
+    of which ends speech; in the order of codes they follow those. frames: of a film that is
+    watched, 0 where none is; frame_places: positions of each."""
 
     image: int
     num_image: int
     places: int
     num_audio: int = 0
     audio_ends: tuple[int, ...] = ()
+    frames: int = 0
+    frame_places: int = 0
 
     @property
     def audio(self) -> int:
@@ -173,12 +180,12 @@ class OmniConfig:
     blocks of `text_block` positions, one in sound 1 to `audio_blocks` of `audio_block`. vision:
     None where the checkpoint neither sees nor draws. audio: None where it neither hears nor speaks.
     samplers: the kinds that it was trained for, the first where nothing is said. video_frames: of a
-    film, 0 where it knows none; a frame is a picture. makes_films: or else it only watches and
-    finds them. thinks: whether it can write down what it thinks before it answers. suggests:
-    whether it says when a wish lies outside of its world. finds: whether what means the same was
-    brought together, so that anything finds anything. neighbours: whether a place of a picture also
-    sees the same place in the pictures right before and after it, see `model.embeddings`. paced:
-    whether words and sound are on one clock, see `model.pace`.
+    film, 0 where it knows none; a frame is a picture, see `frame_px`. makes_films: or else it only
+    watches and finds them. thinks: whether it can write down what it thinks before it answers.
+    suggests: whether it says when a wish lies outside of its world. finds: whether what means the
+    same was brought together, so that anything finds anything. neighbours: whether a place of a
+    picture also sees the same place in the pictures right before and after it, see
+    `model.embeddings`. paced: whether words and sound are on one clock, see `model.pace`.
     text_tied: whether words are read and written by the same rows, or else a head of its own writes
     them. code_rows: None where codes have embeddings and heads of their own, or else their rows
     among the words'. dialogue: what stands around the words of a conversation."""
@@ -235,14 +242,23 @@ class OmniConfig:
         return self.dialogue.tasks is None or bool(self.dialogue.tasks.edits)
 
     @property
+    def opens_thoughts(self) -> bool:
+        """Whether an answer says itself where its thought begins, or else the prompt ends so."""
+        return self.dialogue.tasks is not None and bool(self.dialogue.tasks.thinks)
+
+    @property
     def lacking(self) -> dict[Modality, str]:
-        """Why it does not know what its vocabulary has codes of."""
+        """Why it does not know, or does not make, what its vocabulary has codes of."""
         rows = self.code_rows
         found: dict[Modality, str] = {}
         if rows is not None and self.vision is None:
             found[Modality.IMAGE] = NO_PICTURES
         if rows is not None and rows.num_audio and self.audio is None:
             found[Modality.AUDIO] = NO_SPEECH
+        if rows is not None and rows.frames and self.vision is None:
+            found[Modality.VIDEO] = NO_PICTURES
+        elif self.video_frames and not self.makes_films:
+            found[Modality.VIDEO] = NO_FILMS
         return found
 
     @property
@@ -283,6 +299,12 @@ class OmniConfig:
             why = self.lacking.get(Modality.IMAGE, "it knows words alone")
             raise ValueError(f"{self.name} neither sees nor draws: {why}")
         return self.vision
+
+    @property
+    def frame_px(self) -> int:
+        """Side of a frame of a film: a picture's, where nothing else is said."""
+        places = 0 if self.code_rows is None else self.code_rows.frame_places
+        return PATCH_PX * isqrt(places) if places else self.eyes.image_px
 
     def image_space(self) -> TokenSpace:
         """The codes of pictures. Raises: ValueError where the checkpoint has none."""

@@ -9,11 +9,14 @@ from typing import Any
 class Tasks:
     """Of a checkpoint that is told by a token what to do.
 
-    sees: in front of the pictures that were seen last, which stand in front of the conversation.
-    draws: in front of the words of a picture; edits: in front of the picture that words are to
-    change, "" where it changes none. begins, ends: around those words. hears: in front of a sound
-    that stands in front of the conversation; speaks: in front of what is to be said, "" where it
-    has no speech. transcribe, say: what asks for the words of a sound, and for words to be said.
+    sees: in front of the pictures that were seen last, which stand in front of the conversation;
+    watches: in front of a film that stands there, "" where it knows none. draws: in front of the
+    words of a picture; edits: in front of the picture that words are to change, "" where it changes
+    none. begins, ends: around those words. hears: in front of a sound that stands in front of the
+    conversation; speaks: in front of what is to be said, "" where it has no speech. transcribe,
+    say: what asks for the words of a sound, and for words to be said. thinks, answers_at_once: what
+    stands behind the user's last words where it is to think first, and where not; "" where it
+    cannot be told to.
     """
 
     sees: str
@@ -25,6 +28,9 @@ class Tasks:
     speaks: str = ""
     transcribe: str = ""
     say: str = ""
+    watches: str = ""
+    thinks: str = ""
+    answers_at_once: str = ""
 
 
 PROMPT_CHARACTERS, LONG_PROMPT_CHARACTERS = 500, 4000

@@ -46,7 +46,7 @@ class OmniEmbeddings(nn.Module):
             self.image_projection = _projection(books * dim, width)
             self.image_row = nn.Parameter(torch.randn(grid, width) * 0.02)
             self.image_column = nn.Parameter(torch.randn(grid, width) * 0.02)
-        if config.video_frames:
+        if config.video_frames and config.code_rows is None:
             shape = (config.video_frames, config.eyes.positions, width)
             self.video_place = nn.Parameter(torch.randn(shape) * 0.02)
         if config.ears is not None:
@@ -102,7 +102,7 @@ class OmniEmbeddings(nn.Module):
         match segment.modality:
             case Modality.TEXT:
                 return self._rows(segment.tokens[..., 0], ((0, self.text.num_embeddings),))
-            case Modality.IMAGE | Modality.AUDIO if self.code_rows is not None:
+            case Modality.IMAGE | Modality.VIDEO | Modality.AUDIO if self.code_rows is not None:
                 return self._rows(segment.tokens[..., 0], self.code_rows.runs(segment.modality))
             case Modality.IMAGE | Modality.VIDEO:
                 books = torch.cat([codebooks[Modality.IMAGE], self.image_mask[:, None]], 1)

@@ -96,8 +96,11 @@ class OmniModel(nn.Module):
             metric = Metric(config.image_flow.metric)
             found[Modality.IMAGE] = CodebookMetric.of(books[Modality.IMAGE], metric)
         if config.video_frames:
+            same = config.video_flow.metric == config.image_flow.metric
             metric = Metric(config.video_flow.metric)
-            found[Modality.VIDEO] = CodebookMetric.of(books[Modality.IMAGE], metric)
+            found[Modality.VIDEO] = (
+                found[Modality.IMAGE] if same else CodebookMetric.of(books[Modality.IMAGE], metric)
+            )
         if Modality.AUDIO in books:
             codes = _with_end(books[Modality.AUDIO])
             found[Modality.AUDIO] = CodebookMetric.of(codes, Metric(config.audio_flow.metric))

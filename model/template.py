@@ -12,10 +12,13 @@ A checkpoint of others says in its `Dialogue` what stands there instead of <bos>
 <assistant>. One that has `Tasks` is asked in these ways instead, with a token of its own each:
 
 SEES <image> PICTURE </image> .. and the conversation, for an answer in words,
+WATCHES <video> FRAMES </video>  and the conversation, for an answer in words,
 HEARS <audio> SOUND </audio>     and the conversation, for an answer in words,
 DRAWS words <image>              for a picture, with </image> behind it,
 EDITS <image> PICTURE </image> words <image>   for a picture that is changed,
 SPEAKS <user> words <assistant> <audio>        for words that are said.
+
+Whether an answer in words then has <think> THOUGHT </think>, the last of its user's words say.
 """
 
 from collections.abc import Mapping, Sequence
@@ -47,6 +50,7 @@ END: Mapping[Modality, int] = {
     Modality.VIDEO: END_VIDEO,
 }
 """The marker behind a piece of media."""
+SEEN = (Modality.IMAGE, Modality.VIDEO)
 
 
 def opened_by(ids: Sequence[int]) -> Modality | None:
@@ -85,10 +89,11 @@ def layout(
 
     Neighbouring words and markers form one text span; media is a span of its own. If the last
     message is the assistant's, its words begin the answer. begun: codes "L Q" of the answer that
-    are there already. thinks: an answer in words begins with what is thought.
+    are there already. thinks: an answer in words begins with what is thought; where there are
+    tasks, the user's last words say so, or that it does not.
 
     Raises: ValueError where a picture is to be changed by a checkpoint that changes none, or a
-    message has media beside words that go into no task.
+    message has media that go into no task, or into several.
     """
     told = _Told(tokenizer, dialogue)
     hears = False
@@ -99,7 +104,8 @@ def layout(
             return _spoken(told, messages, dialogue, dialogue.tasks)
         hears = bool(_media(messages[-1:], Modality.AUDIO))
         first = _heard_first if hears else _seen_first
-        messages = first(told, messages, dialogue.tasks)
+        told_first = first(told, messages, dialogue.tasks)
+        messages = _marked(told_first, dialogue.tasks, thinks=thinks)
     told.frame("" if hears else dialogue.begins)
     for i, message in enumerate(messages):
         told.frame(dialogue.user if message.from_user else dialogue.assistant)
@@ -111,32 +117,51 @@ def layout(
         told.frame(dialogue.assistant)
     if opens is not Modality.TEXT:
         told.mark(OPENING[opens])
-    elif thinks:
+    elif thinks and dialogue.tasks is None:
         told.mark(THINK)
     told.close()
     return told.spans if begun is None else [*told.spans, Span(opens, begun)]
 
 
 def _seen_first(told: "_Told", messages: Sequence[Message], tasks: Tasks) -> list[Message]:
-    """Tells the pictures of the latest message that has any; the messages without pictures."""
-    pictures = next((seen for m in reversed(messages) if (seen := _media([m], Modality.IMAGE))), [])
-    if pictures:
-        told.frame(tasks.sees)
-    for picture in pictures:
-        told.say(picture)
+    """Tells the pictures, or the film, of the latest message that has any; the messages with words
+    alone."""
+    shown = next((seen for m in reversed(messages) if (seen := _media([m], *SEEN))), [])
+    films = [part for part in shown if part.modality is Modality.VIDEO]
+    if films and len(shown) > 1:
+        raise ValueError(
+            "this checkpoint sees pictures or watches one film: leave the others out of the message"
+        )
+    if shown:
+        told.frame(tasks.watches if films else tasks.sees)
+    for part in shown:
+        told.say(part)
     return [replace(m, parts=_words(m)) for m in messages]
 
 
 def _heard_first(told: "_Told", messages: Sequence[Message], tasks: Tasks) -> list[Message]:
     """Tells the sound of the last message; the messages with words alone."""
-    if _media(messages[-1:], Modality.IMAGE):
+    if _media(messages[-1:], *SEEN):
         raise ValueError(
-            "this checkpoint hears a sound or sees a picture: leave one of them out of the message"
+            "this checkpoint hears a sound or sees a picture or a film: leave one of them out of "
+            "the message"
         )
     told.frame(tasks.hears)
     told.say(_media(messages[-1:], Modality.AUDIO)[-1])
     asks = {TRANSCRIBE: tasks.transcribe}
     return [replace(m, parts=tuple(asks.get(w, w) for w in _words(m))) for m in messages]
+
+
+def _marked(messages: Sequence[Message], tasks: Tasks, *, thinks: bool) -> list[Message]:
+    """The messages with words alone, those of the user's last one saying whether to think first;
+    what is written down is not thought about."""
+    found, mark = list(messages), tasks.thinks if thinks else tasks.answers_at_once
+    last = max(i for i, message in enumerate(found) if message.from_user)
+    *before, words = found[last].parts or ("",)
+    assert isinstance(words, str)
+    if mark and words != tasks.transcribe:
+        found[last] = replace(found[last], parts=(*before, f"{words.rstrip()} {mark}"))
+    return found
 
 
 def _spoken(
@@ -161,7 +186,7 @@ def _asked(told: "_Told", messages: Sequence[Message], tasks: Tasks) -> list[Spa
     """The spans of a prompt for a picture: the user's last words, and what they are to change: a
     picture of their own message or of the one before."""
     last = max(i for i, message in enumerate(messages) if message.from_user)
-    if _media(messages[last : last + 1], Modality.AUDIO):
+    if _media(messages[last : last + 1], Modality.AUDIO, Modality.VIDEO):
         raise ValueError("this checkpoint draws from words: say in words what the picture shows")
     pictures = _media(messages[max(last - 1, 0) : last + 1], Modality.IMAGE)
     if tasks.edits and pictures:
@@ -189,9 +214,9 @@ def _words(message: Message) -> tuple[str, ...]:
     return tuple(part for part in message.parts if isinstance(part, str))
 
 
-def _media(messages: Sequence[Message], modality: Modality) -> list[Span]:
+def _media(messages: Sequence[Message], *kinds: Modality) -> list[Span]:
     parts = [part for message in messages for part in message.parts]
-    return [p for p in parts if isinstance(p, Span) and p.modality is modality]
+    return [p for p in parts if isinstance(p, Span) and p.modality in kinds]
 
 
 class _Told:

@@ -90,12 +90,15 @@ class TextTokenizer:
         media: Sequence[Modality] = tuple(OPENING),
         *,
         thinks: bool = True,
+        opens_thoughts: bool = False,
         suggests: bool = True,
     ) -> TokenSpace:
         """Text's state space: rows without a piece are forbidden, and markers that no answer of a
-        checkpoint contains that makes these media, and thinks and suggests or does not."""
+        checkpoint contains that makes these media, and thinks and suggests or does not.
+        opens_thoughts: see `OmniConfig`."""
         answerable = {PAD, EOS, *(OPENING[m] for m in media)}
         answerable |= {END_THINK} if thinks else set()
+        answerable |= {THINK} if thinks and opens_thoughts else set()
         answerable |= {SUGGEST} if suggests else set()
         markers = {*range(NUM_MARKERS), *map(self._tokenizer.token_to_id, MARKERS)}
         empty = range(len(self._pieces), self.cardinality)
@@ -124,11 +127,14 @@ class TextTokenizer:
 
 
 def thought_of(ids: Sequence[int]) -> tuple[list[int], list[int]]:
-    """The ids of what was thought before the answer, and those of the answer."""
-    if END_THINK not in ids:
+    """The ids of what was thought before the answer, and those of the answer. A thought begins with
+    the ids or where they say so; one that was begun there and never ends leaves nothing behind."""
+    if THINK not in ids and END_THINK not in ids:
         return [], list(ids)
-    place = list(ids).index(END_THINK)
-    return list(ids[:place]), list(ids[place + 1 :])
+    found = list(ids)
+    end = found.index(END_THINK) if END_THINK in found else len(found)
+    begin = found.index(THINK) + 1 if THINK in found[:end] else 0
+    return found[begin:end], [*found[: max(begin - 1, 0)], *found[end + 1 :]]
 
 
 def until_end(ids: Sequence[int]) -> list[int]:

@@ -24,10 +24,13 @@ STEPS = ("auto", "8", "16", "32", "64")
 NOTHING_YET = "There is nothing to answer again yet: write a message first."
 NOTHING_LEFT = "There is nothing to undo: the conversation is empty."
 NO_THOUGHTS = "This checkpoint does not think before it answers yet: leave \\think out."
+NO_PICTURES = "this checkpoint draws no pictures"
+NO_VOICE = "this checkpoint does not speak"
+ONE_VOICE = "this checkpoint speaks in one style"
 GUIDANCE = ("auto", "0", "2", "3", "5")
 QUIET: dict[str, Any] = {"queue": False, "show_progress": "hidden"}
-NO_STYLE = ""
-"""Where there is no choice of how to speak."""
+NO_STYLE, NAMELESS = "", "its own"
+"""Where there is no choice of how to speak, and how that is shown."""
 REFUSED = 6
 """Outputs that stay as they are where a message is refused."""
 
@@ -44,11 +47,19 @@ class Conversing:
     """In the names of its events for programs."""
 
     def settings(self, *, aloud: bool) -> None:
-        """Lay out the settings. aloud: whether answers are spoken unless the visitor says no."""
+        """Lay out the settings; what the checkpoint cannot do is greyed out and says why. aloud:
+        whether answers are spoken unless the visitor says no."""
+        can = self.host.can
+        mute = None if self.speaks else NO_VOICE + can.why(Modality.AUDIO)
         with gr.Row(elem_classes="no-pair"):
             self.steps = gr.Radio(STEPS, value="auto", label="Steps", elem_id=f"{self.name}-steps")
             self.guidance = gr.Radio(
-                GUIDANCE, value="auto", label="Picture guidance", visible=self.host.can.draws
+                GUIDANCE,
+                value="auto",
+                label="Picture guidance",
+                info=None if can.draws else NO_PICTURES + can.why(Modality.IMAGE),
+                interactive=can.draws,
+                elem_id=f"{self.name}-guidance",
             )
         with gr.Row(elem_classes="no-seed"):
             self.seed = gr.Textbox("0", label="Seed", max_lines=1, elem_id=f"{self.name}-seed")
@@ -56,16 +67,18 @@ class Conversing:
             self.aloud = gr.Checkbox(
                 aloud,
                 label="Speak the answers",
+                info=mute,
                 container=False,
-                visible=self.speaks,
+                interactive=self.speaks,
                 elem_id=f"{self.name}-aloud",
             )
-            styles = self.host.can.styles or (NO_STYLE,)
+            styles = can.styles or (NO_STYLE,)
             self.style = gr.Dropdown(
-                list(styles),
+                [(style or NAMELESS, style) for style in styles],
                 value=styles[0],
                 label="Speaking style",
-                visible=bool(self.host.can.styles),
+                info=None if can.styles else mute or ONE_VOICE,
+                interactive=bool(can.styles),
                 elem_id=f"{self.name}-style",
             )
 

@@ -10,7 +10,7 @@ import numpy as np
 from gradio.components import Component
 
 from app.examples import PICTURES
-from app.forms import InputError, beside, read_upload
+from app.forms import InputError, as_sentence, beside, read_upload
 from app.live_view import GRID, painter
 from app.notices import notices
 from app.tabs.studio import Craft, Recipe, Studio, slider
@@ -30,6 +30,10 @@ BLIND = (
     "<p class='no-lead'>This checkpoint neither draws nor sees pictures{why}. Everything here "
     "works as soon as one that does is loaded: start the page with "
     "<code>python app.py --model FOLDER</code>.</p>"
+)
+PAINT = (
+    "this checkpoint changes no picture by words alone: paint over what is to be made anew, or say "
+    "how much may change"
 )
 
 
@@ -59,6 +63,9 @@ class ImageTab(Studio):
     def given(self) -> list[Component]:
         self.painted = gr.State(None)
         with gr.Accordion("Change a picture", open=False, elem_classes="no-accordion"):
+            if not self.host.can.edits:
+                said = f"<p class='no-lead'>{as_sentence(PAINT)}</p>"
+                gr.HTML(said, elem_id="image-paints-alone", apply_default_css=False)
             self.painter = painter("image-painter")
             strength = slider(0.1, 1.0, 1.0, 0.05, "How much may change", "image-strength")
         return [self.painted, strength]
@@ -82,6 +89,8 @@ class ImageTab(Studio):
             return super().request(prompt, sampling)
         strength = float(str(strength))
         if not painted.mask.any() and strength == 1.0:
+            if not self.host.can.edits:
+                raise ValueError(PAINT)
             return Request(Conversation.ask(prompt, image=painted.picture), self.craft.to, sampling)
         mask = painted.mask if painted.mask.any() else np.ones_like(painted.mask)
         repaint = Repaint(painted.picture, mask, strength)

@@ -116,7 +116,9 @@ class Studio:
     def _first_recipe(self) -> Recipe:
         can, first = self.host.can, self.craft.first
         if not can.flows:
-            return replace(first, steps=can.steps, guidance=can.guidance)
+            words = self.craft.to is Modality.TEXT
+            steps = min(can.words_steps, MAX_SLIDER_STEPS) if words else can.steps
+            return replace(first, steps=steps, guidance=can.guidance)
         if self.trace is None:
             return first
         messages = self.trace["messages"]

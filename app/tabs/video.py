@@ -13,7 +13,7 @@ from app.live_view import chips, notice
 from app.measured import of_a_hundred
 from app.render import webp
 from app.tabs.studio import Craft, Recipe, Studio
-from engine.films import read_film
+from engine.films import read_film, sampled
 from engine.request import Conversation, Modality, Request, Sampling
 
 CRAFT = Craft(
@@ -35,20 +35,19 @@ WATCHED = replace(
 )
 """Of a checkpoint that watches films and makes none."""
 BLIND = (
-    "<p class='no-lead'>This checkpoint knows no films. Everything here works as soon as one "
+    "<p class='no-lead'>This checkpoint knows no films{why}. Everything here works as soon as one "
     "that does is loaded: start the page with <code>--model FOLDER</code>.</p>"
 )
-MAKES_NONE = (
-    "<p class='no-lead'>This checkpoint watches films and makes none yet: show it one, and ask.</p>"
-)
+MAKES_NONE = "<p class='no-lead'>This checkpoint makes no films{why}. Show it one, and ask.</p>"
 YOUNG = (
     "<p class='no-young'>Films are the youngest of its skills: of a hundred that were wished for, "
     "{} show the right things, and {} the right motion.</p>"
 )
 SEEN = (
     "<figure class='no-seen'><img src='{uri}' alt='the film as the model sees it'>"
-    "<figcaption>what it sees of it: eight frames</figcaption></figure>"
+    "<figcaption>what it sees of it: {num} frames</figcaption></figure>"
 )
+NUMBERS = {5: "five", 8: "eight"}
 ENDINGS = [".mp4", ".mov", ".m4v", ".mkv", ".webm", ".gif", ".png", ".webp"]
 
 
@@ -64,7 +63,8 @@ class VideoTab(Studio):
         if self.host.can.watches:
             super().build()
         else:
-            gr.HTML(BLIND, elem_id="video-blind", apply_default_css=False)
+            said = BLIND.format(why=self.host.can.why(Modality.VIDEO))
+            gr.HTML(said, elem_id="video-blind", apply_default_css=False)
 
     def given(self) -> list[Component]:
         makes = self.host.can.films
@@ -86,7 +86,8 @@ class VideoTab(Studio):
             first.preprocess = lambda payload: payload and payload.path
             found.append(first)
         else:
-            gr.HTML(MAKES_NONE, apply_default_css=False)
+            said = MAKES_NONE.format(why=self.host.can.why(Modality.VIDEO, " yet"))
+            gr.HTML(said, elem_id="video-makes-none", apply_default_css=False)
         with gr.Accordion("Show it a film", open=not makes, elem_classes="no-accordion"):
             clip = gr.File(
                 file_types=ENDINGS,
@@ -99,7 +100,7 @@ class VideoTab(Studio):
             if makes:
                 self.more.append(chips(ABOUT_FILMS, "questions about a film", "video-questions"))
         clip.change(
-            look_at, clip, [seen, refused], queue=False, show_progress="hidden",
+            self.look_at, clip, [seen, refused], queue=False, show_progress="hidden",
             api_visibility="private",
         )  # fmt: skip
         return [*found, clip]
@@ -120,13 +121,13 @@ class VideoTab(Studio):
             raise ValueError("show it a film first: then it can be asked about it")
         return Request(Conversation.ask(prompt, image=first), Modality.VIDEO, sampling)
 
-
-def look_at(path: str | None) -> tuple[str, str]:
-    """The film as the model sees it, or a sentence about what is wrong with it."""
-    if not path:
-        return "", ""
-    try:
-        frames: np.ndarray = read_film(path)
-    except ValueError as error:
-        return "", as_sentence(str(error))
-    return SEEN.format(uri=webp(frames).data_uri()), ""
+    def look_at(self, path: str | None) -> tuple[str, str]:
+        """The film as the model sees it, or a sentence about what is wrong with it."""
+        if not path:
+            return "", ""
+        num = self.host.can.frames
+        try:
+            frames: np.ndarray = sampled(read_film(path), num)
+        except ValueError as error:
+            return "", as_sentence(str(error))
+        return SEEN.format(uri=webp(frames).data_uri(), num=NUMBERS.get(num, num)), ""

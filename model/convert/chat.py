@@ -8,7 +8,7 @@ the words is found by laying out a conversation with its own chat template. Owns
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from jinja2 import TemplateError
@@ -58,12 +58,13 @@ class Chat:
 
     def check(self, source: HfFolder, ours: TextTokenizer) -> None:
         """Raises: ValueError where a conversation is laid out otherwise than by the source."""
+        plain = replace(self.dialogue, tasks=None)
         for turns in (ASKED[:1], ASKED):
             theirs = self.tokenizer.encode(
                 _rendered(source, self.template, self.named, turns), add_special_tokens=False
             )
             messages = [Message(i % 2 == 0, (words,)) for i, words in enumerate(turns)]
-            (span,) = layout(ours, messages, dialogue=self.dialogue)
+            (span,) = layout(ours, messages, dialogue=plain)
             if span.tokens[:, 0].tolist() != [self.exchange.place(i) for i in theirs.ids]:
                 raise ValueError(
                     f"the chat template of {source.folder} lays out conversations in a way that "

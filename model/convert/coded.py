@@ -21,7 +21,17 @@ from model.convert.qwen import ROWS
 from model.convert.words import Exchange
 from model.dialogue import Tasks
 from model.hf_folder import HfFolder
-from model.text import BEGIN_AUDIO, BEGIN_IMAGE, END_AUDIO, END_IMAGE, NUM_MARKERS
+from model.text import (
+    BEGIN_AUDIO,
+    BEGIN_IMAGE,
+    BEGIN_VIDEO,
+    END_AUDIO,
+    END_IMAGE,
+    END_THINK,
+    END_VIDEO,
+    NUM_MARKERS,
+    THINK,
+)
 
 TEMPLATE = (
     "{% for m in messages %}{% if loop.first %}{{ bos_token }}{% endif %}"
@@ -31,11 +41,17 @@ TEMPLATE = (
 """How both lay out a conversation: LLaDA's own template with one line break."""
 PLACES = {"soi": 0, "eoi": 1, "t2i": 4, "mmu": 5, "i2i": 11}
 SPEECH_PLACES = {"s2t": 12, "soa": 13, "eoa": 14, "t2s": 15}
+FILM_PLACES = {"sov": 2, "eov": 3, "v2t": 16}
+THOUGHT_PLACES = {"think": 21, "end_think": 22}
 """Of the tokens that are used here, their numbers among the reserved tokens."""
 TRANSCRIBE, SAY = "Transcribe the given audio.", "Speak the given text."
 """What is asked for about speech, of the several ways that Dynin-Omni was trained with."""
+THINKS, AT_ONCE = "\\think", "\\no_think"
+"""What its authors put behind the words of a user."""
 NUM_IMAGE, POSITIONS = 8192, 1024
 """Codes and positions of a picture, where config.json does not say them."""
+FRAMES, FRAME_PLACES = 5, 14 * 14
+"""Of a film, and positions of each: 224 px."""
 ROUNDED = 128
 """The rows of words are rounded up to a multiple of so many."""
 PICTURES = FlowConfig(steps=16, guidance_scale=3.5, choice_temperature=1.0)
@@ -52,13 +68,17 @@ def coded(
     *,
     num_audio: int,
     edits: bool,
+    watches: bool,
+    thinks: bool,
     block: int | None,
 ) -> Layout:
     """The layout of such a model. num_audio: codes of speech behind those of pictures. edits:
-    whether it changes pictures. block: see `samplers.masked`."""
+    whether it changes pictures. watches: whether it is shown films. thinks: whether it can be told
+    to think first. block: see `samplers.masked`."""
 
     def chat(source: HfFolder) -> Chat:
-        return _chat(source, edits=edits, speaks=num_audio > 0)
+        speaks = num_audio > 0
+        return _chat(source, edits=edits, speaks=speaks, watches=watches, thinks=thinks)
 
     def adopted(_: OmniConfig, source: HfFolder) -> OmniConfig:
         return _adopted(source, chat, num_audio=num_audio, block=block)
@@ -84,7 +104,11 @@ def _adopted(
         )
     config = masked(source, backbone, rows, spoken.dialogue, tied=tied, block=block)
     code_rows = CodeRows(length + NUM_MARKERS, num_image, places, num_audio)
-    config = replace(config, code_rows=code_rows, image_flow=PICTURES)
+    tasks = spoken.dialogue.tasks
+    assert tasks is not None
+    if tasks.watches:
+        code_rows = replace(code_rows, frames=FRAMES, frame_places=FRAME_PLACES)
+    config = replace(config, code_rows=code_rows, image_flow=PICTURES, thinks=bool(tasks.thinks))
     return _spoken(config, spoken) if num_audio else config
 
 
@@ -124,10 +148,11 @@ def _number(source: HfFolder, key: str, otherwise: int) -> int:
     return found if isinstance(found, int) and found > 0 else otherwise
 
 
-def _chat(source: HfFolder, *, edits: bool, speaks: bool) -> Chat:
-    """As `Chat.of`, with the tasks and the markers around a picture, and around speech."""
+def _chat(source: HfFolder, *, edits: bool, speaks: bool, watches: bool, thinks: bool) -> Chat:
+    """As `Chat.of`, with the tasks and the markers around a picture, speech, a film, a thought."""
     chat = Chat.of(source, TEMPLATE)
-    places = PLACES | (SPEECH_PLACES if speaks else {})
+    places = PLACES | (SPEECH_PLACES if speaks else {}) | (FILM_PLACES if watches else {})
+    places |= THOUGHT_PLACES if thinks else {}
     tokens = {t: _task_token(source, chat.tokenizer, t, place) for t, place in places.items()}
     names = {task: name for task, (name, _) in tokens.items()}
     first, last = (chat.named.get(f"{kind}_token") for kind in ("bos", "eos"))
@@ -139,6 +164,12 @@ def _chat(source: HfFolder, *, edits: bool, speaks: bool) -> Chat:
         asks = {"transcribe": TRANSCRIBE, "say": SAY}
         tasks = replace(tasks, hears=names["s2t"], speaks=names["t2s"], **asks)
         around |= {BEGIN_AUDIO: tokens["soa"][1], END_AUDIO: tokens["eoa"][1]}
+    if watches:
+        tasks = replace(tasks, watches=names["v2t"])
+        around |= {BEGIN_VIDEO: tokens["sov"][1], END_VIDEO: tokens["eov"][1]}
+    if thinks:
+        tasks = replace(tasks, thinks=THINKS, answers_at_once=AT_ONCE)
+        around |= {THINK: tokens["think"][1], END_THINK: tokens["end_think"][1]}
     return replace(
         chat,
         dialogue=replace(chat.dialogue, tasks=tasks),
@@ -168,6 +199,8 @@ MMADA = coded(
     ("mmada",),
     num_audio=0,
     edits=False,
+    watches=False,
+    thinks=False,
     block=None,
 )
 DYNIN = coded(
@@ -176,5 +209,7 @@ DYNIN = coded(
     ("dynin_omni", "dynin"),
     num_audio=4096,
     edits=True,
+    watches=True,
+    thinks=True,
     block=16,
 )

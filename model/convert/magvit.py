@@ -10,7 +10,7 @@ from math import isqrt
 
 import torch
 
-from model.config import MagvitConfig, OmniConfig, VisionConfig
+from model.config import PATCH_PX, MagvitConfig, OmniConfig, VisionConfig
 from model.convert.layout import UNUSED, Layout
 from model.hf_folder import HfFolder
 from model.magvit import LookupFree
@@ -40,13 +40,13 @@ def _adopted(config: OmniConfig, source: HfFolder) -> OmniConfig:
         )
     (seen, seeing), (drawn, drawing) = (zip(*levels, strict=True) for levels in widths.values())
     vision = VisionConfig(
-        image_px=16 * isqrt(rows.places),
+        image_px=PATCH_PX * isqrt(rows.places),
         num_codebooks=1,
         cardinality=rows.num_image,
         code_dim=bits,
         magvit=MagvitConfig(seen, seeing, drawn, drawing),
     )
-    return replace(config, vision=vision)
+    return replace(config, vision=vision, video_frames=rows.frames)
 
 
 def _levels(source: HfFolder, side: str) -> list[tuple[int, int]]:

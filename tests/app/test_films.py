@@ -23,7 +23,7 @@ from app.page import build_page, recorded_run
 from app.pump import Outcome, Pumping
 from app.record import main, record
 from app.recorded_route import add_recorded_route, recorded_at
-from app.tabs.video import VideoTab, look_at
+from app.tabs.video import VideoTab
 from engine.events import Answer, Refined
 from engine.films import FRAME_MS, read_film
 from engine.media import mp4_bytes, note_in, png_bytes
@@ -207,9 +207,10 @@ def test_what_the_model_sees_of_a_film_is_shown_or_what_is_wrong(tmp_path: Path)
     file, picture = tmp_path / "film.mp4", tmp_path / "first.png"
     file.write_bytes(mp4_bytes(FILM, 4, ""))
     picture.write_bytes(png_bytes(draw("a car", 0)))
+    look_at = tab().look_at
     assert look_at(None) == ("", "")
     seen, wrong = look_at(str(file))
-    assert "data:image/webp" in seen
+    assert "data:image/webp" in seen and "eight frames" in seen
     assert wrong == ""
     seen, wrong = look_at(str(picture))
     assert seen == ""
@@ -218,16 +219,19 @@ def test_what_the_model_sees_of_a_film_is_shown_or_what_is_wrong(tmp_path: Path)
 
 def test_a_checkpoint_that_only_watches_wants_a_film(tmp_path: Path) -> None:
     host = Host(FakeEngine(films=False))
-    host.can = replace(host.can, watches=True)
+    host.can = replace(host.can, frames=5)
     watching = VideoTab(host)
-    with gr.Blocks():
+    with gr.Blocks() as page:
         watching.build()
+    said = {b.elem_id: b.value for b in page.blocks.values() if isinstance(b, gr.HTML)}
+    assert "makes no films yet. Show it one" in str(said["video-makes-none"])
     assert watching.prompt.value == ABOUT_FILMS[0]
     with pytest.raises(InputError, match="Show it a film first"):
         watching.filled(*FORM.values(), None)  # type: ignore[arg-type]
     file = tmp_path / "film.mp4"
     file.write_bytes(mp4_bytes(FILM, 4, ""))
     assert watching.filled(*FORM.values(), str(file)).to is None  # type: ignore[arg-type]
+    assert "five frames" in watching.look_at(str(file))[0]
 
 
 def test_an_engine_without_films_shows_only_a_sentence() -> None:

@@ -84,6 +84,22 @@ def test_a_checkpoint_that_makes_everything_hides_nothing() -> None:
     assert shown["tabs"]["selected"] == "image"
 
 
+def test_what_it_cannot_do_is_greyed_out_and_says_why(engine: Engine) -> None:
+    shown = components(engine)
+    for name, why in (
+        ("chat-aloud", "does not speak"),
+        ("chat-style", "does not speak"),
+        ("chat-guidance", "draws no pictures"),
+        ("chat-think", "does not think"),
+    ):
+        assert shown[name]["interactive"] is False
+        assert why in shown[name]["info"]
+    ours = components(FakeEngine())  # pyright: ignore[reportArgumentType]
+    assert ours["chat-aloud"]["interactive"] and ours["chat-guidance"]["interactive"]
+    assert ours["chat-style"]["interactive"] is False
+    assert ours["chat-style"]["info"] == "this checkpoint speaks in one style"
+
+
 def test_it_talks_and_reads_the_whole_conversation(client: Client) -> None:
     value: dict[str, Any] = {}
     ticket, asked = "", ("A red heart?", "What is it?", "And a dog?")

@@ -1,14 +1,20 @@
 """The page of a checkpoint of others that talks and draws, with and without its picture tokenizer
 and its speech codec: it says what is missing, and begins with the settings of the checkpoint."""
 
+from dataclasses import replace
+
+import gradio as gr
+import numpy as np
 import pytest
 from gradio_client import Client
 from gradio_client.exceptions import AppError
 
 from app.abilities import Abilities
+from app.host import Host
 from app.tabs.about import about_html
+from app.tabs.image import ImageTab, Painted
 from engine.engine import Engine
-from engine.request import Modality
+from engine.request import Modality, Sampling
 from model.convert.__main__ import main
 from tests.app.test_words_alone import components
 from tests.engine.test_speech_process import command
@@ -36,6 +42,9 @@ def test_without_its_picture_tokenizer_the_page_says_so(engines: dict[str, Engin
     assert "its speech codec is a program of its own" in shown["speech-deaf"]["value"]
     assert shown["tabs"]["selected"] == "chat"
     assert shown["chat-message"]["sources"] == []
+    assert "knows no films: its picture tokenizer is not here" in shown["video-blind"]["value"]
+    assert shown["chat-guidance"]["interactive"] is False
+    assert "draws no pictures: its picture tokenizer" in shown["chat-guidance"]["info"]
 
 
 def test_with_it_the_page_draws_by_the_checkpoint_s_settings(engines: dict[str, Engine]) -> None:
@@ -58,7 +67,12 @@ def test_with_it_the_page_draws_by_the_checkpoint_s_settings(engines: dict[str, 
 def test_without_its_speech_codec_the_page_says_how_to_add_it(engines: dict[str, Engine]) -> None:
     shown = components(engines["seeing"])
     assert "start with --speech-codec COMMAND" in shown["speech-deaf"]["value"]
-    assert not {"chat-style", "speech-style"} & set(shown)
+    why = "this checkpoint does not speak: its speech codec is a program of its own"
+    for name in ("chat-aloud", "chat-style"):
+        assert shown[name]["interactive"] is False
+        assert shown[name]["info"].startswith(why)
+    assert shown["chat-guidance"]["interactive"] is True
+    assert shown["chat-guidance"]["info"] is None
 
 
 def test_with_it_the_page_offers_its_styles(engines: dict[str, Engine]) -> None:
@@ -68,6 +82,9 @@ def test_with_it_the_page_offers_its_styles(engines: dict[str, Engine]) -> None:
         names = [name for _, name in shown[f"{tab}-style"]["choices"]]
         assert (len(names), names[0]) == (24, "female-neutral-normal")
         assert shown[f"{tab}-style"]["value"] == names[0]
+        for setting in ("style", "aloud"):
+            assert shown[f"{tab}-{setting}"]["interactive"] is True
+            assert shown[f"{tab}-{setting}"]["info"] is None
     assert "in 24 styles" in about_html(engines["speaking"].info())
 
 
@@ -84,6 +101,32 @@ def test_it_speaks_on_the_page_in_a_style(engines: dict[str, Engine]) -> None:
     assert (request.style, request.aloud, request.to) == ("male-sad-low", True, None)
     assert [turn["role"] for turn in value["turns"]] == ["user", "assistant"]
     assert value["turns"][1]["refusal"] is None
+
+
+def test_it_watches_films_and_the_page_says_that_it_makes_none(engines: dict[str, Engine]) -> None:
+    shown = components(engines["seeing"])
+    assert "video-clip" in shown and "video-first" not in shown
+    assert "no films: it was trained to watch films only" in shown["video-makes-none"]["value"]
+    assert shown["video-steps"]["value"] == 64, "words have 128 steps, the slider 64"
+    assert "film" in shown["chat-message"]["placeholder"]
+    assert shown["chat-think"]["interactive"] is True
+
+
+def test_one_that_changes_no_picture_says_so_before_it_is_asked(engines: dict[str, Engine]) -> None:
+    """It still makes anew what is painted over; one that changes pictures says nothing."""
+    assert "image-paints-alone" not in components(engines["seeing"])
+    host = Host(engines["seeing"])
+    host.can = replace(host.can, edits=False)
+    image = ImageTab(host)
+    with gr.Blocks() as page:
+        image.build()
+    said = {b.elem_id: b.value for b in page.blocks.values() if isinstance(b, gr.HTML)}
+    assert "changes no picture by words alone" in str(said["image-paints-alone"])
+    picture, mask = np.zeros((64, 64, 3), np.uint8), np.zeros((64, 64), bool)
+    with pytest.raises(ValueError, match="paint over what is to be made anew"):
+        image.request("a dog", Sampling(), Painted(picture, mask), 1.0)
+    assert image.request("a dog", Sampling(), Painted(picture, ~mask), 1.0).repaint is not None
+    assert image.request("a dog", Sampling(), Painted(picture, mask), 0.5).repaint is not None
 
 
 def test_it_draws_on_the_page(engines: dict[str, Engine]) -> None:
@@ -103,4 +146,8 @@ def test_abilities() -> None:
     tasks = {"dialogue": {"tasks": {"edits": ""}}, "image_flow": {"steps": 9}}
     other = Abilities.of({"config": tasks, "lacking": {"image": "it <b> `is`"}})
     assert not other.opens
+    assert can.edits and not other.edits
+    assert Abilities.of({"config": {"dialogue": {"tasks": {"edits": "<|i2i|>"}}}}).edits
+    assert (can.frames, can.watches) == (0, False)
+    assert Abilities.of({"config": {"video_frames": 5}}).watches
     assert (other.steps, other.why(Modality.IMAGE)) == (9, ": it &lt;b&gt; is")

@@ -158,6 +158,16 @@ def test_a_checkpoint_that_does_not_think_says_why(visit: Visit) -> None:
         expect(page.get_by_role("option", name="film", exact=True)).to_have_count(0)
 
 
+def test_what_a_checkpoint_cannot_do_is_greyed_out_with_the_reason(visit: Visit) -> None:
+    with served(FakeEngine(step_s=0, hears=None)) as running:
+        page = visit(running.url + "?tab=chat")
+        page.locator("button:visible", has_text="Settings").click()
+        expect(page.get_by_label("Speak the answers")).to_be_disabled()
+        for control in ("#chat-aloud", "#chat-style"):
+            expect(page.locator(control)).to_contain_text("this checkpoint does not speak")
+        expect(page.locator("#chat-guidance")).not_to_contain_text("checkpoint")
+
+
 def drop(page: Page, file: Path) -> None:
     """Put a file beside the words."""
     page.set_input_files("#chat-message input[type=file]", file)

@@ -125,7 +125,9 @@ def test_a_checkpoint_that_makes_no_films_watches_them(
     model = OmniModel(config, tiny_tokenizer.space(config.media))
     save_checkpoint(tmp_path, model, tiny_tokenizer, {"name": "watcher", "concepts": []})
     watcher = Engine.load(tmp_path, "cpu")
-    with pytest.raises(ValueError, match="cannot answer with video: it does text, image, audio"):
+    with pytest.raises(
+        ValueError, match="cannot answer with video: it was trained to watch films only"
+    ):
         list(watcher.generate(_request()))
     assert BEGIN_VIDEO in watcher.model.spaces[Modality.TEXT].forbidden
     asked = Conversation.ask("what moves?", video=CLIP)

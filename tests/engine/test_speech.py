@@ -193,7 +193,7 @@ def test_info_says_what_there_is_and_what_is_missing(dynin: Path, engine: Engine
     assert told["modalities"] == ["text", "audio"]
     assert len(told["styles"]) == 24
     assert told["hears_s"] == 15.36
-    assert set(told["lacking"]) == {"image"}
+    assert set(told["lacking"]) == {"image", "video"}
     without = Engine.load(dynin, "cpu").info()
     assert (without["styles"], without["modalities"]) == ([], ["text"])
     assert "--speech-codec COMMAND" in without["lacking"]["audio"]

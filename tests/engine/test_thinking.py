@@ -40,6 +40,11 @@ def test_the_prompt_ends_with_the_marker_only_where_it_thinks(tiny_engine: Engin
         ([40, 41], [], [40, 41]),
         ([END_THINK, 42], [], [42]),
         ([40, END_THINK], [40], []),
+        ([THINK, 40, END_THINK, 42], [40], [42]),
+        ([41, THINK, 40, END_THINK, 42], [40], [41, 42]),
+        ([THINK, END_THINK, 42], [], [42]),
+        ([THINK, 40, 41], [40, 41], []),
+        ([40, END_THINK, 42, THINK], [40], [42, THINK]),
     ],
 )
 def test_a_thought_ends_at_its_marker(

@@ -19,11 +19,12 @@ BITS, NUM_IMAGE, PLACES = 5, 32, 16
 NUM_AUDIO = {"mmada": 0, "dynin": 4096}
 SPECIAL = (
     "<|startoftext|>", "<|endoftext|>", "[CLS]", "[gMASK]",
-    *(f"<|reserved_token_{i}|>" for i in range(17)),
+    *(f"<|reserved_token_{i}|>" for i in range(23)),
     "<|mdm_mask|>", "<role>", "<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>",
 )  # fmt: skip
 TASKS = {
     "soi": 0, "eoi": 1, "t2i": 4, "mmu": 5, "i2i": 11, "s2t": 12, "soa": 13, "eoa": 14, "t2s": 15,
+    "sov": 2, "eov": 3, "v2t": 16, "think": 21, "end_think": 22,
 }  # fmt: skip
 """Which of the reserved tokens the published code takes for what."""
 ENCODER = ((32, 64, 64, 64, 96), (2, 1, 1, 1, 1))

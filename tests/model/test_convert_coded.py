@@ -49,6 +49,11 @@ class Pair:
         return [self.exchange.place(i) for i in theirs]
 
     @property
+    def at_once(self) -> str:
+        """Behind the user's last words where nothing is said of thinking."""
+        return " \\no_think" if self.kind == "dynin" else ""
+
+    @property
     def mask(self) -> int:
         return self.exchange.ids[MASKED]
 
@@ -108,7 +113,7 @@ def _theirs(pair: Pair, segments: Sequence[Segment]) -> list[int]:
 def test_an_answer_in_words_is_asked_for_as_published(pair: Pair) -> None:
     """The conversation alone; or the pictures, each in its markers, and then the conversation."""
     said = Conversation.ask("A red heart? ")
-    chat = pair.encoded(f"<|startoftext|>{USER}A red heart?<|eot_id|>{ASSISTANT}")
+    chat = pair.encoded(f"<|startoftext|>{USER}A red heart?{pair.at_once}<|eot_id|>{ASSISTANT}")
     found = pair.engine.prompt(Request(said), Modality.TEXT)
     assert _theirs(pair, found) == chat
     shown = Conversation.ask("A red heart?", image=PICTURE)
@@ -119,7 +124,7 @@ def test_an_answer_in_words_is_asked_for_as_published(pair: Pair) -> None:
     found = pair.engine.prompt(Request(Conversation(turns)), Modality.TEXT)
     chat = pair.encoded(
         f"<|startoftext|>{USER}A red heart?<|eot_id|>{ASSISTANT}A dog.<|eot_id|>"
-        f"{USER}What is it<|eot_id|>{ASSISTANT}"
+        f"{USER}What is it{pair.at_once}<|eot_id|>{ASSISTANT}"
     )
     assert _theirs(pair, found) == [mmu, soi, *pair.seen(PICTURE), eoi, *chat]
     later = Conversation.ask("What is it", image=PICTURE[::-1])
@@ -294,11 +299,12 @@ def test_its_config_says_what_it_is(pair: Pair) -> None:
     assert (flow.temperature, flow.choice_temperature) == (1.0, 1.0)
     assert config.text_flow.block == {"mmada": None, "dynin": 16}[pair.kind]
     assert (config.text_length, config.text_flow.steps, config.samplers) == (128, 128, ("masked",))
-    assert (config.thinks, config.finds, config.makes_films, config.audio) == (False,) * 3 + (None,)
+    assert config.thinks == (pair.kind == "dynin")
+    assert (config.finds, config.makes_films, config.audio) == (False, False, None)
     assert (config.eyes.image_px, config.eyes.cardinality) == (64, 32)
     told = pair.engine.info()
     assert told["modalities"] == ["text", "image"]
-    assert set(told["lacking"]) == ({"audio"} if pair.kind == "dynin" else set())
+    assert set(told["lacking"]) == ({"audio", "video"} if pair.kind == "dynin" else set())
     assert told["facts"]["untrained"] == []
     assert set(told["facts"]["converted"]) == {pair.kind, "magvit"}
 

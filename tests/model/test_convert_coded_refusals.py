@@ -92,22 +92,22 @@ BROKEN: dict[str, tuple[str, Callable[[Path], object], str]] = {
     "no rows for speech": (
         "dynin",
         lambda f: _resized(f, 4416),
-        r"has 4416 rows, which do not fit 316 words, 32 codes of pictures and 4096 of speech",
+        r"has 4416 rows, which do not fit 322 words, 32 codes of pictures and 4096 of speech",
     ),
     "a tokenizer that is too short for its rows": (
         "mmada",
         lambda f: _resized(f, 416 + 128),
-        r"has 544 rows, which do not fit 316 words, .* use the tokenizer of the same checkpoint",
+        r"has 544 rows, which do not fit 322 words, .* use the tokenizer of the same checkpoint",
     ),
     "a longer tokenizer": (
         "mmada",
         lambda f: _longer_tokenizer(f, 40),
-        r"has 416 rows, which do not fit 356 words, 32 codes of pictures",
+        r"has 416 rows, which do not fit 362 words, 32 codes of pictures",
     ),
     "more codes than rows": (
         "mmada",
         lambda f: changed(f / CONFIG, codebook_size=128),
-        r"do not fit 316 words, 128 codes of pictures",
+        r"do not fit 322 words, 128 codes of pictures",
     ),
     "pictures that are no squares": (
         "mmada",
@@ -118,6 +118,21 @@ BROKEN: dict[str, tuple[str, Callable[[Path], object], str]] = {
         "dynin",
         lambda f: _renamed(f, "<|reserved_token_4|>", "<|other|>"),
         r"has no token <\|t2i\|>, and none reserved in its place \(<\|reserved_token_4\|>\)",
+    ),
+    "no token for films": (
+        "dynin",
+        lambda f: _renamed(f, "<|reserved_token_16|>", "<|other|>"),
+        r"has no token <\|v2t\|>, and none reserved in its place \(<\|reserved_token_16\|>\)",
+    ),
+    "no token behind films": (
+        "dynin",
+        lambda f: _renamed(f, "<|reserved_token_3|>", "<|other|>"),
+        r"has no token <\|eov\|>, and none reserved in its place",
+    ),
+    "no token behind thoughts": (
+        "dynin",
+        lambda f: _renamed(f, "<|reserved_token_22|>", "<|other|>"),
+        r"has no token <\|end_think\|>, and none reserved in its place",
     ),
     "reserved tokens in another order": (
         "mmada",

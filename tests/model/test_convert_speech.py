@@ -72,7 +72,8 @@ def test_words_of_speech_are_asked_for_as_published(pair: Pair) -> None:
     turns = (Turn("user", (Part(text="Hi"),)), Turn("assistant", (Part(text="Hello"),)))
     later = Conversation.ask("Who is it?", audio=SOUND)
     found = _asked(pair, Conversation((*turns, *later.turns)), Modality.TEXT)
-    chat = f"{USER}Hi<|eot_id|>{ASSISTANT}Hello<|eot_id|>{USER}Who is it?<|eot_id|>{ASSISTANT}"
+    chat = f"{USER}Hi<|eot_id|>{ASSISTANT}Hello<|eot_id|>"
+    chat += f"{USER}Who is it?{pair.at_once}<|eot_id|>{ASSISTANT}"
     assert found == [*_heard(pair), *pair.encoded(chat)]
 
 
