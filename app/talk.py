@@ -12,7 +12,7 @@ from app import render
 from app.answer_form import read_think
 from app.examples import QUESTIONS, SUGGESTIONS, WORDS_ALONE
 from app.pump import Outcome
-from engine.conversation import kept_places
+from engine.conversation import kept_places, reading_order
 from engine.pin import Pin
 from engine.request import Conversation, Part, Turn
 
@@ -95,7 +95,7 @@ def edited(history: History, turn: str, text: str) -> History:
     words, think = read_think(text)
     if not spoken:
         return asked(history[:place], text, *media)
-    corrected = (replace(spoken[0], text=words or None), *media)
+    corrected = reading_order((replace(spoken[0], text=words or None), *media))
     return kept(history[:place], "user", corrected, think=think)
 
 

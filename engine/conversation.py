@@ -6,7 +6,7 @@ The embedded model was trained on conversations of that shape; without a picture
 question alone. A checkpoint that was trained on whole conversations reads all of it.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from engine.request import Conversation, Part, Turn
 from flow.modality import Modality
@@ -47,10 +47,18 @@ def _seen_last(turns: Sequence[Turn]) -> int | None:
     return max((i for i, t in enumerate(turns) if any(p.is_seen for p in t.parts)), default=None)
 
 
+def reading_order(parts: Iterable[Part]) -> tuple[Part, ...]:
+    """What a visitor gives in one message as every lesson has it: what is seen, what is heard, then
+    the words, which speech has, too, once it is written down."""
+    return tuple(sorted(parts, key=lambda p: (not p.is_seen, p.modality is Modality.TEXT)))
+
+
 def _kept(turn: Turn, pictures: bool, sounds: bool) -> Turn:
-    """The turn with its words, and with its pictures and its sounds where they are kept."""
-    parts = turn.parts if pictures else [p for p in turn.parts if not p.is_seen]
-    return Turn(turn.role, tuple(p for p in parts if sounds or p.modality is not Modality.AUDIO))
+    """The turn with its words, and with its pictures and its sounds where they are kept; a
+    visitor's in reading order."""
+    parts = reading_order(turn.parts) if turn.role == "user" else turn.parts
+    left = (p for p in parts if pictures or not p.is_seen)
+    return Turn(turn.role, tuple(p for p in left if sounds or p.modality is not Modality.AUDIO))
 
 
 def _content(part: Part, encode: Callable[[Part], Span]) -> str | Span:
