@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
+from typing import Any
 
 import gradio as gr
 from gradio.components import Component
@@ -73,7 +74,7 @@ class GalleryTab:
                 )
                 button = gr.Button("Add", size="sm", elem_id="gallery-own-add")
             report = gr.HTML("", elem_id="gallery-own-report", apply_default_css=False)
-        quiet = {"show_progress": "hidden", "api_visibility": "private"}
+        quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
         for begins in (button.click, path.submit):
             begins(self.add_folder, path, report, **quiet).then(
                 None, None, None, js="() => document.dispatchEvent(new Event('no-kept'))"
