@@ -3,7 +3,7 @@ said enters as words where they are known."""
 
 from collections.abc import Iterator
 from dataclasses import replace
-from itertools import combinations, groupby, permutations
+from itertools import combinations, groupby
 
 import numpy as np
 import pytest
@@ -325,27 +325,6 @@ def test_earlier_speech_is_remembered_as_its_words_and_other_sounds_are_not() ->
     first, _, last = kept_turns(Conversation(turns))
     assert first.parts == (picture, said)
     assert last.parts == (sound,)
-
-
-def test_what_is_given_in_one_message_is_read_in_the_order_of_the_lessons(
-    tiny_engine: Engine,
-) -> None:
-    """Whatever the order: a picture, a sound, words, as `training.together` lays them out."""
-    given = (
-        Part(image=np.zeros((4, 4, 3), np.uint8)),
-        Part(audio=NOISE[: LONGEST * 640]),
-        Part(text="do you see what you hear?"),
-    )
-    found = []
-    for parts in permutations(given):
-        request = Request(Conversation((Turn("user", parts),)), Modality.TEXT)
-        found.append(tiny_engine.prompt(request, Modality.TEXT))
-    image, sound = Modality.IMAGE, Modality.AUDIO
-    for segments in found:
-        assert [s.modality for s in segments if s.modality is not Modality.TEXT] == [image, sound]
-        assert all(
-            torch.equal(s.tokens, first.tokens) for s, first in zip(segments, found[0], strict=True)
-        )
 
 
 def test_a_deaf_checkpoint_does_not_hear_and_says_so(deaf_engine: Engine) -> None:
