@@ -6,11 +6,14 @@ import sys
 from pathlib import Path
 
 from app.host import Host
+from app.own_folder import is_here
 from app.page import build_page, serve
 from engine.engine import Engine
 from engine.loading import LoadingBar
 
 DEFAULT_PORT = 7860
+DEFAULT_GALLERY = "data/gallery"
+"""Of `python -m retrieval add`, too."""
 
 
 def main() -> int:
@@ -32,7 +35,9 @@ def main() -> int:
     try:
         how = {"weights": arguments.weights, "speech": arguments.speech_codec}
         engine = Engine.load(arguments.model, arguments.device, progress=LoadingBar(), **how)
-        host = Host(engine, gallery=arguments.gallery)
+        alone = is_here(address) and not os.environ.get("SPACE_ID")
+        own = (arguments.gallery or Path(DEFAULT_GALLERY)) if alone else None
+        host = Host(engine, gallery=arguments.gallery, own=own)
         page = build_page(host)
         serve(page, host, address, int(port))
     except (ValueError, OSError) as error:

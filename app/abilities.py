@@ -74,6 +74,12 @@ class Abilities:
         return self.frames > 0
 
     @property
+    def together(self) -> bool:
+        """Whether it is asked in words about a sound and a picture at once; one that has a task for
+        each is asked about one of them."""
+        return self.opens
+
+    @property
     def films(self) -> bool:
         """Whether it makes films; one that only watches and finds them cannot be asked for any."""
         return Modality.VIDEO in self.makes

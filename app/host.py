@@ -72,7 +72,8 @@ class Ticket:
 class Host:
     """One page served by one engine. tickets: of runs that wait for their turn. traces: of recorded
     runs, the last ones, by the run's unguessable id. pack: the collection that ships. gallery: one
-    of the owner's, see `python -m retrieval add`."""
+    of the owner's, see `python -m retrieval add`. own: the one that takes in their folders while
+    the page runs; None where it is served to others."""
 
     engine: Engine
     bus: StepBus = field(default_factory=StepBus)
@@ -80,10 +81,11 @@ class Host:
     traces: OrderedDict[str, Trace] = field(default_factory=OrderedDict)
     pack: Path = PACK
     gallery: Path | None = None
+    own: Path | None = None
 
     def __post_init__(self) -> None:
         self.can = Abilities.of(self.engine.info())
-        self.library = Library(self.engine, self.pack, self.gallery)
+        self.library = Library(self.engine, self.pack, self.gallery, self.own)
         self._generate: WatchedGenerate = on_gpu(self.engine.generate)
 
     def open(self, request: Request, owner: str, watch: int = 0) -> Run:

@@ -23,8 +23,10 @@ from engine.media import read_picture
 from engine.request import Part
 from engine.sounds import read_sound
 from retrieval.backends import MEMORY
+from retrieval.draft import Progress, Report
+from retrieval.folder import add_folder
 from retrieval.gallery import Gallery
-from retrieval.index import Where
+from retrieval.index import NeedsRebuildError, Where
 from retrieval.item import Item
 from retrieval.media import read_part
 from retrieval.ranking import Found
@@ -37,6 +39,8 @@ MAX_MAPS = 8
 FORGOTTEN = "This answer is not remembered any more: make it again to keep it."
 FULL = f"You have kept {MAX_KEPT} things, that is all there is room for: take one out first."
 NOTHING_TO_KEEP = "There is no picture, film or sound in this answer."
+TAKES_NONE = "This page takes in no folder while it runs: start it with --gallery."
+ADDING = "A folder is being added: wait until it is done, then add the next."
 NOT_YOURS = "You can only take out what you have kept yourself."
 
 
@@ -68,8 +72,15 @@ class InTurn:
 class Library:
     """The collections of one page. finds: whether the checkpoint finds by meaning."""
 
-    def __init__(self, engine: Model, pack: Path = PACK, folder: Path | None = None) -> None:
-        """folder: a gallery of `python -m retrieval add`.
+    def __init__(
+        self,
+        engine: Model,
+        pack: Path = PACK,
+        folder: Path | None = None,
+        own: Path | None = None,
+    ) -> None:
+        """folder: a gallery of `python -m retrieval add`. own: the gallery that takes in what its
+        owner adds while the page runs, the same or one that may be there; None takes nothing in.
 
         Raises: ValueError where there is none, or it cannot be read.
         """
@@ -77,11 +88,42 @@ class Library:
         self.embedder = InTurn(engine)
         self.shipped = Shipped(pack, self.embedder)
         self.folder = None if folder is None else _opened(folder, self.embedder)
+        self._own, self._adding = own, threading.Lock()
         self._home = tempfile.TemporaryDirectory(prefix="kept-")
         self._kept = Gallery.open(self._home.name, self.embedder, MEMORY)
-        others = () if self.folder is None else (self.folder,)
-        self.together = Together((self._kept, *others, self.shipped))
+        self.together = self._joined()
         self._maps: dict[tuple[object, ...], list[Place]] = {}
+
+    def _joined(self) -> Together:
+        others = () if self.folder is None else (self.folder,)
+        return Together((self._kept, *others, self.shipped))
+
+    @property
+    def takes_folders(self) -> bool:
+        """Whether its owner can add a folder now."""
+        return self.finds and self._own is not None
+
+    def add_folder(self, folder: Path, progress: Progress | None = None) -> Report:
+        """The files below a folder of the owner's become part of their gallery, and can be found
+        while more come; the progress is told of each.
+
+        Raises: ValueError with a sentence where that cannot be; what is added stays.
+        """
+        if self._own is None or not self.finds:
+            raise ValueError(TAKES_NONE)
+        if not self._adding.acquire(blocking=False):
+            raise ValueError(ADDING)
+        try:
+            self.embedder.embed([(Part(text="a"),)])  # raises where it can embed nothing
+            if self.folder is None:
+                self.folder = Gallery.open(self._own, self.embedder)
+                self.together = self._joined()
+            return add_folder(self.folder, folder, progress)
+        except NeedsRebuildError as error:
+            command = f"python -m retrieval rebuild --gallery {self._own}"
+            raise ValueError(f"{error} ({command})") from error
+        finally:
+            self._adding.release()
 
     def begin(self) -> None:
         """Somebody looks: what has no vectors yet gets them, in the background."""

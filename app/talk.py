@@ -5,6 +5,7 @@ Values only. The engine's Conversation is built from the history each time, so a
 carries everything that was answered before it.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from hashlib import blake2b
 
@@ -12,9 +13,15 @@ from app import render
 from app.answer_form import read_think
 from app.examples import QUESTIONS, SUGGESTIONS, WORDS_ALONE
 from app.pump import Outcome
-from engine.conversation import kept_places
+from engine.conversation import (
+    kept_places,
+    named_place,
+    reading_order,
+    shown_kind,
+    shown_places,
+)
 from engine.pin import Pin
-from engine.request import Conversation, Part, Turn
+from engine.request import Conversation, Modality, Part, Turn
 
 WELCOME = {
     "title": "Say hello, drop in a picture, or ask for one",
@@ -28,6 +35,8 @@ WELCOME_TO_WORDS = {
 }
 OUT_OF_SIGHT = "The model no longer sees what is above."
 BETWEEN = "The model no longer sees what is between the picture and here."
+LOOKS_AT = "For this message the model looks at {kind} {number} of {num}, not at the latest."
+KINDS = {Modality.IMAGE: "picture", Modality.VIDEO: "film"}
 
 
 @dataclass(frozen=True)
@@ -95,7 +104,7 @@ def edited(history: History, turn: str, text: str) -> History:
     words, think = read_think(text)
     if not spoken:
         return asked(history[:place], text, *media)
-    corrected = (replace(spoken[0], text=words or None), *media)
+    corrected = reading_order((replace(spoken[0], text=words or None), *media))
     return kept(history[:place], "user", corrected, think=think)
 
 
@@ -165,7 +174,7 @@ def conversation(history: History) -> Conversation:
 
 def as_value(history: History, messages: object = (), *, whole: bool = False) -> dict[str, object]:
     """The conversation component's value. whole: whether the model reads every turn."""
-    notes = {} if whole else sight_notes(history)
+    notes = sight_notes(history, whole=whole)
     return {
         "turns": [{**said.to_json(), "note": notes.get(said.id)} for said in history],
         "welcome": WELCOME,
@@ -173,15 +182,27 @@ def as_value(history: History, messages: object = (), *, whole: bool = False) ->
     }
 
 
-def sight_notes(history: History) -> dict[str, str]:
-    """What stands above a turn where the last answer was given without what is above it, by the
-    turn's id."""
+def sight_notes(history: History, *, whole: bool = False) -> dict[str, str]:
+    """What stands above a turn where the last answer was given without what is above it, and above
+    a message that names an earlier picture; by the turn's id. whole: see `as_value`."""
     heard = told(without_last_answer(history))
     if not heard:
         return {}
-    places = kept_places([Turn(said.role, said.parts) for said in heard])
+    turns = [Turn(said.role, said.parts) for said in heard]
+    places = list(range(len(turns))) if whole else kept_places(turns)
     gaps = (seen for last, seen in zip([-1, *places], places, strict=False) if seen > last + 1)
-    return {heard[i].id: OUT_OF_SIGHT if i == places[0] else BETWEEN for i in gaps}
+    notes = {heard[i].id: OUT_OF_SIGHT if i == places[0] else BETWEEN for i in gaps}
+    return notes | ({heard[-1].id: which} if (which := _looks_at(turns)) else {})
+
+
+def _looks_at(turns: Sequence[Turn]) -> str:
+    """Which earlier picture or film is looked at; "" where it is the latest."""
+    named = named_place(turns)
+    if named is None:
+        return ""
+    kind = shown_kind(turns[named])
+    same = [i for i in shown_places(turns) if shown_kind(turns[i]) is kind]
+    return LOOKS_AT.format(kind=KINDS[kind], number=same.index(named) + 1, num=len(same))
 
 
 def _filled(said: Said, outcome: Outcome | None) -> Said:

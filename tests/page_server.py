@@ -18,7 +18,7 @@ class Served:
 
 @contextmanager
 def served(engine: Engine, first_run: Path | None = None, **folders: Path) -> Iterator[Served]:
-    """folders: `pack` and `gallery` of the host."""
+    """folders: `pack`, `gallery` and `own` of the host."""
     host = Host(engine, **folders)
     page = build_page(host, first_run)
     serve(page, host, "127.0.0.1", _free_port())

@@ -139,7 +139,7 @@ class Microphone {
       let spare = length - BEFORE_S * RATE;
       while (spare > this.pieces[0].length) spare -= this.pieces.shift().length;
     }
-    if (this.socket?.readyState === WebSocket.OPEN) this.pass(samples);
+    if (this.socket && this.socket.readyState === WebSocket.OPEN) this.pass(samples);
     if (this.talking && length > LONGEST_TURN_S * RATE) this.open ? this.turn("finished") : this.release();
     this.draw(samples);
   }

@@ -16,8 +16,8 @@ from app.answer_form import (
     choices,
 )
 from app.conversation_file import read_conversation, to_text
-from app.examples import ABOUT_A_FILM, ABOUT_A_PICTURE
-from app.forms import InputError, beside, read_file
+from app.forms import InputError, beside
+from app.given import read_message
 from app.live_view import conversation
 from app.notices import notices
 from app.tabs.conversing import QUIET, Conversing
@@ -51,7 +51,7 @@ class ChatTab(Conversing):
                 placeholder=self._placeholder(),
                 sources=self._sources(),
                 file_types=self._file_types() or None,
-                file_count="single",
+                file_count="multiple",
                 elem_id="chat-message",
             )
             self.notes()
@@ -164,12 +164,17 @@ class ChatTab(Conversing):
         """A message was sent: check it, put it into the conversation and open the answer's run."""
         try:
             self.host.refuse_if_busy(ticket)
-            text, media = read_message(message, films=self.watches)
-            if media and not self._file_types():
-                raise InputError(NO_FILES, "prompt")
+            text, media = self._read(message)
         except InputError as bad:
             return self.refused(bad)
         return self.begin(talk.asked(history, text, *media), AnswerForm(*settings), visitor)
+
+    def _read(self, message: dict[str, object]) -> tuple[str, tuple[Part, ...]]:
+        """Its words and its media. Raises: InputError."""
+        if message.get("files") and not self._file_types():
+            raise InputError(NO_FILES, "prompt")
+        together = self.host.can.together
+        return read_message(message, films=self.watches, hears=self.speaks, together=together)
 
     def ask_pressed(
         self,
@@ -186,20 +191,3 @@ class ChatTab(Conversing):
 
 def _words_wanted(kind: str) -> dict[str, object]:
     return gr.update(visible=kind == AFTER_WORDS)
-
-
-def read_message(message: dict[str, object], *, films: bool = True) -> tuple[str, tuple[Part, ...]]:
-    """The words of a message and what goes with them. films: whether they are watched. Raises:
-    InputError."""
-    files = message.get("files") or []
-    assert isinstance(files, list)
-    text = str(message.get("text") or "").strip()
-    if not files:
-        return text, ()
-    with beside("prompt"):
-        part = read_file(str(files[0]), films=films)
-    if part.video is not None:
-        text = text or ABOUT_A_FILM
-    if part.image is not None:
-        text = text or ABOUT_A_PICTURE
-    return text, (part,)

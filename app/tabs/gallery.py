@@ -4,23 +4,37 @@ Owns: the tab's one component, and what leads from it into other tabs. Does not 
 while somebody looks around (`app.gallery_route`), how that looks (`static/gallery*.js`).
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from html import escape
 from pathlib import Path
+from typing import Any
 
 import gradio as gr
 from gradio.components import Component
 from gradio.processing_utils import save_file_to_cache
 
 from app.examples import FINDS
+from app.forms import as_sentence
 from app.host import Host
 from app.live_view import MOUNT
+from app.own_folder import NOT_HERE, adding, is_from_here, read_folder
 from engine.request import Modality
+from engine.trouble import DeviceError
 from retrieval.index import Where
 from retrieval.item import Item
 
 WANTED = {Modality.IMAGE: "image", Modality.VIDEO: "video", Modality.AUDIO: "speech"}
 """The tab that makes such an item."""
+HOW = (
+    "To find what is in a folder of yours, start the page on your own machine; or index the folder "
+    "with <code>python -m retrieval add FOLDER --gallery DIR</code> and start the page with "
+    "<code>--gallery DIR</code>."
+)
+NO_MEANING = "This checkpoint was not trained to find things, so that it takes in no folder."
+STAYS = (
+    "Pictures, sounds, films and texts. They stay where they are; what is known is not read again."
+)
 SPEECH = "speech"
 """The kind of a recording in which something is said."""
 
@@ -33,6 +47,7 @@ class GalleryTab:
 
     def build(self) -> None:
         """Lay out the tab inside the current Blocks."""
+        self._own_folder()
         self.view = gr.HTML(
             self._opening(""),
             html_template=MOUNT,
@@ -41,6 +56,39 @@ class GalleryTab:
             elem_id="gallery",
             apply_default_css=False,
         )
+
+    def _own_folder(self) -> None:
+        """A folded box in which the owner adds a folder, or the sentence how that is done."""
+        with gr.Accordion("Your own folder", open=False, elem_classes="no-accordion"):
+            if not self.host.library.takes_folders:
+                told = HOW if self.host.library.finds else NO_MEANING
+                gr.HTML(f"<p>{told}</p>", elem_id="gallery-own-how", apply_default_css=False)
+                return
+            with gr.Row(elem_classes="no-typed"):
+                path = gr.Textbox(
+                    label="Folder on this machine",
+                    placeholder="~/Pictures",
+                    info=STAYS,
+                    max_lines=1,
+                    elem_id="gallery-own-path",
+                )
+                button = gr.Button("Add", size="sm", elem_id="gallery-own-add")
+            report = gr.HTML("", elem_id="gallery-own-report", apply_default_css=False)
+        quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
+        for begins in (button.click, path.submit):
+            begins(self.add_folder, path, report, **quiet).then(
+                None, None, None, js="() => document.dispatchEvent(new Event('no-kept'))"
+            )
+
+    def add_folder(self, path: str, visitor: gr.Request) -> Iterator[str]:
+        """How far it is, then the report or the sentence why not."""
+        client = visitor.client
+        try:
+            if not is_from_here(visitor.headers, "" if client is None else client.host):
+                raise ValueError(NOT_HERE)
+            yield from adding(self.host.library, read_folder(path))
+        except (ValueError, DeviceError) as error:
+            yield f"<p role='alert'>{escape(as_sentence(str(error)))}</p>"
 
     def wire(
         self, page: gr.Blocks, tabs: gr.Tabs, box: Component, prompts: Mapping[str, Component]

@@ -10,7 +10,7 @@ from PIL import Image
 
 from app.examples import ABOUT_A_FILM, ABOUT_A_PICTURE
 from app.forms import InputError, beside, read_file
-from app.tabs.chat import read_message
+from app.given import read_message
 from engine.media import mp4_bytes
 from engine.request import Modality
 from tests.fake_engine import film

@@ -164,6 +164,20 @@ def test_a_note_agrees_with_what_the_engine_keeps() -> None:
             assert set(talk.sight_notes(history)) == {history[i].id for i in below}
 
 
+def test_a_message_that_names_an_earlier_picture_says_which_one_is_looked_at() -> None:
+    history: talk.History = ()
+    for i in range(2):
+        history = talk.asked(history, f"question {i}", Part(image=PICTURE))
+        history = talk.kept(history, "assistant", (Part(text=f"answer {i}"),))
+    named = talk.asked(history, "what was in the first one?")
+    looks = talk.LOOKS_AT.format(kind="picture", number=1, num=2)
+    for whole in (False, True):
+        assert talk.sight_notes(named, whole=whole) == {named[-1].id: looks}
+        plain = talk.asked(history, "what was in the second one?")
+        assert talk.LOOKS_AT[:20] not in str(talk.sight_notes(plain, whole=whole))
+    assert talk.sight_notes(talk.asked(history, "and now?"), whole=True) == {}
+
+
 def test_a_pinned_picture_stands_among_the_words() -> None:
     tokens = np.zeros((1, 1), np.int64)
     made = (

@@ -3,10 +3,12 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect
 
+from engine.sounds import wav_bytes
 from tests.browser.looking import phase
 from tests.browser.talking import LAST, answered, say
 from tests.fake_engine import FakeEngine
@@ -71,6 +73,35 @@ def test_a_picture_can_be_dropped_in_and_asked_about_again(
     turns = fake.requests[-1].conversation.turns
     assert [turn.role for turn in turns] == ["user", "assistant", "user"]
     assert turns[0].parts[0].image is not None
+
+
+def test_a_picture_and_a_sound_are_one_message_and_more_is_a_sentence(
+    chat: Page, fake: FakeEngine, tmp_path: Path
+) -> None:
+    picture, sound = tmp_path / "dog.png", tmp_path / "bark.wav"
+    Image.new("RGB", (64, 64), "red").save(picture)
+    sound.write_bytes(wav_bytes((0.3 * np.sin(np.arange(16_000) / 9)).astype(np.float32)))
+    attach = "#chat-message input[type=file]"
+    question = "is the animal that you hear in the picture?"
+    chat.set_input_files(attach, [sound, picture])
+    expect(chat.locator("#chat-message .thumbnail-item")).to_have_count(2)
+    chat.set_input_files(attach, [picture])
+    expect(chat.locator("#chat-message .thumbnail-item")).to_have_count(3)
+    say(chat, question)
+    expect(chat.locator("#chat-prompt-notice")).to_contain_text("two files, one to see")
+    expect(chat.locator("#chat-message .thumbnail-item")).to_have_count(3)
+    assert chat.input_value("#chat-message textarea") == question
+    chat.locator("#chat-message .thumbnail-item button").last.click()
+    expect(chat.locator("#chat-message .thumbnail-item")).to_have_count(2)
+    say(chat, question)
+    answered(chat, 1)
+    bubble = chat.locator(".no-turn.user .no-bubble")
+    assert bubble.locator("img").count() == 1
+    assert bubble.locator("audio").count() == 1
+    assert bubble.locator(".no-words").inner_text() == question
+    expect(chat.locator("#chat-message .thumbnail-item")).to_have_count(0)
+    (turn,) = fake.requests[-1].conversation.turns
+    assert [part.modality.value for part in turn.parts] == ["image", "audio", "text"]
 
 
 def test_a_renamed_file_is_a_sentence_and_the_words_stay(chat: Page, tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """The Gallery tab in a real browser: search, the card, the map, what is kept, and the way out."""
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
@@ -10,6 +11,7 @@ from tests.browser.test_look import overflow
 from tests.fake_engine import FakeEngine
 from tests.gallery_pack import write_pack
 from tests.page_server import Served, served
+from tests.retrieval.making import media_folder
 
 pytestmark = pytest.mark.browser
 Visit = Callable[..., Page]
@@ -155,3 +157,23 @@ def test_390_pixels_are_enough_for_the_gallery(found: Served, visit: Visit) -> N
     page.locator("#gallery .no-item .no-open").first.click()
     expect(card(page)).to_have_count(1)
     assert overflow(page) <= 0
+
+
+def test_a_folder_of_ones_own_is_added_while_the_page_runs(visit: Visit, tmp_path: Path) -> None:
+    pack, mine = write_pack(tmp_path / "pack"), media_folder(tmp_path / "mine")
+    engine = FakeEngine(step_s=0.01, finds=True)
+    with served(engine, pack=pack, own=tmp_path / "own") as running:
+        running.host.library.shipped.embed()
+        page = opened(visit(f"{running.url}?tab=gallery"))
+        before = page.locator("#gallery .no-item").count()
+        page.get_by_role("button", name="Your own folder").click()
+        for path, says in (
+            (tmp_path / "nowhere", "check the path"),
+            (mine, "5 added, 0 known already, 1 left out"),
+        ):
+            page.fill("#gallery-own-path input, #gallery-own-path textarea", str(path))
+            page.click("#gallery-own-add")
+            expect(page.locator("#gallery-own-report")).to_contain_text(says)
+        expect(page.locator("#gallery-own-report li")).to_contain_text("broken.png")
+        expect(page.locator("#gallery .no-item")).to_have_count(before + 5)
+        page.close()

@@ -143,6 +143,17 @@ def test_a_recorded_voice_can_be_sent(speech: Page, fake: FakeEngine) -> None:
     assert "hello there" in speech.inner_text(f"{LAST} .no-heard")
 
 
+def test_without_websockets_the_answer_is_still_heard(speech: Page) -> None:
+    speech.evaluate("() => { window.WebSocket = class { close() {} }; }")
+    hold(speech, 900)
+    speech.wait_for_selector(f"{LAST} .no-live[data-phase='running']")
+    completed(speech)
+    assert "hello there" in speech.inner_text(f"{LAST} .no-heard")
+    assert "hello! I can draw" in speech.inner_text(f"{LAST} .no-stage")
+    assert speech.evaluate("window.sent.filter(Number)") == [16_000] * NUM_BLOCKS, "each once"
+    expect(speech.get_by_role("button", name="Download WAV").last).to_be_visible()
+
+
 def test_silence_is_a_sentence_and_nothing_is_lost(speech: Page, tmp_path: Path) -> None:
     file = tmp_path / "silence.wav"
     file.write_bytes(wav_bytes(np.zeros(16_000, np.float32)))
