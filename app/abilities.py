@@ -16,7 +16,7 @@ class Abilities:
     else a picture is asked for. lacking: why it does not know a modality that it was trained for.
     steps, guidance, temperature: of a picture, where nothing is said. watches: whether it can be
     shown a film. prompt_characters: of the longest prompt. styles: how it can speak, the usual way
-    first; none where there is no choice."""
+    first; none where there is no choice. facts: how it was made."""
 
     makes: tuple[str, ...]
     methods: tuple[str, ...]
@@ -29,6 +29,7 @@ class Abilities:
     watches: bool
     prompt_characters: int
     styles: tuple[str, ...]
+    facts: Mapping[str, Any]
 
     @classmethod
     def of(cls, info: Mapping[str, object]) -> "Abilities":
@@ -50,6 +51,7 @@ class Abilities:
             watches=bool(config.get("video_frames")),
             prompt_characters=longest if isinstance(longest, int) else USUAL_PROMPT_CHARACTERS,
             styles=tuple(map(str, styles)) if isinstance(styles, list) else (),
+            facts=_inside(info, "facts"),
         )
 
     def why(self, modality: str, otherwise: str = "") -> str:
