@@ -34,8 +34,13 @@ def named(out: Path | None, kinds: Sequence[Modality]) -> None:
     if out is None:
         raise ValueError(f"say where the {name} goes: --out {example(kinds[0])}")
     if not any(fits(out, kind) for kind in kinds):
-        known = "; ".join(f"a {NAMES[kind]} {', '.join(ENDINGS[kind])}" for kind in kinds)
-        raise ValueError(f"no file can be written as {out.name}: end its name so: {known}")
+        known = "; ".join(f"a {NAMES[kind]} ends with {_either(ENDINGS[kind])}" for kind in kinds)
+        raise ValueError(f"{out.name} is in no format that is written here: {known}")
+
+
+def _either(words: Sequence[str]) -> str:
+    *others, last = words
+    return f"{', '.join(others)} or {last}" if others else last
 
 
 def example(kind: Modality) -> str:
