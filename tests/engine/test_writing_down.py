@@ -17,7 +17,7 @@ from engine.sounds import pieces_of, read_sound, wav_bytes
 from flow.modality import Modality
 
 LONG = np.random.default_rng(1).normal(0, 0.06, 30_000).astype(np.float32)
-SHORT = LONG[:8000]
+SHORT = LONG[:6000]
 PATHS = (("--to", "text"), ())
 """To have a sound written down, and to have it answered."""
 
