@@ -17,7 +17,7 @@ class Abilities:
     steps, guidance, temperature: of a picture, where nothing is said; words_steps: of words. edits:
     whether it changes the pictures that it is shown. frames: how many it sees of a film, 0 where it
     watches none. prompt_characters: of the longest prompt. styles: how it can speak, the usual way
-    first; none where there is no choice."""
+    first; none where there is no choice. facts: how it was made."""
 
     makes: tuple[str, ...]
     methods: tuple[str, ...]
@@ -32,6 +32,7 @@ class Abilities:
     frames: int
     prompt_characters: int
     styles: tuple[str, ...]
+    facts: Mapping[str, Any]
 
     @classmethod
     def of(cls, info: Mapping[str, object]) -> "Abilities":
@@ -56,6 +57,7 @@ class Abilities:
             frames=frames if isinstance(frames, int) else 0,
             prompt_characters=longest if isinstance(longest, int) else USUAL_PROMPT_CHARACTERS,
             styles=tuple(map(str, styles)) if isinstance(styles, list) else (),
+            facts=_inside(info, "facts"),
         )
 
     def why(self, modality: str, otherwise: str = "") -> str:

@@ -22,9 +22,6 @@ JPEG_QUALITY, LAST_QUALITY = 80, 95
 FILM_PX = 256
 """The longer side of a film in a conversation."""
 SOFTWARE = "NExT-OMNI Live"
-DOUBTFUL_BITS = 1.5
-"""A piece of a word: of what is written down rightly 95 in 100 stay below 0.5, of German and
-French nothing does (docs/log.md)."""
 MORE = ("temperature", "top_p", "grid", "c", "a")
 """Settings of a recipe that the Lab can change and the other tabs leave alone."""
 
@@ -65,7 +62,7 @@ def ended(
                 "thought": a.thought,
                 "suggest": a.suggest,
                 "heard": a.heard,
-                "doubtful": a.doubt is not None and a.doubt > DOUBTFUL_BITS,
+                "doubtful": a.doubtful,
             }
             for a in answers
         ],

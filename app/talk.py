@@ -5,9 +5,10 @@ Values only. The engine's Conversation is built from the history each time, so a
 carries everything that was answered before it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import blake2b
+from typing import Any
 
 from app import render
 from app.answer_form import read_think
@@ -22,6 +23,7 @@ from engine.conversation import (
 )
 from engine.pin import Pin
 from engine.request import Conversation, Modality, Part, Turn
+from engine.taught import guesses
 
 WELCOME = {
     "title": "Say hello, drop in a picture, or ask for one",
@@ -37,12 +39,13 @@ OUT_OF_SIGHT = "The model no longer sees what is above."
 BETWEEN = "The model no longer sees what is between the picture and here."
 LOOKS_AT = "For this message the model looks at {kind} {number} of {num}, not at the latest."
 KINDS = {Modality.IMAGE: "picture", Modality.VIDEO: "film"}
+NOTHING_KNOWN: Mapping[str, Any] = {}
 
 
 @dataclass(frozen=True)
 class Said:
     """One turn and how it is shown. run: what forms or formed it. Without parts it is open. think:
-    it asks to be thought about first."""
+    it asks to be thought about first. note: what is to be known of an answer."""
 
     id: str
     role: str
@@ -52,6 +55,7 @@ class Said:
     suggest: bool = False
     refusal: str | None = None
     think: bool = False
+    note: str | None = None
 
     @property
     def words(self) -> str:
@@ -125,15 +129,18 @@ def opened(history: History, run: str) -> History:
     return (*history, Said(f"turn-{_next(history)}-{run[:8]}", "assistant", run=run))
 
 
-def answered(history: History, run: str, outcome: Outcome | None) -> History:
+def answered(
+    history: History, run: str, outcome: Outcome | None, facts: Mapping[str, Any] = NOTHING_KNOWN
+) -> History:
     """The history with that run's answer filled in, wherever it stands, and the words of speech in
-    the message that it answers."""
+    the message that it answers. facts: of the checkpoint; an answer that it was never taught has
+    a note."""
     heard = [a.text for a in outcome.answers if a.heard and a.text] if outcome else []
     found: list[Said] = []
     for said, reply in zip(history, (*history[1:], None), strict=True):
         if reply is not None and reply.run == run and heard:
             said = replace(said, parts=tuple(_worded(p, " ".join(heard)) for p in said.parts))
-        found.append(_filled(said, outcome) if said.run == run else said)
+        found.append(_filled(said, outcome, facts) if said.run == run else said)
     return tuple(found)
 
 
@@ -176,7 +183,9 @@ def as_value(history: History, messages: object = (), *, whole: bool = False) ->
     """The conversation component's value. whole: whether the model reads every turn."""
     notes = sight_notes(history, whole=whole)
     return {
-        "turns": [{**said.to_json(), "note": notes.get(said.id)} for said in history],
+        "turns": [
+            {**said.to_json(), "note": _both(notes.get(said.id), said.note)} for said in history
+        ],
         "welcome": WELCOME,
         "messages": messages,
     }
@@ -205,7 +214,11 @@ def _looks_at(turns: Sequence[Turn]) -> str:
     return LOOKS_AT.format(kind=KINDS[kind], number=same.index(named) + 1, num=len(same))
 
 
-def _filled(said: Said, outcome: Outcome | None) -> Said:
+def _both(*notes: str | None) -> str | None:
+    return " ".join(note for note in notes if note) or None
+
+
+def _filled(said: Said, outcome: Outcome | None, facts: Mapping[str, Any]) -> Said:
     if outcome is None:
         return said
     kept = [a for a in outcome.answers if a.audio is None and a.text != "" and not a.heard]
@@ -219,6 +232,7 @@ def _filled(said: Said, outcome: Outcome | None) -> Said:
         shown=(*_thoughts(outcome), *(piece for part in pieces for piece in _shown(part))),
         suggest=any(a.suggest for a in outcome.answers),
         refusal=outcome.refusal,
+        note=guesses(outcome.request, facts) if pieces else None,
     )
 
 

@@ -170,7 +170,9 @@ class Engine:
                 answers.append((yield from self._sound(wish, run)))
             else:
                 tokens, image = yield from self._segment(wish, run)
-                answers.append(self.codec.answer(tokens, modality, image))
+                answer = self.codec.answer(tokens, modality, image)
+                doubt = self._doubt(wish, tokens) if request.writes_down else None
+                answers.append(replace(answer, doubt=doubt))
             modality = next_modality(request, answers, self.runner.flows)
         yield Completed(asked, tuple(answers), run.nfe, run.elapsed_s)
 
@@ -194,11 +196,16 @@ class Engine:
             messages = self._messages(asked.conversation)
             wish = self._wish(asked, messages, [], Modality.TEXT)
             tokens, _ = yield from self._segment(wish, run, heard=len(pieces))
-            doubt: float | None = None
-            if SamplerKind.AUTOREGRESSIVE in self.model.config.samplers:
-                doubt = surprise(self.model, self._prompt([wish]), tokens, Modality.TEXT)
-            found.append(replace(self.codec.answer(tokens, Modality.TEXT), heard=True, doubt=doubt))
+            words, doubt = self.codec.answer(tokens, Modality.TEXT), self._doubt(wish, tokens)
+            found.append(replace(words, heard=True, doubt=doubt))
         return found
+
+    def _doubt(self, wish: Wish, tokens: np.ndarray) -> float | None:
+        """Of what was heard, see `Answer`; None where the checkpoint does not read from left to
+        right."""
+        if SamplerKind.AUTOREGRESSIVE not in self.model.config.samplers:
+            return None
+        return surprise(self.model, self._prompt([wish]), tokens, Modality.TEXT)
 
     def _pieces(self, request: Request) -> list[np.ndarray]:
         """What was said, as long as the model hears at once."""

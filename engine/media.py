@@ -74,11 +74,31 @@ def png_bytes(picture: np.ndarray, notes: dict[str, str] | None = None) -> bytes
     return buffer.getvalue()
 
 
+def exif_bytes(note: str) -> bytes:
+    """A note as an EXIF description."""
+    exif = Image.Exif()
+    exif[EXIF_DESCRIPTION] = note
+    return exif.tobytes()
+
+
+def jpeg_bytes(picture: np.ndarray, note: str) -> bytes:
+    """A JPEG that loses next to nothing; the note is its EXIF description."""
+    buffer = BytesIO()
+    shown = Image.fromarray(picture)
+    shown.save(buffer, format="JPEG", quality=95, subsampling=0, exif=exif_bytes(note))
+    return buffer.getvalue()
+
+
+def still_webp_bytes(picture: np.ndarray, note: str) -> bytes:
+    """A lossless WebP; the note is its EXIF description."""
+    buffer = BytesIO()
+    Image.fromarray(picture).save(buffer, format="WEBP", lossless=True, exif=exif_bytes(note))
+    return buffer.getvalue()
+
+
 def webp_bytes(frames: np.ndarray, durations_ms: list[int], note: str) -> bytes:
     """An animation of frames uint8 "N H W 3", for ever; the note is its EXIF description."""
     pictures = [Image.fromarray(frame) for frame in frames]
-    exif = Image.Exif()
-    exif[EXIF_DESCRIPTION] = note
     buffer = BytesIO()
     pictures[0].save(
         buffer,
@@ -88,7 +108,7 @@ def webp_bytes(frames: np.ndarray, durations_ms: list[int], note: str) -> bytes:
         duration=durations_ms,
         loop=0,
         quality=88,
-        exif=exif.tobytes(),
+        exif=exif_bytes(note),
     )
     return buffer.getvalue()
 

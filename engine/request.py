@@ -15,6 +15,7 @@ from flow.modality import Modality
 from flow.transition import TRANSITIONS
 from model.dialogue import LONG_PROMPT_CHARACTERS, PROMPT_CHARACTERS
 from model.template import TRANSCRIBE
+from samplers.masked import MaskSchedule, Remasking
 
 USUAL_PROMPT_CHARACTERS, MAX_PROMPT_CHARACTERS = PROMPT_CHARACTERS, LONG_PROMPT_CHARACTERS
 """Of the checkpoints that were trained here, and of any: each says its own, `Engine.info`."""
@@ -153,6 +154,17 @@ class Sampling:
         if self.sampler is not None and self.sampler not in tuple(SamplerKind):
             known = ", ".join(SamplerKind)
             raise ValueError(f"unknown sampler {self.sampler!r}: choose one of {known}")
+        for what, name, known in (
+            ("transition", self.transition, tuple(TRANSITIONS)),
+            ("remasking", self.remasking, tuple(Remasking)),
+            ("mask schedule", self.mask_schedule, tuple(MaskSchedule)),
+        ):
+            if name is not None and name not in known:
+                raise ValueError(f"unknown {what} {name[:40]!r}: choose one of {', '.join(known)}")
+        if self.threshold is not None and not 0 <= self.threshold <= 1:
+            raise ValueError(f"the threshold must be between 0 and 1, not {self.threshold:g}")
+        if self.patience is not None and self.patience < 1:
+            raise ValueError(f"patience must be at least 1 step, not {self.patience}")
         if self.steps is not None and not 1 <= self.steps <= MAX_STEPS:
             raise ValueError(
                 f"steps must be between 1 and {MAX_STEPS}, not {self.steps}; 16 is a good start"
@@ -285,6 +297,12 @@ class Request:
         parts = self.conversation.turns[-1].parts
         kinds = {p.modality for p in parts}
         return self.to is None and Modality.AUDIO in kinds and Modality.TEXT not in kinds
+
+    @property
+    def writes_down(self) -> bool:
+        """Whether the words of a sound are the whole answer, see `Conversation.write_down`."""
+        heard = any(p.modality is Modality.AUDIO for p in self.conversation.turns[-1].parts)
+        return self.to is Modality.TEXT and heard and self.words == TRANSCRIBE
 
     @property
     def speech(self) -> np.ndarray:

@@ -3,16 +3,18 @@ lesson of the training teaches it.
 
 The one place that says what the model can be expected to do. A cell whose lesson a checkpoint did
 not have, or that no lesson teaches, is not measured. Owns: `Cell`, `CELLS`. Does not
-own: the items of a cell (`evaluation.seeing`, `evaluation.hearing`, `evaluation.filming`), asking
-and counting (`evaluation.matrix`).
+own: which steps are taught (`engine.taught`), the items of a cell (`evaluation.seeing`,
+`evaluation.hearing`, `evaluation.filming`), asking and counting (`evaluation.matrix`).
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from engine.taught import no_lesson
 from evaluation import filming, hearing, seeing
 from evaluation.item import Item, Material
 from evaluation.needs import NOT_JUDGED, NOT_TRAINED, Needs
+from flow.modality import Modality
 
 
 @dataclass(frozen=True)
@@ -20,7 +22,7 @@ class Cell:
     """One cell. wish: what is asked for. judge: who says what is right, and when. lesson: of
     `training`, where the model learns it; two with " + " between where it goes by words, each step
     learned alone. plan: its items. needs: see there. heard: whether the judge must listen.
-    untaught: why no lesson teaches it; it has nothing but a wish then."""
+    untaught: why no lesson teaches it, see `engine.taught`; it has nothing but a wish then."""
 
     name: str
     wish: str
@@ -108,7 +110,7 @@ CELLS: tuple[Cell, ...] = (
     ),
     Cell(
         "audio_to_video", "a spoken wish for a film",
-        untaught="in the speech corpus nobody wishes for a film",
+        untaught=no_lesson({Modality.AUDIO}, Modality.VIDEO),
     ),
     Cell(
         "video_to_text", "what happens, what moves, which way, how many?",
@@ -148,7 +150,7 @@ CELLS: tuple[Cell, ...] = (
     ),
     Cell(
         "image_and_speech_to_image", "a spoken change of a picture",
-        untaught="in the speech corpus nobody wishes for a change",
+        untaught=no_lesson({Modality.IMAGE, Modality.AUDIO}, Modality.IMAGE),
     ),
     Cell(
         "sound_to_text", "what do you hear?", _EXACT,
@@ -160,11 +162,11 @@ CELLS: tuple[Cell, ...] = (
     ),
     Cell(
         "sound_to_image", "draw what you hear",
-        untaught="no lesson shows a picture after a sound",
+        untaught=no_lesson({Modality.AUDIO}, Modality.IMAGE),
     ),
     Cell(
         "image_to_sound", "what does it sound like?",
-        untaught="no lesson has a sound after a picture",
+        untaught=no_lesson({Modality.IMAGE}, Modality.AUDIO),
     ),
 )  # fmt: skip
 """All cells; the first 16 are each of text, picture, sound and film to each."""

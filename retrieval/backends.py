@@ -1,5 +1,8 @@
 """Which backend a URI names."""
 
+import tempfile
+from pathlib import Path
+
 from retrieval.exact import ExactIndex
 from retrieval.index import VectorIndex
 from retrieval.lance import LanceIndex, drop_table
@@ -21,6 +24,22 @@ def open_index(uri: str, name: str, width: int) -> VectorIndex:
     if _is_milvus(uri):
         return MilvusIndex(connected(uri), name, width)
     return LanceIndex(uri, name, width)
+
+
+def make_place(uri: str) -> None:
+    """The folder of a new index, where it is to be in one. Raises: ValueError where it cannot be
+    made or written."""
+    if uri in ("", MEMORY) or "://" in uri:
+        return
+    folder = Path(uri).parent if _is_milvus(uri) else Path(uri)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise ValueError(
+            f"an index cannot be made at {uri} ({error.strerror}): choose another place"
+        ) from error
 
 
 def drop_index(uri: str, name: str) -> None:

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from engine.request import Part
-from retrieval.backends import drop_index, open_index
+from retrieval.backends import drop_index, make_place, open_index
 from retrieval.draft import Draft, Progress, Report, kept
 from retrieval.embedder import BATCH, Embedder, embed_each
 from retrieval.index import PUBLIC, NeedsRebuildError, VectorIndex, Where
@@ -48,18 +48,28 @@ class Gallery:
         Raises: ValueError with one sentence where it cannot be read or made.
         """
         gallery = cls(Path(folder), embedder)
-        with _explained(gallery.folder):
-            if not (gallery.folder / FILE).exists():
-                gallery.folder.mkdir(parents=True, exist_ok=True)
-                with locked(gallery.folder):
-                    if not (gallery.folder / FILE).exists():
-                        Manifest(embedder.digest, uri).save(gallery.folder)
+        if not (gallery.folder / FILE).exists():
+            gallery._make(uri)
         if uri not in ("", gallery.manifest.uri):
             raise ValueError(
                 f"the index of {gallery.folder} is at {gallery._uri(gallery.manifest)}, "
                 f"not at {uri}: make a new gallery for that"
             )
         return gallery
+
+    def _make(self, uri: str) -> None:
+        """An empty one, unless somebody else just made one there."""
+        make_place(uri)
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            with locked(self.folder):
+                if not (self.folder / FILE).exists():
+                    Manifest(self._embedder.digest, uri).save(self.folder)
+        except OSError as error:
+            raise ValueError(
+                f"a gallery cannot be made at {self.folder} ({error.strerror}): choose another "
+                "folder"
+            ) from error
 
     @property
     def manifest(self) -> Manifest:

@@ -283,7 +283,7 @@ class Conversing:
             yield gr.skip(), shown
         if drive.forgotten:
             return
-        history = talk.answered(history, ticket, drive.outcome)
+        history = talk.answered(history, ticket, drive.outcome, self.host.can.facts)
         yield history, self.as_value(history)
 
     def halt(self, ticket: str) -> object:

@@ -6,6 +6,7 @@ from app import talk
 from app.pump import Outcome
 from engine.events import Answer
 from engine.request import Modality, Part, Request, Sampling
+from engine.taught import guesses
 
 SAID = np.full(16_000, 0.1, np.float32)
 TOKENS = np.zeros((1, 1), np.int64)
@@ -44,3 +45,21 @@ def test_a_long_recording_is_written_down_as_a_whole() -> None:
 def test_a_sound_alone_is_an_answer() -> None:
     _, answer = _answered(*_heard("rain"), Answer(Modality.AUDIO, TOKENS, audio=SAID))
     assert answer.parts[0].audio is SAID
+
+
+def test_an_answer_that_was_never_taught_has_a_note() -> None:
+    picture = Part(image=np.full((32, 32, 3), 90, np.uint8))
+    history = talk.opened(talk.asked((), "and the sound?", picture), "run-1")
+    request = Request(talk.conversation(history[:1]), Modality.AUDIO)
+    sound, ours = Answer(Modality.AUDIO, TOKENS, audio=SAID), {"flow_steps": 100}
+    sentence = guesses(request, ours)
+    assert sentence is not None
+    for facts, answers, note in (
+        (ours, (sound,), sentence),
+        (ours, (), None),
+        ({**ours, "converted": {}}, (sound,), None),
+    ):
+        said = talk.answered(history, "run-1", Outcome(request, answers), facts)
+        turns = talk.as_value(said)["turns"]
+        assert isinstance(turns, list)
+        assert [turn["note"] for turn in turns] == [None, note]

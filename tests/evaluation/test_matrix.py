@@ -14,6 +14,7 @@ import evaluation.__main__ as command
 from app.measured import measured_html
 from engine.events import Answer
 from engine.request import Conversation, Request, Sampling
+from engine.taught import no_lesson
 from evaluation import captions, film_judge, filming, hearing, matrix, scenes, seeing, video
 from evaluation.cells import CELLS, Cell
 from evaluation.item import Item, Material, in_words, judged
@@ -72,6 +73,16 @@ def test_a_cell_has_a_lesson_of_the_training_or_says_why_not(cell: Cell) -> None
         for name in path:
             found = getattr(found, name)
         assert callable(found)
+
+
+@pytest.mark.parametrize("cell", CELLS, ids=lambda c: c.name)
+def test_a_cell_of_one_lesson_is_taught_as_the_engine_says(cell: Cell) -> None:
+    """Others go by words in between."""
+    heard = {"speech": Modality.AUDIO, "sound": Modality.AUDIO}
+    given, made = cell.name.split("_to_")
+    kinds = [heard.get(kind) or Modality(kind) for kind in given.split("_and_")]
+    why = no_lesson(kinds, heard.get(made) or Modality(made))
+    assert (why == cell.untaught) or cell.by_words
 
 
 def test_what_a_checkpoint_did_not_learn_is_not_trained() -> None:

@@ -173,3 +173,24 @@ def test_a_viewer_of_a_folder_is_anybody(tmp_path: Path) -> None:
     add_folder(gallery, media)
     vector = next(iter(gallery.vectors(list(gallery.items)[:1]).values()))
     assert len(gallery.search(vector, 9, Where(viewer="")).hits) == 5
+
+
+def test_a_place_where_nothing_can_be_made_is_one_sentence(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And nothing is left of the attempt: another place can be chosen."""
+    monkeypatch.setattr("retrieval.__main__.Engine.load", lambda *_: FakeEmbedder())
+    media, gallery = media_folder(tmp_path / "media"), tmp_path / "gallery"
+    (tmp_path / "file").write_bytes(b"")
+    for nowhere in (tmp_path / "file", tmp_path / "file" / "x", Path("/proc/nope/x")):
+        assert main(["add", str(media), "--gallery", str(gallery), "--index", str(nowhere)]) == 2
+        error = capsys.readouterr().err.strip().splitlines()[-1]
+        assert error.startswith(f"error: an index cannot be made at {nowhere} (")
+        assert error.endswith("): choose another place")
+        assert not gallery.exists()
+        assert main(["add", str(media), "--gallery", str(nowhere)]) == 2
+        error = capsys.readouterr().err.strip().splitlines()[-1]
+        assert error.startswith(f"error: a gallery cannot be made at {nowhere} (")
+        assert error.endswith("): choose another folder")
+    place = ["--gallery", str(gallery), "--index", str(tmp_path / "deep" / "index")]
+    assert main(["add", str(media), *place]) == 0

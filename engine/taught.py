@@ -1,0 +1,51 @@
+"""What the lessons of this repository teach: from which media to which answer, in one step.
+
+Where no lesson goes from one to the other the model answers all the same, and guesses. A
+checkpoint of others had lessons that are not known here, so nothing is said of it. Owns: `TAUGHT`,
+`no_lesson`, `guesses`. Does not own: how well what is taught is done (`evaluation.matrix`).
+"""
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from engine.conversation import kept_turns
+from engine.order import first_modality
+from engine.request import Request
+from flow.modality import Modality
+
+TEXT, IMAGE, AUDIO, VIDEO = Modality.TEXT, Modality.IMAGE, Modality.AUDIO, Modality.VIDEO
+TAUGHT: Mapping[frozenset[Modality], frozenset[Modality]] = {
+    frozenset(): frozenset(Modality),
+    frozenset({IMAGE}): frozenset({TEXT, IMAGE, VIDEO}),
+    frozenset({VIDEO}): frozenset({TEXT, IMAGE, VIDEO}),
+    frozenset({AUDIO}): frozenset({TEXT}),
+    frozenset({IMAGE, AUDIO}): frozenset({TEXT}),
+}
+"""What is given beside words -> what is made of it."""
+WHY: Mapping[tuple[frozenset[Modality], Modality], str] = {
+    (frozenset({AUDIO}), VIDEO): "in the speech corpus nobody wishes for a film",
+    (frozenset({IMAGE, AUDIO}), IMAGE): "in the speech corpus nobody wishes for a change",
+}
+NAMES = {TEXT: "words", IMAGE: "a picture", AUDIO: "a sound", VIDEO: "a film"}
+
+
+def no_lesson(given: Collection[Modality], answer: Modality) -> str:
+    """Why no lesson goes from what is given, beside words, to that answer; "" where one does."""
+    media = frozenset(given) - {TEXT}
+    if answer in TAUGHT.get(media, ()):
+        return ""
+    before = " and ".join(NAMES[kind] for kind in Modality if kind in media)
+    return WHY.get((media, answer), f"no lesson has {NAMES[answer]} after {before}")
+
+
+def guesses(request: Request, facts: Mapping[str, Any]) -> str | None:
+    """A sentence where nobody taught the checkpoint what is asked of it; None where somebody did,
+    or where that is not known. facts: of the checkpoint, how it was made."""
+    if "converted" in facts or "flow_steps" not in facts:
+        return None
+    turns = kept_turns(request.conversation)
+    given = {part.modality for turn in turns for part in turn.parts}
+    if request.listens:  # it is written down first
+        given -= {AUDIO}
+    why = no_lesson(given, first_modality(request))
+    return f"The model was never taught this, so it guesses: {why}." if why else None
