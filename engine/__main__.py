@@ -13,7 +13,7 @@ from tqdm import tqdm
 from engine.engine import Engine
 from engine.events import Answer, Completed, Refined
 from engine.films import FRAME_MS, FRAMES_A_SECOND, read_film
-from engine.loading import LoadingBar
+from engine.loading import LoadingBar, folder_of
 from engine.media import fitted_to, gif_bytes, mp4_bytes, png_bytes, read_picture
 from engine.pin import Pin
 from engine.request import GRIDS, Conversation, Repaint, Request, SamplerKind, Sampling
@@ -24,6 +24,7 @@ from engine.trouble import DeviceError
 from engine.watching import ENDS, keep, watch
 from flow.modality import Modality
 from flow.transition import TRANSITIONS
+from model.convert.once import on_disk
 from model.folder_info import folder_info
 
 ANSWERS = tuple(Modality)
@@ -51,7 +52,10 @@ def _parser() -> argparse.ArgumentParser:
     default = os.environ.get("NEXT_OMNI_CHECKPOINT", "assets/nano")
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument(
-        "--checkpoint", type=Path, default=Path(default), help="folder of the weights"
+        "--checkpoint",
+        type=Path,
+        default=Path(default),
+        help="folder of the weights, or their name on the Hugging Face Hub",
     )
     common.add_argument(
         "--device", default="auto", help="auto, cpu, cuda, or several GPUs: cuda:0,cuda:1"
@@ -68,7 +72,9 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True)
     info = commands.add_parser("info", parents=[common], help="what the checkpoint is, as JSON")
     info.add_argument(
-        "--model", type=Path, help="any folder with a checkpoint: what it can do, nothing is loaded"
+        "--model",
+        type=Path,
+        help="any checkpoint by its folder, or by a name in the Hub's cache: nothing is loaded",
     )
     generate = commands.add_parser("generate", parents=[common], help="answer a prompt")
     generate.add_argument(
@@ -155,7 +161,7 @@ def _watch(arguments: argparse.Namespace) -> int:
 
 def _info(arguments: argparse.Namespace) -> int:
     if arguments.model is not None:
-        print(json.dumps(folder_info(arguments.model), indent=1))
+        print(json.dumps(folder_info(on_disk(arguments.model, None)), indent=1))
         return 0
     print(json.dumps(_loaded(arguments).info(), indent=1))
     return 0
@@ -163,7 +169,7 @@ def _info(arguments: argparse.Namespace) -> int:
 
 def _loaded(arguments: argparse.Namespace) -> Engine:
     return Engine.load(
-        arguments.checkpoint,
+        folder_of(arguments.checkpoint, os.environ),
         arguments.device,
         weights=arguments.weights,
         progress=LoadingBar(),

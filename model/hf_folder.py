@@ -21,6 +21,8 @@ CONFIG = "config.json"
 WEIGHTS = "model.safetensors"
 INDEX = "model.safetensors.index.json"
 PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt")
+HUB_PREFIX = "models--"
+"""How folders begin in the cache of the Hugging Face Hub."""
 OTHER_PICKLES = ("training_args.bin", "optimizer.pt", "scheduler.pt")
 
 
@@ -59,7 +61,17 @@ class HfFolder:
     @property
     def architecture(self) -> str:
         """The class that the checkpoint was saved from, "" where it does not say."""
-        return str((self.config.get("architectures") or [""])[0])
+        said = self.config.get("architectures")
+        return str(said[0]) if isinstance(said, list) and said else ""
+
+    @property
+    def name(self) -> str:
+        """The folder's; of one in the cache of the Hugging Face Hub, what the Hub calls it."""
+        whole = self.folder.resolve()
+        stored = whole.parent.parent.name
+        if whole.parent.name == "snapshots" and stored.startswith(HUB_PREFIX):
+            return stored.split("--")[-1]
+        return whole.name
 
     def read(self, names: Iterable[str]) -> Iterator[tuple[str, Tensor]]:
         """The named tensors, file by file, one in memory at a time."""

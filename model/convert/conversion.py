@@ -137,6 +137,6 @@ def _facts(layout: Layout, source: HfFolder, target: Target, name: str) -> dict[
     untrained = [kind for kind in target.facts.get("untrained", []) if kind != layout.kind]
     if layout.whole:
         untrained = []
-    this = {"from": source.folder.resolve().name, "architecture": source.architecture}
+    this = {"from": source.name, "architecture": source.architecture}
     now = {"name": name, "converted": {**before, layout.kind: this}, "untrained": untrained}
     return {**target.facts, **now}

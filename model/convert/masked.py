@@ -43,7 +43,7 @@ def masked(
     """The config of a checkpoint that answers in words by masked diffusion. block: see
     `samplers.masked`."""
     return OmniConfig(
-        name=source.folder.resolve().name,
+        name=source.name,
         vision=None,
         backbone=backbone,
         text_vocabulary=vocabulary,
