@@ -161,7 +161,9 @@ def _watch(arguments: argparse.Namespace) -> int:
 
 def _info(arguments: argparse.Namespace) -> int:
     if arguments.model is not None:
-        print(json.dumps(folder_info(on_disk(arguments.model, None)), indent=1))
+        speech = arguments.speech_codec is not None
+        told = folder_info(on_disk(arguments.model, None), speech=speech)
+        print(json.dumps(told, indent=1))
         return 0
     print(json.dumps(_loaded(arguments).info(), indent=1))
     return 0
