@@ -9,7 +9,7 @@ from app.host import Host
 from app.own_folder import is_here
 from app.page import build_page, serve
 from engine.engine import Engine
-from engine.loading import LoadingBar
+from engine.loading import LoadingBar, folder_of
 
 DEFAULT_PORT = 7860
 DEFAULT_GALLERY = "data/gallery"
@@ -21,7 +21,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     gallery = os.environ.get("NEXT_OMNI_GALLERY")
     model = os.environ.get("NEXT_OMNI_CHECKPOINT") or Path(__file__).parent / "assets/nano"
-    parser.add_argument("--model", type=Path, default=model, help="folder of a checkpoint")
+    parser.add_argument("--model", type=Path, default=model, help="folder of it, or its Hub name")
     parser.add_argument("--gallery", type=Path, default=gallery, help="of python -m retrieval add")
     device, weights = (os.environ.get(f"NEXT_OMNI_{k}") or "auto" for k in ("DEVICE", "WEIGHTS"))
     parser.add_argument("--device", default=device, help="auto, cpu, cuda, or cuda:0,cuda:1")
@@ -34,7 +34,8 @@ def main() -> int:
     port = os.environ.get("GRADIO_SERVER_PORT") or os.environ.get("PORT") or str(DEFAULT_PORT)
     try:
         how = {"weights": arguments.weights, "speech": arguments.speech_codec}
-        engine = Engine.load(arguments.model, arguments.device, progress=LoadingBar(), **how)
+        folder = folder_of(arguments.model, os.environ)
+        engine = Engine.load(folder, arguments.device, progress=LoadingBar(), **how)
         alone = is_here(address) and not os.environ.get("SPACE_ID")
         own = (arguments.gallery or Path(DEFAULT_GALLERY)) if alone else None
         host = Host(engine, gallery=arguments.gallery, own=own)

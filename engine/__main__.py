@@ -10,10 +10,11 @@ from pathlib import Path
 from engine.engine import Engine
 from engine.generate import generate
 from engine.generate_options import add_options, media_of
-from engine.loading import LoadingBar
+from engine.loading import LoadingBar, folder_of
 from engine.request import Conversation
 from engine.trouble import DeviceError
 from engine.watching import ENDS, keep, watch
+from model.convert.once import on_disk
 from model.folder_info import folder_info
 
 
@@ -37,7 +38,10 @@ def _parser() -> argparse.ArgumentParser:
     default = os.environ.get("NEXT_OMNI_CHECKPOINT", "assets/nano")
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument(
-        "--checkpoint", type=Path, default=Path(default), help="folder of the weights"
+        "--checkpoint",
+        type=Path,
+        default=Path(default),
+        help="folder of the weights, or their name on the Hugging Face Hub",
     )
     common.add_argument(
         "--device", default="auto", help="auto, cpu, cuda, or several GPUs: cuda:0,cuda:1"
@@ -54,7 +58,9 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True)
     info = commands.add_parser("info", parents=[common], help="what the checkpoint is, as JSON")
     info.add_argument(
-        "--model", type=Path, help="any folder with a checkpoint: what it can do, nothing is loaded"
+        "--model",
+        type=Path,
+        help="any checkpoint by its folder, or by a name in the Hub's cache: nothing is loaded",
     )
     add_options(commands.add_parser("generate", parents=[common], help="answer a prompt"))
     found = commands.add_parser("embed", parents=[common], help="a vector to find by, as JSON")
@@ -78,7 +84,9 @@ def _watch(arguments: argparse.Namespace) -> int:
 
 def _info(arguments: argparse.Namespace) -> int:
     if arguments.model is not None:
-        print(json.dumps(folder_info(arguments.model), indent=1))
+        speech = arguments.speech_codec is not None
+        told = folder_info(on_disk(arguments.model, None), speech=speech)
+        print(json.dumps(told, indent=1))
         return 0
     print(json.dumps(_loaded(arguments).info(), indent=1))
     return 0
@@ -86,7 +94,7 @@ def _info(arguments: argparse.Namespace) -> int:
 
 def _loaded(arguments: argparse.Namespace) -> Engine:
     return Engine.load(
-        arguments.checkpoint,
+        folder_of(arguments.checkpoint, os.environ),
         arguments.device,
         weights=arguments.weights,
         progress=LoadingBar(),

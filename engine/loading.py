@@ -1,13 +1,24 @@
-"""How far weights are read, as a bar on stderr. Owns: `LoadingBar`."""
+"""What comes before an engine, told on stderr: the folder behind a name, and how far its weights
+are read. Owns: `LoadingBar`, `folder_of`."""
 
 import sys
+from collections.abc import Mapping
+from pathlib import Path
 
 from tqdm import tqdm
+
+from model.convert.once import ready, room
 
 QUICK_S = 1.0
 """What is read in less shows no bar."""
 LINES_EVERY_S = 10.0
 """In a log, which keeps every state of the bar."""
+
+
+def folder_of(given: Path | str, environment: Mapping[str, str]) -> Path:
+    """The folder to load for a folder or a name on the Hugging Face Hub, see `model.convert.once`;
+    environment: of the process. Raises: ValueError with one sentence."""
+    return ready(given, room(environment), lambda line: print(line, file=sys.stderr))
 
 
 class LoadingBar:

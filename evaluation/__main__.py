@@ -12,13 +12,14 @@ import sys
 from pathlib import Path
 
 from engine.engine import Engine
+from engine.loading import folder_of
 from engine.media import png_bytes
 from engine.request import SamplerKind, Sampling
 from evaluation import everything, examples, matrix, pack, report, sheet, smoke, suites, symmetric
 from evaluation.collector import Collector, Group
 from evaluation.compare import compare
 from evaluation.everything import Everything
-from evaluation.result import Measured
+from evaluation.result import AUTO, Measured
 from evaluation.suites import SUITES, Run
 from flow.transition import TRANSITIONS
 
@@ -74,9 +75,13 @@ def _parser() -> argparse.ArgumentParser:
     drawn.add_argument("--num", type=int, default=64, help="how many, from the first seed on")
     drawn.add_argument("--out", type=Path, required=True, help="where the sheet goes (PNG)")
     tried = commands.add_parser("smoke", help="does a checkpoint run, every way that it promises?")
-    tried.add_argument("--model", type=Path, required=True, help="folder of the weights")
+    tried.add_argument(
+        "--model", type=Path, required=True, help="folder of the weights, or Hub name"
+    )
     tried.add_argument("--steps", type=int, default=smoke.STEPS, help="of each run")
-    tried.add_argument("--device", default="auto", help="auto, cpu or cuda")
+    _add_numbers(tried)
+    codec = os.environ.get("NEXT_OMNI_SPEECH_CODEC") or None
+    tried.add_argument("--speech-codec", default=codec, help="command, see docs/checkpoints.md")
     tried.add_argument("--json", type=Path, help="where the result is written, too")
     packed = commands.add_parser("pack", help="make the clips for asr, tts, spoken_qa and sounds")
     packed.add_argument("--speech", type=Path, required=True, help="folder of the speech corpus")
@@ -92,8 +97,13 @@ def _common() -> argparse.ArgumentParser:
     common.add_argument(
         "--checkpoint", type=Path, default=Path(default), help="folder of the weights"
     )
-    common.add_argument("--device", default="auto", help="auto, cpu or cuda")
+    _add_numbers(common)
     return common
+
+
+def _add_numbers(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
+    parser.add_argument("--weights", default=AUTO, help="auto, or int8: half the memory")
 
 
 def _add_all(parser: argparse.ArgumentParser) -> None:
@@ -117,14 +127,19 @@ def _suite(arguments: argparse.Namespace) -> None:
     given = vars(arguments)
     sampling = _sampling(arguments) if SUITES[arguments.suite].sampled else Sampling()
     folder, drawn = given.get("pack", pack.FOLDER), given.get("sheet")
-    run = Run(arguments.suite, arguments.num, arguments.seed, sampling, folder, drawn)
-    engine = Engine.load(arguments.checkpoint, arguments.device)
+    asked = (arguments.suite, arguments.num, arguments.seed, sampling, folder, drawn)
+    run = Run(*asked, weights=arguments.weights)
+    engine = _loaded(arguments)
     result = suites.result(engine, run, str(arguments.checkpoint))
     if arguments.suite in TABLES:
         print(TABLES[arguments.suite](Measured(result.metrics, result.judge, result.left_out)))
     if arguments.json is not None:
         arguments.json.write_text(result.to_json() + "\n")
     print(result.to_json())
+
+
+def _loaded(arguments: argparse.Namespace) -> Engine:
+    return Engine.load(arguments.checkpoint, arguments.device, weights=arguments.weights)
 
 
 def _sampling(arguments: argparse.Namespace) -> Sampling:
@@ -147,10 +162,11 @@ def _all(arguments: argparse.Namespace) -> None:
     other = everything.read(arguments.against) if arguments.against is not None else None
     before = _before(arguments.json) if arguments.resume else None
     _need_folders(arguments.json, arguments.report)
-    engine = Engine.load(arguments.checkpoint, arguments.device)
+    engine = _loaded(arguments)
     if engine.hears_s:
         sizes = everything.within(sizes, pack.read_pack(arguments.pack))
-    wanted = everything.Wanted(str(arguments.checkpoint), arguments.seed, sizes, arguments.pack)
+    asked = (str(arguments.checkpoint), arguments.seed, sizes, arguments.pack)
+    wanted = everything.Wanted(*asked, weights=arguments.weights)
     shown, page = dict[str, str](), arguments.report
     found = everything.begun(engine, wanted, before)
     if arguments.resume and page is not None and page.exists():
@@ -164,8 +180,8 @@ def _all(arguments: argparse.Namespace) -> None:
                 shown[name] = examples.section(groups, report.key(so_far, name))
             everything.write(page, report.page(so_far, shown))
 
-    asked = Collector(engine) if page is not None else engine
-    found = everything.measure(asked, wanted, found, after)
+    seen = Collector(engine) if page is not None else engine
+    found = everything.measure(seen, wanted, found, after)
     if other is not None:
         print(compare(other, found))
     print(found.to_json())
@@ -191,12 +207,14 @@ def _compare(arguments: argparse.Namespace) -> None:
 def _smoke(arguments: argparse.Namespace) -> None:
     _need_folders(arguments.json)
     sampling = Sampling(steps=arguments.steps)
-    engine = Engine.load(arguments.model, arguments.device)
+    how = {"weights": arguments.weights, "speech": arguments.speech_codec}
+    engine = Engine.load(folder_of(arguments.model, os.environ), arguments.device, **how)
     tried = smoke.smoke(engine, sampling, lambda way: print(way, file=sys.stderr))
-    found = smoke.to_json(tried, str(arguments.model))
+    lacking = smoke.not_tried(engine)
+    found = smoke.to_json(tried, str(arguments.model), arguments.weights, lacking)
     if arguments.json is not None:
         arguments.json.write_text(found + "\n")
-    print(smoke.table(tried))
+    print(smoke.table(tried, lacking))
     print(found)
     broken = [t.way for t in tried if not t.works]
     if broken:
@@ -205,11 +223,12 @@ def _smoke(arguments: argparse.Namespace) -> None:
 
 def _sheet(arguments: argparse.Namespace) -> None:
     _need_folders(arguments.out, arguments.json)
-    engine = Engine.load(arguments.checkpoint, arguments.device)
+    engine = _loaded(arguments)
     tiles = sheet.made(engine, arguments.task, arguments.num, _sampling(arguments))
     about = {
         "task": arguments.task,
         "checkpoint": str(arguments.checkpoint),
+        "weights": arguments.weights,
         "seed": arguments.seed,
         "num": arguments.num,
         "right": sum(t.right for t in tiles),

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from evaluation.everything import Everything
 from evaluation.figures import Figure, figures
-from evaluation.result import Result
+from evaluation.result import AUTO, Result
 
 BETTER, WORSE, UNCLEAR, UNKNOWN = "better", "worse", "no clear difference", "no interval"
 WIDE, NARROW = 30, 25
@@ -88,6 +88,7 @@ def _suites(found: Everything | Result) -> dict[str, Result]:
 
 def _about(found: Everything | Result) -> str:
     digest = f" ({found.digest})" if isinstance(found, Everything) else ""
+    digest += "" if found.weights == AUTO else f" in {found.weights}"
     return f"{found.checkpoint}{digest}, seed {found.seed}, {found.device}, {found.date}"
 
 

@@ -19,16 +19,18 @@ from evaluation import pack, suites
 from evaluation.collector import Collector, Group
 from evaluation.listeners import NotInstalledError
 from evaluation.needs import NOT_JUDGED
-from evaluation.result import Result
+from evaluation.result import AUTO, Result
 from evaluation.suites import SUITES, Run
 
 NAME = "all"
+SAME = ("digest", "seed", "weights")
+"""What an earlier file must agree in to be gone on with."""
 
 
 @dataclass(frozen=True)
 class Everything:
     """What all suites measured. date: ISO 8601, UTC, of the last change. digest: of the weights.
-    left_out: suites -> why there is no result."""
+    left_out: suites -> why there is no result. weights: how they were kept."""
 
     date: str
     checkpoint: str
@@ -37,10 +39,13 @@ class Everything:
     seed: int
     suites: Mapping[str, Result] = field(default_factory=dict[str, Result])
     left_out: Mapping[str, str] = field(default_factory=dict[str, str])
+    weights: str = AUTO
 
     def to_json(self) -> str:
         """One line of JSON; every suite as `Result.to_json` writes it."""
         values = asdict(self)
+        if self.weights == AUTO:
+            del values["weights"]
         values["suites"] = {name: json.loads(r.to_json()) for name, r in self.suites.items()}
         return json.dumps({"name": NAME, **values}, allow_nan=False)
 
@@ -86,12 +91,13 @@ def read(file: Path) -> Everything | Result:
 @dataclass(frozen=True)
 class Wanted:
     """What to run. sizes: suites -> how many of what they consist of. pack: folder of the
-    recordings."""
+    recordings. weights: how the engine keeps them."""
 
     checkpoint: str
     seed: int
     sizes: Mapping[str, int]
     pack: Path = pack.FOLDER
+    weights: str = AUTO
 
 
 def sizes(names: Iterable[str], *, part: float = 1.0, num: int | None = None) -> dict[str, int]:
@@ -106,10 +112,13 @@ def within(sizes: Mapping[str, int], clips: pack.Pack) -> dict[str, int]:
 
 
 def begun(engine: Engine, wanted: Wanted, before: Everything | None) -> Everything:
-    """What there is already: results of the same weights, seed and sizes, and those of suites that
-    are not wanted now; nothing of other weights or another seed."""
-    empty = Everything(_now(), wanted.checkpoint, engine.digest, str(engine.device), wanted.seed)
-    if before is None or (before.digest, before.seed) != (engine.digest, wanted.seed):
+    """What there is already: results of the same weights, kept alike, seed and sizes, and those of
+    suites that are not wanted now; nothing of other weights or another seed."""
+    empty = Everything(
+        _now(), wanted.checkpoint, engine.digest, str(engine.device), wanted.seed,
+        weights=wanted.weights,
+    )  # fmt: skip
+    if before is None or any(getattr(before, k) != getattr(empty, k) for k in SAME):
         return empty
     kept = {n: r for n, r in before.suites.items() if r.num == wanted.sizes.get(n, r.num)}
     left_out = {n: why for n, why in before.left_out.items() if n not in wanted.sizes}
@@ -151,7 +160,8 @@ def _measured(
     if reason := suites.missing(engine, name):
         return reason
     print(f"{head}: {num} {SUITES[name].about}", file=sys.stderr)
-    run = Run(name, num, wanted.seed, Sampling(seed=wanted.seed), wanted.pack)
+    sampling = Sampling(seed=wanted.seed)
+    run = Run(name, num, wanted.seed, sampling, wanted.pack, weights=wanted.weights)
     try:
         return suites.result(engine, run, wanted.checkpoint)
     except NotInstalledError as error:

@@ -11,7 +11,7 @@ from html import escape
 from evaluation import examples
 from evaluation.everything import Everything
 from evaluation.figures import Figure, ceiling, figures
-from evaluation.result import Result
+from evaluation.result import AUTO, Result
 from evaluation.suites import SUITES
 
 STYLE = """
@@ -43,9 +43,14 @@ th{white-space:normal}}
 """
 
 
+def _kept(found: Everything) -> str:
+    """How weights were kept that were rounded."""
+    return "" if found.weights == AUTO else f" in {found.weights}"
+
+
 def key(found: Everything, name: str) -> str:
     """What the examples of a suite depend on: its name, the weights, the seed and the size."""
-    return f"{name} {found.digest} {found.seed} {found.suites[name].num}"
+    return f"{name} {found.digest}{_kept(found)} {found.seed} {found.suites[name].num}"
 
 
 def examples_in(page: str, found: Everything) -> dict[str, str]:
@@ -64,8 +69,8 @@ def page(found: Everything, shown: Mapping[str, str]) -> str:
 <html lang=en><meta charset=utf-8><meta name=viewport content="width=device-width,initial-scale=1">
 <title>How good is {escape(found.checkpoint)}?</title><style>{STYLE}</style>
 <h1>How good is {escape(found.checkpoint)}?</h1>
-<p>Weights {escape(found.digest)}, {escape(found.date)}, on {escape(found.device)}, seed
-{found.seed}. All cases are held out: none of them was trained on. Intervals cover 95%.
+<p>Weights {escape(found.digest + _kept(found))}, {escape(found.date)}, on {escape(found.device)},
+seed {found.seed}. All cases are held out: none of them was trained on. Intervals cover 95%.
 <b>Judge on true data</b> is what the same judge says of exact pictures, films or real recordings:
 no model can be expected to do better. Examples are the first ones in the order of their seeds,
 right and wrong ones apart; nobody has chosen among them.</p>

@@ -8,13 +8,15 @@ from dataclasses import asdict, dataclass, field
 import numpy as np
 
 RESAMPLED = 1000
+AUTO = "auto"
+"""Weights that were kept in the numbers that they are computed in."""
 
 
 @dataclass(frozen=True)
 class Result:
     """What a run measured. date: ISO 8601, UTC. seconds: wall clock. metrics: flat names -> numbers
     of the checkpoint; judge: the same of whoever judged, where somebody did. left_out: why a figure
-    is not there."""
+    is not there. weights: how they were kept, see `model.placement`."""
 
     name: str
     date: str
@@ -26,10 +28,11 @@ class Result:
     metrics: dict[str, float]
     judge: dict[str, float] = field(default_factory=dict)
     left_out: dict[str, str] = field(default_factory=dict)
+    weights: str = AUTO
 
     def to_json(self) -> str:
         """One line of JSON, numbers rounded to four digits after the point; left_out only where
-        something is.
+        something is, weights where they were rounded.
 
         Raises ValueError where a number is not finite.
         """
@@ -39,6 +42,8 @@ class Result:
             values[name] = {k: round(float(v), 4) for k, v in values[name].items()}
         if not self.left_out:
             del values["left_out"]
+        if self.weights == AUTO:
+            del values["weights"]
         return json.dumps(values, allow_nan=False)
 
 

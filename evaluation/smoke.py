@@ -16,6 +16,7 @@ import numpy as np
 
 from engine.events import Completed, Event, Refined
 from engine.request import Conversation, Part, Request, Sampling
+from evaluation.result import AUTO
 from flow.modality import Modality
 from model.audio import POSITIONS_A_SECOND
 from model.config import OmniConfig
@@ -25,6 +26,7 @@ from world.scenes import render, sample_scene
 
 STEPS = 4
 """Of each run, unless told otherwise; enough to see it refine."""
+NOTHING: Mapping[str, str] = {}
 SOUND_HZ, SOUND_S = 440.0, 1.0
 
 
@@ -82,6 +84,11 @@ def ways(engine: Streaming, sampling: Sampling) -> Mapping[str, Request]:
         for made in makes
         if _leads(config, taken, made)
     }
+
+
+def not_tried(engine: Streaming) -> Mapping[str, str]:
+    """By modality, why nothing of it is tried that the checkpoint's vocabulary has codes of."""
+    return {str(modality): why for modality, why in engine.model.config.lacking.items()}
 
 
 def _leads(config: OmniConfig, taken: Modality, made: Modality) -> bool:
@@ -166,16 +173,23 @@ def _found(engine: Streaming) -> Tried:
     return Tried("to be found", trouble, seconds=time.perf_counter() - started)
 
 
-def table(tried: Sequence[Tried]) -> str:
-    """A line a way."""
+def table(tried: Sequence[Tried], lacking: Mapping[str, str] = NOTHING) -> str:
+    """A line a way, and one for all that is not tried of a modality."""
     lines = [f"{'way':16} {'first':>7} {'all':>7} {'steps':>5}"]
     for t in tried:
         figures = f"{t.first_s:6.2f}s {t.seconds:6.2f}s {t.steps:5}"
         lines.append(f"{t.way:16} {figures if t.works else t.trouble}")
+    lines += [f"{modality:16} not tried: {why}" for modality, why in lacking.items()]
     return "\n".join(lines)
 
 
-def to_json(tried: Sequence[Tried], checkpoint: str) -> str:
-    """One line."""
-    whole = {"checkpoint": checkpoint, "works": all(t.works for t in tried)}
+def to_json(
+    tried: Sequence[Tried],
+    checkpoint: str,
+    weights: str = AUTO,
+    lacking: Mapping[str, str] = NOTHING,
+) -> str:
+    """One line. works: whether all that was tried does; not_tried: what was not, and why."""
+    works = all(t.works for t in tried)
+    whole = {"checkpoint": checkpoint, "weights": weights, "works": works, "not_tried": {**lacking}}
     return json.dumps({**whole, "ways": [asdict(t) for t in tried]})

@@ -36,7 +36,7 @@ from evaluation.aloud import need_sound
 from evaluation.collector import Collector
 from evaluation.item import Material
 from evaluation.needs import NOT_TRAINED, Needs
-from evaluation.result import Measured, Result
+from evaluation.result import AUTO, Measured, Result
 
 
 @dataclass(frozen=True)
@@ -129,7 +129,7 @@ SUITES: dict[str, Suite] = {
 @dataclass(frozen=True)
 class Run:
     """One run of a suite; sampling has the same seed. pack: folder of the clips. sheet: where the
-    judged pictures of `scenes` are written, if anywhere."""
+    judged pictures of `scenes` are written, if anywhere. weights: how the engine keeps them."""
 
     suite: str
     num: int
@@ -137,6 +137,7 @@ class Run:
     sampling: Sampling
     pack: Path = pack.FOLDER
     sheet: Path | None = None
+    weights: str = AUTO
 
 
 def missing(engine: Engine | Collector, name: str) -> str | None:
@@ -168,6 +169,7 @@ def result(engine: Engine | Collector, run: Run, checkpoint: str) -> Result:
         metrics=found.metrics,
         judge=found.judge,
         left_out=found.left_out,
+        weights=run.weights,
     )
 
 

@@ -6,7 +6,7 @@ writing, and the sentence that explains a broken folder.
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
@@ -16,6 +16,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from model.config import OmniConfig
+from model.hf_folder import pickles_in
 from model.hollow import Filling, hollow_model
 from model.omni import OmniModel
 from model.placement import Placement, place
@@ -23,8 +24,11 @@ from model.shard import Stored, contents, tensors
 from model.split import settled
 from model.text import TextTokenizer
 
+TOKENIZER = "tokenizer.json"
 SHARD_BYTES = 8_500_000
 READ_BYTES = 2**20
+TOKENIZER_DIGEST = "tokenizer_digest"
+"""In the facts, of the file that the words were learned by; older checkpoints have none."""
 Progress = Callable[[int, int], None]
 """Is told the bytes of weights that are in place, and those of all, after every tensor."""
 
@@ -50,8 +54,29 @@ def save_checkpoint(
     for number, shard in enumerate(_shards(model.state_dict())):
         save_file(shard, folder / f"model-{number:05d}.safetensors")
     (folder / "config.json").write_text(json.dumps(model.config.to_json(), indent=1) + "\n")
-    (folder / "facts.json").write_text(json.dumps(facts, indent=1) + "\n")
-    tokenizer.save(folder / "tokenizer.json")
+    write_tokenizer(folder, tokenizer, facts)
+
+
+def write_tokenizer(folder: Path, tokenizer: TextTokenizer, facts: dict[str, Any]) -> None:
+    """Write tokenizer.json, and facts.json with what tells it from another one."""
+    tokenizer.save(folder / TOKENIZER)
+    told = {**facts, TOKENIZER_DIGEST: _digest_of(folder / TOKENIZER)}
+    (folder / "facts.json").write_text(json.dumps(told, indent=1) + "\n")
+
+
+def read_tokenizer(folder: Path, config: OmniConfig, facts: Mapping[str, Any]) -> TextTokenizer:
+    """Raises: ValueError where it is missing, broken or another checkpoint's."""
+    file = folder / TOKENIZER
+    tokenizer = TextTokenizer.load(file, config.text_vocabulary)
+    if facts.get(TOKENIZER_DIGEST) not in (None, _digest_of(file)):
+        raise ValueError(
+            f"{file} is not the one that these weights were saved with: fetch the checkpoint again"
+        )
+    return tokenizer
+
+
+def _digest_of(file: Path) -> str:
+    return blake2b(file.read_bytes(), digest_size=6).hexdigest()
 
 
 def load_checkpoint(
@@ -69,17 +94,17 @@ def load_checkpoint(
     """
     config = OmniConfig.from_json(_read_json(folder, "config.json"))
     config = config.with_speech() if speech else config
-    tokenizer = TextTokenizer.load(folder / "tokenizer.json", config.text_vocabulary)
+    facts = _read_json(folder, "facts.json")
+    tokenizer = read_tokenizer(folder, config, facts)
     space = tokenizer.space(
         config.opened,
         thinks=config.thinks,
         opens_thoughts=config.opens_thoughts,
         suggests=config.suggests,
     )
-    facts = _read_json(folder, "facts.json")
     placement = settled(config, space, placement or Placement.of("cpu"))
     model = hollow_model(config, space)
-    stored = _stored(folder, model)
+    stored = weights_in(folder, model.state_dict())
     digest = _filled(model, stored, placement, progress)
     return Checkpoint(place(model, placement), tokenizer, facts, digest)
 
@@ -113,16 +138,24 @@ def _read_json(folder: Path, name: str) -> dict[str, Any]:
         raise ValueError(f"{file} is broken ({error}); fetch the checkpoint again") from error
 
 
-def _stored(folder: Path, model: OmniModel) -> dict[Path, dict[str, Stored]]:
-    """What each file of weights holds, read off their heads: all that the model has."""
+def weights_in(folder: Path, model: Mapping[str, Tensor]) -> dict[Path, dict[str, Stored]]:
+    """What each file of weights holds, read off their heads: all that the model has by its names.
+
+    Raises: ValueError where one is missing, unknown or of another shape.
+    """
     files = sorted(folder.glob("model-*.safetensors"))
+    if not files and (pickles := pickles_in(folder)):
+        raise ValueError(
+            f"{folder} has its weights as a pickle ({pickles[0]}), which can run code and is not "
+            "read: fetch the checkpoint's model-*.safetensors"
+        )
     if not files:
         raise ValueError(
             f"{folder} has no weights (model-*.safetensors); fetch the checkpoint again"
         )
     stored = {file: contents(file) for file in files}
     found = {name: place.shape for table in stored.values() for name, place in table.items()}
-    wanted = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
+    wanted = {name: tuple(tensor.shape) for name, tensor in model.items()}
     absent = sorted(wanted.keys() - found.keys())
     if absent:
         raise ValueError(

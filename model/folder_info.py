@@ -3,14 +3,19 @@ layout of Hugging Face and which command takes it. Owns: `folder_info`."""
 
 from collections import Counter
 from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import replace
 from math import prod
 from pathlib import Path
 from typing import Any
 
 from flow.modality import Modality, TokenSpace
+from model.checkpoint import read_tokenizer, weights_in
 from model.config import OmniConfig, VisionConfig
-from model.convert.layout import Layout
+from model.convert.conversion import rehearse
+from model.convert.layout import Layout, asked_for
 from model.convert.layouts import LAYOUTS
+from model.convert.target import DEFAULT_PRESET, Target
 from model.hf_folder import HfFolder, read_config, stored_in
 from model.placement import shapes
 from model.presets import PRESETS
@@ -25,16 +30,19 @@ KNOWN = {
 OURS = ("config.json", "tokenizer.json", "facts.json")
 
 
-def folder_info(folder: Path) -> dict[str, Any]:
+def folder_info(folder: Path, *, speech: bool = False) -> dict[str, Any]:
     """Plain values. kind: "next-omni" for ours, or the model_type; whole: whether all of it is
-    there, and where not `trouble` says why.
+    there and is taken, and where not `trouble` says why. speech: whether a program of its own knows
+    its codes of speech.
 
-    Raises: ValueError where there is no folder, or no config.json that can be read.
+    Raises: ValueError where there is no folder, or no config.json that can be read, or such a
+    program is of no use to it.
     """
     config = read_config(folder)
     if "backbone" in config and "vision" in config:
-        return _ours(folder, OmniConfig.from_json(dict(config)))
-    return _theirs(folder, config)
+        ours = OmniConfig.from_json(dict(config))
+        return _ours(folder, ours.with_speech() if speech else ours)
+    return _theirs(folder, config, speech=speech)
 
 
 def refuse_theirs(folder: Path) -> None:
@@ -49,52 +57,50 @@ def refuse_theirs(folder: Path) -> None:
     if "backbone" in config or not {"model_type", "_class_name"} & set(config):
         return
     found = _theirs(folder, config)
-    advice = "no command converts it yet"
-    if found["trouble"]:
-        advice = found["trouble"]
-    elif found["command"]:
-        advice = f"convert it first: {found['command']}"
+    advice = found["trouble"] or f"convert it first: {found['command']}"
     raise ValueError(f"{folder} is {found['what']}; {advice}")
 
 
 def _ours(folder: Path, config: OmniConfig) -> dict[str, Any]:
-    stored: dict[str, Stored] = {}
+    facts: Mapping[str, Any] = {}
     trouble = ""
     try:
-        for file in sorted(folder.glob("model-*.safetensors")):
-            stored |= contents(file)
+        facts = read_facts(folder)
         absent = [name for name in OURS if not (folder / name).is_file()]
         if absent:
-            trouble = f"{', '.join(absent)} missing: fetch the checkpoint again"
+            raise ValueError(f"{', '.join(absent)} missing: fetch the checkpoint again")
+        read_tokenizer(folder, config, facts)
         space = TokenSpace(Modality.TEXT, 1, config.text_vocabulary)
-        needed = shapes(config, space).state_dict()
-        lost = [n for n in needed if n not in stored or stored[n].shape != needed[n].shape]
-        if lost:
-            trouble = f"{len(lost)} tensors are missing or of another shape, {lost[0]} is one"
+        weights_in(folder, shapes(config, space).state_dict())
     except ValueError as error:
         trouble = str(error)
-    facts = dict(read_facts(folder))
-    made = [str(m) for m in (Modality.TEXT, *config.media)]
-    hears = config.audio is not None
-    watches, vision = config.video_frames > 0, config.vision
-    senses = {"text": True, "image": vision is not None, "audio": hears, "video": watches}
     return {
         "kind": "next-omni",
         "name": config.name,
+        **_abilities(config),
+        **_counted(_heads(folder)),
+        "converted": facts.get("converted", {}),
+        "untrained": facts.get("untrained", []),
+        "command": "" if trouble else f"python -m engine generate --checkpoint {folder}",
+        "whole": not trouble,
+        "trouble": trouble,
+    }
+
+
+def _abilities(config: OmniConfig) -> dict[str, Any]:
+    """What a checkpoint of that config takes, makes and edits, and how."""
+    vision, films = config.vision, config.video_frames > 0
+    senses = {"text": True, "image": vision, "audio": config.audio, "video": films}
+    return {
         "takes": [kind for kind, known in senses.items() if known],
-        "makes": made,
+        "makes": [str(m) for m in (Modality.TEXT, *config.media)],
+        "edits": ["image"] if vision is not None and config.edits else [],
         "samplers": list(config.samplers),
         "thinks": config.thinks,
         "finds": config.finds,
         "lacking": {str(modality): why for modality, why in config.lacking.items()},
         "image_px": 0 if vision is None else vision.image_px,
         "picture_encoder": _encoder(vision),
-        **_counted(stored),
-        "converted": facts.get("converted", {}),
-        "untrained": facts.get("untrained", []),
-        "command": "" if trouble else f"python -m engine generate --checkpoint {folder}",
-        "whole": not trouble,
-        "trouble": trouble,
     }
 
 
@@ -106,30 +112,54 @@ def _encoder(vision: VisionConfig | None) -> str | None:
     return "patches" if vision.clip is None else "clip"
 
 
-def _theirs(folder: Path, config: Mapping[str, Any]) -> dict[str, Any]:
+def _heads(folder: Path) -> dict[str, Stored]:
+    """What those of our files of weights hold that can be read."""
+    stored: dict[str, Stored] = {}
+    for file in sorted(folder.glob("model-*.safetensors")):
+        with suppress(ValueError):
+            stored |= contents(file)
+    return stored
+
+
+def _theirs(folder: Path, config: Mapping[str, Any], *, speech: bool = False) -> dict[str, Any]:
     source = HfFolder(folder, config, {}, {})
     layout = next((x for x in LAYOUTS.values() if source.model_type in x.model_types), None)
     known = (said for kind, said in KNOWN.items() if source.model_type.lower().startswith(kind))
     own = layout is not None and (layout.whole or layout.joins)
     fits = [] if layout is None or own else _fitting(layout, source)
-    stored: dict[str, Stored] = {}
+    after: OmniConfig | None = None
     trouble = ""
     try:
-        stored = stored_in(folder)
+        source = replace(source, stored=stored_in(folder))
+        after = _after(layout, source, fits)
     except ValueError as error:
         trouble = str(error)
-    convertible = layout is not None and (fits or own) and not trouble
+    whole = after if layout is not None and layout.whole else None
+    if whole is not None and speech:
+        whole = whole.with_speech()
     return {
         "kind": source.model_type or "unknown",
         "what": next(known, "an unknown layout") if layout is None else layout.what,
         "architecture": source.architecture,
-        **_counted(stored),
+        **_counted(source.stored),
         "converter": None if layout is None else layout.kind,
         "presets": fits,
-        "command": _command(layout, folder, fits) if convertible else "",
+        "command": "" if layout is None or trouble else _command(layout, folder, fits),
+        "becomes": {} if whole is None else _abilities(whole),
         "whole": not trouble,
         "trouble": trouble,
     }
+
+
+def _after(layout: Layout | None, source: HfFolder, fits: list[str]) -> OmniConfig:
+    """The config that its conversion leaves. Raises: ValueError where that would refuse."""
+    if layout is None:
+        raise ValueError("no command converts it yet")
+    if layout.joined is not None:
+        config = layout.joined(source)
+    else:
+        config = PRESETS[fits[0] if fits else DEFAULT_PRESET]
+    return rehearse(layout, source, Target.new(source.folder, config))
 
 
 def read_facts(folder: Path) -> Mapping[str, Any]:
@@ -142,15 +172,14 @@ def _fitting(layout: Layout, source: HfFolder) -> list[str]:
     found: list[str] = []
     for name, preset in PRESETS.items():
         try:
-            layout.adopted(preset, source)
+            asked_for(layout, preset, source)
         except ValueError:
             continue
         found.append(name)
     return found
 
 
-def _command(layout: Layout | None, folder: Path, fits: list[str]) -> str:
-    assert layout is not None
+def _command(layout: Layout, folder: Path, fits: list[str]) -> str:
     command = f"python -m model.convert {layout.kind} {folder} OUT"
     return f"{command} --preset {fits[0]}" if fits else command
 

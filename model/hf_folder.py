@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from model.shard import Stored, contents, tensors, unpickled
@@ -21,6 +22,8 @@ CONFIG = "config.json"
 WEIGHTS = "model.safetensors"
 INDEX = "model.safetensors.index.json"
 PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt")
+HUB_PREFIX = "models--"
+"""How folders begin in the cache of the Hugging Face Hub."""
 OTHER_PICKLES = ("training_args.bin", "optimizer.pt", "scheduler.pt")
 
 
@@ -45,8 +48,7 @@ class HfFolder:
         stored: dict[str, Stored] = {}
         for file, table in pickled.items():
             for name, tensor in table.items():
-                kind = {2: "F16", 4: "F32", 8: "F64"}.get(tensor.element_size(), "U8")
-                stored[name] = Stored(file, tuple(tensor.shape), kind)
+                stored[name] = Stored(file, tuple(tensor.shape), _dtype(tensor))
         if not pickled:
             stored = stored_in(folder)
         return cls(folder, config, stored, pickled)
@@ -59,7 +61,17 @@ class HfFolder:
     @property
     def architecture(self) -> str:
         """The class that the checkpoint was saved from, "" where it does not say."""
-        return str((self.config.get("architectures") or [""])[0])
+        said = self.config.get("architectures")
+        return str(said[0]) if isinstance(said, list) and said else ""
+
+    @property
+    def name(self) -> str:
+        """The folder's; of one in the cache of the Hugging Face Hub, what the Hub calls it."""
+        whole = self.folder.resolve()
+        stored = whole.parent.parent.name
+        if whole.parent.name == "snapshots" and stored.startswith(HUB_PREFIX):
+            return stored.split("--")[-1]
+        return whole.name
 
     def read(self, names: Iterable[str]) -> Iterator[tuple[str, Tensor]]:
         """The named tensors, file by file, one in memory at a time."""
@@ -99,13 +111,17 @@ def stored_in(folder: Path) -> dict[str, Stored]:
         raise ValueError(f"{folder} has shards and no {INDEX}: fetch the index as well")
     if shards:
         return contents(shards[0])
-    pickles = sorted(f.name for p in PICKLES for f in folder.glob(p) if f.name not in OTHER_PICKLES)
-    if pickles:
+    if pickles := pickles_in(folder):
         raise ValueError(
             f"{folder} has its weights as a pickle only ({pickles[0]}), which can run code: fetch "
             f"{WEIGHTS}, or if you trust it add --allow-pickle {folder / pickles[0]}"
         )
     raise ValueError(f"{folder} has no weights ({WEIGHTS}): fetch them into it")
+
+
+def pickles_in(folder: Path) -> list[str]:
+    """The names of files that may be weights as a pickle."""
+    return sorted(f.name for p in PICKLES for f in folder.glob(p) if f.name not in OTHER_PICKLES)
 
 
 def _sharded(folder: Path) -> dict[str, Stored]:
@@ -136,6 +152,14 @@ def _sharded(folder: Path) -> dict[str, Stored]:
 
 def _lies_in(stored: Mapping[str, Stored], name: str) -> str | None:
     return stored[name].file.name if name in stored else None
+
+
+def _dtype(tensor: Tensor) -> str:
+    """As safetensors names it."""
+    bits = 8 * tensor.element_size()
+    if tensor.dtype is torch.bfloat16:
+        return "BF16"
+    return f"{'F' if tensor.is_floating_point() else 'I'}{bits}"
 
 
 def _named(file: Path) -> Path:

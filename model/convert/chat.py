@@ -80,12 +80,24 @@ def _tokenizer(source: HfFolder, whole: dict[str, Any]) -> Tokenizer:
 
 
 def _check_ids(source: HfFolder, settings: Mapping[str, Any], tokenizer: Tokenizer) -> None:
-    for number, token in dict(settings.get("added_tokens_decoder") or {}).items():
+    added = settings.get("added_tokens_decoder") or {}
+    if not isinstance(added, dict) or not all(map(_is_token, added.items())):
+        raise ValueError(
+            f"{source.folder}/{SETTINGS} has an added_tokens_decoder that is no table of tokens by "
+            "their numbers: fetch it again"
+        )
+    for number, token in added.items():
         if tokenizer.token_to_id(token["content"]) != int(number):
             raise ValueError(
                 f"{source.folder}/{SETTINGS} has {token['content']} at {number} and its tokenizer "
                 f"at {tokenizer.token_to_id(token['content'])}: they are of different checkpoints"
             )
+
+
+def _is_token(item: tuple[str, Any]) -> bool:
+    number, token = item
+    words = token.get("content") if isinstance(token, dict) else None
+    return number.isdecimal() and isinstance(words, str)
 
 
 def _template(source: HfFolder, settings: Mapping[str, Any]) -> str:

@@ -16,7 +16,7 @@ from tqdm import tqdm
 from flow.modality import Modality, TokenSpace
 from model.config import OmniConfig
 from model.convert.fresh import fresh_tensors
-from model.convert.layout import Layout, Shapes, places
+from model.convert.layout import Layout, Shapes, asked_for, places
 from model.convert.report import Report
 from model.convert.target import Staging, Target
 from model.convert.words import Exchange, with_markers
@@ -49,9 +49,9 @@ def convert(layout: Layout, source: HfFolder, target: Target) -> Report:
     the target has changed then.
     """
     plan = _planned(layout, source, target)
-    layout.check(source)
     exchange = layout.exchange(source)
     tokenizer = _tokenizer(layout, source, target, plan.config, exchange)
+    layout.check(source)
     sizes = {name: prod(plan.wanted[name]) * HALF_BYTES for name in plan.fresh}
     sizes |= {place: source.stored[name].num_bytes for name, place in plan.used.items()}
     sizes |= {name: target.stored[name].num_bytes for name in plan.moved}
@@ -78,6 +78,16 @@ def convert(layout: Layout, source: HfFolder, target: Target) -> Report:
     )
 
 
+def rehearse(layout: Layout, source: HfFolder, target: Target) -> OmniConfig:
+    """The config that `convert` would leave; all that it checks is, but for the numbers.
+
+    Raises: ValueError as it does.
+    """
+    config = _planned(layout, source, target).config
+    _tokenizer(layout, source, target, config, layout.exchange(source))
+    return config
+
+
 def _planned(layout: Layout, source: HfFolder, target: Target) -> _Plan:
     if source.model_type not in layout.model_types:
         raise ValueError(
@@ -89,7 +99,7 @@ def _planned(layout: Layout, source: HfFolder, target: Target) -> _Plan:
             f"{target.folder} is a checkpoint that a {layout.what} cannot be a part of: give an "
             "empty folder"
         )
-    config = layout.adopted(target.config, source)
+    config = asked_for(layout, target.config, source)
     space = TokenSpace(Modality.TEXT, 1, config.text_vocabulary)
     wanted = {
         name: tuple(tensor.shape) for name, tensor in shapes(config, space).state_dict().items()
@@ -137,6 +147,6 @@ def _facts(layout: Layout, source: HfFolder, target: Target, name: str) -> dict[
     untrained = [kind for kind in target.facts.get("untrained", []) if kind != layout.kind]
     if layout.whole:
         untrained = []
-    this = {"from": source.folder.resolve().name, "architecture": source.architecture}
+    this = {"from": source.name, "architecture": source.architecture}
     now = {"name": name, "converted": {**before, layout.kind: this}, "untrained": untrained}
     return {**target.facts, **now}

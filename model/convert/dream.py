@@ -22,7 +22,7 @@ SIZES = (
 
 def _adopted(_: OmniConfig, source: HfFolder) -> OmniConfig:
     theirs = with_head_dim(source)
-    complete(theirs, SIZES, source.folder)
+    complete(source, theirs, SIZES)
     backbone = BackboneConfig(
         width=theirs["hidden_size"],
         layers=theirs["num_hidden_layers"],

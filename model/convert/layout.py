@@ -1,7 +1,7 @@
 """What a layout of published checkpoints is to ours: where each tensor goes, and which sizes must
 agree. Owns: `Layout`, and the sentences about tensors and sizes that do not fit."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +14,10 @@ from model.text import TextTokenizer
 
 UNUSED = ""
 """The place of a tensor that is known and has none here."""
+FLOATS = ("F64", "F32", "F16", "BF16")
+"""The types of number that weights come in."""
+LARGEST = 2**40
+"""What is above is no size."""
 Shapes = Mapping[str, tuple[int, ...]]
 Turned = Callable[[str, Tensor, OmniConfig, Exchange], dict[str, Tensor]]
 
@@ -29,7 +33,8 @@ class Layout:
     our name for a name of the source, UNUSED, or None where it is unknown. turned: the tensor of
     our name as we store it, and what is computed from it. check: raises ValueError where the
     source's numbers are not what we compute ourselves. exchange: its tokens that take the places of
-    our markers. proof: raises ValueError where its words are not read as it reads them.
+    our markers. proof: raises ValueError where its words are not read as it reads them. joined: a
+    config that it can be a part of, where it joins one.
     """
 
     kind: str
@@ -46,6 +51,34 @@ class Layout:
     check: Callable[[HfFolder], None] = lambda _: None
     exchange: Callable[[HfFolder], Exchange] = lambda _: NONE
     proof: Callable[[HfFolder, TextTokenizer], None] = lambda *_: None
+    joined: Callable[[HfFolder], OmniConfig] | None = None
+
+
+def asked_for(layout: Layout, config: OmniConfig, source: HfFolder) -> OmniConfig:
+    """As `layout.adopted`. Raises: ValueError also where a value is of another kind than known."""
+    try:
+        return layout.adopted(config, source)
+    except (TypeError, AttributeError, LookupError, ArithmeticError) as error:
+        raise ValueError(
+            f"the config.json or the tokenizer's files of {source.folder} say what no "
+            f"{layout.what} says ({type(error).__name__}: {error}): fetch them again"
+        ) from error
+
+
+def numbers(source: HfFolder, whole: Sequence[str], real: Sequence[str] = ()) -> None:
+    """Nothing. Raises: ValueError where config.json says one of these, and it is no such number
+    above zero."""
+    for key in (*whole, *real):
+        said = source.config.get(key)
+        kinds = (int, float) if key in real else int
+        if said is not None and (
+            isinstance(said, bool) or not isinstance(said, kinds) or not 0 < said < LARGEST
+        ):
+            kind = "number" if key in real else "whole number"
+            raise ValueError(
+                f"{source.folder}/config.json has {said!r} for {key}, which is no {kind} above "
+                "zero: fetch it again"
+            )
 
 
 def agree(source: HfFolder, theirs: Mapping[str, Any], ours: Mapping[str, Any], name: str) -> None:
@@ -88,6 +121,11 @@ def places(layout: Layout, source: HfFolder, config: OmniConfig, wanted: Shapes)
             raise ValueError(
                 f"{name} in {source.folder} has the shape {_times(source.stored[name].shape)}, and "
                 f"{config.name} needs {_times(wanted[place])}: its config.json is another one's"
+            )
+        if source.stored[name].dtype not in FLOATS:
+            raise ValueError(
+                f"{name} in {source.folder} is stored as {source.stored[name].dtype}, and weights "
+                f"are read as {', '.join(FLOATS)}: fetch the checkpoint before it was quantized"
             )
     return used
 

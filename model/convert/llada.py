@@ -8,7 +8,7 @@ import re
 
 from model.config import BackboneConfig, OmniConfig
 from model.convert.chat import Chat
-from model.convert.layout import UNUSED
+from model.convert.layout import UNUSED, numbers
 from model.convert.masked import complete, layout, masked
 from model.convert.qwen import HEAD, ROWS
 from model.hf_folder import HfFolder
@@ -52,7 +52,8 @@ def body(source: HfFolder) -> tuple[BackboneConfig, int | None, bool]:
     Raises: ValueError where a size is not said, or the shape is another one.
     """
     theirs = source.config
-    complete(theirs, SIZES, source.folder)
+    complete(source, theirs, SIZES)
+    numbers(source, ("n_kv_heads", "embedding_size", "vocab_size"))
     other = [f"{k} is {theirs.get(k)}, not {v}" for k, v in FIXED.items() if theirs.get(k) != v]
     if other:
         raise ValueError(f"{source.folder} is no LLaDA of the known shape: {'; '.join(other)}")

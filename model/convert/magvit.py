@@ -10,7 +10,7 @@ from math import isqrt
 
 import torch
 
-from model.config import PATCH_PX, MagvitConfig, OmniConfig, VisionConfig
+from model.config import PATCH_PX, CodeRows, MagvitConfig, OmniConfig, VisionConfig
 from model.convert.layout import UNUSED, Layout
 from model.hf_folder import HfFolder
 from model.magvit import LookupFree
@@ -20,6 +20,14 @@ LEVELS = 5
 BITS = "encoder.quant_conv.weight"
 TABLE = "quantize.embedding"
 COMPUTED = (TABLE, "quantize.power_vals")
+
+
+def _joined(source: HfFolder) -> OmniConfig:
+    """A small checkpoint with as many codes of pictures as it has."""
+    bits = source.stored[BITS].shape[0] if BITS in source.stored else 1
+    return OmniConfig(
+        vision=None, audio=None, video_frames=0, code_rows=CodeRows(0, 2**bits, LEVELS**2)
+    )
 
 
 def _adopted(config: OmniConfig, source: HfFolder) -> OmniConfig:
@@ -83,5 +91,6 @@ MAGVIT = Layout(
     adopted=_adopted,
     place_of=_place_of,
     joins=True,
+    joined=_joined,
     check=_check,
 )

@@ -6,7 +6,6 @@ token. Owns: the config, and the tensors that are made beside the rows.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -14,7 +13,7 @@ from torch import Tensor
 
 from model.config import BackboneConfig, FlowConfig, OmniConfig
 from model.convert.chat import Chat
-from model.convert.layout import Layout
+from model.convert.layout import Layout, numbers
 from model.convert.qwen import BIAS, CODES, ROWS, turned
 from model.convert.words import Exchange
 from model.dialogue import Dialogue
@@ -29,6 +28,8 @@ CANVAS = 128
 """Positions of an answer, and the steps that fill it: one a position, as their authors' examples
 do it."""
 METRIC_DIM = 64
+REAL = ("rms_norm_eps", "rope_theta")
+"""Of what a config says, numbers that need not be whole."""
 
 
 def masked(
@@ -43,7 +44,7 @@ def masked(
     """The config of a checkpoint that answers in words by masked diffusion. block: see
     `samplers.masked`."""
     return OmniConfig(
-        name=source.folder.resolve().name,
+        name=source.name,
         vision=None,
         backbone=backbone,
         text_vocabulary=vocabulary,
@@ -91,11 +92,12 @@ def layout(
     )
 
 
-def complete(theirs: Mapping[str, Any], keys: Sequence[str], folder: Path) -> None:
-    """Nothing. Raises: ValueError where the config does not say one of these."""
+def complete(source: HfFolder, theirs: Mapping[str, Any], keys: Sequence[str]) -> None:
+    """Nothing. Raises: ValueError where the config does not say one of these, or no number."""
     absent = [key for key in keys if theirs.get(key) is None]
     if absent:
-        raise ValueError(f"{folder}/config.json does not say {', '.join(absent)}: fetch it")
+        raise ValueError(f"{source.folder}/config.json does not say {', '.join(absent)}: fetch it")
+    numbers(source, [key for key in keys if key not in REAL], REAL)
 
 
 def _turned(name: str, tensor: Tensor, config: OmniConfig, exchange: Exchange) -> dict[str, Tensor]:

@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from model.config import OmniConfig
-from model.convert.layout import UNUSED, Layout, agree
+from model.convert.layout import UNUSED, Layout, agree, numbers
 from model.convert.words import Exchange
 from model.hf_folder import HfFolder
 
@@ -60,7 +60,11 @@ def _adopted(config: OmniConfig, source: HfFolder) -> OmniConfig:
 
 
 def with_head_dim(source: HfFolder) -> dict[str, Any]:
-    """The source's config, with the width of a head also where it does not say it."""
+    """The source's config, with the width of a head also where it does not say it.
+
+    Raises: ValueError where that is no number.
+    """
+    numbers(source, ("hidden_size", "num_attention_heads", "head_dim"), ("rope_theta",))
     theirs = dict(source.config)
     if theirs.get("head_dim") is None and theirs.get("num_attention_heads"):
         theirs["head_dim"] = theirs.get("hidden_size", 0) // theirs["num_attention_heads"]

@@ -28,7 +28,7 @@ class Report:
 
     def lines(self) -> list[str]:
         """One line a fact."""
-        found = [f"{self.source.folder.name}: {self.source.architecture or self.layout.what}"]
+        found = [f"{self.source.name}: {self.source.architecture or self.layout.what}"]
         for said, names in (
             ("filled", self.filled),
             ("computed from it", self.made),

@@ -14,7 +14,7 @@ from typing import Any
 from safetensors.torch import save_file
 from torch import Tensor
 
-from model.checkpoint import SHARD_BYTES
+from model.checkpoint import SHARD_BYTES, write_tokenizer
 from model.config import OmniConfig
 from model.convert.layouts import LAYOUTS
 from model.hf_folder import read_config
@@ -50,8 +50,7 @@ class Target:
             raise ValueError(f"{folder} is a file: give a folder for the checkpoint")
         inside = {f.name for f in folder.iterdir()} if folder.is_dir() else set()
         if not inside - {STAGED}:
-            config = PRESETS[preset or DEFAULT_PRESET]
-            return cls(folder, config, {}, _facts_of(config))
+            return cls.new(folder, PRESETS[preset or DEFAULT_PRESET])
         if not {"config.json", "facts.json", "tokenizer.json"} <= inside:
             raise ValueError(
                 f"{folder} holds something else than a checkpoint of ours: give an empty folder"
@@ -66,6 +65,11 @@ class Target:
         for file in sorted(folder.glob(SHARDS)):
             stored |= contents(file)
         return cls(folder, config, stored, dict(read_config(folder, "facts.json")))
+
+    @classmethod
+    def new(cls, folder: Path, config: OmniConfig) -> "Target":
+        """Nothing yet, to be a checkpoint of that config."""
+        return cls(folder, config, {}, _facts_of(config))
 
     @property
     def is_new(self) -> bool:
@@ -127,9 +131,10 @@ class Staging:
         for number, file in enumerate(sorted(self._folder.glob(SHARDS)), last + 1):
             file.rename(folder / f"model-{number:05d}.safetensors")
         (folder / "config.json").write_text(json.dumps(config.to_json(), indent=1))
-        (folder / "facts.json").write_text(json.dumps(facts, indent=1))
-        if tokenizer is not None:
-            tokenizer.save(folder / "tokenizer.json")
+        if tokenizer is None:
+            (folder / "facts.json").write_text(json.dumps(facts, indent=1))
+        else:
+            write_tokenizer(folder, tokenizer, facts)
         for file in set(old) - staying:
             file.unlink()
 

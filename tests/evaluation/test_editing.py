@@ -115,7 +115,7 @@ def test_from_the_command_line(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     engine = ScriptedAnswerer([shown(plan()[0].after)])
-    monkeypatch.setattr(command.Engine, "load", lambda *_: engine)
+    monkeypatch.setattr(command.Engine, "load", lambda *_, **__: engine)
     assert command.main(["editing", "--num", "1", "--seed", str(SEED), "--steps", "3"]) == 0
     values = json.loads(capsys.readouterr().out.splitlines()[-1])
     assert (values["name"], values["num"], values["metrics"]["done"]) == ("editing", 1, 1)

@@ -37,7 +37,7 @@ def whole(rule: Callable[[Request], tuple[Answer, ...]], *, hears_s: float = 0.0
 @pytest.fixture
 def engine(monkeypatch: pytest.MonkeyPatch) -> Whole:
     talker = whole(lambda _: said("a dog"))
-    monkeypatch.setattr(command.Engine, "load", lambda *_: talker)
+    monkeypatch.setattr(command.Engine, "load", lambda *_, **__: talker)
     monkeypatch.setattr(command.pack, "read_pack", lambda _: PACK)
     return talker
 
@@ -94,7 +94,7 @@ def test_a_judge_that_is_not_there_costs_its_suites_only(
         raise listeners.NotInstalledError("the judge is not installed")
 
     talker = whole(perfect(), hears_s=8.0)
-    monkeypatch.setattr(command.Engine, "load", lambda *_: talker)
+    monkeypatch.setattr(command.Engine, "load", lambda *_, **__: talker)
     monkeypatch.setattr(command.pack, "read_pack", lambda _: PACK)
     monkeypatch.setattr(listeners, "whisper", missing)
     found = run(tmp_path / "all.json", "--num", "2", "--only", "asr", "tts")
@@ -140,7 +140,7 @@ def test_a_break_off_loses_nothing_and_resume_goes_on(
     assert {r.to for r in engine.asked} == {None}
 
 
-@pytest.mark.parametrize("changed", ["digest", "seed", "size"])
+@pytest.mark.parametrize("changed", ["digest", "weights", "seed", "size"])
 def test_resume_trusts_the_same_weights_seed_and_size_only(
     engine: Whole, tmp_path: Path, changed: str
 ) -> None:
@@ -149,7 +149,11 @@ def test_resume_trusts_the_same_weights_seed_and_size_only(
     engine.asked = []
     engine.digest = "other" if changed == "digest" else "abc"
     seed, num = "4" if changed == "seed" else "3", "7" if changed == "size" else "6"
-    run(file, "--num", num, "--only", "chat", "--resume", "--seed", seed)
+    kept = "int8" if changed == "weights" else "auto"
+    again = ["--num", num, "--only", "chat", "--resume", "--seed", seed, "--weights", kept]
+    found = run(file, *again)
+    assert (found.weights, found.suites["chat"].weights) == (kept, kept)
+    assert run(file, *again).suites == found.suites
     assert len(engine.asked) == (12 if changed == "size" else 6)
 
 
@@ -200,7 +204,7 @@ def test_the_file_of_one_suite_is_not_gone_on_with(
 
 def test_whisper_is_found_where_it_is(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     talker = whole(perfect(), hears_s=8.0)
-    monkeypatch.setattr(command.Engine, "load", lambda *_: talker)
+    monkeypatch.setattr(command.Engine, "load", lambda *_, **__: talker)
     monkeypatch.setattr(command.pack, "read_pack", lambda _: PACK)
     monkeypatch.setattr(listeners, "whisper", lambda: heard)
     found = run(tmp_path / "all.json", "--num", "2", "--only", "asr", "sounds", "omni")

@@ -13,7 +13,7 @@ from tests.evaluation.talker import PACK, Talker, heard, perfect
 @pytest.fixture
 def engine(monkeypatch: pytest.MonkeyPatch) -> Talker:
     talker = Talker(perfect())
-    monkeypatch.setattr(command.Engine, "load", lambda *_: talker)
+    monkeypatch.setattr(command.Engine, "load", lambda *_, **__: talker)
     monkeypatch.setattr(command.pack, "read_pack", lambda _: PACK)
     monkeypatch.setattr(listeners, "whisper", lambda: heard)
     monkeypatch.setattr(listeners, "pocketsphinx", lambda: heard)

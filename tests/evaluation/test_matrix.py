@@ -273,7 +273,7 @@ def test_a_matrix_without_sound_and_films_from_the_command_line(
     script += [said(asked[seeing.ASKED[i % 3]][i].question.answer) for i in range(6)]
     answers = iter(script)
     talker = engine(lambda _: next(answers), sound=False, films=False)
-    monkeypatch.setattr(command.Engine, "load", lambda *_: talker)
+    monkeypatch.setattr(command.Engine, "load", lambda *_, **__: talker)
     file = tmp_path / "matrix.json"
     options = ["--num", "6", "--seed", "1", "--steps", "3", "--json", str(file)]
     assert command.main(["matrix", *options]) == 0

@@ -171,7 +171,7 @@ def test_a_sound_becomes_a_small_mp3() -> None:
 @pytest.fixture
 def engine(monkeypatch: pytest.MonkeyPatch) -> Whole:
     talker = whole(lambda _: said("a dog"))
-    monkeypatch.setattr(command.Engine, "load", lambda *_: talker)
+    monkeypatch.setattr(command.Engine, "load", lambda *_, **__: talker)
     return talker
 
 

@@ -50,12 +50,19 @@ def test_pictures_in_the_order_of_their_seeds(
 ) -> None:
     wished = wishes(6, 5)
     talker = engine([shown(wished[0].scene), shown(wished[0].scene)])
-    monkeypatch.setattr(command.Engine, "load", lambda *_: talker)
+    monkeypatch.setattr(command.Engine, "load", lambda *_, **__: talker)
     out = tmp_path / "sheet.png"
     options = ["--task", "image", "--num", "2", "--seed", "5", "--steps", "3", "--out", str(out)]
     assert command.main(["sheet", *options]) == 0
     told = json.loads(capsys.readouterr().out)
-    assert told == {"task": "image", "checkpoint": "assets/nano", "seed": 5, "num": 2, "right": 1}
+    assert told == {
+        "task": "image",
+        "checkpoint": "assets/nano",
+        "weights": "auto",
+        "seed": 5,
+        "num": 2,
+        "right": 1,
+    }
     assert json.loads(note_in(out) or "") == told
     asked = [(r.conversation.turns[-1].parts[0].text, r.sampling.seed) for r in talker.asked]
     assert asked == [(w.prompt, 5 + i) for i, w in enumerate(wished[:2])]
@@ -97,6 +104,6 @@ def test_what_was_not_trained_is_refused(task: str) -> None:
 def test_a_mistake_gets_one_sentence(
     options: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(command.Engine, "load", lambda *_: engine([]))
+    monkeypatch.setattr(command.Engine, "load", lambda *_, **__: engine([]))
     assert command.main(["sheet", "--task", "image", *options]) == 2
     assert capsys.readouterr().err.startswith("error: ")

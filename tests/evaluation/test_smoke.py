@@ -1,6 +1,7 @@
 """`smoke` tries all that a checkpoint promises, and says which of it is broken."""
 
 import json
+import re
 from collections.abc import Generator, Sequence
 from dataclasses import replace
 from itertools import count
@@ -16,8 +17,12 @@ from engine.request import Part, Request, Sampling
 from evaluation.__main__ import main
 from evaluation.smoke import smoke, table, to_json
 from flow.modality import Modality
+from model.convert.__main__ import main as convert
+from tests.engine.test_speech_process import command
+from tests.model import coded_models
 
 KINDS = ("text", "image", "audio", "video")
+CODEC = command()
 QUICK = Sampling(steps=2)
 
 
@@ -62,6 +67,38 @@ def test_every_way_of_a_whole_checkpoint_works(
     assert all(w["steps"] >= 2 for w in found["ways"][:-1])
     assert all(0 < w["first_s"] <= w["seconds"] for w in found["ways"][:-1])
     assert said.err.splitlines() == [w["way"] for w in found["ways"]]
+
+
+def _smoked(capsys: pytest.CaptureFixture[str], *options: str) -> tuple[dict[str, Any], str]:
+    """The result and the table."""
+    assert main(["smoke", "--steps", "2", "--device", "cpu", *options]) == 0
+    *lines, last = capsys.readouterr().out.splitlines()
+    return json.loads(last), "\n".join(lines)
+
+
+def test_what_is_not_tried_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What a codec of speech or a picture tokenizer would add, until it is there."""
+    source, out = coded_models.save("dynin", tmp_path / "source"), tmp_path / "out"
+    assert convert(["dynin", str(source), str(out)]) == 0
+    capsys.readouterr()
+    found, lines = _smoked(capsys, "--model", str(out), "--weights", "int8")
+    assert (found["works"], found["weights"]) == (True, "int8")
+    assert list(found["not_tried"]) == ["image", "audio"]
+    assert [w["way"] for w in found["ways"]] == ["text to text"]
+    assert re.search(r"^image +not tried: its picture tokenizer is not here", lines, re.MULTILINE)
+    assert re.search(r"^audio +not tried: its speech codec is a program", lines, re.MULTILINE)
+    found, lines = _smoked(capsys, "--model", str(out), "--speech-codec", CODEC)
+    assert list(found["not_tried"]) == ["image"]
+    assert [w["way"] for w in found["ways"]] == ["text to text", "text to audio", "audio to text"]
+
+
+@pytest.mark.parametrize("wrong", [["--weights", "int3"], ["--speech-codec", CODEC]])
+def test_weights_and_codecs_that_fit_nothing_are_one_sentence(
+    wrong: list[str], tiny_checkpoint: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["smoke", "--model", str(tiny_checkpoint), *wrong]) == 2
+    (line,) = capsys.readouterr().err.strip().splitlines()
+    assert line.startswith("error: ")
 
 
 @pytest.mark.parametrize(

@@ -186,7 +186,7 @@ def test_films_that_are_kept_and_films_that_stand_still() -> None:
 def test_from_the_command_line(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(command.Engine, "load", lambda *_: engine(artist))
+    monkeypatch.setattr(command.Engine, "load", lambda *_, **__: engine(artist))
     assert command.main(["symmetric", "--num", "6", "--seed", "1", "--steps", "3"]) == 0
     printed = capsys.readouterr().out.splitlines()
     values = json.loads(printed[-1])

@@ -185,7 +185,7 @@ def test_a_few_films_have_figures_of_their_motions_only() -> None:
 def load(monkeypatch: pytest.MonkeyPatch) -> list[ScriptedAnswerer]:
     """The engine that the command line loads, put in by the test."""
     engines: list[ScriptedAnswerer] = []
-    monkeypatch.setattr(command.Engine, "load", lambda *_: engines[0])
+    monkeypatch.setattr(command.Engine, "load", lambda *_, **__: engines[0])
     return engines
 
 

@@ -1,6 +1,9 @@
 """`python -m engine info --model` says what a folder is without loading weights."""
 
 import json
+import re
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +14,15 @@ from safetensors.torch import save_file
 from engine import engine
 from engine.__main__ import main
 from model import hollow
+from model.checkpoint import load_checkpoint
 from model.convert.__main__ import main as convert
 from model.folder_info import folder_info
+from model.presets import PRESETS
+from model.text import TextTokenizer
 from tests.model import coded_models, masked_models, published
+from tests.model.refusals import changed, rewritten
+
+WEIGHTS, SETTINGS = "model.safetensors", "tokenizer_config.json"
 
 
 def _told(folder: Path, capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
@@ -43,7 +52,127 @@ def test_ours_that_is_cut_off(tiny_checkpoint: Path, tmp_path: Path) -> None:
     assert not told["whole"]
     assert "truncated" in told["trouble"]
     shard.unlink()
-    assert "tensors are missing" in folder_info(tmp_path)["trouble"]
+    assert "has no weights" in folder_info(tmp_path)["trouble"]
+
+
+def _extra(folder: Path) -> None:
+    rewritten(folder / "model-00000.safetensors", lambda t: t.update(colour=torch.zeros(2)))
+
+
+def _other_tokenizer(folder: Path) -> None:
+    other = TextTokenizer.train(["some other words"] * 20, PRESETS["tiny"].text_vocabulary)
+    other.save(folder / "tokenizer.json")
+
+
+def _pickled(folder: Path) -> None:
+    (folder / "model-00000.safetensors").rename(folder / "pytorch_model.bin")
+
+
+OURS_BROKEN: dict[str, tuple[Callable[[Path], object], str]] = {
+    "a tensor too many": (_extra, "colour is unknown"),
+    "no tokenizer at all": (lambda f: (f / "tokenizer.json").write_text("{}"), "is not a text tok"),
+    "another tokenizer": (_other_tokenizer, "is not the one that these weights were saved with"),
+    "a pickle": (_pickled, r"has its weights as a pickle \(pytorch_model.bin\)"),
+}
+
+
+@pytest.mark.parametrize("case", OURS_BROKEN)
+def test_what_is_not_loaded_is_not_whole(case: str, tiny_checkpoint: Path, tmp_path: Path) -> None:
+    """The same sentence, by `info` and by the engine."""
+    folder, (break_it, says) = tmp_path / "copy", OURS_BROKEN[case]
+    shutil.copytree(tiny_checkpoint, folder)
+    break_it(folder)
+    told = folder_info(folder)
+    assert not told["whole"]
+    assert re.search(says, told["trouble"]), told["trouble"]
+    with pytest.raises(ValueError, match=says):
+        load_checkpoint(folder)
+
+
+def test_a_checkpoint_that_does_not_name_its_tokenizer_is_loaded(
+    tiny_checkpoint: Path, tmp_path: Path
+) -> None:
+    folder = Path(shutil.copytree(tiny_checkpoint, tmp_path / "copy"))
+    facts = json.loads((folder / "facts.json").read_text())
+    del facts["tokenizer_digest"]
+    (folder / "facts.json").write_text(json.dumps(facts))
+    assert folder_info(folder)["whole"]
+    load_checkpoint(folder)
+
+
+THEIRS_BROKEN: dict[str, tuple[str, Callable[[Path], object]]] = {
+    "a missing tensor": (
+        "llada",
+        lambda f: rewritten(f / WEIGHTS, lambda t: t.pop("model.transformer.ln_f.weight")),
+    ),
+    "no words": ("llada", lambda f: (f / "tokenizer.json").unlink()),
+    "no template": ("dream", lambda f: changed(f / SETTINGS, chat_template=None)),
+    "no size": ("dream", lambda f: changed(f / "config.json", hidden_size=None)),
+    "other words": ("mmada", lambda f: changed(f / SETTINGS, bos_token=None)),
+    "an encoder without a layer": (
+        "whisper",
+        lambda f: rewritten(
+            f / WEIGHTS, lambda t: t.pop(next(n for n in t if "encoder.layers.0" in n))
+        ),
+    ),
+    "no preset's size": ("whisper", lambda f: changed(f / "config.json", d_model=48)),
+    "a decoder without a level": (
+        "magvit",
+        lambda f: rewritten(f / WEIGHTS, lambda t: [t.pop(n) for n in [*t] if "up.0" in n]),
+    ),
+}
+
+
+def _saved(kind: str, folder: Path) -> Path:
+    if kind in masked_models.SAVE:
+        return masked_models.SAVE[kind](folder)
+    if kind == "whisper":
+        return published.save(published.whisper(), folder)
+    return coded_models.save_magvit(folder) if kind == "magvit" else coded_models.save(kind, folder)
+
+
+@pytest.mark.parametrize("case", THEIRS_BROKEN)
+def test_what_convert_refuses_is_not_whole(
+    case: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """And it gives the reason that convert gives; before it was broken it was whole."""
+    kind, break_it = THEIRS_BROKEN[case]
+    folder = _saved(kind, tmp_path / "source")
+    told = folder_info(folder)
+    assert told["whole"]
+    break_it(folder)
+    told = folder_info(folder)
+    assert (told["whole"], told["command"], told["becomes"]) == (False, "", {})
+    assert told["trouble"]
+    if kind in ("llada", "dream"):
+        assert convert([kind, str(folder), str(tmp_path / "out")]) == 2
+        assert told["trouble"] in capsys.readouterr().err
+
+
+def test_what_a_source_becomes_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What its checkpoint is told to be; with a codec of speech where it has such codes."""
+    source, out = coded_models.save("dynin", tmp_path / "source"), tmp_path / "out"
+    assert convert(["dynin", str(source), str(out)]) == 0
+    capsys.readouterr()
+    for more in ([], ["--speech-codec", "x"]):
+        tolds: list[dict[str, Any]] = []
+        for folder in (source, out):
+            assert main(["info", "--model", str(folder), *more]) == 0
+            tolds.append(json.loads(capsys.readouterr().out))
+        becomes = tolds[0]["becomes"]
+        assert becomes == {key: tolds[1][key] for key in becomes}
+        assert ("audio" in becomes["takes"]) == ("audio" in becomes["makes"]) == bool(more)
+        assert ("audio" in becomes["lacking"]) == (not more)
+    mmada = coded_models.save("mmada", tmp_path / "mmada")
+    assert main(["info", "--model", str(mmada), "--speech-codec", "x"]) == 2
+    assert "mmada has no codes of speech" in capsys.readouterr().err
+
+
+def test_a_codec_of_speech_that_is_of_no_use_is_refused(
+    tiny_checkpoint: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["info", "--model", str(tiny_checkpoint), "--speech-codec", "x"]) == 2
+    assert "tiny has no codes of speech" in capsys.readouterr().err
 
 
 def test_what_can_be_converted_and_what_was(

@@ -98,6 +98,39 @@ BROKEN: dict[str, tuple[str, Callable[[Path], object], str]] = {
         r"block_type is sequential, not llama; attention_layer_norm is True",
     ),
     "no size": ("llada", lambda f: changed(f / CONFIG, d_model=None), r"does not say d_model"),
+    "a size that is a word": (
+        "llada",
+        lambda f: changed(f / CONFIG, d_model="a"),
+        r"has 'a' for d_model, which is no whole number above zero",
+    ),
+    "no heads": ("llada", lambda f: changed(f / CONFIG, n_heads=0), r"has 0 for n_heads"),
+    "no heads of Qwen's": (
+        "dream",
+        lambda f: changed(f / CONFIG, num_attention_heads=0),
+        r"has 0 for num_attention_heads",
+    ),
+    "a base that is a word": (
+        "dream",
+        lambda f: changed(f / CONFIG, rope_theta="a"),
+        r"has 'a' for rope_theta, which is no number above zero",
+    ),
+    "a list in place of a table": (
+        "dream",
+        lambda f: changed(f / CONFIG, rope_scaling=[1]),
+        r"say what no Dream .* says \(AttributeError",
+    ),
+    "tokens that are none": (
+        "llada",
+        lambda f: changed(f / SETTINGS, added_tokens_decoder={"a": 3}),
+        r"added_tokens_decoder that is no table of tokens",
+    ),
+    "whole numbers": (
+        "llada",
+        lambda f: _weights(
+            f, lambda t: t.update({f"{BLOCK}.0.k_proj.weight": torch.zeros(32, 32).long()})
+        ),
+        r"k_proj.weight in .* is stored as I64, and weights are read as F64, F32",
+    ),
     "stretched positions": (
         "dream",
         lambda f: changed(f / CONFIG, rope_scaling={"rope_type": "yarn"}),
