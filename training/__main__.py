@@ -28,7 +28,6 @@ from model.text import TextTokenizer
 from training.audio import AudioStage
 from training.data import (
     Examples,
-    ScenePool,
     build_pool,
     build_unnamed,
     training_texts,
@@ -38,6 +37,7 @@ from training.films import FilmExamples
 from training.flow import A_STEP, FlowStage
 from training.loop import Budget, train
 from training.merge import merged
+from training.online import SLOWLY, OnlineStage, check_online
 from training.ranks import Ranks
 from training.speech import SpeechExamples, durations, encode_clips, told_scenes, with_letters
 from training.state import finished
@@ -99,6 +99,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--shard", action="store_true", help="flow by torchrun: each process holds a part of it all"
+    )
+    parser.add_argument(
+        "--online", action="store_true", help="flow: train the picture tokenizer along, slowly"
     )
     parser.add_argument(
         "--scenes", type=int, default=40_000, help="pictures in the pool of the flow stage"
@@ -191,6 +194,8 @@ def _flow(arguments: argparse.Namespace) -> None:
     ranks: Ranks = arguments.ranks
     with ranks.one_first():
         model, tokenizer = _begin(arguments)
+        if arguments.online:
+            check_online(model.config, ranks)
         stage = _flow_stage(arguments, model, tokenizer)
     budget = replace(_budget(arguments), accumulate=A_STEP, report_every_s=600)
     if ranks.sharded:
@@ -204,14 +209,17 @@ def _flow_stage(
     cache = _folder(arguments, "vision") / "codes.npz"
     pool = build_pool(model.vision, arguments.scenes, cache, arguments.single)
     unnamed = build_unnamed(model.vision, NUM_UNNAMED, cache.with_name("unnamed.npz"))
-    examples = _examples(pool, tokenizer, model.config, unnamed)
+    config = model.config
+    examples = Examples(pool, tokenizer, config.text_block, config.text_blocks, unnamed)
     speech = None
-    if model.config.audio is not None:
+    if config.audio is not None:
         speech = _speech_examples(arguments, model, examples)
     films = None
-    if model.config.video_frames:
+    if config.video_frames:
         folder = _folder(arguments, "vision")
         films = FilmExamples.build(model.vision, examples, POOLS, folder)
+    if arguments.online:
+        return OnlineStage(model, tokenizer, examples, arguments.times, speech, films)
     alike = arguments.ranks.num if arguments.shard else 1
     return FlowStage(model, tokenizer, examples, arguments.times, speech, films, alike)
 
@@ -242,18 +250,13 @@ def _speech_examples(
     )
 
 
-def _examples(
-    pool: ScenePool, tokenizer: TextTokenizer, config: OmniConfig, unnamed: ScenePool
-) -> Examples:
-    return Examples(pool, tokenizer, config.text_block, config.text_blocks, unnamed)
-
-
 def _budget(arguments: argparse.Namespace) -> Budget:
     return Budget(
         minutes=arguments.minutes,
         learning_rate=arguments.rate,
         cooldown=arguments.cooldown,
         muon=arguments.muon,
+        slowly=SLOWLY if arguments.online else {},
     )
 
 

@@ -7,23 +7,20 @@ the pool, `Example`, collation, the word vectors of the text metric. Does not ow
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from hashlib import blake2b
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from scipy import sparse
 from scipy.sparse.linalg import svds
 from torch import Tensor
-from tqdm import tqdm
 
 from flow.modality import Modality
 from flow.sequence import OmniSequence, Segment
 from model.template import Message, Span, collate_prompts, layout
 from model.text import BEGIN_IMAGE, EOS, PAD, SUGGEST, TextTokenizer
-from model.vision import VisionTokenizer, pixels_from_uint8
+from model.vision import VisionTokenizer
+from training.drawings import encode_drawings, encoded, still
 from world.captions import Question, caption, questions
 from world.chance import pick
 from world.concepts import OBJECT_COLOURS
@@ -32,17 +29,14 @@ from world.edits import sample_edit
 from world.film_words import film_caption, full_film_caption
 from world.motion import sample_film
 from world.patches import COLOUR, patches_of
-from world.scenes import Family, Scene, held_out_pairs, render, sample_scene
+from world.scenes import Family, Scene, held_out_pairs, sample_scene
 
-T = TypeVar("T")
 POOL_SEED, UNNAMED_SEED = 11, 12
 UNNAMED = (Family.COLOURS, Family.COLOUR_ATTRIBUTION)
 UNNAMED_SHARE = 0.08
 """Of the pictures, and of the questions about pictures: those with a held-out colour, of which the
 words name everything but colours. A code that no picture of training holds is one that the model
 learns never to choose; what is held out is the way from the words to it."""
-ENCODED = 32
-"""Graphs whose pictures are encoded at once."""
 UNKNOWN = -1
 """Of a place of an answer of which nothing is known, see `training.landmarks`."""
 CUT_SHARE = 0.4
@@ -74,6 +68,10 @@ class ScenePool:
         codes = self.codes[self._index[id(scene)]].astype(np.int64)
         return Span(Modality.IMAGE, torch.from_numpy(codes))
 
+    def renew(self, tokenizer: VisionTokenizer) -> None:
+        """The codes of the tokenizer as it is now."""
+        self.codes = encoded(tokenizer, self.scenes, still)[:, 0]
+
 
 def build_pool(
     tokenizer: VisionTokenizer, num: int, cache: Path, single_share: float = 0.0
@@ -81,7 +79,7 @@ def build_pool(
     """The first `num` scenes of the training stream; codes are read from the cache where it was
     made from the same scenes."""
     scenes = [sample_scene(np.random.default_rng((POOL_SEED, i)), test=False) for i in range(num)]
-    codes = encode_drawings(tokenizer, scenes, lambda scene: render(scene)[None], cache)
+    codes = encode_drawings(tokenizer, scenes, still, cache)
     return ScenePool(scenes, codes[:, 0], single_share)
 
 
@@ -94,55 +92,23 @@ def build_unnamed(tokenizer: VisionTokenizer, num: int, cache: Path) -> ScenePoo
         scene = sample_scene(rng, test=True, family=UNNAMED[len(scenes) % len(UNNAMED)])
         if all(colour in OBJECT_COLOURS for colour, _ in held_out_pairs(scene)):
             scenes.append(scene)
-    codes = encode_drawings(tokenizer, scenes, lambda scene: render(scene)[None], cache)
+    codes = encode_drawings(tokenizer, scenes, still, cache)
     return ScenePool(scenes, codes[:, 0])
-
-
-def encode_drawings(
-    tokenizer: VisionTokenizer,
-    graphs: Sequence[T],
-    drawn: Callable[[T], np.ndarray],
-    cache: Path,
-) -> np.ndarray:
-    """Codes uint16 "N F L Q" of the F pictures uint8 "F H W 3" that are drawn of each graph; read
-    from the cache where it was made from the same graphs."""
-    made_from = blake2b(repr(graphs).encode(), digest_size=16).hexdigest()
-    if cache.exists():
-        kept = np.load(cache)
-        if str(kept["made_from"]) == made_from:
-            return kept["codes"]
-    device = next(tokenizer.parameters()).device
-    parts: list[np.ndarray] = []
-    for start in tqdm(range(0, len(graphs), ENCODED), desc="codes", mininterval=5):
-        images = np.stack([drawn(graph) for graph in graphs[start : start + ENCODED]])
-        pixels = pixels_of(np.concatenate(list(images)), tokenizer.config.image_px, device)
-        with torch.inference_mode():
-            found = tokenizer.encode(pixels).unflatten(0, images.shape[:2])
-        parts.append(found.cpu().numpy().astype(np.uint16))
-    codes = np.concatenate(parts)
-    cache.parent.mkdir(parents=True, exist_ok=True)
-    np.savez(cache, codes=codes, made_from=made_from)
-    return codes
-
-
-def pixels_of(images: np.ndarray, image_px: int, device: torch.device) -> Tensor:
-    """Pixels "B 3 image_px image_px" of rendered pictures uint8 "B H W 3", averaged down where
-    smaller."""
-    pixels = pixels_from_uint8(torch.from_numpy(images).to(device))
-    return pixels if pixels.shape[-1] == image_px else F.adaptive_avg_pool2d(pixels, image_px)
 
 
 @dataclass(frozen=True)
 class Example:
     """A prompt and its target, int64 "L Q". said: the ids of what is said in the prompt's sound,
     where it is to be written down. shown: what is at each place of the target, int64 "L K", see
-    `training.landmarks`; given: the same of the first picture, film or sound of the prompt."""
+    `training.landmarks`; given: the same of the first picture, film or sound of the prompt. scene:
+    what a target of the picture pools is drawn of."""
 
     spans: tuple[Span, ...]
     target: Span
     said: tuple[int, ...] = ()
     shown: np.ndarray | None = None
     given: np.ndarray | None = None
+    scene: Scene | None = None
 
     @property
     def length(self) -> int:
@@ -153,8 +119,8 @@ class Example:
 @dataclass(frozen=True)
 class Batch:
     """Examples of one structure: the clean sequence (the response segment last) and a weight "B L"
-    for each of its positions. said, shown, given: of each example, see there; None where all
-    have none. kept: int64 "B P", the positions that enter the backbone; None: all."""
+    for each of its positions. said, shown, given, scenes: of each example, see there; None where
+    all have none. kept: int64 "B P", the positions that enter the backbone; None: all."""
 
     sequence: OmniSequence
     weight: Tensor
@@ -162,6 +128,7 @@ class Batch:
     kept: Tensor | None = None
     shown: Tensor | None = None
     given: Tensor | None = None
+    scenes: tuple[Scene | None, ...] = ()
 
 
 class Examples:
@@ -190,7 +157,8 @@ class Examples:
         if rng.random() < 0.5:
             messages.append(Message(False, (HERE_YOU_ARE,)))
         spans = layout(self.tokenizer, messages, opens=Modality.IMAGE)
-        return Example(tuple(spans), pool.picture_of(scene), shown=self._shown(scene, pool))
+        shown = self._shown(scene, pool)
+        return Example(tuple(spans), pool.picture_of(scene), shown=shown, scene=scene)
 
     def next_picture(self, rng: np.random.Generator) -> Example:
         """The second wish of a conversation -> its picture, with the first one in sight."""
@@ -200,7 +168,8 @@ class Examples:
         spans = layout(self.tokenizer, messages, opens=Modality.IMAGE)
         assert last.scene is not None
         picture = self.pool.picture_of(last.scene)
-        return Example(tuple(spans), picture, shown=self._shown(last.scene, self.pool))
+        shown = self._shown(last.scene, self.pool)
+        return Example(tuple(spans), picture, shown=shown, scene=last.scene)
 
     def answer(self, rng: np.random.Generator, kind: Kind) -> Example:
         """A dialogue -> the words of its answer, with the marker that opens a picture or offers
@@ -314,7 +283,9 @@ def collate(examples: Sequence[Example], device: torch.device) -> Batch:
     shown = _shown([e.shown for e in examples], target.length, device)
     media = next((s for s in prompts if s.modality is not Modality.TEXT), target)
     given = _shown([e.given for e in examples], media.length, device)
-    return Batch(OmniSequence((*prompts, target)), _weights(target), said, shown=shown, given=given)
+    scenes = tuple(e.scene for e in examples)
+    sequence = OmniSequence((*prompts, target))
+    return Batch(sequence, _weights(target), said, shown=shown, given=given, scenes=scenes)
 
 
 def _shown(each: Sequence[np.ndarray | None], length: int, device: torch.device) -> Tensor | None:

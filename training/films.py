@@ -16,7 +16,8 @@ from flow.modality import Modality
 from model.template import Message, Span, layout
 from model.text import BEGIN_IMAGE, BEGIN_VIDEO
 from model.vision import VisionTokenizer
-from training.data import Example, Examples, encode_drawings
+from training.data import Example, Examples
+from training.drawings import encode_drawings, encoded
 from world.chance import pick
 from world.dialogue import HERE_YOU_ARE
 from world.edits import Edit, sample_edit
@@ -60,13 +61,13 @@ class FilmExamples:
         ]
         edits = [sample_edit(_rng(EDIT_SEED, i), test=False) for i in range(num[1])]
         film_codes = encode_drawings(tokenizer, films, render_film, folder / "films.npz")
-        edit_codes = encode_drawings(
-            tokenizer,
-            edits,
-            lambda edit: np.stack([render(edit.before), render(edit.after)]),
-            folder / "edits.npz",
-        )
+        edit_codes = encode_drawings(tokenizer, edits, _both, folder / "edits.npz")
         return cls(words, (films, film_codes), (edits, edit_codes))
+
+    def renew(self, tokenizer: VisionTokenizer) -> None:
+        """The codes of the tokenizer as it is now."""
+        self._film_codes = encoded(tokenizer, self.films, render_film)
+        self._edit_codes = encoded(tokenizer, self.edits, _both)
 
     def film(self, rng: np.random.Generator, *, begun: bool) -> Example:
         """A wish -> its film. begun: its first frame comes before the words."""
@@ -186,6 +187,10 @@ class FilmExamples:
     @staticmethod
     def _picture(codes: np.ndarray) -> Span:
         return Span(Modality.IMAGE, torch.from_numpy(codes.astype(np.int64)))
+
+
+def _both(edit: Edit) -> np.ndarray:
+    return np.stack([render(edit.before), render(edit.after)])
 
 
 def _starts_as_drawn(place: int) -> bool:

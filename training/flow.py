@@ -9,7 +9,7 @@ autoregression.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -23,7 +23,7 @@ from flow.metric import CodebookMetric
 from flow.modality import Modality
 from flow.path import sample_path
 from flow.schedule import Clock, Schedule
-from flow.sequence import OmniSequence, drop_prompt
+from flow.sequence import drop_prompt
 from model.omni import OmniModel
 from model.text import PAD, TextTokenizer
 from training.contrast import Contrast
@@ -37,6 +37,7 @@ from training.frames import (
     two_of_all,
 )
 from training.landmarks import Landmarks
+from training.noised import Noised, boxes, causal, replaced
 from training.report import FlowReport
 from training.speech import SpeechExamples
 from training.together import think, together
@@ -91,16 +92,6 @@ FEWER_VIEWS = {Modality.VIDEO: 0.4}
 SMALLEST_T = 0.02
 
 
-@dataclass(frozen=True)
-class Noised:
-    """What the model sees, whether causally, and the weight "B L Q" of each code's
-    cross-entropy."""
-
-    sequence: OmniSequence
-    causal: bool
-    weight: Tensor
-
-
 class FlowStage:
     """See the module's docstring. `model` holds the frozen picture tokenizer too, which is not
     trained. times: where the times of pictures lie, evenly in t ("uniform") or evenly in another
@@ -148,10 +139,16 @@ class FlowStage:
             "edit": self._edited,
         }
         batch = draw[kind](rng)
-        noised = _causal(batch) if kind == "recite" else self._noised(batch, rng)
-        name = f"{kind}{'_ar' if noised.causal else ''}"
-        loss, figures = self._losses(name, batch, noised, rng)
+        loss, figures = self.learned(kind, batch, rng)
         return loss * WEIGHTS[kind], figures, PICTURES if kind in ("image", "edit") else 0
+
+    def learned(
+        self, kind: str, batch: Batch, rng: np.random.Generator
+    ) -> tuple[Tensor, dict[str, float]]:
+        """The loss of a batch of that kind in the view that is drawn of it, and its figures."""
+        noised = causal(batch) if kind == "recite" else self._noised(batch, rng)
+        name = f"{kind}{'_ar' if noised.causal else ''}"
+        return self._losses(name, batch, noised, rng)
 
     def _pictures(self, rng: np.random.Generator) -> Batch:
         draw = self.examples.next_picture if rng.random() < 0.06 else self.examples.picture
@@ -242,7 +239,7 @@ class FlowStage:
     def _noised(self, batch: Batch, rng: np.random.Generator) -> Noised:
         roll = rng.random() / FEWER_VIEWS.get(batch.sequence.segments[-1].modality, 1.0)
         if roll < CAUSAL_SHARE:
-            return _causal(batch)
+            return causal(batch)
         if roll < CAUSAL_SHARE + MASKED_SHARE:
             return self._masked(batch, rng)
         return self._on_path(batch, rng)
@@ -259,10 +256,10 @@ class FlowStage:
         )
         weight = batch.weight
         if target.modality is Modality.IMAGE and rng.random() < KEPT_SHARE:
-            kept = ~_boxes(rng, target.batch, self.model.config.eyes.grid).to(x_t.device)
+            kept = ~boxes(rng, target.batch, self.model.config.eyes.grid).to(x_t.device)
             x_t = torch.where(kept[..., None], target.tokens, x_t)
             weight = weight * ~kept
-        return Noised(_replaced(batch.sequence, x_t), False, weight[..., None].expand_as(x_t))
+        return Noised(replaced(batch.sequence, x_t), False, weight[..., None].expand_as(x_t))
 
     def _times(self, rng: np.random.Generator, num: int, modality: Modality) -> np.ndarray:
         """One time an example, spread evenly in the clock of this run."""
@@ -284,7 +281,7 @@ class FlowStage:
         masked = torch.from_numpy(hidden).to(target.tokens.device)
         weight = torch.from_numpy(hidden / t).float().to(target.tokens.device) * batch.weight
         x_t = torch.where(masked[..., None], space.mask_id, target.tokens)
-        return Noised(_replaced(batch.sequence, x_t), False, weight[..., None].expand_as(x_t))
+        return Noised(replaced(batch.sequence, x_t), False, weight[..., None].expand_as(x_t))
 
     def _losses(
         self, name: str, batch: Batch, noised: Noised, rng: np.random.Generator
@@ -365,31 +362,8 @@ def _counted(rng: np.random.Generator, num: int) -> Tensor:
     return torch.from_numpy(np.sort(rng.permutation(num)[: int(COUNTED_SHARE * num)]))
 
 
-def _boxes(rng: np.random.Generator, num: int, grid: int) -> Tensor:
-    """bool "num grid*grid": a box of patches in each row."""
-    place = np.arange(grid)
-    inside: list[np.ndarray] = []
-    for _ in range(2):
-        low, high = np.sort(rng.integers(grid + 1, size=(2, num)), 0)
-        high = np.maximum(high, np.minimum(low + 1, grid))
-        low = np.minimum(low, high - 1)
-        inside.append((place >= low[:, None]) & (place < high[:, None]))
-    rows, columns = inside
-    return torch.from_numpy((rows[:, :, None] & columns[:, None]).reshape(num, -1))
-
-
-def _causal(batch: Batch) -> Noised:
-    """Each position of the clean sequence sees what is before it."""
-    codes = batch.sequence.segments[-1].tokens
-    return Noised(batch.sequence, True, batch.weight[..., None].expand_as(codes))
-
-
 def _alike(drawn: Sequence[Example], rng: np.random.Generator) -> Sequence[Example]:
     """A batch of neighbours in length."""
     ordered = sorted(drawn, key=lambda e: e.length)
     start = int(rng.integers(len(ordered) - SOUNDS + 1))
     return ordered[start : start + SOUNDS]
-
-
-def _replaced(sequence: OmniSequence, tokens: Tensor) -> OmniSequence:
-    return sequence.with_tokens({len(sequence.segments) - 1: tokens})

@@ -37,16 +37,24 @@ class Helpers:
         return {"weights": self.module.state_dict(), "moments": moments}
 
     def restore(self, kept: Mapping[str, Any]) -> None:
-        """Go on from what `kept` gave; from a run without helpers they begin anew."""
+        """Go on from what `kept` gave; what that run did not have begins anew.
+
+        Raises: ValueError where it had what this one has not.
+        """
         if self.optimisers and len(kept["moments"]) == len(self.optimisers):
-            self.module.load_state_dict(kept["weights"])
+            _, unknown = self.module.load_state_dict(kept["weights"], strict=False)
+            if unknown:
+                raise ValueError(
+                    f"the run learned with {', '.join(unknown)} too: resume it with the options "
+                    "it was begun with"
+                )
             for optimiser, moments in zip(self.optimisers, kept["moments"], strict=True):
                 optimiser.load_state_dict(moments)
 
 
 def stepped(optimisers: list[torch.optim.Optimizer], rate: float) -> None:
-    """Each of them makes a step at that learning rate."""
+    """Each of them makes a step at that learning rate, or at a group's share of it."""
     for optimiser in optimisers:
         for group in optimiser.param_groups:
-            group["lr"] = rate
+            group["lr"] = rate * group.get("share", 1.0)
         optimiser.step()

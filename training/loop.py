@@ -8,7 +8,8 @@ learning-rate schedule, the log and the progress bar. Several processes share th
 
 import json
 import time
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -54,7 +55,8 @@ class Stage(Protocol):
 class Budget:
     """How long and how: minutes of wall time and steps at most, learning rate, its warm-up in steps
     and the share of the time in which it falls to zero, the averaging rate, how often to save and
-    to report, and whether the matrices inside the layers are stepped by Muon."""
+    to report, whether the matrices inside the layers are stepped by Muon, and the share of the rate
+    of weights whose names begin so."""
 
     minutes: float
     learning_rate: float = 1e-3
@@ -67,6 +69,7 @@ class Budget:
     accumulate: int = 1
     muon: bool = False
     steps: int | None = None
+    slowly: Mapping[str, float] = field(default_factory=dict)
 
 
 def train(
@@ -83,7 +86,9 @@ def train(
     if ranks.sharded:
         assert isinstance(model, OmniModel) and not budget.muon
         loss_of = sharded(model, stage.loss, ranks.num)
-    optimisers = make_optimisers(model, budget.learning_rate, budget.weight_decay, muon=budget.muon)
+    optimisers = make_optimisers(
+        model, budget.learning_rate, budget.weight_decay, muon=budget.muon, slowly=budget.slowly
+    )
     average = Average(model)
     helpers = Helpers(stage.helpers, budget.learning_rate, budget.weight_decay)
     ranks.agree(helpers.module)

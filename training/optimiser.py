@@ -8,7 +8,7 @@ stepped by which rule.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import torch
@@ -75,18 +75,30 @@ class Muon(torch.optim.Optimizer):
 
 
 def make_optimisers(
-    model: nn.Module, rate: float, weight_decay: float, *, muon: bool
+    model: nn.Module,
+    rate: float,
+    weight_decay: float,
+    *,
+    muon: bool,
+    slowly: Mapping[str, float] | None = None,
 ) -> list[torch.optim.Optimizer]:
     """AdamW for every trained parameter, or for those that Muon leaves: all but the matrices
-    inside transformer blocks. Vectors do not decay."""
+    inside transformer blocks. Vectors do not decay. slowly: the share of the rate at which AdamW
+    steps the parameters whose names begin so."""
     blocks = [m for m in model.modules() if isinstance(m, Block)]
     matrices = {id(p) for m in blocks for p in m.parameters() if muon and p.ndim == 2}
-    trained = [p for p in model.parameters() if p.requires_grad]
-    inner = [p for p in trained if id(p) in matrices]
-    others = [p for p in trained if id(p) not in matrices]
-    groups = [
-        {"params": [p for p in others if p.ndim >= 2], "weight_decay": weight_decay},
-        {"params": [p for p in others if p.ndim < 2], "weight_decay": 0.0},
+    trained = {name: p for name, p in model.named_parameters() if p.requires_grad}
+    slow = [
+        (share, [trained.pop(name) for name in list(trained) if name.startswith(prefix)])
+        for prefix, share in (slowly or {}).items()
     ]
+    inner = [p for p in trained.values() if id(p) in matrices]
+    others = [p for p in trained.values() if id(p) not in matrices]
+    groups: list[dict[str, Any]] = []
+    for share, members in ((1.0, others), *slow):
+        decaying = [p for p in members if p.ndim >= 2]
+        plain = [p for p in members if p.ndim < 2]
+        groups.append({"params": decaying, "weight_decay": weight_decay, "share": share})
+        groups.append({"params": plain, "weight_decay": 0.0, "share": share})
     adam = torch.optim.AdamW(groups, lr=rate, betas=(0.9, 0.95), fused=True)
     return [adam, Muon(inner, rate, weight_decay=weight_decay)] if muon else [adam]

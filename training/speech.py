@@ -23,11 +23,12 @@ from model.template import Message, Span, layout
 from model.text import BEGIN_AUDIO, NUM_MARKERS, PAD, SUGGEST, TextTokenizer
 from model.vision import VisionTokenizer
 from training.alignment import align, spelled
-from training.data import UNKNOWN, Example, Examples, encode_drawings
+from training.data import UNKNOWN, Example, Examples
+from training.drawings import encode_drawings, encoded, still
 from world.captions import full_caption
 from world.chance import pick
 from world.dialogue import Dialogue, Kind, sample_dialogue
-from world.scenes import render
+from world.scenes import Scene
 from world.sentences import heard_as, said_after, sample_instruction, transcript
 from world.sounds import SOUND
 from world.speech import Clip, scene_of
@@ -64,9 +65,11 @@ class Heard:
 
 @dataclass(frozen=True)
 class Told:
-    """A clip and what it describes or wishes for: all that can be said of it, and its picture."""
+    """A clip and the scene that it describes or wishes for: all that can be said of it, and its
+    picture."""
 
     heard: Heard
+    scene: Scene
     key: str
     picture: Span
 
@@ -79,9 +82,14 @@ def told_scenes(
     pairs = [(h, scene) for c, h in zip(clips, heard, strict=True) if (scene := scene_of(c))]
     if not pairs:
         return []
-    codes = encode_drawings(tokenizer, [s for _, s in pairs], lambda s: render(s)[None], cache)
-    pictures = (Span(Modality.IMAGE, torch.from_numpy(c[0].astype(np.int64))) for c in codes)
-    return [Told(h, full_caption(s), p) for (h, s), p in zip(pairs, pictures, strict=True)]
+    codes = encode_drawings(tokenizer, [s for _, s in pairs], still, cache)
+    pictures = map(_picture, codes)
+    return [Told(h, s, full_caption(s), p) for (h, s), p in zip(pairs, pictures, strict=True)]
+
+
+def _picture(codes: np.ndarray) -> Span:
+    """The codes "1 L Q" of a scene."""
+    return Span(Modality.IMAGE, torch.from_numpy(codes[0].astype(np.int64)))
 
 
 def encode_clips(tokenizer: AudioTokenizer, clips: Sequence[Clip], cache: Path) -> list[Heard]:
@@ -186,6 +194,13 @@ class SpeechExamples:
         self._by_sentence: defaultdict[str, list[Heard]] = defaultdict(list)
         for clip in self.spoken:
             self._by_sentence[transcript(clip.sentence)].append(clip)
+
+    def renew(self, tokenizer: VisionTokenizer) -> None:
+        """The codes of the told scenes from the picture tokenizer as it is now."""
+        if self.told:
+            codes = encoded(tokenizer, [t.scene for t in self.told], still)
+            pairs = zip(self.told, map(_picture, codes), strict=True)
+            self.told = [replace(t, picture=picture) for t, picture in pairs]
 
     def hear(self, rng: np.random.Generator) -> Example:
         """A sound -> words."""

@@ -78,7 +78,7 @@ class State:
         self.average.restore(state["average"])
         self.helpers.restore(state.get("helpers", {"moments": []}))
         saved = state.get("optimisers", [])
-        warm = len(saved) == len(self.optimisers)
+        warm = [_groups(o) for o in saved] == [_groups(o.state_dict()) for o in self.optimisers]
         if warm:
             for optimiser, moments in zip(self.optimisers, saved, strict=True):
                 optimiser.load_state_dict(moments)
@@ -132,6 +132,11 @@ def finished(folder: Path) -> tuple[dict[str, Tensor], Counts]:
     load(wanted, storage_reader=reader, no_dist=True)
     counts = _counts(wanted.pop("counts").tolist())
     return {name.removeprefix("average."): value for name, value in wanted.items()}, counts
+
+
+def _groups(optimiser: dict[str, Any]) -> list[int]:
+    """How many weights each group of a saved optimiser has."""
+    return [len(group["params"]) for group in optimiser["param_groups"]]
 
 
 def _parts(folder: Path) -> Path:

@@ -5,6 +5,8 @@ a pixel of an object weighs five times a pixel of the background.
 Source: Luo et al. 2025 (arXiv:2510.13721), Eq. 1; LPIPS and the adversarial term are left out.
 """
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from zlib import crc32
@@ -16,10 +18,11 @@ from PIL import Image
 from torch import Tensor, nn
 
 from model.config import VisionConfig
+from model.quantizer import Quantized
 from model.vision import VisionTokenizer, uint8_from_pixels
-from training.data import pixels_of
+from training.drawings import pixels_of
 from world.captions import caption
-from world.scenes import background_picture, render, sample_collage, sample_scene
+from world.scenes import Scene, background_picture, render, sample_collage, sample_scene
 
 BATCH = 32
 COLLAGES = 14
@@ -75,26 +78,17 @@ class VisionStage:
     def loss(self, step: int) -> tuple[Tensor, dict[str, float], int]:
         rng = np.random.default_rng((1, step))
         images, objects, captions = _batch(rng)
-        tokenizer, tower = self.model.tokenizer, self.model.captions
-        pixels = pixels_of(images, tokenizer.config.image_px, self.device)
-        reconstruction, quantized, semantic = tokenizer(pixels)
-        covered = torch.from_numpy(objects).to(self.device)[:, None].float()
-        weight = 1 + OBJECT_WEIGHT * F.adaptive_avg_pool2d(covered, pixels.shape[-1])
-        weight = weight / weight.mean()
-        error = reconstruction - pixels
-        mse = error.detach().square().mean()
+        tower = self.model.captions
+        found = rebuilt(self.model.tokenizer, images, objects)
         num = len(captions)
-        similarity = (
-            semantic[:num] @ tower(captions, self.device).T * tower.log_scale.exp().clamp(max=50)
-        )
+        words = tower(captions, self.device).T * tower.log_scale.exp().clamp(max=50)
+        similarity = found.semantic[:num] @ words
         target = torch.arange(num, device=self.device)
         contrast = (F.cross_entropy(similarity, target) + F.cross_entropy(similarity.T, target)) / 2
-        loss = (weight * (error.abs() + 2 * error.square())).mean() + quantized.loss
-        loss = loss + EDGE_WEIGHT * _edges(error * weight)
-        loss = loss - ENTROPY_WEIGHT * quantized.entropy + CONTRAST_WEIGHT * contrast
+        loss = found.loss - ENTROPY_WEIGHT * found.quantized.entropy + CONTRAST_WEIGHT * contrast
         figures = {
-            "psnr": float(_psnr(mse)),
-            "quant": float(quantized.loss.detach()),
+            "psnr": found.psnr,
+            "quant": float(found.quantized.loss.detach()),
             "contrast": float(contrast.detach()),
         }
         return loss, figures, len(images)
@@ -114,6 +108,37 @@ class VisionStage:
         return {"psnr": float(_psnr(per_picture).mean()), "codes_used": float(np.mean(used))}
 
 
+@dataclass(frozen=True)
+class Rebuilt:
+    """Pictures that went through the tokenizer. loss: of their pixels and of the quantisation,
+    never negative; psnr: in decibels."""
+
+    loss: Tensor
+    quantized: Quantized
+    semantic: Tensor
+    psnr: float
+
+
+def rebuilt(tokenizer: VisionTokenizer, images: np.ndarray, objects: np.ndarray) -> Rebuilt:
+    """Pictures uint8 "B H W 3", and where their objects are, bool "B H W"."""
+    device = next(tokenizer.parameters()).device
+    pixels = pixels_of(images, tokenizer.config.image_px, device)
+    reconstruction, quantized, semantic = tokenizer(pixels)
+    covered = torch.from_numpy(objects).to(device)[:, None].float()
+    weight = 1 + OBJECT_WEIGHT * F.adaptive_avg_pool2d(covered, pixels.shape[-1])
+    weight = weight / weight.mean()
+    error = reconstruction - pixels
+    loss = (weight * (error.abs() + 2 * error.square())).mean() + quantized.loss
+    loss = loss + EDGE_WEIGHT * _edges(error * weight)
+    return Rebuilt(loss, quantized, semantic, float(_psnr(error.detach().square().mean())))
+
+
+def objects_of(scenes: Sequence[Scene], images: np.ndarray) -> np.ndarray:
+    """Where the drawings "B H W 3" of the scenes show more than the background: bool "B H W"."""
+    empty = np.stack([background_picture(s.background) for s in scenes]) * 255
+    return np.abs(images - empty).max(-1) > 6
+
+
 def _batch(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, list[str]]:
     """Pictures uint8 "B 128 128 3", the captioned scenes first, where their objects are as bool
     "B 128 128", and the captions."""
@@ -121,8 +146,7 @@ def _batch(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, list[str]]
     captions = [caption(s, rng, background=0.8) for s in scenes]
     scenes += [sample_collage(rng) for _ in range(COLLAGES)]
     images = np.stack([render(s, _offset(rng)) for s in scenes])
-    empty = np.stack([background_picture(s.background) for s in scenes]) * 255
-    return images, np.abs(images - empty).max(-1) > 6, captions
+    return images, objects_of(scenes, images), captions
 
 
 def _offset(rng: np.random.Generator) -> tuple[int, int]:

@@ -13,7 +13,8 @@ from model.template import opened_by
 from model.text import TextTokenizer
 from training.data import Example, Examples, build_pool, training_texts
 from training.films import AS_DRAWN, FilmExamples
-from training.flow import COPIED_WEIGHT, FlowStage, _boxes
+from training.flow import COPIED_WEIGHT, FlowStage
+from training.noised import boxes
 from world.film_words import FRAME_WISHES, full_film_caption
 from world.motion import FRAMES, render_film
 
@@ -153,10 +154,10 @@ def test_films_are_encoded_frame_by_frame_and_once(films: FilmExamples, tmp_path
 
 
 def test_boxes_are_boxes_and_never_empty() -> None:
-    boxes = _boxes(np.random.default_rng(0), 200, 8).view(-1, 8, 8)
-    rows, columns = boxes.any(2), boxes.any(1)
-    assert bool((rows[:, :, None] & columns[:, None]).eq(boxes).all())
-    sizes = boxes.sum((1, 2))
+    found = boxes(np.random.default_rng(0), 200, 8).view(-1, 8, 8)
+    rows, columns = found.any(2), found.any(1)
+    assert bool((rows[:, :, None] & columns[:, None]).eq(found).all())
+    sizes = found.sum((1, 2))
     assert int(sizes.min()) >= 1
     assert int(sizes.max()) >= 40
 

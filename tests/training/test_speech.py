@@ -29,7 +29,8 @@ from model.text import (
 from model.whisper import WhisperEncoder
 from training.audio import MelDistance, spectral_distance
 from training.contrast import Contrast
-from training.data import Example, Examples, build_pool, pixels_of, training_texts
+from training.data import Example, Examples, build_pool, training_texts
+from training.drawings import pixels_of
 from training.films import FilmExamples
 from training.flow import COUNTED_SHARE, SHARES, FlowStage, _counted, spread
 from training.speech import Heard, SpeechExamples, durations, encode_clips, told_scenes

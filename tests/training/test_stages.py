@@ -1,6 +1,7 @@
 """A tiny model learns one batch by heart; a run resumes where it was saved; noise is what it
 should be."""
 
+import copy
 import json
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from model.checkpoint import load_checkpoint
 from model.omni import OmniModel
 from model.presets import PRESETS
 from model.text import BEGIN_IMAGE, EOS, SUGGEST, TextTokenizer
+from model.vision import VisionTokenizer
 from tests.training.few import FEW, spoken
 from training.__main__ import main
 from training.data import (
@@ -157,6 +159,16 @@ def test_the_pool_is_made_anew_for_other_scenes(stage: FlowStage, tmp_path: Path
     assert cache.stat().st_mtime_ns == written
     assert len(build_pool(vision, 16, cache).codes) == 16
     assert cache.stat().st_mtime_ns > written
+
+
+def test_the_pool_is_made_anew_by_another_tokenizer(stage: FlowStage, tmp_path: Path) -> None:
+    """Not by the same one as a checkpoint keeps it, in half precision."""
+    cache, other = tmp_path / "codes.npz", VisionTokenizer(PRESETS["tiny"].eyes)
+    first = build_pool(stage.model.vision, 12, cache).codes
+    written = cache.stat().st_mtime_ns
+    build_pool(copy.deepcopy(stage.model.vision).half().float(), 12, cache)
+    assert cache.stat().st_mtime_ns == written
+    assert not np.array_equal(build_pool(other, 12, cache).codes, first)
 
 
 def test_nothing_to_resume_is_said(tmp_path: Path) -> None:
