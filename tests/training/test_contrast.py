@@ -96,7 +96,7 @@ def test_words_about_no_picture_are_never_right(contrast: Contrast) -> None:
 
 def test_training_on_pairs_brings_them_together(model: OmniModel, contrast: Contrast) -> None:
     """The same batch again and again is learned by heart."""
-    optimiser = torch.optim.Adam(model.parameters(), 3e-3)
+    optimiser = torch.optim.Adam(model.parameters(), 1e-3)
     losses: list[float] = []
     for _ in range(80):
         optimiser.zero_grad()
