@@ -47,7 +47,6 @@ class GalleryTab:
 
     def build(self) -> None:
         """Lay out the tab inside the current Blocks."""
-        self._own_folder()
         self.view = gr.HTML(
             self._opening(""),
             html_template=MOUNT,
@@ -56,6 +55,7 @@ class GalleryTab:
             elem_id="gallery",
             apply_default_css=False,
         )
+        self._own_folder()
 
     def _own_folder(self) -> None:
         """A folded box in which the owner adds a folder, or the sentence how that is done."""
