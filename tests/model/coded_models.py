@@ -119,3 +119,12 @@ def _conv(name: str, entering: int, width: int, side: int) -> dict[str, tuple[in
 
 def _norm(name: str, width: int) -> dict[str, tuple[int, ...]]:
     return {f"{name}.weight": (width,), f"{name}.bias": (width,)}
+
+
+def rename(source: Path, names: Mapping[str, int]) -> None:
+    """Its tokenizer calls reserved tokens, by their number, by these names."""
+    for file in ("tokenizer.json", "tokenizer_config.json"):
+        text = (source / file).read_text()
+        for name, number in names.items():
+            text = text.replace(f"<|reserved_token_{number}|>", name)
+        (source / file).write_text(text)

@@ -186,11 +186,7 @@ def test_without_its_picture_tokenizer_it_says_why_it_watches_none(tmp_path: Pat
 
 def test_a_named_task_is_taken_by_its_name(tmp_path: Path) -> None:
     source = published.save("dynin", tmp_path / "source")
-    for file in ("tokenizer.json", "tokenizer_config.json"):
-        text = (source / file).read_text()
-        for name, number in (("<|v2t|>", 7), ("<|sov|>", 9)):
-            text = text.replace(f"<|reserved_token_{number}|>", name)
-        (source / file).write_text(text)
+    published.rename(source, {"<|v2t|>": 7, "<|sov|>": 9})
     assert main(["dynin", str(source), str(tmp_path / "out")]) == 0
     config = json.loads((tmp_path / "out" / "config.json").read_text())
     assert config["dialogue"]["tasks"]["watches"] == "<|v2t|>"

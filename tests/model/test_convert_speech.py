@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 import torch
 
-from engine.engine import Engine
 from engine.request import Conversation, Part, Request, Sampling, Turn
 from flow.modality import Modality
 from flow.sequence import OmniSequence, Segment, prompt, response
@@ -17,8 +16,6 @@ from model.checkpoint import load_checkpoint
 from model.config import OmniConfig
 from model.convert.__main__ import main
 from model.convert.coded import SAY, TRANSCRIBE
-from model.convert.layouts import LAYOUTS
-from model.hf_folder import HfFolder
 from model.template import Message, collate_prompts, layout
 from model.text import BEGIN_AUDIO, END_AUDIO, NUM_MARKERS
 from tests.engine.test_speech_process import command
@@ -34,12 +31,7 @@ SOUND = (np.sin(np.arange(6400) / 5) * np.repeat([0.2, 0.8], 3200)).astype(np.fl
 
 @pytest.fixture(scope="module")
 def pair(tmp_path_factory: pytest.TempPathFactory) -> Pair:
-    folder = tmp_path_factory.mktemp("dynin")
-    source = published.save("dynin", folder / "source")
-    assert main(["dynin", str(source), str(folder / "out")]) == 0
-    exchange = LAYOUTS["dynin"].exchange(HfFolder.open(source))
-    engine = Engine.load(folder / "out", "cpu", speech=command())
-    return Pair("dynin", source, engine, exchange)
+    return Pair.dynin(tmp_path_factory.mktemp("dynin"), command())
 
 
 def _theirs(pair: Pair, segments: Sequence[Segment]) -> list[int]:

@@ -12,11 +12,7 @@ from engine.engine import Engine
 from engine.request import Conversation, Part, Request, Sampling, Turn
 from flow.modality import Modality
 from model.config import OmniConfig
-from model.convert.__main__ import main
-from model.convert.layouts import LAYOUTS
-from model.hf_folder import HfFolder
 from model.text import END_THINK, EOS, THINK
-from tests.model import coded_models as published
 from tests.model.test_convert_coded import ASSISTANT, USER, WORDS, Pair
 
 ASKED = Request(Conversation.ask(" How many? "), Modality.TEXT, Sampling(steps=2), think=True)
@@ -24,11 +20,7 @@ ASKED = Request(Conversation.ask(" How many? "), Modality.TEXT, Sampling(steps=2
 
 @pytest.fixture(scope="module")
 def pair(tmp_path_factory: pytest.TempPathFactory) -> Pair:
-    folder = tmp_path_factory.mktemp("dynin")
-    source = published.save("dynin", folder / "source")
-    assert main(["dynin", str(source), str(folder / "out")]) == 0
-    exchange = LAYOUTS["dynin"].exchange(HfFolder.open(source))
-    return Pair("dynin", source, Engine.load(folder / "out", "cpu"), exchange)
+    return Pair.dynin(tmp_path_factory.mktemp("dynin"))
 
 
 def _prompt(pair: Pair, request: Request) -> list[int]:
