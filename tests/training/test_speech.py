@@ -13,7 +13,6 @@ import torch
 from flow.modality import Modality
 from model.audio import AudioTokenizer
 from model.omni import OmniModel
-from model.pace import RESTARTS
 from model.presets import PRESETS
 from model.template import Span, opened_by
 from model.text import (
@@ -21,8 +20,6 @@ from model.text import (
     BEGIN_AUDIO,
     BOS,
     EOS,
-    NUM_MARKERS,
-    PAD,
     USER,
     TextTokenizer,
 )
@@ -33,11 +30,11 @@ from training.data import Example, Examples, build_pool, training_texts
 from training.drawings import pixels_of
 from training.films import FilmExamples
 from training.flow import COUNTED_SHARE, SHARES, FlowStage, _counted, spread
-from training.speech import Heard, SpeechExamples, durations, encode_clips, told_scenes
+from training.speech import Heard, SpeechExamples, encode_clips, told_scenes
 from training.whisper import encoder_weights
 from world.captions import full_caption
 from world.scenes import render
-from world.sentences import SAY, heard_as, transcript
+from world.sentences import heard_as, transcript
 from world.sounds import SOUND
 from world.speech import Clip, Part, planned
 from world.voices import OUTPUT_VOICE
@@ -133,26 +130,6 @@ def test_speaking_begins_with_words_and_goes_on_with_its_blocks(
         codes = torch.cat([begun, example.target.tokens]).long()
         spoken.add(_clip_of(codes[(codes != END).all(1)]).sentence)
     assert spoken == {c.sentence for c in CLIPS if first or len(c.codes) >= BLOCK}
-
-
-def test_the_pieces_of_a_sentence_take_as_long_as_its_clips(speech: SpeechExamples) -> None:
-    tokenizer = speech.words.tokenizer
-    pieces = tokenizer.encode("a dog")
-    once = [p for p in pieces if pieces.count(p) == 1]
-    path = np.array([PAD, *np.repeat(pieces, 2), PAD])
-    said = np.stack([path, path > PAD], -1)
-    clip = Heard("a dog.", OUTPUT_VOICE, np.zeros((len(path), 2), np.uint16), said)
-    lasts = durations([clip] * 5000, tokenizer)
-    assert once
-    for piece in once:
-        silence_behind = piece == pieces[-1]
-        assert lasts[piece] == pytest.approx(2 + silence_behind, abs=0.02)
-    assert lasts[-1] == pytest.approx((2 * len(pieces) + 1) / len(pieces))
-    unsaid = tokenizer.encode("z")[-1]
-    assert lasts[unsaid] == pytest.approx((2 * len(pieces) + 1) / len("adog"))
-    say = tokenizer.encode(SAY.format("").strip())[-1]
-    assert bool((lasts[:NUM_MARKERS] == RESTARTS).all())
-    assert lasts[say] == RESTARTS
 
 
 def test_all_of_a_clip_and_its_end_are_recited(speech: SpeechExamples) -> None:

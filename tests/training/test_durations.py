@@ -1,0 +1,32 @@
+"""How long the pieces of words take is counted in the clips that say them."""
+
+import numpy as np
+import pytest
+
+from model.pace import RESTARTS
+from model.presets import PRESETS
+from model.text import NUM_MARKERS, PAD, TextTokenizer
+from training.data import training_texts
+from training.speech import Heard, durations
+from world.sentences import SAY
+from world.voices import OUTPUT_VOICE
+
+
+def test_the_pieces_of_a_sentence_take_as_long_as_its_clips() -> None:
+    tokenizer = TextTokenizer.train(training_texts(50), PRESETS["tiny"].text_vocabulary)
+    pieces = tokenizer.encode("a dog")
+    once = [p for p in pieces if pieces.count(p) == 1]
+    path = np.array([PAD, *np.repeat(pieces, 2), PAD])
+    said = np.stack([path, path > PAD], -1)
+    clip = Heard("a dog.", OUTPUT_VOICE, np.zeros((len(path), 2), np.uint16), said)
+    lasts = durations([clip] * 5000, tokenizer)
+    assert once
+    for piece in once:
+        silence_behind = piece == pieces[-1]
+        assert lasts[piece] == pytest.approx(2 + silence_behind, abs=0.02)
+    assert lasts[-1] == pytest.approx((2 * len(pieces) + 1) / len(pieces))
+    unsaid = tokenizer.encode("z")[-1]
+    assert lasts[unsaid] == pytest.approx((2 * len(pieces) + 1) / len("adog"))
+    say = tokenizer.encode(SAY.format("").strip())[-1]
+    assert bool((lasts[:NUM_MARKERS] == RESTARTS).all())
+    assert lasts[say] == RESTARTS
