@@ -22,6 +22,7 @@ from app.inspection import Lens
 from app.library import PACK, Library
 from app.live import Run, StepBus
 from app.pump import Outcome, Pumping
+from engine.beliefs import Believed
 from engine.events import Event
 from engine.path_preview import PathPreview
 from engine.request import Modality, Part, Request, Sampling
@@ -53,6 +54,8 @@ class Engine(Protocol):
     def recorder(self) -> TraceRecorder: ...
 
     def surprise(self, request: Request, tokens: np.ndarray, modality: Modality) -> float: ...
+
+    def believed(self, trace: Trace, index: int) -> Believed | None: ...
 
     def preview(self, sampling: Sampling, modality: Modality) -> PathPreview: ...
 

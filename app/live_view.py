@@ -33,8 +33,8 @@ def lab_view(
     value: dict[str, object] | None,
 ) -> gr.HTML:
     """Runs as they are recorded, then the recorded runs. value: {"runs": [{"run": id, "messages":
-    fallback}]} or {"lab": [`inspection.overview`]}; server: look_at (a place) and exported (a
-    wish). The event `branch` says where to go on from."""
+    fallback}]} or {"lab": [`inspection.overview`]}; server: look_at (a place), exported (a wish)
+    and believed (a part of a run). The event `branch` says where to go on from."""
 
     def look_at(place: Mapping[str, object]) -> object:
         return server["look_at"](place)
@@ -42,11 +42,14 @@ def lab_view(
     def exported(wish: Mapping[str, object]) -> object:
         return server["exported"](wish)
 
+    def believed(part: Mapping[str, object]) -> object:
+        return server["believed"](part)
+
     return gr.HTML(
         value,
         html_template=MOUNT,
         js_on_load="NextOmni.mountLab(element, props, trigger, watch, server); /* 'branch' */",
-        server_functions=[look_at, exported],
+        server_functions=[look_at, exported, believed],
         elem_id=elem_id,
         apply_default_css=False,
     )

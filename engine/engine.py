@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from engine.beliefs import Believed, believed
 from engine.codec import Codec
 from engine.conversation import messages_of
 from engine.embedding import embed
@@ -36,7 +37,7 @@ from engine.request import Conversation, Part, Request, SamplerKind, Sampling
 from engine.runner import Runner
 from engine.sounds import LONGEST_S, pieces_of
 from engine.speech import Speech, launched
-from engine.trace import MAX_LIKELY, TraceRecorder
+from engine.trace import MAX_LIKELY, Trace, TraceRecorder
 from engine.trouble import explained
 from engine.wish import Wish, groups
 from engine.words import Words
@@ -67,6 +68,7 @@ class Engine:
         self.tokenizer = checkpoint.tokenizer
         self.facts = checkpoint.facts
         self.digest = checkpoint.digest
+        self.landmarks = checkpoint.landmarks
         self.placement = placement
         self.device = placement.device
         self.runner = Runner(self.model)
@@ -128,6 +130,7 @@ class Engine:
             "prompt_characters": self.prompt_characters,
             "thinks": config.thinks,
             "finds": config.finds,
+            "believes": self.landmarks is not None,
             "facts": self.facts,
             "path": {str(m): [asdict(point) for point in self.runner.path(m)] for m in by_flow},
             "config": config.to_json(),
@@ -376,10 +379,25 @@ class Engine:
             raise ValueError("this checkpoint was not trained to read from left to right")
         return surprise(self.model, self.prompt(request, modality), tokens, modality)
 
-    def prompt(self, request: Request, to: Modality) -> list[Segment]:
-        """The segments before the answer, one row."""
-        messages = self._messages(request.conversation)
-        return self._prompt([self._wish(request, messages, [], to)])
+    def believed(self, trace: Trace, index: int) -> Believed | None:
+        """What the middle of the network holds to be at each place of a segment of a recorded run,
+        step by step; None where that is no picture or film, or nothing was learned to ask it with.
+
+        Raises: ValueError where the run is of another kind of checkpoint.
+        """
+        segment, before = trace.segments[index], trace.segments[:index]
+        if self.landmarks is None or segment.modality not in (Modality.IMAGE, Modality.VIDEO):
+            return None
+        prompt = self.prompt(trace.request, segment.modality, [s.answer for s in before])
+        states = segment.arrays["x_t"]
+        return believed(self.model, self.landmarks, prompt, states, segment.modality)
+
+    def prompt(
+        self, request: Request, to: Modality, answered: Sequence[Answer] = ()
+    ) -> list[Segment]:
+        """The segments before an answer that follows those, one row."""
+        messages = self._messages(_understood(request, answered))
+        return self._prompt([self._wish(request, messages, list(answered), to)])
 
     def _messages(self, conversation: Conversation) -> list[Message]:
         return messages_of(conversation, self.encode, whole=self.model.config.dialogue.whole)

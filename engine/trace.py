@@ -41,6 +41,12 @@ class SegmentTrace:
     def num_steps(self) -> int:
         return len(self.arrays["t"])
 
+    @property
+    def answer(self) -> Answer:
+        """What it ended with; pictures are not decoded."""
+        tokens = self.arrays["x_t"][-1].astype(np.int64)[: self.length]
+        return Answer(self.modality, tokens, text=self.text, heard=self.heard > 0)
+
 
 @dataclass(frozen=True)
 class Trace:
@@ -162,15 +168,11 @@ def events_of(trace: Trace) -> Iterable[Event]:
                 words_1=segment.words.shown(a["x_1"][k]) if is_text else None,
                 likely=_likely(a, k),
             )
-        tokens = a["x_t"][-1].astype(np.int64)[: segment.length]
-        if (
-            segment.modality is Modality.AUDIO
-            and answers
-            and answers[-1].modality is Modality.AUDIO
-        ):
-            tokens = np.concatenate([answers.pop().tokens, tokens])
-        heard = segment.heard > 0
-        answers.append(Answer(segment.modality, tokens, text=segment.text, heard=heard))
+        answer = segment.answer
+        if answers and answers[-1].modality is answer.modality is Modality.AUDIO:
+            whole = np.concatenate([answers.pop().tokens, answer.tokens])
+            answer = replace(answer, tokens=whole)
+        answers.append(answer)
     yield Completed(trace.request, tuple(answers), nfe, elapsed_s)
 
 

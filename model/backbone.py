@@ -54,15 +54,19 @@ class Backbone(nn.Module):
         causal: bool = False,
         padded: bool | None = None,
         positions: Tensor | None = None,
+        behind: int | None = None,
     ) -> Tensor:
         """x "B L width"; valid bool "B L": positions that exist. Only they are counted and
         attended. padded: whether one does not exist; None: look. positions: int64 "B L", where x is
-        a part of a longer sequence; None: see `positions`."""
+        a part of a longer sequence; None: see `positions`. behind: a layer, counted from 0, that
+        the pass ends at, with what it gives, not normed."""
         cos, sin = self.rotary(self.positions(valid) if positions is None else positions)
         mask = attention_mask(valid, causal=causal, padded=padded)
-        for layer in self.layers:
+        for number, layer in enumerate(self.layers):
             x, cos, sin, mask = brought_to(layer, x, cos, sin, mask)
             x, _ = layer(x, (cos, sin), mask)
+            if number == behind:
+                return x
         return self.finished(x)
 
     def finished(self, x: Tensor) -> Tensor:

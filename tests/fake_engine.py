@@ -11,11 +11,12 @@ from typing import Any
 
 import numpy as np
 
+from engine.beliefs import Believed
 from engine.events import Answer, Completed, Event, Refined, Sounded, Started
 from engine.media import fitted
 from engine.path_preview import PathPreview
 from engine.request import Modality, Part, Request, Sampling
-from engine.trace import TraceRecorder
+from engine.trace import Trace, TraceRecorder
 from engine.trouble import OUT_OF_MEMORY, DeviceError
 from engine.words import Words
 from tests.fake_embedding import embed
@@ -110,6 +111,7 @@ class FakeEngine:
             "hears_s": 8.0 if self.hears else 0.0,
             "thinks": self.thinks,
             "finds": self.finds,
+            "believes": True,
             "config": {"video_frames": FRAMES if self.films else 0},
         }
 
@@ -131,6 +133,16 @@ class FakeEngine:
 
     def surprise(self, request: Request, tokens: np.ndarray, modality: Modality) -> float:
         return 1.5
+
+    def believed(self, trace: Trace, index: int) -> Believed | None:
+        """A red car at the first place of every state of a picture or film."""
+        states = trace.segments[index].arrays["x_t"]
+        if trace.segments[index].modality not in (Modality.IMAGE, Modality.VIDEO):
+            return None
+        there = np.zeros(states.shape[:2], np.int64)
+        there[:, 0] = 1
+        sure = np.full(there.shape, 0.75, np.float32)
+        return Believed(("", "car"), ("", "red"), there, there, sure)
 
     def preview(self, sampling: Sampling, modality: Modality) -> PathPreview:
         times, steps = np.linspace(0, 0.99, 20), np.linspace(0, 1, (sampling.steps or 16) + 1)

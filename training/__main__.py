@@ -21,6 +21,7 @@ from torch import nn
 from flow.calibration import GRIDS
 from model.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from model.config import OmniConfig
+from model.landmarks import LANDMARKS, load_landmarks
 from model.omni import OmniModel
 from model.placement import Placement
 from model.presets import PRESETS
@@ -35,12 +36,13 @@ from training.data import (
 )
 from training.films import FilmExamples
 from training.flow import A_STEP, FlowStage
+from training.landmarks import Landmarks
 from training.loop import Budget, train
 from training.merge import merged
 from training.online import SLOWLY, OnlineStage, check_online
 from training.ranks import Ranks
 from training.speech import SpeechExamples, durations, encode_clips, told_scenes, with_letters
-from training.state import finished
+from training.state import finished, helped
 from training.vision import VisionStage
 from training.whisper import encoder_weights
 from world.concepts import CONCEPTS
@@ -197,6 +199,11 @@ def _flow(arguments: argparse.Namespace) -> None:
         if arguments.online:
             check_online(model.config, ranks)
         stage = _flow_stage(arguments, model, tokenizer)
+    heads = None
+    if arguments.start is not None:
+        heads = load_landmarks(arguments.start, model.config.backbone.width)
+    if heads is not None:
+        stage.helpers.load_state_dict(heads.state_dict(), strict=False)
     budget = replace(_budget(arguments), accumulate=A_STEP, report_every_s=600)
     if ranks.sharded:
         budget = replace(budget, save_every_s=SAVE_PARTS_EVERY_S)
@@ -374,6 +381,13 @@ def _export(arguments: argparse.Namespace) -> None:
     before = {} if start is None else start.model.state_dict()
     model.load_state_dict(merged(before, average, arguments.keep))
     save_checkpoint(arguments.out, model, tokenizer, facts)
+    (arguments.out / LANDMARKS).unlink(missing_ok=True)
+    learned = helped(folder)
+    if learned:
+        pieces = tokenizer.pieces(range(model.config.text_vocabulary))
+        heads = Landmarks(model, pieces)
+        heads.load_state_dict({name: learned[name] for name in heads.state_dict()})
+        heads.save(arguments.out)
     print(json.dumps(facts))
 
 

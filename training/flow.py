@@ -48,12 +48,12 @@ PICTURES, TEXTS, SOUNDS = 16, 8, 16
 FILMS, FILMS_IN_PART, WATCHED_IN_PART = 4, 16, 12
 """Examples of a batch; of films also those of which only some frames are seen."""
 SHARES = {
-    "image": 8, "text": 10, "match": 3, "hear": 9, "speak": 20, "recite": 2, "film": 16,
-    "watch": 4, "edit": 5,
+    "image": 24, "text": 14, "match": 2, "hear": 9, "speak": 14, "recite": 1, "film": 22,
+    "watch": 7, "edit": 9,
 }  # fmt: skip
 """Batches of each kind in a round."""
 SPEECH, MOTION = ("hear", "speak", "recite"), ("film", "watch", "edit")
-A_STEP = 8
+A_STEP = 2
 """Batches of one step of the optimiser."""
 WEIGHTS = {
     "image": 1.0, "text": 0.5, "hear": 0.5, "speak": 1.0, "recite": 1.0,
@@ -64,7 +64,7 @@ FIRST_BLOCKS, READ_WEIGHT = 0.4, 0.3
 OPENED_SHARE, FILMED_SHARE, CHANGED_SHARE = 0.2, 0.12, 0.08
 """Of the words without a picture: wishes for a sound, and for a film. Of those about a picture:
 what is to be changed in it."""
-THOUGHT_SHARE, TOGETHER_SHARE = 0.12, 0.12
+THOUGHT_SHARE, TOGETHER_SHARE = 0.3, 0.12
 """Of the words about a picture: those after thinking. Of the batches of hearing: those with a
 picture."""
 BEGUN_SHARE, REWOUND_SHARE, FRAME_SHARE, KEPT_SHARE = 0.3, 0.03, 0.15, 0.1
@@ -112,7 +112,8 @@ class FlowStage:
         self.alike = alike
         self.tokenizer = tokenizer
         self.examples, self.speech, self.films = examples, speech, films
-        self.helpers = Landmarks(model).to(model.device)
+        pieces = tokenizer.pieces(range(model.config.text_vocabulary))
+        self.helpers = Landmarks(model, pieces).to(model.device)
         self.contrast = Contrast(examples, speech, films)
         missing = (() if speech else SPEECH) + (() if films else MOTION)
         self.mixture = spread({k: n for k, n in SHARES.items() if k not in missing})

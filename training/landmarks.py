@@ -5,21 +5,24 @@ picture or a frame the object, its colour and which part of it, in speech the pi
 is said and its letter; of a sound in the prompt they ask the same. What is to lie where is decided
 before any code is chosen, and the codes alone say little of it: only the first of a position's
 sub-codes is in doubt. Features that are aligned with what is there learn much sooner (Yu et al.
-2024, arXiv:2410.06940, with those of a pretrained encoder; here the world itself knows). The heads
-are thrown away afterwards. Owns: the heads and their loss. Does not own: what is there
-(`world.patches`, `training.alignment`).
+2024, arXiv:2410.06940, with those of a pretrained encoder; here the world itself knows). The model
+does not need the heads afterwards; they stay beside it, to look into it with. Owns: their loss.
+Does not own: the heads (`model.landmarks`), what is there (`world.patches`, `training.alignment`).
 """
+
+from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from flow.modality import Modality
+from model.landmarks import PICTURE, SOUND, LandmarkHeads
 from model.omni import OmniModel
-from training.alignment import SPELLINGS
+from training.alignment import LETTERS, SILENCE
 from training.data import UNKNOWN, Batch, at
 from training.frames import inside
-from world.patches import KINDS
+from world.patches import NAMES
 
 BEHIND = 3
 """The layer, counted from 0, whose features are asked; of six the fourth."""
@@ -30,23 +33,19 @@ EMPTY_WEIGHT = 0.3
 """Of a place that shows the background: most do."""
 
 
-class Landmarks(nn.Module):
-    """See the module's docstring. It keeps what the layer gave in the latest pass."""
+class Landmarks(LandmarkHeads):
+    """See the module's docstring. It keeps what the layer gave in the latest pass. pieces: what the
+    model's words are made of, by their ids."""
 
-    def __init__(self, model: OmniModel) -> None:
-        super().__init__()
-        width, words = model.config.backbone.width, model.config.text_vocabulary
-        seen = nn.ModuleList(nn.Linear(width, num) for num in KINDS)
-        self.norm = nn.RMSNorm(width)
-        self.heads = nn.ModuleDict(
-            {
-                "picture": seen,
-                "sound": nn.ModuleList(nn.Linear(width, n) for n in (words, SPELLINGS)),
-            }
+    def __init__(self, model: OmniModel, pieces: Sequence[str]) -> None:
+        layers = model.backbone.layers
+        super().__init__(
+            model.config.backbone.width,
+            min(BEHIND, len(layers) - 1),
+            {PICTURE: NAMES, SOUND: (pieces, (SILENCE, *LETTERS))},
         )
         self._features: Tensor | None = None
-        layers = model.backbone.layers
-        layers[min(BEHIND, len(layers) - 1)].register_forward_hook(self._keep)
+        layers[self.behind].register_forward_hook(self._keep)
 
     def _keep(self, layer: nn.Module, given: object, output: tuple[Tensor, object]) -> None:
         del layer, given
@@ -82,14 +81,12 @@ class Landmarks(nn.Module):
     def loss(self, features: Tensor, shown: Tensor, modality: Modality) -> Tensor:
         """Mean cross-entropy. features: "B N D"; shown: int64 "B N K", what each of these places
         shows, or `UNKNOWN`."""
-        features = self.norm(features.flatten(0, 1).float())
         truth = shown.flatten(0, 1)
-        heads = self.heads["sound" if modality is Modality.AUDIO else "picture"]
-        assert isinstance(heads, nn.ModuleList)
         weight = torch.where(truth[:, :1] > 0, 1.0, EMPTY_WEIGHT) * (truth != UNKNOWN)
+        kind = SOUND if modality is Modality.AUDIO else PICTURE
         losses = [
-            F.cross_entropy(head(features), truth[:, k].clamp(min=0), reduction="none")
-            for k, head in enumerate(heads)
+            F.cross_entropy(logits, truth[:, k].clamp(min=0), reduction="none")
+            for k, logits in enumerate(self.logits(features.flatten(0, 1), kind))
         ]
         return (torch.stack(losses, -1) * weight).sum() / weight.sum().clamp(min=1)
 

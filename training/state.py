@@ -1,7 +1,7 @@
 """What a run goes on from: a file, or where the weights are sharded a folder into which every
 process writes its parts (torch.distributed.checkpoint), so that no memory has to hold all of it.
 
-A folder of parts can be read by any number of processes. Owns: `State` and `finished`.
+A folder of parts can be read by any number of processes. Owns: `State`, `finished`, `helped`.
 """
 
 import os
@@ -119,19 +119,33 @@ class State:
 
 def finished(folder: Path) -> tuple[dict[str, Tensor], Counts]:
     """The whole averaged weights of a run, on the CPU, and its counts."""
-    place = _parts(folder)
-    if not place.exists():
+    if not _parts(folder).exists():
         state = torch.load(folder / FILE, map_location="cpu", weights_only=True)
         return state["average"], _counts(state["counts"])
-    reader = FileSystemReader(place)
+    wanted = _stored(_parts(folder), ("average.", "counts"))
+    counts = _counts(wanted.pop("counts").tolist())
+    return {name.removeprefix("average."): value for name, value in wanted.items()}, counts
+
+
+def helped(folder: Path) -> dict[str, Tensor]:
+    """The weights of what a run trained beside its model; empty where that was nothing."""
+    if not _parts(folder).exists():
+        state = torch.load(folder / FILE, map_location="cpu", weights_only=True)
+        return state.get("helpers", {}).get("weights", {})
+    wanted = _stored(_parts(folder), ("helpers.",))
+    return {name.removeprefix("helpers."): value for name, value in wanted.items()}
+
+
+def _stored(parts: Path, names: tuple[str, ...]) -> dict[str, Tensor]:
+    """The whole tensors of a folder of parts whose names begin so."""
+    reader = FileSystemReader(parts)
     wanted = {
         name: torch.empty(kept.size, dtype=kept.properties.dtype)
         for name, kept in reader.read_metadata().state_dict_metadata.items()
-        if name.startswith(("average.", "counts")) and isinstance(kept, TensorStorageMetadata)
+        if name.startswith(names) and isinstance(kept, TensorStorageMetadata)
     }
     load(wanted, storage_reader=reader, no_dist=True)
-    counts = _counts(wanted.pop("counts").tolist())
-    return {name.removeprefix("average."): value for name, value in wanted.items()}, counts
+    return wanted
 
 
 def _groups(optimiser: dict[str, Any]) -> list[int]:

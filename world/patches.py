@@ -15,9 +15,23 @@ from world.concepts import BY_NAME, CONCEPTS, OBJECT_COLOURS, sprite
 from world.motion import Film, Placed, placed
 from world.scenes import CELL_PX, CELLS, SIZES, Scene
 
-KINDS = (len(CONCEPTS) + 1, len(OBJECT_COLOURS) + 1, 1 + sum(n**2 for n in SIZES.values()))
-"""How many values each of the three facts of a patch has; 0 is the background, and a colour that
-nobody chose."""
+NAMES = (
+    ("", *(concept.name for concept in CONCEPTS)),
+    ("", *OBJECT_COLOURS),
+    (
+        "",
+        *(
+            f"{size} {row + 1}.{column + 1}"
+            for size, n in sorted(SIZES.items(), key=lambda one: one[1])
+            for row in range(n)
+            for column in range(n)
+        ),
+    ),
+)
+"""What the values of the three facts of a patch are called; the first is the background, and a
+colour that nobody chose. A part is a row and a column of an object of that size."""
+KINDS = tuple(map(len, NAMES))
+"""How many values each of them has."""
 COLOUR = 1
 """Which of the facts the colour is."""
 COVERED = 0.1

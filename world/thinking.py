@@ -1,4 +1,5 @@
-"""Questions that are answered after thinking: how many there are, and of what there are more.
+"""Questions that are answered after thinking: how many there are, and of what there are more. What
+is thought always begins with everything that is there, in the order of reading.
 
 Owns: `Thought`, `sample_thought`. Does not own: questions that are answered at once
 (`world.captions`).
@@ -34,18 +35,15 @@ def sample_thought(rng: np.random.Generator, scene: Scene) -> Thought:
 def _count(rng: np.random.Generator, scene: Scene) -> Thought:
     name = _some_name(rng, scene)
     asked = pick(rng, ("how many {} are there?", "how many {} do you see?", "count the {}."))
-    number = _number(scene, name)
-    return Thought(
-        asked.format(BY_NAME[name].plural), _counted(name, number), NUMBER_WORDS[number], "count"
-    )
+    answer = NUMBER_WORDS[_number(scene, name)]
+    return Thought(asked.format(BY_NAME[name].plural), _listed(scene), answer, "count")
 
 
 def _total(rng: np.random.Generator, scene: Scene) -> Thought:
     asked = pick(
         rng, ("how many things are there?", "how many things do you see?", "count everything.")
     )
-    names = [with_article(item.concept) for item in reading_order(scene)]
-    return Thought(asked, ", ".join(names), NUMBER_WORDS[len(names)], "total")
+    return Thought(asked, _listed(scene), NUMBER_WORDS[len(scene.items)], "total")
 
 
 def _compare(rng: np.random.Generator, scene: Scene) -> Thought:
@@ -54,7 +52,8 @@ def _compare(rng: np.random.Generator, scene: Scene) -> Thought:
         pass
     numbers = _number(scene, one), _number(scene, other)
     plurals = BY_NAME[one].plural, BY_NAME[other].plural
-    thought = f"{_counted(one, numbers[0])}. {_counted(other, numbers[1])}"
+    counted = (f"{p}: {NUMBER_WORDS[n]}" for p, n in zip(plurals, numbers, strict=True))
+    thought = ". ".join((_listed(scene), *counted))
     if rng.random() < 0.5:
         asked = pick(rng, ("are there more {} than {}?", "do you see more {} than {}?"))
         answer = "yes" if numbers[0] > numbers[1] else "no"
@@ -75,6 +74,6 @@ def _number(scene: Scene, name: str) -> int:
     return sum(item.concept == name for item in scene.items)
 
 
-def _counted(name: str, number: int) -> str:
-    """ "dogs: one, two"; "cats: zero"."""
-    return f"{BY_NAME[name].plural}: {', '.join(NUMBER_WORDS[1 : number + 1]) or NUMBER_WORDS[0]}"
+def _listed(scene: Scene) -> str:
+    """Everything that is there, one after the other: "a dog, a cat, a dog"."""
+    return ", ".join(with_article(item.concept) for item in reading_order(scene))

@@ -6,9 +6,10 @@ const MAX_TOGETHER = 4;
 const KEEP = [["the trace (NumPy)", "npz"], ["the numbers (JSON)", "json"], ["a film strip (PNG)", "png"],
   ["an animation (WebP)", "webp"], ["a film (MP4)", "mp4"], ["a page of its own (HTML)", "html"]];
 const NO_EDITS = new Map();
+const BELIEF = "belief";
 
 class LabView {
-  // server: {look_at, exported} or null for a replay without one; branch: called with where to go on
+  // server: {look_at, exported, believed} or null for a replay without one; branch: called with where to go on
   constructor(root, server, branch) {
     Object.assign(this, { root, server, branch, runs: [], shown: [], edits: new Map(), asked: 0, heat: "none", frame: 0 });
     this.forming = make("div", "no-forming-grid");
@@ -71,7 +72,7 @@ class LabView {
     this.tray = make("div", "no-tray");
     this.parts = choice("part of the answer", [], (i) => this.choosePart(Number(i)));
     this.which = choice("what is shown", [["prediction x₁", "x_1"], ["state xₜ", "x_t"]], () => this.paint());
-    this.heats = choice("heat map", [["no heat map", "none"]], (h) => { this.heat = h; this.paint(); });
+    this.heats = choice("heat map", [["no heat map", "none"]], (h) => { this.heat = h; this.believe(); this.paint(); });
     this.stage = make("div", "no-plate");
     this.stage.tabIndex = 0;
     this.stage.setAttribute("role", "application");
@@ -122,9 +123,11 @@ class LabView {
     this.parts.replaceChildren(...this.run.segments.map((s, i) =>
       Object.assign(make("option", "", `${i + 1} · ${s.modality}`), { value: String(i) })));
     this.parts.hidden = this.run.segments.length < 2;
-    this.heats.replaceChildren(...[["no heat map", "none"], ...Object.keys(this.run.segments[0].heat).map((h) => [h, h])]
+    const seen = this.run.believes && this.run.segments.some((s) => s.grid);
+    this.heats.replaceChildren(...[["no heat map", "none"], ...(seen ? [["what it holds to be there", BELIEF]] : []),
+      ...Object.keys(this.run.segments[0].heat).map((h) => [h, h])]
       .map(([text, value]) => Object.assign(make("option", "", text), { value })));
-    this.heats.value = this.heat in this.run.segments[0].heat ? this.heat : "none";
+    this.heats.value = this.heat in this.run.segments[0].heat || (seen && this.heat === BELIEF) ? this.heat : "none";
     this.heat = this.heats.value;
     this.fillTray();
     this.choosePart(this.run.segments.length - 1);
@@ -174,6 +177,7 @@ class LabView {
     this.stage.classList.toggle("several", this.plates.length > 1);
     this.stage.replaceChildren(...this.plates.map((plate) => plate.root));
     this.position = null;
+    this.believe();
     this.near.hint(picture
       ? `Click a ${part.frames > 1 ? "frame, then a " : ""}place in the picture to see its codes: what else was likely, what lies near, and how they came there. Put another code there, and run on.`
       : "Click a word to see what else was likely, what lies near, and its way through the vocabulary. Put another word there, and run on.");
@@ -234,13 +238,26 @@ class LabView {
 
   // ---- what is shown -------------------------------------------------------------------------
 
+  // What the middle of the network holds to be where, fetched once for every run that is shown.
+  async believe() {
+    if (this.heat !== BELIEF) return;
+    const asked = this.plates.filter(({ part }) => part.grid && part.believed === undefined);
+    await Promise.all(asked.map(async ({ run, part }) => {
+      part.believed = null;
+      const found = this.server && await this.server.believed({ run: run.id, segment: run.segments.indexOf(part) });
+      if (found?.sentence) this.say(found.sentence);
+      else if (found) part.believed = unpackBelieved(found);
+    }));
+    if (asked.length) this.paint();
+  }
+
   paint() {
     this.desk.classList.toggle("wide", !this.server || (this.plates.length > 1 && this.position === null));
     const [low, high] = this.part.range[this.heat] ?? [0, 0];
     this.legend.hidden = this.heat === "none";
-    this.legend.replaceChildren(
-      `${this.run.heats[this.heat] ?? ""}  ${tidy(low)} `, make("i", "no-ramp"), ` ${tidy(high)}`,
-    );
+    this.legend.replaceChildren(...(this.heat === BELIEF
+      ? [this.part.grid ? "read half-way through the network at this step; fainter is less sure" : "asked of pictures and films only"]
+      : [`${this.run.heats[this.heat] ?? ""}  ${tidy(low)} `, make("i", "no-ramp"), ` ${tidy(high)}`]));
     const t = this.part.t[this.step];
     this.plates.forEach((plate, k) => {
       const step = k ? plate.stepAt(t) : this.step;

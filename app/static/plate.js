@@ -28,8 +28,14 @@ function unpack(run) {
     segment.images = segment.pictures && Object.fromEntries(
       Object.entries(segment.pictures).map(([name, uris]) => [name, uris.map(loaded)]),
     );
+    if (segment.believed) segment.believed = unpackBelieved(segment.believed);
   }
   return run;
+}
+
+// What the middle of the network holds to be where, of one part: `beliefs.packed`.
+function unpackBelieved(found) {
+  return { ...found, object: bytes(found.object), colour: bytes(found.colour), sure: bytes(found.sure) };
 }
 
 class Plate {
@@ -71,6 +77,16 @@ class Plate {
     return this.canvas ? this.paint() : this.write();
   }
 
+  // What is held to be at a place, in words, and how surely; null where that was not asked.
+  belief(position) {
+    const { believed } = this.part;
+    if (!believed) return null;
+    const i = this.look.step * this.part.length + position;
+    const name = believed.objects[believed.object[i]];
+    const colour = name && believed.colours[believed.colour[i]];
+    return { id: believed.object[i], words: [colour, name].filter(Boolean).join(" "), sure: believed.sure[i] / 255 };
+  }
+
   level(position) {
     return this.part.levels[this.look.heat]?.[this.look.step * this.part.length + position] / 255;
   }
@@ -100,7 +116,8 @@ class Plate {
     pen.drawImage(image, 0, number * side, side, side, 0, 0, PLATE_PX, PLATE_PX);
     for (let i = first; i < first + part.grid ** 2; i++) {
       const [x, y] = [(i % part.grid) * cell, Math.floor((i - first) / part.grid) * cell];
-      if (look.heat !== "none") {
+      if (look.heat === BELIEF) this.tell(pen, this.belief(i), x, y, cell, unit);
+      else if (look.heat !== "none") {
         pen.globalAlpha = 0.72;
         pen.fillStyle = ramp(this.level(i));
         pen.fillRect(x, y, cell, cell);
@@ -114,6 +131,22 @@ class Plate {
     }
   }
 
+  // A cell in the hue of what is held to be there, with its name; the background is darkened.
+  tell(pen, belief, x, y, cell, unit) {
+    if (!belief) return;
+    pen.globalAlpha = belief.id ? 0.25 + 0.5 * belief.sure : 0.5;
+    pen.fillStyle = belief.id ? `oklch(0.42 0.13 ${(belief.id * 137.5) % 360})` : "#16121c";
+    pen.fillRect(x, y, cell, cell);
+    if (!belief.id || unit < 1) return;
+    pen.globalAlpha = 0.35 + 0.65 * belief.sure;
+    pen.fillStyle = "#fbf8ff";
+    pen.textAlign = "center";
+    pen.textBaseline = "middle";
+    pen.font = `600 ${Math.round(cell * 0.18)}px ui-sans-serif, system-ui, sans-serif`;
+    const lines = belief.words.split(" ");
+    lines.forEach((line, k) => pen.fillText(line, x + cell / 2, y + cell * (0.5 + 0.22 * (k - (lines.length - 1) / 2)), cell - 8));
+  }
+
   write() {
     const { part, look } = this;
     const pieces = part.words.x_t[look.step];
@@ -124,8 +157,9 @@ class Plate {
       word.classList.toggle("chosen", i === look.position);
       word.classList.toggle("edited", look.edits.has(i));
       const level = this.level(i);
-      word.style.background = look.heat === "none" ? "" : ramp(level);
-      word.style.color = look.heat === "none" ? "" : level > 0.55 ? "#16121c" : "#fbf8ff";
+      const plain = look.heat === "none" || look.heat === BELIEF;
+      word.style.background = plain ? "" : ramp(level);
+      word.style.color = plain ? "" : level > 0.55 ? "#16121c" : "#fbf8ff";
       word.title = `predicted: ${part.words.x_1[look.step][i].trim() || "nothing here"}`;
     });
   }

@@ -10,6 +10,7 @@ from pathlib import Path
 import gradio as gr
 
 from app import export
+from app.beliefs import packed
 from app.examples import WORDS_ALONE
 from app.forms import InputError, beside, next_seed
 from app.host import DRIVING, Host
@@ -30,6 +31,7 @@ WATCH = 6
 KINDS = [("decide itself", "auto"), ("draw", "image"), ("film", "video"), ("write", "text")]
 COMPARED = ["euler", "midpoint", "masked", "autoregressive"]
 RESTORED = "The settings of this file are back in the form: press Record to make it again."
+UNASKED = "Only pictures and films can be asked what is held to be where."
 GONE = "That run is no longer kept here: record it again, its seed and settings stand below it."
 NO_PATH = (
     "<p class='no-lead'>This checkpoint was trained for masked diffusion alone: there is no path "
@@ -58,7 +60,11 @@ class LabTab:
                     self._settings()
                     self._files()
             with gr.Column(scale=8, min_width=300, elem_classes="no-view"):
-                server = {"look_at": self.look_at, "exported": self.exported}
+                server = {
+                    "look_at": self.look_at,
+                    "exported": self.exported,
+                    "believed": self.believed,
+                }
                 self.view = lab_view("lab-view", server, self._opening())
         self.ticket = gr.Textbox(visible="hidden", label="run")
         self.shown_seed = gr.State("0")
@@ -284,7 +290,19 @@ class LabTab:
 
     def _overview(self, run_id: str, trace: Trace) -> dict[str, object]:
         engine = self.host.engine
-        return overview(trace, engine.lens, run_id, surprises(trace, engine.surprise))
+        seen = overview(trace, engine.lens, run_id, surprises(trace, engine.surprise))
+        return seen | {"believes": self.host.can.believes}
+
+    def _whole(self, run_id: str, trace: Trace) -> dict[str, object]:
+        """The overview with everything that the page would ask for later."""
+        seen = self._overview(run_id, trace)
+        parts = seen["segments"]
+        assert isinstance(parts, list)
+        if self.host.can.believes:
+            for index, part in enumerate(parts):
+                found = self.host.engine.believed(trace, index)
+                part["believed"] = None if found is None else packed(found)
+        return seen
 
     def _kept(self, run_id: str) -> Trace | None:
         return self.first if run_id == FIRST_ID else self.host.traces.get(run_id)
@@ -300,6 +318,21 @@ class LabTab:
         except ValueError as bad:
             return {"sentence": str(bad)}
 
+    def believed(self, part: Mapping[str, object]) -> dict[str, object]:
+        """What the middle of the network holds to be at each place of a picture or film of a kept
+        run, see `app.beliefs`; a sentence where it cannot be asked."""
+        trace = self._kept(str(part.get("run")))
+        if trace is None:
+            return {"sentence": GONE}
+        try:
+            index = int(str(part.get("segment")))
+            if not 0 <= index < len(trace.segments):
+                return {"sentence": f"this run has no part {index}"}
+            found = self.host.engine.believed(trace, index)
+        except ValueError as bad:
+            return {"sentence": str(bad)}
+        return {"sentence": UNASKED} if found is None else packed(found)
+
     def exported(self, wish: Mapping[str, object]) -> dict[str, str]:
         """A kept run as a file, {"name", "uri"}; {"sentence"} where it cannot be."""
         trace = self._kept(str(wish.get("run")))
@@ -312,7 +345,7 @@ class LabTab:
                 return export.still(
                     trace, self.host.engine.lens, place[0], place[1], str(wish.get("which"))
                 )
-            seen = self._overview(str(wish.get("run")), trace) if kind == "html" else None
+            seen = self._whole(str(wish.get("run")), trace) if kind == "html" else None
             return export.file(trace, self.host.engine.lens, kind, seen)
         except ValueError as bad:
             return {"sentence": str(bad)}

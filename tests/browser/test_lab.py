@@ -89,6 +89,25 @@ def test_a_recorded_picture_is_stepped_through_and_looked_into(
     assert started.value.suggested_filename == f"a-red-heart-seed-0-step-{STEPS}.png"
 
 
+def test_what_is_held_to_be_where_is_written_over_the_picture(site: Served, visit: Visit) -> None:
+    page = lab(visit, site)
+    record(page, "a red car")
+    opened(page)
+    page.get_by_label("heat map").select_option("belief")
+    plate = page.locator("#lab-view .no-plate-picture")
+    expect(plate).to_have_attribute("data-painted", f"0.{STEPS - 1}.belief")
+    page.wait_for_function(
+        """() => {
+            const canvas = document.querySelector('#lab-view .no-plate-picture');
+            const pen = canvas.getContext('2d');
+            const white = (x) => [...pen.getImageData(x, 0, 96, 96).data]
+              .filter((v, i) => i % 4 === 1 && v > 200).length;
+            return white(0) > 50 && white(96) < 20;
+        }"""
+    )
+    expect(page.locator("#lab-view .no-legend")).to_contain_text("half-way through the network")
+
+
 def test_a_recorded_film_is_looked_into_frame_by_frame(site: Served, visit: Visit) -> None:
     page = lab(visit, site)
     record(page, "a blue car moving to the left", "film")

@@ -17,6 +17,7 @@ from world.sentences import transcript
 
 WORDS = ("red", "dog", "big", "sun", "a", "the", "left", "cup")
 CODES = 40
+PIECES = [str(i) for i in range(PRESETS["tiny"].text_vocabulary)]
 SILENT = 0
 
 
@@ -79,7 +80,7 @@ def model() -> OmniModel:
 
 
 def test_the_middle_learns_what_is_where(model: OmniModel) -> None:
-    helpers = Landmarks(model)
+    helpers = Landmarks(model, PIECES)
     codes = torch.randint(16, (3, 4, model.spaces[Modality.IMAGE].num_codebooks))
     shown = torch.stack([torch.randint(k, (3, 4)) for k in KINDS], -1)
     both = [*model.parameters(), *helpers.parameters()]
@@ -97,7 +98,7 @@ def test_the_middle_learns_what_is_where(model: OmniModel) -> None:
 
 
 def test_what_is_unknown_is_not_asked(model: OmniModel) -> None:
-    helpers = Landmarks(model)
+    helpers = Landmarks(model, PIECES)
     codes = torch.randint(16, (2, 4, model.spaces[Modality.IMAGE].num_codebooks))
     shown = torch.stack([torch.randint(1, k, (2, 4)) for k in KINDS], -1)
 
@@ -113,7 +114,7 @@ def test_what_is_unknown_is_not_asked(model: OmniModel) -> None:
 
 
 def test_a_pass_without_gradients_leaves_nothing_behind(model: OmniModel) -> None:
-    helpers = Landmarks(model)
+    helpers = Landmarks(model, PIECES)
     codes = torch.randint(16, (1, 4, model.spaces[Modality.IMAGE].num_codebooks))
     with torch.inference_mode():
         model.features(OmniSequence((response(Modality.IMAGE, codes),)))

@@ -1,0 +1,72 @@
+"""What the middle of the backbone holds to be at a place: linear heads on its features.
+
+They were learned beside the model (`training.landmarks`), which does not need them; they let it be
+seen what it has decided before any code says so. Owns: the heads and their file. Does not own: what
+was asked of them, and what is shown of it (`engine.beliefs`).
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+LANDMARKS = "landmarks.safetensors"
+"""The file in a checkpoint's folder."""
+PICTURE, SOUND = "picture", "sound"
+
+
+class LandmarkHeads(nn.Module):
+    """behind: the layer, counted from 0, whose features are read. names: by "picture" and "sound",
+    for each fact of a place what its values are called; a picture's facts are the object, its
+    colour and which part of it, a sound's the piece of a word and the letter."""
+
+    def __init__(
+        self, width: int, behind: int, names: Mapping[str, Sequence[Sequence[str]]]
+    ) -> None:
+        super().__init__()
+        self.behind = behind
+        self.names = {kind: tuple(map(tuple, facts)) for kind, facts in names.items()}
+        self.norm = nn.RMSNorm(width)
+        self.heads = nn.ModuleDict(
+            {
+                kind: nn.ModuleList(nn.Linear(width, len(values)) for values in facts)
+                for kind, facts in names.items()
+            }
+        )
+
+    def logits(self, features: Tensor, kind: str) -> list[Tensor]:
+        """For each fact logits "... values" of features "... D"."""
+        heads = self.heads[kind]
+        assert isinstance(heads, nn.ModuleList)
+        read = self.norm(features.float())
+        return [head(read) for head in heads]
+
+    def save(self, folder: Path) -> None:
+        """Write them beside the model, in half precision."""
+        about = json.dumps({"behind": self.behind, "names": self.names})
+        weights = {name: w.half().contiguous() for name, w in self.state_dict().items()}
+        save_file(weights, folder / LANDMARKS, {"about": about})
+
+
+def load_landmarks(folder: Path, width: int) -> LandmarkHeads | None:
+    """The heads of a checkpoint, float32 on the CPU; None where it has none.
+
+    Raises: ValueError where the file is broken or does not fit features of this width.
+    """
+    file = folder / LANDMARKS
+    if not file.exists():
+        return None
+    try:
+        with safe_open(file, "pt") as stored:
+            about = json.loads((stored.metadata() or {})["about"])
+            heads = LandmarkHeads(width, int(about["behind"]), about["names"])
+            names = stored.keys()
+            heads.load_state_dict({name: stored.get_tensor(name) for name in names})
+    except (SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise ValueError(
+            f"{file} holds no heads that fit these weights: fetch the checkpoint again"
+        ) from error
+    return heads.requires_grad_(False).eval()
