@@ -120,6 +120,12 @@ def _parser() -> argparse.ArgumentParser:
         default="uniform",
         help="in which clock the times of pictures lie evenly",
     )
+    parser.add_argument(
+        "--kinds",
+        default="",
+        help="flow: these lessons only, with commas between: image, text, match, hear, speak, "
+        "recite, film, watch, edit",
+    )
     parser.add_argument("--start", type=Path, help="checkpoint whose weights a run begins with")
     parser.add_argument(
         "--speech", type=Path, default=Path("runs/speech"), help="folder of the speech corpus"
@@ -225,10 +231,11 @@ def _flow_stage(
     if config.video_frames:
         folder = _folder(arguments, "vision")
         films = FilmExamples.build(model.vision, examples, POOLS, folder)
+    kinds = tuple(k.strip() for k in arguments.kinds.split(",") if k.strip())
     if arguments.online:
-        return OnlineStage(model, tokenizer, examples, arguments.times, speech, films)
+        return OnlineStage(model, tokenizer, examples, arguments.times, speech, films, kinds=kinds)
     alike = arguments.ranks.num if arguments.shard else 1
-    return FlowStage(model, tokenizer, examples, arguments.times, speech, films, alike)
+    return FlowStage(model, tokenizer, examples, arguments.times, speech, films, alike, kinds)
 
 
 def _speech_examples(

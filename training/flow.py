@@ -8,7 +8,7 @@ a share is causal, so that the same weights can be sampled by flow matching, mas
 autoregression.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -96,7 +96,11 @@ class FlowStage:
     """See the module's docstring. `model` holds the frozen picture tokenizer too, which is not
     trained. times: where the times of pictures lie, evenly in t ("uniform") or evenly in another
     clock of `flow.calibration.even_clock`. alike: how many batches that follow each other take the
-    same way through the model, as those of processes must that share its weights out."""
+    same way through the model, as those of processes must that share its weights out. kinds: the
+    lessons it takes, of `SHARES`; none are all that there are examples for.
+
+    Raises: ValueError where no lesson is left.
+    """
 
     def __init__(
         self,
@@ -107,6 +111,7 @@ class FlowStage:
         speech: SpeechExamples | None = None,
         films: FilmExamples | None = None,
         alike: int = 1,
+        kinds: Collection[str] = (),
     ) -> None:
         self.model = model
         self.alike = alike
@@ -115,8 +120,7 @@ class FlowStage:
         pieces = tokenizer.pieces(range(model.config.text_vocabulary))
         self.helpers = Landmarks(model, pieces).to(model.device)
         self.contrast = Contrast(examples, speech, films)
-        missing = (() if speech else SPEECH) + (() if films else MOTION)
-        self.mixture = spread({k: n for k, n in SHARES.items() if k not in missing})
+        self.mixture = mixture((() if speech else SPEECH) + (() if films else MOTION), kinds)
         self.metrics: dict[Modality, CodebookMetric] = model.metrics()
         self.flows = model.config.flows
         even = even_clock(times, self.metrics[Modality.IMAGE])
@@ -349,6 +353,20 @@ class FlowStage:
         report = FlowReport(self.model, self.tokenizer, self.examples)
         report.sheet(folder / "sheet.png")
         return report.answers(40)
+
+
+def mixture(missing: Collection[str], kinds: Collection[str]) -> tuple[str, ...]:
+    """The lessons of a round, of those kinds, or of all, that are not missing.
+
+    Raises: ValueError where one is unknown, or none is left.
+    """
+    unknown = sorted(set(kinds) - set(SHARES))
+    if unknown:
+        raise ValueError(f"there is no lesson {unknown[0]!r}: choose of {', '.join(SHARES)}")
+    left = {k: n for k, n in SHARES.items() if k not in missing and (not kinds or k in kinds)}
+    if not left:
+        raise ValueError(f"there are no examples for {', '.join(kinds)} here")
+    return spread(left)
 
 
 def spread(shares: Mapping[str, int]) -> tuple[str, ...]:

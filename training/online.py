@@ -8,6 +8,7 @@ made anew from time to time. Owns: `OnlineStage`, what it refuses. Does not own:
 losses (`training.flow`), the reconstruction loss (`training.vision`).
 """
 
+from collections.abc import Collection
 from dataclasses import replace
 
 import numpy as np
@@ -58,8 +59,9 @@ class OnlineStage(FlowStage):
         times: str = "uniform",
         speech: SpeechExamples | None = None,
         films: FilmExamples | None = None,
+        kinds: Collection[str] = (),
     ) -> None:
-        super().__init__(model, tokenizer, examples, times, speech, films)
+        super().__init__(model, tokenizer, examples, times, speech, films, kinds=kinds)
         model.vision.requires_grad_(True)
         assert isinstance(model.vision.quantizer, MultiCodebookQuantizer)
         self.quantizer = model.vision.quantizer

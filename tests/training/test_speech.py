@@ -29,7 +29,7 @@ from training.contrast import Contrast
 from training.data import Example, Examples, build_pool, training_texts
 from training.drawings import pixels_of
 from training.films import FilmExamples
-from training.flow import COUNTED_SHARE, SHARES, FlowStage, _counted, spread
+from training.flow import COUNTED_SHARE, SHARES, FlowStage, _counted
 from training.speech import Heard, SpeechExamples, encode_clips, told_scenes
 from training.whisper import encoder_weights
 from world.captions import full_caption
@@ -296,16 +296,6 @@ def test_every_kind_of_batch_has_a_finite_loss_and_gradient(stage: FlowStage, ki
     if kind in ("hear", "speak"):
         assert "embeddings.audio_projection.0.weight" in learned
     assert not any(name.startswith(("audio.", "vision.")) for name in learned)
-
-
-def test_kinds_take_turns() -> None:
-    """Every stretch of a round holds its share of each."""
-    shares = {"a": 8, "b": 4, "c": 1}
-    found = spread(shares)
-    assert {k: found.count(k) for k in shares} == shares
-    halves = found[: len(found) // 2], found[len(found) // 2 :]
-    for kind, num in shares.items():
-        assert all(abs(half.count(kind) - num / 2) <= 1 for half in halves)
 
 
 def test_equal_sounds_have_no_distance_and_likeness_is_seen() -> None:
