@@ -393,7 +393,10 @@ def _export(arguments: argparse.Namespace) -> None:
     if learned:
         pieces = tokenizer.pieces(range(model.config.text_vocabulary))
         heads = Landmarks(model, pieces)
-        heads.load_state_dict({name: learned[name] for name in heads.state_dict()})
+        learned = {name: learned[name] for name in heads.state_dict()}
+        known = None if start is None else start.landmarks
+        old = {} if known is None else known.state_dict()
+        heads.load_state_dict(merged(old, learned, arguments.keep))
         heads.save(arguments.out)
     print(json.dumps(facts))
 
