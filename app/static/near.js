@@ -14,7 +14,9 @@ class Near {
   }
 
   // found: `inspection.token`; part: its segment; edit: {codes, held} or undefined
-  show(found, { grid, frames }, edit) {
+  show(found, part, edit) {
+    const { grid, frames } = part;
+    const belief = beliefAt(part, found.step, found.position);
     const cell = found.position % grid ** 2;
     const frame = frames > 1 ? `frame ${Math.floor(found.position / grid ** 2) + 1}, ` : "";
     const where = grid
@@ -22,6 +24,7 @@ class Near {
       : `place ${found.position + 1}`;
     this.root.replaceChildren(
       make("h3", "", `${where}, step ${found.step + 1}`),
+      ...(belief ? [make("p", "no-said", `Half-way through the network: ${belief.words || "background"}, ${percent(belief.sure)} sure.`)] : []),
       ...this.tools(edit),
       ...found.codes.map((code, q) => this.code(code, q, found, edit)),
     );

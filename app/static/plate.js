@@ -38,6 +38,15 @@ function unpackBelieved(found) {
   return { ...found, object: bytes(found.object), colour: bytes(found.colour), sure: bytes(found.sure) };
 }
 
+// What is held to be at a place after a step, in words, and how surely; null where that was not asked.
+function beliefAt({ believed, length }, step, position) {
+  if (!believed) return null;
+  const i = step * length + position;
+  const name = believed.objects[believed.object[i]];
+  const colour = name && believed.colours[believed.colour[i]];
+  return { id: believed.object[i], words: [colour, name].filter(Boolean).join(" "), sure: believed.sure[i] / 255 };
+}
+
 class Plate {
   // part: a segment of an overview; pick: called with a position, turn: with a frame
   constructor(part, pick, turn) {
@@ -77,16 +86,6 @@ class Plate {
     return this.canvas ? this.paint() : this.write();
   }
 
-  // What is held to be at a place, in words, and how surely; null where that was not asked.
-  belief(position) {
-    const { believed } = this.part;
-    if (!believed) return null;
-    const i = this.look.step * this.part.length + position;
-    const name = believed.objects[believed.object[i]];
-    const colour = name && believed.colours[believed.colour[i]];
-    return { id: believed.object[i], words: [colour, name].filter(Boolean).join(" "), sure: believed.sure[i] / 255 };
-  }
-
   level(position) {
     return this.part.levels[this.look.heat]?.[this.look.step * this.part.length + position] / 255;
   }
@@ -116,7 +115,7 @@ class Plate {
     pen.drawImage(image, 0, number * side, side, side, 0, 0, PLATE_PX, PLATE_PX);
     for (let i = first; i < first + part.grid ** 2; i++) {
       const [x, y] = [(i % part.grid) * cell, Math.floor((i - first) / part.grid) * cell];
-      if (look.heat === BELIEF) this.tell(pen, this.belief(i), x, y, cell, unit);
+      if (look.heat === BELIEF) this.tell(pen, beliefAt(part, look.step, i), x, y, cell, unit);
       else if (look.heat !== "none") {
         pen.globalAlpha = 0.72;
         pen.fillStyle = ramp(this.level(i));

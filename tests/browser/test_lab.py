@@ -106,6 +106,8 @@ def test_what_is_held_to_be_where_is_written_over_the_picture(site: Served, visi
         }"""
     )
     expect(page.locator("#lab-view .no-legend")).to_contain_text("half-way through the network")
+    plate.click(position={"x": 5, "y": 5})
+    expect(page.locator("#lab-view .no-near")).to_contain_text("red car, 75 % sure")
 
 
 def test_a_recorded_film_is_looked_into_frame_by_frame(site: Served, visit: Visit) -> None:
