@@ -51,7 +51,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--to", choices=tuple(FIRST), default="image")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--steps", type=int, help="as in the tab where it is left out")
-    parser.add_argument("--guidance", type=float, default=1.0)
+    parser.add_argument("--guidance", type=float, help="the checkpoint's where it is left out")
     parser.add_argument("--method", default="midpoint")
     parser.add_argument("--out", type=Path, help="where the page looks for it, if left out")
     arguments = parser.parse_args(argv)

@@ -97,7 +97,7 @@ class LabTab:
         shown = methods_shown(can.methods)
         method = "midpoint" if can.flows else can.methods[0]
         self.method = gr.Dropdown(shown, value=method, label="Method", elem_id="lab-method")
-        steps, temperature, guidance = (16, 0.2, 1) if can.flows else (64, 0, 0)
+        steps, temperature, guidance = (16, 0.2, can.guidance) if can.flows else (64, 0, 0)
         if can.draws and not can.flows:
             steps, temperature, guidance = can.steps, can.temperature, can.guidance
         self.steps = slider(1, 64, steps, 1, "Steps", "lab-steps")

@@ -120,7 +120,8 @@ class Studio:
             steps = min(can.words_steps, MAX_SLIDER_STEPS) if words else can.steps
             return replace(first, steps=steps, guidance=can.guidance)
         if self.trace is None:
-            return first
+            drawn = self.craft.to is Modality.IMAGE
+            return replace(first, guidance=can.guidance) if drawn else first
         messages = self.trace["messages"]
         assert isinstance(messages, list)
         recipe = messages[-1]["recipe"]
