@@ -8,8 +8,8 @@ made anew from time to time. Owns: `OnlineStage`, what it refuses. Does not own:
 losses (`training.flow`), the reconstruction loss (`training.vision`).
 """
 
-from collections.abc import Collection
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -18,15 +18,12 @@ from torch import Tensor
 from model.config import OmniConfig
 from model.omni import OmniModel
 from model.quantizer import MultiCodebookQuantizer
-from model.text import TextTokenizer
-from training.data import Batch, Examples
+from training.data import Batch
 from training.drawings import still
-from training.films import FilmExamples
 from training.flow import A_STEP, FlowStage
 from training.gradnorm import GradNorm
 from training.noised import replaced
 from training.ranks import Ranks
-from training.speech import SpeechExamples
 from training.vision import Rebuilt, objects_of, rebuilt
 
 SLOWLY = {"vision.": 0.05}
@@ -51,17 +48,9 @@ def check_online(config: OmniConfig, ranks: Ranks) -> None:
 class OnlineStage(FlowStage):
     """See the module's docstring. The tokenizer is trained from here on."""
 
-    def __init__(
-        self,
-        model: OmniModel,
-        tokenizer: TextTokenizer,
-        examples: Examples,
-        times: str = "uniform",
-        speech: SpeechExamples | None = None,
-        films: FilmExamples | None = None,
-        kinds: Collection[str] = (),
-    ) -> None:
-        super().__init__(model, tokenizer, examples, times, speech, films, kinds=kinds)
+    def __init__(self, model: OmniModel, *others: Any, **named: Any) -> None:
+        """As `FlowStage`."""
+        super().__init__(model, *others, **named)
         model.vision.requires_grad_(True)
         assert isinstance(model.vision.quantizer, MultiCodebookQuantizer)
         self.quantizer = model.vision.quantizer
