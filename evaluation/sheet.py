@@ -62,7 +62,7 @@ def made(engine: Talker, task: str, num: int, sampling: Sampling) -> list[Tile]:
     ]
     answers = ask(engine, requests, task)
     pairs = zip(items, requests, tqdm(answers, desc="judge"), strict=True)
-    return [Tile(_strip(r, a), _label(r), item.right(a)) for item, r, a in pairs]
+    return [Tile(_strip(r, a), _label(r), bool(item.right(a))) for item, r, a in pairs]
 
 
 def _strip(request: Request, answers: Answers) -> np.ndarray:

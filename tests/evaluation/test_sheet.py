@@ -78,8 +78,14 @@ def test_a_change_is_shown_beside_its_picture() -> None:
     (tile,) = sheet.made(engine([shown(edits[0].after)]), "edit", 1, Sampling(seed=2))
     before, after = render(edits[0].before), render(edits[0].after)
     assert np.array_equal(tile.strip, np.concatenate([before, after], 1))
-    assert tile.right
+    assert tile.right is True, "it can be written as JSON"
     assert tile.words == f"2: {edits[0].words}"
+
+
+def test_a_change_that_was_not_made_is_wrong() -> None:
+    edits = editing.plan(1, 2)
+    (tile,) = sheet.made(engine([shown(edits[0].before)]), "edit", 1, Sampling(seed=2))
+    assert tile.right is False, "it can be written as JSON"
 
 
 @pytest.mark.parametrize(("task", "frames"), [("film", 8), ("next", 9)])
