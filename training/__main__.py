@@ -7,48 +7,37 @@ model that is too large for one.
 """
 
 import argparse
-import json
 import os
 import sys
 from dataclasses import replace
-from datetime import date
 from pathlib import Path
-from typing import Any
 
 import torch
-from torch import nn
 
 from flow.calibration import GRIDS
-from model.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
-from model.config import OmniConfig
-from model.landmarks import LANDMARKS, load_landmarks
+from model.landmarks import load_landmarks
 from model.omni import OmniModel
 from model.placement import Placement
 from model.presets import PRESETS
 from model.text import TextTokenizer
 from training.audio import AudioStage
+from training.begin import begin, run_folder, start_of, text_tokenizer, texts
 from training.data import (
     Examples,
     build_pool,
     build_unnamed,
-    training_texts,
-    word_vectors,
 )
+from training.export import export
 from training.films import FilmExamples
 from training.flow import A_STEP, FlowStage
-from training.landmarks import Landmarks
 from training.loop import Budget, train
-from training.merge import merged
 from training.online import SLOWLY, OnlineStage, check_online
 from training.ranks import Ranks
 from training.speech import SpeechExamples, durations, encode_clips, told_scenes, with_letters
-from training.state import finished, helped
 from training.vision import VisionStage
 from training.whisper import encoder_weights
-from world.concepts import CONCEPTS
 from world.speech import Part, clips
 
-TEXTS_PER_KIND = 4000
 NUM_UNNAMED = 3000
 """Pictures whose colours no words name."""
 POOLS = (4000, 8000)
@@ -64,7 +53,7 @@ def main(argv: list[str] | None = None) -> int:
     torch.manual_seed(0)
     torch.set_float32_matmul_precision("high")
     arguments.ranks = ranks = replace(Ranks.joined(os.environ), sharded=arguments.shard)
-    stages = {"vision": _vision, "audio": _audio, "flow": _flow, "export": _export}
+    stages = {"vision": _vision, "audio": _audio, "flow": _flow, "export": export}
     try:
         if ranks.num > 1 and arguments.stage != "flow":
             raise ValueError(f"{arguments.stage} runs in one process: start it without torchrun")
@@ -147,28 +136,32 @@ def _parser() -> argparse.ArgumentParser:
         "--from-scratch", action="store_true", help="audio: no Whisper to begin with"
     )
     parser.add_argument(
+        "--also",
+        type=Path,
+        action="append",
+        default=[],
+        help="export: folder of the runs of another training that began with the same --start; "
+        "the mean of all is taken",
+    )
+    parser.add_argument(
         "--keep", type=float, default=0.0, help="export: share of the weights of --start that stays"
     )
     parser.add_argument("--out", type=Path, default=Path("assets/nano"), help="where export writes")
     return parser
 
 
-def _folder(arguments: argparse.Namespace, stage: str) -> Path:
-    return arguments.runs / f"{stage}-{arguments.preset}"
-
-
 def _vision(arguments: argparse.Namespace) -> None:
-    start = _start(arguments)
+    start = start_of(arguments)
     config = PRESETS[arguments.preset] if start is None else start.model.config
     stage = VisionStage(config.eyes, Placement.of(arguments.device).device)
     if start is not None:
         stage.model.tokenizer.load_state_dict(start.model.vision.state_dict())
-    train(stage, _folder(arguments, "vision"), _budget(arguments), resume=arguments.resume)
+    train(stage, run_folder(arguments, "vision"), _budget(arguments), resume=arguments.resume)
 
 
 def _audio(arguments: argparse.Namespace) -> None:
     """Whisper's encoder stays as it is; one from scratch is trained with the rest."""
-    start = _start(arguments)
+    start = start_of(arguments)
     config = PRESETS[arguments.preset] if start is None else start.model.config
     if config.audio is None:
         raise ValueError(f"{config.name} neither hears nor speaks: leave --start out")
@@ -177,14 +170,13 @@ def _audio(arguments: argparse.Namespace) -> None:
             f"nobody has trained the ear of {arguments.start}: run `python -m model.convert "
             "whisper` on it first"
         )
-    folder, corpus = _folder(arguments, "audio"), arguments.speech
+    folder, corpus = run_folder(arguments, "audio"), arguments.speech
     spoken = list(clips(corpus, TRAINED_PARTS))
     held_out = list(clips(corpus, (Part.TEST,)))[:REPORTED_CLIPS]
     if not spoken:
         raise ValueError(f"{corpus} has no clips: run `python -m world speech` first")
     if start is None:
-        texts = training_texts(TEXTS_PER_KIND)
-        words = _text_tokenizer(_folder(arguments, "flow"), texts, config.text_vocabulary)
+        words = text_tokenizer(run_folder(arguments, "flow"), texts(), config.text_vocabulary)
     else:
         words = start.tokenizer
     device = Placement.of(arguments.device).device
@@ -201,7 +193,7 @@ def _audio(arguments: argparse.Namespace) -> None:
 def _flow(arguments: argparse.Namespace) -> None:
     ranks: Ranks = arguments.ranks
     with ranks.one_first():
-        model, tokenizer = _begin(arguments)
+        model, tokenizer = begin(arguments)
         if arguments.online:
             check_online(model.config, ranks)
         stage = _flow_stage(arguments, model, tokenizer)
@@ -213,13 +205,13 @@ def _flow(arguments: argparse.Namespace) -> None:
     budget = replace(_budget(arguments), accumulate=A_STEP, report_every_s=600)
     if ranks.sharded:
         budget = replace(budget, save_every_s=SAVE_PARTS_EVERY_S)
-    train(stage, _folder(arguments, "flow"), budget, resume=arguments.resume, ranks=ranks)
+    train(stage, run_folder(arguments, "flow"), budget, resume=arguments.resume, ranks=ranks)
 
 
 def _flow_stage(
     arguments: argparse.Namespace, model: OmniModel, tokenizer: TextTokenizer
 ) -> FlowStage:
-    cache = _folder(arguments, "vision") / "codes.npz"
+    cache = run_folder(arguments, "vision") / "codes.npz"
     pool = build_pool(model.vision, arguments.scenes, cache, arguments.single)
     unnamed = build_unnamed(model.vision, NUM_UNNAMED, cache.with_name("unnamed.npz"))
     config = model.config
@@ -229,7 +221,7 @@ def _flow_stage(
         speech = _speech_examples(arguments, model, examples)
     films = None
     if config.video_frames:
-        folder = _folder(arguments, "vision")
+        folder = run_folder(arguments, "vision")
         films = FilmExamples.build(model.vision, examples, POOLS, folder)
     kinds = tuple(k.strip() for k in arguments.kinds.split(",") if k.strip())
     if arguments.online:
@@ -249,11 +241,11 @@ def _speech_examples(
         )
     config = model.config
     assert config.audio is not None
-    heard = encode_clips(model.audio, corpus, _folder(arguments, "audio") / "codes.npz")
+    heard = encode_clips(model.audio, corpus, run_folder(arguments, "audio") / "codes.npz")
     heard = with_letters(heard, words.tokenizer, config.audio.cardinality)
     if model.embeddings.pace is not None:
         model.embeddings.pace.duration.copy_(durations(heard, words.tokenizer))
-    told = told_scenes(model.vision, corpus, heard, _folder(arguments, "vision") / "told.npz")
+    told = told_scenes(model.vision, corpus, heard, run_folder(arguments, "vision") / "told.npz")
     return SpeechExamples(
         heard,
         words,
@@ -272,147 +264,6 @@ def _budget(arguments: argparse.Namespace) -> Budget:
         muon=arguments.muon,
         slowly=SLOWLY if arguments.online else {},
     )
-
-
-def _begin(arguments: argparse.Namespace) -> tuple[OmniModel, TextTokenizer]:
-    """The model of a checkpoint to train on, or an untrained one. What the preset makes and the
-    checkpoint does not, sound or films, gets untrained weights; sound its trained tokenizer."""
-    if arguments.start is None:
-        return _untrained(arguments)
-    checkpoint = load_checkpoint(arguments.start, Placement.of(arguments.device, "float32"))
-    wanted, model = _preset(arguments), checkpoint.model.requires_grad_(True)
-    had = model.config
-    config = replace(
-        had,
-        audio=had.audio or wanted.audio,
-        video_frames=had.video_frames or wanted.video_frames,
-        makes_films=wanted.makes_films,
-        thinks=had.thinks or wanted.thinks,
-        finds=had.finds or wanted.finds,
-        neighbours=had.neighbours or wanted.neighbours,
-        paced=had.paced or wanted.paced,
-    )
-    if config != had:
-        grown = OmniModel(config, checkpoint.tokenizer.space(config.media, thinks=config.thinks))
-        grown.load_state_dict(model.state_dict(), strict=False)
-        model = grown.to(model.device)
-    if _has_raw(checkpoint.facts, "vision"):
-        _load_tokenizer(model.vision, _folder(arguments, "vision"))
-    if config.audio is not None and (had.audio is None or _has_raw(checkpoint.facts, "audio")):
-        _load_tokenizer(model.audio, _folder(arguments, "audio"))
-    model.vision.requires_grad_(False)
-    if model.config.audio is not None:
-        model.audio.requires_grad_(False)
-    return model, checkpoint.tokenizer
-
-
-def _start(arguments: argparse.Namespace) -> Checkpoint | None:
-    """The checkpoint whose tokenizer of media a stage begins with."""
-    return None if arguments.start is None else load_checkpoint(arguments.start)
-
-
-def _has_raw(facts: dict[str, Any], stage: str) -> bool:
-    """Whether the checkpoint was put together from parts of others (`model.convert`) and this
-    tokenizer of it, whose codes come from nobody, not trained since."""
-    return "converted" in facts and f"{stage}_steps" not in facts
-
-
-def _preset(arguments: argparse.Namespace) -> OmniConfig:
-    config = PRESETS[arguments.preset]
-    if arguments.without_video:
-        config = replace(config, video_frames=0)
-    if arguments.without_films:
-        config = replace(config, makes_films=False)
-    if arguments.without_thinking:
-        config = replace(config, thinks=False)
-    return replace(config, audio=None) if arguments.without_audio else config
-
-
-def _load_tokenizer(module: nn.Module, folder: Path) -> None:
-    """The averaged weights of a tokenizer's run.
-
-    Raises: ValueError where there was none.
-    """
-    file = folder / "state.pt"
-    if not file.exists():
-        stage = folder.name.partition("-")[0]
-        raise ValueError(f"{file} does not exist: run `python -m training {stage}` first")
-    average, _ = finished(folder)
-    prefix = "tokenizer."
-    module.load_state_dict(
-        {k.removeprefix(prefix): v for k, v in average.items() if k.startswith(prefix)}
-    )
-
-
-def _untrained(arguments: argparse.Namespace) -> tuple[OmniModel, TextTokenizer]:
-    """A fresh model around the trained tokenizers of media, with its text tokenizer and word
-    vectors."""
-    config = _preset(arguments)
-    texts = training_texts(TEXTS_PER_KIND)
-    tokenizer = _text_tokenizer(_folder(arguments, "flow"), texts, config.text_vocabulary)
-    model = OmniModel(config, tokenizer.space(config.media, thinks=config.thinks))
-    _load_tokenizer(model.vision, _folder(arguments, "vision"))
-    if config.audio is not None:
-        _load_tokenizer(model.audio, _folder(arguments, "audio"))
-    model.text_metric_codes.copy_(word_vectors(tokenizer, texts, config.text_metric_dim))
-    return model.to(Placement.of(arguments.device).device), tokenizer
-
-
-def _text_tokenizer(folder: Path, texts: list[str], cardinality: int) -> TextTokenizer:
-    """The text tokenizer of the run, trained when the run begins and kept with it: its ids are
-    what the weights mean."""
-    file = folder / "tokenizer.json"
-    if file.exists():
-        return TextTokenizer.load(file, cardinality)
-    tokenizer = TextTokenizer.train(texts, cardinality)
-    folder.mkdir(parents=True, exist_ok=True)
-    tokenizer.save(file)
-    return tokenizer
-
-
-def _export(arguments: argparse.Namespace) -> None:
-    """The averaged weights of the flow run as a checkpoint with the facts of its making."""
-    model, tokenizer = _begin(arguments)
-    start = _start(arguments)
-    facts = {} if start is None else dict(start.facts)
-    if start is None or _has_raw(facts, "vision"):
-        facts |= _run_facts(_folder(arguments, "vision"), "vision", {})
-    heard = _folder(arguments, "audio")
-    if model.config.audio is not None and (heard / "state.pt").exists():
-        facts |= _run_facts(heard, "audio", {})
-    folder = _folder(arguments, "flow")
-    facts |= _run_facts(folder, "flow", facts)
-    facts |= {"name": arguments.preset, "date": date.today().isoformat()}
-    facts["concepts"] = [concept.name for concept in CONCEPTS]
-    average, _ = finished(folder)
-    before = {} if start is None else start.model.state_dict()
-    model.load_state_dict(merged(before, average, arguments.keep))
-    save_checkpoint(arguments.out, model, tokenizer, facts)
-    (arguments.out / LANDMARKS).unlink(missing_ok=True)
-    learned = helped(folder)
-    if learned:
-        pieces = tokenizer.pieces(range(model.config.text_vocabulary))
-        heads = Landmarks(model, pieces)
-        learned = {name: learned[name] for name in heads.state_dict()}
-        known = None if start is None else start.landmarks
-        old = {} if known is None else known.state_dict()
-        heads.load_state_dict(merged(old, learned, arguments.keep))
-        heads.save(arguments.out)
-    print(json.dumps(facts))
-
-
-def _run_facts(folder: Path, stage: str, before: dict[str, Any]) -> dict[str, Any]:
-    """What a run adds to the facts of the checkpoint that it began with."""
-    _, (step, seen, seconds) = finished(folder)
-    what = "clips_seen" if stage == "audio" else "pictures_seen"
-    grown = {"steps": step, what: seen, "minutes": round(seconds / 60, 1)}
-    facts = {f"{stage}_{k}": before.get(f"{stage}_{k}", 0) + v for k, v in grown.items()}
-    return {**facts, f"{stage}_report": _last_report(folder / "log.jsonl")}
-
-
-def _last_report(log: Path) -> dict[str, float]:
-    rows = [json.loads(line) for line in log.read_text().splitlines()]
-    return next((r["report"] for r in reversed(rows) if "report" in r), {})
 
 
 if __name__ == "__main__":

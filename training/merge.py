@@ -2,10 +2,11 @@
 
 A run that teaches something new forgets some of the old; between the two lies a checkpoint that
 has most of both. Source: Dynin-Omni (arXiv:2604.00007), Eq. 2: what both have is averaged, what
-only the run has is taken over; Wortsman et al. 2022 (arXiv:2203.05482). Owns: `merged`.
+only the run has is taken over; Wortsman et al. 2022 (arXiv:2203.05482). So do runs of one
+lesson each that began with the same weights. Owns: `merged`, `mean`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import torch
 
@@ -26,4 +27,19 @@ def merged(
     return {
         k: torch.lerp(v, before[k].to(v), keep) if k in before and v.is_floating_point() else v
         for k, v in after.items()
+    }
+
+
+def mean(runs: Sequence[Mapping[str, torch.Tensor]]) -> dict[str, torch.Tensor]:
+    """The mean of the weights of 1 or more runs; of what are no weights, those of the first.
+
+    Raises: ValueError where one has other weights, or of another shape.
+    """
+    first = runs[0]
+    shapes = {name: weight.shape for name, weight in first.items()}
+    if any({name: w.shape for name, w in run.items()} != shapes for run in runs):
+        raise ValueError("the runs have other weights: merge what began with one checkpoint")
+    return {
+        name: torch.stack([run[name] for run in runs]).mean(0) if w.is_floating_point() else w
+        for name, w in first.items()
     }

@@ -7,8 +7,12 @@ import numpy as np
 from world.speech import Clip, write_clip
 from world.voices import OUTPUT_VOICE
 
-FEW = {"POOLS": (4, 8), "NUM_UNNAMED": 6, "TEXTS_PER_KIND": 200}
-"""Settings of `training.__main__`."""
+FEW = {
+    "training.__main__.POOLS": (4, 8),
+    "training.__main__.NUM_UNNAMED": 6,
+    "training.begin.TEXTS_PER_KIND": 200,
+}
+"""Settings of the command line, by where they stand."""
 
 
 def spoken(folder: Path) -> list[str]:

@@ -9,7 +9,6 @@ import torch
 from torch import Tensor, multiprocessing
 
 import model.convert.__main__
-import training.__main__
 from model.checkpoint import Checkpoint, load_checkpoint
 from tests.model import published
 from tests.training.few import FEW, spoken
@@ -19,7 +18,10 @@ from training.state import finished
 
 NUM, STEPS = 2, 4
 """Processes of the last stage, and steps of every one."""
-SHORT = {**FEW, "_budget": lambda arguments: Budget(minutes=60, steps=STEPS, warmup_steps=1)}
+SHORT = {
+    **FEW,
+    "training.__main__._budget": lambda arguments: Budget(minutes=60, steps=STEPS, warmup_steps=1),
+}
 
 
 def _converted(folder: Path) -> Path:
@@ -38,7 +40,7 @@ def _process(rank: int, port: int, arguments: list[str]) -> None:
     os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
     torch.set_num_threads(1)
     for name, value in SHORT.items():
-        setattr(training.__main__, name, value)
+        pytest.MonkeyPatch().setattr(name, value)
     assert main(arguments) == 0
 
 
@@ -51,7 +53,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     few = [*common, "--scenes", "40", *spoken(folder / "speech")]
     with pytest.MonkeyPatch.context() as patch, socket.socket() as server:
         for name, value in SHORT.items():
-            patch.setattr(training.__main__, name, value)
+            patch.setattr(name, value)
         assert main(["vision", *few]) == 0
         assert main(["audio", *few]) == 0
         server.bind(("127.0.0.1", 0))

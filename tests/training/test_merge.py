@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from training.merge import merged
+from training.merge import mean, merged
 
 
 def test_what_both_have_lies_between_and_what_is_new_is_taken_over() -> None:
@@ -26,3 +26,12 @@ def test_a_share_is_below_one(keep: float) -> None:
 def test_another_size_cannot_be_merged() -> None:
     with pytest.raises(ValueError, match="w has another shape"):
         merged({"w": torch.zeros(2)}, {"w": torch.zeros(3)}, 0.5)
+
+
+def test_lessons_of_one_beginning_count_equally() -> None:
+    runs = [{"w": torch.full((2,), float(i)), "n": torch.tensor(i)} for i in (1, 2, 6)]
+    found = mean(runs)
+    assert torch.equal(found["w"], torch.full((2,), 3.0))
+    assert int(found["n"]) == 1
+    with pytest.raises(ValueError, match="began with one checkpoint"):
+        mean([*runs, {"w": torch.zeros(3), "n": torch.tensor(0)}])

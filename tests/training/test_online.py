@@ -10,7 +10,6 @@ import pytest
 import torch
 from torch import Tensor
 
-import training.__main__
 from model.checkpoint import load_checkpoint
 from model.config import CodeRows
 from model.omni import OmniModel
@@ -204,7 +203,7 @@ def test_what_does_not_go_together_is_said() -> None:
 
 def test_the_command_line_trains_it_along(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in FEW.items():
-        monkeypatch.setattr(training.__main__, name, value)
+        monkeypatch.setattr(name, value)
     common = ["--preset", "tiny", "--runs", str(tmp_path / "runs"), "--device", "cpu"]
     common += ["--without-audio", "--without-video"]
     brief = [*common, "--minutes", "0.02", "--scenes", "40"]

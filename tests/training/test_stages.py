@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 import torch
 
-import training.__main__
 from flow.modality import Modality
 from flow.schedule import PAPER, TUNED
 from model.checkpoint import load_checkpoint
@@ -181,7 +180,7 @@ def test_nothing_to_resume_is_said(tmp_path: Path) -> None:
 def _few(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pools that are made in a moment."""
     for name, value in FEW.items():
-        monkeypatch.setattr(training.__main__, name, value)
+        monkeypatch.setattr(name, value)
 
 
 @pytest.mark.usefixtures("_few")
@@ -202,6 +201,31 @@ def test_the_command_line_trains_exports_and_goes_on(tmp_path: Path) -> None:
     assert after.digest != before.digest
     for name, tensor in before.model.vision.state_dict().items():
         torch.testing.assert_close(after.model.vision.state_dict()[name], tensor)
+    _two_lessons_in_one(tmp_path, brief, common, first, second, speech)
+
+
+def _two_lessons_in_one(
+    folder: Path, brief: list[str], common: list[str], first: str, second: str, speech: list[str]
+) -> None:
+    """Another run from the first checkpoint, with one lesson, and the mean of both."""
+    other, out = folder / "other", str(folder / "third")
+    other.mkdir()
+    for stage in ("vision-tiny", "audio-tiny"):
+        (other / stage).symlink_to(folder / "runs" / stage)
+    arm = [*brief, *speech, "--start", first, "--kinds", "image", "--runs", str(other)]
+    assert main(["flow", *arm]) == 0
+    single = [*common, "--start", first, "--runs", str(other), "--out", str(folder / "alone")]
+    assert main(["export", *single]) == 0
+    assert main(["export", *common, "--start", first, "--also", str(other), "--out", out]) == 0
+    kept, run, lesson, both = (
+        load_checkpoint(Path(p)) for p in (first, second, str(folder / "alone"), out)
+    )
+    for key in ("flow_steps", "flow_pictures_seen"):
+        grown = [c.facts[key] - kept.facts[key] for c in (run, lesson, both)]
+        assert grown[2] == grown[0] + grown[1] > 0
+    name = "backbone.norm.weight"
+    weights = [c.model.state_dict()[name] for c in (run, lesson, both)]
+    torch.testing.assert_close(weights[2], (weights[0] + weights[1]) / 2, atol=1e-3, rtol=1e-3)
 
 
 @pytest.mark.usefixtures("_few")

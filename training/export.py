@@ -1,0 +1,75 @@
+"""The averaged weights of one or more runs as a checkpoint, with the facts of its making.
+
+Owns: what goes into the checkpoint's folder. Does not own: the mean of weights (`training.merge`),
+the files (`model.checkpoint`).
+"""
+
+import argparse
+import json
+from collections.abc import Sequence
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from model.checkpoint import save_checkpoint
+from model.landmarks import LANDMARKS
+from training.begin import begin, has_raw, run_folder, start_of
+from training.landmarks import Landmarks
+from training.merge import mean, merged
+from training.state import finished, helped
+from world.concepts import CONCEPTS
+
+
+def export(arguments: argparse.Namespace) -> None:
+    """Of several runs, which began with the same checkpoint, the mean; of `--start` the share
+    `--keep` stays."""
+    model, tokenizer = begin(arguments)
+    start = start_of(arguments)
+    facts = {} if start is None else dict(start.facts)
+    if start is None or has_raw(facts, "vision"):
+        facts |= _run_facts([run_folder(arguments, "vision")], "vision", {})
+    heard = run_folder(arguments, "audio")
+    if model.config.audio is not None and (heard / "state.pt").exists():
+        facts |= _run_facts([heard], "audio", {})
+    folders = [run_folder(arguments, "flow")]
+    folders += [runs / folders[0].name for runs in arguments.also]
+    facts |= _run_facts(folders, "flow", facts)
+    facts |= {"name": arguments.preset, "date": date.today().isoformat()}
+    facts["concepts"] = [concept.name for concept in CONCEPTS]
+    average = mean([finished(folder)[0] for folder in folders])
+    before = {} if start is None else start.model.state_dict()
+    model.load_state_dict(merged(before, average, arguments.keep))
+    save_checkpoint(arguments.out, model, tokenizer, facts)
+    (arguments.out / LANDMARKS).unlink(missing_ok=True)
+    learned = [weights for weights in map(helped, folders) if weights]
+    if learned:
+        pieces = tokenizer.pieces(range(model.config.text_vocabulary))
+        heads = Landmarks(model, pieces)
+        names = heads.state_dict()
+        after = mean([{name: weights[name] for name in names} for weights in learned])
+        known = None if start is None else start.landmarks
+        old = {} if known is None else known.state_dict()
+        heads.load_state_dict(merged(old, after, arguments.keep))
+        heads.save(arguments.out)
+    print(json.dumps(facts))
+
+
+def _run_facts(folders: Sequence[Path], stage: str, before: dict[str, Any]) -> dict[str, Any]:
+    """What runs add to the facts of the checkpoint that they began with."""
+    what = "clips_seen" if stage == "audio" else "pictures_seen"
+    facts = {f"{stage}_{k}": before.get(f"{stage}_{k}", 0) for k in ("steps", what, "minutes")}
+    for folder in folders:
+        _, (step, seen, seconds) = finished(folder)
+        grown = {"steps": step, what: seen, "minutes": round(seconds / 60, 1)}
+        facts = {f"{stage}_{k}": facts[f"{stage}_{k}"] + v for k, v in grown.items()}
+    facts[f"{stage}_minutes"] = round(facts[f"{stage}_minutes"], 1)
+    return {**facts, f"{stage}_report": _last_report(folders)}
+
+
+def _last_report(folders: Sequence[Path]) -> dict[str, float]:
+    """The latest of each figure that the runs report."""
+    found: dict[str, float] = {}
+    for folder in folders:
+        for line in (folder / "log.jsonl").read_text().splitlines():
+            found |= json.loads(line).get("report", {})
+    return found
