@@ -40,7 +40,7 @@ from world.speech import Part, clips
 
 NUM_UNNAMED = 3000
 """Pictures whose colours no words name."""
-POOLS = (4000, 8000)
+POOLS = (16_000, 40_000)
 """Films, and changes of pictures."""
 REPORTED_CLIPS = 96
 SAVE_PARTS_EVERY_S = 1800.0
@@ -95,7 +95,7 @@ def _parser() -> argparse.ArgumentParser:
         "--online", action="store_true", help="flow: train the picture tokenizer along, slowly"
     )
     parser.add_argument(
-        "--scenes", type=int, default=40_000, help="pictures in the pool of the flow stage"
+        "--scenes", type=int, default=80_000, help="pictures in the pool of the flow stage"
     )
     parser.add_argument(
         "--single",
@@ -227,7 +227,23 @@ def _flow_stage(
     if arguments.online:
         return OnlineStage(model, tokenizer, examples, arguments.times, speech, films, kinds=kinds)
     alike = arguments.ranks.num if arguments.shard else 1
-    return FlowStage(model, tokenizer, examples, arguments.times, speech, films, alike, kinds)
+    return FlowStage(
+        model,
+        tokenizer,
+        examples,
+        arguments.times,
+        speech,
+        films,
+        alike,
+        kinds,
+        _chapter(arguments),
+    )
+
+
+def _chapter(arguments: argparse.Namespace) -> int:
+    """Runs that follow each other draw other examples: how far the one before had come."""
+    start = start_of(arguments)
+    return 0 if start is None else int(start.facts.get("flow_steps", 0))
 
 
 def _speech_examples(

@@ -120,7 +120,8 @@ class Example:
 class Batch:
     """Examples of one structure: the clean sequence (the response segment last) and a weight "B L"
     for each of its positions. said, shown, given, scenes: of each example, see there; None where
-    all have none. kept: int64 "B P", the positions that enter the backbone; None: all."""
+    all have none. kept: int64 "B P", the positions that enter the backbone; None: all. stays: bool
+    "B L", of a changed picture the positions of the answer that are as before; None elsewhere."""
 
     sequence: OmniSequence
     weight: Tensor
@@ -129,6 +130,7 @@ class Batch:
     shown: Tensor | None = None
     given: Tensor | None = None
     scenes: tuple[Scene | None, ...] = ()
+    stays: Tensor | None = None
 
 
 class Examples:

@@ -48,8 +48,8 @@ PICTURES, TEXTS, SOUNDS = 16, 8, 16
 FILMS, FILMS_IN_PART, WATCHED_IN_PART = 4, 16, 12
 """Examples of a batch; of films also those of which only some frames are seen."""
 SHARES = {
-    "image": 24, "text": 14, "match": 2, "hear": 9, "speak": 14, "recite": 1, "film": 22,
-    "watch": 7, "edit": 9,
+    "image": 18, "text": 12, "match": 2, "hear": 10, "speak": 22, "recite": 1, "film": 17,
+    "watch": 6, "edit": 20,
 }  # fmt: skip
 """Batches of each kind in a round."""
 SPEECH, MOTION = ("hear", "speak", "recite"), ("film", "watch", "edit")
@@ -78,9 +78,12 @@ WHOLE_SHARE = 0.15
 """Of the batches of films: those that show all frames."""
 COUNTED_SHARE = 0.5
 """Of the positions of a film: those whose codes are in the loss."""
-EARLY = {Modality.VIDEO: 3.0}
+EARLY, CHANGED_EARLY = {Modality.VIDEO: 3.0}, 2.0
 """Times are a uniform number to this power: where the things of a film are is decided early, and
-late every frame sees in the next what it is."""
+late every frame sees in the next what it is. So is what changes in a picture."""
+HELD_SHARE, HELD_PLACES = 0.4, 0.85
+"""Of the batches of changed pictures: those of which these places, of those that stay, are there
+already, as `engine.holding` begins one."""
 NEVER = -1e4
 """A logit that is never drawn, and still a number."""
 CHOICE = 3
@@ -97,7 +100,8 @@ class FlowStage:
     trained. times: where the times of pictures lie, evenly in t ("uniform") or evenly in another
     clock of `flow.calibration.even_clock`. alike: how many batches that follow each other take the
     same way through the model, as those of processes must that share its weights out. kinds: the
-    lessons it takes, of `SHARES`; none are all that there are examples for.
+    lessons it takes, of `SHARES`; none are all that there are examples for. chapter: seeds what is
+    drawn, with the number of the batch.
 
     Raises: ValueError where no lesson is left.
     """
@@ -112,9 +116,10 @@ class FlowStage:
         films: FilmExamples | None = None,
         alike: int = 1,
         kinds: Collection[str] = (),
+        chapter: int = 0,
     ) -> None:
         self.model = model
-        self.alike = alike
+        self.alike, self.chapter = alike, chapter
         self.tokenizer = tokenizer
         self.examples, self.speech, self.films = examples, speech, films
         pieces = tokenizer.pieces(range(model.config.text_vocabulary))
@@ -127,11 +132,13 @@ class FlowStage:
         self.even: dict[Modality, Clock | None] = {Modality.IMAGE: even, Modality.VIDEO: even}
 
     def loss(self, step: int) -> tuple[Tensor, dict[str, float], int]:
-        rng = np.random.default_rng((2, step))
+        rng = np.random.default_rng((2, self.chapter, step))
         turn = step // self.alike
         kind = self.mixture[turn % len(self.mixture)]
         if kind == "match":
-            loss = self.contrast.loss(self.model, rng, np.random.default_rng((8, turn)))
+            loss = self.contrast.loss(
+                self.model, rng, np.random.default_rng((8, self.chapter, turn))
+            )
             return loss * WEIGHTS[kind], {kind: float(loss.detach())}, 0
         draw = {
             "image": self._pictures,
@@ -223,9 +230,9 @@ class FlowStage:
         before, *_, after = (
             s.tokens for s in batch.sequence.segments if s.modality is Modality.IMAGE
         )
-        copied = (before == after).all(-1)
-        weighed = replace(batch, weight=torch.where(copied, COPIED_WEIGHT, batch.weight))
-        return self._dropped(weighed, rng)
+        stays = (before == after).all(-1)
+        weight = torch.where(stays, COPIED_WEIGHT, batch.weight)
+        return self._dropped(replace(batch, weight=weight, stays=stays), rng)
 
     def _text(self, rng: np.random.Generator, *, about: bool) -> Example:
         if about:
@@ -252,24 +259,40 @@ class FlowStage:
     def _on_path(self, batch: Batch, rng: np.random.Generator) -> Noised:
         target = batch.sequence.segments[-1]
         flow = self.flows[target.modality]
-        times = torch.from_numpy(self._times(rng, target.batch, target.modality))
+        early = CHANGED_EARLY if batch.stays is not None else EARLY.get(target.modality, 1.0)
+        times = torch.from_numpy(self._times(rng, target.batch, target.modality, early))
         t = times.to(target.tokens.device)
         uniforms = torch.from_numpy(rng.random(tuple(target.tokens.shape), dtype=np.float32))
         uniforms = uniforms.clamp(1e-6, 1 - 1e-6).to(target.tokens.device)
         x_t = sample_path(
             self.metrics[target.modality], target.tokens, t, uniforms, Schedule(flow.c, flow.a)
         )
-        weight = batch.weight
-        if target.modality is Modality.IMAGE and rng.random() < KEPT_SHARE:
-            kept = ~boxes(rng, target.batch, self.model.config.eyes.grid).to(x_t.device)
+        weight, kept = batch.weight, self._there(batch, rng)
+        if kept is not None:
             x_t = torch.where(kept[..., None], target.tokens, x_t)
             weight = weight * ~kept
         return Noised(replaced(batch.sequence, x_t), False, weight[..., None].expand_as(x_t))
 
-    def _times(self, rng: np.random.Generator, num: int, modality: Modality) -> np.ndarray:
-        """One time an example, spread evenly in the clock of this run."""
-        spread = (rng.permutation(num) + rng.random(num)) / num
-        spread = spread ** EARLY.get(modality, 1.0)
+    def _there(self, batch: Batch, rng: np.random.Generator) -> Tensor | None:
+        """bool "B L": the places of a picture that are there already, of some batches: all but a
+        box, or most of those that a change leaves as they were. None: the others."""
+        target, stays = batch.sequence.segments[-1], batch.stays
+        if target.modality is not Modality.IMAGE:
+            return None
+        if stays is None:
+            if rng.random() >= KEPT_SHARE:
+                return None
+            return ~boxes(rng, target.batch, self.model.config.eyes.grid).to(target.tokens.device)
+        if rng.random() >= HELD_SHARE:
+            return None
+        held = torch.from_numpy(rng.random(stays.shape) < HELD_PLACES)
+        return stays & held.to(stays.device)
+
+    def _times(
+        self, rng: np.random.Generator, num: int, modality: Modality, early: float = 1.0
+    ) -> np.ndarray:
+        """One time an example, spread evenly in the clock of this run, to the power `early`."""
+        spread = ((rng.permutation(num) + rng.random(num)) / num) ** early
         flow, even = self.flows[modality], self.even.get(modality)
         if even is not None:
             clock = Schedule(flow.c, flow.a)

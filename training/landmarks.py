@@ -22,6 +22,7 @@ from model.omni import OmniModel
 from training.alignment import LETTERS, SILENCE
 from training.data import UNKNOWN, Batch, at
 from training.frames import inside
+from world.motion import FRAMES
 from world.patches import NAMES
 
 BEHIND = 3
@@ -30,7 +31,7 @@ WEIGHT, SOUND_WEIGHT = 0.5, 1.0
 """In the loss: of what is asked of pictures and films, and of sound, of which it is learned
 last."""
 EMPTY_WEIGHT = 0.3
-"""Of a place that shows the background: most do."""
+"""Of a place that shows the background, where nothing was before and nothing will be: most are."""
 
 
 class Landmarks(LandmarkHeads):
@@ -58,7 +59,8 @@ class Landmarks(LandmarkHeads):
         *prompts, target = batch.sequence.segments
         if batch.shown is not None:
             shown = at(batch.shown, places)
-            known = self.loss(middle[:, -places.shape[1] :], shown, target.modality)
+            busy = _busy(batch).gather(1, places)
+            known = self.loss(middle[:, -places.shape[1] :], shown, target.modality, busy)
             found["at"] = (known, weight_of(target.modality))
         if batch.given is not None:
             media = next(i for i, s in enumerate(prompts) if s.modality is not Modality.TEXT)
@@ -78,17 +80,34 @@ class Landmarks(LandmarkHeads):
         assert features is not None
         return features
 
-    def loss(self, features: Tensor, shown: Tensor, modality: Modality) -> Tensor:
+    def loss(
+        self, features: Tensor, shown: Tensor, modality: Modality, busy: Tensor | None = None
+    ) -> Tensor:
         """Mean cross-entropy. features: "B N D"; shown: int64 "B N K", what each of these places
-        shows, or `UNKNOWN`."""
+        shows, or `UNKNOWN`. busy: bool "B N", which places are more than background; None are those
+        that show a thing."""
         truth = shown.flatten(0, 1)
-        weight = torch.where(truth[:, :1] > 0, 1.0, EMPTY_WEIGHT) * (truth != UNKNOWN)
+        busy = shown[..., 0] > 0 if busy is None else busy
+        weight = torch.where(busy.flatten()[:, None], 1.0, EMPTY_WEIGHT) * (truth != UNKNOWN)
         kind = SOUND if modality is Modality.AUDIO else PICTURE
         losses = [
             F.cross_entropy(logits, truth[:, k].clamp(min=0), reduction="none")
             for k, logits in enumerate(self.logits(features.flatten(0, 1), kind))
         ]
         return (torch.stack(losses, -1) * weight).sum() / weight.sum().clamp(min=1)
+
+
+def _busy(batch: Batch) -> Tensor:
+    """bool "B L": the places of an answer that show a thing now, in the picture that is changed, or
+    in another frame. That one is empty now is as much to learn as what another shows."""
+    assert batch.shown is not None
+    target, given = batch.sequence.segments[-1], batch.given
+    busy = batch.shown[..., 0] > 0
+    if target.modality is Modality.VIDEO:
+        return busy.unflatten(1, (FRAMES, -1)).any(1).repeat(1, FRAMES)
+    if target.modality is Modality.IMAGE and given is not None and given.shape == batch.shown.shape:
+        return busy | (given[..., 0] > 0)
+    return busy
 
 
 def weight_of(modality: Modality) -> float:

@@ -25,6 +25,8 @@ from model.vision import VisionTokenizer
 from training.alignment import align, spelled
 from training.data import UNKNOWN, Example, Examples
 from training.drawings import encode_drawings, encoded, still
+from training.heard import Heard
+from training.splices import Splicer
 from world.captions import full_caption
 from world.chance import pick
 from world.dialogue import Dialogue, Kind, sample_dialogue
@@ -42,25 +44,12 @@ BATCH = 16
 OWN_SHARE, FLAT_SHARE = 0.65, 0.15
 """Of the sentences that are spoken: those of the output voice, and of quick voices in bulk. The
 codes say little of who speaks, so what the others say is a lesson too."""
+SPLICED_SHARE = 0.6
+"""Of the sentences in the output voice: those that are put together from two."""
 RARE = 20
 """So many times that a piece of a word is said weigh as much as how many letters it has."""
 QUICK_VOICES = frozenset(BULK_VOICES)
 ANSWERED_KINDS = (Kind.SMALL_TALK, Kind.KNOWLEDGE, Kind.OUTSIDE)
-
-
-@dataclass(frozen=True)
-class Heard:
-    """A clip as codes uint16 "L Q". said: int64 "L 2", the piece of a word and the letter at each
-    position; unknown where None."""
-
-    sentence: str
-    voice: str
-    codes: np.ndarray
-    said: np.ndarray | None = None
-
-    def span(self) -> Span:
-        """As a piece of a conversation."""
-        return Span(Modality.AUDIO, torch.from_numpy(self.codes.astype(np.int64)))
 
 
 @dataclass(frozen=True)
@@ -138,7 +127,7 @@ def with_letters(heard: Sequence[Heard], tokenizer: TextTokenizer, cardinality: 
     )
     known = list(heard)
     for i, path in zip(spoken, found, strict=True):
-        known[i] = replace(heard[i], said=spelled(heard[i].sentence, path, tokenizer))
+        known[i] = replace(heard[i], said=spelled(heard[i].sentence, path, tokenizer), path=path)
     return known
 
 
@@ -191,6 +180,7 @@ class SpeechExamples:
         ]
         if not (self.sounds and any(len(h.codes) >= block for h in self.own)):
             raise ValueError("the speech corpus has no sounds, or nothing long in the output voice")
+        self.splicer = Splicer(self.own, words.tokenizer, block * blocks - 1)
         self._by_sentence: defaultdict[str, list[Heard]] = defaultdict(list)
         for clip in self.spoken:
             self._by_sentence[transcript(clip.sentence)].append(clip)
@@ -224,9 +214,8 @@ class SpeechExamples:
 
     def speak(self, rng: np.random.Generator, *, first: bool) -> Example:
         """Words -> the first block of a sound, or a later one; the last one holds its end."""
-        pool = self._pool(rng)
         while True:
-            clip = pick(rng, pool)
+            clip = self._spoken(rng)
             blocks = min(len(clip.codes) // self.block + 1, self.blocks)
             if first or blocks > 1:
                 break
@@ -235,7 +224,7 @@ class SpeechExamples:
 
     def recite(self, rng: np.random.Generator) -> Example:
         """Words -> all of a sound and its end at once, for the causal view."""
-        clip = pick(rng, self._pool(rng))
+        clip = self._spoken(rng)
         spans = layout(self.words.tokenizer, self.asked(rng, clip), opens=Modality.AUDIO)
         codes = clip.span().tokens[: self.block * self.blocks]
         ended = torch.cat([codes, torch.full((1, codes.shape[1]), self.end)])
@@ -248,6 +237,12 @@ class SpeechExamples:
         (wished,) = self.asked(rng, clip, aloud=False)
         spans = layout(self.words.tokenizer, [wished])
         return Example(tuple(spans), self.words.words([BEGIN_AUDIO], rng))
+
+    def _spoken(self, rng: np.random.Generator) -> Heard:
+        """What is spoken next."""
+        pool = self._pool(rng)
+        spliced = pool is self.own and rng.random() < SPLICED_SHARE
+        return (self.splicer.draw(rng) if spliced else None) or pick(rng, pool)
 
     def _pool(self, rng: np.random.Generator) -> list[Heard]:
         """Of what is spoken next."""

@@ -7,7 +7,8 @@ from model.pace import RESTARTS
 from model.presets import PRESETS
 from model.text import NUM_MARKERS, PAD, TextTokenizer
 from training.data import training_texts
-from training.speech import Heard, durations
+from training.heard import Heard
+from training.speech import durations
 from world.sentences import SAY
 from world.voices import OUTPUT_VOICE
 

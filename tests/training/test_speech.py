@@ -30,7 +30,8 @@ from training.data import Example, Examples, build_pool, training_texts
 from training.drawings import pixels_of
 from training.films import FilmExamples
 from training.flow import COUNTED_SHARE, SHARES, FlowStage, _counted
-from training.speech import Heard, SpeechExamples, encode_clips, told_scenes
+from training.heard import Heard
+from training.speech import SpeechExamples, encode_clips, told_scenes
 from training.whisper import encoder_weights
 from world.captions import full_caption
 from world.scenes import render

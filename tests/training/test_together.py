@@ -9,7 +9,8 @@ from model.omni import OmniModel
 from model.presets import PRESETS
 from model.text import END_THINK, THINK, TextTokenizer
 from training.data import Example, Examples, build_pool, training_texts
-from training.speech import Heard, SpeechExamples
+from training.heard import Heard
+from training.speech import SpeechExamples
 from training.together import think, together
 from world.sounds import SOUND
 from world.together import HEARD_AND_SEEN
