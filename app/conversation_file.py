@@ -1,8 +1,9 @@
 """A conversation as a file that the visitor keeps, and back.
 
-JSON: every turn with its words, and its media as data URIs (PNG, WAV; a film is a PNG of its frames
-below one another). What comes back may be from anywhere: it is checked and never trusted. Owns: the
-format. Does not own: what a conversation is (`app.talk`).
+JSON: every turn with its words, its media as data URIs (PNG, WAV; a film is a PNG of its frames
+below one another), and the note of an answer that was never taught. What comes back may be from
+anywhere: it is checked and never trusted, and a note that the page would not write is left out.
+Owns: the format. Does not own: what a conversation is (`app.talk`).
 """
 
 import json
@@ -16,10 +17,11 @@ import numpy as np
 
 from app import talk
 from app.message import Media
-from app.talk import History
+from app.talk import History, Said
 from engine.media import png_bytes, read_picture
 from engine.request import USUAL_PROMPT_CHARACTERS, Part
 from engine.sounds import read_sound, wav_bytes
+from engine.taught import is_guess
 
 FORMAT, VERSION = "NExT-OMNI Live conversation", 1
 MAX_BYTES, MAX_TURNS, MAX_PARTS = 20 * 2**20, 200, 8
@@ -31,10 +33,7 @@ def to_text(history: History) -> str:
     """The file's content."""
     if history and not history[-1].parts:
         history = history[:-1]
-    turns = [
-        {"role": said.role, "parts": [_plain(p) for p in said.parts], "think": said.think}
-        for said in talk.told(history)
-    ]
+    turns = [_kept(said) for said in talk.told(history)]
     return json.dumps({"format": FORMAT, "version": VERSION, "turns": turns})
 
 
@@ -68,8 +67,14 @@ def from_text(text: str, longest: int = USUAL_PROMPT_CHARACTERS) -> History:
         role, parts = _turn(turn, longest)
         if role != ("user", "assistant")[len(history) % 2]:
             raise ValueError(NOT_OURS.format("its turns do not alternate"))
-        history = talk.kept(history, role, parts, think=turn.get("think") is True)
+        note = turn.get("note") if role == "assistant" and is_guess(turn.get("note")) else None
+        history = talk.kept(history, role, parts, think=turn.get("think") is True, note=note)
     return history
+
+
+def _kept(said: Said) -> dict[str, object]:
+    plain = {"role": said.role, "parts": [_plain(p) for p in said.parts], "think": said.think}
+    return plain if said.note is None else {**plain, "note": said.note}
 
 
 def _turn(turn: object, longest: int) -> tuple[str, tuple[Part, ...]]:

@@ -87,12 +87,19 @@ def asked(history: History, text: str, *media: Part) -> History:
     return kept(history, "user", parts, think=think)
 
 
-def kept(history: History, role: str, parts: tuple[Part, ...], *, think: bool = False) -> History:
+def kept(
+    history: History,
+    role: str,
+    parts: tuple[Part, ...],
+    *,
+    think: bool = False,
+    note: str | None = None,
+) -> History:
     """The history with a turn that was said, by either side, at its end; what it shows is part of
     its id, so that the page tells the turns of two conversations apart."""
     shown = tuple(piece for part in parts for piece in _shown(part))
     seen = blake2b(repr((shown, think)).encode(), digest_size=6).hexdigest()
-    said = Said(f"turn-{_next(history)}-{seen}", role, parts, shown, think=think)
+    said = Said(f"turn-{_next(history)}-{seen}", role, parts, shown, think=think, note=note)
     return (*history, said)
 
 

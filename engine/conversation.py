@@ -9,8 +9,9 @@ question alone. A checkpoint that was trained on whole conversations reads all o
 
 from collections.abc import Callable, Iterable, Sequence
 
+from engine.events import Answer
 from engine.reference import named_earlier
-from engine.request import Conversation, Part, Turn
+from engine.request import Conversation, Part, Request, Turn
 from flow.modality import Modality
 from model.template import Message, Span
 
@@ -28,6 +29,12 @@ def messages_of(
         Message(turn.role == "user", tuple(_content(part, encode) for part in turn.parts))
         for turn in (every if whole else kept_turns(conversation))
     ]
+
+
+def understood(request: Request, answers: Sequence[Answer]) -> Conversation:
+    """The conversation, with the words of its last message where they were just heard."""
+    heard = [a.text for a in answers if a.heard and a.text is not None]
+    return request.conversation.worded(heard[-1]) if heard else request.conversation
 
 
 def kept_turns(conversation: Conversation) -> tuple[Turn, ...]:

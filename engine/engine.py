@@ -1,37 +1,36 @@
 """The engine: a loaded checkpoint that turns a request into a stream of events.
 
-Owns: what of a step becomes an event. Does not own: media and their codes (`engine.codec`), the
-order of an answer's segments (`engine.order`), which sampler runs (`engine.runner`), how a step
-leaves the device (`engine.landing`). One engine may serve several threads one after the other.
+Owns: how one answer is made, segment by segment, and the wish for each of them. Does not own: media
+and their codes (`engine.codec`), the order of an answer's segments (`engine.order`), which sampler
+runs (`engine.runner`), how a step leaves the device (`engine.landing`) and becomes an event
+(`engine.refining`), many answers at once (`engine.batch`). One engine may serve several threads one
+after the other.
 """
 
 import time
 from collections.abc import Generator, Sequence
 from contextlib import closing
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
+from engine.about import about
+from engine.batch import Batch
 from engine.beliefs import Believed, believed
 from engine.codec import Codec
-from engine.conversation import messages_of
+from engine.conversation import messages_of, understood
 from engine.embedding import embed
 from engine.events import Answer, Completed, Event, Refined, Sounded, Started
-from engine.landing import Landed, landing
+from engine.landing import Landed, landing, last_tokens
 from engine.lens import Lens
 from engine.likelihood import surprise
 from engine.order import first_modality, next_modality
 from engine.path_preview import PathPreview
-from engine.preview import (
-    FilmPreview,
-    PicturePreview,
-    Preview,
-    PreviewClock,
-    SoundPreview,
-)
+from engine.preview import PreviewClock
+from engine.refining import preview_for, refined
 from engine.repaint import begun, touched
 from engine.request import Conversation, Part, Request, SamplerKind, Sampling
 from engine.runner import Runner
@@ -39,13 +38,14 @@ from engine.sounds import LONGEST_S, pieces_of
 from engine.speech import Speech, launched
 from engine.trace import MAX_LIKELY, Trace, TraceRecorder
 from engine.trouble import explained
-from engine.wish import Wish, groups
+from engine.under_way import UnderWay
+from engine.wish import Wish
 from engine.words import Words
 from flow.modality import Modality
 from flow.sequence import Segment
 from model.checkpoint import Checkpoint, Progress, load_checkpoint
 from model.folder_info import refuse_theirs
-from model.placement import Placement, held_bytes
+from model.placement import Placement
 from model.template import Message, Span, collate_prompts, layout
 from samplers.draws import Draws
 from samplers.step import Step
@@ -104,37 +104,7 @@ class Engine:
 
     def info(self) -> dict[str, Any]:
         """What runs here: plain values for `python -m engine info` and the page."""
-        config = self.model.config
-        parts = {"all": self.model, "backbone": self.model.backbone}
-        if config.vision is not None:
-            parts |= {"vision": self.model.vision}
-        if config.vision is not None and config.code_rows is None:
-            parts |= {"image_head": self.model.image_head}
-        count = {name: sum(p.numel() for p in part.parameters()) for name, part in parts.items()}
-        by_flow = self.runner.flows if SamplerKind.FLOW in config.samplers else ()
-        return {
-            "name": config.name,
-            "digest": self.digest,
-            **self.placement.describe(),
-            "weights": {"kept": str(self.placement.weights), "bytes": held_bytes(self.model)},
-            "layers": self.model.backbone.layers_on(),
-            "recorded": self.runner.records,
-            "torch": torch.__version__,
-            "parameters": count,
-            "modalities": [str(m) for m in self.runner.flows],
-            "samplers": list(config.samplers),
-            "lacking": {str(m): why for m, why in config.lacking.items()},
-            "image_px": 0 if config.vision is None else config.vision.image_px,
-            "hears_s": self.hears_s,
-            "styles": list(self.codec.styles),
-            "prompt_characters": self.prompt_characters,
-            "thinks": config.thinks,
-            "finds": config.finds,
-            "believes": self.landmarks is not None,
-            "facts": self.facts,
-            "path": {str(m): [asdict(point) for point in self.runner.path(m)] for m in by_flow},
-            "config": config.to_json(),
-        }
+        return about(self)
 
     def generate(
         self, request: Request, *, preview_hz: float = PREVIEW_HZ, watch: int = 0
@@ -157,7 +127,7 @@ class Engine:
 
     @torch.inference_mode()
     def _generate(self, request: Request, preview_hz: float, watch: int) -> Generator[Event]:
-        run = _Run(request, watch, PreviewClock(preview_hz), time.monotonic())
+        run = UnderWay(request, watch, PreviewClock(preview_hz), time.monotonic())
         asked, request = request, self._begun(request)
         answers: list[Answer] = []
         if request.listens:
@@ -165,7 +135,7 @@ class Engine:
         if len(answers) > 1:  # a recording and no question
             yield Completed(asked, tuple(answers), run.nfe, run.elapsed_s)
             return
-        messages = self._messages(_understood(request, answers))
+        messages = self._messages(understood(request, answers))
         modality: Modality | None = first_modality(request)
         while modality is not None:
             wish = self._wish(request, messages, answers, modality)
@@ -190,7 +160,7 @@ class Engine:
         state = begun(wish, codes, free, self.model.spaces[Modality.IMAGE].mask_id)
         return replace(request, start=state, repaint=None)
 
-    def _listened(self, request: Request, run: "_Run") -> Generator[Event, None, list[Answer]]:
+    def _listened(self, request: Request, run: UnderWay) -> Generator[Event, None, list[Answer]]:
         """The events of writing down what was said, piece by piece where it is long."""
         pieces = self._pieces(request)
         found: list[Answer] = []
@@ -215,7 +185,7 @@ class Engine:
         return pieces_of(request.speech, self.hears_s or LONGEST_S)
 
     def _segment(
-        self, wish: Wish, run: "_Run", *, heard: int = 0
+        self, wish: Wish, run: UnderWay, *, heard: int = 0
     ) -> Generator[Event, None, tuple[np.ndarray, np.ndarray | None]]:
         """The events of one segment; its tokens "L Q" and its picture."""
         wish = replace(wish, segment=run.segments)
@@ -224,19 +194,20 @@ class Engine:
         yield Started(complete, wish.segment, wish.modality, steps_left, run.elapsed_s, heard)
         seen: Refined | None = None
         landed: Landed | None = None
-        steps = landing(self._run([wish], run.watch), self._preview(wish), run.clock)
+        shows = preview_for(wish, self.model, decodes=self.codec.speech is None)
+        steps = landing(self._run([wish], run.watch), shows, run.clock)
         with closing(steps):
             for landed in steps:
-                seen = self._refined(landed, wish, run.nfe, run.started_s)
+                seen = refined(landed, wish, run, self.words)
                 yield seen
         assert landed is not None
         assert seen is not None
         run.nfe = seen.nfe
         run.segments += 1
-        (tokens,) = _last_tokens(landed.step)
+        (tokens,) = last_tokens(landed.step)
         return tokens, seen.image_1
 
-    def _sound(self, wish: Wish, run: "_Run") -> Generator[Event, None, Answer]:
+    def _sound(self, wish: Wish, run: UnderWay) -> Generator[Event, None, Answer]:
         """The events of a sound, block by block: what is final can be heard while the next block
         forms."""
         stream = self.codec.stream(run.request.style)
@@ -252,21 +223,6 @@ class Engine:
         assert wish.begun is not None
         return Answer(Modality.AUDIO, wish.begun.numpy(), audio=np.concatenate(heard))
 
-    def _preview(self, wish: Wish) -> Preview | None:
-        """What is shown of a segment while it forms, beside its words."""
-        match wish.modality:
-            case Modality.IMAGE:
-                return PicturePreview(self.model.vision)
-            case Modality.VIDEO:
-                return FilmPreview(self.model.vision)
-            case Modality.AUDIO if self.codec.speech is None:
-                none = torch.zeros(0, self.model.spaces[Modality.AUDIO].num_codebooks)
-                return SoundPreview(
-                    self.model.audio, none.long() if wish.begun is None else wish.begun
-                )
-            case _:
-                return None
-
     @torch.inference_mode()
     def generate_batch(self, requests: Sequence[Request]) -> list[tuple[Answer, ...]]:
         """The answers of many requests, computed together where their shape and settings agree.
@@ -277,53 +233,16 @@ class Engine:
             self.codec.check(request.within(self.prompt_characters).style)
         if any(r.start is not None or r.repaint is not None for r in requests):
             raise ValueError("runs that go on from a state are generated one by one")
-        found: list[list[Answer]] = [[] for _ in requests]
-        asked = [
-            (i, r.heard(piece))
-            for i, r in enumerate(requests)
-            if r.listens
-            for piece in self._pieces(r)
-        ]
-        heard = self.generate_batch([r for _, r in asked]) if asked else []
-        for (i, _), (words,) in zip(asked, heard, strict=True):
-            found[i].append(replace(words, heard=True))
-        prompts = {
-            i: self._messages(_understood(r, found[i]))
-            for i, r in enumerate(requests)
-            if len(found[i]) < 2
-        }
-        todo = {
-            i: self._wish(requests[i], prompt, found[i], first_modality(requests[i]))
-            for i, prompt in prompts.items()
-        }
-        while todo:
-            wishes, todo = todo, {}
-            for group in groups(wishes):
-                *_, step = self._run([wishes[i] for i in group])
-                for i, tokens in zip(group, _last_tokens(step), strict=True):
-                    follows = self._after(wishes[i], tokens, requests[i], prompts[i], found[i])
-                    if follows is not None:
-                        todo[i] = follows
-        return [tuple(answers) for answers in found]
-
-    def _after(
-        self,
-        wish: Wish,
-        tokens: np.ndarray,
-        request: Request,
-        messages: list[Message],
-        found: list[Answer],
-    ) -> Wish | None:
-        """Adds what has been answered to `found`; the wish for what follows."""
-        if wish.modality is Modality.AUDIO:
-            wish, _, last = wish.grown(tokens, self.model.config)
-            if not last:
-                return wish
-            assert wish.begun is not None
-            tokens = wish.begun.numpy()
-        found.append(self.codec.answer(tokens, wish.modality, style=request.style))
-        modality = next_modality(request, found, self.runner.flows)
-        return None if modality is None else self._wish(request, messages, found, modality)
+        batch = Batch(
+            self.codec,
+            self.model.config,
+            self.runner.flows,
+            self._pieces,
+            self._messages,
+            self._wish,
+            self._run,
+        )
+        return batch.answers(requests)
 
     def recorder(self) -> TraceRecorder:
         """For the events of one generation of this engine."""
@@ -396,7 +315,7 @@ class Engine:
         self, request: Request, to: Modality, answered: Sequence[Answer] = ()
     ) -> list[Segment]:
         """The segments before an answer that follows those, one row."""
-        messages = self._messages(_understood(request, answered))
+        messages = self._messages(understood(request, answered))
         return self._prompt([self._wish(request, messages, list(answered), to)])
 
     def _messages(self, conversation: Conversation) -> list[Message]:
@@ -450,61 +369,3 @@ class Engine:
     def _prompt(self, wishes: list[Wish]) -> list[Segment]:
         multiple = PROMPT_MULTIPLE[self.device.type]
         return collate_prompts([w.spans for w in wishes], self.device, multiple)
-
-    def _refined(self, landed: Landed, wish: Wish, nfe_before: int, started_s: float) -> Refined:
-        step, shown = landed.step, landed.shown
-        images = shown if wish.modality in (Modality.IMAGE, Modality.VIDEO) else None
-        sound = shown if wish.modality is Modality.AUDIO else None
-        event = Refined(
-            segment=wish.segment,
-            modality=wish.modality,
-            index=step.index,
-            num_steps=step.num_steps,
-            last=step.last,
-            t=step.t,
-            tokens_t=landed.x_t,
-            tokens_1=landed.x_1,
-            changed=landed.changed,
-            confidence=landed.confidence,
-            nfe=nfe_before + step.nfe,
-            num_active=step.num_active,
-            elapsed_s=time.monotonic() - started_s,
-            image_t=None if images is None or len(images) == 1 else images[0],
-            image_1=None if images is None else images[-1],
-            sound_1=None if sound is None else sound[-1],
-            likely=landed.likely,
-        )
-        if wish.modality is Modality.TEXT:
-            return replace(
-                event, words_t=self.words.shown(landed.x_t), words_1=self.words.shown(landed.x_1)
-            )
-        return event
-
-
-@dataclass
-class _Run:
-    """One generation: what was asked, how it is watched, and how far it is."""
-
-    request: Request
-    watch: int
-    clock: PreviewClock
-    started_s: float
-    nfe: int = 0
-    segments: int = 0
-
-    @property
-    def elapsed_s(self) -> float:
-        return time.monotonic() - self.started_s
-
-
-def _last_tokens(step: Step) -> list[np.ndarray]:
-    """ "L Q" of each row of the response segment, the last one, as far as the row goes."""
-    segment = step.x_t.segments[-1]
-    rows = zip(segment.tokens, segment.valid, strict=True)
-    return [tokens[valid].cpu().numpy() for tokens, valid in rows]
-
-
-def _understood(request: Request, answers: Sequence[Answer]) -> Conversation:
-    """The conversation, with the words of its last message where they were just heard."""
-    heard = [a.text for a in answers if a.heard and a.text is not None]
-    return request.conversation.worded(heard[-1]) if heard else request.conversation

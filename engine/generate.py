@@ -7,6 +7,7 @@ Progress and notes go to stderr. Owns: `generate`. Does not own: the options
 import argparse
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 from tqdm import tqdm
@@ -16,7 +17,7 @@ from engine.events import Answer, Completed, Refined, Started
 from engine.generate_options import WATCH, checked, media_of, sampling_of, unused
 from engine.media import fitted_to, read_picture
 from engine.order import first_modality
-from engine.out_file import content, example, fits
+from engine.out_file import content, example, fits, of_part
 from engine.pin import Pin
 from engine.request import Conversation, Repaint, Request
 from engine.sounds import SHORTEST_S, pieces_of
@@ -62,11 +63,15 @@ def generate(arguments: argparse.Namespace, load: Callable[[], Engine]) -> int:
     if arguments.trace is not None:
         watch = WATCH if arguments.watch is None else arguments.watch
     made: list[Answer] = []
+    files: list[Path] = []
     for part, request in enumerate(requests, 1):
         of = (part, len(requests))
         for answer in _answers(engine, request, recorder, watch, of):
-            _deliver(answer, arguments)
+            _deliver(answer, arguments, files)
             made.append(answer)
+    if len(files) > 1:
+        names = ", ".join(file.name for file in files)
+        _note(f"the answer has {len(files)} parts, each in a file of its own: {names}")
     if any(answer.doubtful for answer in made):
         _note(DOUBT)
     if arguments.out is not None and to is None and all(a.text is not None for a in made):
@@ -139,7 +144,8 @@ def _answers(
     raise AssertionError("a generation ends with Completed")
 
 
-def _deliver(answer: Answer, arguments: argparse.Namespace) -> None:
+def _deliver(answer: Answer, arguments: argparse.Namespace, files: list[Path]) -> None:
+    """Words are printed, everything else is written; files: those of the answers before it."""
     if answer.text is not None:
         if answer.thought:
             print(f"thought: {answer.thought}")
@@ -149,5 +155,7 @@ def _deliver(answer: Answer, arguments: argparse.Namespace) -> None:
         name = example(answer.modality)
         print(f"the model made {answer.modality}: give --out {name} to keep it", file=sys.stderr)
     else:
-        arguments.out.write_bytes(content(answer, arguments.out, arguments.prompt, arguments.seed))
-        print(arguments.out)
+        file = of_part(arguments.out, len(files) + 1)
+        file.write_bytes(content(answer, file, arguments.prompt, arguments.seed))
+        files.append(file)
+        print(file)

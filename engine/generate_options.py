@@ -78,7 +78,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--out",
         type=Path,
-        help="where a picture (PNG, JPEG, WebP), sound (WAV) or film (MP4, GIF, WebP) is written",
+        help="where a picture (PNG, JPEG, WebP), sound (WAV) or film (MP4, GIF, WebP) is written; "
+        "where there are several, the others are NAME-part-2, ..",
     )
     parser.add_argument("--steps", type=int)
     parser.add_argument("--seed", type=int, default=0)

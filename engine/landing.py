@@ -2,7 +2,7 @@
 
 On a CPU a step is there at once. On CUDA its ids are copied, and its preview is decoded, on a
 stream of their own while the sampler goes on; the host reads a step when `AHEAD` later ones are
-under way, so the GPU always has work. Owns: `Landed`, `landing`.
+under way, so the GPU always has work. Owns: `Landed`, `landing`, `last_tokens`.
 """
 
 import time
@@ -65,6 +65,13 @@ def landing(
                 yield flights.popleft().landed()
         while flights:
             yield flights.popleft().landed()
+
+
+def last_tokens(step: Step) -> list[np.ndarray]:
+    """ "L Q" of each row of the response segment, the last one, as far as the row goes."""
+    segment = step.x_t.segments[-1]
+    rows = zip(segment.tokens, segment.valid, strict=True)
+    return [tokens[valid].cpu().numpy() for tokens, valid in rows]
 
 
 def _at_once(step: Step, preview: Preview | None, clock: PreviewClock, *, state: bool) -> Landed:

@@ -1,6 +1,7 @@
 """The file that an answer is written to: the end of its name says in which format.
 
-Owns: `named`, `fits`, `content`. Does not own: the formats (`engine.media`, `engine.sounds`).
+Owns: `named`, `fits`, `of_part`, `content`. Does not own: the formats (`engine.media`,
+`engine.sounds`).
 """
 
 import json
@@ -52,6 +53,12 @@ def example(kind: Modality) -> str:
 def fits(out: Path, kind: Modality) -> bool:
     """Whether a file of that name can hold such an answer."""
     return out.suffix.lower() in ENDINGS.get(kind, ())
+
+
+def of_part(out: Path, part: int) -> Path:
+    """The file of one part of an answer that has several, counted from 1: the first one is named as
+    it was asked for."""
+    return out if part == 1 else out.with_name(f"{out.stem}-part-{part}{out.suffix}")
 
 
 def content(answer: Answer, out: Path, prompt: str, seed: int) -> bytes:

@@ -2,10 +2,12 @@
 
 Where no lesson goes from one to the other the model answers all the same, and guesses. A
 checkpoint of others had lessons that are not known here, so nothing is said of it. Owns: `TAUGHT`,
-`no_lesson`, `guesses`. Does not own: how well what is taught is done (`evaluation.matrix`).
+`no_lesson`, `guesses`, `is_guess`. Does not own: how well what is taught is done
+(`evaluation.matrix`).
 """
 
 from collections.abc import Collection, Mapping
+from itertools import combinations
 from typing import Any
 
 from engine.conversation import kept_turns
@@ -26,14 +28,17 @@ WHY: Mapping[tuple[frozenset[Modality], Modality], str] = {
     (frozenset({AUDIO}), VIDEO): "in the speech corpus nobody wishes for a film",
     (frozenset({IMAGE, AUDIO}), IMAGE): "in the speech corpus nobody wishes for a change",
 }
+GUESS = "The model was never taught this, so it guesses: {}."
 NAMES = {TEXT: "words", IMAGE: "a picture", AUDIO: "a sound", VIDEO: "a film"}
 
 
 def no_lesson(given: Collection[Modality], answer: Modality) -> str:
     """Why no lesson goes from what is given, beside words, to that answer; "" where one does."""
     media = frozenset(given) - {TEXT}
-    if answer in TAUGHT.get(media, ()):
-        return ""
+    return "" if answer in TAUGHT.get(media, ()) else _why(media, answer)
+
+
+def _why(media: frozenset[Modality], answer: Modality) -> str:
     before = " and ".join(NAMES[kind] for kind in Modality if kind in media)
     return WHY.get((media, answer), f"no lesson has {NAMES[answer]} after {before}")
 
@@ -48,4 +53,11 @@ def guesses(request: Request, facts: Mapping[str, Any]) -> str | None:
     if request.listens:  # it is written down first
         given -= {AUDIO}
     why = no_lesson(given, first_modality(request))
-    return f"The model was never taught this, so it guesses: {why}." if why else None
+    return GUESS.format(why) if why else None
+
+
+def is_guess(sentence: object) -> bool:
+    """Whether `guesses` may have said it, of these lessons or of earlier ones."""
+    media = [kind for kind in Modality if kind is not TEXT]
+    given = (frozenset(g) for num in range(1, 4) for g in combinations(media, num))
+    return sentence in [GUESS.format(_why(g, answer)) for g in given for answer in Modality]

@@ -1,7 +1,7 @@
 """A wish: one segment to sample, what comes before it, and the block that follows a block of sound.
 
 Owns: `Wish`, and which wishes one batch can hold. Does not own: the order of an answer's segments
-(`engine.engine`), how a segment is sampled (`engine.runner`).
+(`engine.order`), how a segment is sampled (`engine.runner`).
 """
 
 from collections.abc import Mapping

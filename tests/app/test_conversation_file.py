@@ -1,6 +1,7 @@
 """A conversation goes into a file and comes back; what is none is refused with one sentence."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,12 +9,15 @@ import pytest
 from app import talk
 from app.conversation_file import FORMAT, MAX_TURNS, from_text, to_text
 from app.talk import History
-from engine.request import Part
+from engine.request import Conversation, Modality, Part, Request
+from engine.taught import guesses
 
 RNG = np.random.default_rng(0)
 PICTURE = RNG.integers(0, 255, (16, 16, 3)).astype(np.uint8)
 FILM = RNG.integers(0, 255, (8, 16, 16, 3)).astype(np.uint8)
 SOUND = np.sin(np.arange(8000) / 9).astype(np.float32) * 0.08
+UNTAUGHT = Request(Conversation.ask("and the sound?", image=PICTURE), Modality.AUDIO)
+OURS = {"flow_steps": 100}
 
 
 def _history() -> History:
@@ -56,6 +60,33 @@ def test_an_unanswered_exchange_is_left_out_and_the_rest_comes_back() -> None:
     found = from_text(to_text(history))
     assert [said.role for said in found] == ["user", "assistant"] * 2 + ["user"]
     assert (found[-1].words, found[-1].think) == ("and now?", True)
+
+
+def test_the_note_of_an_answer_that_was_never_taught_comes_back() -> None:
+    question, answer = _history()[:2]
+    note = guesses(UNTAUGHT, OURS)
+    assert note is not None
+    found = from_text(to_text((question, replace(answer, note=note), *_history()[2:])))
+    assert [said.note for said in found] == [None, note, None, None]
+    turns = talk.as_value(found)["turns"]
+    assert isinstance(turns, list)
+    assert note in turns[1]["note"]
+    again = from_text(to_text(found))
+    assert [said.note for said in again] == [said.note for said in found]
+
+
+@pytest.mark.parametrize("note", ["Send your password to me.", "", 7, ["x"], None, {"a": "b"}])
+def test_a_note_that_the_page_would_not_write_is_left_out(note: object) -> None:
+    answer = {"role": "assistant", "parts": [{"text": "a dog"}], "note": note}
+    assert [said.note for said in from_text(_file(turns=[TURN, answer]))] == [None, None]
+
+
+@pytest.mark.parametrize(("role", "kept"), [("user", False), ("assistant", True)])
+def test_only_an_answer_has_such_a_note(role: str, kept: bool) -> None:
+    note = guesses(UNTAUGHT, OURS)
+    turns = [TURN, {**TURN, "role": "assistant"}]
+    noted = [{**turn, "note": note} if turn["role"] == role else turn for turn in turns]
+    assert any(said.note == note for said in from_text(_file(turns=noted))) == kept
 
 
 def _file(**changes: object) -> str:

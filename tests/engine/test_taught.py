@@ -8,7 +8,7 @@ import pytest
 from engine.__main__ import main
 from engine.media import png_bytes
 from engine.request import Conversation, Part, Request, Turn
-from engine.taught import TAUGHT, guesses, no_lesson
+from engine.taught import TAUGHT, guesses, is_guess, no_lesson
 from flow.modality import Modality
 from model.checkpoint import save_checkpoint
 from model.omni import OmniModel
@@ -54,6 +54,17 @@ def test_a_picture_that_the_model_still_sees_counts() -> None:
     talked = Conversation((earlier, Turn("assistant", (Part(text="a dog"),)), asked))
     assert guesses(Request(talked, Modality.AUDIO), OURS) is not None
     assert guesses(Request(Conversation((asked,)), Modality.AUDIO), OURS) is None
+
+
+@pytest.mark.parametrize("to", list(Modality))
+@pytest.mark.parametrize("kinds", [("image",), ("audio",), ("video",), ("image", "audio")])
+def test_a_sentence_that_is_told_is_known_again(to: Modality, kinds: tuple[str, ...]) -> None:
+    media = {"image": PICTURE, "audio": SOUND, "video": np.stack([PICTURE] * 8)}
+    parts = tuple(Part(**{kind: media[kind]}) for kind in kinds)
+    asked = Conversation((Turn("user", (*parts, Part(text="and now?"))),))
+    sentence = guesses(Request(asked, to), OURS)
+    assert is_guess(sentence) == (sentence is not None)
+    assert not is_guess(f"{sentence} And more.")
 
 
 @pytest.mark.parametrize("facts", [OURS, CONVERTED])

@@ -6,11 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 
 from engine import engine as engine_module
 from engine.__main__ import main
 from engine.engine import Engine
-from engine.events import DOUBTFUL_BITS, Completed
+from engine.events import DOUBTFUL_BITS, Answer, Completed
 from engine.generate import DOUBT
 from engine.request import Conversation, Request, Sampling
 from engine.sounds import pieces_of, read_sound, wav_bytes
@@ -18,6 +19,8 @@ from flow.modality import Modality
 
 LONG = np.random.default_rng(1).normal(0, 0.06, 30_000).astype(np.float32)
 SHORT = LONG[:6000]
+SEED = 8
+"""With it the sounds of the parts are not all the same."""
 PATHS = (("--to", "text"), ())
 """To have a sound written down, and to have it answered."""
 
@@ -75,3 +78,41 @@ def test_doubt_is_the_same_whether_it_is_answered_or_not(tiny_engine: Engine) ->
     assert found[0] is not None
     assert found[0] == pytest.approx(found[1])
     assert found[2] is None
+
+
+def test_every_part_that_is_read_out_has_a_file_of_its_own(
+    tell: Callable[..., str], tiny_engine: Engine, tmp_path: Path
+) -> None:
+    """The first one is named as it was asked for, and the files are those of the parts alone."""
+    out = tmp_path / "said again.wav"
+    said = tell(LONG, "--to", "text", "--aloud", "--out", str(out), "--seed", str(SEED))
+    files = [out, *(tmp_path / f"said again-part-{n}.wav" for n in (2, 3, 4, 5))]
+    pieces = pieces_of(read_sound(tmp_path / "said.wav"), tiny_engine.hears_s)
+    sounds = [
+        answer.audio
+        for piece in pieces
+        for answer in _spoken(tiny_engine, piece)
+        if answer.audio is not None
+    ]
+    assert 1 < len(sounds) <= len(files)
+    assert len({sound.tobytes() for sound in sounds}) > 1
+    for file, sound in zip(files, sounds, strict=False):
+        samples, _ = soundfile.read(file, dtype="float32")
+        assert samples == pytest.approx(sound, abs=1e-4)
+    assert sorted(tmp_path.glob("said again*")) == sorted(files[: len(sounds)])
+    assert ", ".join(f.name for f in files[: len(sounds)]) in said
+
+
+def test_one_part_that_is_read_out_is_one_file(tell: Callable[..., str], tmp_path: Path) -> None:
+    said = tell(SHORT, "--to", "text", "--aloud", "--out", str(tmp_path / "again.wav"))
+    assert len(list(tmp_path.glob("again*"))) == 1
+    assert "part" not in said
+
+
+def _spoken(engine: Engine, piece: np.ndarray) -> tuple[Answer, ...]:
+    written = Conversation.write_down(piece)
+    *_, done = engine.generate(
+        Request(written, Modality.TEXT, Sampling(steps=1, seed=SEED), aloud=True)
+    )
+    assert isinstance(done, Completed)
+    return done.answers
