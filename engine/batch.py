@@ -26,8 +26,8 @@ from samplers.step import Step
 @dataclass(frozen=True)
 class Batch:
     """What is needed of an engine. known: what it can make. pieces: what was said in a request, as
-    long as is heard at once. messages, wish: as one answer is begun and goes on. steps: of wishes
-    that agree."""
+    long as is heard at once. messages, wish: as one answer is begun and goes on. begun: a
+    wish with what is held of a picture that it changes. steps: of wishes that agree."""
 
     codec: Codec
     config: OmniConfig
@@ -35,6 +35,7 @@ class Batch:
     pieces: Callable[[Request], list[np.ndarray]]
     messages: Callable[[Conversation], list[Message]]
     wish: Callable[[Request, list[Message], list[Answer], Modality], Wish]
+    begun: Callable[[Wish], Wish]
     steps: Callable[[list[Wish]], Generator[Step]]
 
     def answers(self, requests: Sequence[Request]) -> list[tuple[Answer, ...]]:
@@ -59,7 +60,7 @@ class Batch:
             for i, prompt in prompts.items()
         }
         while todo:
-            wishes, todo = todo, {}
+            wishes, todo = {i: self.begun(wish) for i, wish in todo.items()}, {}
             for group in groups(wishes):
                 *_, step = self.steps([wishes[i] for i in group])
                 for i, tokens in zip(group, last_tokens(step), strict=True):

@@ -6,7 +6,7 @@ run is the same whether somebody looks or not. Owns: `Believed`. Does not own: w
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -58,7 +58,7 @@ def believed(
     found: list[tuple[Tensor, ...]] = []
     for part in torch.from_numpy(states.astype(np.int64)).split(rows):
         answer = response(modality, part.to(model.device))
-        sequence = OmniSequence((*(_repeated(s, len(part)) for s in prompt), answer))
+        sequence = OmniSequence((*(s.repeated(len(part)) for s in prompt), answer))
         x, valid = model.embed(sequence)
         middle = model.backbone(x, valid, behind=heads.behind)[:, -length:].to(model.device)
         objects, colours, *_ = heads.logits(middle, PICTURE)
@@ -67,13 +67,3 @@ def believed(
     likeliest, colour, sure = (torch.cat(one).numpy() for one in zip(*found, strict=True))
     called = heads.names[PICTURE]
     return Believed(called[0], called[1], likeliest, colour, sure)
-
-
-def _repeated(segment: Segment, batch: int) -> Segment:
-    """The same segment in every row."""
-    return replace(
-        segment,
-        tokens=segment.tokens.expand(batch, -1, -1),
-        editable=segment.editable.expand(batch, -1),
-        valid=segment.valid.expand(batch, -1),
-    )

@@ -24,6 +24,7 @@ from engine.codec import Codec
 from engine.conversation import messages_of, understood
 from engine.embedding import embed
 from engine.events import Answer, Completed, Event, Refined, Sounded, Started
+from engine.holding import READS, likely_again, start_with
 from engine.landing import Landed, landing, last_tokens
 from engine.lens import Lens
 from engine.likelihood import surprise
@@ -188,10 +189,12 @@ class Engine:
         self, wish: Wish, run: UnderWay, *, heard: int = 0
     ) -> Generator[Event, None, tuple[np.ndarray, np.ndarray | None]]:
         """The events of one segment; its tokens "L Q" and its picture."""
-        wish = replace(wish, segment=run.segments)
+        wish = self._holding(replace(wish, segment=run.segments))
+        held = wish.held
+        run.nfe += wish.read
         complete = replace(run.request, sampling=wish.sampling)
         steps_left = self.runner.steps_left(wish.sampling, wish.modality, wish.start)
-        yield Started(complete, wish.segment, wish.modality, steps_left, run.elapsed_s, heard)
+        yield Started(complete, wish.segment, wish.modality, steps_left, run.elapsed_s, heard, held)
         seen: Refined | None = None
         landed: Landed | None = None
         shows = preview_for(wish, self.model, decodes=self.codec.speech is None)
@@ -240,6 +243,7 @@ class Engine:
             self._pieces,
             self._messages,
             self._wish,
+            self._holding,
             self._run,
         )
         return batch.answers(requests)
@@ -351,16 +355,32 @@ class Engine:
             start if number == heard else None,
         )
 
+    def _holding(self, wish: Wish) -> Wish:
+        """With what stays of the picture that it changes, see `engine.holding`."""
+        sampling = wish.sampling
+        given = [s.tokens for s in wish.spans if s.modality is Modality.IMAGE]
+        changes = wish.modality is Modality.IMAGE and wish.start is None and bool(given)
+        if not changes or sampling.hold == 1 or sampling.sampler == SamplerKind.AUTOREGRESSIVE:
+            return wish
+        seeds = [sampling.seed + NEXT_BLOCK * k for k in range(READS)]
+        noise = self.runner.noise(wish.modality, sampling, self._draws(seeds), wish.noise)
+        again = likely_again(self.model, self._prompt([wish]), noise, given[-1])
+        stays = (again >= sampling.hold).cpu().numpy()
+        start = start_with(stays, given[-1].numpy(), self.model.spaces[Modality.IMAGE].mask_id)
+        return replace(wish, start=start, read=READS)
+
+    def _draws(self, seeds: list[int]) -> Draws:
+        return Draws(torch.tensor(seeds, device=self.device))
+
     def _run(self, wishes: list[Wish], watch: int = 0) -> Generator[Step]:
         """The sampler's steps over wishes that agree in everything but prompt and seed."""
         first = wishes[0]
         seeds = [w.sampling.seed + NEXT_BLOCK * w.block for w in wishes]
-        draws = Draws(torch.tensor(seeds, device=self.device))
         return self.runner.run(
             self._prompt(wishes),
             first.modality,
             first.sampling,
-            draws,
+            self._draws(seeds),
             first.noise,
             start=first.start,
             watch=watch,

@@ -21,7 +21,8 @@ French nothing does (docs/log.md)."""
 @dataclass(frozen=True)
 class Started:
     """A segment begins to form. `sampling` of `request` has every default filled in. heard: it is
-    what the user said, in so many pieces; 0 where it is not."""
+    what the user said, in so many pieces; 0 where it is not. held: positions that stay as they are
+    from the start, see `engine.holding`."""
 
     request: Request
     segment: int
@@ -29,6 +30,7 @@ class Started:
     num_steps: int
     elapsed_s: float
     heard: int = 0
+    held: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -47,7 +47,7 @@ class Edit:
 
 
 def start_of(trace: Trace, segment: int, step: int, edits: Sequence[Edit] = ()) -> Start:
-    """The state after a recorded step, with its edits.
+    """The state after a recorded step, with its edits; what the run held stays held.
 
     Raises: ValueError where there is no such place, or nothing would be left to do.
     """
@@ -60,6 +60,7 @@ def start_of(trace: Trace, segment: int, step: int, edits: Sequence[Edit] = ()) 
         raise ValueError(f"this run has no step {step + 1}")
     tokens, predicted = (arrays[name][step].astype(np.int64) for name in ("x_t", "x_1"))
     pinned = np.zeros(len(tokens), bool)
+    pinned[list(trace.segments[segment].held)] = True
     for edit in edits:
         if not 0 <= edit.position < len(tokens) or len(edit.codes) != tokens.shape[1]:
             raise ValueError(f"this run has no position {edit.position} of {len(edit.codes)} codes")

@@ -123,6 +123,8 @@ class Sampling:
     only): see `samplers.masked`. stop_at_end (masked only): nothing is computed behind the end of
     an answer in words once all before it is written; the words are the same. cache_share,
     prompt_every: see `engine.cache`; None is no cache, and a run from left to right has its own.
+    hold: of a picture that is changed, places whose codes the model would give back with this
+    probability stay as they are from the start, see `engine.holding`; 1 holds none.
 
     guidance_scale s mixes logits as (1+s) cond - s uncond (0 = off), at times in guidance_interval;
     guidance_every n evaluates the unconditional branch in every n-th call only. temperature and
@@ -149,6 +151,7 @@ class Sampling:
     cache_share: float | None = None
     prompt_every: int = 0
     stop_at_end: bool = False
+    hold: float = 0.5
 
     def __post_init__(self) -> None:
         if self.sampler is not None and self.sampler not in tuple(SamplerKind):
@@ -195,6 +198,8 @@ class Sampling:
             raise ValueError(f"the cache's share must be between 0 and 1, not {self.cache_share:g}")
         if self.prompt_every < 0:
             raise ValueError(f"prompt_every must be at least 0, not {self.prompt_every}")
+        if not 0 < self.hold <= 1:
+            raise ValueError(f"hold must be above 0 and at most 1, not {self.hold:g}")
         if self.temperature is not None and not 0 <= self.temperature <= 2:
             raise ValueError(f"temperature must be between 0 and 2, not {self.temperature:g}")
         if self.top_p is not None and not 0 < self.top_p <= 1:

@@ -10,6 +10,7 @@ from dataclasses import replace
 from functools import partial
 
 import torch
+from torch import Tensor
 
 from engine.cache import CachedDenoiser, Rooms
 from engine.closing import ClosedDenoiser
@@ -96,6 +97,12 @@ class Runner:
             temperature=flow.temperature if asked.temperature is None else asked.temperature,
             top_p=flow.top_p if asked.top_p is None else asked.top_p,
         )
+
+    def noise(self, modality: Modality, sampling: Sampling, draws: Draws, segment: int) -> Tensor:
+        """What an answer begins as, int64 "B L Q", a row a seed; sampling: complete."""
+        space, length = self.model.spaces[modality], self.lengths[modality]
+        sampler = self.parallel(sampling, modality)
+        return sampler.source(space, draws.batch, length, draws, segment=segment)
 
     def run(
         self,

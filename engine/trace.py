@@ -26,8 +26,8 @@ AXES = {
 class SegmentTrace:
     """One segment of an answer. sampling: complete. arrays: by the names of `AXES`. words: of every
     id in the arrays of a text, so that it can be read without the model. text: the whole answer, as
-    the tokenizer joins it. heard: as in `engine.events.Started`. length: positions of a sound's
-    block before its end; None is all of them."""
+    the tokenizer joins it. heard, held: as in `engine.events.Started`. length: positions of a
+    sound's block before its end; None is all of them."""
 
     modality: Modality
     sampling: Sampling
@@ -36,6 +36,7 @@ class SegmentTrace:
     text: str | None = None
     heard: int = 0
     length: int | None = None
+    held: tuple[int, ...] = ()
 
     @property
     def num_steps(self) -> int:
@@ -119,7 +120,8 @@ class TraceRecorder:
                 i for n in named if n in arrays for i in np.unique(arrays[n]).tolist()
             )
         sampling, length = started.request.sampling, self._length(started)
-        return SegmentTrace(started.modality, sampling, arrays, words, text, started.heard, length)
+        heard, held = started.heard, started.held
+        return SegmentTrace(started.modality, sampling, arrays, words, text, heard, length, held)
 
     def _texts(self, completed: Completed) -> dict[int, str | None]:
         """The words of each segment that is a whole answer in words."""
@@ -146,7 +148,7 @@ def events_of(trace: Trace) -> Iterable[Event]:
         a = segment.arrays
         request = replace(trace.request, sampling=segment.sampling)
         num_steps, heard = segment.num_steps, segment.heard
-        yield Started(request, number, segment.modality, num_steps, elapsed_s, heard)
+        yield Started(request, number, segment.modality, num_steps, elapsed_s, heard, segment.held)
         for k in range(segment.num_steps):
             nfe, elapsed_s = int(a["nfe"][k]), float(a["elapsed_s"][k])
             is_text = segment.modality is Modality.TEXT

@@ -81,6 +81,7 @@ def _about_segment(segment: SegmentTrace) -> dict[str, Any]:
         "text": segment.text,
         "heard": segment.heard,
         "length": segment.length,
+        "held": list(segment.held),
     }
 
 
@@ -235,4 +236,14 @@ def _read_segment(
     text = None if plain["text"] is None else str(plain["text"])
     heard, kept = int(plain.get("heard", 0)), plain.get("length")
     length = None if kept is None else max(0, int(kept))
-    return SegmentTrace(Modality(plain["modality"]), sampling, arrays, words, text, heard, length)
+    held = _held(plain.get("held", ()), axes["L"])
+    return SegmentTrace(
+        Modality(plain["modality"]), sampling, arrays, words, text, heard, length, held
+    )
+
+
+def _held(found: Any, length: int) -> tuple[int, ...]:
+    held = tuple(sorted({int(i) for i in found}))
+    if held and not 0 <= held[0] <= held[-1] < length:
+        raise ValueError("it holds positions that are none of its own")
+    return held

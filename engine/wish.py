@@ -22,7 +22,7 @@ from model.template import Span
 class Wish:
     """One segment to sample: its prompt, modality, complete settings, its number in the answer,
     the number that seeds its noise, and where it begins; of a sound the number of its block and the
-    codes "L Q" before it."""
+    codes "L Q" before it. read: network calls that it took to know where it begins."""
 
     spans: list[Span]
     modality: Modality
@@ -32,6 +32,12 @@ class Wish:
     start: Start | None = None
     block: int = 0
     begun: Tensor | None = None
+    read: int = 0
+
+    @property
+    def held(self) -> tuple[int, ...]:
+        """The positions that stay as they are from its start."""
+        return () if self.start is None else tuple(np.flatnonzero(self.start.pinned).tolist())
 
     def grown(self, tokens: np.ndarray, config: OmniConfig) -> tuple["Wish", Tensor, bool]:
         """The wish for the block after this one of tokens "L Q", the codes "L Q" of this one up to
@@ -54,10 +60,12 @@ class Wish:
 
 
 def groups(wishes: Mapping[int, Wish]) -> list[list[int]]:
-    """The numbers of wishes that one batch can hold."""
+    """The numbers of wishes that one batch can hold; one that begins somewhere is alone."""
     found: dict[tuple[Any, ...], list[int]] = {}
     for i, wish in wishes.items():
         shape = tuple(s.modality for s in wish.spans)
         key = (shape, wish.modality, wish.noise, replace(wish.sampling, seed=0))
+        if wish.start is not None:
+            key = (i,)
         found.setdefault(key, []).append(i)
     return list(found.values())

@@ -37,6 +37,15 @@ class Segment:
     def length(self) -> int:
         return self.tokens.shape[1]
 
+    def repeated(self, rows: int) -> "Segment":
+        """The same in so many rows; it has one."""
+        return replace(
+            self,
+            tokens=self.tokens.expand(rows, -1, -1),
+            editable=self.editable.expand(rows, -1),
+            valid=self.valid.expand(rows, -1),
+        )
+
 
 @dataclass(frozen=True)
 class OmniSequence:

@@ -59,8 +59,8 @@ class Landmarks(LandmarkHeads):
         *prompts, target = batch.sequence.segments
         if batch.shown is not None:
             shown = at(batch.shown, places)
-            busy = _busy(batch).gather(1, places)
-            known = self.loss(middle[:, -places.shape[1] :], shown, target.modality, busy)
+            matters = busy(batch).gather(1, places)
+            known = self.loss(middle[:, -places.shape[1] :], shown, target.modality, matters)
             found["at"] = (known, weight_of(target.modality))
         if batch.given is not None:
             media = next(i for i, s in enumerate(prompts) if s.modality is not Modality.TEXT)
@@ -81,14 +81,14 @@ class Landmarks(LandmarkHeads):
         return features
 
     def loss(
-        self, features: Tensor, shown: Tensor, modality: Modality, busy: Tensor | None = None
+        self, features: Tensor, shown: Tensor, modality: Modality, matters: Tensor | None = None
     ) -> Tensor:
         """Mean cross-entropy. features: "B N D"; shown: int64 "B N K", what each of these places
-        shows, or `UNKNOWN`. busy: bool "B N", which places are more than background; None are those
-        that show a thing."""
+        shows, or `UNKNOWN`. matters: bool "B N", the places with all of their weight; None are
+        those that show a thing."""
         truth = shown.flatten(0, 1)
-        busy = shown[..., 0] > 0 if busy is None else busy
-        weight = torch.where(busy.flatten()[:, None], 1.0, EMPTY_WEIGHT) * (truth != UNKNOWN)
+        matters = shown[..., 0] > 0 if matters is None else matters
+        weight = torch.where(matters.flatten()[:, None], 1.0, EMPTY_WEIGHT) * (truth != UNKNOWN)
         kind = SOUND if modality is Modality.AUDIO else PICTURE
         losses = [
             F.cross_entropy(logits, truth[:, k].clamp(min=0), reduction="none")
@@ -97,17 +97,17 @@ class Landmarks(LandmarkHeads):
         return (torch.stack(losses, -1) * weight).sum() / weight.sum().clamp(min=1)
 
 
-def _busy(batch: Batch) -> Tensor:
+def busy(batch: Batch) -> Tensor:
     """bool "B L": the places of an answer that show a thing now, in the picture that is changed, or
     in another frame. That one is empty now is as much to learn as what another shows."""
     assert batch.shown is not None
     target, given = batch.sequence.segments[-1], batch.given
-    busy = batch.shown[..., 0] > 0
+    here = batch.shown[..., 0] > 0
     if target.modality is Modality.VIDEO:
-        return busy.unflatten(1, (FRAMES, -1)).any(1).repeat(1, FRAMES)
+        return here.unflatten(1, (FRAMES, -1)).any(1).repeat(1, FRAMES)
     if target.modality is Modality.IMAGE and given is not None and given.shape == batch.shown.shape:
-        return busy | (given[..., 0] > 0)
-    return busy
+        return here | (given[..., 0] > 0)
+    return here
 
 
 def weight_of(modality: Modality) -> float:

@@ -190,3 +190,32 @@ def test_a_lesson_of_each_kind_about_films_has_gradients(films: FilmExamples) ->
     place = stage.model.embeddings.video_place.grad
     assert place is not None
     assert float(place.abs().sum()) > 0
+
+
+def test_what_stays_of_a_changed_picture_is_there_already_in_some_batches(
+    films: FilmExamples,
+) -> None:
+    tokenizer = films.words.tokenizer
+    stage = FlowStage(_model(tokenizer), tokenizer, films.words, films=films)
+    batches = [stage._edited(np.random.default_rng(step)) for step in range(40)]
+    changes = [b for b in batches if b.stays is not None]
+    kept = [stage._there(b, np.random.default_rng(i)) for i, b in enumerate(changes)]
+    there = [(b.stays, k) for b, k in zip(changes, kept, strict=True) if k is not None]
+    assert 0 < len(there) < len(changes)
+    for stays, places in there:
+        assert stays is not None
+        assert not (places & ~stays).any()
+        assert places.any()
+
+
+def test_runs_that_follow_each_other_draw_other_examples(films: FilmExamples) -> None:
+    tokenizer = films.words.tokenizer
+    model = _model(tokenizer)
+
+    def drawn(chapter: int) -> dict[str, float]:
+        stage = FlowStage(
+            model, tokenizer, films.words, films=films, kinds=("image",), chapter=chapter
+        )
+        return stage.loss(0)[1]
+
+    assert drawn(7)["image"] == drawn(7)["image"] != drawn(8)["image"]

@@ -1,5 +1,7 @@
 """Where each letter of a clip is found, and what the middle of the backbone is asked."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -10,8 +12,9 @@ from model.omni import OmniModel
 from model.presets import PRESETS
 from model.text import PAD, TextTokenizer
 from training.alignment import LETTERS, Line, align, spelled
-from training.data import UNKNOWN, training_texts
-from training.landmarks import Landmarks
+from training.data import UNKNOWN, Batch, training_texts
+from training.landmarks import Landmarks, busy
+from world.motion import FRAMES
 from world.patches import KINDS
 from world.sentences import transcript
 
@@ -119,3 +122,20 @@ def test_a_pass_without_gradients_leaves_nothing_behind(model: OmniModel) -> Non
     with torch.inference_mode():
         model.features(OmniSequence((response(Modality.IMAGE, codes),)))
     assert helpers._features is None
+
+
+def test_an_empty_place_counts_where_something_was_or_will_be(model: OmniModel) -> None:
+    """A thing that is taken away leaves as much to learn as one that comes."""
+    shown, given = torch.zeros(2, 1, 4, len(KINDS), dtype=torch.int64)
+    shown[0, 0] = given[0, 1] = 3
+    codes = torch.zeros(1, 4, model.spaces[Modality.IMAGE].num_codebooks, dtype=torch.int64)
+    picture = OmniSequence((response(Modality.IMAGE, codes),))
+    batch = Batch(picture, torch.ones(1, 4), shown=shown, given=given)
+    assert busy(batch).tolist() == [[True, True, False, False]]
+    assert busy(replace(batch, given=None)).tolist() == [[True, False, False, False]]
+    frames = torch.zeros(1, 4 * FRAMES, codes.shape[-1], dtype=torch.int64)
+    moving = torch.zeros(1, 4 * FRAMES, len(KINDS), dtype=torch.int64)
+    moving[0, 4 * 3 + 2] = 1
+    film = OmniSequence((response(Modality.VIDEO, frames),))
+    found = busy(Batch(film, torch.ones(1, 4 * FRAMES), shown=moving))
+    assert found.view(FRAMES, 4).tolist() == [[False, False, True, False]] * FRAMES
