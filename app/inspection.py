@@ -102,6 +102,7 @@ def _segment(segment: SegmentTrace, lens: Lens) -> dict[str, object]:
         "num_active": a["num_active"].tolist(),
         "elapsed_s": [round(float(s), 3) for s in a["elapsed_s"]],
         "moved": [round(float(m), 4) for m in a["changed"].mean((1, 2))],
+        "held": list(segment.held),
         "final": a["x_t"][-1].tolist(),
         "agrees": [round(float(m), 4) for m in (a["x_1"] == a["x_t"][-1]).mean((1, 2))],
         "heat": {name: _bytes(values) for name, values in heats.items()},

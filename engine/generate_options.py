@@ -35,6 +35,7 @@ OF_A_SAMPLER = {
     "steps": (FLOW, MASKED),
     "cache_share": (FLOW, MASKED),
     "prompt_every": (FLOW, MASKED),
+    "hold": (FLOW, MASKED),
     "guidance_from": (FLOW, MASKED),
     "guidance_until": (FLOW, MASKED),
     "guidance_every": (FLOW, MASKED),
@@ -101,6 +102,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--guidance-every", type=int, help="calls between unconditional branches")
     parser.add_argument("--cache-share", type=float, help="adaptive cache: part evaluated anew")
     parser.add_argument("--prompt-every", type=int, help="adaptive cache: calls")
+    parser.add_argument(
+        "--hold",
+        type=float,
+        help="of a picture that is changed: places stay whose codes the model would give back with "
+        "this probability, 0.5 if not said; 1 holds none",
+    )
     parser.add_argument("--temperature", type=float)
     parser.add_argument("--trace", type=Path, help="also record every step, see docs/trace.md")
     parser.add_argument(
@@ -115,6 +122,7 @@ def sampling_of(arguments: argparse.Namespace) -> Sampling:
         "remasking": arguments.remasking,
         "guidance_every": arguments.guidance_every,
         "prompt_every": arguments.prompt_every,
+        "hold": arguments.hold,
     }
     low, high = arguments.guidance_from, arguments.guidance_until
     return Sampling(
@@ -205,6 +213,9 @@ def unused(arguments: argparse.Namespace, request: Request, complete: Sampling) 
         yield f"--stop-at-end is for words: {first} does not use it"
     if "prompt_every" in said and "cache_share" not in said and sampler in (FLOW, MASKED):
         yield "--prompt-every goes with --cache-share: without it, it is not used"
+    seen = any(part.image is not None for t in request.conversation.turns for part in t.parts)
+    if "hold" in said and not (seen and first in (None, Modality.IMAGE)):
+        yield "--hold goes with --image and a picture as the answer: this run does not use it"
     if "watch" in said and "trace" not in said:
         yield "--watch goes with --trace: without it, it is not used"
     for name in ("think", "aloud"):

@@ -328,7 +328,9 @@ class LabView {
 
   hold() {
     const edit = this.edits.get(this.position);
-    this.edited(edit ? { ...edit, held: !edit.held } : { codes: this.found.codes.map((code) => code.predicted), held: true });
+    const kept = stays(this.part, this.position);
+    const codes = this.found.codes.map((code) => (kept ? null : code.predicted));
+    this.edited(edit ? { ...edit, held: !edit.held } : { codes, held: !kept });
   }
 
   release() {

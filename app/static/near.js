@@ -25,17 +25,19 @@ class Near {
     this.root.replaceChildren(
       make("h3", "", `${where}, step ${found.step + 1}`),
       ...(belief ? [make("p", "no-said", `Half-way through the network: ${belief.words || "background"}, ${percent(belief.sure)} sure.`)] : []),
-      ...this.tools(edit),
+      ...(stays(part, found.position) ? [make("p", "no-said", "It stays from the start: the model would give it back.")] : []),
+      ...this.tools(edit, stays(part, found.position)),
       ...found.codes.map((code, q) => this.code(code, q, found, edit)),
     );
     this.root.dataset.shown = `${found.segment}.${found.step}.${found.position}`;
   }
 
-  tools(edit) {
+  tools(edit, kept) {
     if (!this.act) return [];
+    const word = (edit ? edit.held : kept) ? "Let it move" : edit ? "Hold it" : "Hold the prediction";
     const say = edit ? (edit.held ? "Held when the run goes on." : "Changed, but free to move on.") : "";
     return [make("div", "no-actions",
-      press(edit ? (edit.held ? "Let it move" : "Hold it") : "Hold the prediction", () => this.act.hold()),
+      press(word, () => this.act.hold()),
       ...(edit ? [press("Undo", () => this.act.release())] : []),
       make("span", "no-said", say))];
   }

@@ -47,6 +47,11 @@ function beliefAt({ believed, length }, step, position) {
   return { id: believed.object[i], words: [colour, name].filter(Boolean).join(" "), sure: believed.sure[i] / 255 };
 }
 
+// Whether a place stays as it is from the first step on.
+function stays({ held }, position) {
+  return Boolean(held) && held.includes(position);
+}
+
 class Plate {
   // part: a segment of an overview; pick: called with a position, turn: with a frame
   constructor(part, pick, turn) {
@@ -123,6 +128,7 @@ class Plate {
       }
       pen.globalAlpha = 1;
       const edit = look.edits.get(i);
+      if (!edit && stays(part, i)) corner(pen, x, y, cell * 0.16);
       pen.setLineDash(edit && !edit.held ? [14, 10] : []);
       if (edit) frame(pen, x, y, cell, "#ffd24a");
       pen.setLineDash([]);
@@ -184,4 +190,14 @@ function frame(pen, x, y, size, colour) {
     pen.strokeStyle = shade;
     pen.strokeRect(x + 4, y + 4, size - 8, size - 8);
   }
+}
+
+// The sign of a place that stays.
+function corner(pen, x, y, size) {
+  pen.fillStyle = "rgba(251, 248, 255, 0.8)";
+  pen.beginPath();
+  pen.moveTo(x, y);
+  pen.lineTo(x + size, y);
+  pen.lineTo(x, y + size);
+  pen.fill();
 }
