@@ -22,6 +22,7 @@ ALLOWED: dict[str, set[str]] = {
         "engine",
         "evaluation",
         "retrieval",
+        "training",
         "samplers",
         "flow",
         "world",

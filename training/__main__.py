@@ -95,6 +95,11 @@ def _parser() -> argparse.ArgumentParser:
         "--online", action="store_true", help="flow: train the picture tokenizer along, slowly"
     )
     parser.add_argument(
+        "--without-reconstruction",
+        action="store_true",
+        help="flow --online: how well pictures are rebuilt is not in the loss",
+    )
+    parser.add_argument(
         "--scenes", type=int, default=80_000, help="pictures in the pool of the flow stage"
     )
     parser.add_argument(
@@ -114,6 +119,16 @@ def _parser() -> argparse.ArgumentParser:
         default="",
         help="flow: these lessons only, with commas between: image, text, match, hear, speak, "
         "recite, film, watch, edit",
+    )
+    parser.add_argument(
+        "--paradigm",
+        choices=PRESETS["nano"].samplers,
+        help="flow, export: a model for one sampler alone; else for all three",
+    )
+    parser.add_argument(
+        "--fixed-length",
+        action="store_true",
+        help="flow, export: answers in words have one length, not as many blocks as they need",
     )
     parser.add_argument("--start", type=Path, help="checkpoint whose weights a run begins with")
     parser.add_argument(
@@ -225,7 +240,17 @@ def _flow_stage(
         films = FilmExamples.build(model.vision, examples, POOLS, folder)
     kinds = tuple(k.strip() for k in arguments.kinds.split(",") if k.strip())
     if arguments.online:
-        return OnlineStage(model, tokenizer, examples, arguments.times, speech, films, kinds=kinds)
+        return OnlineStage(
+            model,
+            tokenizer,
+            examples,
+            arguments.times,
+            speech,
+            films,
+            kinds=kinds,
+            chapter=_chapter(arguments),
+            rebuilds=not arguments.without_reconstruction,
+        )
     alike = arguments.ranks.num if arguments.shard else 1
     return FlowStage(
         model,

@@ -41,8 +41,9 @@ def begin(arguments: argparse.Namespace) -> tuple[OmniModel, TextTokenizer]:
     checkpoint = load_checkpoint(arguments.start, Placement.of(arguments.device, "float32"))
     wanted, model = _preset(arguments), checkpoint.model.requires_grad_(True)
     had = model.config
+    config = _shaped(had, arguments)
     config = replace(
-        had,
+        config,
         audio=had.audio or wanted.audio,
         video_frames=had.video_frames or wanted.video_frames,
         makes_films=wanted.makes_films,
@@ -76,8 +77,17 @@ def has_raw(facts: dict[str, Any], stage: str) -> bool:
     return "converted" in facts and f"{stage}_steps" not in facts
 
 
+def _shaped(config: OmniConfig, arguments: argparse.Namespace) -> OmniConfig:
+    """As one arm of a comparison has it: for one sampler alone, or answers of one length."""
+    if arguments.paradigm is not None:
+        config = replace(config, samplers=(arguments.paradigm,))
+    if arguments.fixed_length:
+        config = replace(config, text_block=config.text_length, text_blocks=1)
+    return config
+
+
 def _preset(arguments: argparse.Namespace) -> OmniConfig:
-    config = PRESETS[arguments.preset]
+    config = _shaped(PRESETS[arguments.preset], arguments)
     if arguments.without_video:
         config = replace(config, video_frames=0)
     if arguments.without_films:

@@ -49,7 +49,7 @@ FILMS, FILMS_IN_PART, WATCHED_IN_PART = 4, 16, 12
 """Examples of a batch; of films also those of which only some frames are seen."""
 SHARES = {
     "image": 18, "text": 12, "match": 2, "hear": 10, "speak": 22, "recite": 1, "film": 17,
-    "watch": 6, "edit": 20,
+    "watch": 6, "edit": 26,
 }  # fmt: skip
 """Batches of each kind in a round."""
 SPEECH, MOTION = ("hear", "speak", "recite"), ("film", "watch", "edit")
@@ -125,7 +125,10 @@ class FlowStage:
         pieces = tokenizer.pieces(range(model.config.text_vocabulary))
         self.helpers = Landmarks(model, pieces).to(model.device)
         self.contrast = Contrast(examples, speech, films)
-        self.mixture = mixture((() if speech else SPEECH) + (() if films else MOTION), kinds)
+        missing = (() if speech else SPEECH) + (() if films else MOTION)
+        if "autoregressive" not in model.config.samplers:
+            missing += ("recite",)
+        self.mixture = mixture(missing, kinds)
         self.metrics: dict[Modality, CodebookMetric] = model.metrics()
         self.flows = model.config.flows
         even = even_clock(times, self.metrics[Modality.IMAGE])
@@ -249,12 +252,22 @@ class FlowStage:
         return self.examples.answer(rng, kinds[int(rng.choice(4, p=(0.35, 0.2, 0.15, 0.3)))])
 
     def _noised(self, batch: Batch, rng: np.random.Generator) -> Noised:
-        roll = rng.random() / FEWER_VIEWS.get(batch.sequence.segments[-1].modality, 1.0)
-        if roll < CAUSAL_SHARE:
-            return causal(batch)
-        if roll < CAUSAL_SHARE + MASKED_SHARE:
-            return self._masked(batch, rng)
-        return self._on_path(batch, rng)
+        """In the view of one of the samplers that the model is for; mostly that of the flow."""
+        shares = self._views(batch.sequence.segments[-1].modality)
+        odds = np.array(list(shares.values()))
+        match list(shares)[int(rng.choice(len(shares), p=odds / odds.sum()))]:
+            case "autoregressive":
+                return causal(batch)
+            case "masked":
+                return self._masked(batch, rng)
+            case _:
+                return self._on_path(batch, rng)
+
+    def _views(self, modality: Modality) -> dict[str, float]:
+        fewer = FEWER_VIEWS.get(modality, 1.0)
+        shares = {"autoregressive": CAUSAL_SHARE * fewer, "masked": MASKED_SHARE * fewer}
+        shares["flow"] = 1 - sum(shares.values())
+        return {name: shares[name] for name in shares if name in self.model.config.samplers}
 
     def _on_path(self, batch: Batch, rng: np.random.Generator) -> Noised:
         target = batch.sequence.segments[-1]

@@ -48,9 +48,10 @@ def check_online(config: OmniConfig, ranks: Ranks) -> None:
 class OnlineStage(FlowStage):
     """See the module's docstring. The tokenizer is trained from here on."""
 
-    def __init__(self, model: OmniModel, *others: Any, **named: Any) -> None:
-        """As `FlowStage`."""
+    def __init__(self, model: OmniModel, *others: Any, rebuilds: bool = True, **named: Any) -> None:
+        """As `FlowStage`. rebuilds: whether how well it rebuilds is in the loss."""
         super().__init__(model, *others, **named)
+        self.rebuilds = rebuilds
         model.vision.requires_grad_(True)
         assert isinstance(model.vision.quantizer, MultiCodebookQuantizer)
         self.quantizer = model.vision.quantizer
@@ -84,6 +85,8 @@ class OnlineStage(FlowStage):
             self.metrics = self.model.metrics()
         anew = replace(batch, sequence=replaced(batch.sequence, found.quantized.codes))
         loss, figures = super().learned(kind, anew, rng)
+        if not self.rebuilds:
+            return loss, {**figures, "psnr": found.psnr}
         total = self.balance.weigh((loss, found.loss), (self.quantizer.codebooks,))
         of_rebuilding = float(self.balance.weights[1])
         return total, {**figures, "psnr": found.psnr, "of_rebuilding": of_rebuilding}

@@ -217,3 +217,18 @@ def test_the_command_line_trains_it_along(tmp_path: Path, monkeypatch: pytest.Mo
     found = load_checkpoint(out).model.vision.quantizer.codebooks
     apart = (found - own["tokenizer.quantizer.codebooks"].half()).abs()
     assert 1e-5 < float(apart.max()) < 0.1
+
+
+def test_without_reconstruction_only_what_is_to_be_predicted_moves_the_tokenizer(
+    folder: Path,
+) -> None:
+    stage, pixels = _stage(OnlineStage, folder), _pixels()
+    stage.rebuilds = False
+    before, error = _weights(stage), _error(stage, pixels)
+    _, figures, _ = stage.loss(0)
+    assert "of_rebuilding" not in figures
+    train(stage, folder / "unrebuilt", replace(ONLINE, slowly={"vision.": 1.0}), resume=False)
+    far = {k: float((v - before[k]).abs().max()) for k, v in stage.model.state_dict().items()}
+    assert far["vision.quantizer.codebooks"] > 0
+    assert all(d == 0 for k, d in far.items() if k.startswith("vision.decoder"))
+    assert _error(stage, pixels) > error
