@@ -3,6 +3,7 @@ should be."""
 
 import copy
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -265,3 +266,22 @@ def test_times_lie_evenly_in_the_chosen_clock(stage: FlowStage) -> None:
     assert np.sort(even)[:-1] == pytest.approx((np.arange(399) + 0.5) / 400, abs=1 / 400)
     words = np.sort(tuned._times(rng, 400, Modality.TEXT))
     assert words == pytest.approx((np.arange(400) + 0.5) / 400, abs=1 / 400)
+
+
+@pytest.mark.parametrize("kind", ["flow", "masked", "autoregressive"])
+def test_a_model_for_one_sampler_is_seen_in_its_view_alone(stage: FlowStage, kind: str) -> None:
+    own = replace(stage.model.config, samplers=(kind,))
+    stage.model.config, before = own, stage.model.config
+    try:
+        for step in range(20):
+            rng = np.random.default_rng(step)
+            batch = stage._pictures(rng)
+            noised = stage._noised(batch, rng)
+            codes = batch.sequence.segments[-1].tokens
+            seen = noised.sequence.segments[-1].tokens
+            masked = (seen == stage.model.spaces[Modality.IMAGE].mask_id).all(-1)
+            assert noised.causal == (kind == "autoregressive")
+            assert torch.equal(seen, codes) == (kind == "autoregressive")
+            assert bool(masked.any()) == (kind == "masked")
+    finally:
+        stage.model.config = before
