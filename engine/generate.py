@@ -58,17 +58,20 @@ def generate(arguments: argparse.Namespace, load: Callable[[], Engine]) -> int:
         for conversation in _conversations(arguments, media, engine)
     ]
     _noted(arguments, requests[0], engine)
-    recorder = engine.recorder()
     watch = 0
     if arguments.trace is not None:
         watch = WATCH if arguments.watch is None else arguments.watch
     made: list[Answer] = []
     files: list[Path] = []
     for part, request in enumerate(requests, 1):
-        of = (part, len(requests))
+        recorder, of = engine.recorder(), (part, len(requests))
         for answer in _answers(engine, request, recorder, watch, of):
             _deliver(answer, arguments, files)
             made.append(answer)
+        if arguments.trace is not None:
+            file = of_part(arguments.trace, part)
+            file.write_bytes(trace_bytes(recorder.trace()))
+            print(file)
     if len(files) > 1:
         names = ", ".join(file.name for file in files)
         _note(f"the answer has {len(files)} parts, each in a file of its own: {names}")
@@ -76,9 +79,6 @@ def generate(arguments: argparse.Namespace, load: Callable[[], Engine]) -> int:
         _note(DOUBT)
     if arguments.out is not None and to is None and all(a.text is not None for a in made):
         _note(f"the answer is words: nothing was written to {arguments.out}")
-    if arguments.trace is not None:
-        arguments.trace.write_bytes(trace_bytes(recorder.trace()))
-        print(arguments.trace)
     return 0
 
 

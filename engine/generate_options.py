@@ -109,7 +109,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "this probability, 0.5 if not said; 1 holds none",
     )
     parser.add_argument("--temperature", type=float)
-    parser.add_argument("--trace", type=Path, help="also record every step, see docs/trace.md")
+    parser.add_argument(
+        "--trace",
+        type=Path,
+        help="also record every step, see docs/trace.md; a long sound that is written down has a "
+        "trace for each part, NAME-part-2, ..",
+    )
     parser.add_argument(
         "--watch", type=int, help=f"alternatives of each code in the trace, {WATCH} if not said"
     )

@@ -13,8 +13,10 @@ from engine.__main__ import main
 from engine.engine import Engine
 from engine.events import DOUBTFUL_BITS, Answer, Completed
 from engine.generate import DOUBT
+from engine.out_file import of_part
 from engine.request import Conversation, Request, Sampling
 from engine.sounds import pieces_of, read_sound, wav_bytes
+from engine.trace_file import read_trace
 from flow.modality import Modality
 
 LONG = np.random.default_rng(1).normal(0, 0.06, 30_000).astype(np.float32)
@@ -116,3 +118,18 @@ def _spoken(engine: Engine, piece: np.ndarray) -> tuple[Answer, ...]:
     )
     assert isinstance(done, Completed)
     return done.answers
+
+
+def test_every_part_has_a_trace_of_its_own(
+    tell: Callable[..., str], tiny_engine: Engine, tmp_path: Path
+) -> None:
+    tell(LONG, "--to", "text", "--trace", str(tmp_path / "run.npz"), "--seed", str(SEED))
+    pieces = pieces_of(read_sound(tmp_path / "said.wav"), tiny_engine.hears_s)
+    files = [of_part(tmp_path / "run.npz", n + 1) for n in range(len(pieces))]
+    assert sorted(tmp_path.glob("run*")) == sorted(files)
+    assert len(files) > 1
+    for file, piece in zip(files, pieces, strict=True):
+        trace = read_trace(file)
+        (sound,) = [p.audio for p in trace.request.conversation.turns[0].parts if p.text is None]
+        assert sound == pytest.approx(piece)
+        assert [s.modality for s in trace.segments] == [Modality.TEXT]
