@@ -239,30 +239,13 @@ def _flow_stage(
         folder = run_folder(arguments, "vision")
         films = FilmExamples.build(model.vision, examples, POOLS, folder)
     kinds = tuple(k.strip() for k in arguments.kinds.split(",") if k.strip())
+    common = (model, tokenizer, examples, arguments.times, speech, films)
+    chapter = _chapter(arguments)
     if arguments.online:
-        return OnlineStage(
-            model,
-            tokenizer,
-            examples,
-            arguments.times,
-            speech,
-            films,
-            kinds=kinds,
-            chapter=_chapter(arguments),
-            rebuilds=not arguments.without_reconstruction,
-        )
+        rebuilds = not arguments.without_reconstruction
+        return OnlineStage(*common, kinds=kinds, chapter=chapter, rebuilds=rebuilds)
     alike = arguments.ranks.num if arguments.shard else 1
-    return FlowStage(
-        model,
-        tokenizer,
-        examples,
-        arguments.times,
-        speech,
-        films,
-        alike,
-        kinds,
-        _chapter(arguments),
-    )
+    return FlowStage(*common, alike, kinds, chapter)
 
 
 def _chapter(arguments: argparse.Namespace) -> int:
