@@ -126,6 +126,9 @@ def _parser() -> argparse.ArgumentParser:
         help="flow, export: a model for one sampler alone; else for all three",
     )
     parser.add_argument(
+        "--layers", type=int, help="flow, export: of the backbone; new ones first add nothing"
+    )
+    parser.add_argument(
         "--fixed-length",
         action="store_true",
         help="flow, export: answers in words have one length, not as many blocks as they need",

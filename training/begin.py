@@ -18,6 +18,7 @@ from model.placement import Placement
 from model.presets import PRESETS
 from model.text import TextTokenizer
 from training.data import training_texts, word_vectors
+from training.deeper import deepened
 from training.state import finished
 
 TEXTS_PER_KIND = 4000
@@ -54,7 +55,8 @@ def begin(arguments: argparse.Namespace) -> tuple[OmniModel, TextTokenizer]:
     )
     if config != had:
         grown = OmniModel(config, checkpoint.tokenizer.space(config.media, thinks=config.thinks))
-        grown.load_state_dict(model.state_dict(), strict=False)
+        weights = deepened(model.state_dict(), config.backbone.layers)
+        grown.load_state_dict(weights, strict=False)
         model = grown.to(model.device)
     if has_raw(checkpoint.facts, "vision"):
         _load_tokenizer(model.vision, run_folder(arguments, "vision"))
@@ -78,7 +80,10 @@ def has_raw(facts: dict[str, Any], stage: str) -> bool:
 
 
 def _shaped(config: OmniConfig, arguments: argparse.Namespace) -> OmniConfig:
-    """As one arm of a comparison has it: for one sampler alone, or answers of one length."""
+    """With more layers, or as one arm of a comparison has it: for one sampler alone, or answers of
+    one length."""
+    if arguments.layers is not None:
+        config = replace(config, backbone=replace(config.backbone, layers=arguments.layers))
     if arguments.paradigm is not None:
         config = replace(config, samplers=(arguments.paradigm,))
     if arguments.fixed_length:
