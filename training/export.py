@@ -35,6 +35,8 @@ def export(arguments: argparse.Namespace) -> None:
     folders += [runs / folders[0].name for runs in arguments.also]
     facts |= _run_facts(folders, "flow", facts)
     facts |= {"name": arguments.preset, "date": date.today().isoformat()}
+    if "untrained" in facts:
+        facts["untrained"] = []
     facts["concepts"] = [concept.name for concept in CONCEPTS]
     average = mean([finished(folder)[0] for folder in folders])
     before = {} if start is None else start.model.state_dict()
