@@ -17,7 +17,6 @@ from tests.model import published
 from tests.training.few import FEW, spoken
 from training.__main__ import main
 from training.loop import Budget
-from training.state import finished
 
 NAME, STEPS = published.TINY_LLAMA.name, 2
 SHORT = {
@@ -28,9 +27,8 @@ KINDS = "image,text,speak"
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """start: the converted Llama; runs: with the tokenizers of "tiny" under its name, too; out: as
-    trained."""
+def folder(tiny_checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """start: the converted Llama; out: as trained around the tokenizers of a checkpoint."""
     folder = tmp_path_factory.mktemp("words")
     runs, start = folder / "runs", folder / "start"
     published.save_tokenizer(published.save(published.llama(), folder / "llama"))
@@ -42,11 +40,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         assert model.convert.__main__.main(convert) == 0
         common = ["--runs", str(runs), "--device", "cpu"]
         corpus = spoken(folder / "speech")
-        assert main(["vision", "--preset", "tiny", *common]) == 0
-        assert main(["audio", "--preset", "tiny", "--from-scratch", *common, *corpus]) == 0
-        for stage in ("vision", "audio"):
-            (runs / f"{stage}-{NAME}").symlink_to(f"{stage}-tiny")
-        common += ["--preset", NAME, "--start", str(start)]
+        common += ["--preset", NAME, "--start", str(start), "--tokenizers", str(tiny_checkpoint)]
         few = ["--scenes", "40", "--kinds", KINDS]
         assert main(["flow", *common, *few, *corpus]) == 0
         assert main(["export", *common, "--out", str(folder / "out")]) == 0
@@ -70,12 +64,23 @@ def test_it_learns_on_from_the_words(folder: Path, trained: Checkpoint) -> None:
     assert torch.equal(after["text_metric_codes"], before["text_metric_codes"])
 
 
-def test_it_sees_and_hears_by_their_tokenizers(folder: Path, trained: Checkpoint) -> None:
+def test_it_sees_and_hears_by_their_tokenizers(tiny_checkpoint: Path, trained: Checkpoint) -> None:
+    theirs = load_checkpoint(tiny_checkpoint).model
     for stage in ("vision", "audio"):
-        kept, _ = finished(folder / "runs" / f"{stage}-tiny")
+        wanted = theirs.get_submodule(stage).state_dict()
         for name, tensor in trained.model.get_submodule(stage).state_dict().items():
-            wanted = kept[f"tokenizer.{name}"]
-            torch.testing.assert_close(tensor, wanted.half().to(wanted.dtype))
+            assert torch.equal(tensor, wanted[name]), name
+
+
+def test_tokenizers_of_other_sizes_are_refused(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One sentence that says what to do; and a model that begins with nothing is refused as one
+    that knows words is."""
+    other = ["--tokenizers", "assets/nano", "--runs", str(folder / "others"), "--device", "cpu"]
+    for start in (["--start", str(folder / "start")], []):
+        assert main(["flow", "--preset", NAME, *other, *start]) == 2
+        assert "has other sizes than tiny_llama's" in capsys.readouterr().err
 
 
 def test_nothing_of_it_is_untrained(trained: Checkpoint) -> None:
