@@ -21,6 +21,8 @@ from training.data import training_texts, word_vectors
 from training.state import finished
 
 TEXTS_PER_KIND = 4000
+TOKENIZERS = ("vision", "audio")
+"""The tokenizers of media, and the stages that train them, in their order."""
 
 
 def texts() -> list[str]:
@@ -56,7 +58,7 @@ def begin(arguments: argparse.Namespace) -> tuple[OmniModel, TextTokenizer]:
         grown = OmniModel(config, checkpoint.tokenizer.space(config.media, thinks=config.thinks))
         grown.load_state_dict(model.state_dict(), strict=False)
         model = grown.to(model.device)
-    raw = {stage for stage in ("vision", "audio") if has_raw(checkpoint.facts, stage)}
+    raw = {stage for stage in TOKENIZERS if has_raw(checkpoint.facts, stage)}
     if config.audio is not None and had.audio is None:
         raw.add("audio")
     _load_tokenizers(model, arguments, raw)
@@ -108,8 +110,8 @@ def _load_tokenizers(model: OmniModel, arguments: argparse.Namespace, stages: se
     Raises: ValueError where there is none, or it has other sizes.
     """
     given, config = tokenizers_of(arguments), model.config
-    stages = stages if config.audio is not None else stages - {"audio"}
-    for stage in sorted(stages):
+    had = TOKENIZERS if config.audio is not None else TOKENIZERS[:1]
+    for stage in (stage for stage in had if stage in stages):
         if given is None:
             _load_tokenizer(model.get_submodule(stage), run_folder(arguments, stage))
             continue
@@ -146,7 +148,7 @@ def _untrained(arguments: argparse.Namespace) -> tuple[OmniModel, TextTokenizer]
     words = texts()
     tokenizer = text_tokenizer(run_folder(arguments, "flow"), words, config.text_vocabulary)
     model = OmniModel(config, tokenizer.space(config.media, thinks=config.thinks))
-    _load_tokenizers(model, arguments, {"vision", "audio"})
+    _load_tokenizers(model, arguments, set(TOKENIZERS))
     model.text_metric_codes.copy_(word_vectors(tokenizer, words, config.text_metric_dim))
     return model.to(Placement.of(arguments.device).device), tokenizer
 
