@@ -1,5 +1,5 @@
-"""The sizes that a model can be begun with, by name: one that ships, a tiny one for tests, and the
-published ones."""
+"""The sizes that a model can be begun with, by name: one that ships, the same around a
+backbone that knows words, a tiny one for tests, and the published ones."""
 
 from dataclasses import replace
 
@@ -11,9 +11,26 @@ from model.config import (
     OmniConfig,
     VisionConfig,
 )
+from model.text import NUM_MARKERS
 
 PRESETS: dict[str, OmniConfig] = {
     "nano": OmniConfig(),
+    "smollm": OmniConfig(
+        name="smollm",
+        backbone=BackboneConfig(
+            width=576,
+            layers=30,
+            heads=9,
+            kv_heads=3,
+            head_dim=64,
+            mlp_width=1536,
+            rope_theta=100_000.0,
+            norm_eps=1e-5,
+            qkv_bias=False,
+            shift_text=True,
+        ),
+        text_vocabulary=49_152 + NUM_MARKERS,
+    ),
     "tiny": OmniConfig(
         name="tiny",
         vision=VisionConfig(

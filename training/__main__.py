@@ -135,6 +135,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--start", type=Path, help="checkpoint whose weights a run begins with")
     parser.add_argument(
+        "--tokenizers",
+        type=Path,
+        help="flow, export: checkpoint whose tokenizers of pictures and sound are taken where "
+        "those of the runs would be",
+    )
+    parser.add_argument(
         "--speech", type=Path, default=Path("runs/speech"), help="folder of the speech corpus"
     )
     parser.add_argument(

@@ -22,6 +22,8 @@ from training.deeper import deepened
 from training.state import finished
 
 TEXTS_PER_KIND = 4000
+TOKENIZERS = ("vision", "audio")
+"""The tokenizers of media, and the stages that train them, in their order."""
 
 
 def texts() -> list[str]:
@@ -58,10 +60,10 @@ def begin(arguments: argparse.Namespace) -> tuple[OmniModel, TextTokenizer]:
         weights = deepened(model.state_dict(), config.backbone.layers)
         grown.load_state_dict(weights, strict=False)
         model = grown.to(model.device)
-    if has_raw(checkpoint.facts, "vision"):
-        _load_tokenizer(model.vision, run_folder(arguments, "vision"))
-    if config.audio is not None and (had.audio is None or has_raw(checkpoint.facts, "audio")):
-        _load_tokenizer(model.audio, run_folder(arguments, "audio"))
+    raw = {stage for stage in TOKENIZERS if has_raw(checkpoint.facts, stage)}
+    if config.audio is not None and had.audio is None:
+        raw.add("audio")
+    _load_tokenizers(model, arguments, raw)
     model.vision.requires_grad_(False)
     if model.config.audio is not None:
         model.audio.requires_grad_(False)
@@ -102,6 +104,32 @@ def _preset(arguments: argparse.Namespace) -> OmniConfig:
     return replace(config, audio=None) if arguments.without_audio else config
 
 
+def tokenizers_of(arguments: argparse.Namespace) -> Checkpoint | None:
+    """The checkpoint whose tokenizers of media are taken; None where those of the runs are."""
+    return None if arguments.tokenizers is None else load_checkpoint(arguments.tokenizers)
+
+
+def _load_tokenizers(model: OmniModel, arguments: argparse.Namespace, stages: set[str]) -> None:
+    """Those of `stages` that the model has, of the checkpoint that is named for it or of the runs.
+
+    Raises: ValueError where there is none, or it has other sizes.
+    """
+    given, config = tokenizers_of(arguments), model.config
+    had = TOKENIZERS if config.audio is not None else TOKENIZERS[:1]
+    for stage in (stage for stage in had if stage in stages):
+        if given is None:
+            _load_tokenizer(model.get_submodule(stage), run_folder(arguments, stage))
+            continue
+        theirs = given.model.config
+        if getattr(theirs, stage) != getattr(config, stage) or theirs.code_rows is not None:
+            raise ValueError(
+                f"the {stage} tokenizer of {arguments.tokenizers} has other sizes than "
+                f"{config.name}'s: give another checkpoint to --tokenizers, or leave it out"
+            )
+        weights = given.model.get_submodule(stage).state_dict()
+        model.get_submodule(stage).load_state_dict(weights)
+
+
 def _load_tokenizer(module: nn.Module, folder: Path) -> None:
     """The averaged weights of a tokenizer's run.
 
@@ -125,9 +153,7 @@ def _untrained(arguments: argparse.Namespace) -> tuple[OmniModel, TextTokenizer]
     words = texts()
     tokenizer = text_tokenizer(run_folder(arguments, "flow"), words, config.text_vocabulary)
     model = OmniModel(config, tokenizer.space(config.media, thinks=config.thinks))
-    _load_tokenizer(model.vision, run_folder(arguments, "vision"))
-    if config.audio is not None:
-        _load_tokenizer(model.audio, run_folder(arguments, "audio"))
+    _load_tokenizers(model, arguments, set(TOKENIZERS))
     model.text_metric_codes.copy_(word_vectors(tokenizer, words, config.text_metric_dim))
     return model.to(Placement.of(arguments.device).device), tokenizer
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from model.checkpoint import save_checkpoint
 from model.landmarks import LANDMARKS
-from training.begin import begin, has_raw, run_folder, start_of
+from training.begin import begin, has_raw, run_folder, start_of, tokenizers_of
 from training.landmarks import Landmarks
 from training.merge import mean, merged
 from training.state import finished, helped
@@ -26,15 +26,22 @@ def export(arguments: argparse.Namespace) -> None:
     model, tokenizer = begin(arguments)
     start = start_of(arguments)
     facts = {} if start is None else dict(start.facts)
-    if start is None or has_raw(facts, "vision"):
+    raw = start is None or has_raw(facts, "vision")
+    given = tokenizers_of(arguments) if raw else None
+    if given is not None:
+        made = ("vision_", "audio_") if model.config.audio is not None else ("vision_",)
+        facts |= {fact: said for fact, said in given.facts.items() if fact.startswith(made)}
+    elif raw:
         facts |= _run_facts([run_folder(arguments, "vision")], "vision", {})
     heard = run_folder(arguments, "audio")
-    if model.config.audio is not None and (heard / "state.pt").exists():
+    if given is None and model.config.audio is not None and (heard / "state.pt").exists():
         facts |= _run_facts([heard], "audio", {})
     folders = [run_folder(arguments, "flow")]
     folders += [runs / folders[0].name for runs in arguments.also]
     facts |= _run_facts(folders, "flow", facts)
     facts |= {"name": arguments.preset, "date": date.today().isoformat()}
+    if "untrained" in facts:
+        facts["untrained"] = []
     facts["concepts"] = [concept.name for concept in CONCEPTS]
     average = mean([finished(folder)[0] for folder in folders])
     before = {} if start is None else start.model.state_dict()

@@ -18,7 +18,8 @@ FLOATS = ("F64", "F32", "F16", "BF16")
 """The types of number that weights come in."""
 LARGEST = 2**40
 """What is above is no size."""
-Shapes = Mapping[str, tuple[int, ...]]
+Shape = tuple[int, ...]
+Shapes = Mapping[str, Shape]
 Turned = Callable[[str, Tensor, OmniConfig, Exchange], dict[str, Tensor]]
 
 
@@ -30,11 +31,12 @@ class Layout:
     the source's and not a preset's. joins: whether it is a part of such a one, and not of ours.
 
     adopted: our config as the source asks for, and raises ValueError where sizes differ. place_of:
-    our name for a name of the source, UNUSED, or None where it is unknown. turned: the tensor of
-    our name as we store it, and what is computed from it. check: raises ValueError where the
-    source's numbers are not what we compute ourselves. exchange: its tokens that take the places of
-    our markers. proof: raises ValueError where its words are not read as it reads them. joined: a
-    config that it can be a part of, where it joins one.
+    our name for a name of the source, UNUSED, or None where it is unknown. fits: whether it can be
+    a part of such a config. shape: in which the source has the tensor of our name, from ours.
+    turned: the tensor of our name as we store it, and what is computed from it. check: raises
+    ValueError where the source's numbers are not what we compute ourselves. exchange: its tokens
+    that take the places of our markers. proof: raises ValueError where its words are not read as it
+    reads them. joined: a config that it can be a part of, where it joins one.
     """
 
     kind: str
@@ -43,6 +45,8 @@ class Layout:
     fills: tuple[str, ...]
     adopted: Callable[[OmniConfig, HfFolder], OmniConfig]
     place_of: Callable[[str, OmniConfig], str | None]
+    fits: Callable[[OmniConfig], bool] = lambda _: True
+    shape: Callable[[str, Shape], Shape] = lambda _, ours: ours
     makes: tuple[str, ...] = ()
     words: bool = False
     whole: bool = False
@@ -117,10 +121,11 @@ def places(layout: Layout, source: HfFolder, config: OmniConfig, wanted: Shapes)
             f"({_some(strange)}): convert a whole checkpoint with its own config.json"
         )
     for name, place in used.items():
-        if source.stored[name].shape != wanted[place]:
+        shape = layout.shape(place, wanted[place])
+        if source.stored[name].shape != shape:
             raise ValueError(
                 f"{name} in {source.folder} has the shape {_times(source.stored[name].shape)}, and "
-                f"{config.name} needs {_times(wanted[place])}: its config.json is another one's"
+                f"{config.name} needs {_times(shape)}: its config.json is another one's"
             )
         if source.stored[name].dtype not in FLOATS:
             raise ValueError(

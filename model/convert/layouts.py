@@ -5,10 +5,12 @@ from model.convert.coded import DYNIN, MMADA
 from model.convert.dream import DREAM
 from model.convert.layout import Layout
 from model.convert.llada import LLADA
+from model.convert.llama import LLAMA
 from model.convert.magvit import MAGVIT
 from model.convert.qwen import QWEN
 from model.convert.whisper import WHISPER
 
 LAYOUTS: dict[str, Layout] = {
-    layout.kind: layout for layout in (QWEN, CLIP, WHISPER, LLADA, DREAM, MMADA, DYNIN, MAGVIT)
+    layout.kind: layout
+    for layout in (QWEN, LLAMA, CLIP, WHISPER, LLADA, DREAM, MMADA, DYNIN, MAGVIT)
 }

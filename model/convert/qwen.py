@@ -34,7 +34,11 @@ def metric_codes(rows: Tensor, dim: int) -> Tensor:
     return F.normalize(coded, dim=-1)
 
 
-def _adopted(config: OmniConfig, source: HfFolder) -> OmniConfig:
+def adopted(config: OmniConfig, source: HfFolder, rows: int) -> OmniConfig:
+    """Our config with what a source of this shape says. rows: of words that it is to have.
+
+    Raises: ValueError where its sizes differ, or it attends or activates otherwise.
+    """
     ours, theirs = config.backbone, with_head_dim(source)
     sizes = {
         "hidden_size": ours.width,
@@ -43,13 +47,12 @@ def _adopted(config: OmniConfig, source: HfFolder) -> OmniConfig:
         "num_key_value_heads": ours.kv_heads,
         "head_dim": ours.head_dim,
         "intermediate_size": ours.mlp_width,
-        "vocab_size": config.text_vocabulary,
+        "vocab_size": rows,
     }
     agree(source, theirs, sizes, config.name)
-    if ours.qk_norm or not ours.qkv_bias:
-        raise ValueError(f"{config.name} has other attention than Qwen2: choose another --preset")
     theta = rope_theta(source)
-    tied = bool(theirs.get("tie_word_embeddings")) or source.architecture == "Qwen2Model"
+    headless = source.architecture in ("Qwen2Model", "LlamaModel")
+    tied = bool(theirs.get("tie_word_embeddings")) or headless
     backbone = replace(
         ours,
         rope_theta=theta,
@@ -57,6 +60,17 @@ def _adopted(config: OmniConfig, source: HfFolder) -> OmniConfig:
         shift_text=True,
     )
     return replace(config, backbone=backbone, text_tied=tied)
+
+
+def _fits(config: OmniConfig) -> bool:
+    return config.backbone.qkv_bias and not config.backbone.qk_norm
+
+
+def _adopted(config: OmniConfig, source: HfFolder) -> OmniConfig:
+    found = adopted(config, source, config.text_vocabulary)
+    if not _fits(config):
+        raise ValueError(f"{config.name} has other attention than Qwen2: choose another --preset")
+    return found
 
 
 def with_head_dim(source: HfFolder) -> dict[str, Any]:
@@ -72,7 +86,7 @@ def with_head_dim(source: HfFolder) -> dict[str, Any]:
 
 
 def rope_theta(source: HfFolder) -> float:
-    """The base of the positions of a Qwen2-shaped source.
+    """The base of the positions of a source shaped as Qwen2 or Llama.
 
     Raises: ValueError where it attends or activates otherwise than our backbone.
     """
@@ -84,7 +98,7 @@ def rope_theta(source: HfFolder) -> float:
     if theirs.get("use_sliding_window"):
         raise ValueError(f"{source.folder} attends in a sliding window, which is not supported")
     if theirs.get("hidden_act", "silu") != "silu":
-        raise ValueError(f"{source.folder} does not activate with silu, as Qwen2 does")
+        raise ValueError(f"{source.folder} does not activate with silu, as Qwen2 and Llama do")
     theta = rope.get("rope_theta", theirs.get("rope_theta"))
     if theta is None:
         raise ValueError(f"{source.folder}/config.json does not say rope_theta: fetch it again")
@@ -92,7 +106,7 @@ def rope_theta(source: HfFolder) -> float:
 
 
 def place_of(name: str, config: OmniConfig) -> str | None:
-    """Our name for a name of Qwen2's."""
+    """Our name for a name of Qwen2's, or of Llama's."""
     if name == "lm_head.weight":
         return UNUSED if config.text_tied else HEAD
     inner = name.removeprefix("model.")
@@ -121,6 +135,7 @@ QWEN = Layout(
     fills=("backbone.", "embeddings.text.", "text_head."),
     adopted=_adopted,
     place_of=place_of,
+    fits=_fits,
     makes=(CODES, BIAS),
     words=True,
     turned=turned,

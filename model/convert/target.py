@@ -147,5 +147,9 @@ class Staging:
 
 def _facts_of(config: OmniConfig) -> dict[str, Any]:
     """untrained: the kinds that no conversion has filled yet."""
-    untrained = [kind for kind, layout in LAYOUTS.items() if not layout.whole | layout.joins]
+    untrained = [
+        kind
+        for kind, layout in LAYOUTS.items()
+        if not layout.whole | layout.joins and layout.fits(config)
+    ]
     return {"name": config.name, "concepts": [], "untrained": untrained}

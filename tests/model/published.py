@@ -1,7 +1,8 @@
-"""Tiny random checkpoints in the layouts of Qwen2.5, CLIP-ViT and Whisper, as transformers has
-them, of the sizes of the preset "tiny"."""
+"""Tiny random checkpoints in the layouts of Qwen2.5, Llama, CLIP-ViT and Whisper, as transformers
+has them, of the sizes of the preset "tiny"."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -12,6 +13,8 @@ from torch import Tensor, nn
 from transformers import (
     CLIPConfig,
     CLIPModel,
+    LlamaConfig,
+    LlamaForCausalLM,
     Qwen2Config,
     Qwen2ForCausalLM,
     WhisperConfig,
@@ -19,8 +22,13 @@ from transformers import (
 )
 
 from model.presets import PRESETS
+from model.text import NUM_MARKERS
 
 TINY = PRESETS["tiny"]
+TINY_LLAMA = replace(
+    TINY, name="tiny_llama", backbone=replace(TINY.backbone, qkv_bias=False, shift_text=True)
+)
+"""A preset that a Llama fits: tests set it among the others."""
 WORDS = 272
 """Entries of the tokenizer: 256 bytes, merges, and two special ones."""
 POSITIONS = 8
@@ -38,6 +46,25 @@ def qwen(*, tied: bool = False, layers: int = TINY.backbone.layers) -> Qwen2ForC
                 num_attention_heads=TINY.backbone.heads,
                 num_key_value_heads=TINY.backbone.kv_heads,
                 rope_parameters={"rope_type": "default", "rope_theta": 1e6},
+                rms_norm_eps=1e-5,
+                tie_word_embeddings=tied,
+            )
+        )
+    )
+
+
+def llama(*, tied: bool = True) -> LlamaForCausalLM:
+    """Every row of it has a word, or could: ours have the markers' in front."""
+    return randomised(
+        LlamaForCausalLM(
+            LlamaConfig(
+                vocab_size=TINY.text_vocabulary - NUM_MARKERS,
+                hidden_size=TINY.backbone.width,
+                intermediate_size=TINY.backbone.mlp_width,
+                num_hidden_layers=TINY.backbone.layers,
+                num_attention_heads=TINY.backbone.heads,
+                num_key_value_heads=TINY.backbone.kv_heads,
+                rope_parameters={"rope_type": "default", "rope_theta": 1e5},
                 rms_norm_eps=1e-5,
                 tie_word_embeddings=tied,
             )

@@ -197,6 +197,7 @@ def test_what_can_be_converted_and_what_was(
     ("model_type", "what", "converter"),
     [
         ("qwen2", "Qwen2", "qwen"),
+        ("llama", "Llama", "llama"),
         ("clip", "CLIP", "clip"),
         ("clip_vision_model", "CLIP", "clip"),
         ("whisper", "Whisper", "whisper"),
