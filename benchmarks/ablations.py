@@ -67,7 +67,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--num", type=int, default=120, help="wishes, and questions of each kind")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--scenes", default="40000", help="pictures in the pool")
-    parser.add_argument("--tokenizer", type=Path, default=Path("runs"), help="folder of its run")
+    parser.add_argument(
+        "--tokenizers",
+        type=Path,
+        default=Path("assets/nano"),
+        help="checkpoint whose picture tokenizer all arms have",
+    )
     parser.add_argument("--runs", type=Path, default=Path("runs/ablations"))
     parser.add_argument("--json", type=Path, required=True, help="where the result goes")
     return parser
@@ -81,11 +86,12 @@ def _arm(name: str, arguments: argparse.Namespace) -> dict[str, float] | None:
     """The figures of an arm that is trained here; None where training said why it cannot be."""
     runs = arguments.runs / name
     runs.mkdir(parents=True, exist_ok=True)
-    vision = f"vision-{arguments.preset}"
-    if not (runs / vision).exists():
-        (runs / vision).symlink_to((arguments.tokenizer / vision).resolve())
+    codes = arguments.runs / f"vision-{arguments.preset}"
+    codes.mkdir(exist_ok=True)
+    if not (runs / codes.name).exists():
+        (runs / codes.name).symlink_to(codes.resolve())
     own = ["--preset", arguments.preset, "--device", arguments.device, "--runs", str(runs)]
-    own += [*ARMS[name], *LESSONS]
+    own += ["--tokenizers", str(arguments.tokenizers), *ARMS[name], *LESSONS]
     learn = ["--minutes", str(arguments.minutes), "--scenes", arguments.scenes, "--muon"]
     out = runs / "checkpoint"
     for command in (["flow", *own, *learn], ["export", *own, "--out", str(out)]):

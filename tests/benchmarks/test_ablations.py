@@ -9,19 +9,16 @@ import pytest
 from benchmarks import ablations
 from engine.engine import Engine
 from tests.training.few import FEW
-from training.__main__ import main
 
 
 @pytest.fixture
-def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Of a tokenizer that was trained for a moment, and of arms as short."""
+def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tiny_checkpoint: Path) -> list[str]:
+    """Of arms that are trained for a moment."""
     for name, value in FEW.items():
         monkeypatch.setattr(name, value)
-    runs = tmp_path / "runs"
-    common = ["--preset", "tiny", "--device", "cpu", "--minutes", "0.01", "--scenes", "40"]
-    assert main(["vision", *common, "--runs", str(runs)]) == 0
     return [
-        *common, "--tokenizer", str(runs), "--runs", str(runs / "arms"),
+        "--preset", "tiny", "--device", "cpu", "--minutes", "0.01", "--scenes", "40",
+        "--tokenizers", str(tiny_checkpoint), "--runs", str(tmp_path / "arms"),
         "--json", str(tmp_path / "found.json"),
     ]  # fmt: skip
 
