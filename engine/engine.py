@@ -356,10 +356,12 @@ class Engine:
         )
 
     def _holding(self, wish: Wish) -> Wish:
-        """With what stays of the picture that it changes, see `engine.holding`."""
+        """With what stays of the picture that it changes, see `engine.holding`; a checkpoint of
+        others, whose codes are rows of words, samples as it was published."""
         sampling = wish.sampling
         given = [s.tokens for s in wish.spans if s.modality is Modality.IMAGE]
         changes = wish.modality is Modality.IMAGE and wish.start is None and bool(given)
+        changes &= self.model.config.code_rows is None
         if not changes or sampling.hold == 1 or sampling.sampler == SamplerKind.AUTOREGRESSIVE:
             return wish
         seeds = [sampling.seed + NEXT_BLOCK * k for k in range(READS)]
