@@ -8,7 +8,7 @@ a share is causal, so that the same weights can be sampled by flow matching, mas
 autoregression.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -37,6 +37,7 @@ from training.frames import (
     two_of_all,
 )
 from training.landmarks import Landmarks
+from training.mixture import MOTION, SPEECH, mixture
 from training.noised import Noised, boxes, causal, replaced
 from training.report import FlowReport
 from training.speech import SpeechExamples
@@ -47,12 +48,6 @@ from world.motion import FRAMES
 PICTURES, TEXTS, SOUNDS = 16, 8, 16
 FILMS, FILMS_IN_PART, WATCHED_IN_PART = 4, 16, 12
 """Examples of a batch; of films also those of which only some frames are seen."""
-SHARES = {
-    "image": 18, "text": 12, "match": 2, "hear": 10, "speak": 22, "recite": 1, "film": 17,
-    "watch": 6, "edit": 26,
-}  # fmt: skip
-"""Batches of each kind in a round."""
-SPEECH, MOTION = ("hear", "speak", "recite"), ("film", "watch", "edit")
 A_STEP = 2
 """Batches of one step of the optimiser."""
 WEIGHTS = {
@@ -100,8 +95,8 @@ class FlowStage:
     trained. times: where the times of pictures lie, evenly in t ("uniform") or evenly in another
     clock of `flow.calibration.even_clock`. alike: how many batches that follow each other take the
     same way through the model, as those of processes must that share its weights out. kinds: the
-    lessons it takes, of `SHARES`; none are all that there are examples for. chapter: seeds what is
-    drawn, with the number of the batch.
+    lessons it takes, of `training.mixture`; none are all that there are examples for. chapter: seeds
+    what is drawn, with the number of the batch.
 
     Raises: ValueError where no lesson is left.
     """
@@ -389,26 +384,6 @@ class FlowStage:
         report = FlowReport(self.model, self.tokenizer, self.examples)
         report.sheet(folder / "sheet.png")
         return report.answers(40)
-
-
-def mixture(missing: Collection[str], kinds: Collection[str]) -> tuple[str, ...]:
-    """The lessons of a round, of those kinds, or of all, that are not missing.
-
-    Raises: ValueError where one is unknown, or none is left.
-    """
-    unknown = sorted(set(kinds) - set(SHARES))
-    if unknown:
-        raise ValueError(f"there is no lesson {unknown[0]!r}: choose of {', '.join(SHARES)}")
-    left = {k: n for k, n in SHARES.items() if k not in missing and (not kinds or k in kinds)}
-    if not left:
-        raise ValueError(f"there are no examples for {', '.join(kinds)} here")
-    return spread(left)
-
-
-def spread(shares: Mapping[str, int]) -> tuple[str, ...]:
-    """Each kind so many times, as evenly as it can be."""
-    places = [((i + 0.5) / n, kind) for kind, n in shares.items() for i in range(n)]
-    return tuple(kind for _, kind in sorted(places))
 
 
 def _counted(rng: np.random.Generator, num: int) -> Tensor:

@@ -5,12 +5,13 @@ row of theirs has a word: the rows of our markers are added in front of them. So
 al. 2023 (arXiv:2302.13971); Allal et al. 2025 (SmolLM2, arXiv:2502.02737).
 """
 
+from dataclasses import replace
+
 import torch
 from torch import Tensor
 
 from model.config import OmniConfig
-from model.convert.layout import Layout
-from model.convert.qwen import BIAS, CODES, HEAD, ROWS, adopted, place_of, turned
+from model.convert.qwen import HEAD, QWEN, ROWS, adopted, turned
 from model.convert.words import Exchange
 from model.hf_folder import HfFolder
 from model.text import NUM_MARKERS
@@ -54,16 +55,13 @@ def _turned(name: str, tensor: Tensor, config: OmniConfig, exchange: Exchange) -
     return turned(name, whole, config, exchange)
 
 
-LLAMA = Layout(
+LLAMA = replace(
+    QWEN,
     kind="llama",
     what="Llama or SmolLM2 language model",
     model_types=("llama",),
-    fills=("backbone.", "embeddings.text.", "text_head."),
     adopted=_adopted,
-    place_of=place_of,
     fits=_fits,
     shape=_shape,
-    makes=(CODES, BIAS),
-    words=True,
     turned=_turned,
 )

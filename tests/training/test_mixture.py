@@ -2,7 +2,7 @@
 
 import pytest
 
-from training.flow import SHARES, SPEECH, mixture, spread
+from training.mixture import SHARES, SPEECH, mixture, spread
 
 
 def test_kinds_take_turns() -> None:

@@ -29,8 +29,9 @@ from training.contrast import Contrast
 from training.data import Example, Examples, build_pool, training_texts
 from training.drawings import pixels_of
 from training.films import FilmExamples
-from training.flow import COUNTED_SHARE, SHARES, FlowStage, _counted
+from training.flow import COUNTED_SHARE, FlowStage, _counted
 from training.heard import Heard
+from training.mixture import SHARES
 from training.speech import SpeechExamples, encode_clips, told_scenes
 from training.whisper import encoder_weights
 from world.captions import full_caption
