@@ -95,8 +95,8 @@ class FlowStage:
     trained. times: where the times of pictures lie, evenly in t ("uniform") or evenly in another
     clock of `flow.calibration.even_clock`. alike: how many batches that follow each other take the
     same way through the model, as those of processes must that share its weights out. kinds: the
-    lessons it takes, of `training.mixture`; none are all that there are examples for. chapter: seeds
-    what is drawn, with the number of the batch.
+    lessons it takes, of `training.mixture`; none are all that there are examples for. chapter:
+    seeds what is drawn, with the number of the batch.
 
     Raises: ValueError where no lesson is left.
     """
