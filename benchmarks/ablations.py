@@ -45,6 +45,11 @@ def main(argv: list[str] | None = None) -> int:
     if unknown:
         print(f"error: no arm {unknown[0]!r}: choose of {', '.join(ARMS)}", file=sys.stderr)
         return 2
+    try:
+        scenes.wishes(arguments.num, arguments.seed)
+    except ValueError as error:  # before hours of training, not after
+        print(f"error: {error}", file=sys.stderr)
+        return 2
     parts = arguments.json.with_suffix(f".{arguments.minutes:g}.{arguments.seed}.parts")
     for name in chosen or ARMS:
         if name not in _done(parts):

@@ -21,7 +21,7 @@ from engine.request import Sampling
 from evaluation.scenes import Wish, draw, wishes
 from flow.transition import TRANSITIONS
 
-STEPS = (4, 8, 16, 32)
+STEPS = (4, 8, 16, 32, 64)
 RESAMPLES = 4000
 
 

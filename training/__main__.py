@@ -225,7 +225,7 @@ def _flow(arguments: argparse.Namespace) -> None:
     if arguments.start is not None:
         heads = load_landmarks(arguments.start, model.config.backbone.width)
     if heads is not None:
-        stage.helpers.load_state_dict(heads.state_dict(), strict=False)
+        stage.helpers.begin(heads)
     budget = replace(_budget(arguments), accumulate=A_STEP, report_every_s=600)
     if ranks.sharded:
         budget = replace(budget, save_every_s=SAVE_PARTS_EVERY_S)

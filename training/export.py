@@ -51,9 +51,9 @@ def export(arguments: argparse.Namespace) -> None:
     learned = [weights for weights in map(helped, folders) if weights]
     if learned:
         pieces = tokenizer.pieces(range(model.config.text_vocabulary))
-        heads = Landmarks(model, pieces)
+        heads = Landmarks(model, pieces).answers
         names = heads.state_dict()
-        after = mean([{name: weights[name] for name in names} for weights in learned])
+        after = mean([{name: weights[f"answers.{name}"] for name in names} for weights in learned])
         known = None if start is None else start.landmarks
         old = {} if known is None else known.state_dict()
         heads.load_state_dict(merged(old, after, arguments.keep))

@@ -171,7 +171,7 @@ class FlowStage:
         return replace(batch, sequence=dropped)
 
     def _texts(self, rng: np.random.Generator) -> Batch:
-        about = rng.random() < 0.75
+        about = rng.random() < 0.7
         return collate([self._text(rng, about=about) for _ in range(TEXTS)], self.model.device)
 
     def _heard(self, rng: np.random.Generator) -> Batch:
@@ -333,7 +333,7 @@ class FlowStage:
             found = some_features(self.model, noised.sequence, batch.kept, causal=noised.causal)
             places = batch.kept[:, inside(batch.kept, start, target.length)] - start
             found = found[:, -places.shape[1] :]
-        asked = self.helpers.losses(batch, places)
+        asked = self.helpers.losses(batch, places, causal=noised.causal)
         if target.modality is Modality.VIDEO:
             counted = _counted(rng, places.shape[1]).to(places.device)
             found, places = found[:, counted], places[:, counted]

@@ -1,16 +1,19 @@
 """What the places of an answer show, asked of the middle of the backbone while it learns.
 
-Linear heads read off the features behind layer `BEHIND` what is at each place of an answer: in a
-picture or a frame the object, its colour and which part of it, in speech the piece of a word that
-is said and its letter; of a sound in the prompt they ask the same. What is to lie where is decided
-before any code is chosen, and the codes alone say little of it: only the first of a position's
-sub-codes is in doubt. Features that are aligned with what is there learn much sooner (Yu et al.
-2024, arXiv:2410.06940, with those of a pretrained encoder; here the world itself knows). The model
-does not need the heads afterwards; they stay beside it, to look into it with. Owns: their loss.
-Does not own: the heads (`model.landmarks`), what is there (`world.patches`, `training.alignment`).
+Linear heads read off the features behind two thirds of the layers what is at each place of an
+answer: in a picture or a frame the object, its colour and which part of it, in speech the piece of
+a word that is said and its letter. What is to lie where is decided before any code is chosen, and
+the codes alone say little of it: only the first of a position's sub-codes is in doubt. Features
+that are aligned with what is there learn much sooner (Yu et al. 2024, arXiv:2410.06940, with those
+of a pretrained encoder; here the world itself knows). Of what the prompt shows other heads ask the
+same behind half of the layers, and of a picture that is to be changed where: which of its things is
+meant has to be found before it can be said what stands there instead. The model does not need the
+heads afterwards; those of answers stay beside it, to look into it with. Owns: their loss. Does not
+own: the heads (`model.landmarks`), what is there (`world.patches`, `training.alignment`).
 """
 
 from collections.abc import Sequence
+from functools import partial
 
 import torch
 import torch.nn.functional as F
@@ -25,8 +28,8 @@ from training.frames import inside
 from world.motion import FRAMES
 from world.patches import NAMES
 
-BEHIND = 3
-"""The layer, counted from 0, whose features are asked; of six the fourth."""
+MEANT = "meant"
+"""What is asked of each place of a picture that is to be changed: whether it will be."""
 WEIGHT, SOUND_WEIGHT = 0.5, 1.0
 """In the loss: of what is asked of pictures and films, and of sound, of which it is learned
 last."""
@@ -34,67 +37,95 @@ EMPTY_WEIGHT = 0.3
 """Of a place that shows the background, where nothing was before and nothing will be: most are."""
 
 
-class Landmarks(LandmarkHeads):
-    """See the module's docstring. It keeps what the layer gave in the latest pass. pieces: what the
-    model's words are made of, by their ids."""
+class Landmarks(nn.Module):
+    """See the module's docstring. It keeps what the layers gave in the latest pass. pieces: what
+    the model's words are made of, by their ids."""
 
     def __init__(self, model: OmniModel, pieces: Sequence[str]) -> None:
-        layers = model.backbone.layers
-        super().__init__(
-            model.config.backbone.width,
-            min(BEHIND, len(layers) - 1),
-            {PICTURE: NAMES, SOUND: (pieces, (SILENCE, *LETTERS))},
-        )
-        self._features: Tensor | None = None
-        layers[self.behind].register_forward_hook(self._keep)
+        super().__init__()
+        layers, width = model.backbone.layers, model.config.backbone.width
+        names = {PICTURE: NAMES, SOUND: (pieces, (SILENCE, *LETTERS))}
+        asked = {**names, MEANT: (("stays", "changes"),)}
+        self.prompts = LandmarkHeads(width, max(len(layers) // 2 - 1, 0), asked)
+        self.answers = LandmarkHeads(width, max(2 * len(layers) // 3 - 1, 0), names)
+        self._features: dict[LandmarkHeads, Tensor] = {}
+        for heads in (self.prompts, self.answers):
+            layers[heads.behind].register_forward_hook(partial(self._keep, heads))
 
-    def _keep(self, layer: nn.Module, given: object, output: tuple[Tensor, object]) -> None:
+    def begin(self, known: LandmarkHeads) -> None:
+        """Take over what a checkpoint's heads know."""
+        for heads in (self.prompts, self.answers):
+            heads.load_state_dict(known.state_dict(), strict=False)
+
+    def _keep(
+        self, heads: LandmarkHeads, layer: nn.Module, given: object, output: tuple[Tensor, object]
+    ) -> None:
         del layer, given
-        self._features = output[0] if torch.is_grad_enabled() else None
+        if torch.is_grad_enabled():
+            self._features[heads] = output[0]
 
-    def losses(self, batch: Batch, places: Tensor) -> dict[str, tuple[Tensor, float]]:
+    def losses(
+        self, batch: Batch, places: Tensor, *, causal: bool = False
+    ) -> dict[str, tuple[Tensor, float]]:
         """What is asked behind the latest pass, which went through `batch`, and its weight: "at"
-        the places "B N" of its answer, and "in" the first picture, film or sound of its prompt."""
-        middle, found = self.taken(), dict[str, tuple[Tensor, float]]()
+        the places "B N" of its answer, "in" the first picture, film or sound of its prompt, and
+        "meant" where that picture will change, which words behind it say: no causal pass knows."""
+        features, found = self.taken(), dict[str, tuple[Tensor, float]]()
         *prompts, target = batch.sequence.segments
         if batch.shown is not None:
             shown = at(batch.shown, places)
             matters = busy(batch).gather(1, places)
-            known = self.loss(middle[:, -places.shape[1] :], shown, target.modality, matters)
+            answer = features[self.answers][:, -places.shape[1] :]
+            known = loss(self.answers, answer, shown, kind_of(target.modality), matters)
             found["at"] = (known, weight_of(target.modality))
         if batch.given is not None:
             media = next(i for i, s in enumerate(prompts) if s.modality is not Modality.TEXT)
             first = sum(s.length for s in prompts[:media])
-            entered = batch.kept
+            middle, entered = features[self.prompts], batch.kept
             if entered is None:
                 entered = torch.arange(middle.shape[1], device=middle.device)[None]
             own = inside(entered, first, prompts[media].length)
             given = at(batch.given, (entered[:, own] - first).expand(target.batch, -1))
-            known = self.loss(middle[:, own], given, prompts[media].modality)
-            found["in"] = (known, weight_of(prompts[media].modality))
+            modality = prompts[media].modality
+            known = loss(self.prompts, middle[:, own], given, kind_of(modality))
+            found["in"] = (known, weight_of(modality))
+            if batch.stays is not None and not causal:
+                changes = (~batch.stays).long()[..., None]
+                matters = (given[..., 0] > 0) | changes[..., 0].bool()
+                known = loss(self.prompts, middle[:, own], changes, MEANT, matters)
+                found[MEANT] = (known, WEIGHT)
         return found
 
-    def taken(self) -> Tensor:
-        """Features "B L D" of all positions of the latest pass; they are forgotten here."""
-        features, self._features = self._features, None
-        assert features is not None
+    def taken(self) -> dict[LandmarkHeads, Tensor]:
+        """Features "B L D" of all positions of the latest pass, by who asks them; they are
+        forgotten here."""
+        features, self._features = self._features, {}
         return features
 
-    def loss(
-        self, features: Tensor, shown: Tensor, modality: Modality, matters: Tensor | None = None
-    ) -> Tensor:
-        """Mean cross-entropy. features: "B N D"; shown: int64 "B N K", what each of these places
-        shows, or `UNKNOWN`. matters: bool "B N", the places with all of their weight; None are
-        those that show a thing."""
-        truth = shown.flatten(0, 1)
-        matters = shown[..., 0] > 0 if matters is None else matters
-        weight = torch.where(matters.flatten()[:, None], 1.0, EMPTY_WEIGHT) * (truth != UNKNOWN)
-        kind = SOUND if modality is Modality.AUDIO else PICTURE
-        losses = [
-            F.cross_entropy(logits, truth[:, k].clamp(min=0), reduction="none")
-            for k, logits in enumerate(self.logits(features.flatten(0, 1), kind))
-        ]
-        return (torch.stack(losses, -1) * weight).sum() / weight.sum().clamp(min=1)
+
+def loss(
+    heads: LandmarkHeads,
+    features: Tensor,
+    shown: Tensor,
+    kind: str,
+    matters: Tensor | None = None,
+) -> Tensor:
+    """Mean cross-entropy. features: "B N D"; shown: int64 "B N K", what each of these places shows,
+    or `UNKNOWN`. matters: bool "B N", the places with all of their weight; None are those that show
+    a thing."""
+    truth = shown.flatten(0, 1)
+    matters = shown[..., 0] > 0 if matters is None else matters
+    weight = torch.where(matters.flatten()[:, None], 1.0, EMPTY_WEIGHT) * (truth != UNKNOWN)
+    losses = [
+        F.cross_entropy(logits, truth[:, k].clamp(min=0), reduction="none")
+        for k, logits in enumerate(heads.logits(features.flatten(0, 1), kind))
+    ]
+    return (torch.stack(losses, -1) * weight).sum() / weight.sum().clamp(min=1)
+
+
+def kind_of(modality: Modality) -> str:
+    """Which of the heads ask a place of that modality."""
+    return SOUND if modality is Modality.AUDIO else PICTURE
 
 
 def busy(batch: Batch) -> Tensor:

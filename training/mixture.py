@@ -6,7 +6,7 @@ Owns: the shares, `mixture`, `spread`. Does not own: what a lesson is (`training
 from collections.abc import Collection, Mapping
 
 SHARES = {
-    "image": 18, "text": 12, "match": 2, "hear": 10, "speak": 22, "recite": 1, "film": 17,
+    "image": 18, "text": 15, "match": 2, "hear": 10, "speak": 22, "recite": 1, "film": 17,
     "watch": 6, "edit": 26,
 }  # fmt: skip
 """Batches of each kind in a round."""

@@ -51,3 +51,13 @@ def test_an_arm_is_trained_as_it_says_and_kept(
 def test_an_arm_that_is_none_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert ablations.main(["--arms", "left", "--json", str(tmp_path / "x.json")]) == 2
     assert "no arm 'left'" in capsys.readouterr().err
+
+
+def test_a_number_that_cannot_be_asked_is_said_before_anything_is_trained(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    runs = tmp_path / "arms"
+    said = ["--num", "100", "--runs", str(runs), "--json", str(tmp_path / "x.json")]
+    assert ablations.main(said) == 2
+    assert "multiple of 6" in capsys.readouterr().err
+    assert not runs.exists()

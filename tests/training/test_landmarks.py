@@ -8,12 +8,13 @@ import torch
 
 from flow.modality import Modality
 from flow.sequence import OmniSequence, response
+from model.landmarks import PICTURE
 from model.omni import OmniModel
 from model.presets import PRESETS
 from model.text import PAD, TextTokenizer
 from training.alignment import LETTERS, Line, align, spelled
 from training.data import UNKNOWN, Batch, training_texts
-from training.landmarks import Landmarks, busy
+from training.landmarks import MEANT, Landmarks, busy, loss
 from world.motion import FRAMES
 from world.patches import KINDS
 from world.sentences import transcript
@@ -91,12 +92,12 @@ def test_the_middle_learns_what_is_where(model: OmniModel) -> None:
     losses: list[float] = []
     for _ in range(40):
         model.features(OmniSequence((response(Modality.IMAGE, codes),)))
-        loss = helpers.loss(helpers.taken(), shown, Modality.IMAGE)
-        loss.backward()
+        known = loss(helpers.answers, helpers.taken()[helpers.answers], shown, PICTURE)
+        known.backward()
         assert model.backbone.norm.weight.grad is None, "what comes later is not asked"
         optimiser.step()
         optimiser.zero_grad()
-        losses.append(float(loss.detach()))
+        losses.append(float(known.detach()))
     assert losses[-1] < 0.2 * losses[0]
 
 
@@ -107,7 +108,9 @@ def test_what_is_unknown_is_not_asked(model: OmniModel) -> None:
 
     def asked(facts: torch.Tensor) -> float:
         model.features(OmniSequence((response(Modality.IMAGE, codes),)))
-        return float(helpers.loss(helpers.taken(), facts, Modality.IMAGE).detach())
+        return float(
+            loss(helpers.answers, helpers.taken()[helpers.answers], facts, PICTURE).detach()
+        )
 
     one_known = shown.clone()
     one_known[1] = UNKNOWN
@@ -121,7 +124,7 @@ def test_a_pass_without_gradients_leaves_nothing_behind(model: OmniModel) -> Non
     codes = torch.randint(16, (1, 4, model.spaces[Modality.IMAGE].num_codebooks))
     with torch.inference_mode():
         model.features(OmniSequence((response(Modality.IMAGE, codes),)))
-    assert helpers._features is None
+    assert not helpers._features
 
 
 def test_an_empty_place_counts_where_something_was_or_will_be(model: OmniModel) -> None:
@@ -139,3 +142,42 @@ def test_an_empty_place_counts_where_something_was_or_will_be(model: OmniModel) 
     film = OmniSequence((response(Modality.VIDEO, frames),))
     found = busy(Batch(film, torch.ones(1, 4 * FRAMES), shown=moving))
     assert found.view(FRAMES, 4).tolist() == [[False, False, True, False]] * FRAMES
+
+
+def test_what_will_change_is_asked_of_the_picture_in_the_prompt(model: OmniModel) -> None:
+    """Of its things, and of empty places that something comes to."""
+    helpers = Landmarks(model, PIECES)
+    grid, books = 4, model.spaces[Modality.IMAGE].num_codebooks
+    before = torch.randint(16, (1, grid, books))
+    after = before.clone()
+    after[0, 1] = (after[0, 1] + 1) % 16
+    given = torch.ones(1, grid, len(KINDS), dtype=torch.int64)
+    sequence = OmniSequence((response(Modality.IMAGE, before), response(Modality.IMAGE, after)))
+    batch = Batch(
+        sequence, torch.ones(1, grid), shown=given, given=given, stays=(before == after).all(-1)
+    )
+    places = torch.arange(grid)[None]
+    optimiser = torch.optim.AdamW([*model.parameters(), *helpers.parameters()], lr=1e-2)
+    for _ in range(30):
+        model.features(sequence)
+        found = helpers.losses(batch, places)
+        (found[MEANT][0] + found["in"][0]).backward()
+        optimiser.step()
+        optimiser.zero_grad()
+    assert helpers.prompts.behind <= helpers.answers.behind
+    assert float(found[MEANT][0].detach()) < 0.1
+    model.features(sequence)
+    asked = helpers.taken()[helpers.prompts][:, :grid]
+    (read,) = helpers.prompts.logits(asked, MEANT)
+    assert read.argmax(-1).tolist() == [[0, 1, 0, 0]]
+    for other, causal in ((replace(batch, stays=None), False), (batch, True)):
+        model.features(sequence)
+        assert MEANT not in helpers.losses(other, places, causal=causal)
+
+
+def test_heads_of_a_checkpoint_are_taken_over_by_both(model: OmniModel) -> None:
+    known, fresh = Landmarks(model, PIECES).answers, Landmarks(model, PIECES)
+    fresh.begin(known)
+    for heads in (fresh.prompts, fresh.answers):
+        own = heads.state_dict()
+        assert all(torch.equal(own[name], value) for name, value in known.state_dict().items())
