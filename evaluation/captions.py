@@ -1,6 +1,6 @@
 """Does it see? Questions about exact pictures of held-out scenes, answered in words."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -19,7 +19,12 @@ CONCEPT_WORDS: dict[str, str] = {c.plural: c.name for c in CONCEPTS} | {
 """Singular and plural -> the concept's name."""
 COUNT_FAMILIES = (Family.COUNTING, Family.COUNTING, Family.COUNTING, Family.TWO_OBJECTS)
 """So that the answers one, two, three and four are about equally frequent."""
-COLOUR_FAMILIES = (Family.COLOURS, Family.COLOUR_ATTRIBUTION)
+FAMILIES: dict[str, tuple[Family, ...]] = {
+    "object": GENEVAL,
+    "count": COUNT_FAMILIES,
+    "colour": (Family.COLOURS, Family.COLOUR_ATTRIBUTION),
+}
+"""The scenes that each kind of question is about, in turn."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +35,13 @@ class Asked:
     question: Question
 
 
-def evaluate(engine: Answerer, num: int, seed: int, sampling: Sampling) -> Measured:
+def evaluate(
+    engine: Answerer,
+    num: int,
+    seed: int,
+    sampling: Sampling,
+    families: Mapping[str, tuple[Family, ...]] = FAMILIES,
+) -> Measured:
     """Shares in [0, 1], each over num questions about num pictures, with 95 percent intervals.
 
     object: asked what it sees (in many phrasings, scenes of the six families), the answer names
@@ -38,9 +49,10 @@ def evaluate(engine: Answerer, num: int, seed: int, sampling: Sampling) -> Measu
     `world.captions.full_caption`, word for word. count: "how many dogs are there?" is answered with
     the right number word (scenes with one to four of the thing). colour: "what colour is the
     heart?" is answered with the right word. Capitals, spaces and a final full stop do not count.
-    Raises ValueError where num is below 1.
+    families: of the scenes asked about, by the kind of question; no other kind is asked. Raises
+    ValueError where num is below 1.
     """
-    asked = plan(num, seed)
+    asked = plan(num, seed, families)
     said = {
         kind: _said(engine, one, replace(sampling, seed=seed), kind) for kind, one in asked.items()
     }
@@ -48,26 +60,25 @@ def evaluate(engine: Answerer, num: int, seed: int, sampling: Sampling) -> Measu
     def right(kind: str, is_right: Callable[[str, Asked], bool]) -> list[bool]:
         return [is_right(s, a) for s, a in zip(said[kind], asked[kind], strict=True)]
 
-    exact = right("object", says_the_answer)
-    found = {
-        "object": right("object", names_the_objects),
-        "count": right("count", says_the_answer),
-        "colour": right("colour", says_the_answer),
-    }
+    judges = {"object": names_the_objects, "count": says_the_answer, "colour": says_the_answer}
+    found = {kind: right(kind, judges[kind]) for kind in asked}
     for kind, verdicts in found.items():
         tell(engine, kind, verdicts)
     metrics: dict[str, float] = {}
-    for kind, verdicts in (found | {"exact": exact}).items():
+    if "object" in asked:
+        found["exact"] = right("object", says_the_answer)
+    for kind, verdicts in found.items():
         metrics |= share_figures(kind, verdicts)
     return Measured(metrics)
 
 
-def plan(num: int, seed: int) -> dict[str, list[Asked]]:
+def plan(
+    num: int, seed: int, families: Mapping[str, tuple[Family, ...]] = FAMILIES
+) -> dict[str, list[Asked]]:
     """num questions of each kind about held-out scenes: kind -> questions, in the order asked."""
     if num < 1:
         raise ValueError(f"--num must be at least 1, not {num}")
     rng = np.random.default_rng(seed)
-    families = {"object": GENEVAL, "count": COUNT_FAMILIES, "colour": COLOUR_FAMILIES}
     return {kind: _asked(rng, num, kind, row) for kind, row in families.items()}
 
 

@@ -1,5 +1,6 @@
 """Does it draw what was wished for? Six kinds of held-out wishes, named and judged as GenEval's."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -15,7 +16,7 @@ from evaluation.result import Measured, share_figures, wilson
 from evaluation.tokenizer import round_trip
 from flow.modality import Modality
 from world.captions import caption
-from world.scenes import GENEVAL, IMAGE_PX, Scene, sample_scene
+from world.scenes import GENEVAL, IMAGE_PX, Family, Scene, sample_scene
 
 MANY_FACTS = 4
 """Words that state so many facts, or more, are long: things, numbers above one, colours, sizes, a
@@ -42,18 +43,18 @@ class Drawn:
     right: bool
 
 
-def wishes(num: int, seed: int) -> list[Wish]:
-    """num wishes, the six families in turn; half of them mention the background. More wishes of
-    the same seed begin with the same ones.
+def wishes(num: int, seed: int, families: Sequence[Family] = GENEVAL) -> list[Wish]:
+    """num wishes, the families in turn; half of them mention the background. More wishes of the
+    same seed begin with the same ones.
 
-    Raises ValueError where num is not a positive multiple of six.
+    Raises ValueError where num is not a positive multiple of the number of families.
     """
-    if num < 1 or num % len(GENEVAL):
-        raise ValueError(f"--num must be a multiple of {len(GENEVAL)} for scenes, not {num}")
+    if num < 1 or num % len(families):
+        raise ValueError(f"--num must be a multiple of {len(families)} for scenes, not {num}")
     rng = np.random.default_rng(seed)
     wished: list[Wish] = []
     for i in range(num):
-        scene = sample_scene(rng, test=True, family=GENEVAL[i % len(GENEVAL)])
+        scene = sample_scene(rng, test=True, family=families[i % len(families)])
         wished.append(Wish(scene, caption(scene, rng, background=0.5)))
     return wished
 

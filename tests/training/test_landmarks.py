@@ -158,6 +158,7 @@ def test_what_will_change_is_asked_of_the_picture_in_the_prompt(model: OmniModel
     )
     places = torch.arange(grid)[None]
     optimiser = torch.optim.AdamW([*model.parameters(), *helpers.parameters()], lr=1e-2)
+    found = {}
     for _ in range(30):
         model.features(sequence)
         found = helpers.losses(batch, places)
