@@ -17,8 +17,8 @@ class Abilities:
     steps, guidance, temperature: of a picture, where nothing is said; words_steps: of words. edits:
     whether it changes the pictures that it is shown. frames: how many it sees of a film, 0 where it
     watches none. prompt_characters: of the longest prompt. styles: how it can speak, the usual way
-    first; none where there is no choice. believes: whether its middle can be asked what is where.
-    facts: how it was made."""
+    first; none where there is no choice. finds: whether it finds by meaning, and so can choose a
+    draft. believes: whether its middle can be asked what is where. facts: how it was made."""
 
     makes: tuple[str, ...]
     methods: tuple[str, ...]
@@ -33,6 +33,7 @@ class Abilities:
     frames: int
     prompt_characters: int
     styles: tuple[str, ...]
+    finds: bool
     believes: bool
     facts: Mapping[str, Any]
 
@@ -59,6 +60,7 @@ class Abilities:
             frames=frames if isinstance(frames, int) else 0,
             prompt_characters=longest if isinstance(longest, int) else USUAL_PROMPT_CHARACTERS,
             styles=tuple(map(str, styles)) if isinstance(styles, list) else (),
+            finds=bool(info.get("finds")),
             believes=bool(info.get("believes")),
             facts=_inside(info, "facts"),
         )

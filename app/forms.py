@@ -12,7 +12,7 @@ from PIL import Image
 
 from engine.films import held_in, read_film
 from engine.media import read_picture
-from engine.request import MAX_SEED, MAX_STEPS, Modality, Part, Sampling
+from engine.request import MAX_DRAFTS, MAX_SEED, MAX_STEPS, Modality, Part, Sampling
 from engine.sounds import audible, from_pcm16, read_sound
 
 DICE = 1_000_000
@@ -77,6 +77,19 @@ def read_steps(value: object) -> int | None:
             " 16 is a good start"
         )
     return int(steps)
+
+
+def read_drafts(value: object) -> int:
+    """A number of drafts. Raises: ValueError unless whole and in range."""
+    try:
+        drafts = float(str(value))
+    except ValueError:
+        drafts = float("nan")
+    if not drafts.is_integer() or not 1 <= drafts <= MAX_DRAFTS:
+        raise ValueError(
+            f"drafts must be a whole number from 1 to {MAX_DRAFTS}, not {str(value)[:40]}"
+        )
+    return int(drafts)
 
 
 def read_guidance(value: object) -> float | None:

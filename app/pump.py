@@ -114,6 +114,8 @@ class _Partial:
 
     def see(self, event: Event) -> None:
         if isinstance(event, Started):
+            if event.segment == 0:  # the next of several drafts
+                self._last.clear()
             self.request = event.request
             if event.heard:
                 self._heard.add(event.segment)

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 
 from app.message import Media, Message
-from engine.events import Answer, Refined, Sounded, Started
+from engine.events import Answer, Drafted, Refined, Sounded, Started
 from engine.films import FRAME_MS, FRAMES_A_SECOND
 from engine.media import gif_bytes, mp4_bytes, png_bytes, webp_bytes
 from engine.request import Modality, Request
@@ -26,7 +26,7 @@ MORE = ("temperature", "top_p", "grid", "c", "a")
 """Settings of a recipe that the Lab can change and the other tabs leave alone."""
 
 
-def message(event: Started | Refined | Sounded) -> Message:
+def message(event: Started | Refined | Sounded | Drafted) -> Message:
     """The message that tells a browser about one event of a run under way."""
     match event:
         case Started():
@@ -35,6 +35,8 @@ def message(event: Started | Refined | Sounded) -> Message:
             return _refined(event)
         case Sounded():
             return _sounded(event)
+        case Drafted():
+            return _drafted(event)
 
 
 def ended(
@@ -181,6 +183,20 @@ def _sounded(event: Sounded) -> Message:
         "elapsed_s": round(event.elapsed_s, 3),
     }
     return Message(header, {"samples": pcm(event.samples)}, kept=True)
+
+
+def _drafted(event: Drafted) -> Message:
+    made = event.made
+    picture = made.image if made.video is None else made.video[len(made.video) // 2]
+    assert picture is not None, "a draft is a picture or a film"
+    header = {
+        "kind": "drafted",
+        "draft": event.number,
+        "num": event.num,
+        "seed": event.seed,
+        "score": round(event.score, 3),
+    }
+    return Message(header, {"picture": jpeg(picture)}, kept=True)
 
 
 def _refined(event: Refined) -> Message:

@@ -10,9 +10,10 @@ from gradio.themes.utils import sizes
 
 STATIC = Path(__file__).parent / "static"
 SCRIPTS = (
-    "channel.js", "recipe.js", "segments.js", "film.js", "sound.js", "live.js", "microphone.js",
-    "actions.js", "chat.js", "plate.js", "painter.js", "near.js", "lab.js", "gallery_ask.js",
-    "gallery_play.js", "gallery_map.js", "gallery_card.js", "gallery.js", "page.js",
+    "channel.js", "recipe.js", "segments.js", "film.js", "sound.js", "drafts.js", "live.js",
+    "microphone.js", "actions.js", "chat.js", "plate.js", "painter.js", "near.js", "lab.js",
+    "gallery_ask.js", "gallery_play.js", "gallery_map.js", "gallery_card.js",
+    "gallery.js", "page.js",
 )  # fmt: skip
 STYLES = ("page.css", "live.css", "chat.css", "sound.css", "painter.css", "lab.css", "gallery.css")
 

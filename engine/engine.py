@@ -11,6 +11,7 @@ import time
 from collections.abc import Generator, Sequence
 from contextlib import closing
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from engine.batch import Batch
 from engine.beliefs import Believed, believed
 from engine.codec import Codec
 from engine.conversation import messages_of, understood
+from engine.drafts import best_of, best_of_all
 from engine.embedding import embed
 from engine.events import Answer, Completed, Event, Refined, Sounded, Started
 from engine.holding import READS, likely_again, start_with
@@ -124,7 +126,9 @@ class Engine:
             raise ValueError(f"watch must be between 0 and {MAX_LIKELY} alternatives, not {watch}")
         self.codec.check(request.within(self.prompt_characters).style)
         with explained(self.runner.free):
-            yield from self._generate(request, preview_hz, watch)
+            run = partial(self._generate, preview_hz=preview_hz, watch=watch)
+            several = request.sampling.drafts > 1
+            yield from best_of(request, run, self.embed) if several else run(request)
 
     @torch.inference_mode()
     def _generate(self, request: Request, preview_hz: float, watch: int) -> Generator[Event]:
@@ -236,6 +240,8 @@ class Engine:
             self.codec.check(request.within(self.prompt_characters).style)
         if any(r.start is not None or r.repaint is not None for r in requests):
             raise ValueError("runs that go on from a state are generated one by one")
+        if any(r.sampling.drafts > 1 for r in requests):
+            return best_of_all(requests, self.generate_batch, self.embed)
         batch = Batch(
             self.codec,
             self.model.config,

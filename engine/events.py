@@ -3,14 +3,15 @@ exceptions.
 
 A generation yields one `Started` per answer segment, its `Refined` steps, and one `Completed` at
 the very end. An answer may have several segments (a sentence, then a picture that the model
-opened); a sound has one for each of its blocks, and after each `Sounded`.
+opened); a sound has one for each of its blocks, and after each `Sounded`. Of several drafts each
+begins anew with segment 0.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
 
-from engine.request import Request
+from engine.request import Part, Request
 from flow.modality import Modality
 
 DOUBTFUL_BITS = 1.5
@@ -95,6 +96,19 @@ class Sounded:
 
 
 @dataclass(frozen=True)
+class Drafted:
+    """One of several drafts is there, see `engine.drafts`: number 0 .. num-1, its seed, the picture
+    or film, and how near the model finds it to what was asked, a cosine. Another segment 0 follows:
+    the next draft, or the best one again."""
+
+    number: int
+    num: int
+    seed: int
+    score: float
+    made: Part
+
+
+@dataclass(frozen=True)
 class Answer:
     """One finished piece: `text`, `image` uint8 "H W 3", `video` uint8 "F H W 3", or `audio`
     float32 "N" at 16 kHz (all segments of a sound together); tokens int64 "L Q".
@@ -124,7 +138,8 @@ class Answer:
 
 @dataclass(frozen=True)
 class Completed:
-    """The whole answer to `request` as it was asked: running it again gives the same answers."""
+    """The whole answer to `request` as it was asked, of several drafts to that of the best one:
+    running it again gives the same answers."""
 
     request: Request
     answers: tuple[Answer, ...]
@@ -132,4 +147,4 @@ class Completed:
     elapsed_s: float
 
 
-Event = Started | Refined | Sounded | Completed
+Event = Started | Refined | Sounded | Drafted | Completed

@@ -13,7 +13,7 @@ import numpy as np
 from tqdm import tqdm
 
 from engine.engine import Engine
-from engine.events import Answer, Completed, Refined, Started
+from engine.events import Answer, Completed, Drafted, Refined, Started
 from engine.generate_options import WATCH, checked, media_of, sampling_of, unused
 from engine.media import fitted_to, read_picture
 from engine.order import first_modality
@@ -65,8 +65,9 @@ def generate(arguments: argparse.Namespace, load: Callable[[], Engine]) -> int:
     files: list[Path] = []
     for part, request in enumerate(requests, 1):
         recorder, of = engine.recorder(), (part, len(requests))
-        for answer in _answers(engine, request, recorder, watch, of):
-            _deliver(answer, arguments, files)
+        done = _completed(engine, request, recorder, watch, of)
+        for answer in done.answers:
+            _deliver(answer, arguments, files, done.request.sampling.seed)
             made.append(answer)
         if arguments.trace is not None:
             file = of_part(arguments.trace, part)
@@ -119,10 +120,10 @@ def _conversations(
     return [Conversation.write_down(p) for p in pieces_of(sound, engine.hears_s or SHORTEST_S)]
 
 
-def _answers(
+def _completed(
     engine: Engine, request: Request, recorder: TraceRecorder, watch: int, of: tuple[int, int]
-) -> tuple[Answer, ...]:
-    """The answers, with a progress bar on stderr. of: which request of how many it is."""
+) -> Completed:
+    """The whole answer, with a progress bar on stderr. of: which request of how many it is."""
     bar: tqdm | None = None
     for event in engine.generate(request, preview_hz=0, watch=watch):
         recorder.see(event)
@@ -137,15 +138,19 @@ def _answers(
                 bar.update()
                 if event.last:
                     bar.close()
+            case Drafted():
+                draft = f"draft {event.number + 1} of {event.num}, seed {event.seed}"
+                _note(f"{draft}: {event.score:.3f} near what was asked")
             case Completed():
-                return event.answers
+                return event
             case _:
                 pass
     raise AssertionError("a generation ends with Completed")
 
 
-def _deliver(answer: Answer, arguments: argparse.Namespace, files: list[Path]) -> None:
-    """Words are printed, everything else is written; files: those of the answers before it."""
+def _deliver(answer: Answer, arguments: argparse.Namespace, files: list[Path], seed: int) -> None:
+    """Words are printed, everything else is written; files: those of the answers before it. seed:
+    that it was made with, of several drafts the best one's."""
     if answer.text is not None:
         if answer.thought:
             print(f"thought: {answer.thought}")
@@ -156,6 +161,6 @@ def _deliver(answer: Answer, arguments: argparse.Namespace, files: list[Path]) -
         print(f"the model made {answer.modality}: give --out {name} to keep it", file=sys.stderr)
     else:
         file = of_part(arguments.out, len(files) + 1)
-        file.write_bytes(content(answer, file, arguments.prompt, arguments.seed))
+        file.write_bytes(content(answer, file, arguments.prompt, seed))
         files.append(file)
         print(file)

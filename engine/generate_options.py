@@ -15,7 +15,7 @@ from engine.films import read_film
 from engine.media import read_picture
 from engine.order import first_modality
 from engine.out_file import NAMES, named
-from engine.request import GRIDS, Request, SamplerKind, Sampling
+from engine.request import GRIDS, MAX_DRAFTS, Request, SamplerKind, Sampling
 from engine.sounds import read_sound
 from flow.modality import Modality
 from flow.transition import TRANSITIONS
@@ -108,6 +108,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="of a picture that is changed: places stay whose codes the model would give back with "
         "this probability, 0.5 if not said; 1 holds none",
     )
+    parser.add_argument(
+        "--drafts",
+        type=int,
+        help=f"of a picture or film, up to {MAX_DRAFTS}: the one is kept that the model finds "
+        "nearest to what was asked",
+    )
     parser.add_argument("--temperature", type=float)
     parser.add_argument(
         "--trace",
@@ -128,6 +134,7 @@ def sampling_of(arguments: argparse.Namespace) -> Sampling:
         "guidance_every": arguments.guidance_every,
         "prompt_every": arguments.prompt_every,
         "hold": arguments.hold,
+        "drafts": arguments.drafts,
     }
     low, high = arguments.guidance_from, arguments.guidance_until
     return Sampling(

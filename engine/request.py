@@ -23,6 +23,7 @@ MAX_STEPS = 128
 MAX_SEED = 2**53 - 1
 """The largest integer that a page's JavaScript keeps exact."""
 MAX_GUIDANCE_SCALE = 10.0
+MAX_DRAFTS = 8
 MIN_PATH, MAX_PATH = 0.05, 50.0
 """Limits of the numbers c and a of a path; a run outside learns nothing from its state."""
 
@@ -124,7 +125,8 @@ class Sampling:
     an answer in words once all before it is written; the words are the same. cache_share,
     prompt_every: see `engine.cache`; None is no cache, and a run from left to right has its own.
     hold: of a picture that is changed, places whose codes the model would give back with this
-    probability stay as they are from the start, see `engine.holding`; 1 holds none.
+    probability stay as they are from the start, see `engine.holding`; 1 holds none. drafts: so many
+    pictures or films with the seeds that follow, of which the best is kept, see `engine.drafts`.
 
     guidance_scale s mixes logits as (1+s) cond - s uncond (0 = off), at times in guidance_interval;
     guidance_every n evaluates the unconditional branch in every n-th call only. temperature and
@@ -152,6 +154,7 @@ class Sampling:
     prompt_every: int = 0
     stop_at_end: bool = False
     hold: float = 0.5
+    drafts: int = 1
 
     def __post_init__(self) -> None:
         if self.sampler is not None and self.sampler not in tuple(SamplerKind):
@@ -200,6 +203,8 @@ class Sampling:
             raise ValueError(f"prompt_every must be at least 0, not {self.prompt_every}")
         if not 0 < self.hold <= 1:
             raise ValueError(f"hold must be above 0 and at most 1, not {self.hold:g}")
+        if not 1 <= self.drafts <= MAX_DRAFTS:
+            raise ValueError(f"drafts must be from 1 to {MAX_DRAFTS}, not {self.drafts}")
         if self.temperature is not None and not 0 <= self.temperature <= 2:
             raise ValueError(f"temperature must be between 0 and 2, not {self.temperature:g}")
         if self.top_p is not None and not 0 < self.top_p <= 1:
@@ -324,6 +329,8 @@ class Request:
             raise ValueError("a picture that is repainted is the answer: ask for a picture")
         if self.pin is not None and (self.to is not None or self.start is not None):
             raise ValueError("a pin is for an answer of several pieces: leave its kind open")
+        if self.sampling.drafts > 1 and self.to not in (Modality.IMAGE, Modality.VIDEO):
+            raise ValueError("drafts are of a picture or a film: ask for one of these")
         turns = self.conversation.turns
         if not turns or turns[-1].role != "user":
             raise ValueError("there is nothing to answer yet: write a message first")

@@ -78,6 +78,8 @@ class TraceRecorder:
         """Keep what one event tells."""
         match event:
             case Started():
+                if event.segment == 0:  # of several drafts the last run is kept
+                    self._started, self._steps = [], []
                 self._started.append(event)
                 self._steps.append([])
             case Refined():

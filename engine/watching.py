@@ -42,6 +42,9 @@ class Told:
                 words = "".join(h.get("words_1", ()))
                 numbers = f"t {h['t']:.3f}, {moved:.0%} changed, {sure:.0%} sure"
                 return f"step {h['index'] + 1}/{h['num_steps']}: {numbers}  {words}".rstrip()
+            case "drafted":
+                draft = f"draft {h['draft'] + 1} of {h['num']}, seed {h['seed']}"
+                return f"{draft}: {h['score']:.3f} near what was asked"
             case "completed" | "stopped":
                 said = " ".join(a["text"] for a in h["answers"] if a["text"])
                 took = f"{h['kind']} after {h['elapsed_s']:.2f} s and {h['nfe']} calls"

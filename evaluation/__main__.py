@@ -56,6 +56,7 @@ def _parser() -> argparse.ArgumentParser:
     sampled.add_argument("--temperature", type=float)
     sampled.add_argument("--sampler", choices=[str(k) for k in SamplerKind], help="on one model")
     sampled.add_argument("--transition", help=f"of flow matching: {', '.join(TRANSITIONS)}")
+    sampled.add_argument("--drafts", type=int, default=1, help="of each picture or film")
     commands = parser.add_subparsers(dest="suite", required=True)
     for name, suite in SUITES.items():
         best = f", best a multiple of {suite.multiple}" if suite.multiple > 1 else ""
@@ -147,6 +148,7 @@ def _sampling(arguments: argparse.Namespace) -> Sampling:
         steps=arguments.steps,
         sampler=arguments.sampler,
         transition=arguments.transition,
+        drafts=arguments.drafts,
         guidance_scale=arguments.guidance,
         temperature=arguments.temperature,
         seed=arguments.seed,

@@ -47,6 +47,7 @@ class LiveView {
     this.meta = make("div", "no-meta");
     this.status = make("p", "no-status");
     this.timed = make("p", "no-timed");
+    this.drafts = new Drafts();
     this.recipe = make("p", "no-recipe");
     this.spoken = make("p", "no-spoken");
     this.spoken.setAttribute("aria-live", "polite");
@@ -66,7 +67,7 @@ class LiveView {
     this.gridButton.setAttribute("aria-pressed", "true");
     this.root.classList.add("no-live", "grid-on");
     this.root.replaceChildren(
-      this.stage, this.status, this.ruler, this.meta, this.timed, this.recipe, this.actions, this.spoken,
+      this.stage, this.status, this.ruler, this.meta, this.timed, this.drafts.root, this.recipe, this.actions, this.spoken,
     );
   }
 
@@ -89,6 +90,7 @@ class LiveView {
     this.blank.stir();
     this.ruler.after(this.meta);
     this.bars.replaceChildren();
+    this.drafts.clear();
     for (const node of [this.meta, this.status, this.timed, this.recipe, this.spoken]) node.textContent = "";
     this.slider.disabled = true;
     this.phase("idle");
@@ -148,6 +150,7 @@ class LiveView {
       waiting: () => this.wait(header.place),
       started: () => this.start(header),
       refined: () => this.refine({ header, media }),
+      drafted: () => this.say(this.drafts.add(header, media.picture)),
       sounded: () => this.sound(header, media.samples),
       completed: () => this.finish(header, media),
       stopped: () => this.finish(header, media),
@@ -164,6 +167,7 @@ class LiveView {
   }
 
   start(header) {
+    if (header.segment === 0 && this.segments.length) this.anew();
     const before = this.segments.at(-1);
     const goesOn = header.modality === "audio" && before?.modality === "audio"; // the next block of a sound
     const view = goesOn ? before.view : new VIEWS[header.modality]();
@@ -173,7 +177,7 @@ class LiveView {
     bars[0]?.classList.add("first");
     this.bars.append(...bars);
     const { modality, heard } = header;
-    this.segments[header.segment] = { view, bars, offset, modality, heard, answer, goesOn, frames: [] };
+    this.segments[header.segment] = { view, bars, offset, modality, heard, answer, goesOn, from: header.number, frames: [] };
     if (modality === "audio" && !goesOn) Object.assign(view, { first: header.segment, began: header.elapsed_s });
     if (heard) view.root.classList.add("no-heard");
     const among = header.after && this.segments.findLast((s) => s.modality === "text" && !s.heard);
@@ -188,9 +192,17 @@ class LiveView {
     this.phase("running");
   }
 
+  // The next draft begins where the one before it stood.
+  anew() {
+    for (const segment of this.segments) segment.view.root.remove();
+    this.ruler.after(this.meta);
+    this.bars.replaceChildren();
+    Object.assign(this, { segments: [], position: -1, told: 0, timing: {} });
+  }
+
   refine(frame) {
     const segment = this.segments[frame.header.segment];
-    if (!segment) return;
+    if (!segment || frame.header.number < segment.from) return; // a late step of an earlier draft
     segment.frames[frame.header.index] = frame;
     const share = mean(frame.header.changed);
     segment.bars[frame.header.index].style.setProperty("--share", Math.sqrt(share).toFixed(3));

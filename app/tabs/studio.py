@@ -11,12 +11,21 @@ from dataclasses import dataclass, field, fields, replace
 import gradio as gr
 from gradio.components import Component
 
-from app.forms import InputError, beside, new_seed, next_seed, read_sampling, read_seed
+from app.forms import (
+    InputError,
+    beside,
+    new_seed,
+    next_seed,
+    read_drafts,
+    read_sampling,
+    read_seed,
+)
 from app.host import DRIVING, Host
 from app.links import Link
 from app.live_view import chips, live_view, notice
 from app.notices import notices
 from engine.request import (
+    MAX_DRAFTS,
     USUAL_PROMPT_CHARACTERS,
     Conversation,
     Modality,
@@ -26,6 +35,7 @@ from engine.request import (
 
 MAX_SLIDER_STEPS, MAX_SLIDER_GUIDANCE = 64, 8
 NARROW = 120
+DRAFTS = "Drafts, best kept"
 
 
 @dataclass(frozen=True)
@@ -154,9 +164,6 @@ class Studio:
                 0, MAX_SLIDER_GUIDANCE, first.guidance, 0.5, "Guidance", f"{name}-guidance"
             )
         with gr.Row(elem_classes="no-pair"):
-            self.seed = gr.Textbox(
-                str(first.seed), label="Seed", max_lines=1, elem_id=f"{name}-seed", min_width=NARROW
-            )
             methods = self.host.can.methods
             self.method = gr.Dropdown(
                 methods_shown(methods),
@@ -165,17 +172,23 @@ class Studio:
                 elem_id=f"{name}-method",
                 min_width=NARROW,
             )
-        with gr.Row(elem_classes="no-seed"):
-            self.keep_seed = gr.Checkbox(
-                False, label="Same seed next time", container=False, elem_id=f"{name}-keep-seed"
+            self.drafts = slider(1, MAX_DRAFTS, 1, 1, DRAFTS, f"{name}-drafts")
+            self.drafts.visible = self.host.can.finds
+        with gr.Row(elem_classes="no-pair"):
+            self.seed = gr.Textbox(
+                str(first.seed), label="Seed", max_lines=1, elem_id=f"{name}-seed", min_width=NARROW
             )
-            self.dice = gr.Button("New seed", size="sm", elem_id=f"{name}-dice", min_width=90)
+            with gr.Column(elem_classes="no-seed", min_width=NARROW):
+                self.keep_seed = gr.Checkbox(
+                    False, label="Same seed next time", container=False, elem_id=f"{name}-keep-seed"
+                )
+                self.dice = gr.Button("New seed", size="sm", elem_id=f"{name}-dice", min_width=90)
         self.settings_notice = notice(f"{name}-settings-notice")
 
     def _wire(self) -> None:
         api = self.craft.api
         form = [self.ticket, self.prompt, self.steps, self.guidance, self.method]
-        form += [self.seed, self.shown_seed, self.keep_seed, *self.extra]
+        form += [self.seed, self.shown_seed, self.keep_seed, *self.extra, self.drafts]
         shown = [self.seed, self.shown_seed, self.view, self.prompt_notice, self.settings_notice]
         buttons = [self.generate, self.stop]
         begin = {
@@ -214,13 +227,15 @@ class Studio:
         shown_seed: str,
         keep_seed: bool,
         visitor: gr.Request,
-        *given: object,
+        *more: object,
     ) -> tuple[object, ...]:
-        """Check the form; a good one opens a run and shows its place in line."""
+        """Check the form; a good one opens a run and shows its place in line. more: what is given
+        beside the words, and how many drafts."""
+        *given, drafts = more
         seed = next_seed(seed, shown_seed, keep_seed)
         try:
             self.host.refuse_if_busy(ticket)
-            request = self.filled(prompt, steps, guidance, method, seed, *given)
+            request = self.filled(prompt, steps, guidance, method, seed, *given, drafts=drafts)
         except InputError as bad:
             return (*(gr.skip(),) * 4, *notices(bad), gr.skip(), gr.skip())
         run = self.host.open(request, owner=visitor.session_hash or "")
@@ -235,10 +250,12 @@ class Studio:
         method: str | None,
         seed: str,
         *given: object,
+        drafts: object = 1,
     ) -> Request:
         """The request of a filled form. Raises: InputError with the control it belongs beside."""
         with beside("settings"):
             sampling = read_sampling(steps, guidance, method, read_seed(seed))
+            sampling = replace(sampling, drafts=read_drafts(drafts))
         with beside("prompt"):
             request = self.request(prompt.strip(), sampling, *given)
             return request.within(self.host.can.prompt_characters)

@@ -38,6 +38,9 @@ def test_a_good_form_is_a_request() -> None:
         ("settings", {"steps": "many"}, "Steps must be"),
         ("settings", {"guidance": 99}, "Guidance must be"),
         ("settings", {"guidance": "strong"}, "Guidance must be"),
+        ("settings", {"drafts": 9}, "Drafts must be"),
+        ("settings", {"drafts": 1.5}, "Drafts must be"),
+        ("settings", {"drafts": "some"}, "Drafts must be"),
     ],
 )
 def test_a_bad_form_is_one_sentence(control: str, bad: dict[str, object], says: str) -> None:

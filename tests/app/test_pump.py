@@ -8,7 +8,7 @@ import pytest
 from app.live import Run, StepBus
 from app.pump import BROKEN, Pumping
 from engine.engine import Engine
-from engine.events import Event
+from engine.events import Event, Refined
 from engine.request import Conversation, Modality, Request, Sampling
 from engine.trouble import OUT_OF_MEMORY
 from tests.fake_engine import FakeEngine
@@ -107,3 +107,22 @@ def test_a_real_engine_speaks_the_same_events(tiny_engine: Engine) -> None:
         c=flow.c,
         a=flow.a,
     )
+
+
+def test_a_stop_in_a_later_draft_keeps_what_that_draft_had(tiny_engine: Engine) -> None:
+    bus = StepBus()
+    sampling = Sampling(seed=3, steps=4, drafts=3)
+    request = Request(Conversation.ask("a dog"), Modality.IMAGE, sampling)
+    driven = Pumping(tiny_engine.generate, request, bus.open("visitor"), bus)
+
+    def stop_in_the_second(event: Event) -> None:
+        if isinstance(event, Refined) and "drafted" in kinds(driven.run) and event.index == 1:
+            driven.run.stop()
+
+    driven.see = stop_in_the_second
+    list(driven)
+    assert driven.outcome is not None
+    assert driven.outcome.stopped
+    assert driven.outcome.request.sampling.seed == 4
+    assert len(driven.outcome.answers) == 1
+    assert kinds(driven.run).count("drafted") == 1

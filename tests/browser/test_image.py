@@ -76,6 +76,28 @@ def test_a_picture_forms_and_a_second_run_is_stopped(any_site: Served, visit: Vi
     expect(page.locator("#image-generate")).to_be_visible()
 
 
+def test_of_several_drafts_the_best_is_kept(any_site: Served, visit: Visit) -> None:
+    """Where the model finds by meaning; else there is nothing to choose by, and no control."""
+    page = visit(any_site.url)
+    drafts = page.locator("#image-drafts input[type=number]")
+    if not any_site.host.can.finds:
+        expect(drafts).to_have_count(0)
+        return
+    drafts.fill("3")
+    drafts.press("Tab")
+    page.fill("#image-seed input", "20")
+    generate(page, "a red heart above a dog")
+    phase(page, "completed")
+    shown = page.locator("#image-live .no-draft")
+    expect(shown).to_have_count(3)
+    scores = [float(str(shown.nth(i).get_attribute("data-score"))) for i in range(3)]
+    best = scores.index(max(scores))
+    expect(shown.nth(best)).to_have_class("no-draft best")
+    expect(page.locator("#image-live .no-draft.best")).to_have_count(1)
+    expect(page.locator("#image-live .no-bar")).to_have_count(16)
+    expect(page.locator("#image-live .no-recipe")).to_contain_text(f"seed {20 + best}")
+
+
 def test_the_page_opens_with_a_recorded_picture(site: Served, visit: Visit) -> None:
     page = visit(site.url)
     phase(page, "completed")
