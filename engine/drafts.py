@@ -3,8 +3,8 @@ was asked.
 
 One representation makes and finds (Luo et al. 2025, arXiv:2510.13721, Section 3.5): the message and
 each draft have a vector, and the draft whose vector is nearest is kept. What it buys is measured by
-`python -m evaluation scenes --drafts 4` (docs/model_card.md). Owns: the seeds of drafts, the choice.
-Does not own: a run, a vector (`engine.engine`).
+`python -m evaluation scenes --drafts 4` (docs/model_card.md). Owns: the seeds of drafts, and the
+choice. Does not own: a run, a vector (`engine.engine`).
 """
 
 from collections.abc import Callable, Generator, Sequence

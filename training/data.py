@@ -28,7 +28,7 @@ from world.dialogue import HERE_YOU_ARE, Dialogue, Kind, Utterance, sample_dialo
 from world.edits import sample_edit
 from world.film_words import film_caption, full_film_caption
 from world.motion import sample_film
-from world.patches import COLOUR, patches_of
+from world.patches import COLOUR, named, patches_of
 from world.scenes import Family, Scene, held_out_pairs, sample_scene
 
 POOL_SEED, UNNAMED_SEED = 11, 12
@@ -100,8 +100,9 @@ def build_unnamed(tokenizer: VisionTokenizer, num: int, cache: Path) -> ScenePoo
 class Example:
     """A prompt and its target, int64 "L Q". said: the ids of what is said in the prompt's sound,
     where it is to be written down. shown: what is at each place of the target, int64 "L K", see
-    `training.landmarks`; given: the same of the first picture, film or sound of the prompt. scene:
-    what a target of the picture pools is drawn of."""
+    `training.landmarks`; given: the same of the first picture, film or sound of the prompt, and
+    behind what a place of a picture or a film shows whether the words name it, see `named_too`.
+    scene: what a target of the picture pools is drawn of."""
 
     spans: tuple[Span, ...]
     target: Span
@@ -203,7 +204,8 @@ class Examples:
         message = Message(True, (unnamed.picture_of(scene), question.text))
         answer = self.words(self.tokenizer.encode(question.answer), rng)
         spans = layout(self.tokenizer, [message])
-        return Example(tuple(spans), answer, given=self._shown(scene, unnamed))
+        given = named_too(self._shown(scene, unnamed), question.text)
+        return Example(tuple(spans), answer, given=given)
 
     def _shown(self, scene: Scene, pool: ScenePool) -> np.ndarray:
         """What is at each patch of a picture; held-out colours are named to nobody."""
@@ -227,7 +229,7 @@ class Examples:
         if last.suggest:
             ids.append(SUGGEST)
         seen = [u.scene for u in utterances[:-1] if u.scene is not None]
-        given = self._shown(seen[0], self.pool) if seen else None
+        given = named_too(self._shown(seen[0], self.pool), utterances[-2].text) if seen else None
         return Example(tuple(spans), self.words(ids, rng), given=given)
 
     def words(self, ids: Sequence[int], rng: np.random.Generator) -> Span:
@@ -258,6 +260,15 @@ class Examples:
             return Message(from_user, (utterance.text,))
         seen = self.pool.picture_of(utterance.scene)
         return Message(from_user, (seen, utterance.text) if from_user else (utterance.text, seen))
+
+
+def named_too(facts: np.ndarray, words: str) -> np.ndarray:
+    """What places show "L 3" -> the same, and whether the words name it, "L 4": 1 or 0, `UNKNOWN`
+    where there is no thing, and everywhere where they name none that is there."""
+    found = named(facts, words)
+    known = (facts[:, 0] > 0) & found.any()
+    asked = np.where(known, found, UNKNOWN)
+    return np.concatenate([facts, asked[:, None]], 1)
 
 
 def _colourless(scene: Scene) -> Scene:

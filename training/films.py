@@ -16,7 +16,7 @@ from flow.modality import Modality
 from model.template import Message, Span, layout
 from model.text import BEGIN_IMAGE, BEGIN_VIDEO
 from model.vision import VisionTokenizer
-from training.data import Example, Examples
+from training.data import Example, Examples, named_too
 from training.drawings import encode_drawings, encoded
 from world.chance import pick
 from world.dialogue import HERE_YOU_ARE
@@ -81,7 +81,7 @@ class FilmExamples:
             messages.append(Message(False, (HERE_YOU_ARE,)))
         spans = layout(self.words.tokenizer, messages, opens=Modality.VIDEO)
         shown = self._shown(place)
-        given = shown[: self._film_codes.shape[2]] if begun else None
+        given = named_too(shown[: self._film_codes.shape[2]], wish) if begun else None
         return Example(tuple(spans), self.frames(place), shown=shown, given=given)
 
     def watch(self, rng: np.random.Generator) -> Example:
@@ -99,7 +99,8 @@ class FilmExamples:
             asked = others[int(rng.integers(len(others)))]
         spans = layout(self.words.tokenizer, [Message(True, (self.frames(place), asked.text))])
         answer = self.words.words(self.words.tokenizer.encode(asked.answer), rng)
-        return Example(tuple(spans), answer, given=self._shown(place))
+        given = named_too(self._shown(place), asked.text)
+        return Example(tuple(spans), answer, given=given)
 
     def _shown(self, place: int) -> np.ndarray:
         """What every place of the frames of a film shows."""
@@ -139,6 +140,7 @@ class FilmExamples:
             messages.append(Message(False, (HERE_YOU_ARE,)))
         spans = layout(self.words.tokenizer, messages, opens=Modality.IMAGE)
         given, shown = (patches_of(s, len(after.tokens)) for s in self.scenes_of(place))
+        given = named_too(given, self.edits[place].words)
         return Example(tuple(spans), after, shown=shown, given=given)
 
     def changed(self, rng: np.random.Generator) -> Example:

@@ -48,6 +48,8 @@ class Helpers:
                     f"the run learned with {', '.join(unknown)} too: resume it with the options "
                     "it was begun with"
                 )
+            if set(self.module.state_dict()) != set(kept["weights"]):
+                return
             for optimiser, moments in zip(self.optimisers, kept["moments"], strict=True):
                 optimiser.load_state_dict(moments)
 

@@ -28,8 +28,9 @@ from training.frames import inside
 from world.motion import FRAMES
 from world.patches import NAMES
 
-MEANT = "meant"
-"""What is asked of each place of a picture that is to be changed: whether it will be."""
+NAMED, MEANT = "named", "meant"
+"""What is asked of each place of a picture in a prompt: whether the words behind it name what it
+shows; and, of one that is to be changed, whether it will be."""
 WEIGHT, SOUND_WEIGHT = 0.5, 1.0
 """In the loss: of what is asked of pictures and films, and of sound, of which it is learned
 last."""
@@ -45,7 +46,7 @@ class Landmarks(nn.Module):
         super().__init__()
         layers, width = model.backbone.layers, model.config.backbone.width
         names = {PICTURE: NAMES, SOUND: (pieces, (SILENCE, *LETTERS))}
-        asked = {**names, MEANT: (("stays", "changes"),)}
+        asked = {**names, NAMED: (("others", "named"),), MEANT: (("stays", "changes"),)}
         self.prompts = LandmarkHeads(width, max(len(layers) // 2 - 1, 0), asked)
         self.answers = LandmarkHeads(width, max(2 * len(layers) // 3 - 1, 0), names)
         self._features: dict[LandmarkHeads, Tensor] = {}
@@ -68,8 +69,9 @@ class Landmarks(nn.Module):
         self, batch: Batch, places: Tensor, *, causal: bool = False
     ) -> dict[str, tuple[Tensor, float]]:
         """What is asked behind the latest pass, which went through `batch`, and its weight: "at"
-        the places "B N" of its answer, "in" the first picture, film or sound of its prompt, and
-        "meant" where that picture will change, which words behind it say: no causal pass knows."""
+        the places "B N" of its answer, "in" the first picture, film or sound of its prompt; "named"
+        what of it the words name, and "meant" where it will change: no causal pass knows, for the
+        words stand behind it."""
         features, found = self.taken(), dict[str, tuple[Tensor, float]]()
         *prompts, target = batch.sequence.segments
         if batch.shown is not None:
@@ -87,11 +89,16 @@ class Landmarks(nn.Module):
             own = inside(entered, first, prompts[media].length)
             given = at(batch.given, (entered[:, own] - first).expand(target.batch, -1))
             modality = prompts[media].modality
-            known = loss(self.prompts, middle[:, own], given, kind_of(modality))
+            kind = kind_of(modality)
+            facts, called = given[..., : len(self.prompts.names[kind])], given[..., len(NAMES) :]
+            known = loss(self.prompts, middle[:, own], facts, kind)
             found["in"] = (known, weight_of(modality))
+            if kind == PICTURE and called.numel() and not causal:
+                known = loss(self.prompts, middle[:, own], called, NAMED, facts[..., 0] > 0)
+                found[NAMED] = (known, WEIGHT)
             if batch.stays is not None and not causal:
                 changes = (~batch.stays).long()[..., None]
-                matters = (given[..., 0] > 0) | changes[..., 0].bool()
+                matters = (facts[..., 0] > 0) | changes[..., 0].bool()
                 known = loss(self.prompts, middle[:, own], changes, MEANT, matters)
                 found[MEANT] = (known, WEIGHT)
         return found
@@ -136,7 +143,7 @@ def busy(batch: Batch) -> Tensor:
     here = batch.shown[..., 0] > 0
     if target.modality is Modality.VIDEO:
         return here.unflatten(1, (FRAMES, -1)).any(1).repeat(1, FRAMES)
-    if target.modality is Modality.IMAGE and given is not None and given.shape == batch.shown.shape:
+    if target.modality is Modality.IMAGE and given is not None and given.shape[:2] == here.shape:
         return here | (given[..., 0] > 0)
     return here
 

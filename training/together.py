@@ -8,7 +8,7 @@ import numpy as np
 
 from model.template import Message, layout
 from model.text import END_THINK
-from training.data import Example, Examples
+from training.data import Example, Examples, named_too
 from training.speech import SpeechExamples
 from world.chance import pick
 from world.patches import patches_of
@@ -30,7 +30,7 @@ def think(words: Examples, rng: np.random.Generator) -> Example:
     picture = words.pool.picture_of(scene)
     message = Message(True, (picture, asked.question))
     spans = layout(words.tokenizer, [message], thinks=thinks)
-    given = patches_of(scene, len(picture.tokens))
+    given = named_too(patches_of(scene, len(picture.tokens)), asked.question)
     return Example(tuple(spans), words.words(ids, rng), given=given)
 
 
@@ -42,4 +42,5 @@ def together(words: Examples, speech: SpeechExamples, rng: np.random.Generator) 
     parts = (picture, clip.span(), asked.question)
     spans = layout(words.tokenizer, [Message(True, parts)])
     answer = words.words(words.tokenizer.encode(asked.answer), rng)
-    return Example(tuple(spans), answer, given=patches_of(asked.scene, len(picture.tokens)))
+    given = named_too(patches_of(asked.scene, len(picture.tokens)), asked.question)
+    return Example(tuple(spans), answer, given=given)

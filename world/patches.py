@@ -2,9 +2,10 @@
 
 A patch is a cell of the lattice of `world.scenes`, and a position of a picture tokenizer that has
 as many; of one with another grid it is what its corner shows. Owns: `patches_of`,
-`patches_of_film`. Does not own: pixels.
+`patches_of_film`, `named`. Does not own: pixels.
 """
 
+import re
 from collections.abc import Sequence
 from functools import cache
 from math import isqrt
@@ -47,6 +48,18 @@ def patches_of(scene: Scene, num: int = CELLS**2) -> np.ndarray:
 def patches_of_film(film: Film, num: int = CELLS**2) -> np.ndarray:
     """int64 "8*num 3": the same of its frames, one after the other."""
     return np.concatenate([_frame(shown, num) for shown in placed(film)])
+
+
+def named(facts: np.ndarray, words: str) -> np.ndarray:
+    """bool "N": which of the patches of "N 3" show a thing that the words name, in whatever
+    number."""
+    plain = f" {' '.join(re.findall('[a-z]+', words.lower()))} "
+    said = [
+        number
+        for number, concept in enumerate(CONCEPTS, 1)
+        if any(f" {name} " in plain for name in (concept.name, concept.plural))
+    ]
+    return np.isin(facts[:, 0], said)
 
 
 def _frame(shown: Sequence[Placed], num: int) -> np.ndarray:

@@ -13,8 +13,10 @@ from model.omni import OmniModel
 from model.presets import PRESETS
 from model.text import PAD, TextTokenizer
 from training.alignment import LETTERS, Line, align, spelled
-from training.data import UNKNOWN, Batch, training_texts
-from training.landmarks import MEANT, Landmarks, busy, loss
+from training.data import UNKNOWN, Batch, named_too, training_texts
+from training.helpers import Helpers
+from training.landmarks import MEANT, NAMED, Landmarks, busy, loss
+from world.concepts import CONCEPTS
 from world.motion import FRAMES
 from world.patches import KINDS
 from world.sentences import transcript
@@ -182,3 +184,34 @@ def test_heads_of_a_checkpoint_are_taken_over_by_both(model: OmniModel) -> None:
     for heads in (fresh.prompts, fresh.answers):
         own = heads.state_dict()
         assert all(torch.equal(own[name], value) for name, value in known.state_dict().items())
+
+
+def test_what_the_words_name_is_asked_where_there_is_a_thing_and_they_name_one(
+    model: OmniModel,
+) -> None:
+    dog, cat = (1 + [c.name for c in CONCEPTS].index(name) for name in ("dog", "cat"))
+    facts = np.array([[dog, 0, 1], [cat, 0, 1], [0, 0, 0], [cat, 0, 2]])
+    asked = named_too(facts, "how many cats are there?")
+    assert asked[:, -1].tolist() == [0, 1, UNKNOWN, 1]
+    assert np.array_equal(asked[:, :-1], facts)
+    assert (named_too(facts, "what is this?")[:, -1] == UNKNOWN).all()
+
+    helpers, books = Landmarks(model, PIECES), model.spaces[Modality.IMAGE].num_codebooks
+    picture = response(Modality.IMAGE, torch.randint(16, (1, 4, books)))
+    words = response(Modality.TEXT, torch.randint(16, (1, 3, 1)))
+    given, places = torch.from_numpy(asked)[None], torch.arange(3)[None]
+    batch = Batch(OmniSequence((picture, words)), torch.ones(1, 3), given=given)
+    for causal in (False, True):
+        model.features(batch.sequence)
+        found = helpers.losses(batch, places, causal=causal)
+        assert set(found) == ({"in"} if causal else {"in", NAMED})
+
+
+def test_a_run_goes_on_with_a_question_that_it_did_not_ask_before(model: OmniModel) -> None:
+    """The heads it had go on; the new one, and how all of them move, begin."""
+    before, after = (Helpers(Landmarks(model, PIECES), 1e-3, 0.0) for _ in range(2))
+    kept = before.kept()
+    kept["weights"] = {n: w for n, w in kept["weights"].items() if NAMED not in n}
+    after.restore(kept)
+    known = after.module.state_dict()
+    assert all(torch.equal(known[name], weight) for name, weight in kept["weights"].items())

@@ -4,7 +4,7 @@ import numpy as np
 
 from world.concepts import BY_NAME, CONCEPTS, OBJECT_COLOURS
 from world.motion import FRAMES, Motion, placed, render_film, sample_film
-from world.patches import KINDS, patches_of, patches_of_film
+from world.patches import KINDS, named, patches_of, patches_of_film
 from world.scenes import CELL_PX, CELLS, background_picture, render, sample_scene
 
 NUM = 40
@@ -69,3 +69,11 @@ def test_another_grid_shows_the_corners() -> None:
     assert np.array_equal(patches_of(scene, 4).reshape(2, 2, -1), whole[::4, ::4])
     wide = patches_of(scene, (2 * CELLS) ** 2).reshape(2 * CELLS, 2 * CELLS, -1)
     assert np.array_equal(wide[::2, ::2], whole) and np.array_equal(wide[1::2, 1::2], whole)
+
+
+def test_what_words_name_is_found_in_any_number() -> None:
+    numbers = [1 + [c.name for c in CONCEPTS].index(name) for name in ("dog", "cat", "fish")]
+    facts = np.array([[0, 0, 0], *([n, 0, 1] for n in numbers)])
+    assert named(facts, "Remove the dog, please.").tolist() == [False, True, False, False]
+    assert named(facts, "how many cats are there?").tolist() == [False, False, True, False]
+    assert named(facts, "what is this?").tolist() == [False] * 4
