@@ -67,29 +67,24 @@ def read_steps(value: object) -> int | None:
     """A number of steps, or None for "auto". Raises: ValueError unless whole and in range."""
     if value is None or value == "auto":
         return None
-    try:
-        steps = float(str(value))
-    except ValueError:
-        steps = float("nan")
-    if not steps.is_integer() or not 1 <= steps <= MAX_STEPS:
-        raise ValueError(
-            f"steps must be a whole number from 1 to {MAX_STEPS}, not {str(value)[:40]};"
-            " 16 is a good start"
-        )
-    return int(steps)
+    return _whole(value, "steps", MAX_STEPS, "; 16 is a good start")
 
 
 def read_drafts(value: object) -> int:
     """A number of drafts. Raises: ValueError unless whole and in range."""
+    return _whole(value, "drafts", MAX_DRAFTS)
+
+
+def _whole(value: object, what: str, most: int, hint: str = "") -> int:
     try:
-        drafts = float(str(value))
+        number = float(str(value))
     except ValueError:
-        drafts = float("nan")
-    if not drafts.is_integer() or not 1 <= drafts <= MAX_DRAFTS:
+        number = float("nan")
+    if not number.is_integer() or not 1 <= number <= most:
         raise ValueError(
-            f"drafts must be a whole number from 1 to {MAX_DRAFTS}, not {str(value)[:40]}"
+            f"{what} must be a whole number from 1 to {most}, not {str(value)[:40]}{hint}"
         )
-    return int(drafts)
+    return int(number)
 
 
 def read_guidance(value: object) -> float | None:
