@@ -77,7 +77,12 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m training", description=__doc__)
     parser.add_argument("stage", choices=("vision", "audio", "flow", "export"))
     parser.add_argument("--preset", choices=sorted(PRESETS), default="nano")
-    parser.add_argument("--minutes", type=float, default=10.0, help="wall time to train for")
+    parser.add_argument(
+        "--minutes",
+        type=float,
+        default=10.0,
+        help="wall time to train for, with --resume so much more",
+    )
     parser.add_argument("--resume", action="store_true", help="go on from the last save of the run")
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
     parser.add_argument("--runs", type=Path, default=Path("runs"), help="folder of the runs")
