@@ -26,7 +26,7 @@ from engine.conversation import messages_of, understood
 from engine.drafts import best_of, best_of_all
 from engine.embedding import embed
 from engine.events import Answer, Completed, Event, Refined, Sounded, Started
-from engine.holding import READS, likely_again, start_with
+from engine.holding import READS, likely_to_stay, may_hold, start_with
 from engine.landing import Landed, landing, last_tokens
 from engine.lens import Lens
 from engine.likelihood import surprise
@@ -71,7 +71,7 @@ class Engine:
         self.tokenizer = checkpoint.tokenizer
         self.facts = checkpoint.facts
         self.digest = checkpoint.digest
-        self.landmarks = checkpoint.landmarks
+        self.landmarks, self.prompts = checkpoint.landmarks, checkpoint.prompts
         self.placement = placement
         self.device = placement.device
         self.runner = Runner(self.model)
@@ -362,18 +362,15 @@ class Engine:
         )
 
     def _holding(self, wish: Wish) -> Wish:
-        """With what stays of the picture that it changes, see `engine.holding`; a checkpoint of
-        others, whose codes are rows of words, samples as it was published."""
-        sampling = wish.sampling
-        given = [s.tokens for s in wish.spans if s.modality is Modality.IMAGE]
-        changes = wish.modality is Modality.IMAGE and wish.start is None and bool(given)
-        changes &= self.model.config.code_rows is None
-        if not changes or sampling.hold == 1 or sampling.sampler == SamplerKind.AUTOREGRESSIVE:
+        """With what stays of the picture that it changes, see `engine.holding`."""
+        if not may_hold(wish, self.model.config):
             return wish
+        sampling = wish.sampling
         seeds = [sampling.seed + NEXT_BLOCK * k for k in range(READS)]
         noise = self.runner.noise(wish.modality, sampling, self._draws(seeds), wish.noise)
-        again = likely_again(self.model, self._prompt([wish]), noise, given[-1])
-        stays = (again >= sampling.hold).cpu().numpy()
+        likely = likely_to_stay(self.model, self.prompts, self._prompt([wish]), noise)
+        given = [s.tokens for s in wish.spans if s.modality is Modality.IMAGE]
+        stays = (likely >= sampling.hold).cpu().numpy()
         start = start_with(stays, given[-1].numpy(), self.model.spaces[Modality.IMAGE].mask_id)
         return replace(wish, start=start, read=READS)
 

@@ -105,7 +105,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--hold",
         type=float,
-        help="of a picture that is changed: places stay whose codes the model would give back with "
+        help="of a picture that is changed: places stay that the model leaves as they are with "
         "this probability, 0.5 if not said; 1 holds none",
     )
     parser.add_argument(

@@ -1,10 +1,12 @@
-"""What stays of a picture that is changed: the places whose codes the model would give back anyway.
+"""What stays of a picture that is changed.
 
 A sampler draws every code anew, also where nothing is to change, and each draw can go wrong. So the
-model is asked at the very start, where its own state is still noise: how likely is it that the new
-picture has the codes of the given one, here? Where that is likelier than not, they stay from the
-first step on, as in a picture that is repainted in part; the mask is the model's own. Owns:
-`likely_again`, `start_with`. Does not own: how a run begins in part (`engine.going_on`).
+model is asked at the very start, where its own state is still noise. Where heads were learned that
+read off its middle which places of the picture the words mean (`training.landmarks`), these say it;
+else how likely it is that the new picture has the codes of the given one, here. What is likelier
+than not to stay does so from the first step on, as in a picture that is repainted in part; the mask
+is the model's own. Owns: `may_hold`, `likely_to_stay`, `start_with`. Does not own: how a run begins
+in part (`engine.going_on`).
 """
 
 from collections.abc import Sequence
@@ -14,13 +16,44 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from engine.request import Start
+from engine.request import SamplerKind, Start
+from engine.wish import Wish
 from flow.modality import Modality
 from flow.sequence import OmniSequence, Segment, response
+from model.config import OmniConfig
+from model.landmarks import MEANT, LandmarkHeads
 from model.omni import OmniModel
 
 READS = 4
 """States of noise that the model is asked at."""
+
+
+def may_hold(wish: Wish, config: OmniConfig) -> bool:
+    """Whether a picture is changed, by a sampler that begins in part; a checkpoint of others, whose
+    codes are rows of words, samples as it was published."""
+    given = any(span.modality is Modality.IMAGE for span in wish.spans)
+    changes = wish.modality is Modality.IMAGE and wish.start is None and given
+    sampling = wish.sampling
+    asked = sampling.hold != 1 and sampling.sampler != SamplerKind.AUTOREGRESSIVE
+    return changes and asked and config.code_rows is None
+
+
+def likely_to_stay(
+    model: OmniModel, heads: LandmarkHeads | None, prompt: Sequence[Segment], noise: Tensor
+) -> Tensor:
+    """For each place of the last picture of the prompt the probability, float32 "L", that it stays
+    as it is. heads: what the middle of the model is asked of prompts. prompt: one row; noise: int64
+    "R L Q", states that the answer begins with."""
+    last = max(i for i, segment in enumerate(prompt) if segment.modality is Modality.IMAGE)
+    codes = prompt[last].tokens[0]
+    if heads is None or MEANT not in heads.names:
+        return likely_again(model, prompt, noise, codes)
+    rows, first = len(noise), sum(segment.length for segment in prompt[:last])
+    answer = response(Modality.IMAGE, noise)
+    x, valid = model.embed(OmniSequence((*(s.repeated(rows) for s in prompt), answer)))
+    middle = model.backbone(x, valid, behind=heads.behind)[:, first : first + len(codes)]
+    (read,) = heads.logits(middle, MEANT)
+    return read.softmax(-1)[..., 0].mean(0)
 
 
 def likely_again(

@@ -124,8 +124,8 @@ class Sampling:
     only): see `samplers.masked`. stop_at_end (masked only): nothing is computed behind the end of
     an answer in words once all before it is written; the words are the same. cache_share,
     prompt_every: see `engine.cache`; None is no cache, and a run from left to right has its own.
-    hold: of a picture that is changed, places whose codes the model would give back with this
-    probability stay as they are from the start, see `engine.holding`; 1 holds none. drafts: so many
+    hold: of a picture that is changed, places that the model leaves as they are with this
+    probability stay so from the start, see `engine.holding`; 1 holds none. drafts: so many
     pictures or films with the seeds that follow, of which the best is kept, see `engine.drafts`.
 
     guidance_scale s mixes logits as (1+s) cond - s uncond (0 = off), at times in guidance_interval;

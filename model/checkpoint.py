@@ -18,7 +18,7 @@ from torch import Tensor
 from model.config import OmniConfig
 from model.hf_folder import pickles_in
 from model.hollow import Filling, hollow_model
-from model.landmarks import LandmarkHeads, load_landmarks
+from model.landmarks import LANDMARKS, PROMPTS, LandmarkHeads, load_landmarks
 from model.omni import OmniModel
 from model.placement import Placement, place
 from model.shard import Stored, contents, tensors
@@ -37,14 +37,15 @@ Progress = Callable[[int, int], None]
 @dataclass(frozen=True)
 class Checkpoint:
     """A loaded checkpoint. facts: how it was made (date, pictures seen, minutes ..), plain values.
-    digest: a short hash of the weights. landmarks: what its middle can be asked with, where that
-    was learned beside it."""
+    digest: a short hash of the weights. landmarks, prompts: what its middle can be asked with, of
+    answers and of what a prompt shows, where that was learned beside it."""
 
     model: OmniModel
     tokenizer: TextTokenizer
     facts: dict[str, Any]
     digest: str
     landmarks: LandmarkHeads | None = None
+    prompts: LandmarkHeads | None = None
 
 
 def save_checkpoint(
@@ -106,12 +107,12 @@ def load_checkpoint(
         suggests=config.suggests,
     )
     placement = settled(config, space, placement or Placement.of("cpu"))
-    heads = load_landmarks(folder, config.backbone.width)
+    asked = [load_landmarks(folder, config.backbone.width, name) for name in (LANDMARKS, PROMPTS)]
     model = hollow_model(config, space)
     stored = weights_in(folder, model.state_dict())
     digest = _filled(model, stored, placement, progress)
-    landmarks = None if heads is None else heads.to(placement.device)
-    return Checkpoint(place(model, placement), tokenizer, facts, digest, landmarks)
+    heads = [None if one is None else one.to(placement.device) for one in asked]
+    return Checkpoint(place(model, placement), tokenizer, facts, digest, *heads)
 
 
 def _shards(state: dict[str, Tensor]) -> list[dict[str, Tensor]]:

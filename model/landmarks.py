@@ -13,15 +13,17 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-LANDMARKS = "landmarks.safetensors"
-"""The file in a checkpoint's folder."""
-PICTURE, SOUND = "picture", "sound"
+LANDMARKS, PROMPTS = "landmarks.safetensors", "prompts.safetensors"
+"""The files in a checkpoint's folder: what is asked of answers, and of what a prompt shows."""
+PICTURE, SOUND, NAMED, MEANT = "picture", "sound", "named", "meant"
+"""What is asked: what a place shows; of a picture in a prompt whether the words behind it name
+that, and, where it is to be changed, whether this place will be."""
 
 
 class LandmarkHeads(nn.Module):
-    """behind: the layer, counted from 0, whose features are read. names: by "picture" and "sound",
-    for each fact of a place what its values are called; a picture's facts are the object, its
-    colour and which part of it, a sound's the piece of a word and the letter."""
+    """behind: the layer, counted from 0, whose features are read. names: by what is asked, for each
+    fact of a place what its values are called; a picture's facts are the object, its colour and
+    which part of it, a sound's the piece of a word and the letter."""
 
     def __init__(
         self, width: int, behind: int, names: Mapping[str, Sequence[Sequence[str]]]
@@ -44,19 +46,19 @@ class LandmarkHeads(nn.Module):
         read = self.norm(features.float())
         return [head(read) for head in heads]
 
-    def save(self, folder: Path) -> None:
-        """Write them beside the model, in half precision."""
+    def save(self, folder: Path, name: str = LANDMARKS) -> None:
+        """Write them beside the model, in half precision, into the file of that name."""
         about = json.dumps({"behind": self.behind, "names": self.names})
         weights = {name: w.half().contiguous() for name, w in self.state_dict().items()}
-        save_file(weights, folder / LANDMARKS, {"about": about})
+        save_file(weights, folder / name, {"about": about})
 
 
-def load_landmarks(folder: Path, width: int) -> LandmarkHeads | None:
-    """The heads of a checkpoint, float32 on the CPU; None where it has none.
+def load_landmarks(folder: Path, width: int, name: str = LANDMARKS) -> LandmarkHeads | None:
+    """The heads in that file of a checkpoint, float32 on the CPU; None where it has none.
 
     Raises: ValueError where the file is broken or does not fit features of this width.
     """
-    file = folder / LANDMARKS
+    file = folder / name
     if not file.exists():
         return None
     try:

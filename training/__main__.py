@@ -15,7 +15,7 @@ from pathlib import Path
 import torch
 
 from flow.calibration import GRIDS
-from model.landmarks import load_landmarks
+from model.landmarks import LANDMARKS, PROMPTS, load_landmarks
 from model.omni import OmniModel
 from model.placement import Placement
 from model.presets import PRESETS
@@ -226,11 +226,13 @@ def _flow(arguments: argparse.Namespace) -> None:
         if arguments.online:
             check_online(model.config, ranks)
         stage = _flow_stage(arguments, model, tokenizer)
-    heads = None
     if arguments.start is not None:
-        heads = load_landmarks(arguments.start, model.config.backbone.width)
-    if heads is not None:
-        stage.helpers.begin(heads)
+        width = model.config.backbone.width
+        answers, prompts = (
+            load_landmarks(arguments.start, width, name) for name in (LANDMARKS, PROMPTS)
+        )
+        if answers is not None:
+            stage.helpers.begin(answers, prompts)
     budget = replace(_budget(arguments), accumulate=A_STEP, report_every_s=600)
     if ranks.sharded:
         budget = replace(budget, save_every_s=SAVE_PARTS_EVERY_S)

@@ -11,8 +11,10 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from model.checkpoint import save_checkpoint
-from model.landmarks import LANDMARKS
+from model.checkpoint import Checkpoint, save_checkpoint
+from model.landmarks import LANDMARKS, PROMPTS
+from model.omni import OmniModel
+from model.text import TextTokenizer
 from training.begin import begin, has_raw, run_folder, start_of, tokenizers_of
 from training.landmarks import Landmarks
 from training.merge import mean, merged
@@ -47,18 +49,33 @@ def export(arguments: argparse.Namespace) -> None:
     before = {} if start is None else start.model.state_dict()
     model.load_state_dict(merged(before, average, arguments.keep))
     save_checkpoint(arguments.out, model, tokenizer, facts)
-    (arguments.out / LANDMARKS).unlink(missing_ok=True)
-    learned = [weights for weights in map(helped, folders) if weights]
-    if learned:
-        pieces = tokenizer.pieces(range(model.config.text_vocabulary))
-        heads = Landmarks(model, pieces).answers
-        names = heads.state_dict()
-        after = mean([{name: weights[f"answers.{name}"] for name in names} for weights in learned])
-        known = None if start is None else start.landmarks
-        old = {} if known is None else known.state_dict()
-        heads.load_state_dict(merged(old, after, arguments.keep))
-        heads.save(arguments.out)
+    _export_heads(arguments, model, tokenizer, folders, start)
     print(json.dumps(facts))
+
+
+def _export_heads(
+    arguments: argparse.Namespace,
+    model: OmniModel,
+    tokenizer: TextTokenizer,
+    folders: Sequence[Path],
+    start: Checkpoint | None,
+) -> None:
+    """What the runs learned to ask the middle of the model, beside it; where they asked nothing,
+    what an older checkpoint in that folder was asked goes."""
+    for name in (LANDMARKS, PROMPTS):
+        (arguments.out / name).unlink(missing_ok=True)
+    learned = [weights for weights in map(helped, folders) if weights]
+    if not learned:
+        return
+    heads = Landmarks(model, tokenizer.pieces(range(model.config.text_vocabulary)))
+    names = heads.state_dict()
+    after = mean([{name: weights[name] for name in names} for weights in learned])
+    if start is not None and start.landmarks is not None:
+        heads.begin(start.landmarks, start.prompts)
+    old = {} if start is None or start.landmarks is None else heads.state_dict()
+    heads.load_state_dict(merged(old, after, arguments.keep))
+    heads.answers.save(arguments.out)
+    heads.prompts.save(arguments.out, PROMPTS)
 
 
 def _run_facts(folders: Sequence[Path], stage: str, before: dict[str, Any]) -> dict[str, Any]:

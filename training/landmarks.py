@@ -7,9 +7,9 @@ the codes alone say little of it: only the first of a position's sub-codes is in
 that are aligned with what is there learn much sooner (Yu et al. 2024, arXiv:2410.06940, with those
 of a pretrained encoder; here the world itself knows). Of what the prompt shows other heads ask the
 same behind half of the layers, and of a picture that is to be changed where: which of its things is
-meant has to be found before it can be said what stands there instead. The model does not need the
-heads afterwards; those of answers stay beside it, to look into it with. Owns: their loss. Does not
-own: the heads (`model.landmarks`), what is there (`world.patches`, `training.alignment`).
+meant has to be found before it can be said what stands there instead. They stay beside the model,
+to look into it with, and to know what of a picture is meant (`engine.holding`). Owns: their loss.
+Does not own: the heads (`model.landmarks`), what is there (`world.patches`, `training.alignment`).
 """
 
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from flow.modality import Modality
-from model.landmarks import PICTURE, SOUND, LandmarkHeads
+from model.landmarks import MEANT, NAMED, PICTURE, SOUND, LandmarkHeads
 from model.omni import OmniModel
 from training.alignment import LETTERS, SILENCE
 from training.data import UNKNOWN, Batch, at
@@ -28,9 +28,6 @@ from training.frames import inside
 from world.motion import FRAMES
 from world.patches import NAMES
 
-NAMED, MEANT = "named", "meant"
-"""What is asked of each place of a picture in a prompt: whether the words behind it name what it
-shows; and, of one that is to be changed, whether it will be."""
 WEIGHT, SOUND_WEIGHT = 0.5, 1.0
 """In the loss: of what is asked of pictures and films, and of sound, of which it is learned
 last."""
@@ -53,9 +50,10 @@ class Landmarks(nn.Module):
         for heads in (self.prompts, self.answers):
             layers[heads.behind].register_forward_hook(partial(self._keep, heads))
 
-    def begin(self, known: LandmarkHeads) -> None:
-        """Take over what a checkpoint's heads know."""
-        for heads in (self.prompts, self.answers):
+    def begin(self, answers: LandmarkHeads, prompts: LandmarkHeads | None) -> None:
+        """Take over what a checkpoint's heads know; where it has none of prompts, those of its
+        answers ask much the same."""
+        for heads, known in ((self.answers, answers), (self.prompts, prompts or answers)):
             heads.load_state_dict(known.state_dict(), strict=False)
 
     def _keep(

@@ -11,10 +11,11 @@ import engine.engine
 from engine.engine import READS, Engine
 from engine.events import Completed, Refined, Started
 from engine.going_on import Edit, start_of
-from engine.holding import likely_again, start_with
+from engine.holding import likely_again, likely_to_stay, start_with
 from engine.request import METHODS, Conversation, Part, Request, Sampling
 from engine.trace_file import read_trace, trace_bytes
 from flow.modality import Modality
+from model.landmarks import MEANT, LandmarkHeads
 
 PICTURE = np.random.default_rng(0).integers(0, 255, (48, 48, 3)).astype(np.uint8)
 REQUEST = Request(
@@ -30,7 +31,7 @@ def sure(monkeypatch: pytest.MonkeyPatch) -> None:
     def again(*_: object) -> Tensor:
         return torch.tensor([0.9, 0.1] * 2)
 
-    monkeypatch.setattr(engine.engine, "likely_again", again)
+    monkeypatch.setattr(engine.engine, "likely_to_stay", again)
 
 
 def _events(engine: Engine, request: Request) -> tuple[Started, list[Refined], Completed]:
@@ -119,6 +120,30 @@ def test_the_probability_is_that_of_all_codes_of_a_place(tiny_engine: Engine) ->
         assert (likely_again(model, prompt, noise, codes) <= last).all()
         if space.num_codebooks == 2:
             torch.testing.assert_close(total((0, 1)), torch.ones(length), atol=1e-4, rtol=0)
+
+
+def test_heads_that_know_what_is_meant_say_what_stays(tiny_engine: Engine) -> None:
+    """Each place of the picture in the prompt by itself, and nothing else of the prompt."""
+    model = tiny_engine.model
+    prompt = tiny_engine.prompt(REQUEST, Modality.IMAGE)
+    length = tiny_engine.runner.lengths[Modality.IMAGE]
+    space = model.spaces[Modality.IMAGE]
+    noise = torch.randint(space.cardinality, (2, length, space.num_codebooks))
+    torch.manual_seed(0)
+    asked = {MEANT: (("stays", "changes"),)}
+    heads = LandmarkHeads(model.config.backbone.width, 0, asked).requires_grad_(False)
+    seen: list[Tensor] = []
+    hook = model.backbone.layers[0].register_forward_hook(lambda *given: seen.append(given[2][0]))
+    with torch.inference_mode():
+        likely = likely_to_stay(model, heads, prompt, noise)
+        hook.remove()
+        place = next(i for i, s in enumerate(prompt) if s.modality is Modality.IMAGE)
+        first = sum(s.length for s in prompt[:place])
+        (read,) = heads.logits(seen[0][:, first : first + length], MEANT)
+        torch.testing.assert_close(likely, read.softmax(-1)[..., 0].mean(0))
+        without = likely_to_stay(model, None, prompt, noise)
+        codes = prompt[place].tokens[0]
+        torch.testing.assert_close(without, likely_again(model, prompt, noise, codes))
 
 
 def test_all_or_nothing_is_no_beginning() -> None:

@@ -13,6 +13,7 @@ import torch
 from flow.modality import Modality
 from flow.schedule import PAPER, TUNED
 from model.checkpoint import load_checkpoint
+from model.landmarks import MEANT, NAMED, PICTURE, SOUND
 from model.omni import OmniModel
 from model.presets import PRESETS
 from model.text import BEGIN_IMAGE, EOS, SUGGEST, TextTokenizer
@@ -202,6 +203,11 @@ def test_the_command_line_trains_exports_and_goes_on(tmp_path: Path) -> None:
     assert after.digest != before.digest
     for name, tensor in before.model.vision.state_dict().items():
         torch.testing.assert_close(after.model.vision.state_dict()[name], tensor)
+    for checkpoint in (before, after):
+        assert checkpoint.landmarks is not None
+        assert set(checkpoint.landmarks.names) == {PICTURE, SOUND}
+        assert checkpoint.prompts is not None
+        assert set(checkpoint.prompts.names) == {PICTURE, SOUND, NAMED, MEANT}
     _two_lessons_in_one(tmp_path, brief, common, first, second, speech)
 
 
