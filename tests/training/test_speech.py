@@ -284,8 +284,8 @@ def test_every_kind_of_batch_has_a_finite_loss_and_gradient(stage: FlowStage, ki
         loss, figures, _ = stage.loss(step)
         loss.backward()
         assert bool(loss.isfinite())
-        asked = {re.sub("(_ar)?(_at|_in)?$", "", name) for name in figures}
-        assert asked == {kind} and len(figures) <= 3
+        asked = {re.sub("(_ar)?(_at|_in|_named|_meant)?$", "", name) for name in figures}
+        assert asked == {kind} and len(figures) <= 5
     learned = {
         name
         for name, p in stage.model.named_parameters()
