@@ -195,6 +195,7 @@ def _drafted(event: Drafted) -> Message:
         "num": event.num,
         "seed": event.seed,
         "score": round(event.score, 3),
+        "best": event.best,
     }
     return Message(header, {"picture": jpeg(picture)}, kept=True)
 

@@ -39,22 +39,21 @@ def best_of(request: Request, run: Run, embed: Embed) -> Generator[Event]:
     drafts = drafts_of(request)
     asked = embed([request.conversation.turns[-1].parts])
     scores: list[float] = []
-    done: Completed | None = None
+    done: list[Completed] = []
+    best = 0
     for number, draft in enumerate(drafts):
         with closing(run(draft)) as events:
             for event in events:
                 if isinstance(event, Completed):
-                    done = event
+                    done.append(event)
                 else:
                     yield event
-        assert done is not None
-        made = _made(done.answers)
+        made = _made(done[-1].answers)
         scores.append(float((embed([(made,)]) @ asked.T)[0, 0]))
-        yield Drafted(number, len(drafts), draft.sampling.seed, scores[-1], made)
-    best = int(np.argmax(scores))
+        best = int(np.argmax(scores))
+        yield Drafted(number, len(drafts), draft.sampling.seed, scores[-1], best, made)
     if best == len(drafts) - 1:
-        assert done is not None
-        yield done
+        yield done[best]
     else:
         yield from run(drafts[best])
 

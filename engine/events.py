@@ -98,13 +98,15 @@ class Sounded:
 @dataclass(frozen=True)
 class Drafted:
     """One of several drafts is there, see `engine.drafts`: number 0 .. num-1, its seed, the picture
-    or film, and how near the model finds it to what was asked, a cosine. Another segment 0 follows:
+    or film, and how near the model finds it to what was asked, a cosine. best: the number of the
+    nearest so far. Another segment 0 follows:
     the next draft, or the best one again."""
 
     number: int
     num: int
     seed: int
     score: float
+    best: int
     made: Part
 
 

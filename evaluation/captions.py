@@ -10,13 +10,9 @@ from evaluation.answers import Answerer, ask, plain, tell, words_of
 from evaluation.result import Measured, share_figures
 from flow.modality import Modality
 from world.captions import Question, questions
-from world.concepts import CONCEPTS
+from world.concepts import named_concepts
 from world.scenes import GENEVAL, Family, Scene, render, sample_scene
 
-CONCEPT_WORDS: dict[str, str] = {c.plural: c.name for c in CONCEPTS} | {
-    c.name: c.name for c in CONCEPTS
-}
-"""Singular and plural -> the concept's name."""
 COUNT_FAMILIES = (Family.COUNTING, Family.COUNTING, Family.COUNTING, Family.TWO_OBJECTS)
 """So that the answers one, two, three and four are about equally frequent."""
 FAMILIES: dict[str, tuple[Family, ...]] = {
@@ -80,12 +76,6 @@ def plan(
         raise ValueError(f"--num must be at least 1, not {num}")
     rng = np.random.default_rng(seed)
     return {kind: _asked(rng, num, kind, row) for kind, row in families.items()}
-
-
-def named_concepts(text: str) -> set[str]:
-    """The concepts that a text names, singular or plural."""
-    words = text.lower().replace(",", " ").replace(".", " ").split()
-    return {CONCEPT_WORDS[w] for w in words if w in CONCEPT_WORDS}
 
 
 def names_the_objects(said: str, asked: Asked) -> bool:

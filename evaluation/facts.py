@@ -10,12 +10,11 @@ from collections import Counter
 from collections.abc import Iterable
 from itertools import permutations
 
-from evaluation.captions import CONCEPT_WORDS, named_concepts
 from evaluation.film_judge import Seen
 from evaluation.judges import stands
 from evaluation.parser import Parsed
 from world.captions import NUMBER_WORDS, PLACE_PHRASES, RELATION_PHRASES
-from world.concepts import OBJECT_COLOURS
+from world.concepts import CONCEPT_WORDS, OBJECT_COLOURS, named_concepts
 from world.dialogue import DRAW_PHRASES
 from world.film_words import MOTION_PHRASES
 from world.motion import Film

@@ -10,7 +10,6 @@ from tqdm import tqdm
 from engine.events import Answer
 from engine.request import Conversation, Request, Sampling
 from evaluation.answers import Answerer, ask, plain, seeded, tell, words_of
-from evaluation.captions import named_concepts
 from evaluation.editing import shows_the_same
 from evaluation.film_judge import FilmVerdict, verdict
 from evaluation.needs import NOT_TRAINED, Needs
@@ -19,6 +18,7 @@ from evaluation.result import Measured, share, share_figures
 from evaluation.tokenizer import round_trip
 from flow.modality import Modality
 from world.captions import Question
+from world.concepts import named_concepts
 from world.film_words import film_caption, film_questions, film_wish, full_film_caption
 from world.motion import FRAMES, SLIDES, Film, Motion, render_film, sample_film
 

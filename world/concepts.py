@@ -4,6 +4,7 @@ Sprites are Fluent Emoji (c) Microsoft Corporation, MIT licence, packed into one
 licence. Owns: names, plurals, colours, the sprite pack, and which combinations training never sees.
 """
 
+import re
 from dataclasses import dataclass
 from functools import cache
 from hashlib import blake2b
@@ -58,6 +59,8 @@ def _concepts() -> tuple[Concept, ...]:
 
 CONCEPTS: tuple[Concept, ...] = _concepts()
 BY_NAME: dict[str, Concept] = {c.name: c for c in CONCEPTS}
+CONCEPT_WORDS: dict[str, str] = {c.plural: c.name for c in CONCEPTS} | {n: n for n in BY_NAME}
+"""Singular and plural -> the concept's name."""
 COLOURABLE: tuple[str, ...] = tuple(c.name for c in CONCEPTS if c.colourable)
 
 OBJECT_COLOURS: dict[str, tuple[int, int, int]] = {
@@ -70,6 +73,12 @@ OBJECT_COLOURS: dict[str, tuple[int, int, int]] = {
     "pink": (255, 112, 176),
 }
 RELATIONS = ("above", "below", "left of", "right of")
+
+
+def named_concepts(text: str) -> set[str]:
+    """The concepts that a text names, singular or plural."""
+    words = re.findall("[a-z]+", text.lower())
+    return {CONCEPT_WORDS[w] for w in words if w in CONCEPT_WORDS}
 
 
 def held_out(*pair: str) -> bool:

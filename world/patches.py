@@ -5,14 +5,13 @@ as many; of one with another grid it is what its corner shows. Owns: `patches_of
 `patches_of_film`, `named`. Does not own: pixels.
 """
 
-import re
 from collections.abc import Sequence
 from functools import cache
 from math import isqrt
 
 import numpy as np
 
-from world.concepts import BY_NAME, CONCEPTS, OBJECT_COLOURS, sprite
+from world.concepts import BY_NAME, CONCEPTS, OBJECT_COLOURS, named_concepts, sprite
 from world.motion import Film, Placed, placed
 from world.scenes import CELL_PX, CELLS, SIZES, Scene
 
@@ -53,12 +52,7 @@ def patches_of_film(film: Film, num: int = CELLS**2) -> np.ndarray:
 def named(facts: np.ndarray, words: str) -> np.ndarray:
     """bool "N": which of the patches of "N 3" show a thing that the words name, in whatever
     number."""
-    plain = f" {' '.join(re.findall('[a-z]+', words.lower()))} "
-    said = [
-        number
-        for number, concept in enumerate(CONCEPTS, 1)
-        if any(f" {name} " in plain for name in (concept.name, concept.plural))
-    ]
+    said = [CONCEPTS.index(BY_NAME[name]) + 1 for name in named_concepts(words)]
     return np.isin(facts[:, 0], said)
 
 

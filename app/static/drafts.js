@@ -10,18 +10,16 @@ class Drafts {
   }
 
   // One more is there; returns what to say, where it was the last.
-  add({ draft, num, seed, score }, picture) {
+  add({ draft, num, seed, score, best }, picture) {
     const image = make("img");
     image.src = URL.createObjectURL(picture);
     image.alt = `draft ${draft + 1} of ${num}`;
     image.onload = () => URL.revokeObjectURL(image.src);
     const figure = make("figure", "no-draft", image, make("figcaption", "", score.toFixed(2)));
     figure.title = `seed ${seed}: ${score} near what was asked, as the model itself measures it`;
-    figure.dataset.score = score;
+    figure.dataset.seed = seed;
     this.root.append(figure);
-    const all = [...this.root.children];
-    const best = all.reduce((a, b) => (Number(b.dataset.score) > Number(a.dataset.score) ? b : a));
-    for (const one of all) one.classList.toggle("best", one === best);
-    return draft + 1 === num ? `Of ${num} drafts number ${all.indexOf(best) + 1} is kept.` : "";
+    [...this.root.children].forEach((one, number) => one.classList.toggle("best", number === best));
+    return draft + 1 === num ? `Of ${num} drafts number ${best + 1} is kept.` : "";
   }
 }

@@ -56,6 +56,7 @@ def test_the_nearest_is_kept_and_shown_again_where_it_was_not_the_last(
     drafted = [e for e in events if isinstance(e, Drafted)]
     assert [(d.number, d.num, d.seed) for d in drafted] == [(0, 3, 7), (1, 3, 8), (2, 3, 9)]
     assert [d.score for d in drafted] == pytest.approx([near[seed] for seed in (7, 8, 9)])
+    assert drafted[-1].best == (7, 8, 9).index(nearest)
     started = [e.request.sampling.seed for e in events if isinstance(e, Started)]
     assert len(started) == runs
     assert started[-1] == nearest
