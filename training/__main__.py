@@ -40,8 +40,8 @@ from world.speech import Part, clips
 
 NUM_UNNAMED = 3000
 """Pictures whose colours no words name."""
-POOLS = (16_000, 40_000)
-"""Films, and changes of pictures."""
+POOLS = (16_000, 40_000, 4000)
+"""Films, changes of pictures, and those whose colours no words name."""
 REPORTED_CLIPS = 96
 SAVE_PARTS_EVERY_S = 1800.0
 """A sharded model is large: all of its parts take a while to write."""

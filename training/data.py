@@ -23,20 +23,18 @@ from model.vision import VisionTokenizer
 from training.drawings import encode_drawings, encoded, still
 from world.captions import Question, caption, questions
 from world.chance import pick
-from world.concepts import OBJECT_COLOURS
 from world.dialogue import HERE_YOU_ARE, Dialogue, Kind, Utterance, sample_dialogue, wish
 from world.edits import sample_edit
 from world.film_words import film_caption, full_film_caption
 from world.motion import sample_film
 from world.patches import COLOUR, named, patches_of
-from world.scenes import Family, Scene, held_out_pairs, sample_scene
+from world.scenes import Scene, sample_scene
+from world.unnamed import FAMILIES, sample_unnamed
 
 POOL_SEED, UNNAMED_SEED = 11, 12
-UNNAMED = (Family.COLOURS, Family.COLOUR_ATTRIBUTION)
 UNNAMED_SHARE = 0.08
-"""Of the pictures, and of the questions about pictures: those with a held-out colour, of which the
-words name everything but colours. A code that no picture of training holds is one that the model
-learns never to choose; what is held out is the way from the words to it."""
+"""Of the pictures, and of the questions about pictures: those with a held-out colour that the words
+do not name, see `world.unnamed`."""
 UNKNOWN = -1
 """Of a place of an answer of which nothing is known, see `training.landmarks`."""
 CUT_SHARE = 0.4
@@ -84,14 +82,9 @@ def build_pool(
 
 
 def build_unnamed(tokenizer: VisionTokenizer, num: int, cache: Path) -> ScenePool:
-    """`num` scenes with a coloured object whose name and colour training never says together; no
-    other held-out pair is in them."""
-    scenes: list[Scene] = []
+    """`num` scenes of `sample_unnamed`."""
     rng = np.random.default_rng(UNNAMED_SEED)
-    while len(scenes) < num:
-        scene = sample_scene(rng, test=True, family=UNNAMED[len(scenes) % len(UNNAMED)])
-        if all(colour in OBJECT_COLOURS for colour, _ in held_out_pairs(scene)):
-            scenes.append(scene)
+    scenes = [sample_unnamed(rng, FAMILIES[i % len(FAMILIES)]) for i in range(num)]
     codes = encode_drawings(tokenizer, scenes, still, cache)
     return ScenePool(scenes, codes[:, 0])
 

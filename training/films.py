@@ -16,58 +16,69 @@ from flow.modality import Modality
 from model.template import Message, Span, layout
 from model.text import BEGIN_IMAGE, BEGIN_VIDEO
 from model.vision import VisionTokenizer
-from training.data import Example, Examples, named_too
+from training.data import UNKNOWN, Example, Examples, named_too
 from training.drawings import encode_drawings, encoded
 from world.chance import pick
 from world.dialogue import HERE_YOU_ARE
 from world.edits import Edit, sample_edit
 from world.film_words import FRAME_WISHES, REWIND_WISHES, film_caption, film_questions, film_wish
 from world.motion import Film, render_film, sample_film
-from world.patches import patches_of, patches_of_film
+from world.patches import COLOUR, patches_of, patches_of_film
 from world.scenes import Scene, render
+from world.unnamed import sample_unnamed_edit
 
 T = TypeVar("T")
-FILM_SEED, EDIT_SEED = 31, 32
+FILM_SEED, EDIT_SEED, UNNAMED_SEED = 31, 32, 33
 WISHED_SHARE, SAID_SHARE = 0.7, 0.5
 """Of wishes for a film: those in a sentence, and those that were answered by words first."""
 AS_DRAWN = 4
 """One film in so many starts as a picture of its objects would be; words alone do not say so."""
+UNNAMED_SHARE = 0.12
+"""Of the pictures that are changed: those with a held-out colour that the words do not name, see
+`world.unnamed`."""
 DESCRIBED_SHARE, MADE_SHARE = 0.35, 0.1
 """Of the questions about a film: what happens in it. Of what is said about one: wishes."""
 
 
 class FilmExamples:
     """Draws examples of films and of edits from pools whose codes were computed once: of each film
-    uint16 "N F L Q", of each edit the picture before and after "M 2 L Q"."""
+    uint16 "N F L Q", of each edit the picture before and after "M 2 L Q". unnamed: the edits of
+    `sample_unnamed_edit`."""
 
     def __init__(
         self,
         words: Examples,
         films: tuple[list[Film], np.ndarray],
         edits: tuple[list[Edit], np.ndarray],
+        unnamed: tuple[list[Edit], np.ndarray],
     ) -> None:
         self.words = words
         self.films, self._film_codes = films
         self.edits, self._edit_codes = edits
+        self.unnamed, self._unnamed_codes = unnamed
 
     @classmethod
     def build(
-        cls, tokenizer: VisionTokenizer, words: Examples, num: tuple[int, int], folder: Path
+        cls, tokenizer: VisionTokenizer, words: Examples, num: tuple[int, int, int], folder: Path
     ) -> "FilmExamples":
-        """So many films and edits of the training stream; codes are kept in the folder."""
+        """So many films, edits and unnamed edits of the training stream; codes are kept in the
+        folder."""
         films = [
             sample_film(_rng(FILM_SEED, i), test=False, begun=_starts_as_drawn(i))
             for i in range(num[0])
         ]
         edits = [sample_edit(_rng(EDIT_SEED, i), test=False) for i in range(num[1])]
+        unnamed = [sample_unnamed_edit(_rng(UNNAMED_SEED, i)) for i in range(num[2])]
         film_codes = encode_drawings(tokenizer, films, render_film, folder / "films.npz")
         edit_codes = encode_drawings(tokenizer, edits, _both, folder / "edits.npz")
-        return cls(words, (films, film_codes), (edits, edit_codes))
+        unnamed_codes = encode_drawings(tokenizer, unnamed, _both, folder / "unnamed-edits.npz")
+        return cls(words, (films, film_codes), (edits, edit_codes), (unnamed, unnamed_codes))
 
     def renew(self, tokenizer: VisionTokenizer) -> None:
         """The codes of the tokenizer as it is now."""
         self._film_codes = encoded(tokenizer, self.films, render_film)
         self._edit_codes = encoded(tokenizer, self.edits, _both)
+        self._unnamed_codes = encoded(tokenizer, self.unnamed, _both)
 
     def film(self, rng: np.random.Generator, *, begun: bool) -> Example:
         """A wish -> its film. begun: its first frame comes before the words."""
@@ -133,15 +144,20 @@ class FilmExamples:
 
     def edit(self, rng: np.random.Generator) -> Example:
         """A picture and what to change -> the picture after."""
-        place = self.any_edit(rng)
-        before, after = self.pictures_of(place)
-        messages = [Message(True, (before, self.edits[place].words))]
+        unnamed = rng.random() < UNNAMED_SHARE
+        edits, codes = (
+            (self.unnamed, self._unnamed_codes) if unnamed else (self.edits, self._edit_codes)
+        )
+        place = int(rng.integers(len(edits)))
+        edit, (before, after) = edits[place], map(self._picture, codes[place])
+        messages = [Message(True, (before, edit.words))]
         if rng.random() < SAID_SHARE:
             messages.append(Message(False, (HERE_YOU_ARE,)))
         spans = layout(self.words.tokenizer, messages, opens=Modality.IMAGE)
-        given, shown = (patches_of(s, len(after.tokens)) for s in self.scenes_of(place))
-        given = named_too(given, self.edits[place].words)
-        return Example(tuple(spans), after, shown=shown, given=given)
+        given, shown = (patches_of(s, len(after.tokens)) for s in (edit.before, edit.after))
+        if unnamed:
+            given[:, COLOUR] = shown[:, COLOUR] = UNKNOWN
+        return Example(tuple(spans), after, shown=shown, given=named_too(given, edit.words))
 
     def changed(self, rng: np.random.Generator) -> Example:
         """A picture and what to change -> words and the marker that opens the picture after."""

@@ -131,7 +131,7 @@ def sample_edit(
     change = change or pick(rng, tuple(Change))
     draw = scenes or partial(sample_scene, test=test)
     for _ in range(NUM_TRIES):
-        edit = _propose(rng, draw(rng), change, test)
+        edit = propose_edit(rng, draw(rng), change, test)
         if edit is not None and is_held_out(edit) == test and (test or not _shows_held_out(edit)):
             return edit
     raise ValueError(f"{NUM_TRIES} scenes allow no {change} edit with test={test}")
@@ -213,8 +213,9 @@ def _is_true(family: Family, relation: str | None, items: tuple[Item, ...]) -> b
             return num > 2 and len(looks) > 1
 
 
-def _propose(rng: np.random.Generator, scene: Scene, change: Change, test: bool) -> Edit | None:
-    """One try at an edit of this scene, or None."""
+def propose_edit(rng: np.random.Generator, scene: Scene, change: Change, test: bool) -> Edit | None:
+    """One try at an edit of this scene, or None. test: what is new in a held-out colour or in none
+    that is."""
     if change is Change.BACKGROUND:
         return _another_background(rng, scene)
     if change is Change.COLOUR:

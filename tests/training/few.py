@@ -8,7 +8,7 @@ from world.speech import Clip, write_clip
 from world.voices import OUTPUT_VOICE
 
 FEW = {
-    "training.__main__.POOLS": (4, 8),
+    "training.__main__.POOLS": (4, 8, 4),
     "training.__main__.NUM_UNNAMED": 6,
     "training.begin.TEXTS_PER_KIND": 200,
 }

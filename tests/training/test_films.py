@@ -11,16 +11,17 @@ from model.omni import OmniModel
 from model.presets import PRESETS
 from model.template import opened_by
 from model.text import TextTokenizer
-from training.data import Example, Examples, build_pool, training_texts
+from training.data import UNKNOWN, Example, Examples, build_pool, training_texts
 from training.films import AS_DRAWN, FilmExamples
 from training.flow import COPIED_WEIGHT, FlowStage
 from training.noised import boxes
 from world.film_words import FRAME_WISHES, full_film_caption
 from world.motion import FRAMES, render_film
+from world.patches import COLOUR
 
 CONFIG = PRESETS["tiny"]
 TEXT, IMAGE, VIDEO = Modality.TEXT, Modality.IMAGE, Modality.VIDEO
-NUM = (5, 9)
+NUM = (5, 9, 4)
 
 
 @pytest.fixture(scope="module")
@@ -109,12 +110,20 @@ def test_a_film_gives_its_ends_and_runs_backwards(films: FilmExamples) -> None:
 
 def test_an_edit_goes_from_the_picture_before_to_the_one_after(films: FilmExamples) -> None:
     rng = np.random.default_rng(3)
-    pairs = films._edit_codes.astype(np.int64)
-    for _ in range(30):
+    known, unnamed = (p.astype(np.int64) for p in (films._edit_codes, films._unnamed_codes))
+    seen = {True: 0, False: 0}
+    for _ in range(60):
         example = films.edit(rng)
         assert _modalities(example) == [TEXT, IMAGE, TEXT, IMAGE]
-        before, after = example.spans[1].tokens.numpy(), example.target.tokens.numpy()
-        assert any(np.array_equal(p, [before, after]) for p in pairs)
+        pair = [example.spans[1].tokens.numpy(), example.target.tokens.numpy()]
+        is_unnamed = any(np.array_equal(p, pair) for p in unnamed)
+        assert is_unnamed or any(np.array_equal(p, pair) for p in known)
+        assert example.given is not None
+        assert example.shown is not None
+        for facts in (example.given, example.shown):
+            assert (facts[:, COLOUR] == UNKNOWN).all() == is_unnamed
+        seen[is_unnamed] += 1
+    assert seen[False] > seen[True] > 0
 
 
 def test_of_a_changed_picture_what_was_changed_weighs_more(films: FilmExamples) -> None:

@@ -50,7 +50,7 @@ def _stage(kind: type[S], folder: Path) -> S:
     pool = build_pool(model.vision, 40, folder / "codes.npz")
     unnamed = build_unnamed(model.vision, 6, folder / "unnamed.npz")
     examples = Examples(pool, tokenizer, config.text_block, config.text_blocks, unnamed)
-    films = FilmExamples.build(model.vision, examples, (2, 4), folder)
+    films = FilmExamples.build(model.vision, examples, (2, 4, 2), folder)
     stage = kind(model, tokenizer, examples, films=films)
     stage.mixture = ("image", "text")
     return stage

@@ -41,7 +41,7 @@ def _stage(folder: Path) -> FlowStage:
     model = OmniModel(config, tokenizer.space(config.media))
     pool = build_pool(model.vision, 40, folder / "codes.npz")
     examples = Examples(pool, tokenizer, config.text_block, config.text_blocks)
-    films = FilmExamples.build(model.vision, examples, (4, 8), folder)
+    films = FilmExamples.build(model.vision, examples, (4, 8, 4), folder)
     stage = FlowStage(model, tokenizer, examples, films=films, alike=NUM)
     stage.mixture = ("image", "match", "text", "film", "watch", "match", "text", "edit")
     return stage

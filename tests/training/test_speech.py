@@ -68,7 +68,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> FlowStage:
     model = OmniModel(CONFIG, tokenizer.space())
     pool = build_pool(model.vision, 40, tmp_path_factory.mktemp("pool") / "codes.npz")
     words = Examples(pool, tokenizer, CONFIG.text_block, CONFIG.text_blocks)
-    films = FilmExamples.build(model.vision, words, (6, 12), tmp_path_factory.mktemp("films"))
+    films = FilmExamples.build(model.vision, words, (6, 12, 4), tmp_path_factory.mktemp("films"))
     return FlowStage(model, tokenizer, words, speech=_examples(words, CLIPS), films=films)
 
 
