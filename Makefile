@@ -6,7 +6,7 @@ MINUTES ?= 60
 export GRADIO_ANALYTICS_ENABLED := False
 export HF_HUB_OFFLINE := 1
 
-.PHONY: demo test test-pages test-rest check train eval bench format browser
+.PHONY: demo test test-pages test-heavy test-rest check train eval bench format browser
 
 $(VENV)/run.stamp: requirements.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -28,13 +28,19 @@ check: $(VENV)/dev.stamp browser ## format, lint, types, tests: what CI runs
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/basedpyright
-	OMP_NUM_THREADS=1 $(MAKE) --no-print-directory --jobs 2 test-pages test-rest
+	OMP_NUM_THREADS=1 $(MAKE) --no-print-directory --jobs 3 test-pages test-heavy test-rest
 
-test-pages: ## those that drive a browser, beside all others
-	$(BIN)/python -m pytest tests/browser
+# Three parts beside each other: those that drive a browser mostly wait.
+HEAVY := tests/training tests/benchmarks tests/model
+PYTEST := $(BIN)/python -m pytest --durations 10
+test-pages:
+	$(PYTEST) tests/browser
+
+test-heavy:
+	$(PYTEST) $(HEAVY)
 
 test-rest:
-	$(BIN)/python -m pytest --ignore tests/browser
+	$(PYTEST) --ignore tests/browser $(addprefix --ignore ,$(HEAVY))
 
 browser: ## the tests drive a real Chromium: install Debian's where there is none
 	command -v chromium >/dev/null || (apt-get update -qq && apt-get install -y -qq chromium)

@@ -32,6 +32,8 @@ from engine.trace_file import trace_bytes
 from flow.modality import Modality
 
 STEPS, LONG, WATCHERS, WATCH = 32, 64, 20, 6
+NICE = 19
+"""By which the viewers are nicer than the sampler."""
 Wish = tuple[str, int, float]
 """A run, how many viewers it gets, and how late everything reaches them, each way, in seconds."""
 
@@ -54,7 +56,7 @@ class Elsewhere:
         self._wishes: Queue[Wish | None] = context.Queue()
         self._found: Queue[list[Seen] | None] = context.Queue()
         self._process = context.Process(
-            target=_view, args=(port, self._wishes, self._found), daemon=True
+            target=_view, args=(port, NICE, self._wishes, self._found), daemon=True
         )
         self._process.start()
 
@@ -152,8 +154,10 @@ def _unwatched(host: Host, request: Request) -> float:
     return completed.elapsed_s
 
 
-def _view(port: int, wishes: "Queue[Wish | None]", found: "Queue[list[Seen] | None]") -> None:
-    os.nice(19)
+def _view(
+    port: int, nice: int, wishes: "Queue[Wish | None]", found: "Queue[list[Seen] | None]"
+) -> None:
+    os.nice(nice)
     while (wish := wishes.get()) is not None:
         run, num, delay_s = wish
         seen = [Seen() for _ in range(num)]

@@ -53,7 +53,9 @@ def test_steps(run: Call) -> None:
     assert {"right_midpoint_4", "right_euler_4", "toy_midpoint_uniform_8"} <= set(metrics)
 
 
-def test_viewing(run: Call) -> None:
+def test_viewing(run: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, few in (("STEPS", 8), ("LONG", 12), ("WATCHERS", 3), ("NICE", 0)):
+        monkeypatch.setattr(viewing, name, few)
     metrics = run(viewing, "--num", "1", "--latency", "20")["metrics"]
     assert metrics["viewers_with_the_final"] == 1
     assert metrics["frames_per_s"] > 0

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, multiprocessing
 from torch.distributed.tensor import DTensor
 
+import training.flow
 import training.loop
 from model.omni import OmniModel
 from model.presets import PRESETS
@@ -52,6 +53,7 @@ def _process(rank: int, port: int, folder: Path) -> None:
     os.environ |= {"RANK": str(rank), "WORLD_SIZE": str(NUM), "LOCAL_RANK": str(rank)}
     os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
     torch.set_num_threads(1)
+    training.flow.CAUSAL_SHARE = 0.4  # so that the few batches have some of them
     whole = Ranks.joined(os.environ)
     parts = replace(whole, sharded=True)
     with whole.one_first():
