@@ -255,11 +255,12 @@ class Examples:
         return Message(from_user, (seen, utterance.text) if from_user else (utterance.text, seen))
 
 
-def named_too(facts: np.ndarray, words: str) -> np.ndarray:
+def named_too(facts: np.ndarray, words: str, *, absent: bool = False) -> np.ndarray:
     """What places show "L 3" -> the same, and whether the words name it, "L 4": 1 or 0, `UNKNOWN`
-    where there is no thing, and everywhere where they name none that is there."""
+    where there is no thing. Where the words name none that is there it is unknown everywhere, or,
+    with absent, 0: they are known to name a thing."""
     found = named(facts, words)
-    known = (facts[:, 0] > 0) & found.any()
+    known = (facts[:, 0] > 0) & (absent or found.any())
     asked = np.where(known, found, UNKNOWN)
     return np.concatenate([facts, asked[:, None]], 1)
 

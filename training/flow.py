@@ -59,7 +59,7 @@ FIRST_BLOCKS, READ_WEIGHT = 0.4, 0.3
 OPENED_SHARE, FILMED_SHARE, CHANGED_SHARE = 0.2, 0.12, 0.08
 """Of the words without a picture: wishes for a sound, and for a film. Of those about a picture:
 what is to be changed in it."""
-THOUGHT_SHARE, TOGETHER_SHARE = 0.3, 0.12
+THOUGHT_SHARE, TOGETHER_SHARE = 0.3, 0.3
 """Of the words about a picture: those after thinking. Of the batches of hearing: those with a
 picture."""
 BEGUN_SHARE, REWOUND_SHARE, FRAME_SHARE, KEPT_SHARE = 0.3, 0.03, 0.15, 0.1

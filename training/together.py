@@ -35,12 +35,12 @@ def think(words: Examples, rng: np.random.Generator) -> Example:
 
 
 def together(words: Examples, speech: SpeechExamples, rng: np.random.Generator) -> Example:
-    """A picture, a sound and a question about both -> the answer."""
+    """A picture, a sound and a question about both -> the answer. What is heard counts as named."""
     asked = sample_together(rng, words.pool.draw, speech.drawable)
     clip = pick(rng, [clip for clip in speech.sounds if clip.sentence == asked.sound])
     picture = words.pool.picture_of(asked.scene)
     parts = (picture, clip.span(), asked.question)
     spans = layout(words.tokenizer, [Message(True, parts)])
     answer = words.words(words.tokenizer.encode(asked.answer), rng)
-    given = named_too(patches_of(asked.scene, len(picture.tokens)), asked.question)
+    given = named_too(patches_of(asked.scene, len(picture.tokens)), asked.sound, absent=True)
     return Example(tuple(spans), answer, given=given)

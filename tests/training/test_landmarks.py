@@ -199,6 +199,8 @@ def test_what_the_words_name_is_asked_where_there_is_a_thing_and_they_name_one(
     assert asked[:, -1].tolist() == [0, 1, UNKNOWN, 1]
     assert np.array_equal(asked[:, :-1], facts)
     assert (named_too(facts, "what is this?")[:, -1] == UNKNOWN).all()
+    heard = named_too(facts, "a fox", absent=True)[:, -1]
+    assert heard.tolist() == [0, 0, UNKNOWN, 0]
 
     helpers, books = Landmarks(model, PIECES), model.spaces[Modality.IMAGE].num_codebooks
     picture = response(Modality.IMAGE, torch.randint(16, (1, 4, books)))

@@ -8,12 +8,13 @@ from flow.modality import Modality
 from model.omni import OmniModel
 from model.presets import PRESETS
 from model.text import END_THINK, THINK, TextTokenizer
-from training.data import Example, Examples, build_pool, training_texts
+from training.data import UNKNOWN, Example, Examples, build_pool, training_texts
 from training.heard import Heard
 from training.speech import SpeechExamples
 from training.together import think, together
+from world.concepts import BY_NAME, CONCEPTS
 from world.sounds import SOUND
-from world.together import HEARD_AND_SEEN
+from world.together import HEARD_AND_SEEN, name_of
 from world.voices import OUTPUT_VOICE
 
 CONFIG = PRESETS["tiny"]
@@ -54,6 +55,7 @@ def test_a_sound_and_a_picture_are_asked_about_together(words: Examples) -> None
     speech = SpeechExamples([*sounds, own], words, end=99, block=4, blocks=3)
     rng = np.random.default_rng(1)
     heard: set[int] = set()
+    seen: set[bool] = set()
     for _ in range(60):
         example = together(words, speech, rng)
         assert _modalities(example) == [TEXT, IMAGE, TEXT, AUDIO, TEXT, TEXT]
@@ -62,4 +64,10 @@ def test_a_sound_and_a_picture_are_asked_about_together(words: Examples) -> None
         said = words.tokenizer.decode(example.target.tokens[:, 0].tolist())
         if said.startswith("i hear a") and "," in said:
             assert said.startswith(f"i hear {HEARD_AND_SEEN[place]},")
+        assert example.given is not None
+        concept, named = example.given[:, 0], example.given[:, -1]
+        makes_it = concept == 1 + CONCEPTS.index(BY_NAME[name_of(HEARD_AND_SEEN[place])])
+        assert np.array_equal(named, np.where(concept > 0, makes_it, UNKNOWN))
+        seen.add(bool(makes_it.any()))
     assert len(heard) == 5
+    assert seen == {True, False}
