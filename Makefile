@@ -6,7 +6,7 @@ MINUTES ?= 60
 export GRADIO_ANALYTICS_ENABLED := False
 export HF_HUB_OFFLINE := 1
 
-.PHONY: demo test test-pages test-heavy test-rest check train eval bench format browser
+.PHONY: demo test test-talk test-pages test-heavy test-rest check train eval bench format browser
 
 $(VENV)/run.stamp: requirements.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -28,13 +28,17 @@ check: $(VENV)/dev.stamp browser ## format, lint, types, tests: what CI runs
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/basedpyright
-	OMP_NUM_THREADS=1 $(MAKE) --no-print-directory --jobs 3 test-pages test-heavy test-rest
+	OMP_NUM_THREADS=1 $(MAKE) --no-print-directory --jobs 4 test-talk test-pages test-heavy test-rest
 
-# Three parts beside each other: those that drive a browser mostly wait.
-HEAVY := tests/training tests/benchmarks tests/model
+# Four parts beside each other: those that drive a browser mostly wait.
+TALK := $(addprefix tests/browser/,test_chat.py test_chat_actions.py test_gallery.py test_speech.py)
+HEAVY := $(addprefix tests/,training benchmarks model retrieval world)
 PYTEST := $(BIN)/python -m pytest --durations 10
+test-talk:
+	$(PYTEST) $(TALK)
+
 test-pages:
-	$(PYTEST) tests/browser
+	$(PYTEST) tests/browser $(addprefix --ignore ,$(TALK))
 
 test-heavy:
 	$(PYTEST) $(HEAVY)

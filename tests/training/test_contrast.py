@@ -43,7 +43,9 @@ def contrast() -> Contrast:
 
     pool = ScenePool(scenes, codes(12))
     words = Examples(pool, tokenizer, CONFIG.text_block, CONFIG.text_blocks)
-    made = FilmExamples(words, (films, codes(5, FRAMES)), (edits, codes(9, 2)))
+    made = FilmExamples(
+        words, (films, codes(5, FRAMES)), (edits, codes(9, 2)), (edits, codes(9, 2))
+    )
     return Contrast(words, None, made)
 
 
