@@ -6,16 +6,16 @@ MINUTES ?= 60
 export GRADIO_ANALYTICS_ENABLED := False
 export HF_HUB_OFFLINE := 1
 
-.PHONY: demo test test-talk test-pages test-heavy test-rest check train eval bench format browser
+.PHONY: demo test types test-pages test-rest check train eval bench format browser
 
 $(VENV)/run.stamp: requirements.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile -r requirements.txt
 	touch $@
 
 $(VENV)/dev.stamp: requirements.txt requirements-dev.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile -r requirements-dev.txt
 	touch $@ $(VENV)/run.stamp
 
 demo: $(VENV)/run.stamp ## install, then open the page on the embedded model
@@ -27,24 +27,17 @@ test: $(VENV)/dev.stamp browser ## install, then run every test
 check: $(VENV)/dev.stamp browser ## format, lint, types, tests: what CI runs
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
+	OMP_NUM_THREADS=1 $(MAKE) --no-print-directory --jobs 3 types test-pages test-rest
+
+types:
 	$(BIN)/basedpyright
-	OMP_NUM_THREADS=1 $(MAKE) --no-print-directory --jobs 4 test-talk test-pages test-heavy test-rest
 
-# Four parts beside each other: those that drive a browser mostly wait.
-TALK := $(addprefix tests/browser/,test_chat.py test_chat_actions.py test_gallery.py test_speech.py)
-HEAVY := $(addprefix tests/,training benchmarks model retrieval world)
 PYTEST := $(BIN)/python -m pytest --durations 10
-test-talk:
-	$(PYTEST) $(TALK)
-
-test-pages:
-	$(PYTEST) tests/browser $(addprefix --ignore ,$(TALK))
-
-test-heavy:
-	$(PYTEST) $(HEAVY)
+test-pages: ## those that drive a browser, beside all others
+	$(PYTEST) tests/browser
 
 test-rest:
-	$(PYTEST) --ignore tests/browser $(addprefix --ignore ,$(HEAVY))
+	$(PYTEST) --ignore tests/browser
 
 browser: ## the tests drive a real Chromium: install Debian's where there is none
 	command -v chromium >/dev/null || (apt-get update -qq && apt-get install -y -qq chromium)
