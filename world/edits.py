@@ -132,7 +132,7 @@ def sample_edit(
     draw = scenes or partial(sample_scene, test=test)
     for _ in range(NUM_TRIES):
         edit = propose_edit(rng, draw(rng), change, test)
-        if edit is not None and is_held_out(edit) == test and (test or not _shows_held_out(edit)):
+        if edit is not None and is_held_out(edit) == test and (test or not held_out_in(edit)):
             return edit
     raise ValueError(f"{NUM_TRIES} scenes allow no {change} edit with test={test}")
 
@@ -169,13 +169,13 @@ def _pair(concept: str, change: str) -> tuple[str, str, str]:
     return concept, change, "edit"
 
 
-def _shows_held_out(edit: Edit) -> bool:
-    """Whether a held-out pair is seen before or after, or stated of a new thing."""
+def held_out_in(edit: Edit) -> list[tuple[str, str]]:
+    """The held-out pairs that are seen before or after, or stated of a new thing."""
     scenes = [edit.before, edit.after]
     if edit.beside is not None:
         neighbour = next(i for i in edit.before.items if i.concept == edit.beside[1])
         scenes.append(with_items(edit.after, (*edit.came, neighbour)))
-    return any(held_out_pairs(s) for s in scenes)
+    return [pair for s in scenes for pair in held_out_pairs(s)]
 
 
 def with_items(scene: Scene, items: tuple[Item, ...]) -> Scene:
@@ -214,8 +214,8 @@ def _is_true(family: Family, relation: str | None, items: tuple[Item, ...]) -> b
 
 
 def propose_edit(rng: np.random.Generator, scene: Scene, change: Change, test: bool) -> Edit | None:
-    """One try at an edit of this scene, or None. test: what is new in a held-out colour or in none
-    that is."""
+    """One try at an edit of this scene, or None. test: a new colour is a held-out one of its thing,
+    else none is."""
     if change is Change.BACKGROUND:
         return _another_background(rng, scene)
     if change is Change.COLOUR:

@@ -10,7 +10,7 @@ import numpy as np
 
 from world.chance import pick
 from world.concepts import OBJECT_COLOURS
-from world.edits import NUM_TRIES, Change, Edit, is_held_out, propose_edit
+from world.edits import NUM_TRIES, Change, Edit, held_out_in, is_held_out, propose_edit
 from world.scenes import Family, Scene, held_out_pairs, sample_scene
 
 FAMILIES = (Family.COLOURS, Family.COLOUR_ATTRIBUTION)
@@ -21,7 +21,7 @@ def sample_unnamed(rng: np.random.Generator, family: Family | None = None) -> Sc
     family = family or pick(rng, FAMILIES)
     while True:
         scene = sample_scene(rng, test=True, family=family)
-        if _only_colours(scene):
+        if all(colour in OBJECT_COLOURS for colour, _ in held_out_pairs(scene)):
             return scene
 
 
@@ -32,14 +32,12 @@ def sample_unnamed_edit(rng: np.random.Generator) -> Edit:
     for _ in range(NUM_TRIES):
         before = sample_unnamed(rng)
         edit = propose_edit(rng, before, pick(rng, tuple(Change)), test=False)
-        if edit is None or is_held_out(edit) or not _only_colours(edit.after):
+        if edit is None or is_held_out(edit):
             continue
-        unsaid = {colour for scene in (before, edit.after) for colour, _ in held_out_pairs(scene)}
+        unsaid = {colour for colour, _ in held_out_in(edit)}
+        if not unsaid <= set(OBJECT_COLOURS):
+            continue
         shown = set(held_out_pairs(edit.after))
         if shown and shown <= set(held_out_pairs(before)) and not unsaid & set(edit.words.split()):
             return edit
     raise ValueError(f"{NUM_TRIES} scenes allow no such change")
-
-
-def _only_colours(scene: Scene) -> bool:
-    return all(colour in OBJECT_COLOURS for colour, _ in held_out_pairs(scene))

@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 
 from world.concepts import OBJECT_COLOURS, held_out
-from world.edits import Change, Edit, is_held_out
+from world.edits import Change, Edit, held_out_in, is_held_out
 from world.scenes import Scene, held_out_pairs
 from world.unnamed import FAMILIES, sample_unnamed, sample_unnamed_edit
 
 
 @pytest.fixture(scope="module")
 def edits() -> list[Edit]:
-    return [sample_unnamed_edit(np.random.default_rng(i)) for i in range(300)]
+    return [sample_unnamed_edit(np.random.default_rng(i)) for i in range(1000)]
 
 
 def test_every_scene_shows_a_held_out_colour_and_no_other_held_out_pair() -> None:
@@ -27,6 +27,7 @@ def test_a_held_out_colour_outlives_every_change_and_none_is_new(edits: list[Edi
         assert after
         assert after <= before
         assert set(held_out_pairs(edit.after)) == after
+        assert set(held_out_in(edit)) == before | after
 
 
 def test_no_words_say_a_held_out_colour(edits: list[Edit]) -> None:
