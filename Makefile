@@ -24,7 +24,8 @@ demo: $(VENV)/run.stamp ## install, then open the page on the embedded model
 test: $(VENV)/dev.stamp browser ## install, then run every test
 	$(BIN)/python -m pytest
 
-check: $(VENV)/dev.stamp browser ## format, lint, types, tests: what CI runs
+check: ## format, lint, types, tests: what CI runs
+	$(MAKE) --no-print-directory --jobs 2 $(VENV)/dev.stamp browser
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	OMP_NUM_THREADS=1 $(MAKE) --no-print-directory --jobs 3 types test-pages test-rest

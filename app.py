@@ -7,7 +7,6 @@ from pathlib import Path
 
 from app.host import Host
 from app.own_folder import is_here
-from app.page import build_page, serve
 from engine.engine import Engine
 from engine.loading import LoadingBar, folder_of
 
@@ -36,6 +35,8 @@ def main() -> int:
         how = {"weights": arguments.weights, "speech": arguments.speech_codec}
         folder = folder_of(arguments.model, os.environ)
         engine = Engine.load(folder, arguments.device, progress=LoadingBar(), **how)
+        from app.page import build_page, serve  # Gradio takes seconds: a wrong folder is told first
+
         alone = is_here(address) and not os.environ.get("SPACE_ID")
         own = (arguments.gallery or Path(DEFAULT_GALLERY)) if alone else None
         host = Host(engine, gallery=arguments.gallery, own=own)

@@ -66,6 +66,7 @@ class Runner:
         self._rooms = Rooms()
         self._even_clocks: dict[tuple[str, Modality], Clock | None] = {}
         self._code_tables: dict[Modality, CodeTable] = {}
+        self._paths: dict[Modality, list[PathPoint]] = {}
 
     def complete(self, asked: Sampling, modality: Modality) -> Sampling:
         """The asked settings with the checkpoint's defaults filled in; words and sound are not
@@ -156,8 +157,12 @@ class Runner:
             torch.cuda.empty_cache()
 
     def path(self, modality: Modality) -> list[PathPoint]:
-        """What is known of a code of each codebook along the checkpoint's path."""
-        return path_table(self.metrics[modality], self._clock(modality, Sampling()))
+        """What is known of a code of each codebook along the checkpoint's path; a second the first
+        time."""
+        if modality not in self._paths:
+            clock = self._clock(modality, Sampling())
+            self._paths[modality] = path_table(self.metrics[modality], clock)
+        return self._paths[modality]
 
     def preview(self, sampling: Sampling, modality: Modality) -> PathPreview:
         """What a run of the flow with these settings does to a code; seconds the first time.

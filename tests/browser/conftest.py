@@ -3,12 +3,15 @@
 import json
 import shutil
 from collections.abc import Callable, Iterator
+from typing import Literal
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from app.record import record
+from engine.engine import Engine
 from engine.request import Conversation, Modality, Request, Sampling
+from tests.browser.looking import NANO
 from tests.fake_engine import FakeEngine
 from tests.page_server import Served, served
 
@@ -49,16 +52,40 @@ def site(fake: FakeEngine, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         yield running
 
 
+@pytest.fixture(scope="package")
+def nano_site() -> Iterator[Served]:
+    """The page with the embedded checkpoint."""
+    with served(Engine.load(NANO, "cpu")) as running:
+        yield running
+
+
+@pytest.fixture(scope="package")
+def context(browser: Browser) -> Iterator[BrowserContext]:
+    """One for all tests: Gradio's scripts are fetched once. The page stores nothing in it."""
+    found = browser.new_context()
+    yield found
+    assert found.storage_state() == {"cookies": [], "origins": []}
+    found.close()
+
+
 @pytest.fixture
-def visit(browser: Browser) -> Iterator[Callable[..., Page]]:
-    """Open an address as a new visitor; every page must stay on 127.0.0.1 and without errors."""
-    contexts: list[BrowserContext] = []
+def visit(context: BrowserContext) -> Iterator[Callable[..., Page]]:
+    """Open an address as a visitor; every page must stay on 127.0.0.1 and without errors."""
+    pages: list[Page] = []
     requested: list[str] = []
     errors: list[str] = []
 
-    def open_page(address: str, *, width: int = 1280, height: int = 900, **context: str) -> Page:
-        contexts.append(browser.new_context(viewport={"width": width, "height": height}, **context))
-        page = contexts[-1].new_page()
+    def open_page(
+        address: str,
+        *,
+        width: int = 1280,
+        height: int = 900,
+        color_scheme: Literal["dark", "light"] = "light",
+    ) -> Page:
+        page = context.new_page()
+        pages.append(page)
+        page.set_viewport_size({"width": width, "height": height})
+        page.emulate_media(color_scheme=color_scheme)
         page.set_default_timeout(PATIENCE_MS)
         page.on("request", lambda request: requested.append(request.url))
         page.on("websocket", lambda socket: requested.append(socket.url))
@@ -68,8 +95,8 @@ def visit(browser: Browser) -> Iterator[Callable[..., Page]]:
         return page
 
     yield open_page
-    for context in contexts:
-        context.close()
+    for page in pages:
+        page.close()
     local = ("http://127.0.0.1:", "ws://127.0.0.1:", "data:", "blob:")
     assert requested
     assert [url for url in requested if not url.startswith(local)] == []

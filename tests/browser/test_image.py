@@ -3,17 +3,16 @@
 import io
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect
 
-from engine.engine import Engine
 from tests.browser.looking import NANO, phase, picture
 from tests.fake_engine import FakeEngine
-from tests.page_server import Served, served
+from tests.page_server import Served
 
 pytestmark = pytest.mark.browser
 Visit = Callable[..., Page]
@@ -22,13 +21,9 @@ FIRST_REFINEMENT_S = 1.0
 
 
 @pytest.fixture(scope="module", params=["fake", "nano"] if NANO.exists() else ["fake"])
-def any_site(request: pytest.FixtureRequest, site: Served) -> Iterator[Served]:
+def any_site(request: pytest.FixtureRequest) -> Served:
     """The page with a scripted engine, and with the embedded checkpoint where there is one."""
-    if request.param == "fake":
-        yield site
-        return
-    with served(Engine.load(NANO, "cpu")) as running:
-        yield running
+    return request.getfixturevalue("site" if request.param == "fake" else "nano_site")
 
 
 def generate(page: Page, prompt: str) -> None:

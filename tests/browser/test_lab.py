@@ -1,27 +1,20 @@
 """The Lab, used in a real browser: record, scrub, look at a token, save, open somebody's trace."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from engine.engine import Engine
 from engine.trace_file import read_trace
-from tests.browser.looking import NANO, phase
-from tests.page_server import Served, served
+from tests.browser.looking import phase
+from tests.page_server import Served
 
 pytestmark = pytest.mark.browser
 Visit = Callable[..., Page]
 STEPS = 6
-
-
-@pytest.fixture(scope="module")
-def nano_site() -> Iterator[Served]:
-    with served(Engine.load(NANO, "cpu")) as running:
-        yield running
 
 
 def lab(visit: Visit, served_page: Served) -> Page:

@@ -133,6 +133,12 @@ def test_info_is_plain(tiny_engine: Engine) -> None:
     assert info["parameters"]["all"] > info["parameters"]["backbone"] > 0
 
 
+def test_the_path_is_computed_once(tiny_engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = tiny_engine.info()["path"]
+    monkeypatch.delattr("engine.runner.path_table")
+    assert tiny_engine.info()["path"] == first != {}
+
+
 def _turn(role: str, *parts: str | np.ndarray) -> Turn:
     return Turn(role, tuple(Part(text=p) if isinstance(p, str) else Part(image=p) for p in parts))
 
