@@ -1,7 +1,8 @@
 """Command line: python -m evaluation scenes | captions | thinking | editing | video | tokenizer |
 chat, of sound asr | tts | spoken_qa | sounds | omni, and of everything matrix | symmetric |
-retrieval. `all` runs them one after the other, `compare` puts two results side by side, `sheet`
-draws what comes of held-out wishes, `smoke` tries whether a checkpoint runs at all. Progress goes
+retrieval. `all` runs them one after the other, `compare` puts two results side by side, `card`
+prints one as the model card shows it, `sheet` draws what comes of held-out wishes, `smoke` tries
+whether a checkpoint runs at all. Progress goes
 to stderr, the result, one line of JSON, is the last line of stdout and the content of --json FILE.
 python -m evaluation pack makes the clips for the suites of sound."""
 
@@ -16,6 +17,7 @@ from engine.loading import folder_of
 from engine.media import png_bytes
 from engine.request import SamplerKind, Sampling
 from evaluation import everything, examples, matrix, pack, report, sheet, smoke, suites, symmetric
+from evaluation.card import card
 from evaluation.collector import Collector, Group
 from evaluation.compare import compare
 from evaluation.everything import Everything
@@ -33,7 +35,14 @@ STOPPED = 130
 def main(argv: list[str] | None = None) -> int:
     """0, or 2 after one sentence on stderr about what was wrong with the request."""
     arguments = _parser().parse_args(argv)
-    others = {"pack": _pack, "all": _all, "compare": _compare, "sheet": _sheet, "smoke": _smoke}
+    others = {
+        "pack": _pack,
+        "all": _all,
+        "compare": _compare,
+        "card": _card,
+        "sheet": _sheet,
+        "smoke": _smoke,
+    }
     try:
         others.get(arguments.suite, _suite)(arguments)
     except ValueError as error:
@@ -71,6 +80,8 @@ def _parser() -> argparse.ArgumentParser:
     two = commands.add_parser("compare", help="two results side by side")
     two.add_argument("a", type=Path, metavar="A.json", help="of all suites, or of one")
     two.add_argument("b", type=Path, metavar="B.json")
+    shown = commands.add_parser("card", help="a result as the table of the model card")
+    shown.add_argument("result", type=Path, metavar="A.json", help="of all suites")
     drawn = commands.add_parser("sheet", parents=[_common(), sampled], help="uncurated examples")
     drawn.add_argument("--task", choices=sheet.TASKS, required=True)
     drawn.add_argument("--num", type=int, default=64, help="how many, from the first seed on")
@@ -204,6 +215,13 @@ def _before(file: Path) -> Everything | None:
 
 def _compare(arguments: argparse.Namespace) -> None:
     print(compare(everything.read(arguments.a), everything.read(arguments.b)))
+
+
+def _card(arguments: argparse.Namespace) -> None:
+    found = _before(arguments.result)
+    if found is None:
+        raise ValueError(f"there is no {arguments.result}: `python -m evaluation all` writes one")
+    print(card(found))
 
 
 def _smoke(arguments: argparse.Namespace) -> None:
