@@ -187,8 +187,9 @@ class OmniConfig:
     picture also sees the same place in the pictures right before and after it, see
     `model.embeddings`. paced: whether words and sound are on one clock, see `model.pace`.
     text_tied: whether words are read and written by the same rows, or else a head of its own writes
-    them. code_rows: None where codes have embeddings and heads of their own, or else their rows
-    among the words'. dialogue: what stands around the words of a conversation."""
+    them. text_flow: of the words of this world c = 8.5, a = 0.28 spreads the bits evenly in t.
+    code_rows: None where codes have embeddings and heads of their own, or else their rows among the
+    words'. dialogue: what stands around the words of a conversation."""
 
     name: str = "nano"
     vision: VisionConfig | None = VisionConfig()
@@ -213,7 +214,7 @@ class OmniConfig:
     finds: bool = True
     neighbours: bool = True
     paced: bool = True
-    text_flow: FlowConfig = FlowConfig(steps=12, temperature=0.3)
+    text_flow: FlowConfig = FlowConfig(steps=12, temperature=0.3, c=8.5, a=0.28)
     audio_flow: FlowConfig = FlowConfig(steps=12, temperature=0.7)
     video_flow: FlowConfig = FlowConfig(
         steps=16, grid="tuned", guidance_scale=1.0, initial_temperature=1.0, temperature=0.2

@@ -73,9 +73,9 @@ WHOLE_SHARE = 0.15
 """Of the batches of films: those that show all frames."""
 COUNTED_SHARE = 0.5
 """Of the positions of a film: those whose codes are in the loss."""
-EARLY, CHANGED_EARLY = {Modality.VIDEO: 3.0}, 2.0
+EARLY, CHANGED_EARLY = {Modality.VIDEO: 3.0, Modality.TEXT: 2.0}, 2.0
 """Times are a uniform number to this power: where the things of a film are is decided early, and
-late every frame sees in the next what it is. So is what changes in a picture."""
+late every frame sees in the next what it is. So is what changes in a picture, and which words."""
 HELD_SHARE, HELD_PLACES = 0.4, 0.85
 """Of the batches of changed pictures: those of which these places, of those that stay, are there
 already, as `engine.holding` begins one."""

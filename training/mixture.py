@@ -6,8 +6,8 @@ Owns: the shares, `mixture`, `spread`. Does not own: what a lesson is (`training
 from collections.abc import Collection, Mapping
 
 SHARES = {
-    "image": 12, "text": 20, "match": 2, "hear": 18, "speak": 24, "recite": 1, "film": 18,
-    "watch": 8, "edit": 14,
+    "image": 12, "text": 26, "match": 2, "hear": 18, "speak": 10, "recite": 1, "film": 18,
+    "watch": 12, "edit": 12,
 }  # fmt: skip
 """Batches of each kind in a round."""
 SPEECH, MOTION = ("hear", "speak", "recite"), ("film", "watch", "edit")
