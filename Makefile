@@ -6,7 +6,7 @@ MINUTES ?= 60
 export GRADIO_ANALYTICS_ENABLED := False
 export HF_HUB_OFFLINE := 1
 
-.PHONY: demo test types test-pages test-rest check train eval bench format browser
+.PHONY: demo test types test-pages test-long test-rest check train eval bench format browser
 
 $(VENV)/run.stamp: requirements.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -28,17 +28,21 @@ check: ## format, lint, types, tests: what CI runs
 	$(MAKE) --no-print-directory --jobs 2 $(VENV)/dev.stamp browser
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	OMP_NUM_THREADS=1 $(MAKE) --no-print-directory --jobs 3 types test-pages test-rest
+	OMP_NUM_THREADS=1 $(MAKE) --no-print-directory --jobs 4 test-pages types test-long test-rest
 
 types:
-	$(BIN)/basedpyright
+	nice $(BIN)/basedpyright
 
 PYTEST := $(BIN)/python -m pytest --durations 10
-test-pages: ## those that drive a browser, beside all others
+LONG := tests/app tests/benchmarks tests/retrieval tests/training
+test-pages: ## those that drive a browser: they wait for a page, so the others take what time they leave
 	$(PYTEST) tests/browser
 
+test-long:
+	nice $(PYTEST) $(LONG)
+
 test-rest:
-	$(PYTEST) --ignore tests/browser
+	nice $(PYTEST) $(addprefix --ignore ,tests/browser $(LONG))
 
 browser: ## the tests drive a real Chromium: install Debian's where there is none
 	command -v chromium >/dev/null || (apt-get update -qq && apt-get install -y -qq chromium)

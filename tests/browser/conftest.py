@@ -81,11 +81,12 @@ def visit(context: BrowserContext) -> Iterator[Callable[..., Page]]:
         width: int = 1280,
         height: int = 900,
         color_scheme: Literal["dark", "light"] = "light",
+        reduced_motion: Literal["reduce", "no-preference"] = "no-preference",
     ) -> Page:
         page = context.new_page()
         pages.append(page)
         page.set_viewport_size({"width": width, "height": height})
-        page.emulate_media(color_scheme=color_scheme)
+        page.emulate_media(color_scheme=color_scheme, reduced_motion=reduced_motion)
         page.set_default_timeout(PATIENCE_MS)
         page.on("request", lambda request: requested.append(request.url))
         page.on("websocket", lambda socket: requested.append(socket.url))
