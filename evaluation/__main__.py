@@ -2,8 +2,8 @@
 chat, of sound asr | tts | spoken_qa | sounds | omni, and of everything matrix | symmetric |
 retrieval. `all` runs them one after the other, `compare` puts two results side by side, `card`
 prints one as the model card shows it, `sheet` draws what comes of held-out wishes, `smoke` tries
-whether a checkpoint runs at all. Progress goes
-to stderr, the result, one line of JSON, is the last line of stdout and the content of --json FILE.
+whether a checkpoint runs at all. Progress goes to stderr, the result, one line of JSON, is the last
+line of stdout and the content of --json FILE.
 python -m evaluation pack makes the clips for the suites of sound."""
 
 import argparse
