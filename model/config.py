@@ -217,9 +217,8 @@ class OmniConfig:
     text_flow: FlowConfig = FlowConfig(steps=12, temperature=0.3, c=8.5, a=0.28)
     audio_flow: FlowConfig = FlowConfig(steps=12, temperature=0.7)
     video_flow: FlowConfig = FlowConfig(
-        steps=16, grid="tuned", guidance_scale=1.0, initial_temperature=1.0, temperature=0.2
+        steps=16, grid="tuned", guidance_scale=1.0, initial_temperature=0.5, temperature=0.2
     )
-
     samplers: tuple[str, ...] = ("flow", "masked", "autoregressive")
     dialogue: Dialogue = OURS
     code_rows: CodeRows | None = None
