@@ -101,6 +101,7 @@ PRESETS: dict[str, OmniConfig] = {
         ),
         audio_blocks=15,
         image_flow=FlowConfig(guidance_scale=3.0),
+        video_flow=FlowConfig(guidance_scale=3.0),
         text_flow=FlowConfig(steps=16),
         neighbours=False,
         paced=False,
