@@ -45,7 +45,7 @@ POOLS = (16_000, 40_000, 4000)
 REPORTED_CLIPS = 96
 SAVE_PARTS_EVERY_S = 1800.0
 """A sharded model is large: all of its parts take a while to write."""
-TRAINED_PARTS = (Part.TRAIN, Part.BULK, Part.SOUND)
+TRAINED_PARTS = (Part.TRAIN, Part.BULK, Part.SOUND, Part.NAMES)
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -123,7 +123,7 @@ def _parser() -> argparse.ArgumentParser:
         "--kinds",
         default="",
         help="flow: these lessons only, with commas between: image, text, match, hear, speak, "
-        "recite, film, watch, edit",
+        "recite, film, watch, edit; speak=30 for another share of the batches",
     )
     parser.add_argument(
         "--paradigm",
@@ -293,6 +293,7 @@ def _speech_examples(
         block=config.audio_block,
         blocks=config.audio_blocks,
         told=told,
+        spells=model.spells,
     )
 
 

@@ -14,17 +14,25 @@ SPEECH, MOTION = ("hear", "speak", "recite"), ("film", "watch", "edit")
 
 
 def mixture(missing: Collection[str], kinds: Collection[str]) -> tuple[str, ...]:
-    """The lessons of a round, of those kinds, or of all, that are not missing.
+    """The lessons of a round, of those kinds, or of all, that are not missing. A kind is a name, or
+    one with its own share, "speak=30".
 
-    Raises: ValueError where one is unknown, or none is left.
+    Raises: ValueError where one is unknown, its share is no number of batches, or none is left.
     """
-    unknown = sorted(set(kinds) - set(SHARES))
-    if unknown:
-        raise ValueError(f"there is no lesson {unknown[0]!r}: choose of {', '.join(SHARES)}")
-    left = {k: n for k, n in SHARES.items() if k not in missing and (not kinds or k in kinds)}
+    asked = dict(map(_share, kinds)) if kinds else SHARES
+    left = {kind: n for kind, n in asked.items() if kind not in missing}
     if not left:
         raise ValueError(f"there are no examples for {', '.join(kinds)} here")
     return spread(left)
+
+
+def _share(kind: str) -> tuple[str, int]:
+    name, own, share = kind.partition("=")
+    if name not in SHARES:
+        raise ValueError(f"there is no lesson {name!r}: choose of {', '.join(SHARES)}")
+    if own and not (share.isdecimal() and int(share)):
+        raise ValueError(f"{kind!r} is no share: say how many batches of a round, like {name}=30")
+    return name, int(share) if own else SHARES[name]
 
 
 def spread(shares: Mapping[str, int]) -> tuple[str, ...]:

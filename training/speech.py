@@ -7,7 +7,7 @@ these examples. Does not own: pictures and words alone (`training.data`), the co
 """
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from hashlib import blake2b
 from pathlib import Path
@@ -155,7 +155,7 @@ def durations(heard: Sequence[Heard], tokenizer: TextTokenizer) -> torch.Tensor:
 class SpeechExamples:
     """Draws examples of hearing and of speaking. end: the code behind the last one of a sound.
     block, blocks: positions of a block of sound, and the most blocks. told: those that speak of a
-    scene."""
+    scene. spells: see `model.template.layout`."""
 
     def __init__(
         self,
@@ -166,8 +166,9 @@ class SpeechExamples:
         block: int,
         blocks: int,
         told: Sequence[Told] = (),
+        spells: Collection[int] | None = None,
     ) -> None:
-        self.told = told
+        self.told, self.spells = told, spells
         self.words, self.end, self.block, self.blocks = words, end, block, blocks
         self.sounds = [h for h in heard if h.voice == SOUND]
         known = {clip.sentence for clip in self.sounds}
@@ -225,7 +226,7 @@ class SpeechExamples:
     def recite(self, rng: np.random.Generator) -> Example:
         """Words -> all of a sound and its end at once, for the causal view."""
         clip = self._spoken(rng)
-        spans = layout(self.words.tokenizer, self.asked(rng, clip), opens=Modality.AUDIO)
+        spans = self._prompt(self.asked(rng, clip))
         codes = clip.span().tokens[: self.block * self.blocks]
         ended = torch.cat([codes, torch.full((1, codes.shape[1]), self.end)])
         said = _said(clip, 0, len(ended))
@@ -274,15 +275,14 @@ class SpeechExamples:
         target = codes[start : start + self.block]
         missing = self.block - len(target)
         ended = torch.full((missing, codes.shape[1]), self.end)
-        spans = layout(
-            self.words.tokenizer,
-            messages,
-            opens=Modality.AUDIO,
-            begun=codes[:start] if block else None,
-        )
+        spans = self._prompt(messages, codes[:start] if block else None)
         answer = Span(Modality.AUDIO, torch.cat([target, ended]))
         said, given = _said(clip, start, self.block), _said(clip, 0, start) if block else None
         return Example(tuple(spans), answer, shown=said, given=given)
+
+    def _prompt(self, messages: Sequence[Message], begun: torch.Tensor | None = None) -> list[Span]:
+        tokenizer = self.words.tokenizer
+        return layout(tokenizer, messages, opens=Modality.AUDIO, begun=begun, spells=self.spells)
 
     def _answer(self, rng: np.random.Generator, clip: Heard, task: str, text: str) -> Example:
         asked = sample_instruction(rng, task)

@@ -27,7 +27,7 @@ from world.scenes import render, sample_scene
 from world.speech import Part, build
 from world.voices import Voices
 
-SPOKEN = (Part.TRAIN, Part.BULK, Part.TEST)
+SPOKEN = (Part.TRAIN, Part.BULK, Part.TEST, Part.NAMES)
 
 
 def main(argv: list[str] | None = None) -> int:

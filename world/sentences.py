@@ -11,7 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from world.captions import NUMBER_WORDS, caption, full_caption, questions
+from world.captions import NUMBER_WORDS, caption, full_caption, questions, with_article
+from world.chance import pick
+from world.concepts import CONCEPTS
 from world.dialogue import Kind, sample_dialogue, wish
 from world.scenes import Scene, sample_scene
 
@@ -19,6 +21,8 @@ _COUNTED = (
     *NUMBER_WORDS, "six", "seven", "eight", "nine", "ten", "eleven", "twelve", "thirteen",
     "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen", "twenty",
 )  # fmt: skip
+COUNTS = NUMBER_WORDS[2:]
+"""Of several things."""
 _TALK = (Kind.SMALL_TALK, Kind.KNOWLEDGE)
 MOST_SPOKEN = 120
 """Characters of the longest sentence that is spoken: about eight seconds."""
@@ -59,6 +63,15 @@ def model_sentence(rng: np.random.Generator, *, test: bool) -> Said:
         return Said(options[int(rng.integers(len(options)))].answer)
     kind = (*_TALK, Kind.OUTSIDE, Kind.DRAW)[int(rng.choice(4, p=(0.35, 0.6, 0.02, 0.03)))]
     return Said(sample_dialogue(rng, kind, test=test).utterances[-1].text)
+
+
+def names(rng: np.random.Generator) -> str:
+    """Two to four things, evenly of all that there are: "three foxes, a panda and the violin."."""
+    things = [
+        pick(rng, (with_article(c.name), f"the {c.name}", f"{pick(rng, COUNTS)} {c.plural}"))
+        for c in (pick(rng, CONCEPTS) for _ in range(int(rng.integers(2, 5))))
+    ]
+    return f"{', '.join(things[:-1])} and {things[-1]}."
 
 
 def _numbers(rng: np.random.Generator) -> str:

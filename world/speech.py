@@ -18,7 +18,7 @@ from tqdm import tqdm
 
 from world.chance import pick
 from world.scenes import Scene
-from world.sentences import MOST_SPOKEN, model_sentence, user_sentence
+from world.sentences import MOST_SPOKEN, model_sentence, names, user_sentence
 from world.voices import (
     BULK_VOICES,
     HELD_OUT_VOICES,
@@ -36,14 +36,15 @@ SLOWEST, FASTEST = 0.85, 1.2
 
 
 class Part(StrEnum):
-    """A part of the corpus: natural voices, quick ones in bulk, sounds of things, and of speech and
-    sounds what is held out."""
+    """A part of the corpus: natural voices, quick ones in bulk, sounds of things, of speech and
+    sounds what is held out, and the names of things in the output voice."""
 
     TRAIN = "train"
     BULK = "bulk"
     TEST = "test"
     SOUND = "sound"
     SOUND_TEST = "unheard"
+    NAMES = "names"
 
 
 @dataclass(frozen=True)
@@ -61,9 +62,12 @@ def planned(part: Part, index: int) -> Planned:
 
     TRAIN: every second one in the output voice at its own speed, the others in the natural voices
     at any speed. BULK: quick voices. TEST: held-out scenes; in turn the output voice, a natural
-    one, and a voice that is never trained on.
+    one, and a voice that is never trained on. NAMES: the output voice, which says each name about
+    as often, as whole sentences do not.
     """
     rng = np.random.default_rng((PLAN_SEED, list(Part).index(part), index))
+    if part is Part.NAMES:
+        return Planned(names(rng), OUTPUT_VOICE, 1.0)
     test = part is Part.TEST
     match part, index % 4:
         case Part.BULK, _:

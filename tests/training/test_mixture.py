@@ -20,6 +20,8 @@ def test_a_run_takes_the_lessons_that_were_asked_for() -> None:
     assert set(mixture(SPEECH, ())) == set(SHARES) - set(SPEECH)
     found = mixture(SPEECH, ("image", "edit", "hear"))
     assert {k: found.count(k) for k in set(found)} == {k: SHARES[k] for k in ("image", "edit")}
+    found = mixture((), ("image=3", "speak"))
+    assert {k: found.count(k) for k in set(found)} == {"image": 3, "speak": SHARES["speak"]}
 
 
 @pytest.mark.parametrize(
@@ -27,6 +29,8 @@ def test_a_run_takes_the_lessons_that_were_asked_for() -> None:
     [
         ((), ("image", "sing"), "no lesson 'sing': choose of image"),
         (SPEECH, ("hear",), "hear here"),
+        ((), ("speak=0",), "'speak=0' is no share"),
+        ((), ("speak=many",), "like speak=30"),
     ],
 )
 def test_lessons_that_there_are_not_are_named(

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from world.concepts import CONCEPTS
+from world.concepts import BY_NAME, CONCEPTS, OBJECT_COLOURS, named_concepts
 from world.speech import (
     FASTEST,
     LONGEST_S,
@@ -35,7 +35,7 @@ from world.voices import (
     trimmed,
 )
 
-SPOKEN = (Part.TRAIN, Part.BULK, Part.TEST)
+SPOKEN = (Part.TRAIN, Part.BULK, Part.TEST, Part.NAMES)
 
 
 def _tone(seconds: float, hz: float = 440.0, rate: int = SAMPLE_RATE) -> np.ndarray:
@@ -73,6 +73,15 @@ def test_half_of_the_training_is_the_output_voice() -> None:
     assert counts[OUTPUT_VOICE] == 200
 
 
+def test_names_are_all_said_by_the_output_voice_without_a_colour() -> None:
+    plans = [planned(Part.NAMES, i) for i in range(600)]
+    assert {(p.voice, p.speed) for p in plans} == {(OUTPUT_VOICE, 1.0)}
+    said = Counter(name for p in plans for name in named_concepts(p.sentence))
+    assert set(said) == set(BY_NAME)
+    assert min(said.values()) * 3 > max(said.values())
+    assert not any(colour in p.sentence.split() for p in plans for colour in OBJECT_COLOURS)
+
+
 def test_the_test_has_every_held_out_voice_half_of_the_time() -> None:
     counts = Counter(planned(Part.TEST, i).voice for i in range(40))
     assert counts[OUTPUT_VOICE] == 10
@@ -86,10 +95,13 @@ def test_only_the_output_voice_keeps_its_speed(part: Part) -> None:
     for clip in (planned(part, i) for i in range(200)):
         speeds[clip.voice == OUTPUT_VOICE].add(clip.speed)
     assert speeds[True] == (set() if part is Part.BULK else {1.0})
+    if part is Part.NAMES:
+        assert not speeds[False]
+        return
     assert SLOWEST <= min(speeds[False]) < 0.9 < 1.1 < max(speeds[False]) <= FASTEST
 
 
-@pytest.mark.parametrize("part", SPOKEN)
+@pytest.mark.parametrize("part", [Part.TRAIN, Part.BULK, Part.TEST])
 def test_the_scene_of_a_clip_is_the_one_it_was_planned_with(part: Part) -> None:
     plans = [planned(part, i) for i in range(40)]
     for i, plan in enumerate(plans):
