@@ -46,6 +46,9 @@ OWN_SHARE, FLAT_SHARE = 0.65, 0.15
 codes say little of who speaks, so what the others say is a lesson too."""
 SPLICED_SHARE = 0.6
 """Of the sentences in the output voice: those that are put together from two."""
+SLIPS_SHARE, LONGEST_SLIP, A_SLIP_IN = 0.5, 8, 12
+"""Of the sounds that go on: those that did not begin as they should, so that the words are followed
+and not what was said of them. Positions of the longest slip; at most one in so many."""
 RARE = 20
 """So many times that a piece of a word is said weigh as much as how many letters it has."""
 QUICK_VOICES = frozenset(BULK_VOICES)
@@ -82,24 +85,36 @@ def _picture(codes: np.ndarray) -> Span:
 
 
 def encode_clips(tokenizer: AudioTokenizer, clips: Sequence[Clip], cache: Path) -> list[Heard]:
-    """The clips as codes, kept in a file for these weights and these clips."""
+    """The clips as codes. They are kept in a file, each for these weights and its sentence and
+    sound, so that a corpus that grows is not encoded anew."""
     weights = blake2b(digest_size=16)
     for tensor in tokenizer.state_dict().values():
         weights.update(tensor.cpu().numpy().tobytes())
-    for clip in clips:
-        weights.update(f"{clip.name}|{clip.sentence}|{clip.voice}|".encode())
-        weights.update(clip.samples.tobytes())
-    made_from = weights.hexdigest()
+    marks = [_mark(weights.digest(), clip) for clip in clips]
+    known: dict[str, np.ndarray] = {}
     if cache.exists():
         kept = np.load(cache)
-        if str(kept["made_from"]) == made_from:
+        if "marks" in kept:
             parts = np.split(kept["codes"], kept["ends"][:-1])
-            return [Heard(c.sentence, c.voice, p) for c, p in zip(clips, parts, strict=True)]
-    parts = _encoded(tokenizer, clips)
-    ends = np.cumsum([len(p) for p in parts])
-    cache.parent.mkdir(parents=True, exist_ok=True)
-    np.savez(cache, codes=np.concatenate(parts), ends=ends, made_from=made_from)
-    return [Heard(c.sentence, c.voice, p) for c, p in zip(clips, parts, strict=True)]
+            known = dict(zip(kept["marks"].tolist(), parts, strict=True))
+    missing = [i for i, mark in enumerate(marks) if mark not in known]
+    if missing:
+        found = _encoded(tokenizer, [clips[i] for i in missing])
+        known |= dict(zip((marks[i] for i in missing), found, strict=True))
+        parts = [known[mark] for mark in marks]
+        cache.parent.mkdir(parents=True, exist_ok=True)
+        ends = np.cumsum([len(p) for p in parts])
+        np.savez(cache, codes=np.concatenate(parts), ends=ends, marks=np.array(marks))
+    pairs = zip(clips, marks, strict=True)
+    return [Heard(clip.sentence, clip.voice, known[mark]) for clip, mark in pairs]
+
+
+def _mark(weights: bytes, clip: Clip) -> str:
+    """Of a clip, for these weights."""
+    mark = blake2b(weights, digest_size=16)
+    mark.update(f"{clip.name}|{clip.sentence}|{clip.voice}|".encode())
+    mark.update(clip.samples.tobytes())
+    return mark.hexdigest()
 
 
 def _encoded(tokenizer: AudioTokenizer, clips: Sequence[Clip]) -> list[np.ndarray]:
@@ -221,7 +236,8 @@ class SpeechExamples:
             if first or blocks > 1:
                 break
         block = 0 if first else int(rng.integers(1, blocks))
-        return self.block_of(clip, self.asked(rng, clip), block)
+        begun = slips(rng, block * self.block) if block and rng.random() < SLIPS_SHARE else None
+        return self.block_of(clip, self.asked(rng, clip), block, begun)
 
     def recite(self, rng: np.random.Generator) -> Example:
         """Words -> all of a sound and its end at once, for the causal view."""
@@ -268,16 +284,25 @@ class SpeechExamples:
         question = pick(rng, self.spoken).sentence
         return [Message(True, (question,)), Message(False, (clip.sentence,))]
 
-    def block_of(self, clip: Heard, messages: Sequence[Message], block: int) -> Example:
-        """One block of a clip after the blocks before it."""
+    def block_of(
+        self,
+        clip: Heard,
+        messages: Sequence[Message],
+        block: int,
+        begun: np.ndarray | None = None,
+    ) -> Example:
+        """One block of a clip after the blocks before it; begun: which positions of the clip stand
+        there, see `slips`; the right ones where it is None."""
         codes = clip.span().tokens
         start = block * self.block
         target = codes[start : start + self.block]
         missing = self.block - len(target)
         ended = torch.full((missing, codes.shape[1]), self.end)
-        spans = self._prompt(messages, codes[:start] if block else None)
+        before = np.arange(start) if begun is None else begun
+        spans = self._prompt(messages, codes[before] if block else None)
         answer = Span(Modality.AUDIO, torch.cat([target, ended]))
-        said, given = _said(clip, start, self.block), _said(clip, 0, start) if block else None
+        said = _said(clip, start, self.block)
+        given = _said(clip, 0, start)[before] if block else None
         return Example(tuple(spans), answer, shown=said, given=given)
 
     def _prompt(self, messages: Sequence[Message], begun: torch.Tensor | None = None) -> list[Span]:
@@ -302,6 +327,16 @@ class SpeechExamples:
             clips = self._by_sentence.get(transcript(dialogue.utterances[0].text))
             if clips:
                 return dialogue, pick(rng, clips)
+
+
+def slips(rng: np.random.Generator, length: int) -> np.ndarray:
+    """Which position stands at each of so many, int64 "L": its own, but for runs from elsewhere."""
+    found = np.arange(length)
+    for _ in range(int(rng.integers(1, 2 + length // A_SLIP_IN))):
+        long = int(rng.integers(1, min(LONGEST_SLIP, length) + 1))
+        at, of = rng.integers(length - long + 1, size=2)
+        found[at : at + long] = np.arange(of, of + long)
+    return found
 
 
 def _said(clip: Heard, start: int, length: int) -> np.ndarray:

@@ -32,7 +32,7 @@ from training.films import FilmExamples
 from training.flow import COUNTED_SHARE, FlowStage, _counted
 from training.heard import Heard
 from training.mixture import SHARES
-from training.speech import SpeechExamples, encode_clips, told_scenes
+from training.speech import SpeechExamples, encode_clips, slips, told_scenes
 from training.whisper import encoder_weights
 from world.captions import full_caption
 from world.scenes import render
@@ -118,8 +118,9 @@ def test_a_sound_is_followed_by_its_task_and_answered_in_words(speech: SpeechExa
 
 @pytest.mark.parametrize("first", [True, False])
 def test_speaking_begins_with_words_and_goes_on_with_its_blocks(
-    speech: SpeechExamples, first: bool
+    speech: SpeechExamples, first: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("training.speech.SLIPS_SHARE", 0.0)
     rng = np.random.default_rng(1)
     spoken: set[str] = set()
     for _ in range(200):
@@ -132,6 +133,24 @@ def test_speaking_begins_with_words_and_goes_on_with_its_blocks(
         codes = torch.cat([begun, example.target.tokens]).long()
         spoken.add(_clip_of(codes[(codes != END).all(1)]).sentence)
     assert spoken == {c.sentence for c in CLIPS if first or len(c.codes) >= BLOCK}
+
+
+@pytest.mark.parametrize("length", [1, 4, 25, 100])
+def test_what_slipped_comes_from_elsewhere_in_the_clip_and_not_all_does(length: int) -> None:
+    rng = np.random.default_rng(2)
+    found = np.stack([slips(rng, length) for _ in range(300)])
+    assert found.min() >= 0
+    assert found.max() < length
+    own = (found == np.arange(length)).mean()
+    assert own == 1 if length == 1 else 0.5 < own < 0.95
+
+
+def test_a_block_follows_the_words_whatever_slipped_before_it(speech: SpeechExamples) -> None:
+    clip = _clip("hello", OUTPUT_VOICE, 3 * BLOCK)
+    begun = np.roll(np.arange(BLOCK), 1)
+    right, slipped = (speech.block_of(clip, [], 1, b) for b in (None, begun))
+    assert torch.equal(right.target.tokens, slipped.target.tokens)
+    assert torch.equal(slipped.spans[-1].tokens, right.spans[-1].tokens[begun])
 
 
 def test_all_of_a_clip_and_its_end_are_recited(speech: SpeechExamples) -> None:
@@ -234,12 +253,27 @@ def test_other_weights_or_clips_are_encoded_anew(
     if change == "weights":
         torch.nn.init.normal_(tokenizer.mix.weight)
     with np.load(cache) as kept:
-        before = str(kept["made_from"])
+        before = set(kept["marks"])
     found = encode_clips(tokenizer, clips, cache)
     with np.load(cache) as kept:
-        assert str(kept["made_from"]) != before
+        assert (len(before & set(kept["marks"])) > 0) == (change == "clips")
+        assert len(kept["marks"]) == len(clips)
     for clip, one in zip(clips, found, strict=True):
         assert np.array_equal(one.codes, tokenizer.encode(torch.from_numpy(clip.samples)[None])[0])
+
+
+def test_a_corpus_that_grew_is_not_encoded_anew(
+    tokenizer: AudioTokenizer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache = tmp_path / "codes.npz"
+    before = encode_clips(tokenizer, _tones(), cache)
+    told: list[str] = []
+    encode = tokenizer.encode
+    monkeypatch.setattr(tokenizer, "encode", lambda x: told.append(str(len(x))) or encode(x))
+    after = encode_clips(tokenizer, _tones("abcd")[::-1], cache)
+    assert told == ["1"]
+    for one, other in zip(before[::-1], after[1:], strict=True):
+        assert np.array_equal(one.codes, other.codes)
 
 
 def test_clips_that_speak_of_a_scene_belong_to_its_picture(
