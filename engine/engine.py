@@ -346,13 +346,9 @@ class Engine:
         if pin is not None and modality is pin.modality:
             said = tuple(pin.split(text)[0] for text in said)
         turns = [*messages, Message(False, said)] if said else messages
+        dialogue = self.model.config.dialogue
         spans = layout(
-            self.tokenizer,
-            turns,
-            opens=modality,
-            thinks=request.think,
-            dialogue=self.model.config.dialogue,
-            spells=self.model.spells,
+            self.tokenizer, turns, opens=modality, thinks=request.think, dialogue=dialogue
         )
         number, heard = len(answers), sum(a.heard for a in answers)
         noise = number if pin is None else pin.noise(modality, number)

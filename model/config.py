@@ -186,7 +186,6 @@ class OmniConfig:
     same was brought together, so that anything finds anything. neighbours: whether a place of a
     picture also sees the same place in the pictures right before and after it, see
     `model.embeddings`. paced: whether words and sound are on one clock, see `model.pace`.
-    spells: whether what is to be said is also spelled, see `model.template`.
     text_tied: whether words are read and written by the same rows, or else a head of its own writes
     them. text_flow: of the words of this world c = 8.5, a = 0.28 spreads the bits evenly in t.
     code_rows: None where codes have embeddings and heads of their own, or else their rows among the
@@ -215,7 +214,6 @@ class OmniConfig:
     finds: bool = True
     neighbours: bool = True
     paced: bool = True
-    spells: bool = True
     text_flow: FlowConfig = FlowConfig(steps=12, temperature=0.3, c=8.5, a=0.28)
     audio_flow: FlowConfig = FlowConfig(steps=12, temperature=0.7)
     video_flow: FlowConfig = FlowConfig(
@@ -385,6 +383,5 @@ def _vision(
 
 _UNKNOWN = {
     "video_frames": 0, "thinks": False, "finds": False, "neighbours": False, "paced": False,
-    "spells": False,
 }  # fmt: skip
 """What a checkpoint has that was written before there was a choice."""

@@ -80,13 +80,6 @@ class OmniModel(nn.Module):
     def device(self) -> torch.device:
         return self.text_bias.device
 
-    @property
-    def spells(self) -> frozenset[int] | None:
-        """Behind which ids begins what is to be said, for `model.template.layout`; None where it is
-        not spelled."""
-        pace = self.embeddings.pace
-        return frozenset(pace.restarting()) if pace and self.config.spells else None
-
     def metrics(self) -> dict[Modality, CodebookMetric]:
         """The distances of each modality's path, on the model's device."""
         config = self.config

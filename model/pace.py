@@ -43,11 +43,6 @@ class Pace(nn.Module):
         self.register_buffer("waves", 2 * math.pi / lengths, persistent=False)
         self.projection = nn.Linear(2 * NUM_WAVES, width, bias=False)
 
-    def restarting(self) -> list[int]:
-        """The words behind which the clock begins again."""
-        found = (self.duration[NUM_MARKERS:] < 0).nonzero()[:, 0] + NUM_MARKERS
-        return found.tolist()
-
     def forward(self, sequence: OmniSequence) -> list[Tensor | None]:
         """ "B L width" of each segment of words or sound; None of the others, and of all where
         there is no sound."""

@@ -105,7 +105,6 @@ PRESETS: dict[str, OmniConfig] = {
         text_flow=FlowConfig(steps=16),
         neighbours=False,
         paced=False,
-        spells=False,
     ),
 }
 PRESETS["next_omni_7b_384"] = replace(

@@ -6,7 +6,6 @@
 .. <assistant> <image>            or a picture,
 .. <assistant> words <video>      or the frames of a film,
 .. <assistant> words <audio> SOUND   or the next block of a sound that has begun,
-.. <assistant> words SPELLED l e t t e r s <audio>   where the model spells what it says,
 .. <assistant> <think>            or what is thought, </think> and the answer.
 
 A checkpoint of others says in its `Dialogue` what stands there instead of <bos>, <user> and
@@ -22,7 +21,7 @@ SPEAKS <user> words <assistant> <audio>        for words that are said.
 Whether an answer in words then has <think> THOUGHT </think>, the last of its user's words say.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -39,7 +38,6 @@ from model.text import (
     EOS,
     OPENING,
     PAD,
-    SPELLED,
     THINK,
     TextTokenizer,
 )
@@ -86,15 +84,13 @@ def layout(
     begun: Tensor | None = None,
     thinks: bool = False,
     dialogue: Dialogue = OURS,
-    spells: Collection[int] | None = None,
 ) -> list[Span]:
     """The spans of a prompt that ends with <assistant> and what opens an answer of that modality.
 
     Neighbouring words and markers form one text span; media is a span of its own. If the last
     message is the assistant's, its words begin the answer. begun: codes "L Q" of the answer that
     are there already. thinks: an answer in words begins with what is thought; where there are
-    tasks, the user's last words say so, or that it does not. spells: what is to be said is spelled,
-    which begins behind the last of these ids of the last message.
+    tasks, the user's last words say so, or that it does not.
 
     Raises: ValueError where a picture is to be changed by a checkpoint that changes none, or a
     message has media that go into no task, or into several.
@@ -119,8 +115,6 @@ def layout(
             told.frame(dialogue.closes)
     if not messages or messages[-1].from_user:
         told.frame(dialogue.assistant)
-    if opens is Modality.AUDIO and spells is not None:
-        told.spell(" ".join(_words(messages[-1])), spells)
     if opens is not Modality.TEXT:
         told.mark(OPENING[opens])
     elif thinks and dialogue.tasks is None:
@@ -258,13 +252,6 @@ class _Told:
             self.close()
             self.spans.append(part)
             self.mark(END[part.modality])
-
-    def spell(self, words: str, behind: Collection[int]) -> None:
-        """The letters of what stands behind the last of those ids."""
-        ids = self._tokenizer.encode(words)
-        begins = max((i + 1 for i, token in enumerate(ids) if token in behind), default=0)
-        self.mark(SPELLED)
-        self._ids += self._tokenizer.spelled("".join(self._tokenizer.pieces(ids[begins:])).strip())
 
     def close(self) -> None:
         """Neighbouring words end here."""

@@ -16,12 +16,8 @@ from flow.modality import Modality, TokenSpace
 PAD, EOS, BOS, USER, ASSISTANT = range(5)
 BEGIN_IMAGE, END_IMAGE, BEGIN_AUDIO, END_AUDIO, BEGIN_VIDEO, FRAME, END_VIDEO = range(5, 12)
 THINK, END_THINK, SUGGEST = range(12, 15)
-SPACE = "\u0120"
-"""How a byte-level vocabulary writes it."""
 MASKED = 15
 """The place of a published vocabulary's own masked state, see `model.convert.words`."""
-SPELLED = 16
-"""Before the letters of what is to be said."""
 NUM_MARKERS = 32
 MARKERS: tuple[str, ...] = (
     "<pad>", "<eos>", "<bos>", "<user>", "<assistant>", "<image>", "</image>", "<audio>",
@@ -115,15 +111,6 @@ class TextTokenizer:
         for marker in self._signs:
             text = text.replace(marker, marker[1:-1])
         return self._tokenizer.encode(text, add_special_tokens=False).ids
-
-    def spelled(self, text: str) -> list[int]:
-        """The ids of its letters and signs one by one, of those that have one of their own."""
-        found = (
-            self._tokenizer.token_to_id(SPACE if c == " " else c)
-            for c in text.lower()
-            if c.isascii()
-        )
-        return [i for i in found if i is not None]
 
     def parts(self, text: str) -> list[int | str]:
         """A template's text in order: the ids of its special tokens, and the words between."""

@@ -293,7 +293,6 @@ def _speech_examples(
         block=config.audio_block,
         blocks=config.audio_blocks,
         told=told,
-        spells=model.spells,
     )
 
 

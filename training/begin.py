@@ -54,7 +54,6 @@ def begin(arguments: argparse.Namespace) -> tuple[OmniModel, TextTokenizer]:
         finds=had.finds or wanted.finds,
         neighbours=had.neighbours or wanted.neighbours,
         paced=had.paced or wanted.paced,
-        spells=had.spells or wanted.spells,
     )
     if config != had:
         grown = OmniModel(config, checkpoint.tokenizer.space(config.media, thinks=config.thinks))

@@ -7,7 +7,7 @@ these examples. Does not own: pictures and words alone (`training.data`), the co
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from hashlib import blake2b
 from pathlib import Path
@@ -46,7 +46,7 @@ OWN_SHARE, FLAT_SHARE = 0.65, 0.15
 codes say little of who speaks, so what the others say is a lesson too."""
 SPLICED_SHARE = 0.6
 """Of the sentences in the output voice: those that are put together from two."""
-SLIPS_SHARE, LONGEST_SLIP, A_SLIP_IN = 0.5, 8, 12
+SLIPS_SHARE, LONGEST_SLIP, A_SLIP_IN = 0.3, 8, 12
 """Of the sounds that go on: those that did not begin as they should, so that the words are followed
 and not what was said of them. Positions of the longest slip; at most one in so many."""
 RARE = 20
@@ -170,7 +170,7 @@ def durations(heard: Sequence[Heard], tokenizer: TextTokenizer) -> torch.Tensor:
 class SpeechExamples:
     """Draws examples of hearing and of speaking. end: the code behind the last one of a sound.
     block, blocks: positions of a block of sound, and the most blocks. told: those that speak of a
-    scene. spells: see `model.template.layout`."""
+    scene."""
 
     def __init__(
         self,
@@ -181,9 +181,8 @@ class SpeechExamples:
         block: int,
         blocks: int,
         told: Sequence[Told] = (),
-        spells: Collection[int] | None = None,
     ) -> None:
-        self.told, self.spells = told, spells
+        self.told = told
         self.words, self.end, self.block, self.blocks = words, end, block, blocks
         self.sounds = [h for h in heard if h.voice == SOUND]
         known = {clip.sentence for clip in self.sounds}
@@ -242,7 +241,7 @@ class SpeechExamples:
     def recite(self, rng: np.random.Generator) -> Example:
         """Words -> all of a sound and its end at once, for the causal view."""
         clip = self._spoken(rng)
-        spans = self._prompt(self.asked(rng, clip))
+        spans = layout(self.words.tokenizer, self.asked(rng, clip), opens=Modality.AUDIO)
         codes = clip.span().tokens[: self.block * self.blocks]
         ended = torch.cat([codes, torch.full((1, codes.shape[1]), self.end)])
         said = _said(clip, 0, len(ended))
@@ -299,15 +298,16 @@ class SpeechExamples:
         missing = self.block - len(target)
         ended = torch.full((missing, codes.shape[1]), self.end)
         before = np.arange(start) if begun is None else begun
-        spans = self._prompt(messages, codes[before] if block else None)
+        spans = layout(
+            self.words.tokenizer,
+            messages,
+            opens=Modality.AUDIO,
+            begun=codes[before] if block else None,
+        )
         answer = Span(Modality.AUDIO, torch.cat([target, ended]))
         said = _said(clip, start, self.block)
         given = _said(clip, 0, start)[before] if block else None
         return Example(tuple(spans), answer, shown=said, given=given)
-
-    def _prompt(self, messages: Sequence[Message], begun: torch.Tensor | None = None) -> list[Span]:
-        tokenizer = self.words.tokenizer
-        return layout(tokenizer, messages, opens=Modality.AUDIO, begun=begun, spells=self.spells)
 
     def _answer(self, rng: np.random.Generator, clip: Heard, task: str, text: str) -> Example:
         asked = sample_instruction(rng, task)

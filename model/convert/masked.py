@@ -60,7 +60,6 @@ def masked(
         finds=False,
         neighbours=False,
         paced=False,
-        spells=False,
         samplers=("masked",),
         dialogue=dialogue,
         text_flow=FlowConfig(steps=CANVAS, temperature=0.0, mask_schedule="linear", block=block),

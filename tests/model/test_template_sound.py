@@ -14,7 +14,6 @@ from model.text import (
     END_IMAGE,
     MARKERS,
     OPENING,
-    SPELLED,
     USER,
     TextTokenizer,
 )
@@ -54,34 +53,6 @@ def test_an_answer_in_sound_is_opened_behind_its_words(
     ids = [BOS, USER, *tiny_tokenizer.encode("hello"), ASSISTANT, *tiny_tokenizer.encode(said)]
     spans = layout(tiny_tokenizer, messages, opens=Modality.AUDIO)
     assert _read(spans) == [[*ids, BEGIN_AUDIO]]
-
-
-@pytest.mark.parametrize(
-    ("asked", "said"),
-    [("say a cow", None), ("hello", "a cow"), ("say: say", "a cow"), ("a Cow", None)],
-)
-def test_what_is_to_be_said_is_spelled(
-    tiny_tokenizer: TextTokenizer, asked: str, said: str | None
-) -> None:
-    behind = {tiny_tokenizer.encode("say")[-1]}
-    answer = [] if said is None else [Message(False, (said,))]
-    (span,) = layout(
-        tiny_tokenizer, [Message(True, (asked,)), *answer], opens=Modality.AUDIO, spells=behind
-    )
-    ids = span.tokens[:, 0].tolist()
-    begins = ids.index(SPELLED)
-    plain = layout(tiny_tokenizer, [Message(True, (asked,)), *answer], opens=Modality.AUDIO)
-    assert [*ids[:begins], ids[-1]] == plain[0].tokens[:, 0].tolist()
-    letters = ids[begins + 1 : -1]
-    assert len(letters) == len("a cow")
-    assert "".join(tiny_tokenizer.pieces(letters)) == "a cow"
-
-
-@pytest.mark.parametrize("opens", [Modality.TEXT, Modality.IMAGE])
-def test_what_is_not_said_is_not_spelled(tiny_tokenizer: TextTokenizer, opens: Modality) -> None:
-    messages = [Message(True, ("a cow",))]
-    spelled = layout(tiny_tokenizer, messages, opens=opens, spells=())
-    assert _read(spelled) == _read(layout(tiny_tokenizer, messages, opens=opens))
 
 
 def test_codes_that_are_there_are_the_last_span(tiny_tokenizer: TextTokenizer) -> None:

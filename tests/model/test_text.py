@@ -29,13 +29,6 @@ def test_markers_cannot_be_typed(tiny_tokenizer: TextTokenizer) -> None:
             assert min(tiny_tokenizer.encode(text)) >= NUM_MARKERS
 
 
-@pytest.mark.parametrize("text", ["a Cow, 2 eggs?", "", "caf\u00e9 \U0001f600!"])
-def test_every_letter_is_spelled_by_itself(tiny_tokenizer: TextTokenizer, text: str) -> None:
-    pieces = tiny_tokenizer.pieces(tiny_tokenizer.spelled(text))
-    assert "".join(pieces) == text.lower().encode("ascii", "ignore").decode()
-    assert all(len(piece) == 1 for piece in pieces)
-
-
 def test_pieces_join_to_the_text_and_markers_are_silent(tiny_tokenizer: TextTokenizer) -> None:
     ids = tiny_tokenizer.encode("a big red heart")
     assert "".join(tiny_tokenizer.pieces([*ids, EOS, PAD])).strip() == "a big red heart"
