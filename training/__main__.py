@@ -54,8 +54,7 @@ def main(argv: list[str] | None = None) -> int:
     torch.manual_seed(0)
     torch.set_float32_matmul_precision("high")
     arguments.ranks = ranks = replace(Ranks.joined(os.environ), sharded=arguments.shard)
-    stages = {"vision": _vision, "audio": _audio, "voice": _voice, "flow": _flow}
-    stages["export"] = export
+    stages = {"vision": _vision, "audio": _audio, "voice": _voice, "flow": _flow, "export": export}
     try:
         if ranks.num > 1 and arguments.stage != "flow":
             raise ValueError(f"{arguments.stage} runs in one process: start it without torchrun")

@@ -102,7 +102,7 @@ class AudioStage:
         rng = np.random.default_rng((4, step))
         clips = self._batch(rng)
         lengths = [-(-len(c.samples) // POSITION) for c in clips]
-        clean = _stacked([c.samples for c in clips]).to(self.device)
+        clean = stacked([c.samples for c in clips]).to(self.device)
         tokenizer = self.model.tokenizer
         quantized = tokenizer.quantizer(tokenizer.features(self._heard(clips, clean, rng)))
         words = self._words(quantized.vectors, clips, lengths)
@@ -136,7 +136,7 @@ class AudioStage:
         rng = np.random.default_rng(6)
         batches = [p[i : i + BATCH] for p in self._pools for i in range(0, len(p), BATCH)]
         for clips in tqdm(batches, desc="heard", mininterval=5):
-            samples = _noisy(_stacked([c.samples for c in clips]), rng, NOISY_SHARE)
+            samples = _noisy(stacked([c.samples for c in clips]), rng, NOISY_SHARE)
             with torch.no_grad():
                 heard = self.model.tokenizer.hear(samples.to(self.device)).half().cpu()
             for clip, row in zip(clips, heard, strict=True):
@@ -182,7 +182,7 @@ class AudioStage:
         tokenizer, figures, used = self.model.tokenizer, list[float](), list[Tensor]()
         right, wrong, total = 0, 0, 0
         for clip in self.held_out:
-            samples = _stacked([clip.samples]).to(self.device)
+            samples = stacked([clip.samples]).to(self.device)
             codes = tokenizer.encode(samples)
             used.append(codes[0])
             vectors = tokenizer.quantizer.decode(codes)
@@ -254,7 +254,7 @@ def _magnitude(samples: Tensor, size: int) -> Tensor:
     return torch.view_as_real(spectrum).square().sum(-1).add(1e-9).sqrt()
 
 
-def _stacked(samples: Sequence[np.ndarray]) -> Tensor:
+def stacked(samples: Sequence[np.ndarray]) -> Tensor:
     """ "B N" of whole positions, silence behind the shorter ones."""
     longest = -(-max(len(s) for s in samples) // POSITION) * POSITION
     return torch.from_numpy(np.stack([np.pad(s, (0, longest - len(s))) for s in samples]))

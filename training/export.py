@@ -36,7 +36,7 @@ def export(arguments: argparse.Namespace) -> None:
     elif raw:
         facts |= _run_facts([run_folder(arguments, "vision")], "vision", {})
     heard = run_folder(arguments, "audio")
-    if given is None and model.config.audio is not None and (heard / "state.pt").exists():
+    if given is None and model.config.audio is not None and (heard / FILE).exists():
         facts |= _run_facts([heard], "audio", {})
     voice = run_folder(arguments, "voice")
     spoke = (voice / FILE).exists()

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from model.audio import POSITION, AudioTokenizer
-from training.audio import MelDistance
+from training.audio import MelDistance, stacked
 from training.critics import Critics
 from training.heard import Heard
 from world.chance import pick
@@ -31,6 +31,8 @@ MEL_WEIGHT, TOLD_WEIGHT, APART_WEIGHT = 3.0, 1.0, 2.0
 UNTRAINED = 200
 """Steps in which the critics learn before they are listened to."""
 SAVED = 6
+DECODER = frozenset({"from_codes", "slow", "spread", "fast", "head_norm", "head"})
+"""Parts of an `AudioTokenizer` that turn codes into samples."""
 
 
 class VoiceStage:
@@ -95,18 +97,13 @@ class VoiceStage:
         recording first."""
         found: list[float] = []
         for clip in (c for c in self.held_out if c.voice == OUTPUT_VOICE):
-            short = -len(clip.samples) % POSITION
-            samples = torch.from_numpy(np.pad(clip.samples, (0, short)))[None].to(self.device)
+            samples = stacked([clip.samples]).to(self.device)
             decoded = self.model.decode(self.model.encode(samples))
             if len(found) < SAVED:
                 both = torch.cat([samples[0], decoded[0]]).cpu().numpy()
                 soundfile.write(folder / f"clip-{len(found)}.wav", both, SAMPLE_RATE)
             found.append(float(self._mels(decoded, samples)))
         return {"mel": float(np.mean(found))} if found else {}
-
-
-DECODER = frozenset({"from_codes", "slow", "spread", "fast", "head_norm", "head"})
-"""Parts of an `AudioTokenizer` that turn codes into samples."""
 
 
 def _inner(samples: Tensor) -> Tensor:
