@@ -86,6 +86,7 @@ def _parser() -> argparse.ArgumentParser:
     drawn.add_argument("--task", choices=sheet.TASKS, required=True)
     drawn.add_argument("--num", type=int, default=64, help="how many, from the first seed on")
     drawn.add_argument("--out", type=Path, required=True, help="where the sheet goes (PNG)")
+    drawn.add_argument("--pack", type=Path, default=pack.FOLDER, help="folder of the clips")
     tried = commands.add_parser("smoke", help="does a checkpoint run, every way that it promises?")
     tried.add_argument(
         "--model", type=Path, required=True, help="folder of the weights, or Hub name"
@@ -244,16 +245,17 @@ def _smoke(arguments: argparse.Namespace) -> None:
 def _sheet(arguments: argparse.Namespace) -> None:
     _need_folders(arguments.out, arguments.json)
     engine = _loaded(arguments)
-    tiles = sheet.made(engine, arguments.task, arguments.num, _sampling(arguments))
+    asked = (arguments.task, arguments.num, arguments.seed, arguments.pack)
+    tiles = sheet.made(engine, arguments.task, sheet.gathered(*asked), _sampling(arguments))
     about = {
         "task": arguments.task,
         "checkpoint": str(arguments.checkpoint),
         "weights": arguments.weights,
         "seed": arguments.seed,
-        "num": arguments.num,
+        "num": len(tiles),
         "right": sum(t.right for t in tiles),
     }
-    page = sheet.sheet(tiles, sheet.COLUMNS[arguments.task])
+    page = sheet.sheet(tiles, sheet.TASKS[arguments.task].columns)
     arguments.out.write_bytes(png_bytes(page, {"settings": json.dumps(about)}))
     if arguments.json is not None:
         arguments.json.write_text(json.dumps(about) + "\n")

@@ -18,13 +18,15 @@ _NO_TOKENS = np.zeros((0, 1), np.int64)
 @dataclass(frozen=True)
 class Item:
     """conversation, to, aloud: of the request. right: whether an answer is right. true: whether
-    the same judge accepts true data, exact pictures and films or real recordings."""
+    the same judge accepts true data, exact pictures and films or real recordings. wanted: the right
+    words, where one answer in words is known."""
 
     conversation: Conversation
     to: Modality | None
     right: Callable[[Answers], bool]
     true: Callable[[], bool]
     aloud: bool = False
+    wanted: str | None = None
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,7 @@ def judged(
     conversation: Conversation, to: Modality, right: Callable[[Answers], bool], true: Answer
 ) -> Item:
     """An item whose true answer is known."""
-    return Item(conversation, to, right, lambda: right((true,)))
+    return Item(conversation, to, right, lambda: right((true,)), wanted=true.text)
 
 
 def in_words(text: str, *, suggest: bool = False) -> Answer:

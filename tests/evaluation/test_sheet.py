@@ -12,10 +12,11 @@ from engine.events import Answer
 from engine.media import note_in, read_picture
 from engine.request import Request, Sampling
 from evaluation import editing, film_judge, filming, seeing, sheet, video
+from evaluation.item import Material
 from evaluation.scenes import FAIL_RGB, PASS_RGB, wishes
 from flow.modality import Modality
-from tests.evaluation.perfect import TOKENS, PixelTokenizer, parsed, shown
-from tests.evaluation.talker import Talker
+from tests.evaluation.perfect import TOKENS, PixelTokenizer, parsed, said, shown
+from tests.evaluation.talker import PACK, Talker, heard, perfect, spoken
 from world.motion import render_film
 from world.scenes import render
 
@@ -39,6 +40,11 @@ def engine(script: list[Answers], *, films: int = 8) -> Talker:
         return next(answers)
 
     return Talker(next_answer, 0.0, model=model)
+
+
+def alone(seed: int) -> Material:
+    """One wish without sound."""
+    return Material(1, seed, None, None)
 
 
 def pixel(page: np.ndarray, x: int, y: int) -> tuple[int, ...]:
@@ -75,7 +81,7 @@ def test_pictures_in_the_order_of_their_seeds(
 
 def test_a_change_is_shown_beside_its_picture() -> None:
     edits = editing.plan(1, 2)
-    (tile,) = sheet.made(engine([shown(edits[0].after)]), "edit", 1, Sampling(seed=2))
+    (tile,) = sheet.made(engine([shown(edits[0].after)]), "edit", alone(2), Sampling(seed=2))
     before, after = render(edits[0].before), render(edits[0].after)
     assert np.array_equal(tile.strip, np.concatenate([before, after], 1))
     assert tile.right is True, "it can be written as JSON"
@@ -84,7 +90,7 @@ def test_a_change_is_shown_beside_its_picture() -> None:
 
 def test_a_change_that_was_not_made_is_wrong() -> None:
     edits = editing.plan(1, 2)
-    (tile,) = sheet.made(engine([shown(edits[0].before)]), "edit", 1, Sampling(seed=2))
+    (tile,) = sheet.made(engine([shown(edits[0].before)]), "edit", alone(2), Sampling(seed=2))
     assert tile.right is False, "it can be written as JSON"
 
 
@@ -93,15 +99,72 @@ def test_a_film_is_a_strip_of_frames(task: str, frames: int) -> None:
     motions = filming.GOES_ON if task == "next" else filming.Motion
     film = render_film(video.plan(1, 1, tuple(motions))[0].film)
     made = (Answer(Modality.VIDEO, TOKENS, video=film),)
-    (tile,) = sheet.made(engine([made]), task, 1, Sampling(seed=1))
+    (tile,) = sheet.made(engine([made]), task, alone(1), Sampling(seed=1))
     assert tile.strip.shape == (64, frames * 64, 3)
     assert tile.right
 
 
+def test_an_answer_stands_below_what_it_is_about() -> None:
+    talker = Talker(lambda _: said("nothing"), model=engine([]).model)
+    (tile,) = sheet.made(talker, "describe", alone(1), Sampling(seed=1))
+    parts = talker.asked[0].conversation.turns[-1].parts
+    (given,) = (p.image for p in parts if p.image is not None)
+    assert np.array_equal(tile.strip, given)
+    assert "> nothing" in tile.words
+    assert not tile.right
+
+
+def test_words_alone_have_a_bar() -> None:
+    talker = Talker(lambda _: said("nothing"), model=engine([]).model)
+    (tile,) = sheet.made(talker, "answer", alone(1), Sampling(seed=1))
+    assert tile.strip.shape == (8, 256, 3)
+    assert "> nothing (right: " in tile.words
+
+
+def test_what_is_said_is_seen_and_heard() -> None:
+    talker = Talker(perfect(), model=engine([]).model)
+    material = Material(64, 0, PACK, heard)
+    tiles = sheet.made(talker, "say", material, Sampling())
+    assert [t.words for t in tiles] == [
+        f"{i}: say {c.sentence} > heard: {c.sentence}" for i, c in enumerate(PACK.own)
+    ], "all that there are"
+    assert all(t.right and t.strip.shape == (64, 256, 3) for t in tiles)
+    mistaken = Talker(lambda _: spoken("another thing"), model=engine([]).model)
+    (tile, *_) = sheet.made(mistaken, "say", material, Sampling())
+    assert not tile.right
+    assert tile.words == f"0: say {PACK.own[0].sentence} > heard: another thing"
+
+
+def test_what_was_said_is_told_where_it_was_not_written_down() -> None:
+    talker = Talker(lambda _: said("a song"), model=engine([]).model)
+    (tile,) = sheet.made(talker, "write", Material(1, 0, PACK, None), Sampling())
+    assert tile.words == f"0: > a song (right: {PACK.spoken[0].sentence})"
+    assert not tile.right
+
+
+def test_a_sound_looks_as_long_and_as_high_as_it_is() -> None:
+    times = np.arange(int(sheet.SHOWN_S * 16_000 / 2)) / 16_000
+    low, high = (np.sin(2 * np.pi * hz * times).astype(np.float32) for hz in (300, 3_000))
+    brightest = [
+        int(np.argmax(sheet.spectrogram(s)[:, :100].sum((1, 2), np.int64))) for s in (low, high)
+    ]
+    assert brightest[0] > brightest[1], "low bands are at the bottom"
+    assert (sheet.spectrogram(low)[:, 140:] < 40).all(), "silence after the end is dark"
+    longer = np.concatenate([low, low, low])
+    assert sheet.spectrogram(longer).shape == sheet.spectrogram(low).shape
+    assert sheet.spectrogram(np.zeros(0, np.float32)).shape == (64, 256, 3)
+
+
+def test_nobody_to_judge_is_said() -> None:
+    talker = Talker(perfect(), model=engine([]).model)
+    with pytest.raises(ValueError, match="say: no judge"):
+        sheet.made(talker, "say", Material(1, 0, PACK, None), Sampling())
+
+
 @pytest.mark.parametrize("task", ["edit", "film", "next"])
 def test_what_was_not_trained_is_refused(task: str) -> None:
-    with pytest.raises(ValueError, match=f"{task} is not trained"):
-        sheet.made(engine([], films=0), task, 1, Sampling())
+    with pytest.raises(ValueError, match=f"{task}: not trained"):
+        sheet.made(engine([], films=0), task, alone(0), Sampling())
 
 
 @pytest.mark.parametrize(
