@@ -24,6 +24,8 @@ from tests.fake_engine import FakeEngine, draw
 from tests.page_server import Served, served
 
 ROOT = Path(__file__).resolve().parents[2]
+PATIENT = {"timeout": 60}
+"""Seconds: a busy machine is slow to answer, not wrong."""
 PICTURE = ("a big whale by the sea", 8, 3, "midpoint", "5", True)
 
 
@@ -35,7 +37,7 @@ def page() -> Iterator[Served]:
 
 @pytest.fixture
 def client(page: Served) -> Client:
-    return Client(page.url, verbose=False)
+    return Client(page.url, verbose=False, httpx_kwargs=PATIENT)
 
 
 def live(page: Served, run: str) -> str:
@@ -196,7 +198,7 @@ def test_out_of_range_steps_through_the_api_are_refused_in_a_sentence(client: Cl
 
 
 def test_a_second_visitor_waits_for_its_turn(page: Served) -> None:
-    first, second = (Client(page.url, verbose=False) for _ in range(2))
+    first, second = (Client(page.url, verbose=False, httpx_kwargs=PATIENT) for _ in range(2))
     one, *_ = first.predict("", *PICTURE[:1], 32, *PICTURE[2:], api_name="/draw")
     running = first.submit(one, api_name="/draw_run")
     time.sleep(0.15)
