@@ -35,7 +35,6 @@ from training.online import SLOWLY, OnlineStage, check_online
 from training.ranks import Ranks
 from training.speech import SpeechExamples, durations, encode_clips, told_scenes, with_letters
 from training.vision import VisionStage
-from training.voice import VoiceStage
 from training.whisper import encoder_weights
 from world.speech import Part, clips
 
@@ -54,7 +53,7 @@ def main(argv: list[str] | None = None) -> int:
     torch.manual_seed(0)
     torch.set_float32_matmul_precision("high")
     arguments.ranks = ranks = replace(Ranks.joined(os.environ), sharded=arguments.shard)
-    stages = {"vision": _vision, "audio": _audio, "voice": _voice, "flow": _flow, "export": export}
+    stages = {"vision": _vision, "audio": _audio, "flow": _flow, "export": export}
     try:
         if ranks.num > 1 and arguments.stage != "flow":
             raise ValueError(f"{arguments.stage} runs in one process: start it without torchrun")
@@ -76,7 +75,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m training", description=__doc__)
-    parser.add_argument("stage", choices=("vision", "audio", "voice", "flow", "export"))
+    parser.add_argument("stage", choices=("vision", "audio", "flow", "export"))
     parser.add_argument("--preset", choices=sorted(PRESETS), default="nano")
     parser.add_argument(
         "--minutes",
@@ -218,18 +217,6 @@ def _audio(arguments: argparse.Namespace) -> None:
         tokenizer.encoder.load_state_dict(encoder_weights(arguments.whisper))
     tokenizer.encoder.requires_grad_(arguments.from_scratch)
     train(stage, folder, _budget(arguments), resume=arguments.resume)
-
-
-def _voice(arguments: argparse.Namespace) -> None:
-    start, corpus = start_of(arguments), arguments.speech
-    if start is None or start.model.config.ears is None:
-        raise ValueError("voice trains the decoder of a checkpoint that speaks: name it by --start")
-    known = list(clips(corpus, TRAINED_PARTS))
-    tokenizer = start.model.audio.to(Placement.of(arguments.device).device)
-    heard = encode_clips(tokenizer, known, run_folder(arguments, "audio") / "codes.npz")
-    held_out = list(clips(corpus, (Part.TEST,)))[:REPORTED_CLIPS]
-    stage = VoiceStage(tokenizer, known, heard, held_out)
-    train(stage, run_folder(arguments, "voice"), _budget(arguments), resume=arguments.resume)
 
 
 def _flow(arguments: argparse.Namespace) -> None:

@@ -24,7 +24,7 @@ from world.concepts import CONCEPTS
 
 def export(arguments: argparse.Namespace) -> None:
     """Of several runs, which began with the same checkpoint, the mean; of `--start` the share
-    `--keep` stays. Where only its voice was trained, all else stays."""
+    `--keep` stays."""
     model, tokenizer = begin(arguments)
     start = start_of(arguments)
     facts = {} if start is None else dict(start.facts)
@@ -38,25 +38,16 @@ def export(arguments: argparse.Namespace) -> None:
     heard = run_folder(arguments, "audio")
     if given is None and model.config.audio is not None and (heard / FILE).exists():
         facts |= _run_facts([heard], "audio", {})
-    voice = run_folder(arguments, "voice")
-    spoke = (voice / FILE).exists()
     folders = [run_folder(arguments, "flow")]
     folders += [runs / folders[0].name for runs in arguments.also]
-    if spoke and start is not None and not folders[0].exists():
-        folders = []
-    else:
-        facts |= _run_facts(folders, "flow", facts)
+    facts |= _run_facts(folders, "flow", facts)
     facts |= {"name": arguments.preset, "date": date.today().isoformat()}
     if "untrained" in facts:
         facts["untrained"] = []
     facts["concepts"] = [concept.name for concept in CONCEPTS]
-    if folders:
-        average = mean([finished(folder)[0] for folder in folders])
-        before = {} if start is None else start.model.state_dict()
-        model.load_state_dict(merged(before, average, arguments.keep))
-    if spoke:
-        model.audio.load_state_dict(finished(voice)[0])
-        facts |= _run_facts([voice], "voice", facts)
+    average = mean([finished(folder)[0] for folder in folders])
+    before = {} if start is None else start.model.state_dict()
+    model.load_state_dict(merged(before, average, arguments.keep))
     save_checkpoint(arguments.out, model, tokenizer, facts)
     _export_heads(arguments, model, tokenizer, folders, start)
     print(json.dumps(facts))
@@ -75,9 +66,6 @@ def _export_heads(
         (arguments.out / name).unlink(missing_ok=True)
     learned = [weights for weights in map(helped, folders) if weights]
     if not learned:
-        if not folders and start is not None and start.landmarks is not None:
-            start.landmarks.save(arguments.out)
-            (start.prompts or start.landmarks).save(arguments.out, PROMPTS)
         return
     heads = Landmarks(model, tokenizer.pieces(range(model.config.text_vocabulary)))
     names = heads.state_dict()
@@ -92,7 +80,7 @@ def _export_heads(
 
 def _run_facts(folders: Sequence[Path], stage: str, before: dict[str, Any]) -> dict[str, Any]:
     """What runs add to the facts of the checkpoint that they began with."""
-    what = "clips_seen" if stage in ("audio", "voice") else "pictures_seen"
+    what = "clips_seen" if stage == "audio" else "pictures_seen"
     facts = {f"{stage}_{k}": before.get(f"{stage}_{k}", 0) for k in ("steps", what, "minutes")}
     for folder in folders:
         _, (step, seen, seconds) = finished(folder)
