@@ -13,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
+from torch import Tensor, nn
 
 from flow.calibration import GRIDS
 from model.landmarks import LANDMARKS, PROMPTS, load_landmarks
@@ -214,9 +215,18 @@ def _audio(arguments: argparse.Namespace) -> None:
     if start is not None:
         tokenizer.load_state_dict(start.model.audio.state_dict())
     elif not arguments.from_scratch:
-        tokenizer.encoder.load_state_dict(encoder_weights(arguments.whisper))
+        _take_ear(tokenizer.encoder, encoder_weights(arguments.whisper))
     tokenizer.encoder.requires_grad_(arguments.from_scratch)
     train(stage, folder, _budget(arguments), resume=arguments.resume)
+
+
+def _take_ear(ear: nn.Module, weights: dict[str, Tensor]) -> None:
+    try:
+        ear.load_state_dict(weights)
+    except RuntimeError as error:  # it says which of all the parts have which shapes
+        raise ValueError(
+            "Whisper's encoder is of another size than this preset's: train one --from-scratch"
+        ) from error
 
 
 def _flow(arguments: argparse.Namespace) -> None:

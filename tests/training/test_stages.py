@@ -256,6 +256,18 @@ def test_a_checkpoint_without_sound_learns_to_hear(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("_few")
+def test_an_ear_of_another_size_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    large = {"layer_norm.weight": torch.zeros(384)}
+    monkeypatch.setattr("training.__main__.encoder_weights", lambda _: large)
+    speech = spoken(tmp_path / "speech")
+    asked = ["--preset", "tiny", "--runs", str(tmp_path / "runs"), "--device", "cpu", *speech]
+    assert main(["audio", *asked]) == 2
+    assert "train one --from-scratch" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("_few")
 def test_a_stage_without_the_one_before_it_says_so(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
