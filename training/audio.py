@@ -178,7 +178,8 @@ class AudioStage:
 
     def report(self, folder: Path) -> dict[str, float]:
         """Held-out clips: the distance of spectra in the output voice, the share of words' ids that
-        the reader gets right anywhere, how many codes are used; some clips as files."""
+        the reader gets right anywhere, how many codes are used; some clips as files. Where there
+        are none, nothing."""
         tokenizer, figures, used = self.model.tokenizer, list[float](), list[Tensor]()
         right, wrong, total = 0, 0, 0
         for clip in self.held_out:
@@ -197,9 +198,11 @@ class AudioStage:
                     both = torch.cat([samples[0], decoded[0]]).cpu().numpy()
                     soundfile.write(folder / f"clip-{right}.wav", both, SAMPLE_RATE)
                     right += 1
+        if not used:
+            return {}
         codes = torch.cat(used)
         return {
-            "mel": float(np.mean(figures)),
+            **({"mel": float(np.mean(figures))} if figures else {}),
             "id_errors": wrong / max(total, 1),
             "codes_used": float(
                 np.mean([len(codes[:, q].unique()) for q in range(codes.shape[1])])
