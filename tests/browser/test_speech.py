@@ -83,7 +83,7 @@ def test_sound_plays_as_soon_as_its_samples_are_there(speech: Page) -> None:
 def test_speaking_again_silences_the_answer_and_is_answered(
     speech: Page, fake: FakeEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fake, "step_s", 0.12)  # still speaking when it is spoken to
+    monkeypatch.setattr(fake, "step_s", 0.3)  # still speaking when it is spoken to
     hold(speech, 900)
     speech.wait_for_function("window.sent.filter(Number).length >= 1")
     before = len(fake.requests)
