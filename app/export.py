@@ -73,9 +73,9 @@ def page_of(seen: Mapping[str, object]) -> str:
         "<!doctype html><html lang='en'><head><meta charset='utf-8'>"
         "<meta name='viewport' content='width=device-width'>"
         f"<title>{_escaped(prompt)}</title><style>{theme.css()}\n{PAGE_CSS}</style>{theme.head()}"
-        f"</head><body><main class='no-replay'><h1>{_escaped(prompt)}</h1>"
-        "<div class='no-mount'></div></main>"
-        f"<script>NextOmni.replayLab(document.querySelector('.no-mount'), {run});</script>"
+        f"</head><body><main class='omni-replay'><h1>{_escaped(prompt)}</h1>"
+        "<div class='omni-mount'></div></main>"
+        f"<script>NextOmni.replayLab(document.querySelector('.omni-mount'), {run});</script>"
         "</body></html>"
     )
 
@@ -83,8 +83,8 @@ def page_of(seen: Mapping[str, object]) -> str:
 PAGE_CSS = """
 :root { --font: ui-sans-serif, system-ui, sans-serif; --font-mono: ui-monospace, monospace; }
 body { margin: 0; }
-.no-replay { max-width: 560px; margin: 40px auto; padding: 0 20px; }
-.no-replay h1 { font: 500 26px/1.2 var(--no-serif); margin: 0 0 18px; }
+.omni-replay { max-width: 560px; margin: 40px auto; padding: 0 20px; }
+.omni-replay h1 { font: 500 26px/1.2 var(--omni-serif); margin: 0 0 18px; }
 """
 
 

@@ -12,7 +12,7 @@ import gradio as gr
 
 GRID = 8
 """Patches along a side of a picture to paint on."""
-MOUNT = "<div class='no-mount'></div>"
+MOUNT = "<div class='omni-mount'></div>"
 
 
 def live_view(value: dict[str, object] | None, elem_id: str) -> gr.HTML:
@@ -93,9 +93,11 @@ def painter(elem_id: str) -> gr.HTML:
 
 def chips(texts: tuple[str, ...], label: str, elem_id: str) -> gr.HTML:
     """Prompts to press; the event `press` carries the text."""
-    buttons = "".join(f"<button type='button' class='no-chip'>{escape(t)}</button>" for t in texts)
+    buttons = "".join(
+        f"<button type='button' class='omni-chip'>{escape(t)}</button>" for t in texts
+    )
     return gr.HTML(
-        html_template=f"<div class='no-chips' role='group' aria-label='{label}'>{buttons}</div>",
+        html_template=f"<div class='omni-chips' role='group' aria-label='{label}'>{buttons}</div>",
         js_on_load="NextOmni.mountChips(element, trigger); /* 'press' */",
         elem_id=elem_id,
         apply_default_css=False,
@@ -104,4 +106,4 @@ def chips(texts: tuple[str, ...], label: str, elem_id: str) -> gr.HTML:
 
 def notice(elem_id: str) -> gr.HTML:
     """Where a sentence about bad input appears, right beside its control."""
-    return gr.HTML("", elem_id=elem_id, elem_classes="no-notice", apply_default_css=False)
+    return gr.HTML("", elem_id=elem_id, elem_classes="omni-notice", apply_default_css=False)

@@ -83,7 +83,7 @@ def measured_html(digest: object, measured: Mapping[str, Any] | None) -> str:
     )
     text = FIGURES_TEXT.format(date=escape(measured["date"][:10]))
     return (
-        f"{text}<table class='no-figures'><tbody>{rows}</tbody></table>"
+        f"{text}<table class='omni-figures'><tbody>{rows}</tbody></table>"
         f"{_matrix(suites['matrix']) if 'matrix' in suites else ''}"
     )
 
@@ -103,7 +103,7 @@ def _row(figure: Figure, metrics: Mapping[str, float]) -> str:
     between = " to ".join(f"{v}" for v in sorted(_right(e, figure) for e in ends if e is not None))
     return (
         f"<tr><th scope='row'>{figure.what}</th>"
-        f"<td><span class='no-share' style='--share: {value}%'></span></td>"
+        f"<td><span class='omni-share' style='--share: {value}%'></span></td>"
         f"<td>{value}</td><td>{between}</td></tr>"
     )
 
@@ -137,6 +137,6 @@ def _matrix(matrix: Mapping[str, Any]) -> str:
     corner = "<tr><th scope='col'>given</th>"
     return (
         f"{MATRIX_TEXT.format(num=matrix['num'])}"
-        f"<table class='no-matrix'>{corner}{head}</tr>{rows}</table>"
-        f"<table class='no-matrix'>{mixed}</table>"
+        f"<table class='omni-matrix'>{corner}{head}</tr>{rows}</table>"
+        f"<table class='omni-matrix'>{mixed}</table>"
     )

@@ -149,11 +149,11 @@ def header_html(info: Mapping[str, object]) -> str:
         facts.insert(1, f"{count / 1e6:.1f} M parameters")
     chips = "".join(f"<span>{escape(fact)}</span>" for fact in facts if fact)
     return (
-        f"<header class='no-header' data-checkpoint='{digest}' "
+        f"<header class='omni-header' data-checkpoint='{digest}' "
         f"data-finds='{bool(info.get('finds'))}'>{MARK}<div><h1>{TITLE}</h1>"
         "<p>Watch a model find words and pictures in noise, step by step.</p></div>"
-        f"<div class='no-facts'>{chips}</div>"
-        "<button type='button' class='no-theme' aria-label='light or dark' title='light or dark'>"
+        f"<div class='omni-facts'>{chips}</div>"
+        "<button type='button' class='omni-theme' aria-label='light or dark' title='light or dark'>"
         "<svg viewBox='0 0 24 24' width='18' height='18' aria-hidden='true'>"
         "<circle cx='12' cy='12' r='8.5' fill='none' stroke='currentColor' stroke-width='1.7'/>"
         "<path d='M12 3.5a8.5 8.5 0 0 1 0 17z' fill='currentColor'/></svg></button></header>"

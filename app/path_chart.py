@@ -23,7 +23,7 @@ def charts_html(path: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
         for modality, points in path.items()
         if points
     )
-    return f"<div class='no-charts'>{figures}</div>"
+    return f"<div class='omni-charts'>{figures}</div>"
 
 
 def _chart(points: Sequence[Mapping[str, Any]]) -> str:
@@ -32,8 +32,8 @@ def _chart(points: Sequence[Mapping[str, Any]]) -> str:
     for point in points:
         books[int(point["codebook"])].append(point)
     lines = "".join(
-        _line([(p["t"], p["bits"] / most) for p in book], "no-bits")
-        + _line([(p["t"], p["exact_hit"]) for p in book], "no-hits")
+        _line([(p["t"], p["bits"] / most) for p in book], "omni-bits")
+        + _line([(p["t"], p["exact_hit"]) for p in book], "omni-hits")
         for book in books.values()
     )
     label = f"Share of {most:.1f} bits known, and of codes exactly right, against time"
@@ -76,16 +76,16 @@ def path_html(seen: PathPreview) -> str:
     times = seen.times.tolist()
     known = [
         _line(list(zip(times, row, strict=True)), kind)
-        for rows, kind in ((seen.bits / most, "no-bits"), (seen.exact_hit, "no-hits"))
+        for rows, kind in ((seen.bits / most, "omni-bits"), (seen.exact_hit, "omni-hits"))
         for row in rows.tolist()
     ]
     rates = [
-        _line(list(zip(times, row, strict=True)), "no-bits")
+        _line(list(zip(times, row, strict=True)), "omni-bits")
         for row in (seen.rate / fastest).tolist()
     ]
     total = float(seen.changes.sum(1).mean())
     return (
-        "<div class='no-charts no-tall'>"
+        "<div class='omni-charts omni-tall'>"
         + "".join(
             (
                 _figure(
@@ -111,7 +111,7 @@ def _bars(seen: PathPreview, largest: float) -> str:
     means = (seen.changes.mean(0) / largest).tolist()
     spans = zip(seen.steps[:-1].tolist(), seen.steps[1:].tolist(), means, strict=True)
     return "".join(
-        f"<rect class='no-jumps' x='{_x(a):.1f}' width='{max(1.0, _x(b) - _x(a) - 1):.1f}' "
+        f"<rect class='omni-jumps' x='{_x(a):.1f}' width='{max(1.0, _x(b) - _x(a) - 1):.1f}' "
         f"y='{_y(share):.1f}' height='{_y(0) - _y(share):.1f}'/>"
         for a, b, share in spans
     )

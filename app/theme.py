@@ -70,7 +70,7 @@ def theme() -> Base:
             values[f"{name}_dark"] = DARK[role]
     return base.set(
         **values,
-        color_accent="var(--no-accent)",
+        color_accent="var(--omni-accent)",
         block_shadow="none",
         block_border_width="1px",
         button_primary_shadow="none",
@@ -80,8 +80,8 @@ def theme() -> Base:
 
 def css() -> str:
     """Every stylesheet of the page, with the palette as variables in front."""
-    day = "".join(f"--no-{name.replace('_', '-')}: {value};" for name, value in LIGHT.items())
-    night = "".join(f"--no-{name.replace('_', '-')}: {value};" for name, value in DARK.items())
+    day = "".join(f"--omni-{name.replace('_', '-')}: {value};" for name, value in LIGHT.items())
+    night = "".join(f"--omni-{name.replace('_', '-')}: {value};" for name, value in DARK.items())
     palette = f":root {{ {day} }}\n:root.dark, :root .dark {{ {night} }}\n"
     return palette + "\n".join((STATIC / name).read_text() for name in STYLES)
 

@@ -3,7 +3,7 @@
 // deeds: [[label, accessible name, press(button), whether it is possible]]; they are left alone where
 // nothing changed, so that the keyboard does not lose them.
 function offer(node, deeds) {
-  const row = node.querySelector(".no-deeds");
+  const row = node.querySelector(".omni-deeds");
   const possible = deeds.filter(([, , , can]) => can);
   const labels = possible.map(([label, , , can]) => `${label} ${can}`).join();
   if (row.dataset.labels === labels) return;
@@ -12,7 +12,7 @@ function offer(node, deeds) {
 }
 
 function deed(label, name, press) {
-  const button = make("button", "no-deed", label);
+  const button = make("button", "omni-deed", label);
   button.type = "button";
   button.title = name;
   button.setAttribute("aria-label", name);
@@ -34,19 +34,19 @@ async function copyWords(button, words) {
 // The message becomes a field in its place; send(words) when it is sent, which leaves it open until
 // the conversation goes on.
 function openEditor(node, text, send) {
-  if (node.querySelector(".no-editor")) return;
-  const editor = make("form", "no-editor");
+  if (node.querySelector(".omni-editor")) return;
+  const editor = make("form", "omni-editor");
   const field = make("textarea", "");
-  const sends = make("button", "no-button no-go", "Send");
-  const leaves = make("button", "no-button", "Cancel");
+  const sends = make("button", "omni-button omni-go", "Send");
+  const leaves = make("button", "omni-button", "Cancel");
   Object.assign(field, { value: text, rows: 2 });
   field.setAttribute("aria-label", "your message, edited");
   leaves.type = "button";
-  editor.append(field, make("div", "no-editor-buttons", sends, leaves));
+  editor.append(field, make("div", "omni-editor-buttons", sends, leaves));
   editor.close = () => {
     editor.remove();
     node.classList.remove("editing");
-    node.querySelector(".no-deed[title^=Edit]")?.focus();
+    node.querySelector(".omni-deed[title^=Edit]")?.focus();
   };
   editor.onsubmit = (event) => {
     event.preventDefault();
@@ -61,7 +61,7 @@ function openEditor(node, text, send) {
     editor.requestSubmit();
   };
   node.classList.add("editing");
-  node.querySelector(".no-bubble").after(editor);
+  node.querySelector(".omni-bubble").after(editor);
   field.focus();
   field.setSelectionRange(text.length, text.length);
 }

@@ -6,9 +6,9 @@ class Talk {
     this.trigger = trigger;
     this.views = new Map();
     this.nodes = new Map();
-    this.turns = make("div", "no-turns");
+    this.turns = make("div", "omni-turns");
     this.root.append(this.turns);
-    this.root.classList.add("no-talk");
+    this.root.classList.add("omni-talk");
     this.atEnd = true;
     this.end = 0; // where toEnd() went: what grew since then was not scrolled away from
     this.root.onscroll = () => {
@@ -37,7 +37,7 @@ class Talk {
     }
     const grew = value.turns.some((turn) => !this.nodes.has(turn.id));
     value.turns.forEach((turn, i) => this.place(turn, i === value.turns.length - 1));
-    if (grew) this.turns.querySelectorAll(".no-editor.sent").forEach((editor) => editor.close());
+    if (grew) this.turns.querySelectorAll(".omni-editor.sent").forEach((editor) => editor.close());
     this.greet(value);
     const forming = this.views.get(value.turns.at(-1)?.id);
     for (const message of value.messages ?? []) forming?.accept(fromJson(message));
@@ -57,10 +57,10 @@ class Talk {
   }
 
   said(turn) {
-    const bubble = make("div", "no-bubble");
+    const bubble = make("div", "omni-bubble");
     for (const part of turn.parts) bubble.append(piece(part));
-    if (turn.think) bubble.append(make("p", "no-thinks", "thinks first"));
-    return make("div", "no-turn user", bubble, make("div", "no-deeds"));
+    if (turn.think) bubble.append(make("p", "omni-thinks", "thinks first"));
+    return make("div", "omni-turn user", bubble, make("div", "omni-deeds"));
   }
 
   // What can be done with a message, with what was answered, and with the last answer.
@@ -86,21 +86,21 @@ class Talk {
 
   // A note above a turn: what is above it the model no longer sees.
   annotate(node, note) {
-    const there = node.querySelector(".no-sight");
+    const there = node.querySelector(".omni-sight");
     if (there?.textContent === (note ?? "")) return;
     there?.remove();
     if (!note) return;
-    node.prepend(make("p", "no-sight", note));
+    node.prepend(make("p", "omni-sight", note));
     node.firstChild.setAttribute("role", "note");
   }
 
   answer(turn) {
-    const body = make("div", "no-bubble");
+    const body = make("div", "omni-bubble");
     const view = new LiveView(make("div"), { noise: [14, 2] });
     body.append(view.root);
     if (turn.run) view.follow(turn.run);
     this.views.set(turn.id, view);
-    return make("div", "no-turn assistant", body, make("div", "no-deeds"), make("div", "no-chips"));
+    return make("div", "omni-turn assistant", body, make("div", "omni-deeds"), make("div", "omni-chips"));
   }
 
   // After the end: chips under an answer that asks for them; the parts, if the live channel was lost.
@@ -113,14 +113,14 @@ class Talk {
       if (turn.refusal) view.fail(turn.refusal);
     }
     offer(node, over ? this.answered(turn, last) : []);
-    const chips = node.querySelector(".no-chips");
+    const chips = node.querySelector(".omni-chips");
     const offered = last ? (turn.suggest ?? []) : [];
     chips.replaceChildren(...offered.map((text) => this.chip(text)));
     if (offered.length) this.toEnd();
   }
 
   chip(text) {
-    const node = make("button", "no-chip", text);
+    const node = make("button", "omni-chip", text);
     node.type = "button";
     node.onclick = () => this.trigger("press", { text });
     return node;
@@ -128,12 +128,12 @@ class Talk {
 
   greet(value) {
     this.welcome?.remove();
-    this.turns.querySelector(".no-example")?.remove();
+    this.turns.querySelector(".omni-example")?.remove();
     if (value.turns.length || !value.welcome) return;
     const { title, text, chips } = value.welcome;
-    const offered = make("div", "no-chips", ...chips.map((chip) => this.chip(chip)));
+    const offered = make("div", "omni-chips", ...chips.map((chip) => this.chip(chip)));
     this.example ??= value.example;
-    this.welcome = make("div", "no-welcome", make("h2", "", title), make("p", "", text), offered);
+    this.welcome = make("div", "omni-welcome", make("h2", "", title), make("p", "", text), offered);
     this.turns.append(this.welcome, ...this.shown());
   }
 
@@ -148,10 +148,10 @@ class Talk {
       view.play(this.example);
     });
     seen.observe(view.root);
-    const said = make("div", "no-bubble", make("p", "no-words", prompt));
-    const answer = make("div", "no-bubble", view.root);
-    const note = make("p", "no-recorded", "recorded earlier, shown as it formed");
-    return [make("div", "no-example", note, make("div", "no-turn user", said), make("div", "no-turn assistant", answer))];
+    const said = make("div", "omni-bubble", make("p", "omni-words", prompt));
+    const answer = make("div", "omni-bubble", view.root);
+    const note = make("p", "omni-recorded", "recorded earlier, shown as it formed");
+    return [make("div", "omni-example", note, make("div", "omni-turn user", said), make("div", "omni-turn assistant", answer))];
   }
 
   toEnd() {
@@ -163,14 +163,14 @@ class Talk {
 
 function piece(part) {
   if (part.thought) return folded(part.thought);
-  if (part.text != null) return make("p", "no-words", part.text);
+  if (part.text != null) return make("p", "omni-words", part.text);
   if (part.sound) return soundPiece(part.sound);
   if (part.film) return filmPiece(part.film);
   return picturePiece(part.image, "a picture");
 }
 
 function picturePiece(uri, label) {
-  const image = make("img", "no-picture");
+  const image = make("img", "omni-picture");
   image.src = uri;
   image.alt = label;
   return image;
@@ -179,7 +179,7 @@ function picturePiece(uri, label) {
 // A film that plays again and again; where nothing may move, its first frame.
 function filmPiece(uri) {
   if (!CALM.matches) return picturePiece(uri, "a film");
-  const still = make("canvas", "no-picture");
+  const still = make("canvas", "omni-picture");
   still.setAttribute("role", "img");
   still.setAttribute("aria-label", "a film");
   createImageBitmap(fromDataUri(uri)).then((frame) => {
@@ -191,7 +191,7 @@ function filmPiece(uri) {
 
 // A sound that was said or uploaded.
 function soundPiece(uri) {
-  const player = make("audio", "no-player");
+  const player = make("audio", "omni-player");
   player.controls = true;
   player.src = URL.createObjectURL(fromDataUri(uri));
   return player;

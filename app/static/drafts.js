@@ -2,7 +2,7 @@
 
 class Drafts {
   constructor() {
-    this.root = make("div", "no-drafts");
+    this.root = make("div", "omni-drafts");
   }
 
   clear() {
@@ -15,7 +15,7 @@ class Drafts {
     image.src = URL.createObjectURL(picture);
     image.alt = `draft ${draft + 1} of ${num}`;
     image.onload = () => URL.revokeObjectURL(image.src);
-    const figure = make("figure", "no-draft", image, make("figcaption", "", score.toFixed(2)));
+    const figure = make("figure", "omni-draft", image, make("figcaption", "", score.toFixed(2)));
     figure.title = `seed ${seed}: ${score} near what was asked, as the model itself measures it`;
     figure.dataset.seed = seed;
     this.root.append(figure);

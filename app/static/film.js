@@ -9,22 +9,22 @@ const GRID_PX = 160; // what is marked on a frame of the strip
 
 class FilmSegment {
   constructor() {
-    this.player = make("canvas", "no-canvas");
-    this.state = make("canvas", "no-canvas");
+    this.player = make("canvas", "omni-canvas");
+    this.state = make("canvas", "omni-canvas");
     this.player.setAttribute("role", "img");
     this.player.setAttribute("aria-label", "the film as it is at this step");
     this.state.setAttribute("aria-hidden", "true");
-    this.holder = make("button", "no-hold");
+    this.holder = make("button", "omni-hold");
     this.holder.type = "button";
     this.holder.onclick = () => this.hold(!this.held);
-    const large = make("figure", "no-large", make("div", "no-frame", this.player, this.holder));
-    const small = make("figure", "no-small", make("div", "no-frame", this.state));
+    const large = make("figure", "omni-large", make("div", "omni-frame", this.player, this.holder));
+    const small = make("figure", "omni-small", make("div", "omni-frame", this.state));
     large.append(make("figcaption", "", make("b", "", "prediction"), " x₁ · where it is heading"));
     small.append(make("figcaption", "", make("b", "", "state"), " xₜ · where it is now"));
-    this.side = make("div", "no-side", small);
-    this.strip = make("div", "no-strip");
+    this.side = make("div", "omni-side", small);
+    this.strip = make("div", "omni-strip");
     this.strip.setAttribute("aria-hidden", "true");
-    this.root = make("div", "no-film no-unseen", make("div", "no-pictures", large, this.side), this.strip);
+    this.root = make("div", "omni-film omni-unseen", make("div", "omni-pictures", large, this.side), this.strip);
     this.frames = []; // a canvas for each frame of the strip
     this.grids = []; // what changed in it
     this.changed = [];
@@ -76,8 +76,8 @@ class FilmSegment {
     if (this.lay(Math.round(tall.height / side), side)) this.mark(this.changed);
     this.frames.forEach((canvas, i) => cut(tall, i, canvas));
     this.player.dataset.painted = String(Number(this.player.dataset.painted ?? 0) + 1);
-    if (!this.root.classList.contains("no-unseen")) return;
-    this.root.classList.remove("no-unseen");
+    if (!this.root.classList.contains("omni-unseen")) return;
+    this.root.classList.remove("omni-unseen");
     this.hold(CALM.matches);
     if (this.held) this.place = this.frames.length - 1;
   }
@@ -85,12 +85,12 @@ class FilmSegment {
   // Whether the strip had to be laid anew.
   lay(count, side) {
     if (this.frames.length === count && this.frames[0].width === side) return false;
-    this.frames = Array.from({ length: count }, () => make("canvas", "no-canvas"));
-    this.grids = this.frames.map(() => make("canvas", "no-grid"));
+    this.frames = Array.from({ length: count }, () => make("canvas", "omni-canvas"));
+    this.grids = this.frames.map(() => make("canvas", "omni-grid"));
     this.strip.replaceChildren(
       ...this.frames.map((canvas, i) => {
         canvas.width = canvas.height = side;
-        const frame = make("div", "no-frame", canvas, this.grids[i]);
+        const frame = make("div", "omni-frame", canvas, this.grids[i]);
         frame.onclick = () => this.look(i);
         return frame;
       }),

@@ -14,7 +14,7 @@ const MICROPHONE = "M12 3a3 3 0 0 1 3 3v5a3 3 0 0 1-6 0V6a3 3 0 0 1 3-3zM5.5 11a
 function drawn(path, act, name) {
   const node = press("", act, name);
   node.innerHTML = `<svg viewBox='0 0 24 24' aria-hidden='true'><path d='${path}'/></svg>`;
-  node.classList.add("no-drawn");
+  node.classList.add("omni-drawn");
   node.title = name;
   return node;
 }
@@ -34,7 +34,7 @@ class GalleryView {
     this.display.viewer = value.viewer;
     this.map = new GalleryMap(open, (item) => this.display.picture(item));
     this.build();
-    document.addEventListener("no-kept", () => this.refresh());
+    document.addEventListener("omni-kept", () => this.refresh());
     new ResizeObserver(() => this.lay()).observe(this.wall);
     new IntersectionObserver(([entry]) => entry.isIntersecting && this.begin()).observe(root);
   }
@@ -60,36 +60,36 @@ class GalleryView {
   // ---- what stands there ---------------------------------------------------------------------
 
   build() {
-    this.words = make("input", "no-query");
+    this.words = make("input", "omni-query");
     Object.assign(this.words, { type: "search", placeholder: "a red car at night", maxLength: 500, autocomplete: "off", spellcheck: false });
     this.words.setAttribute("aria-label", "what to look for");
     this.words.oninput = () => this.later();
     this.words.onkeydown = (event) => {
       if (event.key === "Enter") this.search();
     };
-    this.chip = make("span", "no-given");
+    this.chip = make("span", "omni-given");
     this.file = Object.assign(make("input"), { type: "file", hidden: true, accept: "image/*,audio/*,video/*" });
     this.file.onchange = () => this.file.files[0] && this.give(this.file.files[0]);
     const attach = drawn(CLIP, () => this.file.click(), "look for a picture, a sound or a film of yours");
     this.record = drawn(MICROPHONE, () => this.listen(), "look for what you say");
-    this.bar = make("div", "no-bar-query", this.chip, this.words, attach, this.record, this.file);
-    this.examples = make("div", "no-chips");
-    this.notes = make("div", "no-notes");
-    this.progress = make("p", "no-progress");
-    this.status = make("p", "no-found");
+    this.bar = make("div", "omni-bar-query", this.chip, this.words, attach, this.record, this.file);
+    this.examples = make("div", "omni-chips");
+    this.notes = make("div", "omni-notes");
+    this.progress = make("p", "omni-progress");
+    this.status = make("p", "omni-found");
     this.status.setAttribute("role", "status");
-    this.kinds = make("div", "no-kinds");
-    this.tags = make("div", "no-tags");
-    this.views = make("div", "no-views");
-    this.wall = make("div", "no-wall");
+    this.kinds = make("div", "omni-kinds");
+    this.tags = make("div", "omni-tags");
+    this.views = make("div", "omni-views");
+    this.wall = make("div", "omni-wall");
     this.more = press("Show more", () => ((this.k += RESULTS), this.search()));
     this.more.hidden = true;
-    this.root.classList.add("no-gallery");
+    this.root.classList.add("omni-gallery");
     this.map.root.hidden = true;
-    const filters = make("div", "no-filters", this.kinds, this.views);
-    this.folded = make("details", "no-tagged", make("summary", "", "Tags"), this.tags);
+    const filters = make("div", "omni-filters", this.kinds, this.views);
+    this.folded = make("details", "omni-tagged", make("summary", "", "Tags"), this.tags);
     this.root.replaceChildren(
-      make("div", "no-ask-gallery", this.bar, this.examples), this.notes, this.progress, filters, this.folded,
+      make("div", "omni-ask-gallery", this.bar, this.examples), this.notes, this.progress, filters, this.folded,
       this.status, this.map.root, this.wall, this.more,
     );
     this.views.append(this.view("Wall", false), this.view("Map", true), press("Shuffle", () => this.shuffle()));
@@ -107,7 +107,7 @@ class GalleryView {
   }
 
   example({ words, item }) {
-    const chip = make("button", "no-chip", ...(item ? [this.display.thumbnail({ id: item })] : []), words || "like this");
+    const chip = make("button", "omni-chip", ...(item ? [this.display.thumbnail({ id: item })] : []), words || "like this");
     chip.type = "button";
     chip.onclick = () => {
       this.words.value = words;
@@ -235,7 +235,7 @@ class GalleryView {
     const kinds = Object.keys(KINDS).filter((kind) => counts[kind]);
     this.kinds.replaceChildren(...kinds.map((kind) => {
       const button = this.toggle(KINDS[kind], this.chosen.modalities, kind);
-      button.prepend(make("i", `no-dot ${kind}`));
+      button.prepend(make("i", `omni-dot ${kind}`));
       button.append(make("small", "", String(counts[kind])));
       return button;
     }));
@@ -244,7 +244,7 @@ class GalleryView {
   }
 
   toggle(label, set, value) {
-    const button = make("button", "no-chip no-filter", label);
+    const button = make("button", "omni-chip omni-filter", label);
     button.type = "button";
     button.dataset.value = value;
     button.setAttribute("aria-pressed", String(set.has(value)));
@@ -281,7 +281,7 @@ class GalleryView {
       const node = this.nodes.get(item.id) ?? this.display.tile(item);
       this.nodes.set(item.id, node);
       node.item = item;
-      score(node.querySelector(".no-score"), item.score, this.value.finds);
+      score(node.querySelector(".omni-score"), item.score, this.value.finds);
       if (this.wall.children[i] !== node) this.wall.insertBefore(node, this.wall.children[i] ?? null);
     });
     this.map.mark(found.selection ? [] : found.items.map((item) => item.id));

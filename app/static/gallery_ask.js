@@ -2,7 +2,7 @@
 
 // Whether the checkpoint behind this page finds by meaning.
 function finds() {
-  return document.querySelector(".no-header")?.dataset.finds === "True";
+  return document.querySelector(".omni-header")?.dataset.finds === "True";
 }
 
 function galleryUrl(path, values = {}) {
@@ -31,7 +31,7 @@ async function keepRun(view) {
     await askGallery("keep", { run: view.run });
     view.keepButton.textContent = "Kept";
     view.say("Kept in the gallery for this visit.");
-    document.dispatchEvent(new CustomEvent("no-kept"));
+    document.dispatchEvent(new CustomEvent("omni-kept"));
   } catch (error) {
     view.status.textContent = error.message;
     view.say(error.message);

@@ -11,7 +11,7 @@ const LEAVING = {
 class GalleryCard {
   constructor(gallery) {
     this.gallery = gallery;
-    this.root = make("dialog", "no-card");
+    this.root = make("dialog", "omni-card");
     this.root.setAttribute("aria-label", "an item of the gallery");
     this.root.onclick = (event) => {
       if (event.target === this.root) this.root.close();
@@ -23,13 +23,13 @@ class GalleryCard {
   open(item) {
     this.item = item;
     if (!this.root.isConnected) this.gallery.root.append(this.root);
-    this.said = make("p", "no-said");
+    this.said = make("p", "omni-said");
     this.said.setAttribute("role", "status");
-    this.reason = make("section", "no-why");
+    this.reason = make("section", "omni-why");
     const close = press("×", () => this.root.close(), "close");
-    close.classList.add("no-close");
-    this.media = make("div", `no-media ${item.modality}`, ...this.seen(item));
-    const facts = make("div", "no-about-item", make("h3", "", item.modality === "text" ? "A sentence" : item.caption || item.text), ...this.facts(item),
+    close.classList.add("omni-close");
+    this.media = make("div", `omni-media ${item.modality}`, ...this.seen(item));
+    const facts = make("div", "omni-about-item", make("h3", "", item.modality === "text" ? "A sentence" : item.caption || item.text), ...this.facts(item),
       this.tags(item), this.deeds(item), this.said, this.reason);
     this.root.replaceChildren(close, this.media, facts);
     if (!this.root.open) this.root.showModal();
@@ -47,10 +47,10 @@ class GalleryCard {
 
   seen(item) {
     const picture = this.gallery.display.picture(item);
-    if (picture) return [make("div", "no-frame-item", picture)];
-    if (item.modality === "text") return [make("p", "no-quote", item.text || item.caption)];
-    this.canvas = make("canvas", "no-sound");
-    return [make("div", "no-frame-item", this.canvas), this.gallery.display.player(item)];
+    if (picture) return [make("div", "omni-frame-item", picture)];
+    if (item.modality === "text") return [make("p", "omni-quote", item.text || item.caption)];
+    this.canvas = make("canvas", "omni-sound");
+    return [make("div", "omni-frame-item", this.canvas), this.gallery.display.player(item)];
   }
 
   // What a sound looks like.
@@ -63,7 +63,7 @@ class GalleryCard {
       const samples = heard.getChannelData(0);
       drawSound(canvas, samples, samples.length, samples.length / RATE);
     } catch (error) {
-      canvas.replaceWith(make("p", "no-gone", error.message || "its file is gone"));
+      canvas.replaceWith(make("p", "omni-gone", error.message || "its file is gone"));
     }
   }
 
@@ -76,17 +76,17 @@ class GalleryCard {
       if (method) words.push(method);
     }
     if (item.score != null) words.push(this.gallery.value.finds ? `score ${item.score.toFixed(2)}` : `${percent(item.score)} of your words`);
-    return [make("p", "no-facts-item", words.filter(Boolean).join(" · "))];
+    return [make("p", "omni-facts-item", words.filter(Boolean).join(" · "))];
   }
 
   tags(item) {
     const chips = item.tags.map((tag) => {
-      const chip = make("button", "no-chip", tag);
+      const chip = make("button", "omni-chip", tag);
       chip.type = "button";
       chip.onclick = () => (this.root.close(), this.gallery.tagged(tag));
       return chip;
     });
-    return make("div", "no-chips", ...chips);
+    return make("div", "omni-chips", ...chips);
   }
 
   deeds(item) {
@@ -101,7 +101,7 @@ class GalleryCard {
     };
     const again = () => (this.root.close(), gallery.trigger("again", { item: item.id }));
     const send = () => (this.root.close(), gallery.trigger("send", { item: item.id }));
-    return make("div", "no-actions",
+    return make("div", "omni-actions",
       ...(meant ? [press("More like this", like)] : []),
       ...(meant && item.modality === "image" ? [press("Change it in words", () => (like(), gallery.words.focus()))] : []),
       ...(meant && asked ? [press("Why?", () => this.why(item))] : []),
@@ -112,7 +112,7 @@ class GalleryCard {
   }
 
   link(item) {
-    const link = make("a", "no-button", "Open its settings");
+    const link = make("a", "omni-button", "Open its settings");
     link.href = linkTo(item.made, item.modality, item.made.checkpoint);
     return link;
   }
@@ -143,17 +143,17 @@ class GalleryCard {
   explain(item, { score: whole, words, pieces, labels }) {
     const most = Math.max(0.02, ...words.map(([, fall]) => fall));
     const rows = words.length
-      ? [make("h4", "", "Your words"), make("p", "no-tinted", ...words.map(([word, fall]) => tinted(word, fall, most, whole))),
-        make("p", "no-hint", "The deeper the tint, the more the score falls without the word; what is struck through speaks against it.")]
+      ? [make("h4", "", "Your words"), make("p", "omni-tinted", ...words.map(([word, fall]) => tinted(word, fall, most, whole))),
+        make("p", "omni-hint", "The deeper the tint, the more the score falls without the word; what is struck through speaks against it.")]
       : [];
     const top = Math.max(0.005, ...pieces);
     if (labels.length) {
-      rows.push(make("h4", "", "Its words"), make("p", "no-tinted", ...labels.map((word, i) => tinted(word, pieces[i], top, whole))));
+      rows.push(make("h4", "", "Its words"), make("p", "omni-tinted", ...labels.map((word, i) => tinted(word, pieces[i], top, whole))));
     } else if (pieces.length) {
       this.veil(item, pieces, top);
       rows.push(make("h4", "", item.modality === "image" ? "Its regions" : item.modality === "video" ? "Its frames" : "Its stretches"));
     }
-    rows.push(make("p", "no-hint", `${LEAVING[item.modality]} The score now is ${whole.toFixed(2)}.`));
+    rows.push(make("p", "omni-hint", `${LEAVING[item.modality]} The score now is ${whole.toFixed(2)}.`));
     this.reason.replaceChildren(...rows);
   }
 
@@ -164,16 +164,16 @@ class GalleryCard {
       cell.style.setProperty("--hide", (1 - Math.max(0, fall) / top).toFixed(3));
       return cell;
     });
-    const veil = make("div", `no-veil ${item.modality}`, ...cells);
+    const veil = make("div", `omni-veil ${item.modality}`, ...cells);
     veil.style.setProperty("--side", SIDES[item.modality]);
-    this.media.querySelector(".no-veil")?.remove();
-    const frame = this.media.querySelector(".no-frame-item");
+    this.media.querySelector(".omni-veil")?.remove();
+    const frame = this.media.querySelector(".omni-frame-item");
     (item.modality === "video" ? this.media : frame)?.append(veil);
   }
 }
 
 function tinted(word, fall, most, whole) {
-  const node = make("span", "no-word", word);
+  const node = make("span", "omni-word", word);
   node.style.setProperty("--confidence", (1 - Math.max(0, Math.min(1, fall / most))).toFixed(2));
   node.classList.toggle("against", fall < -0.005);
   node.title = `without it the score goes from ${whole.toFixed(2)} to ${(whole - fall).toFixed(2)}`;

@@ -11,15 +11,15 @@ class GalleryMap {
   // open(item): shows its card; picture(item): an element, or null
   constructor(open, picture) {
     Object.assign(this, { open, picture, places: [], marked: new Set(), at: -1, thumbs: new Map() });
-    this.canvas = make("canvas", "no-chart");
+    this.canvas = make("canvas", "omni-chart");
     this.canvas.tabIndex = 0;
     this.canvas.setAttribute("role", "application");
     this.canvas.setAttribute("aria-label", "map of the collection: arrows go to the next item, Enter opens it, plus and minus zoom");
-    this.label = make("div", "no-hover");
+    this.label = make("div", "omni-hover");
     this.label.setAttribute("aria-live", "polite");
-    const key = make("p", "no-legend", ...Object.entries(KINDS).map(([kind, name]) => make("span", "", make("i", `no-dot ${kind}`), name)));
-    this.hint = make("p", "no-legend");
-    this.root = make("div", "no-map", make("div", "no-sea", this.canvas, this.label), make("div", "no-below", key, this.hint));
+    const key = make("p", "omni-legend", ...Object.entries(KINDS).map(([kind, name]) => make("span", "", make("i", `omni-dot ${kind}`), name)));
+    this.hint = make("p", "omni-legend");
+    this.root = make("div", "omni-map", make("div", "omni-sea", this.canvas, this.label), make("div", "omni-below", key, this.hint));
     this.reset();
     this.listen();
     new ResizeObserver(() => this.draw()).observe(this.canvas);
@@ -199,7 +199,7 @@ class GalleryMap {
     const pen = this.canvas.getContext("2d");
     pen.scale(dense, dense);
     const style = getComputedStyle(this.canvas);
-    const colours = Object.fromEntries(Object.keys(KINDS).map((kind) => [kind, style.getPropertyValue(`--no-kind-${kind}`)]));
+    const colours = Object.fromEntries(Object.keys(KINDS).map((kind) => [kind, style.getPropertyValue(`--omni-kind-${kind}`)]));
     const seen = this.places.map((place, i) => [place, ...this.onScreen(place), i]).filter(([, x, y]) => x > -30 && y > -30 && x < w + 30 && y < h + 30);
     this.inSight = seen.length;
     const near = seen.length <= MAX_THUMBS;
@@ -225,7 +225,7 @@ class GalleryMap {
     if (this.at < 0) return (this.canvas.style.cursor = "grab");
     const [x, y] = this.onScreen(this.places[this.at]);
     pen.globalAlpha = 1;
-    pen.strokeStyle = style.getPropertyValue("--no-ink");
+    pen.strokeStyle = style.getPropertyValue("--omni-ink");
     pen.lineWidth = 2;
     pen.beginPath();
     pen.arc(x, y, 2 * DOT_PX, 0, 2 * Math.PI);

@@ -26,26 +26,26 @@ class Display {
     if (plays) Object.assign(node, { src: this.source(item), muted: true, loop: true, autoplay: !CALM.matches, playsInline: true, preload: "metadata" });
     else if (item.modality === "video" && CALM.matches) node.addEventListener("load", () => still(node), { once: true });
     node.addEventListener(plays ? "loadedmetadata" : "load", () => this.loaded());
-    node.addEventListener("error", () => node.replaceWith(make("p", "no-gone", "its file is gone")));
+    node.addEventListener("error", () => node.replaceWith(make("p", "omni-gone", "its file is gone")));
     return node;
   }
 
   // What is shown of it may change with the next query: `tile.item` is the newest.
   tile(item) {
     const seen = this.picture(item);
-    const open = make("button", `no-open ${item.modality}`, seen ?? make("span", "", item.text || item.caption));
+    const open = make("button", `omni-open ${item.modality}`, seen ?? make("span", "", item.text || item.caption));
     open.type = "button";
     open.setAttribute("aria-label", `${item.kind || item.modality}: ${item.caption || item.text}`);
-    const node = make("article", "no-item", open, make("span", "no-score"));
+    const node = make("article", "omni-item", open, make("span", "omni-score"));
     open.onclick = () => this.open(node.item);
-    if (item.mine) node.append(make("span", "no-mine", "yours"));
+    if (item.mine) node.append(make("span", "omni-mine", "yours"));
     if (item.modality === "audio") node.append(this.player(item));
-    if (seen) node.append(make("p", "no-caption", item.caption));
+    if (seen) node.append(make("p", "omni-caption", item.caption));
     return node;
   }
 
   player(item) {
-    const button = make("button", "no-sounds");
+    const button = make("button", "omni-sounds");
     button.type = "button";
     button.setAttribute("aria-label", `play: ${item.caption}`);
     button.onclick = () => playSound(this.source(item), button, () => this.failed("This sound cannot be played: its file may be gone."));

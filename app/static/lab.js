@@ -12,14 +12,14 @@ class LabView {
   // server: {look_at, exported, believed} or null for a replay without one; branch: called with where to go on
   constructor(root, server, branch) {
     Object.assign(this, { root, server, branch, runs: [], shown: [], edits: new Map(), asked: 0, heat: "none", frame: 0 });
-    this.forming = make("div", "no-forming-grid");
-    const idle = new LiveView(make("div", "no-forming"));
+    this.forming = make("div", "omni-forming-grid");
+    const idle = new LiveView(make("div", "omni-forming"));
     idle.status.textContent = "Press Record: the run forms here, and then opens to be looked into.";
     this.forming.append(idle.root);
-    this.desk = make("div", "no-desk");
+    this.desk = make("div", "omni-desk");
     this.desk.hidden = true;
     this.build();
-    root.classList.add("no-lab");
+    root.classList.add("omni-lab");
     root.replaceChildren(this.forming, this.desk);
   }
 
@@ -31,7 +31,7 @@ class LabView {
     if (this.following?.join() !== ids.join() && !ids.every((id) => this.following?.includes(id))) {
       this.pause();
       this.following = ids;
-      this.lives = new Map(ids.map((id) => [id, new LiveView(make("div", "no-forming"))]));
+      this.lives = new Map(ids.map((id) => [id, new LiveView(make("div", "omni-forming"))]));
       this.forming.replaceChildren(...[...this.lives.values()].map((live) => live.root));
       this.forming.classList.toggle("several", ids.length > 1);
       this.desk.hidden = true;
@@ -69,43 +69,43 @@ class LabView {
   // ---- the desk ------------------------------------------------------------------------------
 
   build() {
-    this.tray = make("div", "no-tray");
+    this.tray = make("div", "omni-tray");
     this.parts = choice("part of the answer", [], (i) => this.choosePart(Number(i)));
     this.which = choice("what is shown", [["prediction x₁", "x_1"], ["state xₜ", "x_t"]], () => this.paint());
     this.heats = choice("heat map", [["no heat map", "none"]], (h) => { this.heat = h; this.believe(); this.paint(); });
-    this.stage = make("div", "no-plate");
+    this.stage = make("div", "omni-plate");
     this.stage.tabIndex = 0;
     this.stage.setAttribute("role", "application");
     this.stage.setAttribute("aria-label",
       "recorded run: left and right go through the steps, space plays, shift with arrows chooses a token, page up and down a frame of a film");
     this.stage.onkeydown = (event) => this.key(event);
-    this.legend = make("p", "no-legend");
-    this.bars = make("div", "no-bars");
-    this.slider = make("input", "no-slider");
+    this.legend = make("p", "omni-legend");
+    this.bars = make("div", "omni-bars");
+    this.slider = make("input", "omni-slider");
     Object.assign(this.slider, { type: "range", min: 0, step: 1 });
     this.slider.setAttribute("aria-label", "step of the recorded run");
     this.slider.oninput = () => { this.pause(); this.go(Number(this.slider.value)); };
     this.playButton = press("Play", () => (this.player ? this.pause() : this.play()));
     this.saveButton = press("Save this picture", () => this.save());
     this.branchButton = press("Run on from here", () => this.goOn());
-    this.branchButton.classList.add("no-go");
+    this.branchButton.classList.add("omni-go");
     this.keep = choice("keep this run as", [["Keep as …", ""], ...KEEP], (kind) => this.download(kind));
     this.linkButton = press("Copy link", () => this.copyLink());
-    this.facts = make("div", "no-meta");
-    this.table = make("div", "no-table");
-    this.said = make("p", "no-said");
+    this.facts = make("div", "omni-meta");
+    this.table = make("div", "omni-table");
+    this.said = make("p", "omni-said");
     this.said.setAttribute("role", "status");
-    this.recipe = make("p", "no-recipe");
+    this.recipe = make("p", "omni-recipe");
     this.near = new Near(this.server && { choose: (q, id) => this.choose(q, id), hold: () => this.hold(), release: () => this.release() });
-    const actions = make("div", "no-actions",
+    const actions = make("div", "omni-actions",
       press("|‹", () => this.go(0), "first step"), press("‹", () => this.go(this.step - 1), "step back"),
       this.playButton, press("›", () => this.go(this.step + 1), "step on"),
       press("›|", () => this.go(this.last), "last step"), this.saveButton,
       ...(this.server ? [this.branchButton, this.keep, this.linkButton] : []));
     this.desk.append(
       this.tray,
-      make("div", "no-look", make("div", "no-choices", this.parts, this.which, this.heats), this.stage,
-        this.legend, make("div", "no-ruler", this.bars, this.slider), this.facts, actions, this.said, this.table, this.recipe),
+      make("div", "omni-look", make("div", "omni-choices", this.parts, this.which, this.heats), this.stage,
+        this.legend, make("div", "omni-ruler", this.bars, this.slider), this.facts, actions, this.said, this.table, this.recipe),
       this.near.root,
     );
   }
@@ -137,18 +137,18 @@ class LabView {
     this.tray.hidden = this.runs.length < 2;
     this.tray.replaceChildren(...this.runs.map((run) => {
       const part = run.segments.at(-1);
-      const look = part.pictures ? make("img", "") : make("span", "no-glimpse", part.words.x_t.at(-1).join("").trim().slice(0, 60));
+      const look = part.pictures ? make("img", "") : make("span", "omni-glimpse", part.words.x_t.at(-1).join("").trim().slice(0, 60));
       if (part.pictures) Object.assign(look, { src: part.pictures.x_1.at(-1), alt: "" });
       const place = this.shown.indexOf(run);
-      const open = make("button", "no-run", look, make("small", "", run.title));
+      const open = make("button", "omni-run", look, make("small", "", run.title));
       open.type = "button";
       open.title = describe(run.recipe);
       open.setAttribute("aria-pressed", String(place === 0));
       open.onclick = () => this.select([run]);
       const beside = press(place > 0 ? "–" : "+", () => this.beside(run), place > 0 ? `take ${run.title} away` : `put ${run.title} beside`);
-      beside.classList.add("no-beside");
+      beside.classList.add("omni-beside");
       beside.hidden = place === 0 || (place < 0 && this.shown.length >= MAX_TOGETHER);
-      return make("div", `no-run-card${place >= 0 ? " shown" : ""}`, open, beside);
+      return make("div", `omni-run-card${place >= 0 ? " shown" : ""}`, open, beside);
     }));
   }
 
@@ -165,7 +165,7 @@ class LabView {
     this.which.hidden = this.saveButton.hidden = !picture;
     this.saveButton.textContent = part.frames > 1 ? "Save these frames" : "Save this picture";
     this.bars.replaceChildren(...part.moved.map((share) => {
-      const bar = make("i", "no-bar seen");
+      const bar = make("i", "omni-bar seen");
       bar.style.setProperty("--share", Math.sqrt(share).toFixed(3));
       return bar;
     }));
@@ -257,7 +257,7 @@ class LabView {
     this.legend.hidden = this.heat === "none";
     this.legend.replaceChildren(...(this.heat === BELIEF
       ? [this.part.grid ? "read half-way through the network at this step; fainter is less sure" : "asked of pictures and films only"]
-      : [`${this.run.heats[this.heat] ?? ""}  ${tidy(low)} `, make("i", "no-ramp"), ` ${tidy(high)}`]));
+      : [`${this.run.heats[this.heat] ?? ""}  ${tidy(low)} `, make("i", "omni-ramp"), ` ${tidy(high)}`]));
     const t = this.part.t[this.step];
     this.plates.forEach((plate, k) => {
       const step = k ? plate.stepAt(t) : this.step;

@@ -9,7 +9,7 @@ const VIEWS = { text: TextSegment, image: PictureSegment, audio: SoundSegment, v
 // What stands there before anything is made: patches of random colours.
 class Noise {
   constructor(width, height) {
-    this.root = make("canvas", "no-blank");
+    this.root = make("canvas", "omni-blank");
     [this.root.width, this.root.height] = [width, height];
   }
 
@@ -31,28 +31,28 @@ class LiveView {
   // patches of what stands there before a run begins, where that is no film
   constructor(root, { again = null, links = false, noise = [8, 8] } = {}) {
     Object.assign(this, { root, again, links });
-    this.blank = root.closest(".no-makes-video") ? new FilmSegment() : new Noise(...noise);
+    this.blank = root.closest(".omni-makes-video") ? new FilmSegment() : new Noise(...noise);
     this.build();
     this.reset();
   }
 
   build() {
-    this.stage = make("div", "no-stage");
-    this.bars = make("div", "no-bars");
-    this.slider = make("input", "no-slider");
+    this.stage = make("div", "omni-stage");
+    this.bars = make("div", "omni-bars");
+    this.slider = make("input", "omni-slider");
     Object.assign(this.slider, { type: "range", min: 0, step: 1, disabled: true });
     this.slider.setAttribute("aria-label", "step of the run");
     this.slider.oninput = () => this.scrub(Number(this.slider.value));
-    this.ruler = make("div", "no-ruler", this.bars, this.slider);
-    this.meta = make("div", "no-meta");
-    this.status = make("p", "no-status");
-    this.timed = make("p", "no-timed");
+    this.ruler = make("div", "omni-ruler", this.bars, this.slider);
+    this.meta = make("div", "omni-meta");
+    this.status = make("p", "omni-status");
+    this.timed = make("p", "omni-timed");
     this.drafts = new Drafts();
-    this.recipe = make("p", "no-recipe");
-    this.spoken = make("p", "no-spoken");
+    this.recipe = make("p", "omni-recipe");
+    this.spoken = make("p", "omni-spoken");
     this.spoken.setAttribute("aria-live", "polite");
-    this.actions = make("div", "no-actions");
-    this.liveButton = this.button("Run it live", () => this.again?.(), "no-go");
+    this.actions = make("div", "omni-actions");
+    this.liveButton = this.button("Run it live", () => this.again?.(), "omni-go");
     this.replayButton = this.button("Replay", () => this.replay());
     this.gridButton = this.button("What changed", () => this.toggleGrid());
     this.saveButtons = Object.entries(FILES).map(([type, ending]) => {
@@ -65,14 +65,14 @@ class LiveView {
     this.watchButton = this.button("Copy watch address", () => this.copyWatchAddress());
     this.watchButton.title = "for python -m engine watch, while this run forms";
     this.gridButton.setAttribute("aria-pressed", "true");
-    this.root.classList.add("no-live", "grid-on");
+    this.root.classList.add("omni-live", "grid-on");
     this.root.replaceChildren(
       this.stage, this.status, this.ruler, this.meta, this.timed, this.drafts.root, this.recipe, this.actions, this.spoken,
     );
   }
 
   button(label, press, className = "") {
-    const node = make("button", `no-button ${className}`, label);
+    const node = make("button", `omni-button ${className}`, label);
     node.type = "button";
     node.onclick = press;
     this.actions.append(node);
@@ -173,13 +173,13 @@ class LiveView {
     const view = goesOn ? before.view : new VIEWS[header.modality]();
     const answer = before ? before.answer + !goesOn : 0;
     const offset = this.length;
-    const bars = Array.from({ length: header.num_steps }, () => make("i", "no-bar"));
+    const bars = Array.from({ length: header.num_steps }, () => make("i", "omni-bar"));
     bars[0]?.classList.add("first");
     this.bars.append(...bars);
     const { modality, heard } = header;
     this.segments[header.segment] = { view, bars, offset, modality, heard, answer, goesOn, from: header.number, frames: [] };
     if (modality === "audio" && !goesOn) Object.assign(view, { first: header.segment, began: header.elapsed_s });
-    if (heard) view.root.classList.add("no-heard");
+    if (heard) view.root.classList.add("omni-heard");
     const among = header.after && this.segments.findLast((s) => s.modality === "text" && !s.heard);
     if (among) among.view.open(view.root, header.after);
     else if (!goesOn) this.stage.append(view.root);

@@ -17,22 +17,22 @@ class Microphone {
   }
 
   build() {
-    this.button = make("button", "no-mic");
+    this.button = make("button", "omni-mic");
     this.button.type = "button";
     this.button.innerHTML =
       "<svg viewBox='0 0 24 24' width='26' height='26' aria-hidden='true' fill='none' stroke='currentColor' stroke-width='1.8'" +
       " stroke-linecap='round'><rect x='9' y='3' width='6' height='11' rx='3'/><path d='M5.5 11a6.5 6.5 0 0 0 13 0M12 17.5V21'/></svg>";
     this.button.setAttribute("aria-label", "hold to talk");
-    this.meter = make("canvas", "no-meter");
+    this.meter = make("canvas", "omni-meter");
     [this.meter.width, this.meter.height] = [240, 40];
     this.meter.setAttribute("aria-hidden", "true");
-    this.hint = make("p", "no-hint", "Hold to talk, release to send.");
+    this.hint = make("p", "omni-hint", "Hold to talk, release to send.");
     this.hint.setAttribute("role", "status");
-    this.switch = make("button", "no-button", "Hands-free");
+    this.switch = make("button", "omni-button", "Hands-free");
     this.switch.type = "button";
     this.switch.setAttribute("aria-pressed", "false");
     this.switch.title = "the microphone stays open; a pause ends your turn";
-    this.quiet = make("button", "no-button", "Stop");
+    this.quiet = make("button", "omni-button", "Stop");
     this.quiet.type = "button";
     this.quiet.onclick = () => this.hush();
     this.button.onpointerdown = (event) => {
@@ -49,8 +49,8 @@ class Microphone {
     this.button.onblur = () => this.release();
     this.switch.onclick = () => (this.open ? this.close() : this.listen());
     this.levels = new Float32Array(60);
-    this.root.classList.add("no-microphone");
-    this.root.append(this.button, make("div", "no-mic-side", this.meter, this.hint), this.switch, this.quiet);
+    this.root.classList.add("omni-microphone");
+    this.root.append(this.button, make("div", "omni-mic-side", this.meter, this.hint), this.switch, this.quiet);
   }
 
   async begin() {
@@ -159,7 +159,7 @@ class Microphone {
     this.pieces = [];
     if (samples.length < 0.25 * RATE) return this.say("That was too short: hold the button while you talk.");
     this.say("");
-    const busy = () => document.querySelector("#speech-talk .no-live:is([data-phase='running'], [data-phase='waiting'])");
+    const busy = () => document.querySelector("#speech-talk .omni-live:is([data-phase='running'], [data-phase='waiting'])");
     for (let waited = 0; busy() && waited < FREE_AFTER_MS; waited += 50) await new Promise((done) => setTimeout(done, 50));
     if (this.hushed) await new Promise((done) => setTimeout(done, 250)); // until its end has reached the page
     this.hushed = false;
@@ -169,7 +169,7 @@ class Microphone {
   // Silence at once; what still forms is stopped.
   hush() {
     audio.hush();
-    if (!document.querySelector("#speech-talk .no-live:is([data-phase='running'], [data-phase='waiting'])")) return;
+    if (!document.querySelector("#speech-talk .omni-live:is([data-phase='running'], [data-phase='waiting'])")) return;
     this.hushed = true;
     this.trigger("hush", {});
   }

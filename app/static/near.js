@@ -4,12 +4,12 @@ class Near {
   // act: {choose(q, id), hold(), release()} change the edits of the chosen position
   constructor(act) {
     this.act = act;
-    this.root = make("div", "no-near");
+    this.root = make("div", "omni-near");
     this.root.setAttribute("aria-live", "polite");
   }
 
   hint(text) {
-    this.root.replaceChildren(make("p", "no-hint", text));
+    this.root.replaceChildren(make("p", "omni-hint", text));
     delete this.root.dataset.shown;
   }
 
@@ -24,8 +24,8 @@ class Near {
       : `place ${found.position + 1}`;
     this.root.replaceChildren(
       make("h3", "", `${where}, step ${found.step + 1}`),
-      ...(belief ? [make("p", "no-said", `Half-way through the network: ${belief.words || "background"}, ${percent(belief.sure)} sure.`)] : []),
-      ...(stays(part, found.position) ? [make("p", "no-said", "It stays from the start: the model would give it back.")] : []),
+      ...(belief ? [make("p", "omni-said", `Half-way through the network: ${belief.words || "background"}, ${percent(belief.sure)} sure.`)] : []),
+      ...(stays(part, found.position) ? [make("p", "omni-said", "It stays from the start: the model would give it back.")] : []),
       ...this.tools(edit, stays(part, found.position)),
       ...found.codes.map((code, q) => this.code(code, q, found, edit)),
     );
@@ -36,10 +36,10 @@ class Near {
     if (!this.act) return [];
     const word = (edit ? edit.held : kept) ? "Let it move" : edit ? "Hold it" : "Hold the prediction";
     const say = edit ? (edit.held ? "Held when the run goes on." : "Changed, but free to move on.") : "";
-    return [make("div", "no-actions",
+    return [make("div", "omni-actions",
       press(word, () => this.act.hold()),
       ...(edit ? [press("Undo", () => this.act.release())] : []),
-      make("span", "no-said", say))];
+      make("span", "omni-said", say))];
   }
 
   code(code, q, found, edit) {
@@ -48,15 +48,15 @@ class Near {
       ? `“${code.pieces[step].trim() || "nothing"}”`
       : `${found.codes.length > 1 ? `sub-code ${q + 1}: ` : ""}${code.now}`;
     const doubt = code.entropy === null ? "" : `, ${code.entropy} bits of doubt`;
-    const head = make("p", "no-code-head", make("b", "", name),
+    const head = make("p", "omni-code-head", make("b", "", name),
       code.now === code.predicted ? " is where it is predicted to be" : ` is heading for ${code.pieces ? "another word" : code.predicted}`,
       `; ${percent(code.confidence)} sure${doubt}`);
     const put = edit?.codes[q] ?? null;
     const row = (title, items, number) => items.length
-      ? [make("h4", "", title), make("div", "no-shelf", ...items.map((item) =>
+      ? [make("h4", "", title), make("div", "omni-shelf", ...items.map((item) =>
         this.sample(item, number(item), item.id === code.predicted, item.id === put, () => this.act?.choose(q, item.id))))]
       : [];
-    return make("section", "no-code", head, this.way(code, step),
+    return make("section", "omni-code", head, this.way(code, step),
       ...row("What else was likely", code.likely, (item) => percent(item.p)),
       ...row("What lies near the prediction", code.near, (item) => item.distance.toFixed(2)));
   }
@@ -64,7 +64,7 @@ class Near {
   sample(item, number, predicted, put, choose) {
     const look = item.picture ? make("img", "") : make("b", "", (item.piece || "").trim() || "nothing");
     if (item.picture) Object.assign(look, { src: item.picture, alt: `with code ${item.id}` });
-    const node = make("button", `no-sample${predicted ? " chosen" : ""}${put ? " put" : ""}`, look, make("small", "", number));
+    const node = make("button", `omni-sample${predicted ? " chosen" : ""}${put ? " put" : ""}`, look, make("small", "", number));
     node.type = "button";
     node.title = `code ${item.id}: put it here`;
     node.onclick = choose;
@@ -80,7 +80,7 @@ class Near {
     const points = code.path.map((d, k) => `${x(k).toFixed(1)},${y(d).toFixed(1)}`).join(" ");
     const dots = code.history.map((id, k) => k && id === code.history[k - 1] ? "" :
       `<circle cx='${x(k).toFixed(1)}' cy='${y(code.path[k]).toFixed(1)}' r='2.6'/>`).join("");
-    const figure = make("figure", "no-way");
+    const figure = make("figure", "omni-way");
     figure.innerHTML = `<svg viewBox='0 0 ${w} ${h}' role='img' aria-label='distance to the final code over the steps'>` +
       `<line x1='${x(step)}' x2='${x(step)}' y1='0' y2='${h}'/><polyline points='${points}'/>${dots}</svg>`;
     const via = code.pieces
@@ -92,7 +92,7 @@ class Near {
 }
 
 function press(label, act, spoken) {
-  const node = make("button", "no-button", label);
+  const node = make("button", "omni-button", label);
   node.type = "button";
   node.onclick = act;
   if (spoken) node.setAttribute("aria-label", spoken);
@@ -100,7 +100,7 @@ function press(label, act, spoken) {
 }
 
 function choice(label, options, change) {
-  const node = make("select", "no-select");
+  const node = make("select", "omni-select");
   node.setAttribute("aria-label", label);
   node.append(...options.map(([text, value]) => Object.assign(make("option", "", text), { value: String(value) })));
   node.onchange = () => change(node.value);

@@ -1,7 +1,7 @@
 // Mounting: what `js_on_load` of each gr.HTML calls, and the light/dark switch.
 
 function mountLive(element, props, trigger, watch) {
-  const root = element.querySelector(".no-mount");
+  const root = element.querySelector(".omni-mount");
   const view = new LiveView(root, { again: () => trigger("again", {}), links: true });
   root.liveView = view;
   const update = () => {
@@ -34,18 +34,18 @@ async function fetchRun(view, address) {
 }
 
 function mountTalk(element, props, trigger, watch) {
-  const talk = new Talk(element.querySelector(".no-mount"), trigger);
+  const talk = new Talk(element.querySelector(".omni-mount"), trigger);
   watch("value", () => talk.update(props.value));
   talk.update(props.value);
 }
 
 function mountMicrophone(element, trigger) {
-  new Microphone(element.querySelector(".no-mount"), trigger);
+  new Microphone(element.querySelector(".omni-mount"), trigger);
 }
 
 function mountPainter(element, trigger) {
-  const painter = new Painter(element.querySelector(".no-mount"), (painted) => trigger("painted", painted));
-  painter.source = () => document.querySelector("#image-live .no-mount")?.liveView;
+  const painter = new Painter(element.querySelector(".omni-mount"), (painted) => trigger("painted", painted));
+  painter.source = () => document.querySelector("#image-live .omni-mount")?.liveView;
 }
 
 // A text as a file that the visitor keeps.
@@ -59,17 +59,17 @@ function saveText(text, name) {
 
 function mountChips(element, trigger) {
   element.onclick = (event) => {
-    const chip = event.target.closest(".no-chip");
+    const chip = event.target.closest(".omni-chip");
     if (chip) trigger("press", { text: chip.textContent });
   };
 }
 
 function mountHeader(element) {
-  element.querySelector(".no-theme").onclick = () => document.body.classList.toggle("dark");
+  element.querySelector(".omni-theme").onclick = () => document.body.classList.toggle("dark");
 }
 
 function mountLab(element, props, trigger, watch, server) {
-  const lab = new LabView(element.querySelector(".no-mount"), server, (place) => trigger("branch", place));
+  const lab = new LabView(element.querySelector(".omni-mount"), server, (place) => trigger("branch", place));
   const update = () => {
     const value = props.value ?? {};
     if (value.lab) lab.open(value.lab);
@@ -93,7 +93,7 @@ function takeDrops(element) {
 }
 
 function mountGallery(element, props, trigger, watch) {
-  const gallery = new GalleryView(element.querySelector(".no-mount"), props.value, trigger);
+  const gallery = new GalleryView(element.querySelector(".omni-mount"), props.value, trigger);
   watch("value", () => gallery.greet(props.value));
 }
 

@@ -6,26 +6,26 @@ class Painter {
   // report: gets {picture: PNG as a data URI or null, patches: [numbers]} when either has changed
   constructor(root, report) {
     Object.assign(this, { root, report, chosen: new Set(), picture: null });
-    this.canvas = make("canvas", "no-canvas");
+    this.canvas = make("canvas", "omni-canvas");
     this.canvas.width = this.canvas.height = PAINTER.side;
     this.canvas.tabIndex = 0;
     this.canvas.setAttribute("role", "application");
     this.canvas.setAttribute("aria-label", "patches that may change: arrow keys move, the space bar chooses");
-    this.frame = make("div", "no-frame", this.canvas);
+    this.frame = make("div", "omni-frame", this.canvas);
     this.file = make("input");
     Object.assign(this.file, { type: "file", accept: "image/*", hidden: true });
     this.file.onchange = () => this.load(this.file.files[0]);
-    this.hint = make("p", "no-hint");
+    this.hint = make("p", "omni-hint");
     this.hint.setAttribute("aria-live", "polite");
     const buttons = make(
       "div",
-      "no-actions",
+      "omni-actions",
       this.button("Choose a picture", () => this.file.click()),
       this.button("Take the one on the page", () => this.take()),
       (this.noneButton = this.button("Unpaint", () => this.choose([]))),
       (this.awayButton = this.button("Remove", () => this.drop())),
     );
-    this.root.classList.add("no-painter");
+    this.root.classList.add("omni-painter");
     this.root.replaceChildren(this.frame, this.hint, buttons, this.file);
     this.cursor = 0;
     this.listen();
@@ -33,7 +33,7 @@ class Painter {
   }
 
   button(label, press) {
-    const node = make("button", "no-button", label);
+    const node = make("button", "omni-button", label);
     node.type = "button";
     node.onclick = press;
     return node;

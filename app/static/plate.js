@@ -56,26 +56,26 @@ class Plate {
   // part: a segment of an overview; pick: called with a position, turn: with a frame
   constructor(part, pick, turn) {
     Object.assign(this, { part, pick });
-    this.caption = make("div", "no-caption");
+    this.caption = make("div", "omni-caption");
     if (part.grid) {
-      this.canvas = square("no-plate-picture", PLATE_PX);
+      this.canvas = square("omni-plate-picture", PLATE_PX);
       this.canvas.onclick = (event) => this.clicked(event);
-      this.strip = part.frames > 1 ? Array.from({ length: part.frames }, () => square("no-canvas", STRIP_PX)) : [];
+      this.strip = part.frames > 1 ? Array.from({ length: part.frames }, () => square("omni-canvas", STRIP_PX)) : [];
       const frames = this.strip.map((canvas, i) => {
-        const frame = make("div", "no-frame", canvas);
+        const frame = make("div", "omni-frame", canvas);
         frame.onclick = () => turn(i);
         return frame;
       });
-      this.root = make("div", "no-plate-one", this.canvas, make("div", "no-strip", ...frames), this.caption);
+      this.root = make("div", "omni-plate-one", this.canvas, make("div", "omni-strip", ...frames), this.caption);
     } else {
       this.words = part.words.x_t[0].map((_, i) => {
-        const word = make("button", "no-token");
+        const word = make("button", "omni-token");
         word.type = "button";
         word.tabIndex = -1;
         word.onclick = () => pick(i);
         return word;
       });
-      this.root = make("div", "no-plate-one", make("div", "no-line", ...this.words), this.caption);
+      this.root = make("div", "omni-plate-one", make("div", "omni-line", ...this.words), this.caption);
     }
   }
 

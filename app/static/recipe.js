@@ -16,7 +16,7 @@ function fileName({ prompt, seed }, kind = "png") {
 
 // The digest of the checkpoint behind this page.
 function ours() {
-  return document.querySelector(".no-header")?.dataset.checkpoint || null;
+  return document.querySelector(".omni-header")?.dataset.checkpoint || null;
 }
 
 function linkTo({ prompt, to, seed, steps, guidance, method, more }, tab = "image", checkpoint = ours()) {

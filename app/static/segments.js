@@ -28,14 +28,14 @@ function percent(share) {
 
 class TextSegment {
   constructor() {
-    this.words = make("p", "no-words");
-    this.root = make("div", "no-text", this.words);
+    this.words = make("p", "omni-words");
+    this.root = make("div", "omni-text", this.words);
     this.pieces = []; // [the space before a word, the word]
   }
 
   // Something opens behind the first words: it stands there as soon as they are settled.
   open(root, after) {
-    Object.assign(this, { after, rest: make("p", "no-words") });
+    Object.assign(this, { after, rest: make("p", "omni-words") });
     this.words.after(root, this.rest);
   }
 
@@ -49,7 +49,7 @@ class TextSegment {
   show(frame, live) {
     const { words_t: words, words_1: predicted, confidence, changed } = frame.header;
     if (this.pieces.length !== words.length) {
-      this.pieces = words.map(() => [document.createTextNode(""), make("span", "no-word")]);
+      this.pieces = words.map(() => [document.createTextNode(""), make("span", "omni-word")]);
       this.words.replaceChildren(...this.pieces.flat());
       if (this.rest) this.rest.textContent = "";
     }
@@ -72,7 +72,7 @@ class TextSegment {
   finish(answer, blob, label, alone) {
     this.pieces = [];
     this.lay(answer.text || (alone ? "…" : ""));
-    if (!answer.thought || this.root.querySelector(".no-thought")) return;
+    if (!answer.thought || this.root.querySelector(".omni-thought")) return;
     this.root.prepend(folded(answer.thought));
   }
 
@@ -83,29 +83,29 @@ class TextSegment {
 }
 
 function folded(thought) {
-  return make("details", "no-thought", make("summary", "", "what it thought"), make("p", "", thought));
+  return make("details", "omni-thought", make("summary", "", "what it thought"), make("p", "", thought));
 }
 
 function flash(span) {
   span.getAnimations().forEach((animation) => animation.cancel());
-  span.animate([{ color: "var(--no-accent)" }, {}], { duration: 450, easing: "ease-out" });
+  span.animate([{ color: "var(--omni-accent)" }, {}], { duration: 450, easing: "ease-out" });
 }
 
 class PictureSegment {
   constructor() {
-    this.prediction = make("canvas", "no-canvas");
-    this.state = make("canvas", "no-canvas");
-    this.grid = make("canvas", "no-grid");
+    this.prediction = make("canvas", "omni-canvas");
+    this.state = make("canvas", "omni-canvas");
+    this.grid = make("canvas", "omni-grid");
     this.prediction.setAttribute("role", "img");
     this.prediction.setAttribute("aria-label", "the picture as it is at this step");
     this.state.setAttribute("aria-hidden", "true");
     this.grid.setAttribute("aria-hidden", "true");
-    const large = make("figure", "no-large", make("div", "no-frame", this.prediction, this.grid));
-    const small = make("figure", "no-small", make("div", "no-frame", this.state));
-    this.side = make("div", "no-side", small);
+    const large = make("figure", "omni-large", make("div", "omni-frame", this.prediction, this.grid));
+    const small = make("figure", "omni-small", make("div", "omni-frame", this.state));
+    this.side = make("div", "omni-side", small);
     large.append(make("figcaption", "", make("b", "", "prediction"), " x₁ · where it is heading"));
     small.append(make("figcaption", "", make("b", "", "state"), " xₜ · where it is now"));
-    this.root = make("div", "no-pictures", large, this.side);
+    this.root = make("div", "omni-pictures", large, this.side);
     this.wanted = new Map();
   }
 

@@ -3,7 +3,7 @@
 const RATE = 16000; // samples a second, everywhere
 
 const WORKLETS = `
-registerProcessor("no-player", class extends AudioWorkletProcessor {
+registerProcessor("omni-player", class extends AudioWorkletProcessor {
   constructor() {
     super();
     this.waiting = [];
@@ -30,7 +30,7 @@ registerProcessor("no-player", class extends AudioWorkletProcessor {
     return true;
   }
 });
-registerProcessor("no-recorder", class extends AudioWorkletProcessor {
+registerProcessor("omni-recorder", class extends AudioWorkletProcessor {
   process([[heard]]) {
     if (heard) this.port.postMessage(heard.slice());
     return true;
@@ -50,7 +50,7 @@ const audio = {
       this.context = new AudioContext({ sampleRate: RATE });
       const code = URL.createObjectURL(new Blob([WORKLETS], { type: "text/javascript" }));
       this.ready = this.context.audioWorklet.addModule(code).then(() => {
-        this.player = new AudioWorkletNode(this.context, "no-player", { outputChannelCount: [1] });
+        this.player = new AudioWorkletNode(this.context, "omni-player", { outputChannelCount: [1] });
         this.player.port.onmessage = ({ data }) => this.onplaying?.(data === "playing", performance.now() - this.given);
         this.player.connect(this.context.destination);
       });
@@ -103,7 +103,7 @@ class Recorder {
     const settings = { channelCount: 1, echoCancellation: true, noiseSuppression: true };
     this.stream = await navigator.mediaDevices.getUserMedia({ audio: settings });
     this.source = audio.context.createMediaStreamSource(this.stream);
-    this.node = new AudioWorkletNode(audio.context, "no-recorder", { numberOfOutputs: 0 });
+    this.node = new AudioWorkletNode(audio.context, "omni-recorder", { numberOfOutputs: 0 });
     this.node.port.onmessage = ({ data }) => this.heard(data);
     this.source.connect(this.node);
   }
@@ -173,7 +173,7 @@ function melColumns(samples) {
 }
 
 function ink(element) {
-  return getComputedStyle(element).getPropertyValue("--no-accent").trim() || "#4a3fc0";
+  return getComputedStyle(element).getPropertyValue("--omni-accent").trim() || "#4a3fc0";
 }
 
 // The mel picture above, the waveform below; `settled` columns are final, the others still form.
@@ -203,11 +203,11 @@ function drawSound(canvas, samples, settled, seconds) {
 // A sound of an answer: its blocks as they form, and the whole when it has ended.
 class SoundSegment {
   constructor() {
-    this.canvas = make("canvas", "no-sound");
+    this.canvas = make("canvas", "omni-sound");
     this.canvas.setAttribute("role", "img");
     this.canvas.setAttribute("aria-label", "the sound as it is at this step");
     this.facts = make("figcaption", "");
-    this.root = make("figure", "no-heard-sound", this.canvas, this.facts);
+    this.root = make("figure", "omni-heard-sound", this.canvas, this.facts);
     this.first = 0; // the segment of its first block
     this.final = []; // Float32Arrays that can be played
     this.blocks = []; // the latest prediction of each block
@@ -250,7 +250,7 @@ class SoundSegment {
   finish(answer, blob) {
     if (this.whole) return this.paint(this.whole, this.whole.length);
     if (!blob || this.controls) return;
-    this.controls = make("audio", "no-player");
+    this.controls = make("audio", "omni-player");
     this.controls.controls = true;
     this.controls.src = URL.createObjectURL(blob);
     this.root.append(this.controls);

@@ -40,7 +40,7 @@ HOW = """
 <p><b>Words.</b> A settled word looks like plain text. A word that may still change stands on a
 tint with a dotted line: the deeper the tint, the less sure the model is. Rest on a word for the
 number. A word that changed in this step flashes once.</p>
-<div class='no-key' aria-hidden='true'>{swatches}</div>
+<div class='omni-key' aria-hidden='true'>{swatches}</div>
 <p><b>Pictures.</b> The large picture is the prediction, the small one the state itself. Outlined
 patches changed in this step. The bars under them are the steps; the taller a bar, the more moved.
 When a run has ended, drag along the bars to go back through it.</p>
@@ -86,7 +86,7 @@ def about_html(info: Mapping[str, object], measured: Mapping[str, Any] | None = 
     concepts = _facts(info).get("concepts")
     num_concepts = len(concepts) if isinstance(concepts, list) else 64
     swatches = "".join(
-        f"<span class='no-word' style='--confidence: {i / (RAMP_STEPS - 1):.2f}'>"
+        f"<span class='omni-word' style='--confidence: {i / (RAMP_STEPS - 1):.2f}'>"
         f"{round(100 * i / (RAMP_STEPS - 1))} %</span>"
         for i in range(RAMP_STEPS)
     )
@@ -101,9 +101,9 @@ def about_html(info: Mapping[str, object], measured: Mapping[str, Any] | None = 
     what = WHAT if can.flows else WORDS.format(name=escape(str(info.get("name", ""))), does=does)
     things = ""
     if isinstance(concepts, list):
-        things = f"<p class='no-things'>{escape(', '.join(map(str, concepts)))}.</p>"
+        things = f"<p class='omni-things'>{escape(', '.join(map(str, concepts)))}.</p>"
     return (
-        f"<article class='no-about'>{what}{HOW.format(swatches=swatches)}"
+        f"<article class='omni-about'>{what}{HOW.format(swatches=swatches)}"
         f"{_sound(info)}{_noise(info)}{measured_html(info.get('digest'), measured)}"
         f"{limits if can.flows else ''}{things}"
         f"<h2>This model</h2><dl>{_rows(info)}</dl><h2>Papers</h2><ul>{papers}</ul></article>"

@@ -42,7 +42,7 @@ class ChatTab(Conversing):
 
     def build(self) -> None:
         """Lay out the controls inside the current Blocks and wire them."""
-        with gr.Column(elem_classes="no-chat"):
+        with gr.Column(elem_classes="omni-chat"):
             opening = {**self.as_value(()), "example": self.example}
             view = conversation(opening, "chat-talk")
             box = gr.MultimodalTextbox(
@@ -56,13 +56,13 @@ class ChatTab(Conversing):
             )
             self.notes()
             self._answer_with()
-            with gr.Row(elem_classes="no-buttons no-quiet"):
+            with gr.Row(elem_classes="omni-buttons omni-quiet"):
                 self.buttons()
                 save = gr.Button("Save", size="sm", elem_id="chat-save")
                 saved = gr.UploadButton(
                     "Open a saved one", size="sm", file_types=[".json"], elem_id="chat-open"
                 )
-            with gr.Accordion("Settings", open=False, elem_classes="no-accordion"):
+            with gr.Accordion("Settings", open=False, elem_classes="omni-accordion"):
                 self.settings(aloud=False)
             self.settings_note()
         self.states()
@@ -85,7 +85,7 @@ class ChatTab(Conversing):
 
     def _answer_with(self) -> None:
         """What every answer is to be, beside the message."""
-        with gr.Row(elem_classes="no-answer-with"):
+        with gr.Row(elem_classes="omni-answer-with"):
             self.kind = gr.Dropdown(
                 choices(self.host.can.makes),
                 value=AUTO,

@@ -51,7 +51,7 @@ class Conversing:
         whether answers are spoken unless the visitor says no."""
         can = self.host.can
         mute = None if self.speaks else NO_VOICE + can.why(Modality.AUDIO)
-        with gr.Row(elem_classes="no-pair"):
+        with gr.Row(elem_classes="omni-pair"):
             self.steps = gr.Radio(STEPS, value="auto", label="Steps", elem_id=f"{self.name}-steps")
             self.guidance = gr.Radio(
                 GUIDANCE,
@@ -61,7 +61,7 @@ class Conversing:
                 interactive=can.draws,
                 elem_id=f"{self.name}-guidance",
             )
-        with gr.Row(elem_classes="no-seed"):
+        with gr.Row(elem_classes="omni-seed"):
             self.seed = gr.Textbox("0", label="Seed", max_lines=1, elem_id=f"{self.name}-seed")
             self.keep_seed = gr.Checkbox(False, label="Same seed next time", container=False)
             self.aloud = gr.Checkbox(

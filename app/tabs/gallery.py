@@ -59,12 +59,12 @@ class GalleryTab:
 
     def _own_folder(self) -> None:
         """A folded box in which the owner adds a folder, or the sentence how that is done."""
-        with gr.Accordion("Your own folder", open=False, elem_classes="no-accordion"):
+        with gr.Accordion("Your own folder", open=False, elem_classes="omni-accordion"):
             if not self.host.library.takes_folders:
                 told = HOW if self.host.library.finds else NO_MEANING
                 gr.HTML(f"<p>{told}</p>", elem_id="gallery-own-how", apply_default_css=False)
                 return
-            with gr.Row(elem_classes="no-typed"):
+            with gr.Row(elem_classes="omni-typed"):
                 path = gr.Textbox(
                     label="Folder on this machine",
                     placeholder="~/Pictures",
@@ -77,7 +77,7 @@ class GalleryTab:
         quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
         for begins in (button.click, path.submit):
             begins(self.add_folder, path, report, **quiet).then(
-                None, None, None, js="() => document.dispatchEvent(new Event('no-kept'))"
+                None, None, None, js="() => document.dispatchEvent(new Event('omni-kept'))"
             )
 
     def add_folder(self, path: str, visitor: gr.Request) -> Iterator[str]:

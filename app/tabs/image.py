@@ -27,7 +27,7 @@ CRAFT = Craft(
 )
 PNG = "data:image/png;base64,"
 BLIND = (
-    "<p class='no-lead'>This checkpoint neither draws nor sees pictures{why}. Everything here "
+    "<p class='omni-lead'>This checkpoint neither draws nor sees pictures{why}. Everything here "
     "works as soon as one that does is loaded: start the page with "
     "<code>python app.py --model FOLDER</code>.</p>"
 )
@@ -62,9 +62,9 @@ class ImageTab(Studio):
 
     def given(self) -> list[Component]:
         self.painted = gr.State(None)
-        with gr.Accordion("Change a picture", open=False, elem_classes="no-accordion"):
+        with gr.Accordion("Change a picture", open=False, elem_classes="omni-accordion"):
             if not self.host.can.edits:
-                said = f"<p class='no-lead'>{as_sentence(PAINT)}</p>"
+                said = f"<p class='omni-lead'>{as_sentence(PAINT)}</p>"
                 gr.HTML(said, elem_id="image-paints-alone", apply_default_css=False)
             self.painter = painter("image-painter")
             strength = slider(0.1, 1.0, 1.0, 0.05, "How much may change", "image-strength")

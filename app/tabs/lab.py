@@ -34,7 +34,7 @@ RESTORED = "The settings of this file are back in the form: press Record to make
 UNASKED = "Only pictures and films can be asked what is held to be where."
 GONE = "That run is no longer kept here: record it again, its seed and settings stand below it."
 NO_PATH = (
-    "<p class='no-lead'>This checkpoint was trained for masked diffusion alone: there is no path "
+    "<p class='omni-lead'>This checkpoint was trained for masked diffusion alone: there is no path "
     "between words to look at, and no other method to put beside it.</p>"
 )
 FIRST_ID = "first"
@@ -52,14 +52,14 @@ class LabTab:
         """Lay out the controls inside the current Blocks and wire them."""
         known = ["auto", *self.host.can.makes]
         self.kinds = [(shown, kind) for shown, kind in KINDS if kind in known]
-        with gr.Row(elem_classes="no-studio"):
-            with gr.Column(scale=3, min_width=260, elem_classes="no-controls"):
-                with gr.Column(elem_classes="no-ask"):
+        with gr.Row(elem_classes="omni-studio"):
+            with gr.Column(scale=3, min_width=260, elem_classes="omni-controls"):
+                with gr.Column(elem_classes="omni-ask"):
                     self._prompt_controls()
-                with gr.Column(elem_classes="no-settings"):
+                with gr.Column(elem_classes="omni-settings"):
                     self._settings()
                     self._files()
-            with gr.Column(scale=8, min_width=300, elem_classes="no-view"):
+            with gr.Column(scale=8, min_width=300, elem_classes="omni-view"):
                 server = {
                     "look_at": self.look_at,
                     "exported": self.exported,
@@ -85,7 +85,7 @@ class LabTab:
             elem_id="lab-prompt",
         )
         self.prompt_notice = notice("lab-prompt-notice")
-        with gr.Row(elem_classes="no-buttons"):
+        with gr.Row(elem_classes="omni-buttons"):
             self.record = gr.Button("Record", variant="primary", elem_id="lab-record")
             self.stop = gr.Button("Stop", elem_id="lab-stop", visible=False)
         self.examples = chips(prompts, "prompts to try", "lab-examples")
@@ -106,7 +106,7 @@ class LabTab:
         name = "Temperature at the end" if can.flows else "Temperature"
         self.temperature = slider(0, 2, temperature, 0.05, name, "lab-temperature")
         self.seed = gr.Textbox("0", label="Seed", max_lines=1, elem_id="lab-seed")
-        with gr.Row(elem_classes="no-seed"):
+        with gr.Row(elem_classes="omni-seed"):
             self.keep_seed = gr.Checkbox(
                 True, label="Same seed next time", container=False, elem_id="lab-keep-seed"
             )

@@ -20,7 +20,7 @@ from engine.request import Modality, Part
 
 LONGEST_TURN_S = 60
 DEAF = (
-    "<p class='no-lead'>This checkpoint neither hears nor speaks{why}. Everything here works as "
+    "<p class='omni-lead'>This checkpoint neither hears nor speaks{why}. Everything here works as "
     "soon as one that does is loaded: start the page with "
     "<code>python app.py --model FOLDER</code>.</p>"
 )
@@ -44,7 +44,7 @@ class SpeechTab(Conversing):
 
     def build(self) -> None:
         """Lay out the controls inside the current Blocks and wire them."""
-        with gr.Column(elem_classes="no-chat"):
+        with gr.Column(elem_classes="omni-chat"):
             if not self.speaks:
                 said = DEAF.format(why=self.host.can.why(Modality.AUDIO, " yet"))
                 gr.HTML(said, elem_id="speech-deaf", apply_default_css=False)
@@ -52,7 +52,7 @@ class SpeechTab(Conversing):
             view = conversation(self._welcome(()), "speech-talk")
             mic = microphone("speech-microphone")
             self.notes()
-            with gr.Row(elem_classes="no-typed"):
+            with gr.Row(elem_classes="omni-typed"):
                 typed = gr.Textbox(
                     show_label=False,
                     label="Type instead",
@@ -63,9 +63,9 @@ class SpeechTab(Conversing):
                 upload = gr.UploadButton(
                     "Upload a recording", file_types=["audio", "video"], elem_id="speech-upload"
                 )
-            with gr.Row(elem_classes="no-buttons no-quiet"):
+            with gr.Row(elem_classes="omni-buttons omni-quiet"):
                 self.buttons()
-            with gr.Accordion("Settings", open=False, elem_classes="no-accordion"):
+            with gr.Accordion("Settings", open=False, elem_classes="omni-accordion"):
                 self.settings(aloud=True)
             self.settings_note()
         self.states()

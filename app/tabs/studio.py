@@ -94,14 +94,14 @@ class Studio:
     def build(self) -> None:
         """Lay out the controls inside the current Blocks and wire them."""
         first = self._first_recipe()
-        with gr.Row(elem_classes="no-studio"):
-            with gr.Column(scale=4, min_width=280, elem_classes="no-controls"):
-                with gr.Column(elem_classes="no-ask"):
+        with gr.Row(elem_classes="omni-studio"):
+            with gr.Column(scale=4, min_width=280, elem_classes="omni-controls"):
+                with gr.Column(elem_classes="omni-ask"):
                     self._prompt_controls(first.prompt)
-                with gr.Column(elem_classes="no-settings"):
+                with gr.Column(elem_classes="omni-settings"):
                     self._settings(first)
-            made = f"no-makes-{self.craft.to}"
-            with gr.Column(scale=7, min_width=300, elem_classes=["no-view", made]):
+            made = f"omni-makes-{self.craft.to}"
+            with gr.Column(scale=7, min_width=300, elem_classes=["omni-view", made]):
                 self.view = live_view(self._opened_with(), f"{self.craft.name}-live")
         self.ticket = gr.Textbox(visible="hidden", label="run")
         self.shown_seed = gr.State(str(first.seed))
@@ -149,7 +149,7 @@ class Studio:
         )
         self.prompt_notice = notice(f"{craft.name}-prompt-notice")
         self.extra = self.given()
-        with gr.Row(elem_classes="no-buttons"):
+        with gr.Row(elem_classes="omni-buttons"):
             self.generate = gr.Button(
                 "Generate", variant="primary", elem_id=f"{craft.name}-generate"
             )
@@ -158,12 +158,12 @@ class Studio:
 
     def _settings(self, first: Recipe) -> None:
         name = self.craft.name
-        with gr.Row(elem_classes="no-pair"):
+        with gr.Row(elem_classes="omni-pair"):
             self.steps = slider(1, MAX_SLIDER_STEPS, first.steps, 1, "Steps", f"{name}-steps")
             self.guidance = slider(
                 0, MAX_SLIDER_GUIDANCE, first.guidance, 0.5, "Guidance", f"{name}-guidance"
             )
-        with gr.Row(elem_classes="no-pair"):
+        with gr.Row(elem_classes="omni-pair"):
             methods = self.host.can.methods
             self.method = gr.Dropdown(
                 methods_shown(methods),
@@ -174,11 +174,11 @@ class Studio:
             )
             self.drafts = slider(1, MAX_DRAFTS, 1, 1, DRAFTS, f"{name}-drafts")
             self.drafts.visible = self.host.can.finds
-        with gr.Row(elem_classes="no-pair"):
+        with gr.Row(elem_classes="omni-pair"):
             self.seed = gr.Textbox(
                 str(first.seed), label="Seed", max_lines=1, elem_id=f"{name}-seed", min_width=NARROW
             )
-            with gr.Column(elem_classes="no-seed", min_width=NARROW):
+            with gr.Column(elem_classes="omni-seed", min_width=NARROW):
                 self.keep_seed = gr.Checkbox(
                     False, label="Same seed next time", container=False, elem_id=f"{name}-keep-seed"
                 )

@@ -35,16 +35,16 @@ WATCHED = replace(
 )
 """Of a checkpoint that watches films and makes none."""
 BLIND = (
-    "<p class='no-lead'>This checkpoint knows no films{why}. Everything here works as soon as one "
-    "that does is loaded: start the page with <code>--model FOLDER</code>.</p>"
+    "<p class='omni-lead'>This checkpoint knows no films{why}. Everything here works as soon as "
+    "one that does is loaded: start the page with <code>--model FOLDER</code>.</p>"
 )
-MAKES_NONE = "<p class='no-lead'>This checkpoint makes no films{why}. Show it one, and ask.</p>"
+MAKES_NONE = "<p class='omni-lead'>This checkpoint makes no films{why}. Show it one, and ask.</p>"
 YOUNG = (
-    "<p class='no-young'>Films are the youngest of its skills: of a hundred that were wished for, "
-    "{} show the right things, and {} the right motion.</p>"
+    "<p class='omni-young'>Films are the youngest of its skills: of a hundred that were wished "
+    "for, {} show the right things, and {} the right motion.</p>"
 )
 SEEN = (
-    "<figure class='no-seen'><img src='{uri}' alt='the film as the model sees it'>"
+    "<figure class='omni-seen'><img src='{uri}' alt='the film as the model sees it'>"
     "<figcaption>what it sees of it: {num} frames</figcaption></figure>"
 )
 NUMBERS = {5: "five", 8: "eight"}
@@ -73,7 +73,7 @@ class VideoTab(Studio):
             gr.HTML(YOUNG.format(*right), elem_id="video-young", apply_default_css=False)
         found: list[Component] = []
         if makes:
-            with gr.Accordion("Begin with a picture", open=False, elem_classes="no-accordion"):
+            with gr.Accordion("Begin with a picture", open=False, elem_classes="omni-accordion"):
                 first = gr.Image(
                     type="filepath",
                     label="the first frame",
@@ -88,7 +88,7 @@ class VideoTab(Studio):
         else:
             said = MAKES_NONE.format(why=self.host.can.why(Modality.VIDEO, " yet"))
             gr.HTML(said, elem_id="video-makes-none", apply_default_css=False)
-        with gr.Accordion("Show it a film", open=not makes, elem_classes="no-accordion"):
+        with gr.Accordion("Show it a film", open=not makes, elem_classes="omni-accordion"):
             clip = gr.File(
                 file_types=ENDINGS,
                 label="a film: MP4, MOV, WebM or GIF",

@@ -31,7 +31,7 @@ def test_only_what_was_measured_has_a_row() -> None:
     found = measured_html("abc", json.loads(_measured({"single_object": 1.0})))
     assert found.count("<tr>") == 1
     assert "draws one thing" in found
-    assert "no-matrix" not in found
+    assert "omni-matrix" not in found
 
 
 def test_other_weights_have_no_figures(tmp_path: Path) -> None:

@@ -107,5 +107,5 @@ def visit(context: BrowserContext) -> Iterator[Callable[..., Page]]:
 @pytest.fixture
 def chat(site: Served, visit: Callable[..., Page]) -> Page:
     page = visit(site.url + "?tab=chat")
-    page.wait_for_selector(".no-welcome")
+    page.wait_for_selector(".omni-welcome")
     return page

@@ -10,9 +10,11 @@ NANO = Path(__file__).resolve().parents[2] / "assets/nano"
 
 def phase(page: Page, wanted: str, within: str = "#image-live") -> None:
     """Wait until the live view is in that phase."""
-    page.wait_for_selector(f"{within} .no-live[data-phase='{wanted}']", state="attached")
+    page.wait_for_selector(f"{within} .omni-live[data-phase='{wanted}']", state="attached")
 
 
 def picture(page: Page, within: str = "#image-live") -> str:
     """The pixels of the prediction, as text."""
-    return page.eval_on_selector(f"{within} .no-large .no-canvas", "canvas => canvas.toDataURL()")
+    return page.eval_on_selector(
+        f"{within} .omni-large .omni-canvas", "canvas => canvas.toDataURL()"
+    )

@@ -4,7 +4,7 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.looking import phase
 
-LAST = ".no-turns > .no-turn:last-child"
+LAST = ".omni-turns > .omni-turn:last-child"
 
 
 def say(page: Page, text: str) -> None:
@@ -14,7 +14,7 @@ def say(page: Page, text: str) -> None:
 
 def answered(page: Page, number: int) -> None:
     """Wait for the answer to that message, and until the visitor can write again."""
-    expect(page.locator(".no-turns > .no-turn.user")).to_have_count(number)
+    expect(page.locator(".omni-turns > .omni-turn.user")).to_have_count(number)
     phase(page, "completed", f"#chat-talk {LAST}")
     page.wait_for_selector("#chat-message .submit-button")
 
@@ -28,5 +28,5 @@ def answer_with(page: Page, kind: str) -> None:
 
 def words(page: Page) -> list[str]:
     """What stands in the conversation, turn by turn."""
-    turns = page.locator(".no-turns > .no-turn").all()
-    return [" ".join(turn.locator(".no-bubble .no-words").all_inner_texts()) for turn in turns]
+    turns = page.locator(".omni-turns > .omni-turn").all()
+    return [" ".join(turn.locator(".omni-bubble .omni-words").all_inner_texts()) for turn in turns]

@@ -20,40 +20,44 @@ Visit = Callable[..., Page]
 
 def test_words_morph_out_of_noise_and_become_plain(chat: Page) -> None:
     say(chat, "hello!")
-    chat.wait_for_selector(f"{LAST} .no-word:not(.settled)")
-    chat.wait_for_selector(f"{LAST} .no-word[title*='sure of']")
+    chat.wait_for_selector(f"{LAST} .omni-word:not(.settled)")
+    chat.wait_for_selector(f"{LAST} .omni-word[title*='sure of']")
     seen = set()
     for _ in range(12):
-        seen.add(chat.inner_text(f"{LAST} .no-words"))
+        seen.add(chat.inner_text(f"{LAST} .omni-words"))
         chat.wait_for_timeout(60)
     assert len(seen) >= 3
     answered(chat, 1)
-    assert chat.inner_text(f"{LAST} .no-words").startswith("hello! I can draw")
-    assert chat.locator(f"{LAST} .no-word").count() == 0
-    assert "hello! I can draw" in chat.inner_text(f"{LAST} .no-spoken")
+    assert chat.inner_text(f"{LAST} .omni-words").startswith("hello! I can draw")
+    assert chat.locator(f"{LAST} .omni-word").count() == 0
+    assert "hello! I can draw" in chat.inner_text(f"{LAST} .omni-spoken")
 
 
 def test_draw_answers_with_a_sentence_and_a_picture_in_place(chat: Page) -> None:
     chat.get_by_role("button", name="draw a cat and a dog").click()
-    chat.wait_for_selector(f"{LAST} .no-bar.first:not(:first-child)", state="attached")
+    chat.wait_for_selector(f"{LAST} .omni-bar.first:not(:first-child)", state="attached")
     answered(chat, 1)
-    assert "here is a cat and a dog" in chat.inner_text(f"{LAST} .no-words")
-    assert int(chat.locator(f"{LAST} .no-large .no-canvas").get_attribute("data-painted") or 0) > 3
+    assert "here is a cat and a dog" in chat.inner_text(f"{LAST} .omni-words")
+    assert (
+        int(chat.locator(f"{LAST} .omni-large .omni-canvas").get_attribute("data-painted") or 0) > 3
+    )
     say(chat, "hello!")
     answered(chat, 2)
-    assert chat.locator("#chat-talk .no-large .no-canvas").count() == 1, "the earlier picture stays"
+    assert chat.locator("#chat-talk .omni-large .omni-canvas").count() == 1, (
+        "the earlier picture stays"
+    )
 
 
 def test_outside_its_world_three_things_to_press_appear(chat: Page) -> None:
     say(chat, "who is the president?")
     answered(chat, 1)
-    chips = chat.locator(f"{LAST} .no-chip")
+    chips = chat.locator(f"{LAST} .omni-chip")
     expect(chips).to_have_count(3)
     words = chips.first.inner_text()
     chips.first.click()
     answered(chat, 2)
-    assert chat.locator(".no-turn.user .no-bubble").nth(1).inner_text() == words
-    assert chat.locator(".no-turn:nth-child(2) .no-chip").count() == 0
+    assert chat.locator(".omni-turn.user .omni-bubble").nth(1).inner_text() == words
+    assert chat.locator(".omni-turn:nth-child(2) .omni-chip").count() == 0
 
 
 def test_a_picture_can_be_dropped_in_and_asked_about_again(
@@ -65,11 +69,11 @@ def test_a_picture_can_be_dropped_in_and_asked_about_again(
     chat.wait_for_selector("#chat-message .thumbnails, #chat-message img")
     say(chat, "what is this?")
     answered(chat, 1)
-    assert chat.locator(".no-turn.user img").count() == 1
-    assert "this is message 1" in chat.inner_text(f"{LAST} .no-words")
+    assert chat.locator(".omni-turn.user img").count() == 1
+    assert "this is message 1" in chat.inner_text(f"{LAST} .omni-words")
     say(chat, "and what colour?")
     answered(chat, 2)
-    assert "this is message 3" in chat.inner_text(f"{LAST} .no-words")
+    assert "this is message 3" in chat.inner_text(f"{LAST} .omni-words")
     turns = fake.requests[-1].conversation.turns
     assert [turn.role for turn in turns] == ["user", "assistant", "user"]
     assert turns[0].parts[0].image is not None
@@ -95,10 +99,10 @@ def test_a_picture_and_a_sound_are_one_message_and_more_is_a_sentence(
     expect(chat.locator("#chat-message .thumbnail-item")).to_have_count(2)
     say(chat, question)
     answered(chat, 1)
-    bubble = chat.locator(".no-turn.user .no-bubble")
+    bubble = chat.locator(".omni-turn.user .omni-bubble")
     assert bubble.locator("img").count() == 1
     assert bubble.locator("audio").count() == 1
-    assert bubble.locator(".no-words").inner_text() == question
+    assert bubble.locator(".omni-words").inner_text() == question
     expect(chat.locator("#chat-message .thumbnail-item")).to_have_count(0)
     (turn,) = fake.requests[-1].conversation.turns
     assert [part.modality.value for part in turn.parts] == ["image", "audio", "text"]
@@ -112,23 +116,23 @@ def test_a_renamed_file_is_a_sentence_and_the_words_stay(chat: Page, tmp_path: P
     say(chat, "what is this?")
     expect(chat.locator("#chat-prompt-notice")).to_contain_text("not a picture that can be read")
     assert chat.input_value("#chat-message textarea") == "what is this?"
-    assert chat.locator(".no-turns > .no-turn").count() == 0
+    assert chat.locator(".omni-turns > .omni-turn").count() == 0
 
 
 def test_stop_again_and_new_conversation(chat: Page) -> None:
     say(chat, "draw three strawberries")
-    chat.wait_for_selector(f"{LAST} .no-bar.first:not(:first-child)", state="attached")
+    chat.wait_for_selector(f"{LAST} .omni-bar.first:not(:first-child)", state="attached")
     chat.click("#chat-message .stop-button")
     phase(chat, "stopped", f"#chat-talk {LAST}")
     chat.wait_for_selector("#chat-message .submit-button")
-    assert "here is three strawberries" in chat.inner_text(f"{LAST} .no-words")
+    assert "here is three strawberries" in chat.inner_text(f"{LAST} .omni-words")
     chat.click("#chat-again")
-    chat.wait_for_selector(f"{LAST} .no-live[data-phase='running']")
-    assert chat.locator(".no-turns > .no-turn").count() == 2
+    chat.wait_for_selector(f"{LAST} .omni-live[data-phase='running']")
+    assert chat.locator(".omni-turns > .omni-turn").count() == 2
     answered(chat, 1)
     chat.click("#chat-clear")
-    chat.wait_for_selector(".no-welcome")
-    assert chat.locator(".no-turns > .no-turn").count() == 0
+    chat.wait_for_selector(".omni-welcome")
+    assert chat.locator(".omni-turns > .omni-turn").count() == 0
 
 
 def test_the_chat_opens_with_a_recorded_answer_that_goes_when_one_asks(
@@ -136,12 +140,12 @@ def test_the_chat_opens_with_a_recorded_answer_that_goes_when_one_asks(
 ) -> None:
     page = visit(site.url)
     page.get_by_role("tab", name="Chat").click()
-    example = page.locator("#chat-talk .no-example")
+    example = page.locator("#chat-talk .omni-example")
     expect(example).to_contain_text("recorded earlier")
-    example.locator(".no-live[data-phase='completed']").wait_for()
-    expect(page.locator("#chat-talk .no-welcome h2")).to_be_in_viewport()
-    page.locator("#chat-talk .no-welcome .no-chip").last.click()
-    expect(page.locator("#chat-talk .no-turns > .no-turn.user")).to_have_count(1)
+    example.locator(".omni-live[data-phase='completed']").wait_for()
+    expect(page.locator("#chat-talk .omni-welcome h2")).to_be_in_viewport()
+    page.locator("#chat-talk .omni-welcome .omni-chip").last.click()
+    expect(page.locator("#chat-talk .omni-turns > .omni-turn.user")).to_have_count(1)
     expect(example).to_have_count(0)
 
 
@@ -153,14 +157,14 @@ def test_a_conversation_is_saved_and_opened_again(chat: Page, tmp_path: Path) ->
     file = tmp_path / "conversation.json"
     download.value.save_as(file)
     chat.click("#chat-clear")
-    chat.wait_for_selector(".no-welcome")
+    chat.wait_for_selector(".omni-welcome")
     broken = tmp_path / "broken.json"
     broken.write_text("{}")
     chat.set_input_files("#chat-open input[type=file], input[type=file][accept='.json']", broken)
     expect(chat.locator("#chat-prompt-notice")).to_contain_text("not a conversation of ours")
     chat.set_input_files("#chat-open input[type=file], input[type=file][accept='.json']", file)
-    expect(chat.locator(".no-turns > .no-turn.user")).to_have_count(1)
+    expect(chat.locator(".omni-turns > .omni-turn.user")).to_have_count(1)
     expect(chat.locator(f"{LAST} img")).to_be_visible()
-    expect(chat.locator(f"{LAST} .no-words")).to_contain_text("here is a red heart")
+    expect(chat.locator(f"{LAST} .omni-words")).to_contain_text("here is a red heart")
     say(chat, "hello!")
     answered(chat, 2)

@@ -17,7 +17,7 @@ from tests.page_server import served
 
 pytestmark = pytest.mark.browser
 Visit = Callable[..., Page]
-FIRST = ".no-turns > .no-turn.user"
+FIRST = ".omni-turns > .omni-turn.user"
 
 
 def test_a_message_is_edited_in_its_place_with_the_keyboard(chat: Page) -> None:
@@ -41,7 +41,7 @@ def test_a_message_is_edited_in_its_place_with_the_keyboard(chat: Page) -> None:
     field.press("Enter")
     answered(chat, 1)
     assert words(chat) == ["draw a cat", "here is a cat"]
-    assert chat.locator(".no-editor").count() == 0
+    assert chat.locator(".omni-editor").count() == 0
 
 
 def test_a_message_goes_with_its_answer_and_undo_takes_the_last(chat: Page) -> None:
@@ -57,7 +57,7 @@ def test_a_message_goes_with_its_answer_and_undo_takes_the_last(chat: Page) -> N
     expect(chat.locator(FIRST)).to_have_count(2)
     for _ in range(2):
         chat.click("#chat-undo")
-    chat.wait_for_selector(".no-welcome")
+    chat.wait_for_selector(".omni-welcome")
     chat.click("#chat-undo")
     expect(chat.locator("#chat-prompt-notice")).to_contain_text("nothing to undo")
 
@@ -66,7 +66,7 @@ def test_the_actions_appear_where_the_mouse_or_the_keyboard_is(chat: Page) -> No
     say(chat, "hello!")
     answered(chat, 1)
     chat.mouse.move(1, 1)
-    row = chat.locator(f"{FIRST} .no-deeds")
+    row = chat.locator(f"{FIRST} .omni-deeds")
     expect(row).to_have_css("opacity", "0")
     chat.hover(FIRST)
     expect(row).to_have_css("opacity", "1")
@@ -81,7 +81,7 @@ def test_words_are_copied(chat: Page) -> None:
     say(chat, "hello!")
     answered(chat, 1)
     chat.get_by_role("button", name="Copy the words of this answer").click()
-    expect(chat.locator(f"{LAST} .no-deed").first).to_have_text("Copied")
+    expect(chat.locator(f"{LAST} .omni-deed").first).to_have_text("Copied")
     assert chat.evaluate("navigator.clipboard.readText()").startswith("hello! I can draw")
 
 
@@ -92,7 +92,7 @@ def test_another_answer_keeps_the_settings_and_takes_the_next_seed(
     answered(chat, 1)
     before = fake.requests[-1]
     chat.get_by_role("button", name="Answer again with the next seed").press("Enter")
-    chat.wait_for_selector(f"{LAST} .no-live[data-phase='running']")
+    chat.wait_for_selector(f"{LAST} .omni-live[data-phase='running']")
     answered(chat, 1)
     after = fake.requests[-1]
     assert after.sampling.seed == before.sampling.seed + 1
@@ -111,8 +111,8 @@ def test_a_picture_opens_where_the_visitor_says(chat: Page, kind: str, order: li
     answer_with(chat, kind)
     say(chat, "a cat")
     answered(chat, 1)
-    pieces = chat.locator(f"{LAST} .no-stage :is(.no-words, .no-pictures)").evaluate_all(
-        "nodes => nodes.map(n => n.matches('.no-words') ? n.textContent : 'picture')"
+    pieces = chat.locator(f"{LAST} .omni-stage :is(.omni-words, .omni-pictures)").evaluate_all(
+        "nodes => nodes.map(n => n.matches('.omni-words') ? n.textContent : 'picture')"
     )
     assert [piece for piece in pieces if piece] == order
 
@@ -132,7 +132,7 @@ def test_thinking_is_asked_for_by_a_mark_or_by_the_switch(chat: Page, fake: Fake
     say(chat, "\\think how many cats?")
     answered(chat, 1)
     assert words(chat) == ["how many cats?", "three"]
-    thought = chat.locator(f"{LAST} .no-thought")
+    thought = chat.locator(f"{LAST} .omni-thought")
     expect(thought.locator("p")).to_be_hidden()
     thought.locator("summary").press("Enter")
     expect(thought.locator("p")).to_have_text("one, two, three")
@@ -152,7 +152,7 @@ def test_a_checkpoint_that_does_not_think_says_why(visit: Visit) -> None:
         expect(page.locator("#chat-think")).to_contain_text("does not think before it answers yet")
         say(page, "\\think how many?")
         expect(page.locator("#chat-prompt-notice")).to_contain_text("leave \\think out")
-        assert page.locator(".no-turns > .no-turn").count() == 0
+        assert page.locator(".omni-turns > .omni-turn").count() == 0
         page.click("#chat-answer-with input")
         expect(page.get_by_role("option", name="picture", exact=True)).to_be_visible()
         expect(page.get_by_role("option", name="film", exact=True)).to_have_count(0)
@@ -187,17 +187,17 @@ def test_a_mixed_conversation_of_eight_messages(
     drop(chat, heart)
     say(chat, "what is this?")
     answered(chat, 2)
-    expect(chat.locator(".no-sight")).to_have_text([OUT_OF_SIGHT])
+    expect(chat.locator(".omni-sight")).to_have_text([OUT_OF_SIGHT])
     say(chat, "and what colour?")
     answered(chat, 3)
     drop(chat, bell)
     say(chat, "is this in the picture?")
     answered(chat, 4)
-    expect(chat.locator(".no-turn.user audio")).to_have_count(1)
+    expect(chat.locator(".omni-turn.user audio")).to_have_count(1)
     say(chat, "draw a red heart above a dog")
     answered(chat, 5)
     chat.get_by_role("button", name="Answer again").first.click()
-    chat.wait_for_selector(f"{LAST} .no-live[data-phase='running']")
+    chat.wait_for_selector(f"{LAST} .omni-live[data-phase='running']")
     answered(chat, 5)
     say(chat, "make a video of a ball")
     answered(chat, 6)
@@ -217,7 +217,7 @@ def test_a_mixed_conversation_of_eight_messages(
     assert words(chat)[-1] == "here is two pizzas"
     chat.click("#chat-undo")
     expect(chat.locator(FIRST)).to_have_count(6)
-    expect(chat.locator(f"{LAST} .no-films, {LAST} .no-film")).not_to_have_count(0)
+    expect(chat.locator(f"{LAST} .omni-films, {LAST} .omni-film")).not_to_have_count(0)
 
     with chat.expect_download() as download:
         chat.click("#chat-save")
@@ -225,17 +225,17 @@ def test_a_mixed_conversation_of_eight_messages(
     download.value.save_as(file)
     before = words(chat)
     chat.click("#chat-clear")
-    chat.wait_for_selector(".no-welcome")
+    chat.wait_for_selector(".omni-welcome")
     chat.set_input_files("#chat-open input[type=file], input[type=file][accept='.json']", file)
     expect(chat.locator(FIRST)).to_have_count(6)
     assert words(chat) == before
     say(chat, "what happens in it?")
     answered(chat, 7)
-    notes = chat.locator(".no-sight").all_inner_texts()
+    notes = chat.locator(".omni-sight").all_inner_texts()
     assert notes == [OUT_OF_SIGHT], "of the film and what follows everything is seen"
     roles = [turn.role for turn in fake.requests[-1].conversation.turns]
     assert roles == ["user", "assistant"] * 6 + ["user"]
     for number, text in ((8, "and then?"), (9, "and then?")):
         say(chat, text)
         answered(chat, number)
-    assert chat.locator(".no-sight").all_inner_texts() == [OUT_OF_SIGHT, BETWEEN]
+    assert chat.locator(".omni-sight").all_inner_texts() == [OUT_OF_SIGHT, BETWEEN]

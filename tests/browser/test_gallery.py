@@ -31,21 +31,21 @@ def tab(found: Served, visit: Visit) -> Page:
 
 
 def opened(page: Page) -> Page:
-    page.wait_for_selector("#gallery .no-item")
+    page.wait_for_selector("#gallery .omni-item")
     return page
 
 
 def looked_for(page: Page, words: str) -> Locator:
     """Types, and waits for what is found: the tiles, best first."""
-    page.fill("#gallery .no-query", "")
-    expect(page.locator("#gallery .no-found")).to_have_text("A little of everything.")
-    page.locator("#gallery .no-query").press_sequentially(words)
-    expect(page.locator("#gallery .no-found")).to_contain_text("results in")
-    return page.locator("#gallery .no-item")
+    page.fill("#gallery .omni-query", "")
+    expect(page.locator("#gallery .omni-found")).to_have_text("A little of everything.")
+    page.locator("#gallery .omni-query").press_sequentially(words)
+    expect(page.locator("#gallery .omni-found")).to_contain_text("results in")
+    return page.locator("#gallery .omni-item")
 
 
 def card(page: Page) -> Locator:
-    return page.locator("#gallery .no-card[open]")
+    return page.locator("#gallery .omni-card[open]")
 
 
 def do(page: Page, name: str) -> None:
@@ -54,58 +54,58 @@ def do(page: Page, name: str) -> None:
 
 def test_what_is_typed_is_found_and_explained(tab: Page) -> None:
     tiles = looked_for(tab, "blue whale")
-    expect(tiles.first.locator(".no-score")).to_contain_text("0.")
+    expect(tiles.first.locator(".omni-score")).to_contain_text("0.")
     expect(tiles.first).to_contain_text("a blue whale")
     shown = tiles.filter(has=tab.locator("img")).first
-    shown.locator(".no-open").click()
+    shown.locator(".omni-open").click()
     do(tab, "Why?")
-    expect(card(tab).locator(".no-tinted .no-word")).to_have_text(["blue", "whale"])
-    expect(card(tab).locator(".no-veil i")).to_have_count(16)
+    expect(card(tab).locator(".omni-tinted .omni-word")).to_have_text(["blue", "whale"])
+    expect(card(tab).locator(".omni-veil i")).to_have_count(16)
 
 
 def test_more_like_this_and_then_in_words(tab: Page) -> None:
     tab.get_by_role("button", name="picture: a red heart").click()
     do(tab, "More like this")
     expect(card(tab)).to_have_count(0)
-    expect(tab.locator(".no-given img")).to_have_count(1)
-    expect(tab.locator("#gallery .no-found")).to_contain_text("results in")
+    expect(tab.locator(".omni-given img")).to_have_count(1)
+    expect(tab.locator("#gallery .omni-found")).to_contain_text("results in")
     expect(tab.get_by_role("button", name="picture: a red heart")).to_have_count(0)
-    alone = tab.locator("#gallery .no-item").first.inner_text()
-    tab.fill(".no-query", "green")
-    expect(tab.locator("#gallery .no-item").first).not_to_have_text(alone)
+    alone = tab.locator("#gallery .omni-item").first.inner_text()
+    tab.fill(".omni-query", "green")
+    expect(tab.locator("#gallery .omni-item").first).not_to_have_text(alone)
     tab.get_by_role("button", name="take away what is given").click()
     expect(tab.get_by_role("button", name="picture: a red heart")).to_have_count(1)
 
 
 def test_filters_leave_one_kind(tab: Page) -> None:
-    tab.locator(".no-filter[data-value=audio]").click()
-    expect(tab.locator("#gallery .no-item")).to_have_count(1)
+    tab.locator(".omni-filter[data-value=audio]").click()
+    expect(tab.locator("#gallery .omni-item")).to_have_count(1)
     tab.get_by_role("button", name="play: the sound of rain").click()
-    expect(tab.locator(".no-sounds.playing")).to_have_count(1)
-    tab.locator(".no-filter[data-value=audio]").click()
-    expect(tab.locator("#gallery .no-item")).to_have_count(10)
+    expect(tab.locator(".omni-sounds.playing")).to_have_count(1)
+    tab.locator(".omni-filter[data-value=audio]").click()
+    expect(tab.locator("#gallery .omni-item")).to_have_count(10)
 
 
 def test_a_file_is_looked_for_and_a_broken_one_is_a_sentence(tab: Page, found: Served) -> None:
     folder = found.host.library.shipped.folder
     tab.set_input_files("#gallery input[type=file]", folder / "2.png")
-    expect(tab.locator(".no-given img")).to_have_count(1)
-    expect(tab.locator("#gallery .no-item").first).to_contain_text("a blue whale")
+    expect(tab.locator(".omni-given img")).to_have_count(1)
+    expect(tab.locator("#gallery .omni-item").first).to_contain_text("a blue whale")
     broken = {"name": "cat.png", "mimeType": "image/png", "buffer": b"no picture"}
     tab.set_input_files("#gallery input[type=file]", broken)
-    expect(tab.locator(".no-found.bad")).to_contain_text("Cat.png is not a picture")
-    expect(tab.locator(".no-given img")).to_have_count(1)
+    expect(tab.locator(".omni-found.bad")).to_contain_text("Cat.png is not a picture")
+    expect(tab.locator(".omni-given img")).to_have_count(1)
 
 
 def test_the_map_is_walked_with_the_keyboard(tab: Page) -> None:
     tab.get_by_role("button", name="Map", exact=True).click()
-    expect(tab.locator(".no-below")).to_contain_text("Drag and zoom")
-    tab.focus(".no-chart")
+    expect(tab.locator(".omni-below")).to_contain_text("Drag and zoom")
+    tab.focus(".omni-chart")
     tab.keyboard.press("ArrowLeft")
-    first = tab.locator(".no-hover").inner_text()
+    first = tab.locator(".omni-hover").inner_text()
     for key in ("ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown", "+"):
         tab.keyboard.press(key)
-    expect(tab.locator(".no-hover p")).not_to_be_empty()
+    expect(tab.locator(".omni-hover p")).not_to_be_empty()
     assert first
     tab.keyboard.press("Enter")
     expect(card(tab)).to_have_count(1)
@@ -121,15 +121,15 @@ def test_what_was_made_is_kept_for_its_visitor_alone(found: Served, visit: Visit
     page.get_by_role("button", name="Keep in the gallery").click()
     expect(page.locator("#image-live")).to_contain_text("Kept")
     page.get_by_role("tab", name="Gallery").click()
-    expect(opened(page).locator(".no-mine")).to_have_count(1)
-    mine = page.locator("#gallery .no-item").first
+    expect(opened(page).locator(".omni-mine")).to_have_count(1)
+    mine = page.locator("#gallery .omni-item").first
     expect(mine).to_contain_text("three yellow stars")
     other = opened(visit(f"{found.url}?tab=gallery"))
-    assert other.locator(".no-mine").count() == 0
-    mine.locator(".no-open").click()
+    assert other.locator(".omni-mine").count() == 0
+    mine.locator(".omni-open").click()
     expect(card(page)).to_contain_text("kept by you")
     do(page, "Take it out")
-    expect(page.locator(".no-mine")).to_have_count(0)
+    expect(page.locator(".omni-mine")).to_have_count(0)
 
 
 def test_from_a_card_into_the_chat_and_into_a_prompt(tab: Page) -> None:
@@ -145,16 +145,16 @@ def test_from_a_card_into_the_chat_and_into_a_prompt(tab: Page) -> None:
 
 def test_a_checkpoint_that_does_not_find_says_so(site: Served, visit: Visit) -> None:
     page = opened(visit(f"{site.url}?tab=gallery"))
-    expect(page.locator("#gallery .no-notes")).to_contain_text("was not trained to find")
+    expect(page.locator("#gallery .omni-notes")).to_contain_text("was not trained to find")
     tiles = looked_for(page, "car night")
-    expect(tiles.first.locator(".no-score")).to_have_text("100 %")
+    expect(tiles.first.locator(".omni-score")).to_have_text("100 %")
     assert page.get_by_role("button", name="Map", exact=True).is_disabled()
 
 
 def test_390_pixels_are_enough_for_the_gallery(found: Served, visit: Visit) -> None:
     page = opened(visit(f"{found.url}?tab=gallery", width=390, height=844))
     assert overflow(page) <= 0
-    page.locator("#gallery .no-item .no-open").first.click()
+    page.locator("#gallery .omni-item .omni-open").first.click()
     expect(card(page)).to_have_count(1)
     assert overflow(page) <= 0
 
@@ -165,7 +165,7 @@ def test_a_folder_of_ones_own_is_added_while_the_page_runs(visit: Visit, tmp_pat
     with served(engine, pack=pack, own=tmp_path / "own") as running:
         running.host.library.shipped.embed()
         page = opened(visit(f"{running.url}?tab=gallery"))
-        before = page.locator("#gallery .no-item").count()
+        before = page.locator("#gallery .omni-item").count()
         page.get_by_role("button", name="Your own folder").click()
         for path, says in (
             (tmp_path / "nowhere", "check the path"),
@@ -175,5 +175,5 @@ def test_a_folder_of_ones_own_is_added_while_the_page_runs(visit: Visit, tmp_pat
             page.click("#gallery-own-add")
             expect(page.locator("#gallery-own-report")).to_contain_text(says)
         expect(page.locator("#gallery-own-report li")).to_contain_text("broken.png")
-        expect(page.locator("#gallery .no-item")).to_have_count(before + 5)
+        expect(page.locator("#gallery .omni-item")).to_have_count(before + 5)
         page.close()

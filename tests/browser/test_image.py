@@ -39,8 +39,8 @@ def steps(page: Page, wanted: int) -> None:
 FRAMES = """wanted => new Promise((resolve, reject) => {
   const found = new Set(), begun = performance.now();
   const look = () => {
-    const over = document.querySelector(`#image-live .no-live[data-phase='${wanted}']`);
-    const canvas = document.querySelector("#image-live .no-large .no-canvas");
+    const over = document.querySelector(`#image-live .omni-live[data-phase='${wanted}']`);
+    const canvas = document.querySelector("#image-live .omni-large .omni-canvas");
     if (canvas) found.add(canvas.toDataURL());
     if (over) resolve([...found]);
     else if (performance.now() - begun > 60000) reject(new Error(`not ${wanted} in a minute`));
@@ -67,7 +67,7 @@ def test_a_picture_forms_and_a_second_run_is_stopped(
         steps(page, 64)
     generate(page, "a red heart above a dog")
     start = time.monotonic()
-    page.wait_for_selector("#image-live .no-live[data-phase='running'] .no-bar.seen")
+    page.wait_for_selector("#image-live .omni-live[data-phase='running'] .omni-bar.seen")
     waited_s = time.monotonic() - start
     frames = frames_until(page, "completed")
     assert len(frames) >= 4, "three different frames before the final one"
@@ -77,11 +77,11 @@ def test_a_picture_forms_and_a_second_run_is_stopped(
 
     steps(page, 64)
     generate(page, "two yellow stars in the sky")
-    page.wait_for_selector("#image-live .no-bar.seen >> nth=2", state="attached")
+    page.wait_for_selector("#image-live .omni-bar.seen >> nth=2", state="attached")
     page.click("#image-stop")
     phase(page, "stopped")
-    assert "Stopped at step" in page.inner_text("#image-live .no-status")
-    assert page.locator("#image-live .no-bar.seen").count() < 64
+    assert "Stopped at step" in page.inner_text("#image-live .omni-status")
+    assert page.locator("#image-live .omni-bar.seen").count() < 64
     assert picture(page) not in frames
     expect(page.locator("#image-generate")).to_be_visible()
 
@@ -98,14 +98,14 @@ def test_of_several_drafts_the_best_is_kept(any_site: Served, visit: Visit) -> N
     page.fill("#image-seed input", "20")
     generate(page, "a red heart above a dog")
     phase(page, "completed")
-    shown = page.locator("#image-live .no-draft")
+    shown = page.locator("#image-live .omni-draft")
     expect(shown).to_have_count(3)
     scores = [float(shown.nth(i).inner_text()) for i in range(3)]
-    kept = page.locator("#image-live .no-draft.best")
+    kept = page.locator("#image-live .omni-draft.best")
     expect(kept).to_have_count(1)
     assert float(kept.inner_text()) == max(scores)
-    expect(page.locator("#image-live .no-bar")).to_have_count(16)
-    expect(page.locator("#image-live .no-recipe")).to_contain_text(
+    expect(page.locator("#image-live .omni-bar")).to_have_count(16)
+    expect(page.locator("#image-live .omni-recipe")).to_contain_text(
         f"seed {kept.get_attribute('data-seed')}"
     )
 
@@ -113,28 +113,29 @@ def test_of_several_drafts_the_best_is_kept(any_site: Served, visit: Visit) -> N
 def test_the_page_opens_with_a_recorded_picture(site: Served, visit: Visit) -> None:
     page = visit(site.url)
     phase(page, "completed")
-    assert "recorded" in page.inner_text("#image-live .no-recipe")
+    assert "recorded" in page.inner_text("#image-live .omni-recipe")
     assert page.input_value("#image-seed input") == "7"
     page.get_by_role("button", name="Run it live").click()
-    page.wait_for_selector("#image-live .no-live[data-phase='running']")
+    page.wait_for_selector("#image-live .omni-live[data-phase='running']")
     phase(page, "completed")
-    assert "recorded" not in page.inner_text("#image-live .no-recipe")
+    assert "recorded" not in page.inner_text("#image-live .omni-recipe")
 
 
 def test_the_steps_can_be_scrubbed_by_keyboard(site: Served, visit: Visit) -> None:
     page = visit(site.url)
     phase(page, "completed")
     final = picture(page)
-    slider = page.locator("#image-live .no-slider")
+    slider = page.locator("#image-live .omni-slider")
     slider.focus()
     slider.press("Home")
-    expect(page.locator("#image-live .no-meta")).to_contain_text("1 / 8")
+    expect(page.locator("#image-live .omni-meta")).to_contain_text("1 / 8")
     page.wait_for_function(
-        "final => document.querySelector('#image-live .no-large .no-canvas').toDataURL() !== final",
+        "final => document.querySelector('#image-live .omni-large .omni-canvas')"
+        ".toDataURL() !== final",
         arg=final,
     )
     slider.press("End")
-    expect(page.locator("#image-live .no-meta")).to_contain_text("8 / 8")
+    expect(page.locator("#image-live .omni-meta")).to_contain_text("8 / 8")
 
 
 def test_the_download_and_the_link_make_the_picture_again(site: Served, visit: Visit) -> None:
@@ -143,7 +144,7 @@ def test_the_download_and_the_link_make_the_picture_again(site: Served, visit: V
     page.check("#image-keep-seed input")
     page.fill("#image-seed input", "1234")
     generate(page, "a big whale by the sea")
-    page.wait_for_selector("#image-live .no-live[data-phase='running']")
+    page.wait_for_selector("#image-live .omni-live[data-phase='running']")
     phase(page, "completed")
     with page.expect_download() as started:
         page.get_by_role("button", name="Download PNG").click()
@@ -161,9 +162,9 @@ def test_the_download_and_the_link_make_the_picture_again(site: Served, visit: V
     expect(again.locator("#image-seed input")).to_have_value("1234")
     expect(again.locator("#image-prompt textarea")).to_have_value("a big whale by the sea")
     again.click("#image-generate")
-    again.wait_for_selector("#image-live .no-live[data-phase='running']")
+    again.wait_for_selector("#image-live .omni-live[data-phase='running']")
     phase(again, "completed")
-    expect(again.locator("#image-live .no-recipe")).to_contain_text("seed 1234")
+    expect(again.locator("#image-live .omni-recipe")).to_contain_text("seed 1234")
     again.wait_for_timeout(200)
     assert picture(again) == picture(page)
 
@@ -180,10 +181,10 @@ def test_errors_are_sentences_beside_their_control(site: Served, visit: Visit) -
     page.click("#image-dice")
     expect(page.locator("#image-seed input")).not_to_have_value("seven")
     generate(page, "please refuse this")
-    expect(page.locator("#image-live .no-status")).to_contain_text("refuses the word")
+    expect(page.locator("#image-live .omni-status")).to_contain_text("refuses the word")
     expect(page.locator("#image-generate")).to_be_visible()
     generate(page, "crash please")
-    expect(page.locator("#image-live .no-status")).to_contain_text("Something went wrong")
+    expect(page.locator("#image-live .omni-status")).to_contain_text("Something went wrong")
     expect(page.locator("#image-generate")).to_be_visible()
     assert "Traceback" not in page.content()
     assert page.input_value("#image-prompt textarea") == "crash please"
@@ -194,14 +195,14 @@ def test_two_visitors_wait_in_line_and_share_nothing(site: Served, visit: Visit)
     for page in (one, two):
         phase(page, "completed")
     generate(one, "a red heart above a dog")
-    one.wait_for_selector("#image-live .no-live[data-phase='running']")
+    one.wait_for_selector("#image-live .omni-live[data-phase='running']")
     generate(two, "two yellow stars in the sky")
-    expect(two.locator("#image-live .no-status")).to_contain_text("1 run is ahead of yours")
+    expect(two.locator("#image-live .omni-status")).to_contain_text("1 run is ahead of yours")
     phase(one, "completed")
-    two.wait_for_selector("#image-live .no-live[data-phase='running']")
+    two.wait_for_selector("#image-live .omni-live[data-phase='running']")
     phase(two, "completed")
-    assert "red heart" in one.inner_text("#image-live .no-recipe")
-    assert "yellow stars" in two.inner_text("#image-live .no-recipe")
+    assert "red heart" in one.inner_text("#image-live .omni-recipe")
+    assert "yellow stars" in two.inner_text("#image-live .omni-recipe")
     assert picture(one) != picture(two)
 
 
@@ -210,7 +211,7 @@ def test_closing_the_tab_stops_the_run(site: Served, fake: FakeEngine, visit: Vi
     steps(page, 64)
     before = len(fake.closed_after)
     generate(page, "three strawberries")
-    page.wait_for_selector("#image-live .no-live[data-phase='running'] .no-bar.seen")
+    page.wait_for_selector("#image-live .omni-live[data-phase='running'] .omni-bar.seen")
     page.close()
     deadline = time.monotonic() + 3
     while len(fake.closed_after) == before and time.monotonic() < deadline:
@@ -227,6 +228,6 @@ def test_without_websockets_the_picture_still_forms(
     monkeypatch.setattr(fake, "step_s", 0.2)  # steps are left out where the page cannot follow
     page.evaluate("() => { window.WebSocket = class { close() {} }; }")
     generate(page, "a big whale by the sea")
-    page.wait_for_selector("#image-live .no-live[data-phase='running'] .no-bar.seen")
+    page.wait_for_selector("#image-live .omni-live[data-phase='running'] .omni-bar.seen")
     assert len(frames_until(page, "completed")) >= 3
     expect(page.get_by_role("button", name="Download PNG")).to_be_visible()

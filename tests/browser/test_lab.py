@@ -47,8 +47,8 @@ def kept(page: Page, kind: str, folder: Path) -> Path:
 
 
 def opened(page: Page) -> None:
-    page.wait_for_selector("#lab-view .no-desk:visible")
-    expect(page.locator("#lab-view .no-look > .no-meta")).to_contain_text(f"{STEPS} / {STEPS}")
+    page.wait_for_selector("#lab-view .omni-desk:visible")
+    expect(page.locator("#lab-view .omni-look > .omni-meta")).to_contain_text(f"{STEPS} / {STEPS}")
 
 
 def test_a_recorded_picture_is_stepped_through_and_looked_into(
@@ -57,25 +57,25 @@ def test_a_recorded_picture_is_stepped_through_and_looked_into(
     page = lab(visit, nano_site)
     record(page, "a red heart")
     opened(page)
-    stage = page.locator("#lab-view .no-plate")
+    stage = page.locator("#lab-view .omni-plate")
     stage.focus()
     stage.press("Home")
-    expect(page.locator("#lab-view .no-look > .no-meta")).to_contain_text(f"1 / {STEPS}")
+    expect(page.locator("#lab-view .omni-look > .omni-meta")).to_contain_text(f"1 / {STEPS}")
     page.get_by_label("heat map").select_option("entropy")
-    expect(page.locator("#lab-view .no-legend")).to_contain_text("bits of doubt")
-    plate = page.locator("#lab-view .no-plate-picture")
+    expect(page.locator("#lab-view .omni-legend")).to_contain_text("bits of doubt")
+    plate = page.locator("#lab-view .omni-plate-picture")
     expect(plate).to_have_attribute("data-painted", "0.0.entropy")
     plate.click(position={"x": 10, "y": 10})
-    near = page.locator("#lab-view .no-near")
+    near = page.locator("#lab-view .omni-near")
     expect(near).to_contain_text("row 1, column 1, step 1")
-    assert near.locator(".no-code").count() == 4
-    assert near.locator(".no-sample img").count() >= 8
+    assert near.locator(".omni-code").count() == 4
+    assert near.locator(".omni-sample img").count() >= 8
     stage.press("Shift+ArrowRight")
     expect(near).to_contain_text("row 1, column 2, step 1")
     stage.press("ArrowRight")
     expect(near).to_contain_text("row 1, column 2, step 2")
     page.get_by_role("button", name="Play").click()
-    expect(page.locator("#lab-view .no-look > .no-meta")).to_contain_text(f"{STEPS} / {STEPS}")
+    expect(page.locator("#lab-view .omni-look > .omni-meta")).to_contain_text(f"{STEPS} / {STEPS}")
     expect(plate).to_have_attribute("data-painted", f"0.{STEPS - 1}.entropy")
     with page.expect_download() as started:
         page.get_by_role("button", name="Save this picture").click()
@@ -87,42 +87,42 @@ def test_what_is_held_to_be_where_is_written_over_the_picture(site: Served, visi
     record(page, "a red car")
     opened(page)
     page.get_by_label("heat map").select_option("belief")
-    plate = page.locator("#lab-view .no-plate-picture")
+    plate = page.locator("#lab-view .omni-plate-picture")
     expect(plate).to_have_attribute("data-painted", f"0.{STEPS - 1}.belief")
     page.wait_for_function(
         """() => {
-            const canvas = document.querySelector('#lab-view .no-plate-picture');
+            const canvas = document.querySelector('#lab-view .omni-plate-picture');
             const pen = canvas.getContext('2d');
             const white = (x) => [...pen.getImageData(x, 0, 96, 96).data]
               .filter((v, i) => i % 4 === 1 && v > 200).length;
             return white(0) > 50 && white(96) < 20;
         }"""
     )
-    expect(page.locator("#lab-view .no-legend")).to_contain_text("half-way through the network")
+    expect(page.locator("#lab-view .omni-legend")).to_contain_text("half-way through the network")
     plate.click(position={"x": 5, "y": 5})
-    expect(page.locator("#lab-view .no-near")).to_contain_text("red car, 75 % sure")
+    expect(page.locator("#lab-view .omni-near")).to_contain_text("red car, 75 % sure")
 
 
 def test_a_recorded_film_is_looked_into_frame_by_frame(site: Served, visit: Visit) -> None:
     page = lab(visit, site)
     record(page, "a blue car moving to the left", "film")
     opened(page)
-    frames = page.locator("#lab-view .no-desk .no-strip .no-frame")
+    frames = page.locator("#lab-view .omni-desk .omni-strip .omni-frame")
     expect(frames).to_have_count(8)
     frames.nth(3).click()
     expect(frames.nth(3)).to_have_class(re.compile("shown"))
-    page.locator("#lab-view .no-plate-picture").click(position={"x": 10, "y": 10})
-    near = page.locator("#lab-view .no-near")
+    page.locator("#lab-view .omni-plate-picture").click(position={"x": 10, "y": 10})
+    near = page.locator("#lab-view .omni-near")
     expect(near).to_contain_text("frame 4, row 1, column 1, step 6")
-    stage = page.locator("#lab-view .no-plate")
+    stage = page.locator("#lab-view .omni-plate")
     stage.focus()
     stage.press("PageDown")
     expect(near).to_contain_text("frame 5, row 1, column 1, step 6")
     stage.press("ArrowLeft")
     expect(near).to_contain_text("frame 5, row 1, column 1, step 5")
-    near.locator(".no-sample").nth(1).click()
+    near.locator(".omni-sample").nth(1).click()
     page.get_by_role("button", name="Run on from here").click()
-    expect(page.locator("#lab-view .no-run-card")).to_have_count(2)
+    expect(page.locator("#lab-view .omni-run-card")).to_have_count(2)
     with page.expect_download() as started:
         page.get_by_role("button", name="Save these frames").click()
     assert started.value.suggested_filename.startswith("a-blue-car-moving-to-the-left-seed-0-step")
@@ -131,12 +131,12 @@ def test_a_recorded_film_is_looked_into_frame_by_frame(site: Served, visit: Visi
 def test_words_show_their_way_through_the_vocabulary(nano_site: Served, visit: Visit) -> None:
     page = lab(visit, nano_site)
     record(page, "what can you do?", "write")
-    page.wait_for_selector("#lab-view .no-desk:visible")
-    page.locator("#lab-view .no-token").first.click()
-    near = page.locator("#lab-view .no-near")
+    page.wait_for_selector("#lab-view .omni-desk:visible")
+    page.locator("#lab-view .omni-token").first.click()
+    near = page.locator("#lab-view .omni-near")
     expect(near).to_contain_text("place 1")
     expect(near.locator("h4").first).to_have_text("What else was likely")
-    assert near.locator(".no-way polyline").count() == 1
+    assert near.locator(".omni-way polyline").count() == 1
 
 
 def test_a_trace_is_downloaded_and_opened_by_somebody_else(
@@ -153,8 +153,8 @@ def test_a_trace_is_downloaded_and_opened_by_somebody_else(
     other = lab(visit, nano_site)
     open_file(other, file)
     opened(other)
-    other.locator("#lab-view .no-plate-picture").click(position={"x": 10, "y": 10})
-    expect(other.locator("#lab-view .no-near")).to_contain_text("row 1, column 1")
+    other.locator("#lab-view .omni-plate-picture").click(position={"x": 10, "y": 10})
+    expect(other.locator("#lab-view .omni-near")).to_contain_text("row 1, column 1")
 
 
 def test_a_file_that_is_no_trace_is_refused_kindly(
@@ -174,10 +174,10 @@ def test_a_run_that_is_stopped_can_still_be_looked_into(site: Served, visit: Vis
     page.locator("#lab-steps input[type=number]").fill("64")
     page.locator("#lab-steps input[type=number]").press("Tab")
     page.click("#lab-record")
-    page.wait_for_selector("#lab-view .no-bar.seen >> nth=2", state="attached")
+    page.wait_for_selector("#lab-view .omni-bar.seen >> nth=2", state="attached")
     page.click("#lab-stop")
-    page.wait_for_selector("#lab-view .no-desk:visible")
-    found = re.search(r"(\d+) / (\d+)", page.inner_text("#lab-view .no-look > .no-meta"))
+    page.wait_for_selector("#lab-view .omni-desk:visible")
+    found = re.search(r"(\d+) / (\d+)", page.inner_text("#lab-view .omni-look > .omni-meta"))
     assert found is not None
     assert 2 < int(found[2]) < 64
     expect(page.locator("#lab-record")).to_be_visible()
@@ -195,23 +195,23 @@ def test_a_run_is_edited_and_goes_on_beside_the_first(nano_site: Served, visit: 
     page = lab(visit, nano_site)
     record(page, "a cat")
     opened(page)
-    cards = page.locator("#lab-view .no-run-card")
+    cards = page.locator("#lab-view .omni-run-card")
     before = cards.count()
-    stage = page.locator("#lab-view .no-plate")
+    stage = page.locator("#lab-view .omni-plate")
     stage.focus()
     for _ in range(4):
         stage.press("ArrowLeft")
-    page.locator("#lab-view .no-plate-picture").click(position={"x": 10, "y": 10})
-    near = page.locator("#lab-view .no-near")
+    page.locator("#lab-view .omni-plate-picture").click(position={"x": 10, "y": 10})
+    near = page.locator("#lab-view .omni-near")
     expect(near.locator("h3")).to_contain_text(f"step {STEPS - 4}")
-    near.locator(".no-code").first.locator(".no-sample").nth(2).click()
-    expect(near.locator(".no-said")).to_contain_text("Held")
-    expect(page.locator("#lab-view .no-look > .no-said")).to_contain_text("1 place changed")
+    near.locator(".omni-code").first.locator(".omni-sample").nth(2).click()
+    expect(near.locator(".omni-said")).to_contain_text("Held")
+    expect(page.locator("#lab-view .omni-look > .omni-said")).to_contain_text("1 place changed")
     page.get_by_role("button", name="Run on from here").click()
     expect(cards).to_have_count(before + 1)
-    expect(page.locator("#lab-view .no-plate-picture")).to_have_count(2)
-    expect(page.locator("#lab-view .no-look > .no-meta")).to_contain_text("4 / 4")
-    expect(page.locator("#lab-view .no-table tbody tr")).to_have_count(2)
+    expect(page.locator("#lab-view .omni-plate-picture")).to_have_count(2)
+    expect(page.locator("#lab-view .omni-look > .omni-meta")).to_contain_text("4 / 4")
+    expect(page.locator("#lab-view .omni-table tbody tr")).to_have_count(2)
     *_, trace = nano_site.host.traces.values()
     assert trace.request.start is not None
     assert trace.request.start.pinned.tolist() == [True] + [False] * 63
@@ -226,9 +226,9 @@ def test_methods_are_put_side_by_side_in_lockstep(site: Served, visit: Visit) ->
     page.locator("#lab-steps input[type=number]").press("Tab")
     page.get_by_text("Side by side").click()
     page.click("#lab-compare-run")
-    expect(page.locator("#lab-view .no-forming")).to_have_count(4)
-    expect(page.locator("#lab-view .no-plate-picture")).to_have_count(4)
-    rows = page.locator("#lab-view .no-table tbody tr")
+    expect(page.locator("#lab-view .omni-forming")).to_have_count(4)
+    expect(page.locator("#lab-view .omni-plate-picture")).to_have_count(4)
+    rows = page.locator("#lab-view .omni-table tbody tr")
     expect(rows).to_have_count(4)
     assert [row.split("\t")[0] for row in rows.all_inner_texts()] == [
         "euler",
@@ -236,10 +236,10 @@ def test_methods_are_put_side_by_side_in_lockstep(site: Served, visit: Visit) ->
         "masked",
         "autoregressive",
     ]
-    stage = page.locator("#lab-view .no-plate")
+    stage = page.locator("#lab-view .omni-plate")
     stage.focus()
     stage.press("Home")
-    captions = page.locator("#lab-view .no-caption")
+    captions = page.locator("#lab-view .omni-caption")
     expect(captions.first).to_contain_text(f"step 1 of {STEPS}")
     expect(captions.last).to_contain_text(f"step 1 of {STEPS}")
     stage.press("ArrowRight")
@@ -260,8 +260,8 @@ def test_a_kept_run_opens_from_the_disk_and_restores_its_settings(
     opened_file.goto(replay.as_uri())
     expect(opened_file.locator("h1")).to_have_text("three stars")
     opened_file.get_by_role("button", name="Play").click()
-    expect(opened_file.locator(".no-look .no-meta")).to_contain_text(re.compile("[2-5] / 6"))
-    expect(opened_file.locator(".no-look .no-meta")).to_contain_text(f"{STEPS} / {STEPS}")
+    expect(opened_file.locator(".omni-look .omni-meta")).to_contain_text(re.compile("[2-5] / 6"))
+    expect(opened_file.locator(".omni-look .omni-meta")).to_contain_text(f"{STEPS} / {STEPS}")
     alone.close()
     assert errors == []
     other = lab(visit, nano_site)
@@ -279,7 +279,7 @@ def test_a_file_that_is_dropped_is_opened(site: Served, visit: Visit, tmp_path: 
             return files;
         }"""
     )
-    page.dispatch_event("#lab-view .no-lab", "drop", {"dataTransfer": transfer})
+    page.dispatch_event("#lab-view .omni-lab", "drop", {"dataTransfer": transfer})
     expect(page.locator("#lab-upload-notice")).to_contain_text("not a whole trace")
 
 

@@ -27,7 +27,7 @@ def luminance(page: Page) -> float:
 @pytest.mark.parametrize("tab", ["image", "chat", "about"])
 def test_390_pixels_are_enough(site: Served, visit: Visit, tab: str) -> None:
     page = visit(f"{site.url}?tab={tab}", width=390, height=844)
-    inside = {"image": "#image-generate", "chat": ".no-welcome", "about": ".no-about"}[tab]
+    inside = {"image": "#image-generate", "chat": ".omni-welcome", "about": ".omni-about"}[tab]
     page.wait_for_selector(inside)
     if tab == "image":
         phase(page, "completed")
@@ -37,7 +37,7 @@ def test_390_pixels_are_enough(site: Served, visit: Visit, tab: str) -> None:
 def test_dark_mode_follows_the_system_and_the_switch(site: Served, visit: Visit) -> None:
     page = visit(site.url, color_scheme="dark")
     assert luminance(page) < 60
-    page.click(".no-theme")
+    page.click(".omni-theme")
     assert luminance(page) > 200
     assert luminance(visit(site.url, color_scheme="light")) > 200
 

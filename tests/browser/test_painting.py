@@ -18,7 +18,7 @@ def test_a_part_of_the_picture_on_the_page_is_painted_and_made_anew(
     phase(page, "completed")
     page.get_by_text("Change a picture").click()
     page.get_by_role("button", name="Take the one on the page").click()
-    hint = page.locator("#image-painter .no-hint")
+    hint = page.locator("#image-painter .omni-hint")
     expect(hint).to_contain_text("Say above what to change")
     canvas = page.locator("#image-painter canvas")
     box = canvas.bounding_box()

@@ -17,7 +17,7 @@ from tests.page_server import Served, served
 
 pytestmark = pytest.mark.browser
 Visit = Callable[..., Page]
-LAST = "#speech-talk .no-turns > .no-turn:last-child"
+LAST = "#speech-talk .omni-turns > .omni-turn:last-child"
 EAVESDROP = """() => {
   window.sent = [];
   const send = MessagePort.prototype.postMessage;
@@ -34,13 +34,13 @@ EAVESDROP = """() => {
 def speech(site: Served, visit: Visit) -> Page:
     page = visit(site.url)
     page.get_by_role("tab", name="Speech").click()
-    page.wait_for_selector("#speech-talk .no-welcome")
+    page.wait_for_selector("#speech-talk .omni-welcome")
     page.evaluate(EAVESDROP)
     return page
 
 
 def hold(page: Page, ms: int) -> None:
-    page.locator(".no-mic").hover()
+    page.locator(".omni-mic").hover()
     page.mouse.down()
     page.wait_for_timeout(ms)
     page.mouse.up()
@@ -53,21 +53,21 @@ def completed(page: Page) -> None:
 def test_what_is_said_is_written_down_answered_and_played(speech: Page, fake: FakeEngine) -> None:
     hold(speech, 900)
     completed(speech)
-    assert "hello there" in speech.inner_text(f"{LAST} .no-heard")
-    assert "hello! I can draw" in speech.inner_text(f"{LAST} .no-stage")
+    assert "hello there" in speech.inner_text(f"{LAST} .omni-heard")
+    assert "hello! I can draw" in speech.inner_text(f"{LAST} .omni-stage")
     assert speech.evaluate("window.sent.filter(Number)") == [16_000] * NUM_BLOCKS
     said = fake.requests[-1].conversation.turns[-1].parts[-1].audio
     assert said is not None
     assert 0.4 < len(said) / 16_000 < 1.6
-    told = speech.inner_text(f"{LAST} .no-timed")
+    told = speech.inner_text(f"{LAST} .omni-timed")
     assert all(name in told for name in ("transcript", "first words", "first sound"))
-    assert speech.locator("#speech-talk .no-turn.user audio").count() == 1
+    assert speech.locator("#speech-talk .omni-turn.user audio").count() == 1
 
 
 def test_sound_plays_while_later_blocks_still_form(speech: Page) -> None:
     hold(speech, 900)
     speech.wait_for_function("window.sent.filter(Number).length >= 1")
-    assert speech.locator(f"{LAST} .no-live[data-phase='running']").count() == 1
+    assert speech.locator(f"{LAST} .omni-live[data-phase='running']").count() == 1
     completed(speech)
 
 
@@ -90,13 +90,13 @@ def test_speaking_again_silences_the_answer_and_is_answered(
     hold(speech, 900)
     speech.wait_for_function("window.sent.includes('flush')")
     monkeypatch.undo()
-    expect(speech.locator("#speech-talk .no-turn.user")).to_have_count(2)
+    expect(speech.locator("#speech-talk .omni-turn.user")).to_have_count(2)
     completed(speech)
     assert len(fake.requests) == before + 1
     turns = fake.requests[-1].conversation.turns
     assert [t.role for t in turns] == ["user", "assistant", "user"]
     assert turns[0].parts[0].text == "hello there", "the first words are kept with their sound"
-    first = speech.locator("#speech-talk .no-turn.assistant .no-live").first
+    first = speech.locator("#speech-talk .omni-turn.assistant .omni-live").first
     expect(first).to_have_attribute("data-phase", "stopped")
 
 
@@ -120,16 +120,18 @@ def test_everything_works_without_a_microphone(
         "{ throw new DOMException('no', 'NotAllowedError'); }; }"
     )
     hold(speech, 300)
-    expect(speech.locator(".no-hint")).to_contain_text("does not let this page use the microphone")
+    expect(speech.locator(".omni-hint")).to_contain_text(
+        "does not let this page use the microphone"
+    )
     speech.fill("#speech-typed input, #speech-typed textarea", "hello!")
     speech.keyboard.press("Enter")
     completed(speech)
-    assert "hello! I can draw" in speech.inner_text(f"{LAST} .no-stage")
+    assert "hello! I can draw" in speech.inner_text(f"{LAST} .omni-stage")
     file = tmp_path / "voice.wav"
     times = np.arange(16_000) / 16_000
     file.write_bytes(wav_bytes((0.3 * np.sin(880 * times)).astype(np.float32)))
     speech.set_input_files("#speech-upload ~ input, #speech-upload input, input[type=file]", file)
-    expect(speech.locator("#speech-talk .no-turn.user")).to_have_count(2)
+    expect(speech.locator("#speech-talk .omni-turn.user")).to_have_count(2)
     completed(speech)
     assert fake.requests[-1].listens
 
@@ -137,19 +139,19 @@ def test_everything_works_without_a_microphone(
 def test_a_recorded_voice_can_be_sent(speech: Page, fake: FakeEngine) -> None:
     for name in VOICES.values():
         assert (PACK / f"{name}.opus").exists()
-    speech.locator("#speech-talk .no-welcome .no-chip").last.click()
+    speech.locator("#speech-talk .omni-welcome .omni-chip").last.click()
     completed(speech)
     assert fake.requests[-1].listens
-    assert "hello there" in speech.inner_text(f"{LAST} .no-heard")
+    assert "hello there" in speech.inner_text(f"{LAST} .omni-heard")
 
 
 def test_without_websockets_the_answer_is_still_heard(speech: Page) -> None:
     speech.evaluate("() => { window.WebSocket = class { close() {} }; }")
     hold(speech, 900)
-    speech.wait_for_selector(f"{LAST} .no-live[data-phase='running']")
+    speech.wait_for_selector(f"{LAST} .omni-live[data-phase='running']")
     completed(speech)
-    assert "hello there" in speech.inner_text(f"{LAST} .no-heard")
-    assert "hello! I can draw" in speech.inner_text(f"{LAST} .no-stage")
+    assert "hello there" in speech.inner_text(f"{LAST} .omni-heard")
+    assert "hello! I can draw" in speech.inner_text(f"{LAST} .omni-stage")
     assert speech.evaluate("window.sent.filter(Number)") == [16_000] * NUM_BLOCKS, "each once"
     expect(speech.get_by_role("button", name="Download WAV").last).to_be_visible()
 
@@ -159,15 +161,15 @@ def test_silence_is_a_sentence_and_nothing_is_lost(speech: Page, tmp_path: Path)
     file.write_bytes(wav_bytes(np.zeros(16_000, np.float32)))
     speech.set_input_files("#speech-upload ~ input, #speech-upload input, input[type=file]", file)
     expect(speech.locator("#speech-prompt-notice")).to_contain_text("othing can be heard")
-    assert speech.locator("#speech-talk .no-turn").count() == 0
+    assert speech.locator("#speech-talk .omni-turn").count() == 0
 
 
 def test_hands_free_listens_until_it_is_closed(speech: Page) -> None:
     speech.get_by_role("button", name="Hands-free").click()
-    expect(speech.locator(".no-microphone")).to_have_class("no-mount no-microphone open")
-    expect(speech.locator(".no-hint")).to_contain_text("a pause ends your turn")
+    expect(speech.locator(".omni-microphone")).to_have_class("omni-mount omni-microphone open")
+    expect(speech.locator(".omni-hint")).to_contain_text("a pause ends your turn")
     speech.get_by_role("button", name="Hands-free").click()
-    expect(speech.locator(".no-hint")).to_contain_text("Hold to talk")
+    expect(speech.locator(".omni-hint")).to_contain_text("Hold to talk")
 
 
 def test_a_checkpoint_without_sound_says_so(visit: Visit) -> None:
@@ -175,5 +177,5 @@ def test_a_checkpoint_without_sound_says_so(visit: Visit) -> None:
         page = visit(deaf.url)
         page.get_by_role("tab", name="Speech").click()
         expect(page.locator("#speech-deaf")).to_contain_text("neither hears nor speaks")
-        assert page.locator(".no-mic").count() == 0
+        assert page.locator(".omni-mic").count() == 0
         page.close()

@@ -20,11 +20,11 @@ from tests.page_server import Served
 pytestmark = pytest.mark.browser
 Visit = Callable[..., Page]
 LIVE = "#video-live"
-STRIP = f"{LIVE} .no-strip .no-canvas"
+STRIP = f"{LIVE} .omni-strip .omni-canvas"
 WORDS = "a red car moving to the left"
 KEEP_STEPS = """() => {
   window.steps = [];
-  const facts = document.querySelector("#video-live .no-meta");
+  const facts = document.querySelector("#video-live .omni-meta");
   const keep = () => window.steps.push(facts.querySelector("b").textContent);
   new MutationObserver(keep).observe(facts, { childList: true });
 }"""
@@ -39,7 +39,7 @@ def watched(site: Served, visit: Visit) -> Iterator[Callable[..., Page]]:
     def open_tab(query: str = "?tab=video", **context: object) -> Page:
         page = visit(site.url + query, **context)
         page.on("console", lambda message: said.append(message))
-        page.wait_for_selector("#video-generate, .no-welcome")
+        page.wait_for_selector("#video-generate, .omni-welcome")
         return page
 
     yield open_tab
@@ -62,12 +62,12 @@ def strip(page: Page) -> list[str]:
 
 def painted(page: Page) -> int:
     """How many predictions were painted."""
-    return int(page.locator(f"{LIVE} .no-large .no-canvas").get_attribute("data-painted") or 0)
+    return int(page.locator(f"{LIVE} .omni-large .omni-canvas").get_attribute("data-painted") or 0)
 
 
 def moves(page: Page) -> None:
     """Wait until the player shows another frame."""
-    changed(page, f"{LIVE} .no-large .no-canvas", picture(page, LIVE))
+    changed(page, f"{LIVE} .omni-large .omni-canvas", picture(page, LIVE))
 
 
 def changed(page: Page, canvas: str, before: str) -> None:
@@ -81,11 +81,11 @@ def test_a_film_forms_plays_and_can_be_taken_home(
 ) -> None:
     page = watched()
     phase(page, "completed", LIVE)
-    assert "recorded" in page.inner_text(f"{LIVE} .no-recipe")
+    assert "recorded" in page.inner_text(f"{LIVE} .omni-recipe")
     assert len(set(strip(page))) == 8, "the recorded film stands there"
     moves(page)
     generate(page)
-    page.wait_for_selector(f"{LIVE} .no-large .no-canvas[data-painted]")
+    page.wait_for_selector(f"{LIVE} .omni-large .omni-canvas[data-painted]")
     begun = strip(page)
     phase(page, "completed", LIVE)
     page.wait_for_timeout(200)
@@ -107,10 +107,10 @@ def test_a_film_forms_plays_and_can_be_taken_home(
 def test_stop_keeps_what_is_there(watched: Callable[..., Page]) -> None:
     page = watched()
     generate(page, steps=64)
-    page.wait_for_selector(f"{LIVE} .no-bar.seen >> nth=3", state="attached")
+    page.wait_for_selector(f"{LIVE} .omni-bar.seen >> nth=3", state="attached")
     page.click("#video-stop")
     phase(page, "stopped", LIVE)
-    assert "Stopped at step" in page.inner_text(f"{LIVE} .no-status")
+    assert "Stopped at step" in page.inner_text(f"{LIVE} .omni-status")
     page.wait_for_timeout(200)
     kept = strip(page)
     assert len(set(kept)) == 8
@@ -126,7 +126,7 @@ def test_steps_are_scrubbed_and_replayed_and_a_frame_is_held(watched: Callable[.
     phase(page, "completed", LIVE)
     page.wait_for_timeout(200)
     ended = strip(page)
-    slider, facts = page.locator(f"{LIVE} .no-slider"), page.locator(f"{LIVE} .no-meta")
+    slider, facts = page.locator(f"{LIVE} .omni-slider"), page.locator(f"{LIVE} .omni-meta")
     slider.focus()
     slider.press("Home")
     expect(facts).to_contain_text("1 / 8")
@@ -138,8 +138,8 @@ def test_steps_are_scrubbed_and_replayed_and_a_frame_is_held(watched: Callable[.
     page.wait_for_timeout(200)
     assert strip(page) == ended
 
-    page.locator(f"{LIVE} .no-strip .no-frame").nth(2).click()
-    expect(page.locator(f"{LIVE} .no-strip .shown")).to_have_count(1)
+    page.locator(f"{LIVE} .omni-strip .omni-frame").nth(2).click()
+    expect(page.locator(f"{LIVE} .omni-strip .shown")).to_have_count(1)
     held = picture(page, LIVE)
     page.wait_for_timeout(700)
     assert held == picture(page, LIVE) == ended[2]
@@ -174,7 +174,7 @@ def test_a_link_makes_the_film_again(watched: Callable[..., Page]) -> None:
     expect(again.locator("#image-seed input")).not_to_have_value("1234")
     again.click("#video-generate")
     phase(again, "completed", LIVE)
-    expect(again.locator(f"{LIVE} .no-recipe")).to_contain_text("seed 1234")
+    expect(again.locator(f"{LIVE} .omni-recipe")).to_contain_text("seed 1234")
     again.wait_for_timeout(200)
     assert strip(again) == strip(page)
 
@@ -209,19 +209,21 @@ def test_films_in_a_conversation(watched: Callable[..., Page], tmp_path: Path) -
     page = watched("?tab=chat")
     say(page, "make a video of " + WORDS)
     answered(page, 1)
-    assert "here is your film" in page.inner_text(f"{LAST} .no-words")
-    assert page.locator(f"{LAST} .no-strip .no-canvas").count() == 8
-    assert int(page.locator(f"{LAST} .no-large .no-canvas").get_attribute("data-painted") or 0) > 3
+    assert "here is your film" in page.inner_text(f"{LAST} .omni-words")
+    assert page.locator(f"{LAST} .omni-strip .omni-canvas").count() == 8
+    assert (
+        int(page.locator(f"{LAST} .omni-large .omni-canvas").get_attribute("data-painted") or 0) > 3
+    )
     expect(page.locator(LAST).get_by_role("button", name="Download GIF")).to_be_visible()
     page.set_input_files("#chat-message input[type=file]", file)
     page.wait_for_selector("#chat-message .thumbnails")
     page.press("#chat-message textarea", "Enter")
     answered(page, 2)
-    shown = page.locator(".no-turns > .no-turn.user").last
+    shown = page.locator(".omni-turns > .omni-turn.user").last
     expect(shown).to_contain_text("what happens in this video?")
     assert (shown.locator("img").get_attribute("src") or "").startswith("data:image/webp")
-    expect(page.locator(f"{LAST} .no-words")).to_contain_text("I see a film")
-    expect(page.locator(f"{LAST} .no-words")).to_be_in_viewport()
+    expect(page.locator(f"{LAST} .omni-words")).to_contain_text("I see a film")
+    expect(page.locator(f"{LAST} .omni-words")).to_be_in_viewport()
 
 
 def test_390_pixels_are_enough_for_a_film(watched: Callable[..., Page]) -> None:
@@ -230,7 +232,9 @@ def test_390_pixels_are_enough_for_a_film(watched: Callable[..., Page]) -> None:
     generate(page)
     phase(page, "completed", LIVE)
     assert overflow(page) <= 0
-    boxes = [frame.bounding_box() for frame in page.locator(f"{LIVE} .no-strip .no-frame").all()]
+    boxes = [
+        frame.bounding_box() for frame in page.locator(f"{LIVE} .omni-strip .omni-frame").all()
+    ]
     places = [(round(box["x"]), round(box["y"])) for box in boxes if box is not None]
     columns, rows = (sorted({place[axis] for place in places}) for axis in (0, 1))
     assert (len(columns), len(rows)) == (4, 2)
@@ -251,4 +255,4 @@ def test_a_film_is_shown_to_it_and_asked_about(
     shown, words = fake.requests[-1].conversation.turns[-1].parts
     assert shown.video is not None
     assert words.text == ABOUT_FILMS[0]
-    assert page.inner_text(f"{LIVE} .no-words").strip()
+    assert page.inner_text(f"{LIVE} .omni-words").strip()
