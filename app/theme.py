@@ -10,12 +10,16 @@ from gradio.themes.utils import sizes
 
 STATIC = Path(__file__).parent / "static"
 SCRIPTS = (
-    "channel.js", "recipe.js", "segments.js", "film.js", "sound.js", "drafts.js", "live.js",
-    "microphone.js", "actions.js", "chat.js", "plate.js", "painter.js", "near.js", "lab.js",
-    "gallery_ask.js", "gallery_play.js", "gallery_map.js", "gallery_card.js",
-    "gallery.js", "page.js",
+    "live/channel.js", "live/recipe.js", "live/segments.js", "live/video_segment.js",
+    "audio/sound.js", "live/candidates.js", "live/live_view.js", "audio/microphone.js",
+    "chat/message_actions.js", "chat/conversation.js", "lab/trace_view.js",
+    "image/mask_editor.js", "lab/token_inspector.js", "lab/lab_view.js", "gallery/api.js",
+    "gallery/item_view.js", "gallery/map_view.js", "gallery/item_card.js",
+    "gallery/gallery_view.js", "main.js",
 )  # fmt: skip
-STYLES = ("page.css", "live.css", "chat.css", "sound.css", "painter.css", "lab.css", "gallery.css")
+STYLES = (
+    "page.css", "live.css", "chat.css", "audio.css", "mask_editor.css", "lab.css", "gallery.css",
+)  # fmt: skip
 
 SANS = ("ui-sans-serif", "system-ui", "-apple-system", "Segoe UI", "Roboto", "sans-serif")
 MONO = ("ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "DejaVu Sans Mono", "monospace")
@@ -83,7 +87,7 @@ def css() -> str:
     day = "".join(f"--omni-{name.replace('_', '-')}: {value};" for name, value in LIGHT.items())
     night = "".join(f"--omni-{name.replace('_', '-')}: {value};" for name, value in DARK.items())
     palette = f":root {{ {day} }}\n:root.dark, :root .dark {{ {night} }}\n"
-    return palette + "\n".join((STATIC / name).read_text() for name in STYLES)
+    return palette + "\n".join((STATIC / "css" / name).read_text() for name in STYLES)
 
 
 def head() -> str:

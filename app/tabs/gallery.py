@@ -1,7 +1,7 @@
 """The Gallery tab: find anything with anything, wander on a map, keep what was made.
 
 Owns: the tab's one component, and what leads from it into other tabs. Does not own: what it asks
-while somebody looks around (`app.gallery_route`), how that looks (`static/gallery*.js`).
+while somebody looks around (`app.gallery_route`), how that looks (`static/gallery/`).
 """
 
 from collections.abc import Iterator, Mapping
