@@ -7,6 +7,7 @@ Owns: which figures stand in the card, and in which words. Does not own: measuri
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from textwrap import fill
 
 from evaluation.everything import Everything
 from evaluation.figures import HIGH, LOW
@@ -158,6 +159,7 @@ ROWS: dict[str, tuple[tuple[str, str], ...]] = {
     ),
 }
 """Suite -> its lines: what is shown, and the figures in it by name, with `i` their intervals."""
+WIDTH = 100
 UNITS = {"video": " films", "spoken_qa": " conversations", "symmetric": " a way"}
 
 
@@ -221,4 +223,5 @@ def _cells(matrix: Result) -> str:
     said = ", ".join(f"{name} {value:.2f}" for name, value in sorted(tried.items()))
     lacking = ", ".join(sorted(name.replace("_", " ") for name in matrix.left_out))
     lines = [f"The matrix ({matrix.num} cases a cell): {said}."]
-    return "\n".join([*lines, f"Not trained: {lacking}."] if lacking else lines)
+    lines += [f"Not trained: {lacking}."] if lacking else []
+    return "\n".join(fill(line, WIDTH) for line in lines)

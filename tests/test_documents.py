@@ -14,7 +14,8 @@ LABELS = ["Hypothesis", "Setup", "Result", "Decision"]
 
 def _anchors(file: Path) -> list[str]:
     """The anchors of the headings, as GitHub names them."""
-    heads = re.findall(r"^#+ (.+)$", file.read_text(), re.MULTILINE)
+    text = re.sub(r"^```.*?^```$", "", file.read_text(), flags=re.MULTILINE | re.DOTALL)
+    heads = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
     return [re.sub(r"[^\w\- ]", "", head.lower()).replace(" ", "-") for head in heads]
 
 
