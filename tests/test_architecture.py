@@ -22,7 +22,6 @@ ALLOWED: dict[str, set[str]] = {
         "engine",
         "evaluation",
         "retrieval",
-        "training",
         "samplers",
         "flow",
         "world",

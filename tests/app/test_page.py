@@ -125,14 +125,6 @@ def test_a_link_to_no_run_is_explained(page: Served, capsys: pytest.CaptureFixtu
     assert "no run is to be seen" in capsys.readouterr().err
 
 
-def test_the_example_client_of_the_documentation_runs(page: Served, client: Client) -> None:
-    url = live(page, _begin(client, 4))
-    example = [sys.executable, str(ROOT / "docs/examples/watch.py"), url]
-    said = subprocess.run(example, check=True, capture_output=True, text=True, timeout=30).stdout
-    assert "refined 4/4" in said
-    assert "completed  answer_0: " in said
-
-
 def test_twenty_watchers_all_see_the_end_beside_three_bad_ones(
     page: Served, client: Client
 ) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks import cost, gpu, query, settings, steps, streaming, viewing
+from benchmarks import cost, gpu, query, steps, streaming, viewing
 
 NANO = Path(__file__).resolve().parents[2] / "assets" / "nano"
 Call = Callable[..., Any]
@@ -62,15 +62,10 @@ def test_viewing(run: Call, monkeypatch: pytest.MonkeyPatch) -> None:
     assert metrics["recording_ratio"] > 0
 
 
-def test_settings(run: Call) -> None:
-    metrics = run(settings, "--quick", "--num", "6", checkpoint=NANO)["metrics"]
-    assert 0 <= metrics["n4_s2_T1to1_uniform"] <= 1
-
-
 def test_a_missing_checkpoint_is_said(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    for module in (cost, settings, steps, viewing):
+    for module in (cost, steps, viewing):
         monkeypatch.setattr("sys.argv", ["x", "--checkpoint", "nowhere"])
         assert module.main() == 2
         assert "error:" in capsys.readouterr().err

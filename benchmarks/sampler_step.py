@@ -1,0 +1,41 @@
+"""One draw and one move of the flow sampler on fixed logits: a step without its network."""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from engine.engine import Engine
+from engine.request import Sampling
+from flow.modality import Modality
+from flow.sequence import OmniSequence, response
+from samplers.draws import Draws
+from samplers.kinetic import KineticSampler, on_device
+
+
+class _FixedPosterior:
+    """A posterior with the same logits "B L Q V" whatever was chosen before."""
+
+    def __init__(self, logits: Tensor) -> None:
+        self.num_codebooks = logits.shape[2]
+        self._logits = logits
+
+    def logits(self, chosen: Tensor) -> Tensor:
+        return self._logits[:, :, chosen.shape[-1]]
+
+
+def refinement_on_fixed_logits(engine: Engine, modality: Modality) -> Callable[[], object]:
+    """Return a call of `KineticSampler.refine` on random logits "1 L Q V" of a modality."""
+    runner, space = engine.runner, engine.model.spaces[modality]
+    asked = runner.complete(Sampling(steps=16, grid="uniform"), modality)
+    sampler = runner.parallel(asked, modality)
+    assert isinstance(sampler, KineticSampler)
+    draws = Draws.for_seed(0, 1, engine.device)
+    source = sampler.source(space, 1, runner.lengths[modality], draws)
+    x_t = OmniSequence((response(modality, source),)).looked()
+    shape = (1, runner.lengths[modality], space.num_codebooks, space.cardinality)
+    posterior = _FixedPosterior(torch.randn(shape, device=engine.device))
+    moment = on_device([sampler.moments()[8]], engine.device)[0]
+    return torch.inference_mode()(
+        lambda: sampler.refine(lambda x, t: {0: posterior}, x_t, moment, draws)
+    )
