@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import numpy as np
@@ -86,7 +87,8 @@ def by_lab_link() -> Request:
     query = dict(parse_qsl(urlsplit(LAB_LINK).query))
     values, sentence = read_lab_link(query, "", lambda recipe: form_of(recipe, ["image", "text"]))
     assert not sentence
-    return LabForm(*list(values)).request()  # pyright: ignore[reportArgumentType]
+    controls: list[Any] = list(values)
+    return LabForm(*controls).request()
 
 
 def repainted() -> Request:
