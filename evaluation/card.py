@@ -19,10 +19,10 @@ ROWS: dict[str, tuple[tuple[str, str], ...]] = {
         ("overall", "{overall:i}"),
         ("single object, two objects, counting", "{single_object}, {two_objects}, {counting}"),
         (
-            "held-out pairs: colours, position, colour attribution",
+            "held-out pairs: colours, relations, colour attribution",
             "{colours}, {position}, {colour_attribution}",
         ),
-        ("words that state four facts and more", "{many_facts:i}"),
+        ("prompts with four facts and more", "{many_facts:i}"),
         (
             "judge: true renders accepted, one error accepted, round trips accepted",
             "{true_renders}, {false_accepts}, {round_trips}",
@@ -31,17 +31,17 @@ ROWS: dict[str, tuple[tuple[str, str], ...]] = {
     "captions": (("object, count, colour, exact", "{object}, {count}, {colour}, {exact:i}"),),
     "tokenizer": (
         (
-            "PSNR, on objects only, share of codes used",
+            "PSNR, PSNR of objects, share of codes used",
             "{psnr:.1f} dB, {psnr_objects:.1f} dB, {codebook_use}",
         ),
     ),
     "chat": (
         (
-            "small talk, out of world handled, simple facts, wishes answered with a picture",
+            "small talk, out of domain handled, simple facts, requests answered with an image",
             "{small_talk}, {out_of_world}, {knowledge}, {drawn}",
         ),
         (
-            "in-world answers, questions about pictures, follow-ups, drawn pictures right",
+            "in-world answers, image questions, follow-ups, images correct",
             "{in_world}, {asked:i}, {follow_ups}, {drawn_right}",
         ),
     ),
@@ -56,13 +56,16 @@ ROWS: dict[str, tuple[tuple[str, str], ...]] = {
     ),
     "retrieval": (
         (
-            "among the first five: words to picture, picture to words",
+            "recall at 5: text to image, image to text",
             "{text_to_image_r5:i}, {image_to_text_r5}",
         ),
-        ("a picture and a change to the picture after", "{composed_r5:i}"),
-        ("words to film; speech to picture", "{text_to_video_r5}; {speech_to_image_r5:i}"),
+        ("recall at 5: image and edit to the image after", "{composed_r5:i}"),
         (
-            "words to picture with representations made apart; chance",
+            "recall at 5: text to video; speech to image",
+            "{text_to_video_r5}; {speech_to_image_r5:i}",
+        ),
+        (
+            "text to image with separate representations; chance",
             "{decoupled_text_to_image_r5}, {text_to_image_chance}",
         ),
     ),
@@ -75,27 +78,27 @@ ROWS: dict[str, tuple[tuple[str, str], ...]] = {
     ),
     "omni": (
         (
-            "is what is heard in the picture, what is it, how many: right word for word",
+            "is the object heard in the image, which is it, how many: exact match",
             "{omni:i}",
         ),
         (
-            "each alone; always saying no to the first",
+            "each alone; always answering no to the first",
             "{omni_whether}, {omni_which}, {omni_number}; {always_no}",
         ),
     ),
     "sounds": (
         (
-            "sounds named right; sounds made from words that the judge names right",
+            "sounds named; generated sounds that the judge names",
             "{sound_caption}; {sound_made}",
         ),
         (
-            "judge: true sounds named, round trips through the tokenizer named",
+            "judge: true sounds named, tokenizer round trips named",
             "{true_sounds}, {round_trips}",
         ),
     ),
     "tts": (
         (
-            "word error rate of what it says, by Whisper and by pocketsphinx",
+            "word error rate of its speech, by Whisper and by pocketsphinx",
             "{wer:i}, {wer_pocketsphinx}",
         ),
         (
@@ -103,7 +106,7 @@ ROWS: dict[str, tuple[tuple[str, str], ...]] = {
             "{stoi}, {wer_round_trip}",
         ),
         (
-            "DNSMOS of what it says, of round trips, of true clips",
+            "DNSMOS of its speech, of round trips, of true clips",
             "{mos:.1f}, {mos_round_trip:.1f}, {mos_true:.1f}",
         ),
         (
@@ -111,18 +114,17 @@ ROWS: dict[str, tuple[tuple[str, str], ...]] = {
             "{wer_floor}, {wer_floor_pocketsphinx}",
         ),
         (
-            "first sound, seconds of work for a second of sound (one thread, shared with other "
-            "work)",
+            "first sound, real-time factor (one thread, shared with other work)",
             "{first_sound_s} s, {rtf}",
         ),
     ),
     "spoken_qa": (
         (
-            "right as text by the rule of chat; word for word; right as heard by the judge",
+            "correct as text; exact match; correct as heard by the judge",
             "{spoken_qa_text:i}; {spoken_qa_exact}; {spoken_qa_speech}",
         ),
         (
-            "answered from the sound alone, word for word; judge: true questions understood",
+            "answered from audio alone, exact match; judge: true questions understood",
             "{spoken_qa_direct}; {speech_ceiling}",
         ),
         (
@@ -132,35 +134,35 @@ ROWS: dict[str, tuple[tuple[str, str], ...]] = {
     ),
     "video": (
         (
-            "made of words: the right things, the right motion, both",
+            "from text: objects, motion, both",
             "{object:i}, {direction:i}, {both}",
         ),
-        ("begun with a picture: starts with it and moves as asked", "{animated}"),
+        ("from a first frame: starts with it and moves as asked", "{animated}"),
         (
-            "watched: what is in it, how many, where; what it does; all of it described",
+            "understanding: objects, count, place; motion; everything described",
             "{understand_object}, {understand_count}, {understand_place}; "
             "{understand_direction:i}; {described}",
         ),
         (
-            "judge: true films, round trips, false ones accepted",
+            "judge: true videos, round trips, false ones accepted",
             "{judge_direction}, {roundtrip_direction}, {false_accepts}",
         ),
     ),
     "symmetric": (
         (
-            "facts that a second direction keeps: described and drawn, drawn and described, "
-            "watched and filmed, filmed and watched",
+            "facts kept there and back: image-text-image, text-image-text, video-text-video, "
+            "text-video-text",
             "{describe_then_draw}, {draw_then_describe}, {watch_then_act}, {act_then_watch}",
         ),
         (
-            "heard and said, said and heard; all six ways",
+            "speech-text-speech, text-speech-text; all six",
             "{listen_then_speak}, {speak_then_listen}; {agreement}",
         ),
     ),
 }
 """Suite -> its lines: what is shown, and the figures in it by name, with `i` their intervals."""
 WIDTH = 100
-UNITS = {"video": " films", "spoken_qa": " conversations", "symmetric": " a way"}
+UNITS = {"video": " videos", "spoken_qa": " conversations", "symmetric": " a direction"}
 
 
 @dataclass(frozen=True)
