@@ -95,7 +95,7 @@ def repainted() -> Request:
     """The left half of a picture made anew, from half way back to noise."""
     image = picture()
     mask = np.zeros(image.shape[:2], bool)
-    mask[:, : mask.shape[1] // 2] = True
+    mask[:, : image.shape[1] // 2] = True
     asked = ask("a yellow star at night", IMAGE, Sampling(steps=8, seed=24))
     return replace(asked, repaint=Repaint(image, mask, 0.8))
 
