@@ -5,10 +5,10 @@ import os
 import sys
 from pathlib import Path
 
-from app.host import Host
-from app.own_folder import is_here
+from app.gallery.local_folder import is_here
+from app.session import Host
+from engine.cli.loading import LoadingBar, folder_of
 from engine.engine import Engine
-from engine.loading import LoadingBar, folder_of
 
 DEFAULT_PORT = 7860
 DEFAULT_GALLERY = "data/gallery"

@@ -11,22 +11,22 @@ from fastapi import FastAPI
 from gradio.components import Component
 
 from app import theme
-from app.gallery_route import add_gallery_routes
-from app.host import Host
-from app.links import read_lab_link, read_link
-from app.listen import add_listening_route
-from app.recorded_route import add_recorded_route, recorded_at
-from app.route import add_live_route
+from app.forms.share_link import read_lab_link, read_link
+from app.gallery.routes import add_gallery_routes
+from app.session import Host
+from app.stream.replay_route import add_recorded_route, recorded_at
+from app.stream.vad_route import add_listening_route
+from app.stream.websocket import add_live_route
 from app.tabs import about
 from app.tabs.chat import ChatTab
 from app.tabs.gallery import GalleryTab
+from app.tabs.generation_tab import Studio
 from app.tabs.image import ImageTab
 from app.tabs.lab import LabTab
 from app.tabs.speech import SpeechTab
-from app.tabs.studio import Studio
 from app.tabs.video import VideoTab
-from engine.trace import Trace
-from engine.trace_file import read_trace
+from engine.inspection.trace import Trace
+from engine.inspection.trace_file import read_trace
 
 TITLE = "NExT-OMNI Live"
 FIRST_RUN = Path(__file__).resolve().parent.parent / "assets/examples/first.json"

@@ -9,14 +9,14 @@ import json
 import sys
 from pathlib import Path
 
-from app.examples import QUESTIONS
-from app.live import StepBus
+from app.forms.example_prompts import QUESTIONS
 from app.page import FIRST_CHAT, FIRST_FILM, FIRST_RUN
-from app.pump import Generate, Pumping
+from app.stream.run_bus import StepBus
+from app.stream.run_driver import Generate, Pumping
 from app.tabs import image, video
-from app.tabs.studio import Recipe
+from app.tabs.generation_tab import Recipe
+from engine.api.request import Conversation, Modality, Request, Sampling
 from engine.engine import Engine
-from engine.request import Conversation, Modality, Request, Sampling
 
 VERSION = 1
 FIRST = {

@@ -14,14 +14,14 @@ import torch
 from torch import Tensor
 
 from benchmarks.report import common_parser, loaded, publish
+from engine.api.events import Refined
+from engine.api.request import Conversation, Request, Sampling
 from engine.engine import Engine
-from engine.events import Refined
-from engine.request import Conversation, Request, Sampling
 from flow.modality import Modality
 from flow.schedule import Schedule, uniform_grid
 from flow.sequence import OmniSequence, prompt, response
+from samplers.counter_rng import Draws
 from samplers.denoiser import Denoiser, Posterior
-from samplers.draws import Draws
 from samplers.kinetic import KineticSampler
 
 PROMPT_TOKENS, STEPS, CACHE_SHARE = 16, 16, 0.4

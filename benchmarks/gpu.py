@@ -21,23 +21,23 @@ from statistics import median
 import numpy as np
 import torch
 
-from app.live import Run, StepBus
-from app.pump import Pumping
+from app.stream.run_bus import Run, StepBus
+from app.stream.run_driver import Pumping
 from benchmarks.report import publish
 from benchmarks.sampler_step import refinement_on_fixed_logits
+from engine.api.events import Refined
+from engine.api.request import Conversation, Request, Sampling
 from engine.engine import PREVIEW_HZ, Engine
-from engine.events import Refined
-from engine.request import Conversation, Request, Sampling
 from flow.modality import Modality
 from flow.sequence import OmniSequence, response
-from model.checkpoint import Checkpoint
 from model.config import OmniConfig
-from model.placement import Placement, estimate, random_model
+from model.loading.checkpoint import Checkpoint
+from model.loading.placement import Placement, estimate, random_model
 from model.presets import PRESETS
-from model.text import TextTokenizer
-from samplers.draws import Draws
-from world.captions import caption
-from world.scenes import sample_scene
+from model.tokenizers.text import TextTokenizer
+from samplers.counter_rng import Draws
+from world.image.scenes import sample_scene
+from world.text.captions import caption
 
 STEPS = (8, 16, 32)
 GUIDANCE, FRAMES = 3.0, 8

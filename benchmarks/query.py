@@ -14,15 +14,15 @@ from urllib.request import Request, urlopen
 
 import numpy as np
 
-from app.host import Host
 from app.page import build_page, serve
+from app.session import Host
 from benchmarks.report import common_parser, loaded, publish
-from benchmarks.viewing import free_port
+from benchmarks.viewer_cost import free_port
 from engine.engine import Engine
 from retrieval.folder import add_folder
 from retrieval.gallery import Gallery
-from world.captions import caption
-from world.scenes import sample_scene
+from world.image.scenes import sample_scene
+from world.text.captions import caption
 
 SHOWN = 60
 """Results that the page asks for."""

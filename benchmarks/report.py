@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from engine.engine import Engine
-from evaluation.result import Result
+from evaluation.report.result import Result
 
 
 def common_parser(name: str, doc: str | None, *, num: int, seed: int) -> argparse.ArgumentParser:

@@ -17,10 +17,10 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.report import publish
-from engine.request import Modality
-from retrieval.exact import ExactIndex
+from engine.api.request import Modality
+from retrieval.backends.exact import ExactIndex
+from retrieval.backends.lance import LanceIndex
 from retrieval.index import EVERYTHING, Record, VectorIndex, Where
-from retrieval.lance import LanceIndex
 
 SIZES = (1000, 10_000, 50_000)
 NEAREST = 10

@@ -5,11 +5,11 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from engine.api.request import Sampling
 from engine.engine import Engine
-from engine.request import Sampling
 from flow.modality import Modality
 from flow.sequence import OmniSequence, response
-from samplers.draws import Draws
+from samplers.counter_rng import Draws
 from samplers.kinetic import KineticSampler, on_device
 
 

@@ -16,9 +16,9 @@ import numpy as np
 
 from benchmarks.report import common_parser, publish
 from benchmarks.toy import toy_errors
+from engine.api.request import Sampling
 from engine.engine import Engine
-from engine.request import Sampling
-from evaluation.scenes import Wish, draw, wishes
+from evaluation.suites.scenes import Wish, draw, wishes
 from flow.transition import TRANSITIONS
 
 STEPS = (4, 8, 16, 32, 64)

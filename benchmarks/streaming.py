@@ -11,9 +11,9 @@ import time
 from statistics import median
 
 from benchmarks.report import common_parser, loaded, publish
+from engine.api.events import Refined
+from engine.api.request import Conversation, Request, Sampling
 from engine.engine import PREVIEW_HZ, Engine
-from engine.events import Refined
-from engine.request import Conversation, Request, Sampling
 from flow.modality import Modality
 
 STEPS, GUIDANCE = 16, 3.0

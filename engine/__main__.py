@@ -7,15 +7,15 @@ import os
 import sys
 from pathlib import Path
 
+from engine.api.errors import DeviceError
+from engine.api.request import Conversation
+from engine.cli.generate import generate
+from engine.cli.generate_options import add_options, media_of
+from engine.cli.live_client import ENDS, keep, watch
+from engine.cli.loading import LoadingBar, folder_of
 from engine.engine import Engine
-from engine.generate import generate
-from engine.generate_options import add_options, media_of
-from engine.loading import LoadingBar, folder_of
-from engine.request import Conversation
-from engine.trouble import DeviceError
-from engine.watching import ENDS, keep, watch
-from model.convert.once import on_disk
-from model.folder_info import folder_info
+from model.convert.hub import on_disk
+from model.loading.folder_info import folder_info
 
 
 def main(argv: list[str] | None = None) -> int:

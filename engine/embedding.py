@@ -2,7 +2,7 @@
 
 Messages of one structure (a picture; a picture and words; ..) share a network call. Source: Luo et
 al. 2025 (arXiv:2510.13721), Section 3.5. Owns: batching. Does not own: the feature
-(`model.omni.OmniModel.embedding`), an index of vectors (`retrieval`).
+(`model.network.omni.OmniModel.embedding`), an index of vectors (`retrieval`).
 """
 
 from collections import defaultdict
@@ -13,13 +13,13 @@ from typing import Protocol
 import numpy as np
 import torch
 
-from engine.request import Part
+from engine.api.request import Part
 from flow.modality import Modality
 from flow.sequence import OmniSequence
-from model.omni import OmniModel
-from model.template import Span, collate_prompts, embedded
-from model.text import TextTokenizer
-from model.whisper import SAMPLE_RATE
+from model.network.omni import OmniModel
+from model.prompt_template import Span, collate_prompts, embedded
+from model.tokenizers.text import TextTokenizer
+from model.tokenizers.whisper_encoder import SAMPLE_RATE
 
 BATCH_POSITIONS = 4096
 """Of a network call; at least one message."""

@@ -1,10 +1,11 @@
 """The engine: a loaded checkpoint that turns a request into a stream of events.
 
 Owns: how one answer is made, segment by segment, and the wish for each of them. Does not own: media
-and their codes (`engine.codec`), the order of an answer's segments (`engine.order`), which sampler
-runs (`engine.runner`), how a step leaves the device (`engine.landing`) and becomes an event
-(`engine.refining`), many answers at once (`engine.batch`). One engine may serve several threads one
-after the other.
+and their codes (`engine.media.codec`), the order of an answer's segments
+(`engine.prompt.answer_plan`), which sampler runs (`engine.generation.runner`), how a step leaves
+the device (`engine.generation.host_transfer`) and becomes an event
+(`engine.generation.refined_event`), many answers at once (`engine.generation.batch`). One engine
+may serve several threads one after the other.
 """
 
 import time
@@ -18,39 +19,39 @@ from typing import Any
 import numpy as np
 import torch
 
-from engine.about import about
-from engine.batch import Batch
-from engine.beliefs import Believed, believed
-from engine.codec import Codec
-from engine.conversation import messages_of, understood
-from engine.drafts import best_of, best_of_all
+from engine.api.errors import explained
+from engine.api.events import Answer, Completed, Event, Refined, Sounded, Started
+from engine.api.request import Conversation, Part, Request, SamplerKind, Sampling
 from engine.embedding import embed
-from engine.events import Answer, Completed, Event, Refined, Sounded, Started
-from engine.holding import READS, likely_to_stay, may_hold, start_with
-from engine.landing import Landed, landing, last_tokens
-from engine.lens import Lens
-from engine.likelihood import surprise
-from engine.order import first_modality, next_modality
-from engine.path_preview import PathPreview
-from engine.preview import PreviewClock
-from engine.refining import preview_for, refined
-from engine.repaint import begun, touched
-from engine.request import Conversation, Part, Request, SamplerKind, Sampling
-from engine.runner import Runner
-from engine.sounds import LONGEST_S, pieces_of
-from engine.speech import Speech, launched
-from engine.trace import MAX_LIKELY, Trace, TraceRecorder
-from engine.trouble import explained
-from engine.under_way import UnderWay
-from engine.wish import Wish
-from engine.words import Words
+from engine.generation.batch import Batch
+from engine.generation.best_of_n import best_of, best_of_all
+from engine.generation.edit_mask import READS, likely_to_stay, may_hold, start_with
+from engine.generation.host_transfer import Landed, landing, last_tokens
+from engine.generation.inpainting import begun, touched
+from engine.generation.progress import UnderWay
+from engine.generation.refined_event import preview_for, refined
+from engine.generation.runner import Runner
+from engine.generation.segment_spec import Wish
+from engine.info import about
+from engine.inspection.code_inspector import Lens
+from engine.inspection.likelihood import surprise
+from engine.inspection.path_preview import PathPreview
+from engine.inspection.probes import Believed, believed
+from engine.inspection.trace import MAX_LIKELY, Trace, TraceRecorder
+from engine.media.audio import LONGEST_S, pieces_of
+from engine.media.codec import Codec
+from engine.media.external_codec import Speech, launched
+from engine.media.preview import PreviewClock
+from engine.media.token_text import Words
+from engine.prompt.answer_plan import first_modality, next_modality
+from engine.prompt.conversation import messages_of, understood
 from flow.modality import Modality
 from flow.sequence import Segment
-from model.checkpoint import Checkpoint, Progress, load_checkpoint
-from model.folder_info import refuse_theirs
-from model.placement import Placement
-from model.template import Message, Span, collate_prompts, layout
-from samplers.draws import Draws
+from model.loading.checkpoint import Checkpoint, Progress, load_checkpoint
+from model.loading.folder_info import refuse_theirs
+from model.loading.placement import Placement
+from model.prompt_template import Message, Span, collate_prompts, layout
+from samplers.counter_rng import Draws
 from samplers.step import Step
 
 PREVIEW_HZ = 15.0
@@ -93,8 +94,9 @@ class Engine:
         speech: str | None = None,
     ) -> "Engine":
         """The engine of a checkpoint folder; "auto" is CUDA where there is one, several devices
-        have commas between them, and weights "int8" take half the memory, see `model.placement`.
-        speech: the command of a program that has its speech codec, which starts meanwhile.
+        have commas between them, and weights "int8" take half the memory, see
+        `model.loading.placement`. speech: the command of a program that has its speech codec, which
+        starts meanwhile.
 
         Raises: ValueError with one sentence where the folder, the device or the program cannot be
         used.
@@ -296,11 +298,12 @@ class Engine:
         return self.codec.hears_s
 
     def preview(self, sampling: Sampling, modality: Modality) -> PathPreview:
-        """What a run of the flow with these settings does to a code, see `engine.path_preview`."""
+        """What a run of the flow with these settings does to a code, see
+        `engine.inspection.path_preview`."""
         return self.runner.preview(sampling, modality)
 
     def surprise(self, request: Request, tokens: np.ndarray, modality: Modality) -> float:
-        """Bits a code of an answer "L Q" to a request, see `engine.likelihood`.
+        """Bits a code of an answer "L Q" to a request, see `engine.inspection.likelihood`.
 
         Raises: ValueError where the checkpoint does not read from left to right.
         """
@@ -362,7 +365,7 @@ class Engine:
         )
 
     def _holding(self, wish: Wish) -> Wish:
-        """With what stays of the picture that it changes, see `engine.holding`."""
+        """With what stays of the picture that it changes, see `engine.generation.edit_mask`."""
         if not may_hold(wish, self.model.config):
             return wish
         sampling = wish.sampling

@@ -12,22 +12,24 @@ import os
 import sys
 from pathlib import Path
 
+from engine.api.request import SamplerKind, Sampling
+from engine.cli.loading import folder_of
 from engine.engine import Engine
-from engine.loading import folder_of
-from engine.media import png_bytes
-from engine.request import SamplerKind, Sampling
-from evaluation import everything, examples, matrix, pack, report, sheet, smoke, suites, symmetric
-from evaluation.card import card
-from evaluation.collector import Collector, Group
-from evaluation.compare import compare
-from evaluation.everything import Everything
-from evaluation.result import AUTO, Measured
-from evaluation.suites import SUITES, Run
+from engine.media.images import png_bytes
+from evaluation import pack, run_all
+from evaluation.report import contact_sheet, examples, html_page
+from evaluation.report.compare import compare
+from evaluation.report.model_card import card
+from evaluation.report.recording_engine import Collector, Group
+from evaluation.report.result import AUTO, Measured
+from evaluation.run_all import Everything
+from evaluation.suites import any_to_any, catalogue, cycle_consistency, smoke
+from evaluation.suites.catalogue import SUITES, Run
 from flow.transition import TRANSITIONS
 
 QUICK = 0.1
 """Of the default sizes, with --quick."""
-TABLES = {"matrix": matrix.table, "symmetric": symmetric.table}
+TABLES = {"matrix": any_to_any.table, "symmetric": cycle_consistency.table}
 STOPPED = 130
 """What a shell calls a command that was stopped by Ctrl-C."""
 
@@ -83,7 +85,7 @@ def _parser() -> argparse.ArgumentParser:
     shown = commands.add_parser("card", help="a result as the table of the model card")
     shown.add_argument("result", type=Path, metavar="A.json", help="of all suites")
     drawn = commands.add_parser("sheet", parents=[_common(), sampled], help="uncurated examples")
-    drawn.add_argument("--task", choices=sheet.TASKS, required=True)
+    drawn.add_argument("--task", choices=contact_sheet.TASKS, required=True)
     drawn.add_argument("--num", type=int, default=64, help="how many, from the first seed on")
     drawn.add_argument("--out", type=Path, required=True, help="where the sheet goes (PNG)")
     drawn.add_argument("--pack", type=Path, default=pack.FOLDER, help="folder of the clips")
@@ -143,7 +145,7 @@ def _suite(arguments: argparse.Namespace) -> None:
     asked = (arguments.suite, arguments.num, arguments.seed, sampling, folder, drawn)
     run = Run(*asked, weights=arguments.weights)
     engine = _loaded(arguments)
-    result = suites.result(engine, run, str(arguments.checkpoint))
+    result = catalogue.result(engine, run, str(arguments.checkpoint))
     if arguments.suite in TABLES:
         print(TABLES[arguments.suite](Measured(result.metrics, result.judge, result.left_out)))
     if arguments.json is not None:
@@ -172,30 +174,30 @@ def _all(arguments: argparse.Namespace) -> None:
         raise ValueError("--resume needs --json FILE: the file that is gone on with")
     share = QUICK if arguments.quick else arguments.share
     names = [name for name in SUITES if name in (arguments.only or SUITES)]
-    sizes = everything.sizes(names, part=share, num=arguments.num)
-    other = everything.read(arguments.against) if arguments.against is not None else None
+    sizes = run_all.sizes(names, part=share, num=arguments.num)
+    other = run_all.read(arguments.against) if arguments.against is not None else None
     before = _before(arguments.json) if arguments.resume else None
     _need_folders(arguments.json, arguments.report)
     engine = _loaded(arguments)
     if engine.hears_s:
-        sizes = everything.within(sizes, pack.read_pack(arguments.pack))
+        sizes = run_all.within(sizes, pack.read_pack(arguments.pack))
     asked = (str(arguments.checkpoint), arguments.seed, sizes, arguments.pack)
-    wanted = everything.Wanted(*asked, weights=arguments.weights)
+    wanted = run_all.Wanted(*asked, weights=arguments.weights)
     shown, page = dict[str, str](), arguments.report
-    found = everything.begun(engine, wanted, before)
+    found = run_all.begun(engine, wanted, before)
     if arguments.resume and page is not None and page.exists():
-        shown = report.examples_in(page.read_text(), found)
+        shown = html_page.examples_in(page.read_text(), found)
 
     def after(so_far: Everything, name: str, groups: tuple[Group, ...]) -> None:
         if arguments.json is not None:
-            everything.write(arguments.json, so_far.to_json() + "\n")
+            run_all.write(arguments.json, so_far.to_json() + "\n")
         if page is not None:
             if name in so_far.suites:
-                shown[name] = examples.section(groups, report.key(so_far, name))
-            everything.write(page, report.page(so_far, shown))
+                shown[name] = examples.section(groups, html_page.key(so_far, name))
+            run_all.write(page, html_page.page(so_far, shown))
 
     seen = Collector(engine) if page is not None else engine
-    found = everything.measure(seen, wanted, found, after)
+    found = run_all.measure(seen, wanted, found, after)
     if other is not None:
         print(compare(other, found))
     print(found.to_json())
@@ -208,14 +210,14 @@ def _need_folders(*files: Path | None) -> None:
 
 
 def _before(file: Path) -> Everything | None:
-    found = everything.read(file) if file.exists() else None
+    found = run_all.read(file) if file.exists() else None
     if found is not None and not isinstance(found, Everything):
         raise ValueError(f"{file} is the result of one suite: choose another file for all of them")
     return found
 
 
 def _compare(arguments: argparse.Namespace) -> None:
-    print(compare(everything.read(arguments.a), everything.read(arguments.b)))
+    print(compare(run_all.read(arguments.a), run_all.read(arguments.b)))
 
 
 def _card(arguments: argparse.Namespace) -> None:
@@ -246,7 +248,9 @@ def _sheet(arguments: argparse.Namespace) -> None:
     _need_folders(arguments.out, arguments.json)
     engine = _loaded(arguments)
     asked = (arguments.task, arguments.num, arguments.seed, arguments.pack)
-    tiles = sheet.made(engine, arguments.task, sheet.gathered(*asked), _sampling(arguments))
+    tiles = contact_sheet.made(
+        engine, arguments.task, contact_sheet.gathered(*asked), _sampling(arguments)
+    )
     about = {
         "task": arguments.task,
         "checkpoint": str(arguments.checkpoint),
@@ -255,7 +259,7 @@ def _sheet(arguments: argparse.Namespace) -> None:
         "num": len(tiles),
         "right": sum(t.right for t in tiles),
     }
-    page = sheet.sheet(tiles, sheet.TASKS[arguments.task].columns)
+    page = contact_sheet.sheet(tiles, contact_sheet.TASKS[arguments.task].columns)
     arguments.out.write_bytes(png_bytes(page, {"settings": json.dumps(about)}))
     if arguments.json is not None:
         arguments.json.write_text(json.dumps(about) + "\n")

@@ -7,8 +7,8 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from tqdm import tqdm
 
-from engine.events import Answer
-from engine.request import Request, Sampling
+from engine.api.events import Answer
+from engine.api.request import Request, Sampling
 
 BATCH = 24
 
@@ -26,7 +26,8 @@ class Answerer(Protocol):
 
 @runtime_checkable
 class Remembering(Protocol):
-    """An engine that keeps what it was asked; `evaluation.collector.Collector` fits it."""
+    """An engine that keeps what it was asked; `evaluation.report.recording_engine.Collector` fits
+    it."""
 
     def remember(
         self, what: str, requests: Sequence[Request], answers: Sequence[tuple[Answer, ...]]

@@ -2,7 +2,8 @@
 
 `python -m evaluation pack` makes it from the speech corpus, once: Opus files, `index.json` with
 their sentences and voices, and the judge of sounds fitted on the corpus. Owns: writing and reading
-the folder. Does not own: the corpus (`world.speech`), the judge (`evaluation.sound_judge`).
+the folder. Does not own: the corpus (`world.audio.speech`), the judge
+(`evaluation.judges.sound_judge`).
 """
 
 import json
@@ -14,10 +15,10 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from evaluation.sound_judge import SoundJudge
-from world.sounds import SOUND
-from world.speech import Clip, Part, clips
-from world.voices import OUTPUT_VOICE, SAMPLE_RATE
+from evaluation.judges.sound_judge import SoundJudge
+from world.audio.sounds import SOUND
+from world.audio.speech import Clip, Part, clips
+from world.audio.voices import OUTPUT_VOICE, SAMPLE_RATE
 
 FOLDER = Path("assets/speech")
 INDEX, JUDGE = "index.json", "sound_judge.npz"

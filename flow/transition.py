@@ -22,7 +22,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from flow.fused import fused_jumps, has_triton
+from flow.cuda.fused import fused_jumps, has_triton
 from flow.inverse_cdf import inverse_cdf, row_chunks
 from flow.metric import CodebookMetric
 from flow.path import path_probabilities, path_weights
@@ -117,8 +117,8 @@ class SingleJump:
         uniforms: Uniforms,
     ) -> Int[Tensor, " N"]:
         """The same for rows that may be at their target x_1, with a destination drawn for each of
-        them: nothing is counted, so that a GPU is never waited for. On CUDA by `flow.fused`, where
-        the law has a kernel."""
+        them: nothing is counted, so that a GPU is never waited for. On CUDA by `flow.cuda.fused`,
+        where the law has a kernel."""
         if isinstance(self.law, FrozenRates) and x_t.is_cuda and has_triton():
             both = (self.law.rate_beta(interval), self.law.exposure(interval))
             numbers = torch.stack([torch.as_tensor(n, device=x_t.device) for n in both]).float()

@@ -6,7 +6,7 @@ from math import isqrt
 from typing import Any
 
 from flow.modality import Modality, TokenSpace
-from model.dialogue import OURS, Dialogue
+from model.dialogue_format import OURS, Dialogue
 
 NO_PICTURES = (
     "its picture tokenizer is not here yet: `python -m model.convert magvit SOURCE FOLDER` adds it"
@@ -185,11 +185,12 @@ class OmniConfig:
     suggests: whether it says when a wish lies outside of its world. finds: whether what means the
     same was brought together, so that anything finds anything. neighbours: whether a place of a
     picture also sees the same place in the pictures right before and after it, see
-    `model.embeddings`. paced: whether words and sound are on one clock, see `model.pace`.
-    text_tied: whether words are read and written by the same rows, or else a head of its own writes
-    them. text_flow: of the words of this world c = 8.5, a = 0.28 spreads the bits evenly in t.
-    code_rows: None where codes have embeddings and heads of their own, or else their rows among the
-    words'. dialogue: what stands around the words of a conversation."""
+    `model.network.embeddings`. paced: whether words and sound are on one clock, see
+    `model.layers.time_embedding`. text_tied: whether words are read and written by the same rows,
+    or else a head of its own writes them. text_flow: of the words of this world c = 8.5, a = 0.28
+    spreads the bits evenly in t. code_rows: None where codes have embeddings and heads of their
+    own, or else their rows among the words'. dialogue: what stands around the words of a
+    conversation."""
 
     name: str = "nano"
     vision: VisionConfig | None = VisionConfig()

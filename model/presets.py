@@ -11,7 +11,7 @@ from model.config import (
     OmniConfig,
     VisionConfig,
 )
-from model.text import NUM_MARKERS
+from model.tokenizers.text import NUM_MARKERS
 
 PRESETS: dict[str, OmniConfig] = {
     "nano": OmniConfig(),

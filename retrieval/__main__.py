@@ -10,12 +10,12 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from engine.api.errors import DeviceError
+from engine.api.request import Modality, Part
 from engine.engine import Engine
-from engine.films import read_film
-from engine.media import read_picture
-from engine.request import Modality, Part
-from engine.sounds import read_sound
-from engine.trouble import DeviceError
+from engine.media.audio import read_sound
+from engine.media.images import read_picture
+from engine.media.video import read_film
 from retrieval.draft import Report
 from retrieval.folder import add_folder, media_files
 from retrieval.gallery import Gallery

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from engine.request import Modality
+from engine.api.request import Modality
 from retrieval.draft import Draft, Progress, Report
 from retrieval.gallery import Gallery
 from retrieval.item import Item, content_id

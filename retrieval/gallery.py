@@ -15,8 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from engine.request import Part
-from retrieval.backends import drop_index, make_place, open_index
+from engine.api.request import Part
+from retrieval.backends.by_uri import drop_index, make_place, open_index
 from retrieval.draft import Draft, Progress, Report, kept
 from retrieval.embedder import BATCH, Embedder, embed_each
 from retrieval.index import PUBLIC, NeedsRebuildError, VectorIndex, Where
@@ -43,7 +43,7 @@ class Gallery:
     @classmethod
     def open(cls, folder: Path | str, embedder: Embedder, uri: str = "") -> "Gallery":
         """The gallery in a folder; it is made where there is none. uri: where its index is, see
-        `retrieval.backends`; "" is in the folder, or wherever it was made.
+        `retrieval.backends.by_uri`; "" is in the folder, or wherever it was made.
 
         Raises: ValueError with one sentence where it cannot be read or made.
         """

@@ -1,8 +1,8 @@
 """A vector index: rows that are found by the direction of their vectors.
 
 Owns: `Record`, `Where`, `Hit` and the protocol `VectorIndex`. Does not own: the backends
-(`retrieval.exact`, `retrieval.lance`, `retrieval.milvus`), what a row stands for
-(`retrieval.gallery`), how vectors are made (`engine.embedding`).
+(`retrieval.backends.exact`, `retrieval.backends.lance`, `retrieval.backends.milvus`), what a row
+stands for (`retrieval.gallery`), how vectors are made (`engine.embedding`).
 """
 
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from typing import Protocol
 
 import numpy as np
 
-from engine.request import Modality
+from engine.api.request import Modality
 
 LENGTH_TOLERANCE = 1e-2
 """Of a vector's length from one; a shipped vector has half precision."""

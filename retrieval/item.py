@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from engine.request import Modality, Part
+from engine.api.request import Modality, Part
 from retrieval.index import Record
 
 ID_DIGITS = 24

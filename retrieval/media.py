@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from engine.films import FRAMES_A_SECOND, read_film
-from engine.media import mp4_bytes, png_bytes, read_picture
-from engine.request import USUAL_PROMPT_CHARACTERS, Modality, Part
-from engine.sounds import SAMPLE_RATE, read_sound, wav_bytes
+from engine.api.request import USUAL_PROMPT_CHARACTERS, Modality, Part
+from engine.media.audio import SAMPLE_RATE, read_sound, wav_bytes
+from engine.media.images import mp4_bytes, png_bytes, read_picture
+from engine.media.video import FRAMES_A_SECOND, read_film
 
 HEARD_S = 60
 """Of a sound: more than any checkpoint hears at once."""

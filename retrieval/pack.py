@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from engine.request import Modality, Part
+from engine.api.request import Modality, Part
+from retrieval.backends.exact import ExactIndex
 from retrieval.draft import Progress
 from retrieval.embedder import BATCH, Embedder, embed_each
-from retrieval.exact import ExactIndex
 from retrieval.index import PUBLIC, Where
 from retrieval.item import Item, content_id
 from retrieval.manifest import write_whole

@@ -14,8 +14,8 @@ from torch import Tensor
 from flow.modality import Modality, TokenSpace
 from flow.sequence import OmniSequence, Segment
 from samplers.categorical import check_draw, draw_posterior
+from samplers.counter_rng import Draws
 from samplers.denoiser import Posterior
-from samplers.draws import Draws
 from samplers.source import Purpose, active_positions, masked_source, stream
 from samplers.step import Step
 
@@ -48,7 +48,7 @@ class AutoregressiveSampler:
     the draw of each code. stop: ids that end a row of one sub-codebook; what follows is `fill`, and
     the run ends when every row has stopped. check_every: positions from one look at that to the
     next; a look waits for the device. record: turns the writing of one position, which changes
-    tensors in place, into a faster way to do the same (`samplers.recorder.record_cuda`).
+    tensors in place, into a faster way to do the same (`samplers.cuda_graph.record_cuda`).
 
     Raises: ValueError where a value is out of range.
     """

@@ -14,8 +14,8 @@ import torch
 from torch import Tensor
 
 from flow.sequence import OmniSequence
+from samplers.counter_rng import Draws
 from samplers.denoiser import Denoiser, Posterior
-from samplers.draws import Draws
 from samplers.step import Step
 
 

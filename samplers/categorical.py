@@ -2,7 +2,8 @@
 
 Owns: `draw_categorical` (temperature, nucleus), `draw_posterior` (sub-codebook after
 sub-codebook), `check_draw`.
-Does not own: where the uniforms come from (`samplers.draws`), guidance (it acts on the logits).
+Does not own: where the uniforms come from (`samplers.counter_rng`), guidance (it acts on the
+logits).
 """
 
 import torch

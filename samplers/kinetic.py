@@ -20,8 +20,8 @@ from flow.schedule import PAPER, Clock, check_times, uniform_grid
 from flow.sequence import OmniSequence, Segment
 from flow.transition import TRANSITIONS, Interval, advance
 from samplers.categorical import GREEDY_TEMPERATURE, check_draw, draw_posterior
+from samplers.counter_rng import Draws
 from samplers.denoiser import Denoiser, Posterior, evaluated_positions
-from samplers.draws import Draws
 from samplers.source import Purpose, active_positions, random_source, stream
 from samplers.step import Step
 
@@ -48,7 +48,7 @@ class Refinement:
 
 
 class Recorder(Protocol):
-    """Runs `KineticSampler.refine` in another way, with the same result (`samplers.recorder`)."""
+    """Runs `KineticSampler.refine` in another way, with the same result (`samplers.cuda_graph`)."""
 
     def __call__(
         self,

@@ -19,8 +19,8 @@ from flow.inverse_cdf import row_chunks
 from flow.modality import Modality, TokenSpace
 from flow.sequence import OmniSequence, Segment
 from samplers.categorical import check_draw, draw_posterior
+from samplers.counter_rng import Draws
 from samplers.denoiser import Denoiser, Posterior, evaluated_positions
-from samplers.draws import Draws
 from samplers.source import Purpose, active_positions, masked_source, stream
 from samplers.step import Step
 

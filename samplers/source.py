@@ -13,7 +13,7 @@ from torch import Tensor
 
 from flow.modality import TokenSpace
 from flow.sequence import Segment
-from samplers.draws import Draws
+from samplers.counter_rng import Draws
 
 MAX_SEGMENTS = 1024
 

@@ -8,16 +8,22 @@ import torch
 from jaxtyping import install_import_hook
 
 # Shapes and types are enforced in tests. Not in samplers.kinetic: a wrapped generator would no
-# longer be recognised as one by torch.inference_mode, and not in flow.kernels: Triton reads source.
-FLOW = [f.stem for f in (Path(__file__).parents[1] / "flow").glob("*.py") if f.stem != "kernels"]
-CHECKED = [*(f"flow.{name}" for name in FLOW), "samplers.categorical", "samplers.draws"]
+# longer be recognised as one by torch.inference_mode, and not in flow.cuda.kernels: Triton reads
+# source.
+FLOW = [f.stem for f in (Path(__file__).parents[1] / "flow").glob("*.py")]
+CHECKED = [
+    *(f"flow.{name}" for name in FLOW),
+    "flow.cuda.fused",
+    "samplers.categorical",
+    "samplers.counter_rng",
+]
 install_import_hook(CHECKED, "beartype.beartype")
 
 from engine.engine import Engine  # noqa: E402
-from model.checkpoint import save_checkpoint  # noqa: E402
-from model.omni import OmniModel  # noqa: E402
+from model.loading.checkpoint import save_checkpoint  # noqa: E402
+from model.network.omni import OmniModel  # noqa: E402
 from model.presets import PRESETS  # noqa: E402
-from model.text import TextTokenizer  # noqa: E402
+from model.tokenizers.text import TextTokenizer  # noqa: E402
 
 TEXTS = [
     "draw a red heart above a dog",

@@ -10,20 +10,20 @@ from dataclasses import replace
 
 import numpy as np
 
-from engine.beliefs import Believed
-from engine.events import Answer, Completed, Event, Sounded, Started
-from engine.media import fitted
-from engine.path_preview import PathPreview
-from engine.request import Modality, Part, Request, Sampling
-from engine.trace import Trace, TraceRecorder
-from engine.trouble import OUT_OF_MEMORY, DeviceError
-from engine.words import Words
+from engine.api.errors import OUT_OF_MEMORY, DeviceError
+from engine.api.events import Answer, Completed, Event, Sounded, Started
+from engine.api.request import Modality, Part, Request, Sampling
+from engine.inspection.path_preview import PathPreview
+from engine.inspection.probes import Believed
+from engine.inspection.trace import Trace, TraceRecorder
+from engine.media.images import fitted
+from engine.media.token_text import Words
 from tests.fake_embedding import embed
 from tests.fake_forming import GRID, PATCH_PX, forming
 from world.concepts import BY_NAME, COLOURABLE, CONCEPTS, OBJECT_COLOURS
-from world.motion import FRAMES, SLIDES, Film, Motion, render_film
-from world.scenes import CELLS as LATTICE
-from world.scenes import IMAGE_PX, Background, Family, Item, Scene, render
+from world.image.scenes import CELLS as LATTICE
+from world.image.scenes import IMAGE_PX, Background, Family, Item, Scene, render
+from world.video.motion import FRAMES, SLIDES, Film, Motion, render_film
 
 
 class FakeLens:

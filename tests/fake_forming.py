@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from engine.events import Answer, Refined
-from engine.request import Request
-from world.motion import FRAMES
+from engine.api.events import Answer, Refined
+from engine.api.request import Request
+from world.video.motion import FRAMES
 
 GRID, PATCH_PX = 8, 16
 NOISE_WORDS = (

@@ -8,8 +8,8 @@ from torch import Tensor
 
 from flow.modality import Modality, TokenSpace
 from flow.sequence import OmniSequence
+from samplers.counter_rng import Draws
 from samplers.denoiser import Denoiser, Posterior
-from samplers.draws import Draws
 
 Spaces = Mapping[Modality, TokenSpace]
 

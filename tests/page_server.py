@@ -6,8 +6,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from app.host import Engine, Host
 from app.page import build_page, serve
+from app.session import Engine, Host
 
 
 @dataclass(frozen=True)

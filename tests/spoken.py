@@ -5,11 +5,11 @@ from dataclasses import replace
 
 import numpy as np
 
+from engine.api.events import Answer, Completed, Event
+from engine.api.request import Conversation, Part, Request, Sampling, Turn
 from engine.engine import Engine
-from engine.events import Answer, Completed, Event
-from engine.request import Conversation, Part, Request, Sampling, Turn
-from engine.trace import Trace
-from engine.trace_file import read_trace, trace_bytes
+from engine.inspection.trace import Trace
+from engine.inspection.trace_file import read_trace, trace_bytes
 from flow.modality import Modality
 
 NOISE = np.random.default_rng(0).normal(0, 0.06, 7000).astype(np.float32)

@@ -16,28 +16,30 @@ import torch
 from torch import Tensor, nn
 
 from flow.calibration import GRIDS
-from model.landmarks import LANDMARKS, PROMPTS, load_landmarks
-from model.omni import OmniModel
-from model.placement import Placement
+from model.loading.placement import Placement
+from model.network.omni import OmniModel
+from model.network.probes import LANDMARKS, PROMPTS, load_landmarks
 from model.presets import PRESETS
-from model.text import TextTokenizer
-from training.audio import AudioStage
-from training.begin import begin, run_folder, start_of, text_tokenizer, texts
-from training.data import (
-    Examples,
-    build_pool,
-    build_unnamed,
+from model.tokenizers.text import TextTokenizer
+from training.checkpoints.export import export
+from training.checkpoints.initialise import begin, run_folder, start_of, text_tokenizer, texts
+from training.checkpoints.whisper_weights import encoder_weights
+from training.data.examples import Examples, build_pool, build_unnamed
+from training.data.speech_examples import (
+    SpeechExamples,
+    durations,
+    encode_clips,
+    told_scenes,
+    with_letters,
 )
-from training.export import export
-from training.films import FilmExamples
-from training.flow import A_STEP, FlowStage
-from training.loop import Budget, train
-from training.online import SLOWLY, OnlineStage, check_online
-from training.ranks import Ranks
-from training.speech import SpeechExamples, durations, encode_clips, told_scenes, with_letters
-from training.vision import VisionStage
-from training.whisper import encoder_weights
-from world.speech import Part, clips
+from training.data.video_examples import FilmExamples
+from training.loop.budgeted_loop import Budget, train
+from training.loop.distributed import Ranks
+from training.stages.audio import AudioStage
+from training.stages.flow import A_STEP, FlowStage
+from training.stages.online import SLOWLY, OnlineStage, check_online
+from training.stages.vision import VisionStage
+from world.audio.speech import Part, clips
 
 NUM_UNNAMED = 3000
 """Pictures whose colours no words name."""

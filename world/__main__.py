@@ -16,16 +16,16 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from world import sounds
-from world.captions import caption, full_caption, questions
-from world.check import check, recogniser
+from world.audio import sounds
+from world.audio.intelligibility import check, recogniser
+from world.audio.speech import Part, build
+from world.audio.voices import Voices
 from world.concepts import SPRITE_SHEET, build_sheet
-from world.film_words import film_caption, film_questions, film_wish, full_film_caption
 from world.gallery import write_gallery
-from world.motion import render_film, sample_film
-from world.scenes import render, sample_scene
-from world.speech import Part, build
-from world.voices import Voices
+from world.image.scenes import render, sample_scene
+from world.text.captions import caption, full_caption, questions
+from world.video.captions import film_caption, film_questions, film_wish, full_film_caption
+from world.video.motion import render_film, sample_film
 
 SPOKEN = (Part.TRAIN, Part.BULK, Part.TEST, Part.NAMES)
 

@@ -12,14 +12,14 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from world.captions import full_caption
+from world.audio.sounds import SOUND
 from world.concepts import BY_NAME
-from world.dialogue import Kind, sample_dialogue
-from world.edits import sample_edit
-from world.film_words import full_film_caption
-from world.motion import render_film, sample_film
-from world.scenes import Background, Item, render, sample_scene
-from world.sounds import SOUND
+from world.image.edits import sample_edit
+from world.image.scenes import Background, Item, render, sample_scene
+from world.text.captions import full_caption
+from world.text.dialogue import Kind, sample_dialogue
+from world.video.captions import full_film_caption
+from world.video.motion import render_film, sample_film
 
 GALLERY_SEED = 41
 PAIRS, SCENES, FILMS, TEXTS = 60, 180, 80, 30

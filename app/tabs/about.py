@@ -6,9 +6,9 @@ from typing import Any
 
 import gradio as gr
 
-from app.abilities import Abilities
-from app.measured import FILE, measured_html, read_measured
-from app.path_chart import charts_html
+from app.benchmark_card import FILE, measured_html, read_measured
+from app.capabilities import Abilities
+from app.lab.path_chart import charts_html
 
 RAMP_STEPS = 7
 PAPERS = (

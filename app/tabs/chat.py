@@ -6,24 +6,17 @@ from typing import Any, Literal
 
 import gradio as gr
 
-from app import talk
-from app.answer_form import (
-    AFTER_WORDS,
-    AUTO,
-    FIRST_WORDS,
-    AnswerForm,
-    Setting,
-    choices,
-)
-from app.conversation_file import read_conversation, to_text
-from app.forms import InputError, beside
-from app.given import read_message
-from app.live_view import conversation
-from app.notices import notices
-from app.tabs.conversing import QUIET, Conversing
-from app.talk import History
-from engine.pin import MAX_WORDS
-from engine.request import Part
+from app.chat import history as chat_history
+from app.chat.attachments import read_message
+from app.chat.history import History
+from app.chat.save_load import read_conversation, to_text
+from app.chat.settings import AFTER_WORDS, AUTO, FIRST_WORDS, AnswerForm, Setting, choices
+from app.components import conversation
+from app.forms.errors import notices
+from app.forms.parse import InputError, beside
+from app.tabs.conversation_tab import QUIET, Conversing
+from engine.api.insertion import MAX_WORDS
+from engine.api.request import Part
 
 FILE_NAME = "conversation.json"
 THINKING = "or begin a single message with \\think"
@@ -119,7 +112,7 @@ class ChatTab(Conversing):
         """With a welcome to what the checkpoint can do."""
         value = super().as_value(history, messages)
         opens = self.host.can.draws and self.host.can.opens
-        return value if opens else {**value, "welcome": talk.WELCOME_TO_WORDS}
+        return value if opens else {**value, "welcome": chat_history.WELCOME_TO_WORDS}
 
     def reopen(self, ticket: str, history: History, path: str) -> tuple[object, ...]:
         """A saved conversation takes the place of this one; one that is none changes nothing."""
@@ -167,7 +160,7 @@ class ChatTab(Conversing):
             text, media = self._read(message)
         except InputError as bad:
             return self.refused(bad)
-        return self.begin(talk.asked(history, text, *media), AnswerForm(*settings), visitor)
+        return self.begin(chat_history.asked(history, text, *media), AnswerForm(*settings), visitor)
 
     def _read(self, message: dict[str, object]) -> tuple[str, tuple[Part, ...]]:
         """Its words and its media. Raises: InputError."""

@@ -1,7 +1,7 @@
 """The Gallery tab: find anything with anything, wander on a map, keep what was made.
 
 Owns: the tab's one component, and what leads from it into other tabs. Does not own: what it asks
-while somebody looks around (`app.gallery_route`), how that looks (`static/gallery/`).
+while somebody looks around (`app.gallery.routes`), how that looks (`static/gallery/`).
 """
 
 from collections.abc import Iterator, Mapping
@@ -14,13 +14,13 @@ import gradio as gr
 from gradio.components import Component
 from gradio.processing_utils import save_file_to_cache
 
-from app.examples import FINDS
-from app.forms import as_sentence
-from app.host import Host
-from app.live_view import MOUNT
-from app.own_folder import NOT_HERE, adding, is_from_here, read_folder
-from engine.request import Modality
-from engine.trouble import DeviceError
+from app.components import MOUNT
+from app.forms.example_prompts import FINDS
+from app.forms.parse import as_sentence
+from app.gallery.local_folder import NOT_HERE, adding, is_from_here, read_folder
+from app.session import Host
+from engine.api.errors import DeviceError
+from engine.api.request import Modality
 from retrieval.index import Where
 from retrieval.item import Item
 

@@ -9,12 +9,12 @@ import gradio as gr
 import numpy as np
 from gradio.components import Component
 
-from app.examples import PICTURES
-from app.forms import InputError, as_sentence, beside, read_upload
-from app.live_view import GRID, painter
-from app.notices import notices
-from app.tabs.studio import Craft, Recipe, Studio, slider
-from engine.request import Conversation, Modality, Repaint, Request, Sampling
+from app.components import GRID, painter
+from app.forms.errors import notices
+from app.forms.example_prompts import PICTURES
+from app.forms.parse import InputError, as_sentence, beside, read_upload
+from app.tabs.generation_tab import Craft, Recipe, Studio, slider
+from engine.api.request import Conversation, Modality, Repaint, Request, Sampling
 
 CRAFT = Craft(
     name="image",

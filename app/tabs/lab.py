@@ -9,21 +9,21 @@ from pathlib import Path
 
 import gradio as gr
 
-from app import export
-from app.beliefs import packed
-from app.examples import WORDS_ALONE
-from app.forms import InputError, beside, next_seed
-from app.host import DRIVING, Host
-from app.inspection import overview, surprises, token
-from app.lab_form import LabForm, form_of
-from app.live_view import chips, lab_view, notice
-from app.notices import notices
-from app.path_chart import path_html
-from app.recipe import read_recipe
-from app.tabs.studio import fresh_seed, methods_shown, pressable, pressed_text, slider
-from engine.request import GRIDS, Modality, Request, Sampling
-from engine.trace import Trace
-from engine.trace_file import read_trace
+from app.components import chips, lab_view, notice
+from app.forms.errors import notices
+from app.forms.example_prompts import WORDS_ALONE
+from app.forms.parse import InputError, beside, next_seed
+from app.forms.recipe import read_recipe
+from app.lab import export
+from app.lab.form import LabForm, form_of
+from app.lab.path_chart import path_html
+from app.lab.probe_view import packed
+from app.lab.trace_view import overview, surprises, token
+from app.session import DRIVING, Host
+from app.tabs.generation_tab import fresh_seed, methods_shown, pressable, pressed_text, slider
+from engine.api.request import GRIDS, Modality, Request, Sampling
+from engine.inspection.trace import Trace
+from engine.inspection.trace_file import read_trace
 
 PROMPTS = ("a penguin in the sky", "a dog and a cat", "three green apples", "what can you do?")
 WATCH = 6
@@ -320,7 +320,7 @@ class LabTab:
 
     def believed(self, part: Mapping[str, object]) -> dict[str, object]:
         """What the middle of the network holds to be at each place of a picture or film of a kept
-        run, see `app.beliefs`; a sentence where it cannot be asked."""
+        run, see `app.lab.probe_view`; a sentence where it cannot be asked."""
         trace = self._kept(str(part.get("run")))
         if trace is None:
             return {"sentence": GONE}

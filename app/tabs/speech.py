@@ -9,14 +9,14 @@ from pathlib import Path
 import gradio as gr
 import numpy as np
 
-from app import talk
-from app.answer_form import AnswerForm, Setting
-from app.examples import SPOKEN, VOICES
-from app.forms import InputError, beside, read_recording
-from app.live_view import conversation, microphone
-from app.tabs.conversing import QUIET, Conversing
-from app.talk import History
-from engine.request import Modality, Part
+from app.chat import history as chat_history
+from app.chat.history import History
+from app.chat.settings import AnswerForm, Setting
+from app.components import conversation, microphone
+from app.forms.example_prompts import SPOKEN, VOICES
+from app.forms.parse import InputError, beside, read_recording
+from app.tabs.conversation_tab import QUIET, Conversing
+from engine.api.request import Modality, Part
 
 LONGEST_TURN_S = 60
 DEAF = (
@@ -113,7 +113,7 @@ class SpeechTab(Conversing):
             self.host.refuse_if_busy(ticket)
         except InputError as bad:
             return self.refused(bad)
-        asked = talk.asked(history, text.strip())
+        asked = chat_history.asked(history, text.strip())
         return self.begin(asked, AnswerForm(*settings), visitor)
 
     def kind_of(self, history: History) -> Modality | None:
@@ -153,11 +153,11 @@ class SpeechTab(Conversing):
                 samples = read()
         except InputError as bad:
             return self.refused(bad)
-        asked = talk.asked(history, "", Part(audio=samples))
+        asked = chat_history.asked(history, "", Part(audio=samples))
         return self.begin(asked, AnswerForm(*settings), visitor)
 
     def _welcome(self, history: History, messages: object = ()) -> dict[str, object]:
-        return {**talk.as_value(history, messages), "welcome": WELCOME}
+        return {**chat_history.as_value(history, messages), "welcome": WELCOME}
 
 
 def samples_of(data: object) -> np.ndarray:

@@ -7,14 +7,14 @@ import gradio as gr
 import numpy as np
 from gradio.components import Component
 
-from app.examples import ABOUT_FILMS, FILMS
-from app.forms import as_sentence, read_upload
-from app.live_view import chips, notice
-from app.measured import of_a_hundred
-from app.render import webp
-from app.tabs.studio import Craft, Recipe, Studio
-from engine.films import read_film, sampled
-from engine.request import Conversation, Modality, Request, Sampling
+from app.benchmark_card import of_a_hundred
+from app.components import chips, notice
+from app.forms.example_prompts import ABOUT_FILMS, FILMS
+from app.forms.parse import as_sentence, read_upload
+from app.stream.encode import webp
+from app.tabs.generation_tab import Craft, Recipe, Studio
+from engine.api.request import Conversation, Modality, Request, Sampling
+from engine.media.video import read_film, sampled
 
 CRAFT = Craft(
     name="video",

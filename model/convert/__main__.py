@@ -5,10 +5,10 @@ import argparse
 import sys
 from pathlib import Path
 
+from model.convert.catalogue import LAYOUTS
 from model.convert.conversion import convert
-from model.convert.layouts import LAYOUTS
-from model.convert.target import DEFAULT_PRESET, Target
-from model.hf_folder import HfFolder
+from model.convert.writer import DEFAULT_PRESET, Target
+from model.loading.hf_folder import HfFolder
 from model.presets import PRESETS
 
 

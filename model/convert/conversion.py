@@ -15,15 +15,15 @@ from tqdm import tqdm
 
 from flow.modality import Modality, TokenSpace
 from model.config import OmniConfig
-from model.convert.fresh import fresh_tensors
 from model.convert.layout import Layout, Shapes, asked_for, places
+from model.convert.layouts.text_tokenizer import Exchange, with_markers
+from model.convert.random_init import fresh_tensors
 from model.convert.report import Report
-from model.convert.target import Staging, Target
-from model.convert.words import Exchange, with_markers
-from model.hf_folder import HfFolder
-from model.placement import shapes
-from model.shard import tensors
-from model.text import TextTokenizer
+from model.convert.writer import Staging, Target
+from model.loading.hf_folder import HfFolder
+from model.loading.placement import shapes
+from model.loading.tensor_file import tensors
+from model.tokenizers.text import TextTokenizer
 
 HALF_BYTES = 2
 

@@ -8,9 +8,9 @@ from typing import Any
 from torch import Tensor
 
 from model.config import OmniConfig
-from model.convert.words import NONE, Exchange
-from model.hf_folder import HfFolder
-from model.text import TextTokenizer
+from model.convert.layouts.text_tokenizer import NONE, Exchange
+from model.loading.hf_folder import HfFolder
+from model.tokenizers.text import TextTokenizer
 
 UNUSED = ""
 """The place of a tensor that is known and has none here."""

@@ -7,7 +7,7 @@ from typing import Any
 
 from model.config import OmniConfig
 from model.convert.layout import Layout, Shapes
-from model.hf_folder import HfFolder
+from model.loading.hf_folder import HfFolder
 
 
 @dataclass(frozen=True)

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from app.examples import ABOUT_A_FILM, ABOUT_A_PICTURE
-from app.forms import InputError, beside, read_file
-from app.given import read_message
-from engine.media import mp4_bytes
-from engine.request import Modality
+from app.chat.attachments import read_message
+from app.forms.example_prompts import ABOUT_A_FILM, ABOUT_A_PICTURE
+from app.forms.parse import InputError, beside, read_file
+from engine.api.request import Modality
+from engine.media.images import mp4_bytes
 from tests.fake_engine import film
 
 FILM = film("a red car moving to the left", 0)

@@ -13,25 +13,26 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from PIL import Image
 
-from app import render, talk
-from app.examples import ABOUT_FILMS, FILMS
-from app.forms import InputError
-from app.host import Host
-from app.links import read_link
-from app.live import StepBus
+from app.chat import history as chat_history
+from app.forms.example_prompts import ABOUT_FILMS, FILMS
+from app.forms.parse import InputError
+from app.forms.share_link import read_link
 from app.page import build_page, recorded_run
-from app.pump import Outcome, Pumping
 from app.record import main, record
-from app.recorded_route import add_recorded_route, recorded_at
+from app.session import Host
+from app.stream import encode
+from app.stream.replay_route import add_recorded_route, recorded_at
+from app.stream.run_bus import StepBus
+from app.stream.run_driver import Outcome, Pumping
 from app.tabs.video import VideoTab
-from engine.events import Answer, Refined
-from engine.films import FRAME_MS, read_film
-from engine.media import mp4_bytes, note_in, png_bytes
-from engine.request import Conversation, Modality, Part, Request, Sampling
+from engine.api.events import Answer, Refined
+from engine.api.request import Conversation, Modality, Part, Request, Sampling
+from engine.media.images import mp4_bytes, note_in, png_bytes
+from engine.media.video import FRAME_MS, read_film
 from tests.fake_engine import FakeEngine, draw, film
 from world.concepts import CONCEPTS, OBJECT_COLOURS, held_out
-from world.film_words import film_caption
-from world.motion import sample_film
+from world.video.captions import film_caption
+from world.video.motion import sample_film
 
 WORDS = "a red car moving to the left"
 FILM = film(WORDS, 0)
@@ -59,7 +60,7 @@ def last_step() -> Refined:
 
 
 def test_a_step_is_a_strip_of_frames_below_one_another() -> None:
-    message = render.message(last_step())
+    message = encode.message(last_step())
     assert len(message.header["changed"]) == 8 * 64  # type: ignore[arg-type]
     for name in ("x_t", "x_1"):
         assert message.media[name].content_type == "image/jpeg"
@@ -69,28 +70,28 @@ def test_a_step_is_a_strip_of_frames_below_one_another() -> None:
 
 
 def test_the_files_carry_what_made_them_and_can_be_read_back(tmp_path: Path) -> None:
-    media = render.ended("completed", REQUEST, (ANSWER,), 1.5, 8).media
+    media = encode.ended("completed", REQUEST, (ANSWER,), 1.5, 8).media
     kinds = {"answer_0": "video/mp4", "answer_0_gif": "image/gif"}
     assert {name: one.content_type for name, one in media.items()} == kinds
     for name, kind in kinds.items():
         file = tmp_path / f"film.{kind.partition('/')[2]}"
         file.write_bytes(media[name].content)
-        assert json.loads(note_in(file) or "") == render.recipe_of(REQUEST)
+        assert json.loads(note_in(file) or "") == encode.recipe_of(REQUEST)
         assert alike(read_film(file), FILM, 4)
 
 
 def test_a_recipe_says_what_went_with_the_words() -> None:
-    assert render.recipe_of(REQUEST)["given"] == []
+    assert encode.recipe_of(REQUEST)["given"] == []
     begun = Request(Conversation.ask(WORDS, image=draw("a car", 0)), Modality.VIDEO)
-    assert render.recipe_of(begun)["given"] == ["image"]
+    assert encode.recipe_of(begun)["given"] == ["image"]
     asked = Request(Conversation.ask("what happens?", video=FILM))
-    assert render.recipe_of(asked)["given"] == ["video"]
+    assert encode.recipe_of(asked)["given"] == ["video"]
 
 
 @pytest.mark.parametrize("size", [(128, 128), (301, 511), (512, 90)])
 def test_in_a_conversation_a_film_is_small_and_moves(size: tuple[int, int]) -> None:
     shades = np.linspace(0, 200, 8).astype(np.uint8)[:, None, None, None]
-    shown = render.webp(np.broadcast_to(shades, (8, *size, 3)).copy())
+    shown = encode.webp(np.broadcast_to(shades, (8, *size, 3)).copy())
     with Image.open(io.BytesIO(shown.content)) as moving:
         assert moving.n_frames == 8  # type: ignore[attr-defined]
         assert max(moving.size) == min(max(size), 256)
@@ -134,12 +135,12 @@ def test_a_checkpoint_without_films_refuses_in_a_sentence() -> None:
 # ---- in a conversation -------------------------------------------------------------------------
 
 
-def exchange() -> talk.History:
+def exchange() -> chat_history.History:
     """A film is shown, and a film is the answer."""
-    asked = talk.asked((), "now a car", Part(video=FILM))
+    asked = chat_history.asked((), "now a car", Part(video=FILM))
     words = Answer(Modality.TEXT, ANSWER.tokens[:, :1], text="here is your film")
     outcome = Outcome(REQUEST, (words, ANSWER))
-    return talk.answered(talk.opened(asked, "run-1"), "run-1", outcome)
+    return chat_history.answered(chat_history.opened(asked, "run-1"), "run-1", outcome)
 
 
 def test_a_film_is_shown_in_a_message_and_in_an_answer() -> None:
@@ -151,7 +152,7 @@ def test_a_film_is_shown_in_a_message_and_in_an_answer() -> None:
 
 
 def test_a_follow_up_carries_both_films() -> None:
-    turns = talk.conversation(talk.asked(exchange(), "which way does it go?")).turns
+    turns = chat_history.conversation(chat_history.asked(exchange(), "which way does it go?")).turns
     assert turns[0].parts[0].video is FILM
     assert [part.modality for part in turns[1].parts] == [Modality.TEXT, Modality.VIDEO]
     assert turns[1].parts[1].video is FILM

@@ -9,17 +9,17 @@ import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
-from app.gallery_route import add_gallery_routes
-from app.library import MAX_KEPT, Library
-from app.live import StepBus
-from app.picking import picked
-from app.pump import Pumping
-from app.query import GRID, Query, without_each_piece, without_each_word
+from app.gallery.attribution import explain
+from app.gallery.browse import picked
+from app.gallery.caption_search import by_words, words_of
+from app.gallery.library import MAX_KEPT, Library
+from app.gallery.query import GRID, Query, without_each_piece, without_each_word
+from app.gallery.routes import add_gallery_routes
+from app.stream.run_bus import StepBus
+from app.stream.run_driver import Pumping
 from app.tabs.gallery import wish
-from app.why import explain
-from app.wording import by_words, words_of
-from engine.media import png_bytes
-from engine.request import Conversation, Modality, Part, Request, Sampling
+from engine.api.request import Conversation, Modality, Part, Request, Sampling
+from engine.media.images import png_bytes
 from retrieval.index import Where
 from retrieval.item import Item
 from tests.fake_embedding import embed

@@ -5,10 +5,10 @@ from base64 import b64encode
 import numpy as np
 import pytest
 
-from app.host import Host
+from app.session import Host
 from app.tabs.image import ImageTab, Painted, painted_of
-from engine.media import png_bytes
-from engine.request import Modality, Sampling
+from engine.api.request import Modality, Sampling
+from engine.media.images import png_bytes
 from tests.fake_engine import FakeEngine
 
 PICTURE = np.random.default_rng(0).integers(0, 255, (64, 64, 3)).astype(np.uint8)

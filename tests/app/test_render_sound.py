@@ -4,12 +4,12 @@ import json
 
 import numpy as np
 
-from app import render
-from app.live import StepBus
-from app.pump import Pumping
-from engine.events import Answer, Sounded
-from engine.request import Conversation, Modality, Request, Sampling
-from engine.sounds import from_pcm16, note_in_sound
+from app.stream import encode
+from app.stream.run_bus import StepBus
+from app.stream.run_driver import Pumping
+from engine.api.events import Answer, Sounded
+from engine.api.request import Conversation, Modality, Request, Sampling
+from engine.media.audio import from_pcm16, note_in_sound
 from tests.fake_engine import NUM_BLOCKS, FakeEngine
 
 TONE = (0.3 * np.sin(np.arange(3_200) / 5)).astype(np.float32)
@@ -17,7 +17,7 @@ SPOKEN = Request(Conversation.ask("hello!"), sampling=Sampling(steps=4, seed=5),
 
 
 def test_final_samples_travel_whole_and_are_never_dropped() -> None:
-    message = render.message(Sounded(2, TONE, True, 1.5))
+    message = encode.message(Sounded(2, TONE, True, 1.5))
     assert message.kept
     assert message.header["kind"] == "sounded"
     assert np.allclose(from_pcm16(message.media["samples"].content), TONE, atol=1e-4)
@@ -30,7 +30,7 @@ def test_the_file_carries_its_recipe_and_the_words_that_were_heard() -> None:
         Answer(Modality.TEXT, tokens[:, :1], text="say hello", heard=True),
         Answer(Modality.AUDIO, tokens, audio=TONE),
     )
-    message = render.ended("completed", spoken, answers, 1.0, 3)
+    message = encode.ended("completed", spoken, answers, 1.0, 3)
     assert message.media["answer_1"].content_type == "audio/wav"
     recipe = json.loads(note_in_sound(message.media["answer_1"].content) or "")
     assert (recipe["prompt"], recipe["seed"]) == ("say hello", 5)

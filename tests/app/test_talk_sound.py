@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from app import talk
-from app.pump import Outcome
-from engine.events import Answer
-from engine.request import Modality, Part, Request, Sampling
-from engine.taught import guesses
+from app.chat import history as chat_history
+from app.stream.run_driver import Outcome
+from engine.api.events import Answer
+from engine.api.request import Modality, Part, Request, Sampling
+from engine.prompt.task_coverage import guesses
 
 SAID = np.full(16_000, 0.1, np.float32)
 TOKENS = np.zeros((1, 1), np.int64)
@@ -16,11 +16,11 @@ def _heard(*words: str) -> tuple[Answer, ...]:
     return tuple(Answer(Modality.TEXT, TOKENS, text=w, heard=True) for w in words)
 
 
-def _answered(*answers: Answer) -> talk.History:
-    history = talk.opened(talk.asked((), "", Part(audio=SAID)), "run-1")
-    request = Request(talk.conversation(history[:1]), sampling=Sampling())
+def _answered(*answers: Answer) -> chat_history.History:
+    history = chat_history.opened(chat_history.asked((), "", Part(audio=SAID)), "run-1")
+    request = Request(chat_history.conversation(history[:1]), sampling=Sampling())
     assert request.listens
-    return talk.answered(history, "run-1", Outcome(request, answers))
+    return chat_history.answered(history, "run-1", Outcome(request, answers))
 
 
 def test_the_words_of_speech_join_the_message_and_not_the_answer() -> None:
@@ -31,8 +31,8 @@ def test_the_words_of_speech_join_the_message_and_not_the_answer() -> None:
     assert question.parts[0].audio is SAID
     assert [p.text for p in answer.parts] == ["hello!"]
     assert [next(iter(shown)) for shown in answer.shown] == ["text", "sound"]
-    asked_next = talk.asked((question, answer), "and now?")
-    roles = [(t.role, t.parts[0].text) for t in talk.conversation(asked_next).turns]
+    asked_next = chat_history.asked((question, answer), "and now?")
+    roles = [(t.role, t.parts[0].text) for t in chat_history.conversation(asked_next).turns]
     assert roles == [("user", "hi there"), ("assistant", "hello!"), ("user", "and now?")]
 
 
@@ -49,8 +49,8 @@ def test_a_sound_alone_is_an_answer() -> None:
 
 def test_an_answer_that_was_never_taught_has_a_note() -> None:
     picture = Part(image=np.full((32, 32, 3), 90, np.uint8))
-    history = talk.opened(talk.asked((), "and the sound?", picture), "run-1")
-    request = Request(talk.conversation(history[:1]), Modality.AUDIO)
+    history = chat_history.opened(chat_history.asked((), "and the sound?", picture), "run-1")
+    request = Request(chat_history.conversation(history[:1]), Modality.AUDIO)
     sound, ours = Answer(Modality.AUDIO, TOKENS, audio=SAID), {"flow_steps": 100}
     sentence = guesses(request, ours)
     assert sentence is not None
@@ -59,7 +59,7 @@ def test_an_answer_that_was_never_taught_has_a_note() -> None:
         (ours, (), None),
         ({**ours, "converted": {}}, (sound,), None),
     ):
-        said = talk.answered(history, "run-1", Outcome(request, answers), facts)
-        turns = talk.as_value(said)["turns"]
+        said = chat_history.answered(history, "run-1", Outcome(request, answers), facts)
+        turns = chat_history.as_value(said)["turns"]
         assert isinstance(turns, list)
         assert [turn["note"] for turn in turns] == [None, note]

@@ -10,14 +10,14 @@ import pytest
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 
-from app.abilities import Abilities
-from app.answer_form import AUTO, choices
-from app.host import Host
+from app.capabilities import Abilities
+from app.chat.settings import AUTO, choices
 from app.page import FIRST_RUN, build_page
+from app.session import Host
 from app.tabs.about import about_html
+from engine.api.request import METHODS
 from engine.engine import Engine
-from engine.media import png_bytes
-from engine.request import METHODS
+from engine.media.images import png_bytes
 from model.convert.__main__ import main
 from tests.fake_engine import FakeEngine
 from tests.model import masked_models

@@ -9,15 +9,15 @@ import pytest
 from gradio_client import Client
 from gradio_client.exceptions import AppError
 
-from app.abilities import Abilities
-from app.host import Host
+from app.capabilities import Abilities
+from app.session import Host
 from app.tabs.about import about_html
 from app.tabs.image import ImageTab, Painted
+from engine.api.request import Modality, Sampling
 from engine.engine import Engine
-from engine.request import Modality, Sampling
 from model.convert.__main__ import main
 from tests.app.test_words_alone import components
-from tests.engine.test_speech_process import command
+from tests.engine.media.test_codec_process import command
 from tests.model import coded_models
 from tests.page_server import served
 

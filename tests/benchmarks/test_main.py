@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks import cost, gpu, query, steps, streaming, viewing
+from benchmarks import cost, gpu, query, steps, streaming, viewer_cost
 
 NANO = Path(__file__).resolve().parents[2] / "assets" / "nano"
 Call = Callable[..., Any]
@@ -55,8 +55,8 @@ def test_steps(run: Call) -> None:
 
 def test_viewing(run: Call, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, few in (("STEPS", 8), ("LONG", 12), ("WATCHERS", 3), ("NICE", 0)):
-        monkeypatch.setattr(viewing, name, few)
-    metrics = run(viewing, "--num", "1", "--latency", "20")["metrics"]
+        monkeypatch.setattr(viewer_cost, name, few)
+    metrics = run(viewer_cost, "--num", "1", "--latency", "20")["metrics"]
     assert metrics["viewers_with_the_final"] == 1
     assert metrics["frames_per_s"] > 0
     assert metrics["recording_ratio"] > 0
@@ -65,7 +65,7 @@ def test_viewing(run: Call, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_missing_checkpoint_is_said(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    for module in (cost, steps, viewing):
+    for module in (cost, steps, viewer_cost):
         monkeypatch.setattr("sys.argv", ["x", "--checkpoint", "nowhere"])
         assert module.main() == 2
         assert "error:" in capsys.readouterr().err
@@ -95,6 +95,6 @@ def test_the_published_size_does_not_fit_here(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("sys.argv", ["x", "--device", "cpu"])
-    monkeypatch.setattr("model.placement.free_bytes", lambda _: 8_000_000_000)
+    monkeypatch.setattr("model.loading.placement.free_bytes", lambda _: 8_000_000_000)
     assert gpu.main() == 2
     assert "8.0 GB are free" in capsys.readouterr().err

@@ -13,8 +13,8 @@ from flow.path import path_probabilities
 from flow.schedule import PAPER, uniform_grid
 from flow.sequence import OmniSequence, response
 from flow.transition import TRANSITIONS
+from samplers.counter_rng import Draws
 from samplers.denoiser import Posterior
-from samplers.draws import Draws
 from samplers.kinetic import KineticSampler
 from samplers.source import random_source
 from tests.fakes import FakePosterior

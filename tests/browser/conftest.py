@@ -9,8 +9,8 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from app.record import record
+from engine.api.request import Conversation, Modality, Request, Sampling
 from engine.engine import Engine
-from engine.request import Conversation, Modality, Request, Sampling
 from tests.browser.looking import NANO
 from tests.fake_engine import FakeEngine
 from tests.page_server import Served, served

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect
 
-from engine.sounds import wav_bytes
+from engine.media.audio import wav_bytes
 from tests.browser.looking import phase
 from tests.browser.talking import LAST, answered, say
 from tests.fake_engine import FakeEngine

@@ -8,9 +8,9 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect
 
-from app.talk import BETWEEN, OUT_OF_SIGHT
-from engine.request import Modality
-from engine.sounds import wav_bytes
+from app.chat.history import BETWEEN, OUT_OF_SIGHT
+from engine.api.request import Modality
+from engine.media.audio import wav_bytes
 from tests.browser.talking import LAST, answer_with, answered, say, words
 from tests.fake_engine import FakeEngine
 from tests.page_server import served

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from engine.trace_file import read_trace
+from engine.inspection.trace_file import read_trace
 from tests.browser.looking import phase
 from tests.page_server import Served
 

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from playwright.sync_api import Page, expect
 
-from app.examples import VOICES
+from app.forms.example_prompts import VOICES
 from app.tabs.speech import PACK
-from engine.sounds import wav_bytes
+from engine.media.audio import wav_bytes
 from tests.browser.looking import phase
 from tests.fake_engine import NUM_BLOCKS, FakeEngine
 from tests.page_server import Served, served

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from playwright.sync_api import ConsoleMessage, Page, expect
 
-from app.examples import ABOUT_FILMS
-from engine.films import read_film
-from engine.media import mp4_bytes, note_in, png_bytes
+from app.forms.example_prompts import ABOUT_FILMS
+from engine.media.images import mp4_bytes, note_in, png_bytes
+from engine.media.video import read_film
 from tests.browser.looking import phase, picture
 from tests.browser.test_chat import LAST, answered, say
 from tests.browser.test_look import overflow

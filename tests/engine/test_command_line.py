@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from engine.__main__ import main
-from engine.trace_file import read_trace
+from engine.inspection.trace_file import read_trace
 
 
 def _picture(checkpoint: Path, out: Path, *more: str) -> int:

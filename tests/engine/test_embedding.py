@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from engine.__main__ import main
+from engine.api.request import Part
 from engine.embedding import _batches
 from engine.engine import Engine
-from engine.media import png_bytes
-from engine.request import Part
+from engine.media.images import png_bytes
 
 RNG = np.random.default_rng(0)
 PICTURE = RNG.integers(0, 255, (40, 30, 3)).astype(np.uint8)

@@ -7,11 +7,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from engine.conversation import kept_turns
+from engine.api.events import Completed, Event, Refined, Started
+from engine.api.request import GRIDS, Conversation, Part, Request, SamplerKind, Sampling, Turn
 from engine.engine import Engine
-from engine.events import Completed, Event, Refined, Started
-from engine.request import GRIDS, Conversation, Part, Request, SamplerKind, Sampling, Turn
-from engine.words import MASK_SIGN
+from engine.media.token_text import MASK_SIGN
+from engine.prompt.conversation import kept_turns
 from flow.modality import Modality
 from flow.schedule import PAPER, TUNED
 
@@ -135,7 +135,7 @@ def test_info_is_plain(tiny_engine: Engine) -> None:
 
 def test_the_path_is_computed_once(tiny_engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     first = tiny_engine.info()["path"]
-    monkeypatch.delattr("engine.runner.path_table")
+    monkeypatch.delattr("engine.generation.runner.path_table")
     assert tiny_engine.info()["path"] == first != {}
 
 

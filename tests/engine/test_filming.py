@@ -9,21 +9,21 @@ import pytest
 import torch
 
 from engine.__main__ import main
-from engine.codec import Codec
-from engine.conversation import kept_turns
+from engine.api.events import Answer, Completed, Event, Refined, Started
+from engine.api.request import Conversation, Part, Request, Sampling, Turn
 from engine.engine import Engine
-from engine.events import Answer, Completed, Event, Refined, Started
-from engine.films import FRAMES, read_film
-from engine.going_on import Edit, start_of
-from engine.media import mp4_bytes
-from engine.request import Conversation, Part, Request, Sampling, Turn
-from engine.trace import events_of
-from engine.trace_file import read_trace, trace_bytes
+from engine.generation.resume import Edit, start_of
+from engine.inspection.trace import events_of
+from engine.inspection.trace_file import read_trace, trace_bytes
+from engine.media.codec import Codec
+from engine.media.images import mp4_bytes
+from engine.media.video import FRAMES, read_film
+from engine.prompt.conversation import kept_turns
 from flow.modality import Modality
-from model.checkpoint import save_checkpoint
-from model.omni import OmniModel
+from model.loading.checkpoint import save_checkpoint
+from model.network.omni import OmniModel
 from model.presets import PRESETS
-from model.text import BEGIN_VIDEO, EOS, PAD, TextTokenizer
+from model.tokenizers.text import BEGIN_VIDEO, EOS, PAD, TextTokenizer
 
 CONFIG = PRESETS["tiny"]
 SIDE = CONFIG.vision.image_px

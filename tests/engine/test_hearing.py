@@ -7,16 +7,16 @@ import numpy as np
 import pytest
 import torch
 
-from engine.conversation import kept_turns
+from engine.api.events import Started
+from engine.api.request import Conversation, Part, Request, Sampling, Turn
 from engine.engine import Engine
-from engine.events import Started
-from engine.going_on import start_of
-from engine.request import Conversation, Part, Request, Sampling, Turn
+from engine.generation.resume import start_of
+from engine.prompt.conversation import kept_turns
 from flow.modality import Modality
-from model.checkpoint import save_checkpoint
-from model.omni import OmniModel
+from model.loading.checkpoint import save_checkpoint
+from model.network.omni import OmniModel
 from model.presets import PRESETS
-from model.text import TextTokenizer
+from model.tokenizers.text import TextTokenizer
 from tests.spoken import NOISE, about, answers_of, events_of_run, request_of, traced
 
 CONFIG = PRESETS["tiny"]

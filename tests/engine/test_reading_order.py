@@ -5,8 +5,8 @@ from itertools import permutations
 import numpy as np
 import torch
 
+from engine.api.request import Conversation, Part, Request, Turn
 from engine.engine import Engine
-from engine.request import Conversation, Part, Request, Turn
 from flow.modality import Modality
 
 SOUND = np.random.default_rng(0).normal(0, 0.06, 6000).astype(np.float32)
@@ -15,7 +15,8 @@ SOUND = np.random.default_rng(0).normal(0, 0.06, 6000).astype(np.float32)
 def test_what_is_given_in_one_message_is_read_in_the_order_of_the_lessons(
     tiny_engine: Engine,
 ) -> None:
-    """Whatever the order: a picture, a sound, words, as `training.together` lays them out."""
+    """Whatever the order: a picture, a sound, words, as `training.data.multimodal_examples` lays
+    them out."""
     given = (
         Part(image=np.zeros((4, 4, 3), np.uint8)),
         Part(audio=SOUND),

@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 import torch
 
-from engine.codec import Codec
+from engine.api.events import Answer, Completed, Event, Refined, Sounded, Started
+from engine.api.request import Conversation, Request, SamplerKind, Sampling
 from engine.engine import Engine
-from engine.events import Answer, Completed, Event, Refined, Sounded, Started
-from engine.request import Conversation, Request, SamplerKind, Sampling
-from engine.trace import events_of
+from engine.inspection.trace import events_of
+from engine.media.codec import Codec
 from flow.modality import Modality
 from model.presets import PRESETS
-from model.text import BEGIN_AUDIO, BEGIN_IMAGE, EOS, PAD
+from model.tokenizers.text import BEGIN_AUDIO, BEGIN_IMAGE, EOS, PAD
 from tests.spoken import answers_of, events_of_run, request_of, traced
 
 CONFIG = PRESETS["tiny"]

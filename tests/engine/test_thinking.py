@@ -8,15 +8,15 @@ import numpy as np
 import pytest
 import torch
 
+from engine.api.events import Completed
+from engine.api.request import Conversation, Request, Sampling
 from engine.engine import Engine
-from engine.events import Completed
-from engine.request import Conversation, Request, Sampling
-from engine.trace_file import read_trace, trace_bytes
+from engine.inspection.trace_file import read_trace, trace_bytes
 from flow.modality import Modality
-from model.checkpoint import save_checkpoint
-from model.omni import OmniModel
+from model.loading.checkpoint import save_checkpoint
+from model.network.omni import OmniModel
 from model.presets import PRESETS
-from model.text import END_THINK, EOS, SUGGEST, THINK, TextTokenizer, thought_of
+from model.tokenizers.text import END_THINK, EOS, SUGGEST, THINK, TextTokenizer, thought_of
 
 CONFIG = PRESETS["tiny"]
 ASKED = Request(Conversation.ask("how many?"), Modality.TEXT, Sampling(steps=2), think=True)

@@ -10,13 +10,13 @@ import soundfile
 
 from engine import engine as engine_module
 from engine.__main__ import main
+from engine.api.events import DOUBTFUL_BITS, Answer, Completed
+from engine.api.request import Conversation, Request, Sampling
+from engine.cli.generate import DOUBT
+from engine.cli.out_file import of_part
 from engine.engine import Engine
-from engine.events import DOUBTFUL_BITS, Answer, Completed
-from engine.generate import DOUBT
-from engine.out_file import of_part
-from engine.request import Conversation, Request, Sampling
-from engine.sounds import pieces_of, read_sound, wav_bytes
-from engine.trace_file import read_trace
+from engine.inspection.trace_file import read_trace
+from engine.media.audio import pieces_of, read_sound, wav_bytes
 from flow.modality import Modality
 
 LONG = np.random.default_rng(1).normal(0, 0.06, 30_000).astype(np.float32)

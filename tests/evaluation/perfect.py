@@ -9,11 +9,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from engine.events import Answer
-from engine.request import Request
-from evaluation.parser import Parsed, parse
+from engine.api.events import Answer
+from engine.api.request import Request
+from evaluation.judges.image_parser import Parsed, parse
 from flow.modality import Modality
-from world.scenes import Scene, render
+from world.image.scenes import Scene, render
 
 TOKENS = np.zeros((4, 1), np.int64)
 

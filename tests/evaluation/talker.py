@@ -10,18 +10,18 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from engine.events import Answer, Completed, Event, Sounded
-from engine.request import Request
-from evaluation.aloud import sound_of
+from engine.api.events import Answer, Completed, Event, Sounded
+from engine.api.request import Request
 from evaluation.pack import Pack
-from evaluation.sounds import MAKE_IT, NAME_IT
+from evaluation.speech_client import sound_of
+from evaluation.suites.sounds import MAKE_IT, NAME_IT
 from flow.modality import Modality
-from model.template import TRANSCRIBE
+from model.prompt_template import TRANSCRIBE
 from tests.evaluation.perfect import TOKENS, said
-from world.sentences import SAY, heard_as, transcript
-from world.sounds import SOUND
-from world.speech import Clip
-from world.voices import HELD_OUT_VOICES, KOKORO_VOICES, OUTPUT_VOICE
+from world.audio.sounds import SOUND
+from world.audio.speech import Clip
+from world.audio.voices import HELD_OUT_VOICES, KOKORO_VOICES, OUTPUT_VOICE
+from world.text.sentences import SAY, heard_as, transcript
 
 UNIT = 1000
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 import evaluation.__main__ as command
-from evaluation import scenes
+from evaluation.suites import scenes
 from tests.evaluation.perfect import ScriptedAnswerer, shown
 
 

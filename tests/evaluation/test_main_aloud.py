@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 import evaluation.__main__ as command
-from evaluation import listeners
+from evaluation.judges import speech_judges
 from tests.evaluation.talker import PACK, Talker, heard, perfect
 
 
@@ -15,9 +15,9 @@ def engine(monkeypatch: pytest.MonkeyPatch) -> Talker:
     talker = Talker(perfect())
     monkeypatch.setattr(command.Engine, "load", lambda *_, **__: talker)
     monkeypatch.setattr(command.pack, "read_pack", lambda _: PACK)
-    monkeypatch.setattr(listeners, "whisper", lambda: heard)
-    monkeypatch.setattr(listeners, "pocketsphinx", lambda: heard)
-    monkeypatch.setattr(listeners, "dnsmos", lambda: lambda _: 3.0)
+    monkeypatch.setattr(speech_judges, "whisper", lambda: heard)
+    monkeypatch.setattr(speech_judges, "pocketsphinx", lambda: heard)
+    monkeypatch.setattr(speech_judges, "dnsmos", lambda: lambda _: 3.0)
     return talker
 
 
@@ -50,9 +50,9 @@ def test_without_a_judge_asr_has_no_floor(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def missing() -> None:
-        raise listeners.NotInstalledError("the judge is not installed")
+        raise speech_judges.NotInstalledError("the judge is not installed")
 
-    monkeypatch.setattr(listeners, "whisper", missing)
+    monkeypatch.setattr(speech_judges, "whisper", missing)
     assert command.main(["asr", "--num", "2"]) == 0
     printed = capsys.readouterr()
     assert json.loads(printed.out.splitlines()[-1])["judge"] == {}

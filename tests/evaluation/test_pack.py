@@ -7,9 +7,9 @@ import pytest
 
 from evaluation import pack
 from evaluation.pack import FOLDER, JUDGE, first, read_pack, write_pack
-from world.sounds import PRESETS, SOUND
-from world.speech import Clip, Part, write_clip
-from world.voices import HELD_OUT_VOICES, OUTPUT_VOICE
+from world.audio.sounds import PRESETS, SOUND
+from world.audio.speech import Clip, Part, write_clip
+from world.audio.voices import HELD_OUT_VOICES, OUTPUT_VOICE
 
 RATE = 16_000
 

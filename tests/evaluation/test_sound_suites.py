@@ -6,19 +6,19 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from engine.events import Answer
-from engine.request import Request, Sampling
-from evaluation import asr, sounds, spoken_qa, tts
-from evaluation.aloud import need_sound
+from engine.api.events import Answer
+from engine.api.request import Request, Sampling
 from evaluation.pack import Pack
-from evaluation.result import share_figures
+from evaluation.report.result import share_figures
+from evaluation.speech_client import need_sound
+from evaluation.suites import asr, sounds, spoken_qa, tts
 from flow.modality import Modality
 from tests.evaluation.perfect import TOKENS, said
 from tests.evaluation.talker import PACK, Known, Talker, heard, perfect, spoken
-from world.dialogue import Kind, known_dialogue, sample_dialogue
-from world.scenes import render
-from world.sentences import sample_instruction
-from world.voices import HELD_OUT_VOICES
+from world.audio.voices import HELD_OUT_VOICES
+from world.image.scenes import render
+from world.text.dialogue import Kind, known_dialogue, sample_dialogue
+from world.text.sentences import sample_instruction
 
 SAMPLING = Sampling(steps=4)
 JUDGES = tts.Judges(heard, heard, lambda samples: 4.0 if len(samples) else 1.0)

@@ -7,14 +7,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from engine.events import Answer
-from engine.request import Request, Sampling
-from evaluation import omni, thinking
+from engine.api.events import Answer
+from engine.api.request import Request, Sampling
 from evaluation.pack import Pack
+from evaluation.suites import omni, thinking
 from flow.modality import Modality
-from world.sounds import SOUND
-from world.speech import Clip
-from world.together import HEARD_AND_SEEN
+from world.audio.sounds import SOUND
+from world.audio.speech import Clip
+from world.text.audio_visual_questions import HEARD_AND_SEEN
 
 SAMPLING = Sampling()
 CLIPS = tuple(

@@ -9,7 +9,7 @@ import sys
 
 os.environ["TRITON_INTERPRET"] = "1"
 
-from flow.fused import fused_jumps, two_level_jumps
+from flow.cuda.fused import fused_jumps, two_level_jumps
 from flow.metric import Metric
 from tests.flow.fused_cases import metric_of, numbers_of, rows_of
 

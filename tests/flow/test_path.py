@@ -8,7 +8,7 @@ from torch import Tensor
 from flow.metric import CodebookMetric, Metric
 from flow.path import exact_hit, information, path_probabilities, path_weights, sample_path
 from flow.schedule import PAPER, Schedule
-from samplers.draws import Draws
+from samplers.counter_rng import Draws
 
 BETAS = (0.0, 0.1, 3.0, 50.0, 1e7)
 FORBIDDEN = (0, 5)

@@ -22,7 +22,7 @@ from flow.transition import (
     advance,
     thinning,
 )
-from samplers.draws import Draws
+from samplers.counter_rng import Draws
 
 NAMES = tuple(TRANSITIONS)
 FROZEN = ("euler", "euler_beta", "midpoint")

@@ -11,9 +11,9 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
+from engine.api.events import Answer, Completed, Drafted, Event, Refined, Sounded, Started
+from engine.api.request import Request
 from engine.engine import Engine
-from engine.events import Answer, Completed, Drafted, Event, Refined, Sounded, Started
-from engine.request import Request
 
 Digests = dict[str, str | int]
 

@@ -12,22 +12,22 @@ from urllib.parse import parse_qsl, urlsplit
 
 import numpy as np
 
-from app import talk
-from app.conversation_file import from_text, to_text
-from app.forms import read_sampling
-from app.lab_form import LabForm, form_of
-from app.links import read_lab_link, read_link
-from app.talk import History
+from app.chat import history as chat_history
+from app.chat.history import History
+from app.chat.save_load import from_text, to_text
+from app.forms.parse import read_sampling
+from app.forms.share_link import read_lab_link, read_link
+from app.lab.form import LabForm, form_of
+from engine.api.events import Event
+from engine.api.insertion import Pin
+from engine.api.request import Conversation, Part, Repaint, Request, Sampling, Turn
 from engine.engine import Engine
-from engine.events import Event
-from engine.films import read_film
-from engine.going_on import Edit, start_of
-from engine.media import read_picture
-from engine.pin import Pin
-from engine.request import Conversation, Part, Repaint, Request, Sampling, Turn
-from engine.sounds import read_sound
-from engine.trace import Trace, events_of
-from engine.trace_file import read_trace, trace_bytes
+from engine.generation.resume import Edit, start_of
+from engine.inspection.trace import Trace, events_of
+from engine.inspection.trace_file import read_trace, trace_bytes
+from engine.media.audio import read_sound
+from engine.media.images import read_picture
+from engine.media.video import read_film
 from flow.modality import Modality
 from tests.golden.digests import Digests, of_answers, of_events, of_run
 
@@ -136,10 +136,10 @@ def continued() -> Request:
         ("user", (Part(audio=question(), text="show me a big crown"),)),
         ("assistant", (Part(text="here you go!"), Part(image=picture()[:, ::-1].copy()))),
     ):
-        history = talk.kept(history, role, parts)
-    loaded = talk.asked(from_text(to_text(history)), "what is in this picture?")
+        history = chat_history.kept(history, role, parts)
+    loaded = chat_history.asked(from_text(to_text(history)), "what is in this picture?")
     sampling = Sampling(seed=31, sampler="autoregressive", temperature=0.5, top_p=0.9)
-    return Request(talk.conversation(loaded), TEXT, sampling)
+    return Request(chat_history.conversation(loaded), TEXT, sampling)
 
 
 # ---- runs of another shape -------------------------------------------------------------------

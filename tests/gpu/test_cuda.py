@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 import torch
 
+from engine.api.events import Completed, Event, Refined
+from engine.api.request import Conversation, Request, Sampling
 from engine.engine import Engine
-from engine.events import Completed, Event, Refined
-from engine.request import Conversation, Request, Sampling
-from flow.fused import fused_jumps, two_level_jumps
+from flow.cuda.fused import fused_jumps, two_level_jumps
 from flow.metric import CodebookMetric
 from flow.modality import Modality
 

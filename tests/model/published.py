@@ -22,7 +22,7 @@ from transformers import (
 )
 
 from model.presets import PRESETS
-from model.text import NUM_MARKERS
+from model.tokenizers.text import NUM_MARKERS
 
 TINY = PRESETS["tiny"]
 TINY_LLAMA = replace(

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from model.convert.__main__ import main
-from model.shard import contents, tensors
+from model.loading.tensor_file import contents, tensors
 from tests.model import published
 
 Break = Callable[[Path], object]

@@ -9,9 +9,9 @@ from torch import Tensor
 from flow.modality import Modality
 from flow.sequence import OmniSequence, Segment, drop_prompt, prompt, response
 from model.config import OmniConfig
-from model.omni import OmniModel
+from model.network.omni import OmniModel
 from model.presets import PRESETS
-from model.text import TextTokenizer
+from model.tokenizers.text import TextTokenizer
 
 CONFIG = PRESETS["tiny"]
 PLACES, BOOKS, FRAMES = CONFIG.vision.positions, CONFIG.vision.num_codebooks, CONFIG.video_frames

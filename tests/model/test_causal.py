@@ -7,10 +7,10 @@ import torch
 
 from flow.modality import Modality
 from flow.sequence import OmniSequence, prompt, response
-from model.omni import OmniModel
+from model.network.omni import OmniModel
 from model.presets import PRESETS
 from samplers.autoregressive import AutoregressiveSampler, CausalDenoiser
-from samplers.draws import Draws
+from samplers.counter_rng import Draws
 
 NUM_CODES = {Modality.IMAGE: 4, Modality.AUDIO: 2}
 

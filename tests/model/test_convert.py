@@ -9,19 +9,19 @@ import pytest
 import torch
 from torch import Tensor
 
+from engine.api.events import Completed
+from engine.api.request import Conversation, Request, Sampling
 from engine.engine import Engine
-from engine.events import Completed
-from engine.request import Conversation, Request, Sampling
 from flow.modality import Modality
 from flow.sequence import OmniSequence, Segment
-from model.checkpoint import Checkpoint, load_checkpoint
-from model.convert import target
+from model.convert import writer
 from model.convert.__main__ import main
-from model.convert.target import Staging
-from model.omni import OmniModel
-from model.shard import contents, tensors
-from model.text import NUM_MARKERS
-from model.vision import pixels_from_uint8
+from model.convert.writer import Staging
+from model.loading.checkpoint import Checkpoint, load_checkpoint
+from model.loading.tensor_file import contents, tensors
+from model.network.omni import OmniModel
+from model.tokenizers.image import pixels_from_uint8
+from model.tokenizers.text import NUM_MARKERS
 from tests.model import published
 
 KINDS = ("qwen", "clip", "whisper")
@@ -265,7 +265,7 @@ def test_one_tensor_at_a_time_is_in_memory(
     sources: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What waits to be written, and the tensor that arrives beside the one that leaves."""
-    monkeypatch.setattr(target, "SHARD_BYTES", 1000)
+    monkeypatch.setattr(writer, "SHARD_BYTES", 1000)
     alive: dict[int, int] = {}
     peaks: list[int] = []
     add = Staging.add

@@ -13,18 +13,18 @@ import torch
 from tokenizers import Tokenizer
 from torch import Tensor
 
+from engine.api.events import Answer, Completed, Refined
+from engine.api.request import Conversation, Part, Request, Sampling, Turn
 from engine.engine import Engine
-from engine.events import Answer, Completed, Refined
-from engine.request import Conversation, Part, Request, Sampling, Turn
 from flow.modality import Modality
 from flow.sequence import OmniSequence, Segment, prompt, response
-from model.checkpoint import load_checkpoint
 from model.convert.__main__ import main
-from model.convert.layouts import LAYOUTS
-from model.convert.words import Exchange
-from model.hf_folder import HfFolder
-from model.shard import contents, tensors
-from model.text import BEGIN_IMAGE, END_IMAGE, MASKED, NUM_MARKERS
+from model.convert.catalogue import LAYOUTS
+from model.convert.layouts.text_tokenizer import Exchange
+from model.loading.checkpoint import load_checkpoint
+from model.loading.hf_folder import HfFolder
+from model.loading.tensor_file import contents, tensors
+from model.tokenizers.text import BEGIN_IMAGE, END_IMAGE, MASKED, NUM_MARKERS
 from tests.model import coded_models as published
 from tests.model.masked_models import BYTES_AND_MERGES, logits
 

@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 import torch
 
+from engine.api.request import Conversation, Request, Sampling
 from engine.engine import Engine
-from engine.request import Conversation, Request, Sampling
 from flow.modality import Modality
-from model.checkpoint import load_checkpoint
 from model.convert.__main__ import main
+from model.loading.checkpoint import load_checkpoint
 from tests.model import coded_models, masked_models
 from tests.model.refusals import changed, refused, refuses, rewritten
 

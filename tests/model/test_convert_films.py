@@ -10,21 +10,21 @@ import numpy as np
 import pytest
 import torch
 
-from engine.codec import Codec
+from engine.api.events import Completed
+from engine.api.request import Conversation, Part, Request, Sampling, Turn
 from engine.engine import Engine
-from engine.events import Completed
-from engine.films import sampled
-from engine.media import fitted
-from engine.request import Conversation, Part, Request, Sampling, Turn
+from engine.media.codec import Codec
+from engine.media.images import fitted
+from engine.media.video import sampled
 from flow.modality import Modality
 from flow.sequence import OmniSequence, Segment, prompt, response
-from model.checkpoint import load_checkpoint
 from model.config import OmniConfig
 from model.convert.__main__ import main
-from model.convert.layouts import LAYOUTS
-from model.hf_folder import HfFolder
-from model.text import BEGIN_VIDEO, END_VIDEO, NUM_MARKERS
-from model.vision import pixels_from_uint8
+from model.convert.catalogue import LAYOUTS
+from model.loading.checkpoint import load_checkpoint
+from model.loading.hf_folder import HfFolder
+from model.tokenizers.image import pixels_from_uint8
+from model.tokenizers.text import BEGIN_VIDEO, END_VIDEO, NUM_MARKERS
 from tests.model import coded_models as published
 from tests.model.masked_models import BYTES_AND_MERGES, logits
 from tests.model.test_convert_coded import ASSISTANT, PICTURE, USER, WORDS, Pair

@@ -13,12 +13,12 @@ from safetensors.torch import save_file
 
 from engine import engine
 from engine.__main__ import main
-from model import hollow
-from model.checkpoint import load_checkpoint
 from model.convert.__main__ import main as convert
-from model.folder_info import folder_info
+from model.loading import meta_init
+from model.loading.checkpoint import load_checkpoint
+from model.loading.folder_info import folder_info
 from model.presets import PRESETS
-from model.text import TextTokenizer
+from model.tokenizers.text import TextTokenizer
 from tests.model import coded_models, masked_models, published
 from tests.model.refusals import changed, rewritten
 
@@ -34,7 +34,7 @@ def test_ours(
     tiny_checkpoint: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(engine, "load_checkpoint", None)
-    monkeypatch.setattr(hollow.Filling, "put", None)
+    monkeypatch.setattr(meta_init.Filling, "put", None)
     told = _told(tiny_checkpoint, capsys)
     assert (told["kind"], told["name"], told["whole"]) == ("next-omni", "tiny", True)
     assert told["makes"] == ["text", "image", "audio", "video"]

@@ -8,11 +8,11 @@ import torch
 
 from flow.modality import Modality
 from flow.sequence import OmniSequence, Segment
-from model.checkpoint import Checkpoint, load_checkpoint
 from model.convert.__main__ import main
-from model.folder_info import read_facts
+from model.loading.checkpoint import Checkpoint, load_checkpoint
+from model.loading.folder_info import read_facts
 from model.presets import PRESETS
-from model.text import NUM_MARKERS
+from model.tokenizers.text import NUM_MARKERS
 from tests.model import published
 from tests.model.refusals import changed, refused, refuses
 

@@ -12,18 +12,18 @@ from safetensors.torch import save_file
 from torch import Tensor
 from transformers import PreTrainedTokenizerFast, Qwen2Tokenizer
 
+from engine.api.events import Answer, Completed, Refined, Started
+from engine.api.request import Conversation, Part, Request, Sampling, Turn
 from engine.engine import Engine
-from engine.events import Answer, Completed, Refined, Started
-from engine.request import Conversation, Part, Request, Sampling, Turn
 from flow.modality import Modality
 from flow.sequence import OmniSequence, prompt, response
-from model.checkpoint import load_checkpoint
 from model.convert.__main__ import main
-from model.convert.chat import Chat
-from model.convert.words import with_markers
-from model.hf_folder import HfFolder
-from model.shard import contents, tensors
-from model.text import EOS, MASKED, NUM_MARKERS, PAD
+from model.convert.layouts.chat_template import Chat
+from model.convert.layouts.text_tokenizer import with_markers
+from model.loading.checkpoint import load_checkpoint
+from model.loading.hf_folder import HfFolder
+from model.loading.tensor_file import contents, tensors
+from model.tokenizers.text import EOS, MASKED, NUM_MARKERS, PAD
 from tests.model import masked_models as published
 
 KINDS = ("llada", "dream")

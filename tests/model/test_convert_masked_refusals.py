@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 import torch
 
-from model.checkpoint import load_checkpoint
 from model.convert.__main__ import main
-from model.shard import contents, tensors
+from model.loading.checkpoint import load_checkpoint
+from model.loading.tensor_file import contents, tensors
 from tests.model import masked_models, published
 from tests.model.refusals import changed, refused, refuses, rewritten
 

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from model.checkpoint import load_checkpoint
 from model.convert.__main__ import main
-from model.convert.target import STAGED, Staging
-from model.shard import contents, tensors
+from model.convert.writer import STAGED, Staging
+from model.loading.checkpoint import load_checkpoint
+from model.loading.tensor_file import contents, tensors
 from tests.model import published
 from tests.model.refusals import refused, refuses
 

@@ -9,16 +9,16 @@ import numpy as np
 import pytest
 import torch
 
-from engine.request import Conversation, Part, Request, Sampling, Turn
+from engine.api.request import Conversation, Part, Request, Sampling, Turn
 from flow.modality import Modality
 from flow.sequence import OmniSequence, Segment, prompt, response
-from model.checkpoint import load_checkpoint
 from model.config import OmniConfig
 from model.convert.__main__ import main
-from model.convert.coded import SAY, TRANSCRIBE
-from model.template import Message, collate_prompts, layout
-from model.text import BEGIN_AUDIO, END_AUDIO, NUM_MARKERS
-from tests.engine.test_speech_process import command
+from model.convert.layouts.shared_vocabulary import SAY, TRANSCRIBE
+from model.loading.checkpoint import load_checkpoint
+from model.prompt_template import Message, collate_prompts, layout
+from model.tokenizers.text import BEGIN_AUDIO, END_AUDIO, NUM_MARKERS
+from tests.engine.media.test_codec_process import command
 from tests.model import coded_models as published
 from tests.model.masked_models import BYTES_AND_MERGES, logits
 from tests.model.test_convert_coded import ASSISTANT, USER, WORDS, Pair

@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from engine.api.request import Conversation, Part, Request, Sampling, Turn
 from engine.engine import Engine
-from engine.request import Conversation, Part, Request, Sampling, Turn
 from flow.modality import Modality
 from model.config import OmniConfig
-from model.text import END_THINK, EOS, THINK
+from model.tokenizers.text import END_THINK, EOS, THINK
 from tests.model.test_convert_coded import ASSISTANT, USER, WORDS, Pair
 
 ASKED = Request(Conversation.ask(" How many? "), Modality.TEXT, Sampling(steps=2), think=True)

@@ -11,9 +11,9 @@ import huggingface_hub
 import pytest
 
 from engine.__main__ import main
-from model.checkpoint import load_checkpoint
-from model.convert import once, target
-from model.convert.once import on_disk, ready, room
+from model.convert import hub, writer
+from model.convert.hub import on_disk, ready, room
+from model.loading.checkpoint import load_checkpoint
 from tests.model import coded_models, masked_models, published
 
 REVISION = "0123456789" * 4
@@ -32,8 +32,8 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (stored / "refs").mkdir()
     (stored / "refs" / "main").write_text(REVISION)
     found = partial(huggingface_hub.snapshot_download, cache_dir=tmp_path / "hub")
-    monkeypatch.setattr(once, "snapshot_download", found)
-    monkeypatch.setattr(once, "is_offline_mode", lambda: True)
+    monkeypatch.setattr(hub, "snapshot_download", found)
+    monkeypatch.setattr(hub, "is_offline_mode", lambda: True)
     return stored / "snapshots" / REVISION
 
 
@@ -50,7 +50,7 @@ def test_a_folder_is_converted_once(
     assert load_checkpoint(found).model.config.name == "tiny-llada"
     assert "is converted once" in told[0] and str(found) in told[0]
     with monkeypatch.context() as patched:
-        patched.setattr(once, "convert", _never)
+        patched.setattr(hub, "convert", _never)
         assert ready(source, tmp_path / "kept", told.append) == found
     (source / "tokenizer.json").touch()
     assert ready(source, tmp_path / "kept", told.append) != found
@@ -96,14 +96,14 @@ def test_nothing_is_left_of_half_a_conversion(
     elif how == "full disk":
         says = "make room or choose another disk"
         full = SimpleNamespace(disk_usage=lambda _: SimpleNamespace(free=0), rmtree=shutil.rmtree)
-        monkeypatch.setattr(target, "shutil", full)
+        monkeypatch.setattr(writer, "shutil", full)
     elif how == "stopped":
         wanted, says = KeyboardInterrupt, None
 
         def stopped(*_: object) -> NoReturn:
             raise KeyboardInterrupt
 
-        monkeypatch.setattr(target.Staging, "commit", stopped)
+        monkeypatch.setattr(writer.Staging, "commit", stopped)
     else:
         weights.rename(source / "pytorch_model.bin")
         says = "pickle only"
@@ -140,17 +140,17 @@ def test_half_of_it_in_the_cache_is_fetched(
             kept.rename(cache / absent)
         return str(cache)
 
-    monkeypatch.setattr(once, "snapshot_download", fetched)
+    monkeypatch.setattr(hub, "snapshot_download", fetched)
     with pytest.raises(ValueError, match=r"HF_HUB_OFFLINE is set: fetch it with `hf download me"):
         ready("me/llada", tmp_path / "kept", lambda _: None)
-    monkeypatch.setattr(once, "is_offline_mode", lambda: False)
+    monkeypatch.setattr(hub, "is_offline_mode", lambda: False)
     load_checkpoint(ready("me/llada", tmp_path / "kept", lambda _: None))
-    assert asked == [list(once.READ)]
-    assert not any(name.endswith((".py", ".bin", ".pt")) for name in once.READ)
+    assert asked == [list(hub.READ)]
+    assert not any(name.endswith((".py", ".bin", ".pt")) for name in hub.READ)
 
 
 @pytest.mark.parametrize(
-    "error", [OSError("no way"), ValueError("no way"), once.HTTPError("no way")]
+    "error", [OSError("no way"), ValueError("no way"), hub.HTTPError("no way")]
 )
 def test_what_cannot_be_fetched_is_one_sentence(
     error: Exception, monkeypatch: pytest.MonkeyPatch
@@ -158,8 +158,8 @@ def test_what_cannot_be_fetched_is_one_sentence(
     def failing(_: str, *, local_files_only: bool = False, **__: object) -> NoReturn:
         raise FileNotFoundError if local_files_only else error
 
-    monkeypatch.setattr(once, "snapshot_download", failing)
-    monkeypatch.setattr(once, "is_offline_mode", lambda: False)
+    monkeypatch.setattr(hub, "snapshot_download", failing)
+    monkeypatch.setattr(hub, "is_offline_mode", lambda: False)
     with pytest.raises(ValueError, match=r"could not be fetched .*\(no way\): check the name") as e:
         on_disk("me/nothing", lambda _: None)
     assert "\n" not in str(e.value)
@@ -167,7 +167,7 @@ def test_what_cannot_be_fetched_is_one_sentence(
 
 def test_a_path_is_no_name(cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where its first folder is there, or it has another form, nobody is asked."""
-    monkeypatch.setattr(once, "snapshot_download", _never)
+    monkeypatch.setattr(hub, "snapshot_download", _never)
     monkeypatch.chdir(tmp_path)
     (tmp_path / "runs").mkdir()
     for path in ("runs/dynin", "nowhere", "/no/where", "a/b/c", "../b"):

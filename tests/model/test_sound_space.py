@@ -9,9 +9,9 @@ import torch
 from flow.modality import Modality
 from flow.sequence import OmniSequence, response
 from model.config import OmniConfig
-from model.omni import OmniModel
+from model.network.omni import OmniModel
 from model.presets import PRESETS
-from model.text import TextTokenizer
+from model.tokenizers.text import TextTokenizer
 
 TINY = PRESETS["tiny"]
 DEAF = replace(TINY, audio=None)

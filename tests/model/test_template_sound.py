@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from flow.modality import Modality
-from model.template import END, Message, Span, layout
-from model.text import (
+from model.prompt_template import END, Message, Span, layout
+from model.tokenizers.text import (
     ASSISTANT,
     BEGIN_AUDIO,
     BEGIN_IMAGE,

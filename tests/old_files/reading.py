@@ -14,21 +14,21 @@ from urllib.parse import parse_qsl, urlsplit
 import numpy as np
 from PIL import Image
 
-from app.conversation_file import read_conversation
-from app.lab_form import LabForm, form_of
-from app.links import read_lab_link, read_link
+from app.chat.save_load import read_conversation
+from app.forms.recipe import read_recipe
+from app.forms.share_link import read_lab_link, read_link
+from app.lab.form import LabForm, form_of
 from app.page import recorded_run
-from app.recipe import read_recipe
-from engine.media import note_in
-from engine.request import Part, Request, Sampling, Start
-from engine.sounds import note_in_sound
-from engine.trace import SegmentTrace, events_of
-from engine.trace_file import read_trace
-from engine.watching import Told
-from evaluation.card import card
-from evaluation.compare import compare
-from evaluation.everything import Everything, read
-from evaluation.result import Result
+from engine.api.request import Part, Request, Sampling, Start
+from engine.cli.live_client import Told
+from engine.inspection.trace import SegmentTrace, events_of
+from engine.inspection.trace_file import read_trace
+from engine.media.audio import note_in_sound
+from engine.media.images import note_in
+from evaluation.report.compare import compare
+from evaluation.report.model_card import card
+from evaluation.report.result import Result
+from evaluation.run_all import Everything, read
 from model.config import OmniConfig
 from retrieval.gallery import Gallery
 from retrieval.index import Where

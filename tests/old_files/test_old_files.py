@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from engine.trace_file import read_trace, trace_bytes
+from engine.inspection.trace_file import read_trace, trace_bytes
 from tests.old_files import reading
 from tests.old_files.reading import FOLDER
 

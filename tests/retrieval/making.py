@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from engine.request import Modality, Part
-from engine.sounds import wav_bytes
+from engine.api.request import Modality, Part
+from engine.media.audio import wav_bytes
 from retrieval.draft import Draft
 from retrieval.index import Record
 from retrieval.item import Item, content_id

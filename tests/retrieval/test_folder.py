@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from engine.request import Modality, Part
+from engine.api.request import Modality, Part
 from retrieval import embedder as embedder_module
 from retrieval import gallery as gallery_module
 from retrieval.__main__ import main
-from retrieval.backends import MEMORY
+from retrieval.backends.by_uri import MEMORY
 from retrieval.draft import Report
 from retrieval.folder import add_folder, media_files
 from retrieval.gallery import Gallery

@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from engine.media import note_in
-from engine.request import Modality, Part
+from engine.api.request import Modality, Part
+from engine.media.images import note_in
 from retrieval import manifest as manifest_module
-from retrieval.backends import MEMORY
+from retrieval.backends.by_uri import MEMORY
 from retrieval.gallery import Gallery
 from retrieval.index import EVERYTHING, NeedsRebuildError, Where
 from retrieval.manifest import FILE, Manifest, locked

@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engine.request import Modality
-from retrieval import lance
-from retrieval.backends import MEMORY, drop_index, open_index
+from engine.api.request import Modality
+from retrieval.backends import lance
+from retrieval.backends.by_uri import MEMORY, drop_index, open_index
+from retrieval.backends.lance import LanceIndex
 from retrieval.index import EVERYTHING, PUBLIC, NeedsRebuildError, Record, VectorIndex, Where
-from retrieval.lance import LanceIndex
 from tests.retrieval.making import WIDTH, clustered, records
 
 ROOT = Path(__file__).resolve().parents[2]

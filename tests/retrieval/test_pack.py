@@ -6,14 +6,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engine.media import png_bytes
-from engine.request import Modality, Part
-from retrieval.backends import MEMORY
+from engine.api.request import Modality, Part
+from engine.media.images import png_bytes
+from retrieval.backends.by_uri import MEMORY
+from retrieval.combined import Together
 from retrieval.gallery import Gallery
 from retrieval.index import EVERYTHING, PUBLIC, Where
 from retrieval.pack import LIST, VECTORS, Pack
 from retrieval.ranking import projection
-from retrieval.together import Together
 from tests.retrieval.making import FakeEmbedder, clustered
 
 

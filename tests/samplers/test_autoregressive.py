@@ -9,7 +9,7 @@ from torch import Tensor
 from flow.modality import Modality, TokenSpace
 from flow.sequence import OmniSequence, prompt, response
 from samplers.autoregressive import AutoregressiveSampler, CausalDenoiser
-from samplers.draws import Draws
+from samplers.counter_rng import Draws
 from samplers.source import masked_source, random_source
 from tests.fakes import FakePosterior
 

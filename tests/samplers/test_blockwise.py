@@ -11,8 +11,8 @@ from flow.metric import CodebookMetric
 from flow.modality import Modality, TokenSpace
 from flow.sequence import OmniSequence, prompt, response
 from samplers.blockwise import BlockwiseSampler
+from samplers.counter_rng import Draws
 from samplers.denoiser import Posterior
-from samplers.draws import Draws
 from samplers.kinetic import KineticSampler
 from samplers.masked import MaskedSampler
 from samplers.source import random_source

@@ -4,7 +4,7 @@ from scipy.stats import chisquare
 from torch import Tensor
 
 from samplers.categorical import draw_categorical, draw_posterior
-from samplers.draws import Draws
+from samplers.counter_rng import Draws
 from tests.fakes import FakePosterior
 
 NUM = 20_000

@@ -15,8 +15,8 @@ from flow.modality import Modality, TokenSpace
 from flow.schedule import uniform_grid
 from flow.sequence import OmniSequence, Segment, prompt, response
 from flow.transition import TRANSITIONS
+from samplers.counter_rng import Draws
 from samplers.denoiser import Denoiser
-from samplers.draws import Draws
 from samplers.kinetic import KineticSampler
 from samplers.masked import MaskedSampler, Remasking
 from samplers.source import random_source

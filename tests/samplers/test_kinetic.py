@@ -9,7 +9,7 @@ from flow.modality import Modality, TokenSpace
 from flow.path import path_probabilities, sample_path
 from flow.schedule import PAPER, Schedule, uniform_grid
 from flow.sequence import OmniSequence, prompt, response
-from samplers.draws import Draws
+from samplers.counter_rng import Draws
 from samplers.kinetic import KineticSampler
 from samplers.source import random_source
 from tests.fakes import OracleDenoiser, RandomDenoiser, UniformDenoiser

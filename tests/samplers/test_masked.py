@@ -9,8 +9,8 @@ from torch import Tensor
 
 from flow.modality import Modality, TokenSpace
 from flow.sequence import OmniSequence, response
+from samplers.counter_rng import Draws
 from samplers.denoiser import Posterior
-from samplers.draws import Draws
 from samplers.masked import MaskedSampler, MaskSchedule
 from samplers.source import masked_source
 from samplers.step import Step

@@ -4,13 +4,13 @@ from pathlib import Path
 
 import numpy as np
 
-from world.speech import Clip, write_clip
-from world.voices import OUTPUT_VOICE
+from world.audio.speech import Clip, write_clip
+from world.audio.voices import OUTPUT_VOICE
 
 FEW = {
     "training.__main__.POOLS": (4, 8, 4),
     "training.__main__.NUM_UNNAMED": 6,
-    "training.begin.TEXTS_PER_KIND": 200,
+    "training.checkpoints.initialise.TEXTS_PER_KIND": 200,
 }
 """Settings of the command line, by where they stand."""
 

@@ -9,12 +9,12 @@ import torch
 from torch import Tensor, multiprocessing
 
 import model.convert.__main__
-from model.checkpoint import Checkpoint, load_checkpoint
+from model.loading.checkpoint import Checkpoint, load_checkpoint
 from tests.model import published
 from tests.training.few import FEW, spoken
 from training.__main__ import main
-from training.loop import Budget
-from training.state import finished
+from training.loop.budgeted_loop import Budget
+from training.loop.run_state import finished
 
 NUM, STEPS = 2, 4
 """Processes of the last stage, and steps of every one."""

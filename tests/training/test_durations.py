@@ -3,14 +3,14 @@
 import numpy as np
 import pytest
 
-from model.pace import RESTARTS
+from model.layers.time_embedding import RESTARTS
 from model.presets import PRESETS
-from model.text import NUM_MARKERS, PAD, TextTokenizer
-from training.data import training_texts
-from training.heard import Heard
-from training.speech import durations
-from world.sentences import SAY
-from world.voices import OUTPUT_VOICE
+from model.tokenizers.text import NUM_MARKERS, PAD, TextTokenizer
+from training.data.encoded_clip import Heard
+from training.data.examples import training_texts
+from training.data.speech_examples import durations
+from world.audio.voices import OUTPUT_VOICE
+from world.text.sentences import SAY
 
 
 def test_the_pieces_of_a_sentence_take_as_long_as_its_clips() -> None:

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from model.audio import AudioTokenizer
 from model.presets import PRESETS
-from training.speech import encode_clips
-from world.speech import Clip
+from model.tokenizers.audio import AudioTokenizer
+from training.data.speech_examples import encode_clips
+from world.audio.speech import Clip
 
 CONFIG = PRESETS["tiny"]
 

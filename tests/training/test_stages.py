@@ -12,15 +12,15 @@ import torch
 
 from flow.modality import Modality
 from flow.schedule import PAPER, TUNED
-from model.checkpoint import load_checkpoint
-from model.landmarks import MEANT, NAMED, PICTURE, SOUND
-from model.omni import OmniModel
+from model.loading.checkpoint import load_checkpoint
+from model.network.omni import OmniModel
+from model.network.probes import MEANT, NAMED, PICTURE, SOUND
 from model.presets import PRESETS
-from model.text import BEGIN_IMAGE, EOS, SUGGEST, TextTokenizer
-from model.vision import VisionTokenizer
+from model.tokenizers.image import VisionTokenizer
+from model.tokenizers.text import BEGIN_IMAGE, EOS, SUGGEST, TextTokenizer
 from tests.training.few import FEW, spoken
 from training.__main__ import main
-from training.data import (
+from training.data.examples import (
     UNNAMED_SHARE,
     Examples,
     build_pool,
@@ -29,12 +29,12 @@ from training.data import (
     training_texts,
     word_vectors,
 )
-from training.flow import FlowStage
-from training.loop import Budget, train
-from training.vision import VisionStage
+from training.loop.budgeted_loop import Budget, train
+from training.stages.flow import FlowStage
+from training.stages.vision import VisionStage
 from world.concepts import COLOURABLE, OBJECT_COLOURS, held_out
-from world.dialogue import Kind
-from world.scenes import Scene, held_out_pairs
+from world.image.scenes import Scene, held_out_pairs
+from world.text.dialogue import Kind
 
 CPU = torch.device("cpu")
 

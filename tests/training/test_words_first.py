@@ -7,16 +7,16 @@ import pytest
 import torch
 
 import model.convert.__main__
+from engine.api.events import Completed
+from engine.api.request import Conversation, Request, Sampling
 from engine.engine import Engine
-from engine.events import Completed
-from engine.request import Conversation, Request, Sampling
 from flow.modality import Modality
-from model.checkpoint import Checkpoint, load_checkpoint
+from model.loading.checkpoint import Checkpoint, load_checkpoint
 from model.presets import PRESETS
 from tests.model import published
 from tests.training.few import FEW, spoken
 from training.__main__ import main
-from training.loop import Budget
+from training.loop.budgeted_loop import Budget
 
 NAME, STEPS = published.TINY_LLAMA.name, 2
 SHORT = {

@@ -4,7 +4,7 @@ from functools import cache
 
 import numpy as np
 
-from world.motion import Film, Motion, Placed, placed, sample_film
+from world.video.motion import Film, Motion, Placed, placed, sample_film
 
 
 @cache

@@ -1,4 +1,4 @@
-// What the page asks the server's gallery (app/gallery_route.py).
+// What the page asks the server's gallery (app/gallery/routes.py).
 
 // Whether the checkpoint behind this page finds by meaning.
 function finds() {

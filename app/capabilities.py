@@ -1,0 +1,108 @@
+"""What the loaded checkpoint can do, read off `Engine.info`: the page shows that, and a sentence in
+the place of the rest. Owns: `Abilities`."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from html import escape
+from typing import Any
+
+from engine.api.request import METHODS, USUAL_PROMPT_CHARACTERS, Modality, SamplerKind
+
+
+@dataclass(frozen=True)
+class Abilities:
+    """makes: the modalities of its answers. methods: of `METHODS`, those it was trained for. whole:
+    whether it reads every turn of a conversation. opens: whether its words may open a picture, or
+    else a picture is asked for. lacking: why it does not know a modality that it was trained for.
+    steps, guidance, temperature: of a picture, where nothing is said; words_steps: of words. edits:
+    whether it changes the pictures that it is shown. frames: how many it sees of a film, 0 where it
+    watches none. prompt_characters: of the longest prompt. styles: how it can speak, the usual way
+    first; none where there is no choice. finds: whether it finds by meaning, and so can choose a
+    draft. believes: whether its middle can be asked what is where. facts: how it was made."""
+
+    makes: tuple[str, ...]
+    methods: tuple[str, ...]
+    whole: bool
+    opens: bool
+    lacking: Mapping[str, str]
+    steps: int
+    guidance: float
+    temperature: float
+    words_steps: int
+    edits: bool
+    frames: int
+    prompt_characters: int
+    styles: tuple[str, ...]
+    finds: bool
+    believes: bool
+    facts: Mapping[str, Any]
+
+    @classmethod
+    def of(cls, info: Mapping[str, object]) -> "Abilities":
+        """Where nothing is said of samplers, all run; of prompts, they are as long as usual."""
+        makes, samplers = info.get("modalities"), info.get("samplers")
+        longest, styles = info.get("prompt_characters"), info.get("styles")
+        trained = tuple(samplers) if isinstance(samplers, list) else tuple(SamplerKind)
+        config = _inside(info, "config")
+        dialogue, picture = _inside(config, "dialogue"), _inside(config, "image_flow")
+        tasks, frames = _inside(dialogue, "tasks"), config.get("video_frames")
+        return cls(
+            makes=tuple(map(str, makes)) if isinstance(makes, list) else (),
+            methods=tuple(m for m in METHODS if _sampler(m) in trained),
+            whole=bool(dialogue.get("whole")),
+            opens=not tasks,
+            lacking={kind: str(why) for kind, why in _inside(info, "lacking").items()},
+            steps=picture.get("steps", 16),
+            guidance=picture.get("guidance_scale", 1.0),
+            temperature=picture.get("temperature", 1.0),
+            words_steps=_inside(config, "text_flow").get("steps", 12),
+            edits=not tasks or bool(tasks.get("edits")),
+            frames=frames if isinstance(frames, int) else 0,
+            prompt_characters=longest if isinstance(longest, int) else USUAL_PROMPT_CHARACTERS,
+            styles=tuple(map(str, styles)) if isinstance(styles, list) else (),
+            finds=bool(info.get("finds")),
+            believes=bool(info.get("believes")),
+            facts=_inside(info, "facts"),
+        )
+
+    def why(self, modality: str, otherwise: str = "") -> str:
+        """Why it does not know the modality, as HTML that goes on with a sentence."""
+        found = self.lacking.get(modality)
+        return f": {escape(found).replace('`', '')}" if found else otherwise
+
+    @property
+    def draws(self) -> bool:
+        """Whether it makes pictures, and sees them."""
+        return Modality.IMAGE in self.makes
+
+    @property
+    def watches(self) -> bool:
+        """Whether it can be shown a film."""
+        return self.frames > 0
+
+    @property
+    def together(self) -> bool:
+        """Whether it is asked in words about a sound and a picture at once; one that has a task for
+        each is asked about one of them."""
+        return self.opens
+
+    @property
+    def films(self) -> bool:
+        """Whether it makes films; one that only watches and finds them cannot be asked for any."""
+        return Modality.VIDEO in self.makes
+
+    @property
+    def flows(self) -> bool:
+        """Whether flow matching runs on it."""
+        return any(_sampler(m) == SamplerKind.FLOW for m in self.methods)
+
+
+def _inside(values: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    """The values of that name, or none."""
+    found = values.get(key)
+    return found if isinstance(found, Mapping) else {}
+
+
+def _sampler(method: str) -> SamplerKind:
+    """The kind of sampler of a method."""
+    return SamplerKind(method) if method in tuple(SamplerKind) else SamplerKind.FLOW

@@ -1,0 +1,134 @@
+"""A conversation as a file that the visitor keeps, and back.
+
+JSON: every turn with its words, its media as data URIs (PNG, WAV; a film is a PNG of its frames
+below one another), and the note of an answer that was never taught. What comes back may be from
+anywhere: it is checked and never trusted, and a note that the page would not write is left out.
+Owns: the format. Does not own: what a conversation is (`app.chat.history`).
+"""
+
+import json
+from base64 import b64decode
+from binascii import Error as NotBase64
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from app.chat import history as chat_history
+from app.chat.history import History, Said
+from app.stream.message import Media
+from engine.api.request import USUAL_PROMPT_CHARACTERS, Part
+from engine.media.audio import read_sound, wav_bytes
+from engine.media.images import png_bytes, read_picture
+from engine.prompt.task_coverage import is_guess
+
+FORMAT, VERSION = "NExT-OMNI Live conversation", 1
+MAX_BYTES, MAX_TURNS, MAX_PARTS = 20 * 2**20, 200, 8
+TOO_LARGE = f"a conversation has at most {MAX_BYTES // 2**20} MB"
+NOT_OURS = "this is not a conversation of ours: {}; choose a file that was saved with Save"
+
+
+def to_text(history: History) -> str:
+    """The file's content."""
+    if history and not history[-1].parts:
+        history = history[:-1]
+    turns = [_kept(said) for said in chat_history.told(history)]
+    return json.dumps({"format": FORMAT, "version": VERSION, "turns": turns})
+
+
+def read_conversation(path: str | Path, longest: int) -> History:
+    """The conversation in a file. Raises: ValueError as `from_text`."""
+    if Path(path).stat().st_size > MAX_BYTES:
+        raise ValueError(TOO_LARGE)
+    return from_text(Path(path).read_text(encoding="utf-8", errors="replace"), longest)
+
+
+def from_text(text: str, longest: int = USUAL_PROMPT_CHARACTERS) -> History:
+    """The conversation in a file's content. longest: characters of a text in it.
+
+    Raises: ValueError with one sentence where it is none, too large or broken.
+    """
+    if len(text) > MAX_BYTES:
+        raise ValueError(TOO_LARGE)
+    try:
+        found = json.loads(text)
+    except (json.JSONDecodeError, RecursionError) as error:
+        raise ValueError(NOT_OURS.format("it is no JSON")) from error
+    if not isinstance(found, dict) or found.get("format") != FORMAT:
+        raise ValueError(NOT_OURS.format("it does not say that it is one"))
+    if found.get("version") != VERSION:
+        raise ValueError(f"this page reads conversations of version {VERSION} only")
+    turns = found.get("turns")
+    if not isinstance(turns, list) or len(turns) > MAX_TURNS:
+        raise ValueError(NOT_OURS.format(f"it has no list of up to {MAX_TURNS} turns"))
+    history: History = ()
+    for turn in turns:
+        role, parts = _turn(turn, longest)
+        if role != ("user", "assistant")[len(history) % 2]:
+            raise ValueError(NOT_OURS.format("its turns do not alternate"))
+        note = turn.get("note") if role == "assistant" and is_guess(turn.get("note")) else None
+        history = chat_history.kept(
+            history, role, parts, think=turn.get("think") is True, note=note
+        )
+    return history
+
+
+def _kept(said: Said) -> dict[str, object]:
+    plain = {"role": said.role, "parts": [_plain(p) for p in said.parts], "think": said.think}
+    return plain if said.note is None else {**plain, "note": said.note}
+
+
+def _turn(turn: object, longest: int) -> tuple[str, tuple[Part, ...]]:
+    parts = turn.get("parts") if isinstance(turn, Mapping) else None
+    if not isinstance(parts, list) or not 1 <= len(parts) <= MAX_PARTS:
+        raise ValueError(NOT_OURS.format(f"a turn has no list of 1 to {MAX_PARTS} parts"))
+    assert isinstance(turn, Mapping)
+    return str(turn.get("role")), tuple(_part(part, longest) for part in parts)
+
+
+def _plain(part: Part) -> dict[str, object]:
+    plain: dict[str, object] = {} if part.text is None else {"text": part.text}
+    if part.image is not None:
+        plain["picture"] = _png(part.image)
+    if part.audio is not None:
+        plain["sound"] = Media("audio/wav", wav_bytes(part.audio, "")).data_uri()
+    if part.video is not None:
+        plain |= {"film": _png(np.concatenate(list(part.video))), "frames": len(part.video)}
+    return plain
+
+
+def _png(picture: np.ndarray) -> str:
+    return Media("image/png", png_bytes(picture)).data_uri()
+
+
+def _part(plain: object, longest: int) -> Part:
+    """Raises: ValueError where it is none."""
+    if not isinstance(plain, Mapping):
+        raise ValueError(NOT_OURS.format("a part of a turn is none"))
+    text = plain.get("text")
+    if text is not None and (not isinstance(text, str) or len(text) > longest):
+        raise ValueError(NOT_OURS.format("a text in it is none, or too long"))
+    if "sound" in plain:
+        return Part(text=text, audio=read_sound(_content(plain["sound"])))
+    if "picture" in plain:
+        return Part(image=read_picture(_content(plain["picture"])))
+    if "film" in plain:
+        return Part(video=_frames(plain))
+    if text is None:
+        raise ValueError(NOT_OURS.format("a part of a turn is empty"))
+    return Part(text=text)
+
+
+def _frames(plain: Mapping[Any, object]) -> np.ndarray:
+    strip, count = read_picture(_content(plain["film"])), plain.get("frames")
+    if not isinstance(count, int) or not 1 <= count <= len(strip) or len(strip) % count:
+        raise ValueError(NOT_OURS.format("a film in it has no whole frames"))
+    return strip.reshape(count, -1, *strip.shape[1:])
+
+
+def _content(uri: object) -> bytes:
+    try:
+        return b64decode(str(uri).partition(",")[2], validate=True)
+    except NotBase64 as error:
+        raise ValueError(NOT_OURS.format("a picture or a sound in it is broken")) from error

@@ -1,0 +1,1 @@
+"""From controls to requests, and back from links and files."""

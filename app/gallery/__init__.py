@@ -1,0 +1,1 @@
+"""What the Gallery shows, finds and keeps."""

@@ -1,0 +1,276 @@
+"""The routes below /gallery/: what the Gallery tab's script asks while somebody looks around.
+
+Plain HTTP, beside Gradio's queue: a query waits for nobody's generation, and a new one makes the
+browser drop the last. A visitor is known by the unguessable name of their session; who does not
+say it sees what everybody sees.
+"""
+
+import random
+import secrets
+from collections import Counter, OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Annotated
+
+import numpy as np
+from fastapi import FastAPI, Request
+from fastapi.responses import FileResponse, JSONResponse, Response
+from pydantic import BaseModel, Field
+
+from app.forms.parse import as_sentence, read_file
+from app.gallery.attribution import explain
+from app.gallery.browse import picked
+from app.gallery.library import Library
+from app.gallery.query import Query
+from app.gallery.serialize import item_json
+from app.stream.run_bus import StepBus
+from engine.api.errors import DeviceError
+from engine.api.request import Modality, Part
+from retrieval.index import Where
+from retrieval.ranking import Found, Ranked
+
+MAX_UPLOAD_BYTES = 20 * 2**20
+MAX_UPLOADS, MAX_VECTORS = 64, 256
+MAX_RESULTS, MAX_TAGS_SHOWN = 240, 48
+DAY_S = 86400
+TOO_LARGE = f"This file is too large: {MAX_UPLOAD_BYTES // 2**20} MB are the limit."
+GONE = "What you gave is not remembered any more: please give it again."
+NO_MEANING = "This checkpoint was not trained to find things: search by words instead."
+Name = Annotated[str, Field(max_length=100)]
+
+
+class Asked(BaseModel):
+    """A query as the script sends it. upload, item: what is given beside the words. seed: of the
+    selection that an empty query shows."""
+
+    viewer: Name = ""
+    words: Annotated[str, Field(max_length=2000)] = ""
+    upload: Name = ""
+    item: Name = ""
+    modalities: list[Modality] = []
+    tags: Annotated[list[Name], Field(max_length=20)] = []
+    k: Annotated[int, Field(ge=1, le=MAX_RESULTS)] = 60
+    seed: int = 0
+
+    @property
+    def where(self) -> Where:
+        return Where(tuple(self.modalities), tuple(self.tags), self.viewer)
+
+
+class About(Asked):
+    """A query, and what was found by it."""
+
+    found: Name
+
+
+class Wish(BaseModel):
+    """To keep what a run made, or to take out an item that was kept."""
+
+    viewer: Name = ""
+    run: Name = ""
+    item: Name = ""
+
+
+@dataclass
+class Desk:
+    """Answers what the script asks. uploads: what visitors gave, the last ones. known: vectors of
+    the last queries."""
+
+    library: Library
+    bus: StepBus
+    uploads: OrderedDict[str, Part] = field(default_factory=OrderedDict)
+    known: OrderedDict[tuple[str, str, str], np.ndarray] = field(default_factory=OrderedDict)
+
+    def state(self, asked: Asked) -> dict[str, object]:
+        """What there is, and what of it can be found."""
+        self.library.begin()
+        everything = Where(viewer=asked.viewer)
+        items = self.library.items(everything)
+        tags = Counter(tag for item in items for tag in item.tags)
+        return {
+            "finds": self.library.finds,
+            "num": len(self.library.shipped.items),
+            "ready": self.library.shipped.ready,
+            "growing": self.library.shipped.growing,
+            "counts": self.library.counts(everything),
+            "tags": [tag for tag, _ in tags.most_common(MAX_TAGS_SHOWN)],
+            "troubles": [as_sentence(t) for t in self.library.troubles()],
+        }
+
+    def search(self, asked: Asked) -> dict[str, object]:
+        """The nearest; the best by words, where the checkpoint does not find by meaning; a
+        selection, where nothing is asked."""
+        if not asked.words.strip() and not asked.upload and not asked.item:
+            return self._selection(asked)
+        if not self.library.finds:
+            if asked.upload or asked.item:
+                raise ValueError(NO_MEANING)
+            found = self.library.worded(asked.words, asked.k, asked.where)
+        else:
+            found = self.library.search(self._vector(asked), asked.k + 1, asked.where)
+            found = found.without(asked.item).best(asked.k)
+        return self._told(found, asked.viewer)
+
+    def _selection(self, asked: Asked) -> dict[str, object]:
+        items = self.library.items(asked.where)
+        chosen = picked(items, asked.viewer, asked.k, random.Random(asked.seed))
+        return {
+            "items": [item_json(Ranked(item, 0.0), asked.viewer, scored=False) for item in chosen],
+            "missing": 0,
+            "troubles": [],
+            "selection": True,
+        }
+
+    def _told(self, found: Found, viewer: str) -> dict[str, object]:
+        return {
+            "items": [item_json(hit, viewer) for hit in found.hits],
+            "missing": len(found.missing),
+            "troubles": [as_sentence(t) for t in found.troubles],
+        }
+
+    def _query(self, asked: Asked) -> Query | None:
+        """None where an item alone is given: its vector is known."""
+        words = asked.words.strip()
+        if asked.upload:
+            if asked.upload not in self.uploads:
+                raise ValueError(GONE)
+            return Query(words, self.uploads[asked.upload])
+        if asked.item:
+            return Query(words, self.library.part(asked.item, asked.viewer)) if words else None
+        return Query(words)
+
+    def _vector(self, asked: Asked) -> np.ndarray:
+        key = (asked.words.strip(), asked.upload, asked.item)
+        if key not in self.known:
+            query = self._query(asked)
+            if query is None:
+                return self.library.vector(asked.item, asked.viewer)
+            self.known[key] = self.library.embedder.embed([query.parts])[0]
+            while len(self.known) > MAX_VECTORS:
+                self.known.popitem(last=False)
+        return self.known[key]
+
+    def why(self, about: About) -> dict[str, object]:
+        """By how much the score falls without a word, or a piece."""
+        if not self.library.finds:
+            raise ValueError(NO_MEANING)
+        part = self.library.part(about.found, about.viewer)
+        asked = self._vector(about)
+        return explain(self.library.embedder.embed, self._query(about), asked, part).to_json()
+
+    def map(self, asked: Asked) -> dict[str, object]:
+        """Where everything that can be found lies."""
+        places = self.library.places(Where(viewer=asked.viewer)) if self.library.finds else []
+        return {
+            "places": [
+                {
+                    **item_json(Ranked(p.item, 0.0), asked.viewer, scored=False),
+                    "x": round(p.x, 4),
+                    "y": round(p.y, 4),
+                }
+                for p in places
+            ]
+        }
+
+    def keep(self, wish: Wish) -> dict[str, object]:
+        """Everything that a run made becomes its owner's."""
+        kept = self.library.keep(self.bus.find(wish.run))
+        return {"items": [item.id for item in kept]}
+
+    def take_out(self, wish: Wish) -> dict[str, object]:
+        self.library.take_out(wish.item, wish.viewer)
+        return {}
+
+    def take(self, name: str, content: bytes) -> dict[str, object]:
+        """A file that was given, by the name under which a query finds it."""
+        if not self.library.finds:
+            raise ValueError(NO_MEANING)
+        with TemporaryDirectory(prefix="given-") as folder:
+            file = Path(folder, "file").with_suffix(Path(name).suffix[:8])
+            file.write_bytes(content)
+            part = _renamed(name, lambda: read_file(file))
+        token = secrets.token_urlsafe(12)
+        self.uploads[token] = part
+        while len(self.uploads) > MAX_UPLOADS:
+            self.uploads.popitem(last=False)
+        return {"upload": token, "modality": str(part.modality)}
+
+    def file(self, item_id: str, viewer: str) -> Response:
+        """The file of an item."""
+        _, path = self.library.together.find(item_id, Where(viewer=viewer))
+        if path is None or not path.is_file():
+            raise ValueError("The file behind this is gone.")
+        whose = "private" if viewer else "public"
+        return FileResponse(path, headers={"cache-control": f"{whose}, max-age={DAY_S}"})
+
+
+def add_gallery_routes(server: FastAPI, library: Library, bus: StepBus) -> None:
+    """Serve the library on `server`."""
+    desk = Desk(library, bus)
+
+    def state(asked: Asked) -> Response:
+        return _answer(lambda: desk.state(asked))
+
+    def search(asked: Asked) -> Response:
+        return _answer(lambda: desk.search(asked))
+
+    def why(about: About) -> Response:
+        return _answer(lambda: desk.why(about))
+
+    def places(asked: Asked) -> Response:
+        return _answer(lambda: desk.map(asked))
+
+    def keep(wish: Wish) -> Response:
+        return _answer(lambda: desk.keep(wish))
+
+    def take_out(wish: Wish) -> Response:
+        return _answer(lambda: desk.take_out(wish))
+
+    def file(item_id: str, viewer: str = "") -> Response:
+        return _answer(lambda: desk.file(item_id, viewer), missing=404)
+
+    async def give(request: Request, name: str = "") -> Response:
+        content = bytearray()
+        async for chunk in request.stream():
+            content += chunk
+            if len(content) > MAX_UPLOAD_BYTES:
+                return _sentence(TOO_LARGE, 413)
+        return await _in_thread(lambda: _answer(lambda: desk.take(name, bytes(content))))
+
+    posts = {"state": state, "search": search, "why": why, "map": places, "keep": keep,
+             "take_out": take_out, "give": give}  # fmt: skip
+    for name, route in posts.items():
+        server.add_api_route(f"/gallery/{name}", route, methods=["POST"], response_model=None)
+    server.add_api_route("/gallery/file/{item_id}", file, response_model=None)
+
+
+async def _in_thread(work: Callable[[], Response]) -> Response:
+    from anyio.to_thread import run_sync
+
+    return await run_sync(work)
+
+
+def _answer(work: Callable[[], dict[str, object] | Response], missing: int = 400) -> Response:
+    """What was asked for, or the sentence why not."""
+    try:
+        found = work()
+    except ValueError as error:
+        return _sentence(as_sentence(str(error)), missing)
+    except DeviceError as error:
+        return _sentence(str(error), 503)
+    return found if isinstance(found, Response) else JSONResponse(found)
+
+
+def _sentence(text: str, status: int) -> Response:
+    return JSONResponse({"sentence": text}, status)
+
+
+def _renamed(name: str, read: Callable[[], Part]) -> Part:
+    """Sentences about a file speak of it by the name that its owner knows."""
+    try:
+        return read()
+    except ValueError as error:
+        first, _, rest = str(error).partition(" ")
+        raise ValueError(f"{name} {rest}" if first.startswith("file") else str(error)) from error

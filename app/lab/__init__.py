@@ -1,0 +1,1 @@
+"""Recorded runs as the Lab shows them."""

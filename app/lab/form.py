@@ -1,0 +1,139 @@
+"""From the Lab's controls to requests: one run, several side by side, or one that goes on."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from app.forms.parse import InputError, beside, read_sampling, read_seed, read_steps
+from engine.api.request import (
+    MAX_PROMPT_CHARACTERS,
+    Conversation,
+    Modality,
+    Request,
+    SamplerKind,
+    Sampling,
+)
+from engine.generation.resume import Edit, start_of
+from engine.inspection.trace import Trace
+
+MAX_TOGETHER = 4
+TOO_LONG = (
+    "A film that is made from left to right has more steps than the Lab shows: "
+    "choose another method."
+)
+TOO_FEW_OR_MANY = f"Choose two to {MAX_TOGETHER} methods to compare."
+
+
+@dataclass(frozen=True)
+class LabForm:
+    """The controls as they stand. kind: "auto" or a modality."""
+
+    prompt: str
+    kind: str
+    steps: float
+    guidance: float
+    method: str
+    temperature: float
+    grid: str
+    c: float
+    a: float
+    seed: str
+
+    def sampling(self) -> Sampling:
+        """Raises: InputError beside the settings."""
+        with beside("settings"):
+            base = read_sampling(self.steps, self.guidance, self.method, read_seed(self.seed))
+            by_flow = base.sampler in (None, SamplerKind.FLOW)
+            return replace(
+                base,
+                temperature=float(self.temperature),
+                grid=self.grid if by_flow else None,
+                c=float(self.c) if by_flow else None,
+                a=float(self.a) if by_flow else None,
+            )
+
+    def request(self) -> Request:
+        """One run. Raises: InputError with the control that it belongs beside."""
+        sampling = self.sampling()
+        if self.kind == Modality.VIDEO and sampling.sampler == SamplerKind.AUTOREGRESSIVE:
+            raise InputError(TOO_LONG, "settings")
+        with beside("prompt"):
+            to = None if self.kind == "auto" else Modality(self.kind)
+            return Request(Conversation.ask(self.prompt.strip()), to, sampling)
+
+    def compared(self, methods: Sequence[str]) -> list[Request]:
+        """The same prompt and seed by each method. Raises: InputError, see `request`."""
+        if not 2 <= len(methods) <= MAX_TOGETHER:
+            raise InputError(TOO_FEW_OR_MANY, "settings")
+        return [replace(self, method=method).request() for method in methods]
+
+    def going_on(self, trace: Trace, place: Mapping[str, object]) -> Request:
+        """The recorded run from one of its steps on, with the controls' settings.
+
+        place: "segment", "step", "edits": [[position, [id or null, ..], held], ..].
+
+        Raises: InputError, see `request`.
+        """
+        sampling = self.sampling()
+        with beside("prompt"):
+            start = start_of(trace, _whole(place, "segment"), _whole(place, "step"), _edits(place))
+            return replace(trace.request, sampling=sampling, start=start)
+
+
+def form_of(recipe: Mapping[str, object], kinds: Collection[str]) -> tuple[object, ...]:
+    """The controls for a recipe out of a file, in the order of `LabForm`; its kind of answer is
+    left to the model where it is none of `kinds`.
+
+    Raises: ValueError where a value of it is none.
+    """
+    more = recipe.get("more")
+    values = {**recipe, **(more if isinstance(more, Mapping) else {})}
+    numbers = {
+        name: float(str(values.get(name, usual)))
+        for name, usual in (("guidance", 1), ("temperature", 0.2), ("c", 3), ("a", 0.9))
+    }
+    steps = read_steps(values.get("steps", 16)) or 16
+    method = str(values.get("method", "midpoint"))
+    Sampling().by(method)
+    seed = str(read_seed(str(values.get("seed", 0))))
+    grid = str(values.get("grid", "tuned"))
+    sampling = Sampling(
+        guidance_scale=numbers["guidance"],
+        temperature=numbers["temperature"],
+        grid=grid,
+        c=numbers["c"],
+        a=numbers["a"],
+    )
+    prompt = str(values["prompt"])[:MAX_PROMPT_CHARACTERS]
+    kind = str(values.get("to", Modality.IMAGE))
+    return (
+        prompt,
+        kind if kind in kinds else "auto",
+        steps,
+        sampling.guidance_scale,
+        method,
+        sampling.temperature,
+        grid,
+        sampling.c,
+        sampling.a,
+        seed,
+    )
+
+
+def _whole(place: Mapping[str, object], name: str) -> int:
+    value = place.get(name)
+    if not isinstance(value, int):
+        raise ValueError(f"a run goes on from a {name}: that is a whole number")
+    return value
+
+
+def _edits(place: Mapping[str, object]) -> list[Edit]:
+    listed = place.get("edits")
+    found: list[Edit] = []
+    for one in listed if isinstance(listed, list) else []:
+        if not isinstance(one, list) or len(one) != 3 or not isinstance(one[1], list):
+            raise ValueError("an edit is a position, its codes, and whether it is held")
+        position, codes, held = one
+        found.append(
+            Edit(int(position), tuple(None if c is None else int(c) for c in codes), bool(held))
+        )
+    return found

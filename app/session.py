@@ -1,0 +1,176 @@
+"""What the tabs share: the engine, the bus, and how one run is driven and stopped.
+
+A run lives in two Gradio events. The first, outside the queue, checks the input and opens the run,
+so a bad value is answered at once and the page shows the visitor's place in line; the second, in
+the queue with one slot for the model, drives it.
+"""
+
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from app.capabilities import Abilities
+from app.forms.parse import InputError
+from app.gallery.library import PACK, Library
+from app.lab.trace_view import Lens
+from app.stream import encode
+from app.stream.run_bus import Run, StepBus
+from app.stream.run_driver import Outcome, Pumping
+from app.stream.zerogpu import WatchedGenerate, on_gpu
+from engine.api.events import Event
+from engine.api.request import Modality, Part, Request, Sampling
+from engine.inspection.path_preview import PathPreview
+from engine.inspection.probes import Believed
+from engine.inspection.trace import Trace, TraceRecorder
+
+MODEL_SLOT = {"concurrency_limit": 1, "concurrency_id": "model"}
+"""Gradio's arguments for every event that runs the model: one at a time."""
+DRIVING = {**MODEL_SLOT, "trigger_mode": "multiple", "show_progress": "hidden"}
+"""The same for the event of a ticket, which drives its run."""
+MAX_TRACES = 64
+NEVER_RAN = "Too many people are waiting. Your words are still here: try again in a minute."
+STOPPED_IN_LINE = "Stopped before it began."
+BUSY = "One answer at a time: press Stop first, or wait for this one."
+
+
+class Engine(Protocol):
+    """What the page needs of an engine."""
+
+    @property
+    def lens(self) -> Lens: ...
+
+    @property
+    def digest(self) -> str: ...
+
+    def embed(self, items: Sequence[tuple[Part, ...]]) -> np.ndarray: ...
+
+    def generate(self, request: Request, *, watch: int = 0) -> Iterator[Event]: ...
+
+    def recorder(self) -> TraceRecorder: ...
+
+    def surprise(self, request: Request, tokens: np.ndarray, modality: Modality) -> float: ...
+
+    def believed(self, trace: Trace, index: int) -> Believed | None: ...
+
+    def preview(self, sampling: Sampling, modality: Modality) -> PathPreview: ...
+
+    def info(self) -> dict[str, object]: ...
+
+
+@dataclass(frozen=True)
+class Ticket:
+    """What a run in line will do. watch: how many alternatives of each code are recorded; 0 records
+    nothing."""
+
+    request: Request
+    watch: int = 0
+
+
+@dataclass
+class Host:
+    """One page served by one engine. tickets: of runs that wait for their turn. traces: of recorded
+    runs, the last ones, by the run's unguessable id. pack: the collection that ships. gallery: one
+    of the owner's, see `python -m retrieval add`. own: the one that takes in their folders while
+    the page runs; None where it is served to others."""
+
+    engine: Engine
+    bus: StepBus = field(default_factory=StepBus)
+    tickets: dict[str, Ticket] = field(default_factory=dict)
+    traces: OrderedDict[str, Trace] = field(default_factory=OrderedDict)
+    pack: Path = PACK
+    gallery: Path | None = None
+    own: Path | None = None
+
+    def __post_init__(self) -> None:
+        self.can = Abilities.of(self.engine.info())
+        self.library = Library(self.engine, self.pack, self.gallery, self.own)
+        self._generate: WatchedGenerate = on_gpu(self.engine.generate)
+
+    def open(self, request: Request, owner: str, watch: int = 0) -> Run:
+        """A run in line, found again by its id when its turn comes."""
+        run = self.bus.open(owner)
+        self.tickets[run.id] = Ticket(request, watch)
+        for stale in [i for i in self.tickets if self.bus.find(i) is None]:
+            self.tickets.pop(stale, None)
+        return run
+
+    def drive(self, run_id: str) -> "Drive":
+        """The run whose turn has come; iterate to drive it."""
+        return Drive(self, run_id)
+
+    def busy(self, run_id: str) -> bool:
+        """Whether this run waits or is under way."""
+        run = self.bus.find(run_id)
+        return run is not None and not run.ended
+
+    def refuse_if_busy(self, run_id: str) -> None:
+        """Raises: InputError while this visitor's last run is not over."""
+        if self.busy(run_id):
+            raise InputError(BUSY, "prompt")
+
+    def stop(self, run_id: str) -> None:
+        """Stop within one step; what still waits in line is over at once."""
+        run = self.bus.find(run_id)
+        if run is None:
+            return
+        run.stop()
+        if not run.begun:
+            self.bus.end(run, encode.failed(STOPPED_IN_LINE))
+
+    def forget(self, run_id: str) -> None:
+        """Stop, and let nothing of it reach the page any more."""
+        self.stop(run_id)
+        run = self.bus.find(run_id)
+        if run is not None:
+            run.forgotten = True
+
+    def close(self, run_id: str) -> None:
+        """Its event failed: a run that was never let in is told so."""
+        run = self.bus.find(run_id)
+        if run is not None:
+            self.bus.end(run, encode.failed(NEVER_RAN))
+
+    def keep(self, run_id: str, trace: Trace) -> None:
+        """Keep a trace for the Lab; the oldest goes."""
+        self.traces[run_id] = trace
+        while len(self.traces) > MAX_TRACES:
+            self.traces.popitem(last=False)
+
+    def failure(self, run_id: str) -> str | None:
+        """Why a run has no answer, or None."""
+        run = self.bus.find(run_id)
+        return None if run is None else run.failure
+
+
+class Drive:
+    """One run being driven. A pulse is the fallback's value; None while a websocket carries it."""
+
+    def __init__(self, host: Host, run_id: str) -> None:
+        self.host = host
+        self.run = host.bus.find(run_id)
+        self.ticket = host.tickets.pop(run_id, None)
+        self.outcome: Outcome | None = None
+
+    @property
+    def forgotten(self) -> bool:
+        return self.run is not None and self.run.forgotten
+
+    def __iter__(self) -> Iterator[dict[str, object] | None]:
+        if self.run is None or self.ticket is None or self.run.ended:
+            return
+        watch = self.ticket.watch
+        recorder = self.host.engine.recorder() if watch else None
+        generate = partial(self.host._generate, watch=watch)
+        see = None if recorder is None else recorder.see
+        pumping = Pumping(generate, self.ticket.request, self.run, self.host.bus, see=see)
+        for _ in pumping:
+            yield None if self.run.watched else self.run.snapshot()
+        self.outcome = pumping.outcome
+        if recorder is not None and recorder.has_steps:
+            self.host.keep(self.run.id, recorder.trace())
+        yield self.run.snapshot()

@@ -1,0 +1,1 @@
+"""From the engine's events to a browser: bus, driver, messages, routes."""

@@ -1,0 +1,57 @@
+"""The websocket route `/live/{run_id}`: one viewer of one run.
+
+Added to the FastAPI app that Gradio's `launch` returns. An unknown id is refused before the
+handshake.
+"""
+
+import asyncio
+from contextlib import aclosing
+
+from fastapi import FastAPI, WebSocket, WebSocketDisconnect
+from starlette.websockets import WebSocketState
+
+from app.stream.run_bus import Run, StepBus
+
+MAX_MESSAGES, MAX_MESSAGE_BYTES = 32, 4096
+"""What a viewer may say before it is shown out; nothing that it says is needed."""
+
+
+def add_live_route(server: FastAPI, bus: StepBus) -> None:
+    """Serve the bus's runs on `server`."""
+
+    async def live(websocket: WebSocket, run_id: str) -> None:
+        run = bus.find(run_id)
+        if run is None:
+            await websocket.close(4404)
+            return
+        await websocket.accept()
+        telling = asyncio.create_task(_tell(websocket, run))
+        leaving = asyncio.create_task(_left(websocket))
+        _, pending = await asyncio.wait((telling, leaving), return_when=asyncio.FIRST_COMPLETED)
+        for task in pending:
+            task.cancel()
+        await asyncio.gather(*pending, return_exceptions=True)
+        if telling in pending and websocket.client_state is WebSocketState.CONNECTED:
+            await websocket.close(1008)
+
+    server.add_api_websocket_route("/live/{run_id}", live)
+
+
+async def _tell(websocket: WebSocket, run: Run) -> None:
+    try:
+        async with aclosing(run.watch()) as messages:
+            async for number, message in messages:
+                await websocket.send_bytes(message.to_wire(number))
+        await websocket.close()
+    except WebSocketDisconnect:
+        pass
+
+
+async def _left(websocket: WebSocket) -> None:
+    """Returns when the viewer has gone, or talks where it should listen."""
+    for _ in range(MAX_MESSAGES):
+        message = await websocket.receive()
+        if message["type"] == "websocket.disconnect":
+            return
+        if len(message.get("text") or message.get("bytes") or "") > MAX_MESSAGE_BYTES:
+            return

@@ -1,0 +1,309 @@
+"""What a tab with a conversation does: a message opens a run, the run's answer joins the history.
+
+Owns: the events from a checked message to the end of its answer. Does not own: the controls and
+what they read (`app.tabs.chat`, `app.tabs.speech`).
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import gradio as gr
+from gradio.components import Component
+
+from app.chat import history as chat_history
+from app.chat.history import History
+from app.chat.settings import AnswerForm, Setting
+from app.components import notice
+from app.forms.errors import notices
+from app.forms.parse import InputError, beside
+from app.session import DRIVING, Host
+from engine.api.request import Modality, Request
+
+STEPS = ("auto", "8", "16", "32", "64")
+NOTHING_YET = "There is nothing to answer again yet: write a message first."
+NOTHING_LEFT = "There is nothing to undo: the conversation is empty."
+NO_THOUGHTS = "This checkpoint does not think before it answers yet: leave \\think out."
+NO_PICTURES = "this checkpoint draws no pictures"
+NO_VOICE = "this checkpoint does not speak"
+ONE_VOICE = "this checkpoint speaks in one style"
+GUIDANCE = ("auto", "0", "2", "3", "5")
+QUIET: dict[str, Any] = {"queue": False, "show_progress": "hidden"}
+NO_STYLE, NAMELESS = "", "its own"
+"""Where there is no choice of how to speak, and how that is shown."""
+REFUSED = 6
+"""Outputs that stay as they are where a message is refused."""
+
+
+@dataclass
+class Conversing:
+    """The shared half of a tab. A tab lays out `view`, `message` and the settings, then calls
+    `wire`."""
+
+    host: Host
+    name: str = ""
+    """In the ids of the controls."""
+    api: str = ""
+    """In the names of its events for programs."""
+
+    def settings(self, *, aloud: bool) -> None:
+        """Lay out the settings; what the checkpoint cannot do is greyed out and says why. aloud:
+        whether answers are spoken unless the visitor says no."""
+        can = self.host.can
+        mute = None if self.speaks else NO_VOICE + can.why(Modality.AUDIO)
+        with gr.Row(elem_classes="omni-pair"):
+            self.steps = gr.Radio(STEPS, value="auto", label="Steps", elem_id=f"{self.name}-steps")
+            self.guidance = gr.Radio(
+                GUIDANCE,
+                value="auto",
+                label="Picture guidance",
+                info=None if can.draws else NO_PICTURES + can.why(Modality.IMAGE),
+                interactive=can.draws,
+                elem_id=f"{self.name}-guidance",
+            )
+        with gr.Row(elem_classes="omni-seed"):
+            self.seed = gr.Textbox("0", label="Seed", max_lines=1, elem_id=f"{self.name}-seed")
+            self.keep_seed = gr.Checkbox(False, label="Same seed next time", container=False)
+            self.aloud = gr.Checkbox(
+                aloud,
+                label="Speak the answers",
+                info=mute,
+                container=False,
+                interactive=self.speaks,
+                elem_id=f"{self.name}-aloud",
+            )
+            styles = can.styles or (NO_STYLE,)
+            self.style = gr.Dropdown(
+                [(style or NAMELESS, style) for style in styles],
+                value=styles[0],
+                label="Speaking style",
+                info=None if can.styles else mute or ONE_VOICE,
+                interactive=bool(can.styles),
+                elem_id=f"{self.name}-style",
+            )
+
+    def states(self) -> None:
+        """What the page remembers of a visitor."""
+        self.history: gr.State = gr.State(())
+        self.ticket = gr.Textbox(visible="hidden", label="run")
+        self.shown_seed = gr.State("0")
+
+    def notes(self) -> None:
+        """Where a sentence appears beside the message."""
+        self.prompt_notice = notice(f"{self.name}-prompt-notice")
+
+    def settings_note(self) -> None:
+        """Where a sentence appears beside the settings, also while they are folded."""
+        self.settings_notice = notice(f"{self.name}-settings-notice")
+
+    @property
+    def speaks(self) -> bool:
+        """Whether the checkpoint has sound."""
+        return bool(self.host.engine.info().get("hears_s"))
+
+    @property
+    def thinks(self) -> bool:
+        """Whether the checkpoint can think before it answers."""
+        return bool(self.host.engine.info().get("thinks"))
+
+    @property
+    def watches(self) -> bool:
+        """Whether the checkpoint can be shown a film."""
+        return self.host.can.watches
+
+    @property
+    def context(self) -> list[Any]:
+        """What every event needs to know."""
+        return [self.ticket, self.history]
+
+    @property
+    def form(self) -> list[Any]:
+        """The settings, in the order of `AnswerForm`."""
+        return [
+            self.steps, self.guidance, self.seed, self.shown_seed, self.keep_seed, self.aloud,
+            self.style,
+        ]  # fmt: skip
+
+    @property
+    def begins(self) -> dict[str, Any]:
+        """Gradio's arguments of an event that sends a message: outputs as of `begin`."""
+        shown = [self.view, self.message, self.seed, self.shown_seed]
+        noted = [self.prompt_notice, self.settings_notice]
+        return {"outputs": [*self.context, *shown, *noted], **QUIET}
+
+    def buttons(self) -> None:
+        """Lay out what can be done with the whole conversation."""
+        self.once_more = gr.Button("Answer again", size="sm", elem_id=f"{self.name}-again")
+        self.back = gr.Button("Undo", size="sm", elem_id=f"{self.name}-undo")
+        self.clear = gr.Button("New conversation", size="sm", elem_id=f"{self.name}-clear")
+
+    def wire(self, view: gr.HTML, message: Component) -> None:
+        """What happens from an opened run to its end, and to what was said."""
+        self.view, self.message = view, message
+        self._wire_run()
+        noted = [self.prompt_notice, self.settings_notice]
+        shorter = {"outputs": [self.history, view, *noted], "api_visibility": "private", **QUIET}
+        inputs, private = [*self.context, *self.form], {"api_visibility": "private"}
+        again = {**self.begins, "api_name": f"{self.api}_again"}
+        self.once_more.click(self.again, inputs, **again)
+        view.again(self.again, inputs, **self.begins, **private)
+        view.rewrite(self.rewrite, inputs, **self.begins, **private)
+        view.remove(self.remove, self.context, **shorter)
+        self.back.click(self.undo, self.context, **shorter)
+        self.clear.click(
+            self.forget,
+            self.ticket,
+            [self.history, view, message, *noted],
+            **QUIET,
+            api_name=f"{self.api}_clear",
+        )
+
+    def _wire_run(self) -> None:
+        view, message = self.view, self.message
+        run = f"{self.api}_run"
+        driven = self.ticket.change(
+            self.run, self.context, [self.history, view], **DRIVING, api_name=run
+        )
+        over = {
+            "inputs": self.context,
+            "outputs": [self.history, view, message],
+            "api_visibility": "private",
+            **QUIET,
+        }
+        driven.success(self.finish, **over)
+        driven.failure(self.give_up, **over)
+
+    def ready(self, possible: bool) -> dict[str, object]:
+        """The control for messages while one can be written, and while one is answered."""
+        raise NotImplementedError
+
+    def as_value(self, history: History, messages: object = ()) -> dict[str, object]:
+        """What the conversation's component shows."""
+        return chat_history.as_value(history, messages, whole=self.host.can.whole)
+
+    def begin(
+        self, history: History, form: AnswerForm, visitor: gr.Request, *, draft: bool = False
+    ) -> tuple[object, ...]:
+        """Open the run of the answer to the history's last message. draft: whether what stands in
+        the message's control stays there."""
+        form = form.sown()
+        try:
+            request = self._request(history, form)
+        except InputError as bad:
+            return self.refused(bad)
+        seed = form.seed
+        run = self.host.open(request, owner=visitor.session_hash or "")
+        history = chat_history.opened(history, run.id)
+        left = self.ready(False) if draft else {**self.ready(False), "value": None}
+        return (run.id, history, self.as_value(history), left, seed, seed, *notices(None))
+
+    def _request(self, history: History, form: AnswerForm) -> Request:
+        """Raises: InputError where the message or a setting asks for what cannot be."""
+        with beside("settings"):
+            sampling = form.sampling()
+            to, pin = form.kind()
+        think = bool(form.think) or history[-1].think
+        if think and not self.thinks:
+            raise InputError(NO_THOUGHTS, "prompt")
+        aloud = bool(form.aloud) and self.speaks
+        style = str(form.style or NO_STYLE) or None
+        with beside("prompt"):
+            asked = chat_history.conversation(history)
+            to = self.kind_of(history) or to
+            how = {"aloud": aloud, "think": think, "style": style}
+            request = Request(asked, to, sampling, pin=pin, **how)
+            return request.within(self.host.can.prompt_characters)
+
+    def again(
+        self, ticket: str, history: History, visitor: gr.Request, *settings: Setting
+    ) -> tuple[object, ...]:
+        """Another answer to the last message: the same settings, the next seed."""
+        try:
+            self.host.refuse_if_busy(ticket)
+            shorter = chat_history.without_last_answer(history)
+            if not shorter:
+                raise InputError(NOTHING_YET, "prompt")
+            with beside("settings"):
+                form = AnswerForm(*settings).again()
+        except InputError as bad:
+            return self.refused(bad)
+        return self.begin(shorter, form, visitor, draft=True)
+
+    def rewrite(
+        self,
+        ticket: str,
+        history: History,
+        press: gr.EventData,
+        visitor: gr.Request,
+        *settings: Setting,
+    ) -> tuple[object, ...]:
+        """A message was written anew: it is answered, and what came after it goes."""
+        try:
+            self.host.refuse_if_busy(ticket)
+            with beside("prompt"):
+                turn, text = str(press._data["turn"]), str(press._data["text"])
+                history = chat_history.edited(history, turn, text)
+        except InputError as bad:
+            return self.refused(bad)
+        return self.begin(history, AnswerForm(*settings), visitor, draft=True)
+
+    def remove(self, ticket: str, history: History, press: gr.EventData) -> tuple[object, ...]:
+        """A message goes, with its answer."""
+        return self._shorter(
+            ticket, lambda: chat_history.without(history, str(press._data["turn"]))
+        )
+
+    def undo(self, ticket: str, history: History) -> tuple[object, ...]:
+        """The last message goes, with its answer."""
+        if not history:
+            return (gr.skip(), gr.skip(), *notices(InputError(NOTHING_LEFT, "prompt")))
+        return self._shorter(ticket, lambda: chat_history.without_last_exchange(history))
+
+    def _shorter(self, ticket: str, cut: Callable[[], History]) -> tuple[object, ...]:
+        """A conversation of which something is gone; nothing goes while an answer forms."""
+        try:
+            self.host.refuse_if_busy(ticket)
+            with beside("prompt"):
+                history = cut()
+        except InputError as bad:
+            return (gr.skip(), gr.skip(), *notices(bad))
+        return (history, self.as_value(history), *notices(None))
+
+    def kind_of(self, history: History) -> Modality | None:
+        """What kind of answer the last message asks for; None lets the model decide."""
+        return None
+
+    def refused(self, bad: InputError) -> tuple[object, ...]:
+        """The sentence, and nothing else changes."""
+        return (*(gr.skip(),) * REFUSED, *notices(bad))
+
+    def run(self, ticket: str, history: History) -> Iterator[tuple[object, object]]:
+        """Drive the run; at its end the answer becomes part of the history."""
+        drive = self.host.drive(ticket)
+        for value in drive:
+            shown = gr.skip() if value is None else self.as_value(history, value["messages"])
+            yield gr.skip(), shown
+        if drive.forgotten:
+            return
+        history = chat_history.answered(history, ticket, drive.outcome, self.host.can.facts)
+        yield history, self.as_value(history)
+
+    def halt(self, ticket: str) -> object:
+        """Stop within one step; the answer keeps what it has."""
+        self.host.stop(ticket)
+        return self.ready(not self.host.busy(ticket))
+
+    def finish(self, ticket: str, history: History) -> tuple[object, ...]:
+        """The visitor can write again when the run is over; a run without an answer says why."""
+        history = chat_history.refused(history, ticket, self.host.failure(ticket))
+        return history, self.as_value(history), self.ready(not self.host.busy(ticket))
+
+    def give_up(self, ticket: str, history: History) -> tuple[object, ...]:
+        """The run's event failed or was never let in."""
+        self.host.close(ticket)
+        return self.finish(ticket, history)
+
+    def forget(self, ticket: str) -> tuple[object, ...]:
+        """An empty conversation; what still forms is stopped."""
+        self.host.forget(ticket)
+        return (), self.as_value(()), self.ready(True), *notices(None)

@@ -1,0 +1,312 @@
+"""A tab with a form and one run: a prompt, something that forms, and everything needed to make it
+again.
+
+Owns: the form, and what happens from a press of Generate to the end of the run. Does not own: what
+is made and what can be given beside the words (`app.tabs.image`, `app.tabs.video`).
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, fields, replace
+
+import gradio as gr
+from gradio.components import Component
+
+from app.components import chips, live_view, notice
+from app.forms.errors import notices
+from app.forms.parse import (
+    InputError,
+    beside,
+    new_seed,
+    next_seed,
+    read_drafts,
+    read_sampling,
+    read_seed,
+)
+from app.forms.share_link import Link
+from app.session import DRIVING, Host
+from engine.api.request import (
+    MAX_DRAFTS,
+    USUAL_PROMPT_CHARACTERS,
+    Conversation,
+    Modality,
+    Request,
+    Sampling,
+)
+
+MAX_SLIDER_STEPS, MAX_SLIDER_GUIDANCE = 64, 8
+NARROW = 120
+DRAFTS = "Drafts, best kept"
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What the form holds when the page opens."""
+
+    prompt: str
+    seed: int = 0
+    steps: int = 16
+    guidance: float = 1.0
+    method: str = "midpoint"
+
+
+@dataclass(frozen=True)
+class Craft:
+    """What a studio makes. name: in the ids of its controls. api: in the names of its events for
+    programs. question, placeholder: of the prompt."""
+
+    name: str
+    to: Modality
+    api: str
+    question: str
+    placeholder: str
+    prompts: tuple[str, ...]
+    first: Recipe
+
+
+@dataclass
+class Studio:
+    """The tab's controls, and what happens when they are pressed."""
+
+    host: Host
+    trace: dict[str, object] | None = None
+    """A recorded run that plays when the tab is first seen."""
+    trace_at: str = ""
+    """Where the script fetches it; nothing: it comes with the page."""
+    links_to: list[Component] = field(default_factory=list, init=False)
+    """What a link fills in, in the order of `linked`; nothing before there is a form."""
+    more: list[gr.HTML] = field(default_factory=list, init=False)
+    """Prompts to press beside those of the craft."""
+
+    @property
+    def craft(self) -> Craft:
+        """What it makes."""
+        raise NotImplementedError
+
+    def given(self) -> list[Component]:
+        """Lay out what can be given beside the words; the values reach `request`."""
+        return []
+
+    def request(self, prompt: str, sampling: Sampling, *given: object) -> Request:
+        """What the engine is asked for. Raises: ValueError."""
+        del given
+        return Request(Conversation.ask(prompt), self.craft.to, sampling)
+
+    def build(self) -> None:
+        """Lay out the controls inside the current Blocks and wire them."""
+        first = self._first_recipe()
+        with gr.Row(elem_classes="omni-studio"):
+            with gr.Column(scale=4, min_width=280, elem_classes="omni-controls"):
+                with gr.Column(elem_classes="omni-ask"):
+                    self._prompt_controls(first.prompt)
+                with gr.Column(elem_classes="omni-settings"):
+                    self._settings(first)
+            made = f"omni-makes-{self.craft.to}"
+            with gr.Column(scale=7, min_width=300, elem_classes=["omni-view", made]):
+                self.view = live_view(self._opened_with(), f"{self.craft.name}-live")
+        self.ticket = gr.Textbox(visible="hidden", label="run")
+        self.shown_seed = gr.State(str(first.seed))
+        self.links_to = [self.prompt, self.seed, self.steps, self.guidance, self.method]
+        self.links_to += [self.keep_seed, self.prompt_notice, self.settings_notice]
+        self._wire()
+
+    def _opened_with(self) -> dict[str, object] | None:
+        if self.trace is None:
+            return None
+        return {"replay_at": self.trace_at} if self.trace_at else {"replay": self.trace}
+
+    def linked(self, link: Link | None) -> tuple[object, ...]:
+        """What a link fills in, its seed to be kept; None, or what it leaves out, is no change."""
+        if link is None or not self.links_to:
+            return (gr.skip(),) * len(self.links_to)
+        names = ("prompt", "seed", "steps", "guidance", "method")
+        values = [link.values.get(name, gr.skip()) for name in names]
+        keep = True if "seed" in link.values else gr.skip()
+        return (*values, keep, *notices(link.bad))
+
+    def _first_recipe(self) -> Recipe:
+        can, first = self.host.can, self.craft.first
+        if not can.flows:
+            words = self.craft.to is Modality.TEXT
+            steps = min(can.words_steps, MAX_SLIDER_STEPS) if words else can.steps
+            return replace(first, steps=steps, guidance=can.guidance)
+        if self.trace is None:
+            drawn = self.craft.to is Modality.IMAGE
+            return replace(first, guidance=can.guidance) if drawn else first
+        messages = self.trace["messages"]
+        assert isinstance(messages, list)
+        recipe = messages[-1]["recipe"]
+        return Recipe(**{f.name: recipe[f.name] for f in fields(Recipe)})
+
+    def _prompt_controls(self, prompt: str) -> None:
+        craft = self.craft
+        self.prompt = gr.Textbox(
+            prompt,
+            label=craft.question,
+            lines=2,
+            max_lines=4,
+            elem_id=f"{craft.name}-prompt",
+            placeholder=craft.placeholder,
+        )
+        self.prompt_notice = notice(f"{craft.name}-prompt-notice")
+        self.extra = self.given()
+        with gr.Row(elem_classes="omni-buttons"):
+            self.generate = gr.Button(
+                "Generate", variant="primary", elem_id=f"{craft.name}-generate"
+            )
+            self.stop = gr.Button("Stop", elem_id=f"{craft.name}-stop", visible=False)
+        self.examples = chips(craft.prompts, "prompts to try", f"{craft.name}-examples")
+
+    def _settings(self, first: Recipe) -> None:
+        name = self.craft.name
+        with gr.Row(elem_classes="omni-pair"):
+            self.steps = slider(1, MAX_SLIDER_STEPS, first.steps, 1, "Steps", f"{name}-steps")
+            self.guidance = slider(
+                0, MAX_SLIDER_GUIDANCE, first.guidance, 0.5, "Guidance", f"{name}-guidance"
+            )
+        with gr.Row(elem_classes="omni-pair"):
+            methods = self.host.can.methods
+            self.method = gr.Dropdown(
+                methods_shown(methods),
+                value=first.method if first.method in methods else methods[0],
+                label="Method",
+                elem_id=f"{name}-method",
+                min_width=NARROW,
+            )
+            self.drafts = slider(1, MAX_DRAFTS, 1, 1, DRAFTS, f"{name}-drafts")
+            self.drafts.visible = self.host.can.finds
+        with gr.Row(elem_classes="omni-pair"):
+            self.seed = gr.Textbox(
+                str(first.seed), label="Seed", max_lines=1, elem_id=f"{name}-seed", min_width=NARROW
+            )
+            with gr.Column(elem_classes="omni-seed", min_width=NARROW):
+                self.keep_seed = gr.Checkbox(
+                    False, label="Same seed next time", container=False, elem_id=f"{name}-keep-seed"
+                )
+                self.dice = gr.Button("New seed", size="sm", elem_id=f"{name}-dice", min_width=90)
+        self.settings_notice = notice(f"{name}-settings-notice")
+
+    def _wire(self) -> None:
+        api = self.craft.api
+        form = [self.ticket, self.prompt, self.steps, self.guidance, self.method]
+        form += [self.seed, self.shown_seed, self.keep_seed, *self.extra, self.drafts]
+        shown = [self.seed, self.shown_seed, self.view, self.prompt_notice, self.settings_notice]
+        buttons = [self.generate, self.stop]
+        begin = {
+            "fn": self.prepare,
+            "inputs": form,
+            "outputs": [self.ticket, *shown, *buttons],
+            "queue": False,
+            "show_progress": "hidden",
+        }
+        for prompts in (self.examples, *self.more):
+            prompts.press(
+                pressed_text, None, self.prompt, queue=False, api_visibility="private"
+            ).then(**begin, api_visibility="private")
+        gr.on([self.generate.click, self.prompt.submit], **begin, api_name=api)
+        self.view.again(**begin, api_visibility="private")
+        driven = self.ticket.change(
+            self.run,
+            self.ticket,
+            [self.view],
+            **DRIVING,
+            api_name=f"{api}_run",
+        )
+        driven.success(self.finish, self.ticket, buttons, queue=False, api_visibility="private")
+        driven.failure(self.give_up, self.ticket, buttons, queue=False, api_visibility="private")
+        self.stop.click(self.halt, self.ticket, buttons, queue=False, api_name=f"{api}_stop")
+        self.dice.click(fresh_seed, None, self.seed, queue=False, api_visibility="private")
+
+    def prepare(
+        self,
+        ticket: str,
+        prompt: str,
+        steps: float,
+        guidance: float,
+        method: str,
+        seed: str,
+        shown_seed: str,
+        keep_seed: bool,
+        visitor: gr.Request,
+        *more: object,
+    ) -> tuple[object, ...]:
+        """Check the form; a good one opens a run and shows its place in line. more: what is given
+        beside the words, and how many drafts."""
+        *given, drafts = more
+        seed = next_seed(seed, shown_seed, keep_seed)
+        try:
+            self.host.refuse_if_busy(ticket)
+            request = self.filled(prompt, steps, guidance, method, seed, *given, drafts=drafts)
+        except InputError as bad:
+            return (*(gr.skip(),) * 4, *notices(bad), gr.skip(), gr.skip())
+        run = self.host.open(request, owner=visitor.session_hash or "")
+        value = {"run": run.id, **run.snapshot()}
+        return (run.id, seed, seed, value, *notices(None), *pressable(running=True))
+
+    def filled(
+        self,
+        prompt: str,
+        steps: object,
+        guidance: object,
+        method: str | None,
+        seed: str,
+        *given: object,
+        drafts: object = 1,
+    ) -> Request:
+        """The request of a filled form. Raises: InputError with the control it belongs beside."""
+        with beside("settings"):
+            sampling = read_sampling(steps, guidance, method, read_seed(seed))
+            sampling = replace(sampling, drafts=read_drafts(drafts))
+        with beside("prompt"):
+            request = self.request(prompt.strip(), sampling, *given)
+            return request.within(self.host.can.prompt_characters)
+
+    def run(self, ticket: str) -> Iterator[object]:
+        """Drive the run; values carry its state only where no websocket does."""
+        for value in self.host.drive(ticket):
+            yield gr.skip() if value is None else value
+
+    def halt(self, ticket: str) -> tuple[object, ...]:
+        """Stop within one step. What waits in line is over at once; what runs keeps what it has."""
+        self.host.stop(ticket)
+        return self.finish(ticket)
+
+    def finish(self, ticket: str) -> tuple[object, ...]:
+        """The buttons as they should be now: Generate comes back when the run is over."""
+        return pressable(running=self.host.busy(ticket))
+
+    def give_up(self, ticket: str) -> tuple[object, ...]:
+        """The run's event failed or was never let in."""
+        self.host.close(ticket)
+        return self.finish(ticket)
+
+
+def methods_shown(methods: Sequence[str]) -> list[tuple[str, str]]:
+    """What a visitor reads of methods, and their names."""
+    return [
+        (name if name in ("masked", "autoregressive") else f"flow · {name.replace('_', ' ')}", name)
+        for name in methods
+    ]
+
+
+def slider(
+    low: float, high: float, value: float, step: float, label: str, elem_id: str
+) -> gr.Slider:
+    """A slider without a button to set it back, that may be narrow."""
+    return gr.Slider(
+        low, high, value, step=step, label=label, elem_id=elem_id, buttons=[], min_width=NARROW
+    )
+
+
+def pressable(*, running: bool) -> tuple[object, object]:
+    """Generate and Stop: one of them is there."""
+    return gr.update(visible=not running), gr.update(visible=running)
+
+
+def pressed_text(press: gr.EventData) -> str:
+    """The text of the chip that was pressed."""
+    return str(press._data["text"])[:USUAL_PROMPT_CHARACTERS]
+
+
+def fresh_seed() -> str:
+    """For the dice."""
+    return str(new_seed())

@@ -1,0 +1,247 @@
+"""What does a visitor far away see of a run, and what does being seen and recorded cost it?
+
+The real server, its websocket behind a proxy that delays each direction by half of --latency, one
+viewer and twenty; and runs that are recorded against runs that are not. Interleaved, medians.
+"""
+
+import argparse
+import asyncio
+import hashlib
+import json
+import os
+import socket
+import struct
+import sys
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from multiprocessing import get_context
+from multiprocessing.queues import Queue
+from pathlib import Path
+from statistics import median
+from tempfile import TemporaryDirectory
+
+from websockets.asyncio.client import connect
+
+from app.page import build_page, serve
+from app.session import Host
+from benchmarks.report import common_parser, loaded, publish
+from engine.api.request import Conversation, Request, Sampling
+from engine.engine import Engine
+from engine.inspection.trace_file import trace_bytes
+from flow.modality import Modality
+
+STEPS, LONG, WATCHERS, WATCH = 32, 64, 20, 6
+NICE = 19
+"""By which the viewers are nicer than the sampler."""
+Wish = tuple[str, int, float]
+"""A run, how many viewers it gets, and how late everything reaches them, each way, in seconds."""
+
+
+@dataclass
+class Seen:
+    """What one viewer got. frames: arrival, by the monotonic clock, of each different picture."""
+
+    frames: list[float] = field(default_factory=list)
+    looks: set[str] = field(default_factory=set)
+    elapsed_s: float | None = None
+
+
+class Elsewhere:
+    """Viewers in a process of their own, so that they do not share the interpreter of the sampler;
+    at the lowest priority, for a visitor's computer is another one."""
+
+    def __init__(self, port: int) -> None:
+        context = get_context("spawn")
+        self._wishes: Queue[Wish | None] = context.Queue()
+        self._found: Queue[list[Seen] | None] = context.Queue()
+        self._process = context.Process(
+            target=_view, args=(port, NICE, self._wishes, self._found), daemon=True
+        )
+        self._process.start()
+
+    def watch(self, run: str, num: int, delay_s: float) -> None:
+        """Returns once so many viewers are connected to the run."""
+        self._wishes.put((run, num, delay_s))
+        assert self._found.get() is None
+
+    def seen(self) -> list[Seen]:
+        """What they saw, once it is over."""
+        found = self._found.get()
+        assert found is not None
+        return found
+
+    def close(self) -> None:
+        self._wishes.put(None)
+        self._process.join()
+
+
+def main() -> int:
+    parser = common_parser("viewing", __doc__, num=9, seed=0)
+    parser.add_argument("--latency", type=float, default=120.0, help="there and back, ms")
+    arguments = parser.parse_args()
+    began = time.monotonic()
+    engine = loaded(arguments)
+    if engine is None:
+        return 2
+    host = Host(engine)
+    page = build_page(host)
+    serve(page, host, "127.0.0.1", free_port())
+    elsewhere = Elsewhere(int(page.local_url.rstrip("/").rpartition(":")[2]))
+    try:
+        metrics = _measured(host, elsewhere, arguments) | _recorded(host, arguments)
+    finally:
+        elsewhere.close()
+        page.close(verbose=False)
+    publish("viewing", engine, arguments, began, metrics)
+    return 0
+
+
+def _measured(host: Host, elsewhere: Elsewhere, arguments: argparse.Namespace) -> dict[str, float]:
+    alone, one, many, speeds, firsts, ended = [], [], [], [], [], 0
+    _run(host, elsewhere, _request(0, LONG), 0, 0.0)
+    for i in range(arguments.num):
+        request = _request(arguments.seed + i, LONG)
+        alone.append(_unwatched(host, request))
+        (seen,), begun, elapsed_s = _run(host, elsewhere, request, 1, arguments.latency)
+        one.append(elapsed_s)
+        firsts.append(seen.frames[0] - begun)
+        speeds.append((len(seen.frames) - 1) / (seen.frames[-1] - seen.frames[0]))
+        several, _, elapsed_s = _run(host, elsewhere, request, WATCHERS, 0.0)
+        many.append(elapsed_s)
+        ended += sum(s.elapsed_s is not None for s in several)
+    return {
+        "latency_ms": arguments.latency,
+        "frames_per_s": median(speeds),
+        "first_frame_s": median(firsts),
+        "sampler_ratio_one_viewer": _ratio(one, alone),
+        "sampler_ratio_twenty_viewers": _ratio(many, alone),
+        "viewers_with_the_final": ended / (WATCHERS * arguments.num),
+    }
+
+
+def _recorded(host: Host, arguments: argparse.Namespace) -> dict[str, float]:
+    plain, kept, size = [], [], 0
+    for i in range(2 * arguments.num):
+        request = _request(arguments.seed + i, STEPS)
+        for watch, times in ((0, plain), (WATCH, kept)):
+            run = host.open(request, owner="benchmark", watch=watch)
+            began = time.perf_counter()
+            for _ in host.drive(run.id):
+                pass
+            times.append(time.perf_counter() - began)
+            if watch:
+                with TemporaryDirectory() as folder:
+                    (Path(folder) / "run.npz").write_bytes(trace_bytes(host.traces[run.id]))
+                    size = max(size, (Path(folder) / "run.npz").stat().st_size)
+    return {"recording_ratio": _ratio(kept, plain), "trace_kb": size / 1000, "trace_steps": STEPS}
+
+
+def _ratio(times: list[float], others: list[float]) -> float:
+    return median(a / b for a, b in zip(times, others, strict=True))
+
+
+def _request(seed: int, steps: int) -> Request:
+    sampling = Sampling(steps=steps, guidance_scale=1.0, seed=seed)
+    return Request(Conversation.ask("a red heart above a dog"), Modality.IMAGE, sampling)
+
+
+def _unwatched(host: Host, request: Request) -> float:
+    """Seconds of the sampler without previews and viewers."""
+    engine = host.engine
+    assert isinstance(engine, Engine)
+    *_, completed = engine.generate(request, preview_hz=0)
+    return completed.elapsed_s
+
+
+def _view(
+    port: int, nice: int, wishes: "Queue[Wish | None]", found: "Queue[list[Seen] | None]"
+) -> None:
+    os.nice(nice)
+    while (wish := wishes.get()) is not None:
+        run, num, delay_s = wish
+        seen = [Seen() for _ in range(num)]
+        asyncio.run(_watch(seen, port, run, delay_s, lambda: found.put(None)))
+        found.put(seen)
+
+
+def _run(
+    host: Host, elsewhere: Elsewhere, request: Request, viewers: int, latency_ms: float
+) -> tuple[list[Seen], float, float]:
+    """What the viewers saw, when the run began, and the seconds of its sampler."""
+    run = host.open(request, owner="benchmark")
+    elsewhere.watch(run.id, viewers, latency_ms / 2000)
+    began = time.monotonic()
+    for _ in host.drive(run.id):
+        pass
+    (last,) = [m for _, m in run.pending(0, 0)[0] if m.header["kind"] == "completed"]
+    elapsed_s = last.header["elapsed_s"]
+    assert isinstance(elapsed_s, float)
+    return elsewhere.seen(), began, elapsed_s
+
+
+async def _watch(
+    seen: list[Seen], port: int, run: str, delay_s: float, ready: Callable[[], None]
+) -> None:
+    proxy = await asyncio.start_server(_delayed(port, delay_s), "127.0.0.1", 0)
+    through = proxy.sockets[0].getsockname()[1]
+    async with proxy:
+        sockets = [await connect(f"ws://127.0.0.1:{through}/live/{run}") for _ in seen]
+        ready()
+        await asyncio.gather(*(_follow(s, one) for s, one in zip(sockets, seen, strict=True)))
+
+
+async def _follow(live: object, seen: Seen) -> None:
+    async for message in live:  # type: ignore[attr-defined]
+        (length,) = struct.unpack(">I", message[:4])
+        header = json.loads(message[4 : 4 + length])
+        if header["kind"] == "completed":
+            seen.elapsed_s = header["elapsed_s"]
+            return
+        if header["kind"] == "refined" and header["media"]:
+            look = hashlib.blake2b(message[4 + length :]).hexdigest()
+            if look not in seen.looks:
+                seen.looks.add(look)
+                seen.frames.append(time.monotonic())
+
+
+def _delayed(
+    port: int, delay_s: float
+) -> Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]:
+    """Passes everything on to that port and back, each way so much later."""
+
+    async def pipe(source: asyncio.StreamReader, to: asyncio.StreamWriter) -> None:
+        waiting: asyncio.Queue[tuple[float, bytes]] = asyncio.Queue()
+
+        async def send() -> None:
+            while True:
+                due, part = await waiting.get()
+                await asyncio.sleep(max(0.0, due - time.monotonic()))
+                if not part:
+                    to.close()
+                    return
+                to.write(part)
+
+        sending = asyncio.create_task(send())
+        part = b"."
+        while part:
+            part = await source.read(65_536)
+            waiting.put_nowait((time.monotonic() + delay_s, part))
+        await sending
+
+    async def serve_one(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        back, there = await asyncio.open_connection("127.0.0.1", port)
+        await asyncio.gather(pipe(reader, there), pipe(back, writer), return_exceptions=True)
+
+    return serve_one
+
+
+def free_port() -> int:
+    """Of 127.0.0.1, one that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

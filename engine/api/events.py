@@ -1,0 +1,152 @@
+"""What a generation reports: plain values (str, numbers, NumPy), never tensors. Errors are
+exceptions.
+
+A generation yields one `Started` per answer segment, its `Refined` steps, and one `Completed` at
+the very end. An answer may have several segments (a sentence, then a picture that the model
+opened); a sound has one for each of its blocks, and after each `Sounded`. Of several drafts each
+begins anew with segment 0.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from engine.api.request import Part, Request
+from flow.modality import Modality
+
+DOUBTFUL_BITS = 1.5
+"""A piece of a word: of what is written down rightly 95 in 100 stay below 0.5, of German and
+French nothing does (docs/log.md)."""
+
+
+@dataclass(frozen=True)
+class Started:
+    """A segment begins to form. `sampling` of `request` has every default filled in. heard: it is
+    what the user said, in so many pieces; 0 where it is not. held: positions that stay as they are
+    from the start, see `engine.generation.edit_mask`."""
+
+    request: Request
+    segment: int
+    modality: Modality
+    num_steps: int
+    elapsed_s: float
+    heard: int = 0
+    held: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class Likely:
+    """What else could have been drawn for x_1, given the codes before it, untempered.
+
+    ids: int64 "L Q k", the k likeliest codes, likeliest first. probabilities: float32 "L Q k".
+    entropy: float32 "L Q", in nats.
+    """
+
+    ids: np.ndarray
+    probabilities: np.ndarray
+    entropy: np.ndarray
+
+
+@dataclass(frozen=True)
+class Refined:
+    """One refinement step of one segment.
+
+    index 0 .. num_steps-1; last: whether this step ends the segment, at the latest at num_steps;
+    t: time after the step, in (0, 1]. tokens_t, tokens_1: int64 "L Q", the state and the
+    prediction. changed: bool "L Q" codes moved by this step. confidence: float32 "L Q" probability
+    of each predicted code. likely: where a generation is watched. words_t, words_1: for
+    text, the L pieces of the state and of the prediction, as strings that join to the text ("" for
+    padding and everything after the end). image_t, image_1: for a picture, uint8 "H W 3" decoded
+    state and prediction, for a film "F H W 3"; sound_1: for a block of sound, float32 "640 L"
+    decoded prediction at 16 kHz; None where the preview clock skipped this step.
+    nfe: network calls so far, a guided one counted once; num_active: positions that the network
+    evaluated.
+    """
+
+    segment: int
+    modality: Modality
+    index: int
+    num_steps: int
+    last: bool
+    t: float
+    tokens_t: np.ndarray
+    tokens_1: np.ndarray
+    changed: np.ndarray
+    confidence: np.ndarray
+    nfe: int
+    num_active: int
+    elapsed_s: float
+    words_t: tuple[str, ...] | None = None
+    words_1: tuple[str, ...] | None = None
+    image_t: np.ndarray | None = None
+    image_1: np.ndarray | None = None
+    sound_1: np.ndarray | None = None
+    likely: Likely | None = None
+
+
+@dataclass(frozen=True)
+class Sounded:
+    """More of a sound is final and can be played: float32 "N" at 16 kHz, which follow those before.
+    last: whether they are the end of the sound."""
+
+    segment: int
+    samples: np.ndarray
+    last: bool
+    elapsed_s: float
+
+
+@dataclass(frozen=True)
+class Drafted:
+    """One of several drafts is there, see `engine.generation.best_of_n`: number 0 .. num-1, its
+    seed, the picture or film, and how near the model finds it to what was asked, a cosine. best:
+    the number of the nearest so far. Another segment 0 follows: the next draft, or the best one
+    again."""
+
+    number: int
+    num: int
+    seed: int
+    score: float
+    best: int
+    made: Part
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One finished piece: `text`, `image` uint8 "H W 3", `video` uint8 "F H W 3", or `audio`
+    float32 "N" at 16 kHz (all segments of a sound together); tokens int64 "L Q".
+
+    suggest: the model said that the wish lies outside its world, so a page should offer examples.
+    thought: what it thought before the answer in words. doubt: of what was heard, in bits a piece
+    of a word: how little the model would have expected these words from this sound.
+    heard: the words are what the model heard the user say.
+    """
+
+    modality: Modality
+    tokens: np.ndarray
+    text: str | None = None
+    image: np.ndarray | None = None
+    audio: np.ndarray | None = None
+    video: np.ndarray | None = None
+    suggest: bool = False
+    heard: bool = False
+    thought: str | None = None
+    doubt: float | None = None
+
+    @property
+    def doubtful(self) -> bool:
+        """Whether what was heard may be something else."""
+        return self.doubt is not None and self.doubt > DOUBTFUL_BITS
+
+
+@dataclass(frozen=True)
+class Completed:
+    """The whole answer to `request` as it was asked, of several drafts to that of the best one:
+    running it again gives the same answers."""
+
+    request: Request
+    answers: tuple[Answer, ...]
+    nfe: int
+    elapsed_s: float
+
+
+Event = Started | Refined | Sounded | Drafted | Completed

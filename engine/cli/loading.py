@@ -1,0 +1,44 @@
+"""What comes before an engine, told on stderr: the folder behind a name, and how far its weights
+are read. Owns: `LoadingBar`, `folder_of`."""
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from tqdm import tqdm
+
+from model.convert.hub import ready, room
+
+QUICK_S = 1.0
+"""What is read in less shows no bar."""
+LINES_EVERY_S = 10.0
+"""In a log, which keeps every state of the bar."""
+
+
+def folder_of(given: Path | str, environment: Mapping[str, str]) -> Path:
+    """The folder to load for a folder or a name on the Hugging Face Hub, see `model.convert.hub`;
+    environment: of the process. Raises: ValueError with one sentence."""
+    return ready(given, room(environment), lambda line: print(line, file=sys.stderr))
+
+
+class LoadingBar:
+    """Fits `model.loading.checkpoint.Progress`."""
+
+    def __init__(self) -> None:
+        self._bar: tqdm | None = None
+
+    def __call__(self, done: int, every: int) -> None:
+        if self._bar is None:
+            seen = sys.stderr.isatty()
+            self._bar = tqdm(
+                total=every,
+                desc="weights",
+                unit="B",
+                unit_scale=True,
+                delay=QUICK_S,
+                mininterval=0.1 if seen else LINES_EVERY_S,
+                file=sys.stderr,
+            )
+        self._bar.update(done - self._bar.n)
+        if done == every:
+            self._bar.close()

@@ -1,0 +1,1 @@
+"""Wrappers around a `Denoiser`: guidance, cache, end marker, alternatives."""

@@ -1,0 +1,1 @@
+"""One segment from its specification to its events."""

@@ -1,0 +1,148 @@
+"""Steps on their way from the device to the page, where neither waits for the other.
+
+On a CPU a step is there at once. On CUDA its ids are copied, and its preview is decoded, on a
+stream of their own while the sampler goes on; the host reads a step when `AHEAD` later ones are
+under way, so the GPU always has work. Owns: `Landed`, `landing`, `last_tokens`.
+"""
+
+import time
+from collections import deque
+from collections.abc import Generator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from engine.api.events import Likely
+from engine.media.preview import Preview, PreviewClock
+from samplers.step import Step
+
+AHEAD = 2
+
+
+@dataclass(frozen=True)
+class Landed:
+    """A step whose last segment is on the host: x_t, x_1 int64 "L Q", changed bool "L Q" and
+    confidence float32 "L Q" of the first row. shown: what the preview made of the state and the
+    prediction "2 ..", or of the prediction alone "1 .."; None where none was due. likely: where the
+    run was watched."""
+
+    step: Step
+    x_t: np.ndarray
+    x_1: np.ndarray
+    changed: np.ndarray
+    confidence: np.ndarray
+    shown: np.ndarray | None
+    likely: Likely | None
+
+    @classmethod
+    def of(cls, step: Step, host: Sequence[Tensor], shown: np.ndarray | None) -> "Landed":
+        """From the copies of `_tensors`."""
+        x_t, x_1, changed, confidence, *watched = (t.numpy() for t in host)
+        return cls(
+            step, x_t, x_1, changed, confidence, shown, Likely(*watched) if watched else None
+        )
+
+
+def landing(
+    steps: Generator[Step], preview: Preview | None, clock: PreviewClock
+) -> Generator[Landed]:
+    """The steps in order, on the host; closing it closes the sampler. preview: decodes what is
+    shown of media, None where there is nothing."""
+    flights: deque[_OnCuda] = deque()
+    with closing(steps):
+        for step in steps:
+            shows = preview if clock.is_due(last=step.last) else None
+            state = clock.with_state(last=step.last)
+            if not step.x_t.segments[-1].tokens.is_cuda:
+                yield _at_once(step, shows, clock, state=state)
+                continue
+            flights.append(_OnCuda(step, shows, clock, state=state))
+            if len(flights) > AHEAD:
+                yield flights.popleft().landed()
+        while flights:
+            yield flights.popleft().landed()
+
+
+def last_tokens(step: Step) -> list[np.ndarray]:
+    """ "L Q" of each row of the response segment, the last one, as far as the row goes."""
+    segment = step.x_t.segments[-1]
+    rows = zip(segment.tokens, segment.valid, strict=True)
+    return [tokens[valid].cpu().numpy() for tokens, valid in rows]
+
+
+def _at_once(step: Step, preview: Preview | None, clock: PreviewClock, *, state: bool) -> Landed:
+    began_s = time.monotonic()
+    shown: np.ndarray | None = None
+    if preview is not None:
+        shown = preview.render(step, state=state).numpy()
+        clock.shown(began_s, time.monotonic() - began_s, preview.share)
+    return Landed.of(step, _tensors(step), shown)
+
+
+class _OnCuda:
+    """A step whose copies are under way on a stream of their own."""
+
+    def __init__(
+        self, step: Step, preview: Preview | None, clock: PreviewClock, *, state: bool
+    ) -> None:
+        self._step, self._clock, self._preview = step, clock, preview
+        self._began_s = time.monotonic()
+        device = step.x_t.segments[-1].tokens.device
+        tensors = _tensors(step)
+        side = _side_stream(device)
+        side.wait_stream(torch.cuda.current_stream(device))
+        self._copied, self._started, self._ended = (
+            torch.cuda.Event(enable_timing=True) for _ in range(3)
+        )
+        with torch.cuda.stream(side):
+            self._host = [_to_host(t, side) for t in tensors]
+            self._copied.record(side)
+            self._shown: Tensor | None = None
+            if preview is not None:
+                for tensor in tensors[:2]:
+                    tensor.record_stream(side)
+                self._started.record(side)
+                self._shown = _to_host(preview.render(step, state=state), side)
+                self._ended.record(side)
+
+    def landed(self) -> Landed:
+        """The step, as soon as its copies are there."""
+        self._copied.synchronize()
+        shown: np.ndarray | None = None
+        if self._shown is not None and self._preview is not None:
+            self._ended.synchronize()
+            shown = self._shown.numpy()
+            cost_s = self._started.elapsed_time(self._ended) / 1000
+            self._clock.shown(self._began_s, cost_s, self._preview.share)
+        return Landed.of(self._step, self._host, shown)
+
+
+@cache
+def _side_stream(device: torch.device) -> torch.cuda.Stream:
+    return torch.cuda.Stream(device)
+
+
+def _to_host(tensor: Tensor, side: torch.cuda.Stream) -> Tensor:
+    """A copy in pinned memory, there when the stream has come so far."""
+    tensor.record_stream(side)
+    host = torch.empty(tensor.shape, dtype=tensor.dtype, pin_memory=True)
+    return host.copy_(tensor, non_blocking=True)
+
+
+def _tensors(step: Step) -> list[Tensor]:
+    """Of the first row of the last segment: x_t, x_1, changed, confidence, and what was watched."""
+    place = len(step.x_t.segments) - 1
+    found = [
+        step.x_t.segments[place].tokens[0],
+        step.x_1[place][0],
+        step.changed[place][0],
+        step.confidence[place][0].float(),
+    ]
+    if step.alternatives is not None:
+        seen = step.alternatives[place]
+        found += [seen.ids[0], seen.probabilities[0], seen.entropy[0]]
+    return found

@@ -1,0 +1,145 @@
+"""Going on from the middle of a run: its state, made one that the chosen sampler can start from.
+
+Owns: the edits of a recorded state, what becomes of codes that the sampler does not know, and
+which of its steps are left. Does not own: the state itself (`engine.api.request.Start`), the loops
+(`samplers`).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from engine.api.request import SamplerKind, Sampling, Start
+from engine.inspection.trace import Trace
+from flow.metric import CodebookMetric
+from flow.modality import Modality, TokenSpace
+from flow.path import sample_path
+from flow.schedule import Clock
+from flow.sequence import Segment, response
+from samplers.counter_rng import Draws
+from samplers.source import Purpose, random_source, stream
+
+SAME_TIME = 1e-5
+"""Times that differ by less are the same; a recorded one has float32's digits."""
+
+
+@dataclass(frozen=True)
+class States:
+    """What codes of one modality can be. longest: positions of its longest answer."""
+
+    space: TokenSpace
+    metric: CodebookMetric
+    clock: Clock
+    longest: int
+
+
+@dataclass(frozen=True)
+class Edit:
+    """One position of a state. codes: an id for each sub-codebook, None where it stays; held: it
+    does not change any more."""
+
+    position: int
+    codes: tuple[int | None, ...]
+    held: bool
+
+
+def start_of(trace: Trace, segment: int, step: int, edits: Sequence[Edit] = ()) -> Start:
+    """The state after a recorded step, with its edits; what the run held stays held.
+
+    Raises: ValueError where there is no such place, or nothing would be left to do.
+    """
+    if not 0 <= segment < len(trace.segments):
+        raise ValueError(f"this run has no part {segment}")
+    arrays = trace.segments[segment].arrays
+    if trace.segments[segment].modality is Modality.AUDIO:
+        raise ValueError("a run of sound cannot be gone on from: take words, a picture or a film")
+    if not 0 <= step < len(arrays["t"]):
+        raise ValueError(f"this run has no step {step + 1}")
+    tokens, predicted = (arrays[name][step].astype(np.int64) for name in ("x_t", "x_1"))
+    pinned = np.zeros(len(tokens), bool)
+    pinned[list(trace.segments[segment].held)] = True
+    for edit in edits:
+        if not 0 <= edit.position < len(tokens) or len(edit.codes) != tokens.shape[1]:
+            raise ValueError(f"this run has no position {edit.position} of {len(edit.codes)} codes")
+        for q, code in enumerate(edit.codes):
+            if code is not None:
+                tokens[edit.position, q] = code
+        pinned[edit.position] = edit.held
+    before = trace.request.start
+    said = () if before is None else before.said
+    said += tuple(s.text for s in trace.segments[:segment] if s.text and not s.heard)
+    number = segment + (0 if before is None else before.segment)
+    t = float(arrays["t"][step])
+    return Start(trace.segments[segment].modality, tokens, predicted, t, pinned, number, said)
+
+
+def times_from(grid: tuple[float, ...], t: float) -> tuple[tuple[float, ...], int]:
+    """The times of a grid from t in [0, 1) on, t first, and how many steps of the grid lie before
+    them."""
+    later = tuple(u for u in grid if u > t + SAME_TIME)
+    before = len(grid) - 1 - len(later)
+    exact = abs(grid[before] - t) < SAME_TIME
+    return (grid[before] if exact else t, *later), before
+
+
+def begun(start: Start, sampling: Sampling, states: States, draws: Draws, segment: int) -> Segment:
+    """The response segment, one row, that begins at a start; see `Start` for the rules.
+
+    Raises: ValueError where its codes are none of this checkpoint.
+    """
+    space, device = states.space, draws.seeds.device
+    tokens, predicted = (_ids(a, states, device) for a in (start.tokens, start.predicted))
+    pinned = torch.from_numpy(start.pinned).to(device)[None]
+    masked = tokens == space.mask_id
+    if bool((masked.any(2) & pinned).any()):
+        raise ValueError("a pinned position has no code yet: choose one, or leave it free")
+    if sampling.sampler == SamplerKind.FLOW:
+        unknown = masked | ~(states.metric.is_allowed(tokens) | pinned[..., None])
+        drawn = _on_the_path(start, states, predicted, draws, segment)
+        return _open(start, torch.where(unknown, drawn, tokens), pinned)
+    written = pinned | ((tokens == predicted) & ~masked).all(2)
+    if bool(written.all()):
+        raise ValueError("every position has its code: go on from an earlier step")
+    tokens = torch.where(written[..., None], tokens, space.mask_id)
+    return _open(start, tokens, pinned if sampling.sampler == SamplerKind.MASKED else written)
+
+
+def _open(start: Start, tokens: Tensor, kept: Tensor) -> Segment:
+    """All of it exists, and what is not kept may change."""
+    whole = response(start.modality, tokens)
+    return Segment(whole.modality, tokens, whole.editable & ~kept, whole.valid)
+
+
+def _on_the_path(
+    start: Start, states: States, predicted: Tensor, draws: Draws, segment: int
+) -> Tensor:
+    """Ids "1 L Q" of the path at its time towards the prediction; of its beginning, where there is
+    no prediction."""
+    shape = (predicted.shape[1], predicted.shape[2])
+    noise = random_source(states.space, 1, shape[0], draws, segment=segment)
+    towards = torch.where(predicted == states.space.mask_id, noise, predicted)
+    t = torch.tensor([start.t], dtype=torch.float64, device=predicted.device)
+    uniforms = draws.uniform(0, stream(Purpose.SOURCE, segment), shape)
+    return torch.where(
+        states.metric.is_allowed(predicted),
+        sample_path(states.metric, towards, t, uniforms, states.clock),
+        noise,
+    )
+
+
+def _ids(ids: np.ndarray, states: States, device: torch.device) -> Tensor:
+    """int64 "1 L Q", known to be of this checkpoint."""
+    space = states.space
+    length, num_codebooks = ids.shape
+    if num_codebooks != space.num_codebooks or not 1 <= length <= states.longest:
+        raise ValueError(
+            f"this checkpoint makes {space.modality} of up to {states.longest} positions with "
+            f"{space.num_codebooks} codes, not of {length} with {num_codebooks}"
+        )
+    known = (ids >= 0) & ((ids < space.cardinality) | (ids == space.mask_id))
+    if not known.all():
+        raise ValueError(f"this checkpoint has no code {int(ids[~known][0])}")
+    return torch.from_numpy(ids.astype(np.int64)).to(device)[None]

@@ -1,0 +1,73 @@
+"""What runs here, as plain values: for `python -m engine info`, and for the page.
+
+Owns: `about`. Does not own: what a folder holds that is not loaded (`model.loading.folder_info`).
+"""
+
+from dataclasses import asdict
+from typing import Any, Protocol
+
+import torch
+
+from engine.api.request import SamplerKind
+from engine.generation.runner import Runner
+from engine.media.codec import Codec
+from model.loading.placement import Placement, held_bytes
+from model.network.omni import OmniModel
+from model.network.probes import LandmarkHeads
+
+
+class Loaded(Protocol):
+    """What is needed of an engine."""
+
+    model: OmniModel
+    facts: dict[str, Any]
+    digest: str
+    landmarks: LandmarkHeads | None
+    placement: Placement
+    runner: Runner
+    codec: Codec
+
+    @property
+    def prompt_characters(self) -> int: ...
+
+    @property
+    def hears_s(self) -> float: ...
+
+
+def about(engine: Loaded) -> dict[str, Any]:
+    """Its checkpoint, where and how it runs, and what it can do."""
+    config = engine.model.config
+    by_flow = engine.runner.flows if SamplerKind.FLOW in config.samplers else ()
+    return {
+        "name": config.name,
+        "digest": engine.digest,
+        **engine.placement.describe(),
+        "weights": {"kept": str(engine.placement.weights), "bytes": held_bytes(engine.model)},
+        "layers": engine.model.backbone.layers_on(),
+        "recorded": engine.runner.records,
+        "torch": torch.__version__,
+        "parameters": _counts(engine.model),
+        "modalities": [str(m) for m in engine.runner.flows],
+        "samplers": list(config.samplers),
+        "lacking": {str(m): why for m, why in config.lacking.items()},
+        "image_px": 0 if config.vision is None else config.vision.image_px,
+        "hears_s": engine.hears_s,
+        "styles": list(engine.codec.styles),
+        "prompt_characters": engine.prompt_characters,
+        "thinks": config.thinks,
+        "finds": config.finds,
+        "believes": engine.landmarks is not None,
+        "facts": engine.facts,
+        "path": {str(m): [asdict(point) for point in engine.runner.path(m)] for m in by_flow},
+        "config": config.to_json(),
+    }
+
+
+def _counts(model: OmniModel) -> dict[str, int]:
+    """The parameters of all of it, and of the parts that it has."""
+    parts = {"all": model, "backbone": model.backbone}
+    if model.config.vision is not None:
+        parts |= {"vision": model.vision}
+    if model.config.vision is not None and model.config.code_rows is None:
+        parts |= {"image_head": model.image_head}
+    return {name: sum(p.numel() for p in part.parameters()) for name, part in parts.items()}

@@ -1,0 +1,1 @@
+"""Recorded runs, and what can be read from them."""

@@ -1,0 +1,1 @@
+"""Pictures, films and sounds: files to arrays, arrays to codes, previews."""

@@ -1,0 +1,160 @@
+"""Sound files to samples and back: the only place that opens sound.
+
+Samples are float32 "N" at 16 kHz, one channel, in [-1, 1]. Whatever cannot be read or heard is a
+ValueError with one sentence. Owns: reading, writing, loudness, and where a long recording is cut.
+"""
+
+from collections.abc import Iterator
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import soundfile
+
+from model.tokenizers.whisper_encoder import SAMPLE_RATE
+
+LONGEST_S, SHORTEST_S = 600.0, 0.2
+SILENCE_DB = -55.0
+LOUDNESS = 0.06
+"""Root mean square of what the model hears, as in its training."""
+FRAME_S = 0.05
+KNOWN = {"format_whitelist": "wav,mp3,ogg,flac,matroska,webm,mov,mp4,m4a,3gp,3g2,mj2,aac,aiff"}
+"""Containers that are opened: no play lists, which name other files, and no streams."""
+EARLIEST_CUT = 0.5
+"""Of the longest piece: a cut comes no earlier."""
+
+
+def read_sound(source: Path | str | bytes) -> np.ndarray:
+    """The sound of a file or of its bytes (WAV, MP3, WebM, Ogg, FLAC, M4A .., or a film's), at one
+    loudness.
+
+    Raises: ValueError where there is no such file, it has no sound that can be read, it is silent,
+    or it is shorter than 0.2 s or longer than ten minutes.
+    """
+    name = "the recording" if isinstance(source, bytes) else Path(source).name
+    samples = _decoded(source, name)
+    if len(samples) < SHORTEST_S * SAMPLE_RATE:
+        raise ValueError(f"{name} is shorter than {SHORTEST_S:g} s: record a little longer")
+    return audible(samples, name)
+
+
+def audible(samples: np.ndarray, name: str = "the recording") -> np.ndarray:
+    """The samples at the loudness that the model knows.
+
+    Raises: ValueError where they are silent.
+    """
+    steady = samples - samples.mean()
+    loud = float(np.sqrt(np.square(steady).mean()))
+    if 20 * np.log10(loud + 1e-9) < SILENCE_DB:
+        raise ValueError(f"nothing can be heard in {name}: is the microphone on?")
+    return np.clip(steady * (LOUDNESS / loud), -1, 1).astype(np.float32)
+
+
+def _decoded(source: Path | str | bytes, name: str) -> np.ndarray:
+    import av
+    from av.error import FFmpegError
+
+    file = BytesIO(source) if isinstance(source, bytes) else str(source)
+    if isinstance(source, Path | str) and not Path(source).exists():
+        raise ValueError(f"there is no file {source}: check the path")
+    pieces: list[np.ndarray] = []
+    total = 0
+    try:
+        with av.open(file, "r", metadata_errors="replace", options=KNOWN) as opened:
+            if not opened.streams.audio:
+                raise ValueError(f"{name} has no sound: choose a recording")
+            for piece in _resampled(opened.decode(audio=0)):
+                pieces.append(piece)
+                total += len(piece)
+                if total > LONGEST_S * SAMPLE_RATE:
+                    raise ValueError(
+                        f"{name} is longer than {LONGEST_S / 60:g} minutes: please cut it"
+                    )
+    except (FFmpegError, OSError, IndexError) as error:
+        raise ValueError(
+            f"{name} is not a sound that can be read: use a WAV, MP3, Ogg, FLAC or WebM file"
+        ) from error
+    samples = np.concatenate(pieces) if pieces else np.zeros(0, np.float32)
+    return np.nan_to_num(samples.astype(np.float32), posinf=0, neginf=0).clip(-1, 1)
+
+
+def _resampled(frames: Iterator[Any]) -> Iterator[np.ndarray]:
+    """One channel at 16 kHz, also where a file changes its format on the way."""
+    import av
+
+    resampler: Any = None
+    before: object = None
+    for frame in frames:
+        form = (frame.format.name, frame.layout.name, frame.sample_rate)
+        if form != before:
+            yield from _flushed(resampler)
+            resampler = av.AudioResampler(format="flt", layout="mono", rate=SAMPLE_RATE)
+            before = form
+        for part in resampler.resample(frame):
+            yield part.to_ndarray()[0]
+    yield from _flushed(resampler)
+
+
+def resampled(samples: np.ndarray, rate_hz: int) -> np.ndarray:
+    """Samples float32 "N" at that rate -> at 16 kHz in [-1, 1]; what is no number is silent."""
+    import av
+
+    frame = av.AudioFrame.from_ndarray(np.nan_to_num(samples)[None], format="flt", layout="mono")
+    frame.sample_rate = rate_hz
+    pieces = list(_resampled(iter([frame])))
+    return np.concatenate(pieces).clip(-1, 1) if pieces else np.zeros(0, np.float32)
+
+
+def _flushed(resampler: Any) -> Iterator[np.ndarray]:
+    if resampler is not None:
+        for part in resampler.resample(None):
+            yield part.to_ndarray()[0]
+
+
+def pieces_of(samples: np.ndarray, longest_s: float) -> list[np.ndarray]:
+    """The samples cut into pieces of up to `longest_s`, each cut at its quietest moment."""
+    longest, frame = round(longest_s * SAMPLE_RATE), round(FRAME_S * SAMPLE_RATE)
+    found: list[np.ndarray] = []
+    while len(samples) > longest:
+        earliest = round(EARLIEST_CUT * longest)
+        window = samples[earliest:longest]
+        rows = window[: len(window) // frame * frame].reshape(-1, frame)
+        quietest = int(np.square(rows).mean(1).argmin())
+        cut = earliest + quietest * frame + frame // 2
+        found.append(samples[:cut])
+        samples = samples[cut:]
+    return [*found, samples]
+
+
+def pcm16(samples: np.ndarray) -> bytes:
+    """Little-endian 16-bit integers."""
+    return (samples.clip(-1, 1) * 32767).round().astype("<i2").tobytes()
+
+
+def from_pcm16(content: bytes) -> np.ndarray:
+    """The inverse of `pcm16`. Raises: ValueError where a sample is cut in half."""
+    if len(content) % 2:
+        raise ValueError("the recording is broken: please record it again")
+    return np.frombuffer(content, "<i2").astype(np.float32) / 32767
+
+
+def wav_bytes(samples: np.ndarray, note: str = "") -> bytes:
+    """A 16-bit WAV file; the note is its comment."""
+    buffer = BytesIO()
+    with soundfile.SoundFile(
+        buffer, "w", samplerate=SAMPLE_RATE, channels=1, format="WAV", subtype="PCM_16"
+    ) as file:
+        if note:
+            file.comment = note
+        file.write(samples)
+    return buffer.getvalue()
+
+
+def note_in_sound(content: bytes) -> str | None:
+    """The comment of a WAV file of ours, or None. Raises: ValueError where it cannot be read."""
+    try:
+        with soundfile.SoundFile(BytesIO(content)) as file:
+            return file.comment or None
+    except soundfile.LibsndfileError as error:
+        raise ValueError("this WAV file cannot be read") from error

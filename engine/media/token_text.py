@@ -1,0 +1,37 @@
+"""What ids look like as words: the pieces, and where an answer ends. Owns: `Words`."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from model.tokenizers.text import END_THINK, ENDS, TextTokenizer
+
+MASK_SIGN = " ▒"
+"""How a masked word looks."""
+THOUGHT_SIGN = " →"
+"""Between what is thought and the answer."""
+
+
+@dataclass(frozen=True)
+class Words:
+    """pieces: id -> its text. ends: ids behind which nothing is read."""
+
+    pieces: Mapping[int, str] = field(default_factory=dict)
+    ends: tuple[int, ...] = ()
+
+    @classmethod
+    def of(cls, tokenizer: TextTokenizer, mask_id: int) -> "Words":
+        """Everything that a tokenizer knows, and the masked state."""
+        pieces = dict(enumerate(tokenizer.pieces(range(tokenizer.cardinality))))
+        return cls(pieces | {mask_id: MASK_SIGN, END_THINK: THOUGHT_SIGN}, ENDS)
+
+    def shown(self, tokens: np.ndarray) -> tuple[str, ...]:
+        """The pieces of ids "L 1", which join to the text; "" from the end on."""
+        ids = tokens[:, 0].tolist()
+        end = next((i for i, token in enumerate(ids) if token in self.ends), len(ids))
+        return (*(self.pieces.get(i, "") for i in ids[:end]), *([""] * (len(ids) - end)))
+
+    def among(self, ids: Iterable[int]) -> "Words":
+        """The same for these ids only."""
+        return Words({i: self.pieces[i] for i in sorted(set(ids)) if i in self.pieces}, self.ends)

@@ -1,0 +1,57 @@
+"""When does somebody speak, and when have they finished? A detector for a live microphone.
+
+The voice activity model is Silero's (MIT licence). Owns: the rule that turns its opinion of each 32
+ms into the beginning and the end of a turn.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+
+from model.tokenizers.whisper_encoder import SAMPLE_RATE
+
+WINDOW = 512
+"""Samples of one opinion."""
+STARTS, ENDS = 0.5, 0.35
+"""Speech begins above the one probability and goes on above the other."""
+FIRST_S, PAUSE_S = 0.1, 0.7
+"""So long somebody speaks before it counts, and is silent before the turn is over."""
+
+
+@dataclass
+class TurnDetector:
+    """Fed with samples as they come; says "speaking" and "finished" when it turns. One microphone
+    each."""
+
+    _model: Any = field(default=None, init=False)
+    _rest: np.ndarray = field(default_factory=lambda: np.zeros(0, np.float32), init=False)
+    _speaking: bool = field(default=False, init=False)
+    _run_s: float = field(default=0.0, init=False)
+
+    def hear(self, samples: np.ndarray) -> list[str]:
+        """What happened within these float32 samples at 16 kHz: of "speaking" and "finished"."""
+        self._rest = np.concatenate([self._rest, samples])
+        found: list[str] = []
+        while len(self._rest) >= WINDOW:
+            window, self._rest = self._rest[:WINDOW], self._rest[WINDOW:]
+            found += self._judge(self._probability(window))
+        return found
+
+    def _probability(self, window: np.ndarray) -> float:
+        if self._model is None:
+            import silero_vad
+
+            self._model = silero_vad.load_silero_vad()
+        with torch.inference_mode():
+            return float(self._model(torch.from_numpy(window), SAMPLE_RATE))
+
+    def _judge(self, probability: float) -> list[str]:
+        """Counts how long the opposite of the present state has lasted."""
+        turns = probability < ENDS if self._speaking else probability > STARTS
+        self._run_s = self._run_s + WINDOW / SAMPLE_RATE if turns else 0.0
+        if self._run_s < (PAUSE_S if self._speaking else FIRST_S):
+            return []
+        self._speaking, self._run_s = not self._speaking, 0.0
+        return ["speaking" if self._speaking else "finished"]

@@ -1,0 +1,1 @@
+"""From a conversation to a prompt, and what an answer consists of."""

@@ -1,0 +1,110 @@
+"""From a conversation to the messages that the model reads.
+
+What is kept: the latest picture or film, or the earlier one that the question names, with the turn
+it stands in, the last exchange, and the question with its sound. Of earlier sounds the words are
+kept, where they are known.
+The embedded model was trained on conversations of that shape; without a picture it reads the
+question alone. A checkpoint that was trained on whole conversations reads all of it.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+
+from engine.api.events import Answer
+from engine.api.request import Conversation, Part, Request, Turn
+from engine.prompt.media_reference import named_earlier
+from flow.modality import Modality
+from model.prompt_template import Message, Span
+
+
+def messages_of(
+    conversation: Conversation, encode: Callable[[Part], Span], *, whole: bool = False
+) -> list[Message]:
+    """Messages in order, media as codes; at most one turn with something to see, the latest or the
+    one that is named. whole: every turn with everything in it but earlier sounds, and but the other
+    pictures where one is named."""
+    turns = conversation.turns
+    last, named = len(turns) - 1, named_place(turns)
+    every = (_kept(turn, named in (None, i), i == last) for i, turn in enumerate(turns))
+    return [
+        Message(turn.role == "user", tuple(_content(part, encode) for part in turn.parts))
+        for turn in (every if whole else kept_turns(conversation))
+    ]
+
+
+def understood(request: Request, answers: Sequence[Answer]) -> Conversation:
+    """The conversation, with the words of its last message where they were just heard."""
+    heard = [a.text for a in answers if a.heard and a.text is not None]
+    return request.conversation.worded(heard[-1]) if heard else request.conversation
+
+
+def kept_turns(conversation: Conversation) -> tuple[Turn, ...]:
+    """The turns that the model gets to read; of what is to be seen, that of one turn."""
+    turns = conversation.turns
+    seen, last = _looked_at(turns), len(turns) - 1
+    return tuple(_kept(turns[i], i == seen, i == last) for i in kept_places(turns))
+
+
+def kept_places(turns: Sequence[Turn]) -> list[int]:
+    """Which of the turns the model gets to read. An exchange about another picture than the one
+    that is looked at is none of them: then it is as if the question came right behind that one."""
+    seen, last = _looked_at(turns), len(turns) - 1
+    if seen is None:
+        return [last]
+    drawn = turns[seen].role != "user"
+    first = max(seen - 1, 0) if drawn else seen
+    recent = range(max(seen + 1, last - 2), last + 1)
+    if any(_shows(turns[i]) for i in recent):
+        recent = [last] if drawn or _shows(turns[seen + 1]) else [seen + 1, last]
+    return [*range(first, seen + 1), *recent]
+
+
+def shown_places(turns: Sequence[Turn]) -> list[int]:
+    """The turns with something to see."""
+    return [i for i, turn in enumerate(turns) if _shows(turn)]
+
+
+def named_place(turns: Sequence[Turn]) -> int | None:
+    """The turn whose picture or film the last message names in place of the latest; None where it
+    names none, or brings one of its own, which it is about."""
+    places, last = shown_places(turns), turns[-1]
+    if _shows(last):
+        return None
+    words = " ".join(part.text for part in last.parts if part.text)
+    number = named_earlier(words, [shown_kind(turns[i]) for i in places])
+    return None if number is None else places[number]
+
+
+def shown_kind(turn: Turn) -> Modality:
+    """Of the last thing to see in a turn that has one."""
+    return [part.modality for part in turn.parts if part.is_seen][-1]
+
+
+def _looked_at(turns: Sequence[Turn]) -> int | None:
+    """The turn with what is looked at."""
+    named = named_place(turns)
+    return max(shown_places(turns), default=None) if named is None else named
+
+
+def _shows(turn: Turn) -> bool:
+    return any(part.is_seen for part in turn.parts)
+
+
+def reading_order(parts: Iterable[Part]) -> tuple[Part, ...]:
+    """What a visitor gives in one message as every lesson has it: what is seen, what is heard, then
+    the words, which speech has, too, once it is written down."""
+    return tuple(sorted(parts, key=lambda p: (not p.is_seen, p.modality is Modality.TEXT)))
+
+
+def _kept(turn: Turn, pictures: bool, sounds: bool) -> Turn:
+    """The turn with its words, and with its pictures and its sounds where they are kept; a
+    visitor's in reading order."""
+    parts = reading_order(turn.parts) if turn.role == "user" else turn.parts
+    left = (p for p in parts if pictures or not p.is_seen)
+    return Turn(turn.role, tuple(p for p in left if sounds or p.modality is not Modality.AUDIO))
+
+
+def _content(part: Part, encode: Callable[[Part], Span]) -> str | Span:
+    if part.modality is not Modality.TEXT:
+        return encode(part)
+    assert part.text is not None
+    return part.text

@@ -1,0 +1,49 @@
+"""Which of the pictures and films of a conversation words speak of: "the first one", "the second
+picture", "the one before".
+
+Owns: `named_earlier`. Does not own: what of a conversation is read (`engine.prompt.conversation`).
+"""
+
+import re
+from collections.abc import Sequence
+
+from flow.modality import Modality
+
+ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth")
+SHORT = ("1st", "2nd", "3rd", "4th", "5th", "6th", "7th", "8th", "9th")
+BEFORE = ("previous", "earlier")
+PICTURES = ("picture", "image", "photo", "drawing")
+FILMS = ("film", "video", "clip")
+THE = r"\b(?:the|my|your|that|this)\s+"
+WHICH = "|".join((*ORDINALS, *SHORT, *BEFORE))
+THING = "|".join(("one", *PICTURES, *FILMS))
+NAMED = re.compile(
+    rf"{THE}(?:very\s+)?(?P<which>{WHICH})(?:\s+(?P<thing>{THING})\b|\s*(?=[?!.,;]|$))"
+    rf"|{THE}(?P<other>{THING})\s+before\b"
+)
+"""A word that says which, and a word for the thing or nothing behind it."""
+
+
+def named_earlier(words: str, shown: Sequence[Modality]) -> int | None:
+    """Which of what was shown, pictures and films in their order, the words speak of in place of
+    the last one; None where they speak of none that is there, or of the last one itself. Of a word
+    for a picture pictures are counted, of one for a film films, of "one" both."""
+    found = NAMED.search(words.lower())
+    if found is None:
+        return None
+    thing = found["thing"] or found["other"]
+    meant = [i for i, kind in enumerate(shown) if _fits(kind, thing)]
+    which = found["which"]
+    if which is None or which in BEFORE:
+        meant = [i for i in meant if i < len(shown) - 1]
+        return meant[-1] if meant else None
+    number = (ORDINALS if which in ORDINALS else SHORT).index(which)
+    if number >= len(meant) or meant[number] == len(shown) - 1:
+        return None
+    return meant[number]
+
+
+def _fits(kind: Modality, thing: str | None) -> bool:
+    if thing in PICTURES:
+        return kind is Modality.IMAGE
+    return thing not in FILMS or kind is Modality.VIDEO

@@ -1,0 +1,1 @@
+"""Judges that read pictures, films and sounds and never see the prompt."""

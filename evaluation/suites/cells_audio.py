@@ -1,0 +1,220 @@
+"""The cells of the matrix with sound: what is asked, and what is right.
+
+What is said is heard by a judge, and right where at most `evaluation.suites.spoken_qa.MOST_ERRORS`
+of its words are wrong; how far the judge can be trusted is seen on recordings in the same voice.
+"""
+
+from collections.abc import Sequence
+from functools import partial
+
+import numpy as np
+
+from engine.api.request import Conversation
+from evaluation.answers import picture_of, plain, words_of
+from evaluation.judges.facts import Facts, picture_facts, wished_caption, word_facts
+from evaluation.judges.image_parser import parse
+from evaluation.speech_client import sound_of
+from evaluation.suites import captions, chat, omni, scenes, spoken_qa, video
+from evaluation.suites.cell_item import Answers, Item, Material, as_sound, in_words, judged
+from evaluation.suites.sounds import MAKE_IT, NAME_IT
+from evaluation.suites.spoken_qa import Asked, same_words
+from flow.modality import Modality
+from world.audio.speech import Clip
+from world.image.scenes import render
+from world.text.dialogue import Kind
+from world.text.sentences import SAY, heard_as
+from world.video.motion import render_film
+
+
+def transcripts(material: Material) -> list[Item]:
+    """The sentences of `evaluation.suites.asr`."""
+    return [
+        judged(
+            Conversation.write_down(clip.samples),
+            Modality.TEXT,
+            partial(_is_written, clip.sentence),
+            in_words(clip.sentence),
+        )
+        for clip in material.recordings.spoken[: material.num]
+    ]
+
+
+def _is_written(sentence: str, answers: Answers) -> bool:
+    return same_words(words_of(answers), sentence)
+
+
+def sayings(material: Material) -> list[Item]:
+    """The sentences of `evaluation.suites.tts`."""
+    return [
+        judged(
+            Conversation.ask(SAY.format(clip.sentence)),
+            Modality.AUDIO,
+            partial(_is_heard, material, clip.sentence),
+            as_sound(clip.samples),
+        )
+        for clip in material.recordings.own[: material.num]
+    ]
+
+
+def _is_heard(material: Material, wanted: str, answers: Answers) -> bool:
+    return same_words(material.hears(sound_of(answers)), wanted)
+
+
+def described_aloud(material: Material) -> list[Item]:
+    """What is seen in a picture, said aloud."""
+    asked = captions.plan(material.num, material.seed)["object"]
+    return [
+        _aloud(
+            material,
+            i,
+            Conversation.ask(a.question.text, image=render(a.scene)),
+            a.question.answer,
+        )
+        for i, a in enumerate(asked)
+    ]
+
+
+def told_aloud(material: Material) -> list[Item]:
+    """What happens in a film, said aloud."""
+    asked = [(w.film, w.questions[-1]) for w in video.plan(material.num, material.seed)]
+    return [
+        _aloud(material, i, Conversation.ask(q.text, video=render_film(film)), q.answer)
+        for i, (film, q) in enumerate(asked)
+    ]
+
+
+def _aloud(
+    material: Material,
+    number: int,
+    conversation: Conversation,
+    answer: str,
+    to: Modality | None = Modality.TEXT,
+) -> Item:
+    """A question whose answer is said aloud. The judge is tried on a recording of another
+    sentence."""
+    own = material.recordings.own
+    return Item(
+        conversation,
+        to,
+        partial(_is_heard, material, answer),
+        partial(_hears_recording, material, own[number % len(own)]),
+        aloud=True,
+    )
+
+
+def _hears_recording(material: Material, clip: Clip) -> bool:
+    return same_words(material.hears(clip.samples), clip.sentence)
+
+
+def spoken_questions(material: Material) -> list[Item]:
+    """The small talk and the simple facts of `evaluation.suites.spoken_qa`, each asked alone."""
+    rows = [a for a in _asked(material) if a.dialogue.kind is not Kind.ASK]
+    return [
+        _aloud(
+            material,
+            i,
+            Conversation((spoken_qa.question_turn(asked),)),
+            asked.right_answer,
+            to=None,
+        )
+        for i, asked in enumerate(rows[: material.num])
+    ]
+
+
+def spoken_about_pictures(material: Material) -> list[Item]:
+    """Spoken questions about pictures, answered in words."""
+    rows = [a for a in _asked(material) if a.dialogue.kind is Kind.ASK]
+    return [
+        Item(
+            Conversation((spoken_qa.question_turn(asked),)),
+            None,
+            partial(_is_answered, asked),
+            partial(_is_answered, asked, (in_words(asked.right_answer),)),
+        )
+        for asked in rows[: material.num]
+    ]
+
+
+def _asked(material: Material) -> Sequence[Asked]:
+    talks = spoken_qa.plan(material.recordings, material.num, material.seed)
+    return [asked for talk in talks for asked in talk]
+
+
+def _is_answered(asked: Asked, answers: Answers) -> bool:
+    return chat.judged(asked.dialogue, tuple(answers)).right
+
+
+def spoken_wishes(material: Material) -> list[Item]:
+    """Recorded wishes for pictures. The judge is tried on exact pictures of other wishes."""
+    wished = [
+        (clip, word_facts(caption))
+        for clip in material.recordings.spoken
+        if (caption := wished_caption(clip.sentence)) is not None
+    ]
+    known = scenes.wishes(material.num, material.seed)
+    return [
+        Item(
+            Conversation.ask("", audio=clip.samples),
+            None,
+            partial(_shows_all, facts),
+            partial(_holds, word_facts(wish.prompt), render(wish.scene)),
+        )
+        for (clip, facts), wish in zip(wished, known, strict=False)
+    ]
+
+
+def _shows_all(facts: Facts, answers: Answers) -> bool:
+    picture = picture_of(answers)
+    return picture is not None and _holds(facts, picture)
+
+
+def _holds(facts: Facts, picture: np.ndarray) -> bool:
+    return facts <= picture_facts(parse(picture))
+
+
+def together(material: Material) -> list[Item]:
+    """The questions of `evaluation.suites.omni`."""
+    asked = omni.plan(material.recordings, material.num, material.seed)
+    return [
+        judged(
+            Conversation.ask(q.question, image=render(q.scene), audio=clip.samples),
+            Modality.TEXT,
+            partial(_says, q.answer),
+            in_words(q.answer),
+        )
+        for q, clip in asked
+    ]
+
+
+def _says(wanted: str, answers: Answers) -> bool:
+    return words_of(answers) == plain(wanted)
+
+
+def named_sounds(material: Material) -> list[Item]:
+    """The sounds of `evaluation.suites.sounds`, to be named."""
+    return [
+        judged(
+            Conversation.ask(NAME_IT, audio=clip.samples),
+            Modality.TEXT,
+            partial(_says, heard_as(clip.sentence)),
+            in_words(heard_as(clip.sentence)),
+        )
+        for clip in material.recordings.sounds[: material.num]
+    ]
+
+
+def made_sounds(material: Material) -> list[Item]:
+    """The same, to be made."""
+    return [
+        judged(
+            Conversation.ask(MAKE_IT.format(clip.sentence)),
+            Modality.AUDIO,
+            partial(_sounds_like, material, clip.sentence),
+            as_sound(clip.samples),
+        )
+        for clip in material.recordings.sounds[: material.num]
+    ]
+
+
+def _sounds_like(material: Material, thing: str, answers: Answers) -> bool:
+    return material.recordings.judge.name(sound_of(answers)) == thing

@@ -1,0 +1,144 @@
+"""The cells of the matrix with films and without sound: what is asked, and what is right."""
+
+from functools import partial
+
+import numpy as np
+
+from engine.api.request import Conversation
+from evaluation.answers import picture_of, words_of
+from evaluation.judges.image_parser import Detected, Parsed, parse
+from evaluation.judges.video_judge import verdict
+from evaluation.suites import video
+from evaluation.suites.cell_item import (
+    Answers,
+    Item,
+    Material,
+    as_film,
+    as_picture,
+    in_words,
+    judged,
+)
+from evaluation.suites.editing import shows_the_same
+from flow.modality import Modality
+from world.image.scenes import CELL_PX
+from world.text.captions import Question
+from world.video.captions import FRAME_WISHES, REWIND_WISHES
+from world.video.motion import SLIDES, Film, Motion, placed, render_film
+
+ONE_WAY = (*SLIDES, Motion.GROW, Motion.SHRINK, Motion.APPEAR)
+"""Motions that are others when played backwards."""
+UPRIGHT = tuple(m for m in Motion if m is not Motion.SPIN)
+"""Motions of which the judge reads every frame."""
+GOES_ON = tuple(m for m in Motion if m is not Motion.APPEAR)
+"""Motions of what the first frame shows."""
+
+
+def films(material: Material) -> list[Item]:
+    """The wishes of `evaluation.suites.video`."""
+    return [
+        judged(
+            Conversation.ask(wish.words),
+            Modality.VIDEO,
+            partial(_shows, wish.film),
+            as_film(render_film(wish.film)),
+        )
+        for wish in video.plan(material.num, material.seed)
+    ]
+
+
+def _shows(film: Film, answers: Answers) -> bool:
+    return verdict(film, video.film_of(answers)).both
+
+
+def animated(material: Material) -> list[Item]:
+    """Pictures in which something begins to move."""
+    return [_begun(w) for w in video.plan(material.num, material.seed, GOES_ON)]
+
+
+def appearing(material: Material) -> list[Item]:
+    """Pictures in which something appears that the words alone name."""
+    return [_begun(w) for w in video.plan(material.num, material.seed, (Motion.APPEAR,))]
+
+
+def _begun(wish: video.Wish) -> Item:
+    frames = render_film(wish.film)
+    return judged(
+        Conversation.ask(wish.words, image=frames[0]),
+        Modality.VIDEO,
+        partial(_goes_on, wish.film, frames[0]),
+        as_film(frames),
+    )
+
+
+def _goes_on(film: Film, picture: np.ndarray, answers: Answers) -> bool:
+    """Whether it begins with the picture and has the film's motion."""
+    found = video.film_of(answers)
+    begins = shows_the_same(parse(found[0]), parse(picture))
+    return begins and verdict(film, found).direction
+
+
+def questions(material: Material) -> list[Item]:
+    """The questions of `evaluation.suites.video`, one about each film."""
+    wished = video.plan(material.num, material.seed)
+    return [_question(w.film, w.questions[i % len(w.questions)]) for i, w in enumerate(wished)]
+
+
+def _question(film: Film, question: Question) -> Item:
+    return judged(
+        Conversation.ask(question.text, video=render_film(film)),
+        Modality.TEXT,
+        lambda answers: video.is_answered(question, words_of(answers)),
+        in_words(question.answer),
+    )
+
+
+def frames(material: Material) -> list[Item]:
+    """Wishes for the first or the last frame."""
+    wished = video.plan(material.num, material.seed, UPRIGHT)
+    wishes = tuple(FRAME_WISHES.items())
+    return [_frame(w.film, *wishes[i % len(wishes)]) for i, w in enumerate(wished)]
+
+
+def _frame(film: Film, words: str, number: int) -> Item:
+    frames = render_film(film)
+    return judged(
+        Conversation.ask(words, video=frames),
+        Modality.IMAGE,
+        partial(_is_frame, _reading(film, number)),
+        as_picture(frames[number]),
+    )
+
+
+def _is_frame(wanted: Parsed, answers: Answers) -> bool:
+    picture = picture_of(answers)
+    return picture is not None and shows_the_same(parse(picture), wanted)
+
+
+def _reading(film: Film, number: int) -> Parsed:
+    """What the judge should read from a frame."""
+    items = [p.item for p in placed(film)[number]]
+    found = [
+        Detected(i.concept, i.colour, i.cells * CELL_PX, (x * CELL_PX, y * CELL_PX), 1.0)
+        for i, (x, y) in ((i, i.centre) for i in items)
+    ]
+    return Parsed(film.background, tuple(found))
+
+
+def rewound(material: Material) -> list[Item]:
+    """Films to be played backwards, in which that can be told."""
+    wished = video.plan(material.num, material.seed, ONE_WAY)
+    return [
+        judged(
+            Conversation.ask(REWIND_WISHES[i % len(REWIND_WISHES)], video=frames),
+            Modality.VIDEO,
+            partial(_is_rewound, w.film),
+            as_film(frames[::-1]),
+        )
+        for i, w in enumerate(wished)
+        for frames in (render_film(w.film),)
+    ]
+
+
+def _is_rewound(film: Film, answers: Answers) -> bool:
+    """Whether the film is seen when the answer runs backwards."""
+    return verdict(film, video.film_of(answers)[::-1]).both

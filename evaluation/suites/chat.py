@@ -1,0 +1,107 @@
+"""Does it hold a conversation? Held-out dialogues; the model itself chooses words or a picture."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from engine.api.events import Answer
+from engine.api.request import Conversation, Part, Request, Sampling, Turn
+from evaluation.answers import Answerer, ask, picture_of, plain, tell, words_of
+from evaluation.judges.image_judge import satisfies
+from evaluation.judges.image_parser import parse
+from evaluation.report.result import Measured, share_figures
+from world.image.scenes import render
+from world.text.dialogue import Dialogue, Kind, Utterance, sample_dialogue
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What an answer was worth. right: see `judged`. suggests: it said that the wish lies outside.
+    shows: for a wish for a picture, whether the picture shows it; None for other dialogues."""
+
+    kind: Kind
+    right: bool
+    suggests: bool
+    shows: bool | None = None
+
+
+def evaluate(engine: Answerer, num: int, seed: int, sampling: Sampling) -> Measured:
+    """Shares in [0, 1] over num held-out dialogues, the six kinds in turn, judged by `judged`,
+    with their 95 percent intervals.
+
+    in_world: asks and wishes for pictures together; asked, drawn: each alone; follow_ups: answers
+    that need what was said before; knowledge: simple facts; small_talk; out_of_world: wishes that
+    the world does not hold. drawn_right: wishes whose picture shows what was wished for.
+    false_refusals: dialogues of the other kinds that were taken for out of world.
+    Raises ValueError where num is below the number of kinds.
+    """
+    dialogues = plan(num, seed)
+    requests = [
+        Request(conversation_of(d), None, replace(sampling, seed=seed + i))
+        for i, d in enumerate(dialogues)
+    ]
+    answers = ask(engine, requests, "chat")
+    verdicts = [judged(d, a) for d, a in zip(dialogues, answers, strict=True)]
+    tell(engine, "chat", (v.right and v.shows is not False for v in verdicts))
+    return Measured(figures(verdicts))
+
+
+def plan(num: int, seed: int) -> list[Dialogue]:
+    """num held-out dialogues, the kinds in turn."""
+    kinds = tuple(Kind)
+    if num < len(kinds):
+        raise ValueError(f"--num must be at least {len(kinds)} for chat, not {num}")
+    rng = np.random.default_rng(seed)
+    return [sample_dialogue(rng, kinds[i % len(kinds)], test=True) for i in range(num)]
+
+
+def conversation_of(dialogue: Dialogue) -> Conversation:
+    """All that was said before the answer that is judged; scenes become their exact pictures."""
+    return Conversation(tuple(_turn(u) for u in dialogue.utterances[:-1]))
+
+
+def _turn(said: Utterance) -> Turn:
+    words = (Part(text=said.text),) if said.text else ()
+    picture = (Part(image=render(said.scene)),) if said.scene is not None else ()
+    parts = (*picture, *words) if said.role == "user" else (*words, *picture)
+    return Turn(said.role, parts)
+
+
+def judged(dialogue: Dialogue, answers: tuple[Answer, ...]) -> Verdict:
+    """One verdict. Right is: OUTSIDE, the answer suggests what lies inside; SMALL_TALK, it has
+    words and no picture; where a picture was wished for, it holds one; everywhere else its words
+    are the expected ones and it holds no picture. Only an answer to OUTSIDE may suggest."""
+    expected, picture, words = dialogue.utterances[-1], picture_of(answers), words_of(answers)
+    suggests = any(a.suggest for a in answers)
+    if dialogue.kind is Kind.OUTSIDE:
+        return Verdict(dialogue.kind, suggests, suggests)
+    if dialogue.kind is Kind.SMALL_TALK:
+        return Verdict(dialogue.kind, bool(words) and picture is None and not suggests, suggests)
+    if expected.scene is None:
+        same = words == plain(expected.text) and picture is None and not suggests
+        return Verdict(dialogue.kind, same, suggests)
+    shows = picture is not None and satisfies(parse(picture), expected.scene)
+    return Verdict(dialogue.kind, picture is not None and not suggests, suggests, shows)
+
+
+def figures(verdicts: list[Verdict]) -> dict[str, float]:
+    """The metrics of verdicts that hold at least one of each kind."""
+
+    def right(*kinds: Kind) -> list[bool]:
+        return [v.right for v in verdicts if v.kind in kinds]
+
+    outcomes = {
+        "in_world": right(Kind.ASK, Kind.DRAW),
+        "asked": right(Kind.ASK),
+        "drawn": right(Kind.DRAW),
+        "drawn_right": [v.shows for v in verdicts if v.shows is not None],
+        "follow_ups": right(Kind.FOLLOW_UP),
+        "knowledge": right(Kind.KNOWLEDGE),
+        "small_talk": right(Kind.SMALL_TALK),
+        "out_of_world": right(Kind.OUTSIDE),
+        "false_refusals": [v.suggests for v in verdicts if v.kind is not Kind.OUTSIDE],
+    }
+    metrics: dict[str, float] = {}
+    for name, found in outcomes.items():
+        metrics |= share_figures(name, found)
+    return metrics

@@ -1,0 +1,251 @@
+"""Does the second direction preserve what the first one found? A picture is described and drawn
+from the description, a recording is written down and said, a film is told and made; and the other
+way round.
+
+What is true of the beginning is a set of facts (`evaluation.judges.facts`), of speech its words.
+What the model says of a picture, a film or a recording is read as it is; what it draws, films or
+says is read by a judge. Owns: the six ways there and back, and their figures.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from difflib import SequenceMatcher
+
+import numpy as np
+from tqdm import tqdm
+
+from engine.api.events import Answer
+from engine.api.request import Conversation, Request, Sampling
+from evaluation.answers import ask, picture_of, seeded, words_of
+from evaluation.judges.facts import (
+    Facts,
+    film_facts,
+    film_word_facts,
+    picture_facts,
+    scene_facts,
+    seen_facts,
+    word_facts,
+)
+from evaluation.judges.image_parser import parse
+from evaluation.judges.video_judge import seen
+from evaluation.report.result import Measured, ratio_figures
+from evaluation.requirements import NOT_JUDGED, NOT_TRAINED, Needs
+from evaluation.speech_client import Talker, sound_of, written_down
+from evaluation.suites import scenes, video
+from evaluation.suites.any_to_any import learned
+from evaluation.suites.cell_item import Material
+from evaluation.suites.tts import heard, said_aloud
+from flow.modality import Modality
+from world.audio.speech import Clip
+from world.image.scenes import render
+from world.text.spelling import words
+from world.video.captions import full_film_caption
+from world.video.motion import render_film
+
+DESCRIBE, TELL = "what do you see?", "what happens?"
+NOTHING = "nothing"
+"""Stands for a description without words."""
+Answers = tuple[Answer, ...]
+
+
+@dataclass(frozen=True)
+class Loop:
+    """Facts: those that are true of the beginning, those that are found after the first direction,
+    and those after the second. read: those that the judge finds in true data."""
+
+    true: Facts
+    first: Facts
+    second: Facts
+    read: Facts
+
+
+def evaluate(engine: Talker, material: Material, sampling: Sampling) -> Measured:
+    """Shares in [0, 1] of facts, of num held-out pictures, recordings or films, see `figures`.
+
+    describe_then_draw: picture -> words -> picture. draw_then_describe: wish -> picture -> words.
+    listen_then_speak: recording -> words -> speech, which a judge hears. speak_then_listen:
+    sentence -> speech -> words. watch_then_act: film -> words -> film. act_then_watch: caption ->
+    film -> words. agreement: the mean of those that were measured.
+    Judge: of each the share of true facts that the judge reads from exact pictures, films or real
+    recordings. left_out: why one was not measured. Raises ValueError where num is no multiple of 6.
+    """
+    metrics: dict[str, float] = {}
+    judge: dict[str, float] = {"num": float(material.num)}
+    left_out: dict[str, str] = {}
+    has = learned(engine)
+    for names, needs, run in WAYS:
+        if lacks := [need for need in needs if need not in has]:
+            left_out |= dict.fromkeys(names, f"{NOT_TRAINED}: {lacks[0]}")
+            continue
+        if Needs.SOUND in needs and material.listen is None:
+            reason = f"{NOT_JUDGED}: pip install -r requirements-judges.txt"
+            left_out |= dict.fromkeys(names, reason)
+            continue
+        for name, loops in zip(names, run(engine, material, sampling), strict=True):
+            metrics |= figures(name, loops)
+            read = [(len(r.true & r.read), len(r.true)) for r in loops]
+            judge[name] = ratio_figures(name, np.array(read))[name]
+    measured = [metrics[name] for names, _, _ in WAYS for name in names if name in metrics]
+    return Measured({"agreement": float(np.mean(measured)), **metrics}, judge, left_out)
+
+
+def figures(name: str, loops: Sequence[Loop]) -> dict[str, float]:
+    """NAME: of the true facts that the first direction got right, the share that the second one has
+    too, with its 95 percent interval; 0 where the first got none. NAME_first, NAME_second: of all
+    true facts the share that is found after the first and after the second direction."""
+    counts = np.array([_counts(loop) for loop in loops])
+    return {
+        **ratio_figures(name, counts[:, [1, 2]]),
+        f"{name}_first": float(counts[:, 2].sum() / counts[:, 0].sum()),
+        f"{name}_second": float(counts[:, 3].sum() / counts[:, 0].sum()),
+    }
+
+
+def _counts(loop: Loop) -> tuple[int, int, int, int]:
+    """How many are true, right after both, after the first, and after the second direction."""
+    first, second = loop.true & loop.first, loop.true & loop.second
+    return len(loop.true), len(first & second), len(first), len(second)
+
+
+Ways = tuple[list[Loop], list[Loop]]
+
+
+def pictures(engine: Talker, material: Material, sampling: Sampling) -> Ways:
+    """Pictures described and drawn again, and the wishes for them drawn and described."""
+    wished = scenes.wishes(material.num, material.seed)
+    true = [render(w.scene) for w in wished]
+    read = [picture_facts(parse(p)) for p in tqdm(true, desc="judge: pictures")]
+
+    def describe(shown: Sequence[np.ndarray]) -> list[str]:
+        asked = [Conversation.ask(DESCRIBE, image=p) for p in shown]
+        return [words_of(a) for a in _made(engine, asked, Modality.TEXT, sampling, "describe")]
+
+    def draw(said: Sequence[str]) -> list[np.ndarray]:
+        asked = [Conversation.ask(text or NOTHING) for text in said]
+        found = _made(engine, asked, Modality.IMAGE, sampling, "draw")
+        return [p for p in (picture_of(a) for a in found) if p is not None]
+
+    def seen_in(shown: Sequence[np.ndarray]) -> list[Facts]:
+        return [picture_facts(parse(p)) for p in tqdm(shown, desc="judge")]
+
+    said = describe(true)
+    drawn = draw([w.prompt for w in wished])
+    there = [scene_facts(w.scene) for w in wished]
+    asked = [word_facts(w.prompt) for w in wished]
+    return (
+        _loops(there, [word_facts(text) for text in said], seen_in(draw(said)), read),
+        _loops(asked, seen_in(drawn), [word_facts(text) for text in describe(drawn)], read),
+    )
+
+
+def films(engine: Talker, material: Material, sampling: Sampling) -> Ways:
+    """Films told and made again, and their captions filmed and told."""
+    wished = [w.film for w in video.plan(material.num, material.seed)]
+    true = [render_film(film) for film in wished]
+
+    def tell(shown: Sequence[np.ndarray]) -> list[str]:
+        asked = [Conversation.ask(TELL, video=film) for film in shown]
+        return [words_of(a) for a in _made(engine, asked, Modality.TEXT, sampling, "tell")]
+
+    def film(said: Sequence[str]) -> list[np.ndarray]:
+        asked = [Conversation.ask(text or NOTHING) for text in said]
+        found = _made(engine, asked, Modality.VIDEO, sampling, "film")
+        return [video.film_of(a) for a in found]
+
+    def seen_in(shown: Sequence[np.ndarray]) -> list[Facts]:
+        return [seen_facts(seen(frames)) for frames in tqdm(shown, desc="judge")]
+
+    said, made = tell(true), film([full_film_caption(f) for f in wished])
+    there, read = [film_facts(f) for f in wished], seen_in(true)
+    return (
+        _loops(there, [film_word_facts(text) for text in said], seen_in(film(said)), read),
+        _loops(there, seen_in(made), [film_word_facts(text) for text in tell(made)], read),
+    )
+
+
+def speech(engine: Talker, material: Material, sampling: Sampling) -> Ways:
+    """Recordings written down and said again, and their sentences said and written down."""
+
+    def say(sentences: Sequence[str]) -> list[np.ndarray]:
+        asked = [said_aloud(s, seeded(sampling, i)) for i, s in enumerate(sentences)]
+        return [sound_of(answers) for answers in ask(engine, asked, "say")]
+
+    def write(sounds: Sequence[np.ndarray]) -> list[str]:
+        clips = [Clip("", "", "", samples) for samples in sounds if len(samples)]
+        found = iter(written_down(engine, clips, sampling))
+        return [next(found) if len(samples) else "" for samples in sounds]
+
+    def kept(clips: Sequence[Clip], found: Sequence[str]) -> list[Facts]:
+        return [kept_words(c.sentence, text) for c, text in zip(clips, found, strict=True)]
+
+    spoken = material.recordings.spoken[: material.num]
+    own = material.recordings.own[: material.num]
+    said = write([c.samples for c in spoken])
+    again = heard(say(said), material.hears)
+    made = say([c.sentence for c in own])
+    in_own = heard(made, material.hears)
+    return (
+        _loops(
+            kept(spoken, [c.sentence for c in spoken]),
+            kept(spoken, said),
+            kept(spoken, again),
+            kept(spoken, heard([c.samples for c in spoken], material.hears)),
+        ),
+        _loops(
+            kept(own, [c.sentence for c in own]),
+            kept(own, in_own),
+            kept(own, write(made)),
+            kept(own, heard([c.samples for c in own], material.hears)),
+        ),
+    )
+
+
+def kept_words(sentence: str, found: str) -> Facts:
+    """The words of a sentence that are found in the same order, each with its place."""
+    wanted = words(sentence)
+    same = SequenceMatcher(None, wanted, words(found), autojunk=False).get_matching_blocks()
+    places = [i for block in same for i in range(block.a, block.a + block.size)]
+    return frozenset((wanted[i], str(i)) for i in places)
+
+
+def _made(
+    engine: Talker,
+    asked: Sequence[Conversation],
+    to: Modality,
+    sampling: Sampling,
+    what: str,
+) -> list[Answers]:
+    requests = [Request(c, to, seeded(sampling, i)) for i, c in enumerate(asked)]
+    return ask(engine, requests, what)
+
+
+def _loops(
+    true: Sequence[Facts], first: Sequence[Facts], second: Sequence[Facts], read: Sequence[Facts]
+) -> list[Loop]:
+    return [Loop(*facts) for facts in zip(true, first, second, read, strict=True)]
+
+
+WAYS: tuple[
+    tuple[tuple[str, str], tuple[Needs, ...], Callable[[Talker, Material, Sampling], Ways]], ...
+] = (
+    (("describe_then_draw", "draw_then_describe"), (), pictures),
+    (("listen_then_speak", "speak_then_listen"), (Needs.SOUND,), speech),
+    (("watch_then_act", "act_then_watch"), (Needs.FILMS, Needs.MAKING), films),
+)
+"""The ways there and back, what a checkpoint must have learned for them, and who goes them."""
+
+
+def table(measured: Measured) -> str:
+    """The figures in words: a row for each way."""
+    rows = [f"{'':<20}agreement (95%)     after one  after both  judge on true data"]
+    for name in (name for names, _, _ in WAYS for name in names):
+        if name not in measured.metrics:
+            rows.append(f"{name:<20}{measured.left_out[name]}")
+            continue
+        value, low, high, first, second = (
+            measured.metrics[f"{name}{end}"] for end in ("", "_low", "_high", "_first", "_second")
+        )
+        interval = f"{value:.2f} ({low:.2f}-{high:.2f})"
+        judge = measured.judge[name]
+        rows.append(f"{name:<20}{interval:<20}{first:<11.2f}{second:<12.2f}{judge:.2f}")
+    return "\n".join([*rows, f"{'agreement':<20}{measured.metrics['agreement']:.2f}"])

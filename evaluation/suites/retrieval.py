@@ -1,0 +1,182 @@
+"""Does anything find anything? Held-out scenes, films and changes; a hit is the same scene graph.
+
+Beside it the same search with two representations that were made apart: the mean code of the
+picture tokenizer, and the counts of words mapped onto it. Owns: what is searched for what, recall.
+Does not own: the vectors (`engine.engine.Engine.embed`).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from engine.api.request import Part
+from engine.engine import Engine
+from evaluation.report.result import Measured, share, share_figures
+from model.tokenizers.image import pixels_from_uint8
+from world.audio.speech import Clip, scene_of
+from world.image.edits import Change, sample_edit
+from world.image.scenes import Scene, render, sample_scene
+from world.text.captions import full_caption
+from world.video.captions import full_film_caption
+from world.video.motion import render_film, sample_film
+
+K = 5
+MOST_FILMS = 200
+FITTED, RIDGE = 2000, 1.0
+"""Training scenes that words are mapped onto pictures by, and the penalty."""
+ENCODED = 64
+
+
+@dataclass(frozen=True)
+class Search:
+    """Vectors "Q D" of what is looked for and "N D" of what there is, and what each of them is."""
+
+    queries: np.ndarray
+    items: np.ndarray
+    wanted: Sequence[str]
+    keys: Sequence[str]
+
+    def hits(self, k: int = K) -> list[bool]:
+        """Whether one of the k items nearest to each query is what was looked for."""
+        best = np.argsort(-self.queries @ self.items.T, axis=1, kind="stable")[:, :k]
+        pairs = zip(self.wanted, best.tolist(), strict=True)
+        return [wanted in {self.keys[i] for i in row} for wanted, row in pairs]
+
+
+def evaluate(engine: Engine, clips: Sequence[Clip], num: int, seed: int) -> Measured:
+    """Recall among the 5 best, in [0, 1], with 95 percent intervals.
+
+    text_to_image, image_to_text: num held-out scenes and all that can be said of them.
+    text_to_video: at most 200 held-out films. speech_to_image: the clips that describe a scene, or
+    wish for one, among the num pictures and their own. composed: a picture and what to change, of
+    num / 2 held-out changes, among both pictures of each. decoupled_text_to_image: see above. The
+    judge's figures are those of chance. Raises ValueError where num is below 2, or the checkpoint
+    was not trained to find things.
+    """
+    if num < 2:
+        raise ValueError(f"--num must be at least 2 for retrieval, not {num}")
+    if not engine.model.config.finds:
+        raise ValueError("this checkpoint was not trained to find things: choose one that was")
+    rng = np.random.default_rng((seed, 7))
+    scenes = [sample_scene(rng, test=True) for _ in range(num)]
+    keys = [full_caption(s) for s in scenes]
+    pictures = [render(s) for s in scenes]
+    seen, read = _embedded(engine, [(Part(image=p),) for p in pictures]), _texts(engine, keys)
+    searches = {
+        "text_to_image": Search(read, seen, keys, keys),
+        "image_to_text": Search(seen, read, keys, keys),
+        "composed": _composed(engine, rng, max(num // 2, 1)),
+        "decoupled_text_to_image": _decoupled(engine, rng, keys, pictures),
+    }
+    if engine.model.config.video_frames:
+        searches["text_to_video"] = _filmed(engine, rng, min(num, MOST_FILMS))
+    spoken = _spoken(clips)
+    if spoken and engine.hears_s:
+        searches["speech_to_image"] = _heard(engine, spoken, seen, keys)
+    metrics, chance = {}, {}
+    for name, search in searches.items():
+        metrics |= share_figures(f"{name}_r5", search.hits())
+        chance[f"{name}_chance"] = min(K / len(search.keys), 1.0)
+    metrics["told_apart"] = _told_apart(engine, rng, max(num // 2, 1))
+    missing = {"text_to_video": "watches no films", "speech_to_image": "does not hear"}
+    left = {f"{k}_r5": f"the checkpoint {v}" for k, v in missing.items() if k not in searches}
+    return Measured(metrics, chance, left)
+
+
+def _embedded(engine: Engine, items: Sequence[tuple[Part, ...]]) -> np.ndarray:
+    found = [engine.embed(items[i : i + ENCODED]) for i in range(0, len(items), ENCODED)]
+    return np.concatenate(found)
+
+
+def _texts(engine: Engine, texts: Sequence[str]) -> np.ndarray:
+    return _embedded(engine, [(Part(text=text),) for text in texts])
+
+
+def _composed(engine: Engine, rng: np.random.Generator, num: int) -> Search:
+    changes = tuple(Change)
+    edits = [sample_edit(rng, test=True, change=changes[i % len(changes)]) for i in range(num)]
+    shown = [Part(image=render(e.before)) for e in edits]
+    queries = [(p, Part(text=e.words)) for p, e in zip(shown, edits, strict=True)]
+    items = [(Part(image=render(e.after)),) for e in edits] + [(p,) for p in shown]
+    keys = [full_caption(s) for s in (*(e.after for e in edits), *(e.before for e in edits))]
+    return Search(_embedded(engine, queries), _embedded(engine, items), keys[:num], keys)
+
+
+def _told_apart(engine: Engine, rng: np.random.Generator, num: int) -> float:
+    """How often the words of a scene are nearer to its picture than to that of the scene in which
+    one thing is changed, and the other way round; chance is 0.25."""
+    edits = [sample_edit(rng, test=True) for _ in range(num)]
+    pairs = [(e.before, e.after) for e in edits if full_caption(e.before) != full_caption(e.after)]
+    scenes = [s for pair in pairs for s in pair]
+    seen = _embedded(engine, [(Part(image=render(s)),) for s in scenes]).reshape(len(pairs), 2, -1)
+    read = _texts(engine, [full_caption(s) for s in scenes]).reshape(len(pairs), 2, -1)
+    near = np.einsum("pid,pjd->pij", read, seen)
+    return share(((near[:, 0, 0] > near[:, 0, 1]) & (near[:, 1, 1] > near[:, 1, 0])).tolist())
+
+
+def _filmed(engine: Engine, rng: np.random.Generator, num: int) -> Search:
+    films = [sample_film(rng, test=True) for _ in range(num)]
+    keys = [full_film_caption(film) for film in films]
+    seen = _embedded(engine, [(Part(video=render_film(film)),) for film in films])
+    return Search(_texts(engine, keys), seen, keys, keys)
+
+
+def _spoken(clips: Sequence[Clip]) -> list[tuple[Clip, Scene]]:
+    """The clips that speak of a scene, with the scene."""
+    found = ((clip, scene_of(clip)) for clip in clips)
+    return [(clip, scene) for clip, scene in found if scene is not None]
+
+
+def _heard(
+    engine: Engine, spoken: Sequence[tuple[Clip, Scene]], seen: np.ndarray, keys: Sequence[str]
+) -> Search:
+    wanted = [full_caption(scene) for _, scene in spoken]
+    own = _embedded(engine, [(Part(image=render(scene)),) for _, scene in spoken])
+    queries = _embedded(engine, [(Part(audio=clip.samples),) for clip, _ in spoken])
+    return Search(queries, np.concatenate([seen, own]), wanted, [*keys, *wanted])
+
+
+def _decoupled(
+    engine: Engine,
+    rng: np.random.Generator,
+    keys: Sequence[str],
+    pictures: Sequence[np.ndarray],
+) -> Search:
+    """Words counted, mapped by ridge regression onto the mean codes of training pictures."""
+    scenes = [sample_scene(rng, test=False) for _ in range(FITTED)]
+    said = [full_caption(s) for s in scenes]
+    place = {word: i for i, word in enumerate(sorted({w for text in said for w in text.split()}))}
+    counts, codes = _counts(said, place), _mean_codes(engine, [render(s) for s in scenes])
+    centre = codes.mean(0)
+    penalty = RIDGE * np.eye(counts.shape[1])
+    weights = np.linalg.solve(counts.T @ counts + penalty, counts.T @ (codes - centre))
+    queries = _unit(_counts(keys, place) @ weights)
+    return Search(queries, _unit(_mean_codes(engine, pictures) - centre), keys, keys)
+
+
+def _counts(texts: Sequence[str], place: dict[str, int]) -> np.ndarray:
+    """How often each known word, and a constant 1, float64 "N W+1"."""
+    counts = np.zeros((len(texts), len(place) + 1))
+    counts[:, -1] = 1
+    for row, text in zip(counts, texts, strict=True):
+        for word in text.split():
+            if word in place:
+                row[place[word]] += 1
+    return counts
+
+
+def _mean_codes(engine: Engine, pictures: Sequence[np.ndarray]) -> np.ndarray:
+    """The mean code vector of each picture, float64 "N D"."""
+    vision, found = engine.model.vision, list[np.ndarray]()
+    for start in range(0, len(pictures), ENCODED):
+        shown = torch.from_numpy(np.stack(pictures[start : start + ENCODED])).to(engine.device)
+        with torch.inference_mode():
+            codes = vision.encode(pixels_from_uint8(shown))
+            found.append(vision.quantizer.decode(codes).mean(1).cpu().numpy())
+    return np.concatenate(found).astype(np.float64)
+
+
+def _unit(vectors: np.ndarray) -> np.ndarray:
+    return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)

@@ -1,0 +1,60 @@
+"""Does it know what things sound like? Held-out sounds are named, and sounds are made from words
+and named by a judge."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+from tqdm import tqdm
+
+from engine.api.request import Conversation, Request, Sampling
+from evaluation.answers import ask, plain, seeded, tell, words_of
+from evaluation.pack import Pack, first
+from evaluation.report.result import Measured, share, share_figures
+from evaluation.speech_client import Talker, sound_of, sound_round_trip
+from flow.modality import Modality
+from world.text.sentences import heard_as
+
+NAME_IT = "what do you hear?"
+MAKE_IT = "the sound of {}"
+
+
+def evaluate(engine: Talker, pack: Pack, num: int, seed: int, sampling: Sampling) -> Measured:
+    """Shares in [0, 1] over the first num sounds of the pack, with their 95 percent intervals.
+
+    sound_caption: sounds whose answer is `world.text.sentences.heard_as` the thing. sound_made:
+    sounds that the model makes of the same things and that the judge
+    (`evaluation.judges.sound_judge`) takes for them. Judge: true_sounds, the held-out sounds that
+    it names right; round_trips, the same after the sound tokenizer, the best that a generator over
+    its codes could score. Raises ValueError where the pack has fewer sounds.
+    """
+    clips = first(pack.sounds, num, "sounds")
+    sampling = replace(sampling, seed=seed)
+    things = [c.sentence for c in clips]
+    to_name = [
+        Request(Conversation.ask(NAME_IT, audio=c.samples), Modality.TEXT, seeded(sampling, i))
+        for i, c in enumerate(clips)
+    ]
+    to_make = [
+        Request(Conversation.ask(MAKE_IT.format(t)), Modality.AUDIO, seeded(sampling, i))
+        for i, t in enumerate(things)
+    ]
+    named = [words_of(answers) for answers in ask(engine, to_name, "name")]
+    made = [sound_of(answers) for answers in ask(engine, to_make, "make")]
+    decoded = [sound_round_trip(engine, c.samples) for c in tqdm(clips, desc="decode")]
+
+    def judged(sounds: Sequence[np.ndarray]) -> list[bool]:
+        return [pack.judge.name(s) == thing for s, thing in zip(sounds, things, strict=True)]
+
+    right = [n == plain(heard_as(thing)) for n, thing in zip(named, things, strict=True)]
+    taken_for_it = judged(made)
+    tell(engine, "name", right)
+    tell(engine, "make", taken_for_it)
+    return Measured(
+        {**share_figures("sound_caption", right), **share_figures("sound_made", taken_for_it)},
+        {
+            "num": float(num),
+            "true_sounds": share(judged([c.samples for c in clips])),
+            "round_trips": share(judged(decoded)),
+        },
+    )

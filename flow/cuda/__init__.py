@@ -1,0 +1,1 @@
+"""Fused kernels of a transition, and their plain twin."""

@@ -1,0 +1,1 @@
+"""Layouts of published checkpoints, one a file."""

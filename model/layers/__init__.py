@@ -1,0 +1,1 @@
+"""The layers that every network here is made of."""

@@ -1,0 +1,1 @@
+"""Checkpoints on a disk, and where a model lives."""

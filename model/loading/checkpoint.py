@@ -1,0 +1,204 @@
+"""A checkpoint: a folder with config.json, tokenizer.json, facts.json and safetensors shards under
+9 MB.
+
+Weights are stored in float16; `model.loading.placement` says what they are computed in. Owns:
+reading and writing, and the sentence that explains a broken folder.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+
+from safetensors.torch import save_file
+from torch import Tensor
+
+from model.config import OmniConfig
+from model.loading.hf_folder import pickles_in
+from model.loading.meta_init import Filling, hollow_model
+from model.loading.pipeline_split import settled
+from model.loading.placement import Placement, place
+from model.loading.tensor_file import Stored, contents, tensors
+from model.network.omni import OmniModel
+from model.network.probes import LANDMARKS, PROMPTS, LandmarkHeads, load_landmarks
+from model.tokenizers.text import TextTokenizer
+
+TOKENIZER = "tokenizer.json"
+SHARD_BYTES = 8_500_000
+READ_BYTES = 2**20
+TOKENIZER_DIGEST = "tokenizer_digest"
+"""In the facts, of the file that the words were learned by; older checkpoints have none."""
+Progress = Callable[[int, int], None]
+"""Is told the bytes of weights that are in place, and those of all, after every tensor."""
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A loaded checkpoint. facts: how it was made (date, pictures seen, minutes ..), plain values.
+    digest: a short hash of the weights. landmarks, prompts: what its middle can be asked with, of
+    answers and of what a prompt shows, where that was learned beside it."""
+
+    model: OmniModel
+    tokenizer: TextTokenizer
+    facts: dict[str, Any]
+    digest: str
+    landmarks: LandmarkHeads | None = None
+    prompts: LandmarkHeads | None = None
+
+
+def save_checkpoint(
+    folder: Path, model: OmniModel, tokenizer: TextTokenizer, facts: dict[str, Any]
+) -> None:
+    """Write the checkpoint; shards of an older one in the same folder are removed."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for old in folder.glob("model-*.safetensors"):
+        old.unlink()
+    for number, shard in enumerate(_shards(model.state_dict())):
+        save_file(shard, folder / f"model-{number:05d}.safetensors")
+    (folder / "config.json").write_text(json.dumps(model.config.to_json(), indent=1) + "\n")
+    write_tokenizer(folder, tokenizer, facts)
+
+
+def write_tokenizer(folder: Path, tokenizer: TextTokenizer, facts: dict[str, Any]) -> None:
+    """Write tokenizer.json, and facts.json with what tells it from another one."""
+    tokenizer.save(folder / TOKENIZER)
+    told = {**facts, TOKENIZER_DIGEST: _digest_of(folder / TOKENIZER)}
+    (folder / "facts.json").write_text(json.dumps(told, indent=1) + "\n")
+
+
+def read_tokenizer(folder: Path, config: OmniConfig, facts: Mapping[str, Any]) -> TextTokenizer:
+    """Raises: ValueError where it is missing, broken or another checkpoint's."""
+    file = folder / TOKENIZER
+    tokenizer = TextTokenizer.load(file, config.text_vocabulary)
+    if facts.get(TOKENIZER_DIGEST) not in (None, _digest_of(file)):
+        raise ValueError(
+            f"{file} is not the one that these weights were saved with: fetch the checkpoint again"
+        )
+    return tokenizer
+
+
+def _digest_of(file: Path) -> str:
+    return blake2b(file.read_bytes(), digest_size=6).hexdigest()
+
+
+def load_checkpoint(
+    folder: Path,
+    placement: Placement | None = None,
+    progress: Progress | None = None,
+    *,
+    speech: bool = False,
+) -> Checkpoint:
+    """The model in evaluation mode; None places it on the CPU. A tensor at a time is read, so that
+    two copies never are in memory. speech: whether a program of its own knows its codes of speech.
+
+    Raises: ValueError with one sentence that says what is missing or broken, or does not fit, and
+    what to do; before any weights are read.
+    """
+    config = OmniConfig.from_json(_read_json(folder, "config.json"))
+    config = config.with_speech() if speech else config
+    facts = _read_json(folder, "facts.json")
+    tokenizer = read_tokenizer(folder, config, facts)
+    space = tokenizer.space(
+        config.opened,
+        thinks=config.thinks,
+        opens_thoughts=config.opens_thoughts,
+        suggests=config.suggests,
+    )
+    placement = settled(config, space, placement or Placement.of("cpu"))
+    asked = [load_landmarks(folder, config.backbone.width, name) for name in (LANDMARKS, PROMPTS)]
+    model = hollow_model(config, space)
+    stored = weights_in(folder, model.state_dict())
+    digest = _filled(model, stored, placement, progress)
+    heads = [None if one is None else one.to(placement.device) for one in asked]
+    return Checkpoint(place(model, placement), tokenizer, facts, digest, *heads)
+
+
+def _shards(state: dict[str, Tensor]) -> list[dict[str, Tensor]]:
+    shards: list[dict[str, Tensor]] = [{}]
+    size = 0
+    for name, tensor in state.items():
+        half = tensor.detach().cpu().half().contiguous().clone()
+        if size and size + half.nbytes > SHARD_BYTES:
+            shards.append({})
+            size = 0
+        shards[-1][name] = half
+        size += half.nbytes
+    return shards
+
+
+def _read_json(folder: Path, name: str) -> dict[str, Any]:
+    if not folder.is_dir():
+        raise ValueError(
+            f"there is no checkpoint at {folder}; check the path, or train one with `make train`"
+        )
+    file = folder / name
+    if not file.exists():
+        raise ValueError(
+            f"{folder} is not a complete checkpoint: {name} is missing; fetch it again"
+        )
+    try:
+        return dict(json.loads(file.read_text()))
+    except (json.JSONDecodeError, UnicodeDecodeError, TypeError) as error:
+        raise ValueError(f"{file} is broken ({error}); fetch the checkpoint again") from error
+
+
+def weights_in(folder: Path, model: Mapping[str, Tensor]) -> dict[Path, dict[str, Stored]]:
+    """What each file of weights holds, read off their heads: all that the model has by its names.
+
+    Raises: ValueError where one is missing, unknown or of another shape.
+    """
+    files = sorted(folder.glob("model-*.safetensors"))
+    if not files and (pickles := pickles_in(folder)):
+        raise ValueError(
+            f"{folder} has its weights as a pickle ({pickles[0]}), which can run code and is not "
+            "read: fetch the checkpoint's model-*.safetensors"
+        )
+    if not files:
+        raise ValueError(
+            f"{folder} has no weights (model-*.safetensors); fetch the checkpoint again"
+        )
+    stored = {file: contents(file) for file in files}
+    found = {name: place.shape for table in stored.values() for name, place in table.items()}
+    wanted = {name: tuple(tensor.shape) for name, tensor in model.items()}
+    absent = sorted(wanted.keys() - found.keys())
+    if absent:
+        raise ValueError(
+            f"{folder} lacks {len(absent)} of {len(wanted)} tensors, {absent[0]} is missing: its "
+            "download is unfinished or its config.json another's; fetch the checkpoint again"
+        )
+    for name, shape in found.items():
+        if name not in wanted:
+            raise ValueError(_misfit(folder, f"{name} is unknown"))
+        if shape != wanted[name]:
+            why = f"{name} has the shape {list(shape)} instead of {list(wanted[name])}"
+            raise ValueError(_misfit(folder, why))
+    return stored
+
+
+def _filled(
+    model: OmniModel,
+    stored: dict[Path, dict[str, Stored]],
+    placement: Placement,
+    progress: Progress | None,
+) -> str:
+    """Every tensor of the files put into the model, one at a time; the digest of the files."""
+    filling = Filling(model, placement)
+    digest = blake2b(digest_size=6)
+    every = sum(place.num_bytes for table in stored.values() for place in table.values())
+    done = 0
+    for file, table in stored.items():
+        with file.open("rb") as opened:
+            while piece := opened.read(READ_BYTES):
+                digest.update(piece)
+        for name, tensor in tensors(file, list(table)):
+            filling.put(name, tensor)
+            done += tensor.nbytes
+            if progress is not None:
+                progress(done, every)
+    return digest.hexdigest()
+
+
+def _misfit(folder: Path, why: str) -> str:
+    return f"the weights in {folder} do not fit its config.json ({why}); fetch the checkpoint again"

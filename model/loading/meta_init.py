@@ -1,0 +1,63 @@
+"""A model without numbers, filled tensor by tensor, so that no second copy of it is in memory.
+
+Owns: `hollow_model` (what layers compute for themselves is there, their weights are shapes only)
+and `Filling`.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
+
+from flow.modality import TokenSpace
+from model.config import OmniConfig
+from model.layers.int8 import Int8Linear
+from model.loading.placement import Placement, device_of, dtype_of, rounds
+from model.network.omni import OmniModel
+
+
+class _ShapesOnly(TorchFunctionMode):
+    """torch.empty, by which layers ask for room for their weights, takes none."""
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Any,
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
+    ) -> Any:
+        given = dict(kwargs or {})
+        if func is torch.empty:
+            given["device"] = "meta"
+        return func(*args, **given)
+
+
+def hollow_model(config: OmniConfig, space: TokenSpace) -> OmniModel:
+    """The model; large weights are on the meta device until a `Filling` brings them."""
+    with _ShapesOnly():
+        return OmniModel(config, space)
+
+
+class Filling:
+    """Puts tensors into a model at their names, each on its device and in its numbers; a layer
+    whose weight is kept in 8 bits is made when that comes."""
+
+    def __init__(self, model: OmniModel, placement: Placement) -> None:
+        self._model, self._placement = model, placement
+        self._parameters = {name for name, _ in model.named_parameters()}
+
+    def put(self, name: str, tensor: Tensor) -> None:
+        """Copy a tensor of the shape that the model has at that name."""
+        path, _, leaf = name.rpartition(".")
+        owner, device = self._model.get_submodule(path), device_of(name, self._placement)
+        if rounds(name, tensor, self._placement):
+            assert isinstance(owner, nn.Linear)
+            self._model.set_submodule(path, Int8Linear.of(tensor, owner.bias, device))
+        else:
+            parameter = name in self._parameters
+            dtype = dtype_of(name, self._placement) if parameter else torch.float32
+            room = torch.empty(tensor.shape, dtype=dtype, device=device)
+            room.copy_(tensor)
+            setattr(owner, leaf, nn.Parameter(room, requires_grad=False) if parameter else room)

@@ -1,0 +1,1 @@
+"""The backbone with its embeddings, heads and probes."""

@@ -1,0 +1,139 @@
+"""The backbone: a Qwen2-shaped transformer, bidirectional by default, causal on request.
+
+Its layers may live on several devices (`model.loading.pipeline_split`): what enters a layer is
+brought to it. With the same weights and a causal mask it equals transformers' Qwen2Model. Source:
+Qwen2.5 technical report (arXiv:2412.15115); Luo et al. 2025 (arXiv:2510.13721), Section 2.2.
+"""
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from model.config import BackboneConfig
+from model.layers.transformer import Block, RotaryTable, Slots
+
+
+@dataclass(frozen=True)
+class CausalCache:
+    """Room for a causal run of L positions, filled in place. valid: bool "B L", which positions
+    were read and exist; each layer's keys and values, "B kv_heads L head_dim"."""
+
+    valid: Tensor
+    layers: list[tuple[Tensor, Tensor]]
+
+
+class Backbone(nn.Module):
+    """ "B L width" -> "B L width"."""
+
+    def __init__(self, config: BackboneConfig) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList(
+            Block(
+                config.width,
+                config.heads,
+                config.mlp_width,
+                kv_heads=config.kv_heads,
+                head_dim=config.head_dim,
+                bias=config.qkv_bias,
+                qk_norm=config.qk_norm,
+                eps=config.norm_eps,
+            )
+            for _ in range(config.layers)
+        )
+        self.norm = nn.RMSNorm(config.width, config.norm_eps)
+        self.rotary = RotaryTable(config.head_dim, config.rope_theta)
+
+    def forward(
+        self,
+        x: Tensor,
+        valid: Tensor,
+        *,
+        causal: bool = False,
+        padded: bool | None = None,
+        positions: Tensor | None = None,
+        behind: int | None = None,
+    ) -> Tensor:
+        """x "B L width"; valid bool "B L": positions that exist. Only they are counted and
+        attended. padded: whether one does not exist; None: look. positions: int64 "B L", where x is
+        a part of a longer sequence; None: see `positions`. behind: a layer, counted from 0, that
+        the pass ends at, with what it gives, not normed."""
+        cos, sin = self.rotary(self.positions(valid) if positions is None else positions)
+        mask = attention_mask(valid, causal=causal, padded=padded)
+        for number, layer in enumerate(self.layers):
+            x, cos, sin, mask = brought_to(layer, x, cos, sin, mask)
+            x, _ = layer(x, (cos, sin), mask)
+            if number == behind:
+                return x
+        return self.finished(x)
+
+    def finished(self, x: Tensor) -> Tensor:
+        """The last layer's output "B L width", normed, on the first device."""
+        return self.norm(x.to(self.norm.weight.device))
+
+    def layers_on(self) -> dict[str, int]:
+        """How many layers live on each device, in their order."""
+        return dict(Counter(map(str, self.devices())))
+
+    def devices(self) -> list[torch.device]:
+        """Where each layer lives."""
+        return [device_of(layer) for layer in self.layers]
+
+    @staticmethod
+    def positions(valid: Tensor) -> Tensor:
+        """int64 "B L": the number of each position among those that exist."""
+        return (valid.long().cumsum(1) - 1).clamp(min=0)
+
+    def causal_cache(self, batch: int, length: int) -> CausalCache:
+        """An empty cache for a run of `length` positions."""
+        weight = self.norm.weight
+        valid = torch.zeros(batch, length, dtype=torch.bool, device=weight.device)
+        rooms: list[tuple[Tensor, Tensor]] = []
+        for layer in self.layers:
+            assert isinstance(layer, Block)
+            attention = layer.self_attn
+            shape = (batch, attention.kv_heads, length, attention.head_dim)
+            keys = torch.zeros(shape, dtype=weight.dtype, device=device_of(layer))
+            rooms.append((keys, torch.zeros_like(keys)))
+        return CausalCache(valid, rooms)
+
+    def extend(self, x: Tensor, valid: Tensor, places: Tensor, cache: CausalCache) -> Tensor:
+        """Causal features of positions "B L width" at `places` int64 "L", which follow those that
+        the cache holds and are written to it; equal to those of one causal pass over all. Shapes
+        depend on L only, and nothing waits for the device: one position can be recorded."""
+        cache.valid.index_copy_(1, places, valid)
+        positions = self.positions(cache.valid).index_select(1, places)
+        cos, sin = self.rotary(positions)
+        every = torch.arange(cache.valid.shape[1], device=places.device)
+        seen = cache.valid[:, None, None] & (every <= places[:, None])
+        mask = seen | (every == places[:, None])
+        for layer, (keys, values) in zip(self.layers, cache.layers, strict=True):
+            x, cos, sin, mask, places = brought_to(layer, x, cos, sin, mask, places)
+            x, _ = layer(x, (cos, sin), mask, Slots(keys, values, places))
+        return self.finished(x)
+
+
+def device_of(layer: nn.Module) -> torch.device:
+    """Where a layer lives."""
+    assert isinstance(layer, Block)
+    return layer.input_layernorm.weight.device
+
+
+def brought_to(layer: nn.Module, *entering: Tensor | None) -> tuple[Any, ...]:
+    """What enters a layer, on its device; None stays None. Nothing moves on one device."""
+    device = device_of(layer)
+    return tuple(None if x is None else x.to(device) for x in entering)
+
+
+def attention_mask(valid: Tensor, *, causal: bool, padded: bool | None = None) -> Tensor | None:
+    """bool "B 1 L L", True = may look, or None where everybody sees everybody. Each position sees
+    itself. padded: whether a position does not exist; None: look."""
+    if not causal and not (not bool(valid.all()) if padded is None else padded):
+        return None
+    length = valid.shape[1]
+    mask = valid[:, None, None, :].expand(-1, 1, length, -1)
+    if causal:
+        mask = mask & torch.ones(length, length, dtype=torch.bool, device=valid.device).tril()
+    return mask | torch.eye(length, dtype=torch.bool, device=valid.device)

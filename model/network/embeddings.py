@@ -1,0 +1,158 @@
+"""From tokens to the backbone's input: words by their row, media by their continuous codebook
+vectors.
+
+A media position enters as the concatenated vectors of its sub-codes, projected, plus its place on
+the grid (Luo et al. 2025, arXiv:2510.13721, Section 2.2), and in a film its place in this very
+frame. Where a checkpoint has `neighbours`, it also sees what is at the same place in the picture
+right before and right after it, which the papers do not have: a small model learns to keep what
+stays from that far sooner than from attention. Where it is `paced`, words and sound are on one
+clock. Where codes have rows among the words'
+(`OmniConfig.code_rows`), a position of a picture or of speech enters by its row, and nothing is
+added to it. Owns: the input embeddings of every modality, the masked state, and the shift of causal
+mode.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from flow.modality import Modality
+from flow.sequence import OmniSequence, Segment
+from model.config import OmniConfig
+from model.layers.time_embedding import Pace
+
+Codebooks = Mapping[Modality, Tensor]
+PICTURES = (Modality.IMAGE, Modality.VIDEO)
+
+
+class OmniEmbeddings(nn.Module):
+    """OmniSequence -> "B L width"."""
+
+    def __init__(self, config: OmniConfig) -> None:
+        super().__init__()
+        width = config.backbone.width
+        self.shift_text = config.backbone.shift_text
+        self.text = nn.Embedding(config.text_vocabulary, width)
+        self.text_mask = nn.Parameter(torch.randn(width) * 0.02)
+        self.places = 0
+        self.code_rows = config.code_rows
+        if config.vision is not None and config.code_rows is None:
+            books, dim = config.vision.num_codebooks, config.vision.code_dim
+            grid = config.vision.grid
+            self.places = config.vision.positions
+            self.image_mask = nn.Parameter(torch.randn(books, dim) * 0.3)
+            self.image_projection = _projection(books * dim, width)
+            self.image_row = nn.Parameter(torch.randn(grid, width) * 0.02)
+            self.image_column = nn.Parameter(torch.randn(grid, width) * 0.02)
+        if config.video_frames and config.code_rows is None:
+            shape = (config.video_frames, config.eyes.positions, width)
+            self.video_place = nn.Parameter(torch.randn(shape) * 0.02)
+        if config.ears is not None:
+            books, dim = config.ears.num_codebooks, config.ears.code_dim
+            self.audio_end = nn.Parameter(torch.randn(books, dim) * 0.3)
+            self.audio_mask = nn.Parameter(torch.randn(books, dim) * 0.3)
+            self.audio_projection = _projection(books * dim, width)
+        self.beside = Beside(width) if config.neighbours else None
+        paced = config.paced and config.ears is not None
+        self.pace = Pace(config.text_vocabulary, width) if paced else None
+        self.editable = nn.Parameter(torch.randn(width) * 0.02)
+        self.causal = nn.Parameter(torch.randn(width) * 0.02)
+
+    def silent_at_first(self) -> list[nn.Linear]:
+        """What adds nothing before it has learned, so that a checkpoint can learn it later."""
+        found = [] if self.beside is None else [self.beside.before, self.beside.after]
+        return found if self.pace is None else [*found, self.pace.projection]
+
+    def forward(self, sequence: OmniSequence, codebooks: Codebooks, *, causal: bool) -> Tensor:
+        """codebooks: unit codes "Q K code_dim" of each kind of media. A segment in which something
+        may change is an answer, marked as one at every position, those that stay included. In
+        causal mode its positions see the code of the position before and predict their own (text
+        that is shifted at the output excepted), and none sees its neighbours."""
+        found = [self._segment(s, codebooks, causal=causal) for s in sequence.segments]
+        if self.pace is not None:
+            timed = zip(found, self.pace(sequence), strict=True)
+            found = [x if time is None else x + time for x, time in timed]
+        if self.beside is not None and not causal:
+            last: Tensor | None = None
+            for i, segment in enumerate(sequence.segments):
+                if segment.modality in PICTURES and segment.length % self.places == 0:
+                    seen = found[i] * segment.valid[..., None].to(found[i].dtype)
+                    frames = seen.unflatten(1, (-1, self.places))
+                    found[i] = found[i] + self.beside(frames, last)
+                    last = frames[:, -1:]
+        return torch.cat(found, 1)
+
+    def _segment(self, segment: Segment, codebooks: Codebooks, *, causal: bool) -> Tensor:
+        x, masked = self._tokens(segment, codebooks)
+        response = segment.editable.any(1)[:, None, None]
+        if causal and not (self.shift_text and segment.modality is Modality.TEXT):
+            shifted = torch.cat([masked.expand(len(x), 1, -1), x[:, :-1]], 1) + self.causal
+            x = torch.where(response, shifted, x)
+        if segment.modality in PICTURES and self.code_rows is None:
+            places = (self.image_row[:, None] + self.image_column[None]).flatten(0, 1)
+            if segment.modality is Modality.VIDEO:
+                places = (self.video_place + places).flatten(0, 1)
+            x = x + places[: segment.length]
+        return x + self.editable * response.to(x.dtype)
+
+    def _tokens(self, segment: Segment, codebooks: Codebooks) -> tuple[Tensor, Tensor]:
+        """Embedded tokens "B L D" and the embedded masked state "D"."""
+        match segment.modality:
+            case Modality.TEXT:
+                return self._rows(segment.tokens[..., 0], ((0, self.text.num_embeddings),))
+            case Modality.IMAGE | Modality.VIDEO | Modality.AUDIO if self.code_rows is not None:
+                return self._rows(segment.tokens[..., 0], self.code_rows.runs(segment.modality))
+            case Modality.IMAGE | Modality.VIDEO:
+                books = torch.cat([codebooks[Modality.IMAGE], self.image_mask[:, None]], 1)
+                vectors = _gather(books, segment.tokens)
+                vectors = vectors.to(self.image_mask.dtype)
+                return self.image_projection(vectors), self.image_projection(
+                    self.image_mask.flatten()
+                )
+            case Modality.AUDIO:
+                added = torch.stack([self.audio_end, self.audio_mask], 1)
+                books = torch.cat([codebooks[Modality.AUDIO], added], 1)
+                vectors = _gather(books, segment.tokens).to(self.audio_mask.dtype)
+                return self.audio_projection(vectors), self.audio_projection(
+                    self.audio_mask.flatten()
+                )
+
+    def _rows(self, ids: Tensor, runs: Sequence[tuple[int, int]]) -> tuple[Tensor, Tensor]:
+        """As `_tokens`, of ids "B L" whose rows are those of the runs, one run after the other; the
+        id behind the last one is the masked state."""
+        (first, num), *more = runs
+        rows = first + ids.clamp(max=num - 1)
+        for start, length in more:
+            rows = torch.where(ids >= num, start + (ids - num).clamp(max=length - 1), rows)
+            num += length
+        found = self.text(rows)
+        return torch.where(ids[..., None] >= num, self.text_mask, found), self.text_mask
+
+
+class Beside(nn.Module):
+    """What is at the same place in the pictures before and after, for each frame of a film and for
+    each picture after another one."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.before = nn.Linear(width, width, bias=False)
+        self.after = nn.Linear(width, width, bias=False)
+
+    def forward(self, frames: Tensor, last: Tensor | None) -> Tensor:
+        """frames "B F L D" of a film, or of a picture alone; last: the frame "B 1 L D" that came
+        before them, in another segment -> "B F*L D"."""
+        first = torch.zeros_like(frames[:, :1]) if last is None else last
+        before = torch.cat([first, frames[:, :-1]], 1)
+        after = F.pad(frames[:, 1:], (0, 0, 0, 0, 0, 1))
+        return (self.before(before) + self.after(after)).flatten(1, 2)
+
+
+def _projection(code_width: int, width: int) -> nn.Module:
+    return nn.Sequential(nn.Linear(code_width, width), nn.SiLU(), nn.Linear(width, width))
+
+
+def _gather(books: Tensor, tokens: Tensor) -> Tensor:
+    """books "Q K d", tokens "B L Q" -> "B L Q*d"."""
+    return torch.cat([F.embedding(tokens[..., q], books[q]) for q in range(len(books))], -1)

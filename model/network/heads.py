@@ -1,0 +1,58 @@
+"""From the backbone's features to logits: a linear head for text, an autoregressive one for media.
+
+The media head predicts the sub-codebooks of one position one after the other: a few small causal
+layers on [h, e(k_1), e(k_2), ..]; all positions at once. Source: Luo et al. 2025
+(arXiv:2510.13721), Section 2.3.
+"""
+
+import torch
+from torch import Tensor, nn
+
+from model.config import HeadConfig
+from model.layers.transformer import Block
+
+
+class SubCodebookHead(nn.Module):
+    """Features "N D" -> logits of Q codes, each given the ones before it."""
+
+    def __init__(
+        self, feature_width: int, num_codebooks: int, cardinality: int, config: HeadConfig
+    ) -> None:
+        super().__init__()
+        self.num_codebooks = num_codebooks
+        self.enter = nn.Linear(feature_width, config.width)
+        self.codes = nn.ModuleList(
+            nn.Embedding(cardinality, config.width) for _ in range(num_codebooks - 1)
+        )
+        self.place = nn.Parameter(torch.randn(num_codebooks, config.width) * 0.02)
+        self.layers = nn.ModuleList(
+            Block(config.width, config.heads, config.mlp_width) for _ in range(config.layers)
+        )
+        self.norm = nn.RMSNorm(config.width)
+        self.out = nn.ModuleList(
+            nn.Linear(config.width, cardinality, bias=False) for _ in range(num_codebooks)
+        )
+
+    def forward(self, features: Tensor, codes: Tensor) -> list[Tensor]:
+        """Teacher forcing: features "N D", true codes "N Q" -> Q logits "N K"."""
+        inputs = [self.enter(features)]
+        inputs += [embed(codes[:, q]) for q, embed in enumerate(self.codes)]
+        x = torch.stack(inputs, 1) + self.place
+        mask = torch.ones(len(inputs), len(inputs), dtype=torch.bool, device=x.device).tril()
+        for layer in self.layers:
+            x, _ = layer(x, None, mask)
+        x = self.norm(x)
+        return [out(x[:, q]) for q, out in enumerate(self.out)]
+
+    def step(
+        self, entering: Tensor, q: int, past: list[tuple[Tensor, Tensor]] | None
+    ) -> tuple[Tensor, list[tuple[Tensor, Tensor]]]:
+        """Logits "N K" of code q and the keys and values so far. `entering` is the features "N D"
+        for q = 0, else the codes "N" chosen for q - 1."""
+        x = self.enter(entering) if q == 0 else self.codes[q - 1](entering)
+        x = (x + self.place[q])[:, None]
+        present: list[tuple[Tensor, Tensor]] = []
+        for i, layer in enumerate(self.layers):
+            x, kept = layer(x, None, None, None if past is None else past[i])
+            present.append(kept)
+        return self.out[q](self.norm(x)[:, 0]), present

@@ -1,0 +1,302 @@
+"""The model: one backbone over one sequence of every modality, and its posterior for the samplers.
+
+`OmniModel` fits `samplers.denoiser.Denoiser` by its shape. Source: Luo et al. 2025
+(arXiv:2510.13721), Section 2. Owns: how segments become features and features become logits. Does
+not own: losses, sampling, text <-> ids, pixels <-> codes.
+"""
+
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import replace
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from flow.metric import CodebookMetric, Metric
+from flow.modality import Modality, TokenSpace
+from flow.sequence import OmniSequence
+from model.config import OmniConfig
+from model.layers.int8 import Int8Linear
+from model.layers.transformer import initialise
+from model.network.backbone import Backbone
+from model.network.embeddings import OmniEmbeddings
+from model.network.heads import SubCodebookHead
+from model.tokenizers.audio import AudioTokenizer
+from model.tokenizers.image import VisionTokenizer
+
+
+class OmniModel(nn.Module):
+    """Every network of a checkpoint. `text_space` says which text ids may be drawn."""
+
+    text_metric_codes: Tensor
+    text_forbidden: Tensor
+
+    def __init__(self, config: OmniConfig, text_space: TokenSpace) -> None:
+        super().__init__()
+        self.config = config
+        self.spaces: dict[Modality, TokenSpace] = {
+            Modality.TEXT: text_space,
+        }
+        self.embeddings = OmniEmbeddings(config)
+        self.backbone = Backbone(config.backbone)
+        if config.vision is not None:
+            self.spaces[Modality.IMAGE] = config.image_space()
+        if config.vision is not None and config.code_rows is None:
+            space = self.spaces[Modality.IMAGE]
+            self.image_head = SubCodebookHead(
+                config.backbone.width, space.num_codebooks, space.cardinality, config.image_head
+            )
+        if config.video_frames:
+            self.spaces[Modality.VIDEO] = config.video_space()
+        if config.audio is not None:
+            self.spaces[Modality.AUDIO] = config.audio_space()
+        if config.ears is not None:
+            space = self.spaces[Modality.AUDIO]
+            self.audio_head = SubCodebookHead(
+                config.backbone.width, space.num_codebooks, space.cardinality, config.audio_head
+            )
+        self.text_head = (
+            None
+            if config.text_tied
+            else nn.Linear(config.backbone.width, config.text_vocabulary, bias=False)
+        )
+        self.text_bias = nn.Parameter(torch.zeros(config.text_vocabulary))
+        initialise(self)
+        for linear in self.embeddings.silent_at_first():
+            nn.init.zeros_(linear.weight)
+        if config.vision is not None:
+            self.vision = VisionTokenizer(config.vision).requires_grad_(False)
+        if config.ears is not None:
+            self.audio = AudioTokenizer(config.ears).requires_grad_(False)
+        metric_codes = F.normalize(
+            torch.randn(config.text_vocabulary, config.text_metric_dim), dim=-1
+        )
+        self.register_buffer("text_metric_codes", metric_codes)
+        forbidden = torch.zeros(config.text_vocabulary, dtype=torch.bool)
+        forbidden[list(text_space.forbidden)] = True
+        self.register_buffer("text_forbidden", forbidden, persistent=False)
+
+    @property
+    def device(self) -> torch.device:
+        return self.text_bias.device
+
+    def metrics(self) -> dict[Modality, CodebookMetric]:
+        """The distances of each modality's path, on the model's device."""
+        config = self.config
+        text_codes = self.text_metric_codes[None]
+        books = self.codebooks()
+        found = {
+            Modality.TEXT: CodebookMetric.of(
+                text_codes,
+                Metric(config.text_flow.metric),
+                forbidden=self.spaces[Modality.TEXT].forbidden,
+            ),
+        }
+        if Modality.IMAGE in books:
+            metric = Metric(config.image_flow.metric)
+            found[Modality.IMAGE] = CodebookMetric.of(books[Modality.IMAGE], metric)
+        if config.video_frames:
+            same = config.video_flow.metric == config.image_flow.metric
+            metric = Metric(config.video_flow.metric)
+            found[Modality.VIDEO] = (
+                found[Modality.IMAGE] if same else CodebookMetric.of(books[Modality.IMAGE], metric)
+            )
+        if Modality.AUDIO in books:
+            codes = _with_end(books[Modality.AUDIO])
+            found[Modality.AUDIO] = CodebookMetric.of(codes, Metric(config.audio_flow.metric))
+        return found
+
+    def codebooks(self) -> dict[Modality, Tensor]:
+        """Unit codes "Q K code_dim" of each kind of media."""
+        books: dict[Modality, Tensor] = {}
+        if self.config.vision is not None:
+            books[Modality.IMAGE] = self.vision.quantizer.unit_codebooks()
+        if self.config.ears is not None:
+            books[Modality.AUDIO] = self.audio.quantizer.unit_codebooks()
+        return books
+
+    def features(self, sequence: OmniSequence, *, causal: bool = False) -> tuple[Tensor, ...]:
+        """Backbone features "B L D" of each segment, read at the position that predicts."""
+        x, valid = self.embed(sequence, causal=causal)
+        hidden = self.backbone(x, valid, causal=causal, padded=sequence.padded)
+        return self.by_segment(hidden, sequence)
+
+    def embed(self, sequence: OmniSequence, *, causal: bool = False) -> tuple[Tensor, Tensor]:
+        """What enters the backbone: "B L D", and which positions exist, bool "B L"."""
+        x = self.embeddings(sequence, self.codebooks(), causal=causal)
+        return x, torch.cat([s.valid for s in sequence.segments], 1)
+
+    def by_segment(self, hidden: Tensor, sequence: OmniSequence) -> tuple[Tensor, ...]:
+        """The backbone's output "B L D" cut into segments, each read where it predicts."""
+        valid = torch.cat([s.valid for s in sequence.segments], 1)
+        ends = torch.tensor([s.length for s in sequence.segments]).cumsum(0).tolist()
+        found = []
+        for segment, end in zip(sequence.segments, ends, strict=True):
+            shift = self.config.backbone.shift_text and segment.modality is Modality.TEXT
+            start = end - segment.length
+            found.append(_shifted(hidden, valid, start, end) if shift else hidden[:, start:end])
+        return tuple(found)
+
+    def embedding(self, sequence: OmniSequence) -> Tensor:
+        """Unit vectors "B D" to find things by: the feature of the last position of each row, its
+        <eos>, after one clean pass. Source: Luo et al. 2025 (arXiv:2510.13721), Section 3.5."""
+        last = sequence.segments[-1]
+        ends = last.valid.sum(1) - 1
+        features = self.features(sequence)[-1]
+        rows = torch.arange(last.batch, device=ends.device)
+        return F.normalize(features[rows, ends].float(), dim=-1)
+
+    def recording_key(self, x_t: OmniSequence, t: float) -> Hashable:
+        """A call depends on the weights and on tensors only, see `samplers.cuda_graph`."""
+        return id(self)
+
+    def begin(self, x_0: OmniSequence) -> "CausalRun":
+        """A left-to-right run over the last segment, see `samplers.autoregressive`."""
+        return CausalRun(self, x_0)
+
+    def posterior(self, features: Tensor, modality: Modality) -> "PlainPosterior | MediaPosterior":
+        """The posterior of positions with the features "B L D"."""
+        if modality is Modality.TEXT:
+            return PlainPosterior(self.text_logits(features))
+        if self.config.code_rows is not None:
+            runs = self.config.code_rows.runs(modality)
+            return PlainPosterior(self.code_logits(features, runs))
+        return MediaPosterior(self.media_head(modality), features)
+
+    def media_head(self, modality: Modality) -> SubCodebookHead:
+        """The head over the sub-codebooks of pictures and films, or of sound."""
+        return self.audio_head if modality is Modality.AUDIO else self.image_head
+
+    def text_logits(self, features: Tensor) -> Tensor:
+        """Logits float32 "... V"; forbidden ids are -inf."""
+        logits = (self._written(features, slice(None)) + self.text_bias).float()
+        return logits.masked_fill(self.text_forbidden, -torch.inf)
+
+    def code_logits(self, features: Tensor, runs: Sequence[tuple[int, int]]) -> Tensor:
+        """Logits float32 "... K" of codes that have rows among the words', see `CodeRows.runs`."""
+        rows = [slice(first, first + num) for first, num in runs]
+        found = [(self._written(features, there) + self.text_bias[there]) for there in rows]
+        return torch.cat(found, -1).float()
+
+    def _written(self, features: Tensor, rows: slice) -> Tensor:
+        """Products "... R" with some of the rows that write words."""
+        head = self.text_head
+        if isinstance(head, Int8Linear):
+            return head(features, rows)
+        return F.linear(features, (self.embeddings.text if head is None else head).weight[rows])
+
+    def forward(
+        self, x_t: OmniSequence, t: float
+    ) -> Mapping[int, "PlainPosterior | MediaPosterior"]:
+        """One network evaluation; t is not used (the model reads the noise level off the state)."""
+        return self.posteriors(self.features(x_t), x_t)
+
+    def posteriors(
+        self, features: tuple[Tensor, ...], x_t: OmniSequence
+    ) -> Mapping[int, "PlainPosterior | MediaPosterior"]:
+        """The posterior of each segment that may change, from the features of all segments."""
+        return {
+            i: self.posterior(features[i], x_t.segments[i].modality)
+            for i in x_t.editable_segments()
+        }
+
+
+def _with_end(books: Tensor) -> Tensor:
+    """Codes "Q K D" -> "Q K+1 D+1": the end is as far from every code as two unrelated ones."""
+    padded = F.pad(books, (0, 1))
+    end = F.one_hot(torch.tensor([padded.shape[-1] - 1]), padded.shape[-1]).to(padded)
+    return torch.cat([padded, end.expand(len(books), 1, -1)], 1)
+
+
+def _shifted(hidden: Tensor, valid: Tensor, start: int, end: int) -> Tensor:
+    """hidden at i - 1 for the positions start .. end; the first one reads the last before it that
+    exists, or where there is none itself."""
+    before = _last(hidden[:, :start], valid[:, :start]) if start > 0 else hidden[:, :1]
+    return torch.cat([before, hidden[:, start : end - 1]], 1)
+
+
+def _last(hidden: Tensor, valid: Tensor) -> Tensor:
+    """hidden "B 1 D" at the last position of each row that exists."""
+    places = torch.arange(valid.shape[1], device=valid.device)
+    last = (places * valid).amax(1)
+    return hidden.gather(1, last[:, None, None].expand(-1, 1, hidden.shape[-1]))
+
+
+class PlainPosterior:
+    """The posterior of one code a position, from its logits "B L V"."""
+
+    num_codebooks = 1
+
+    def __init__(self, logits: Tensor) -> None:
+        self._logits = logits
+
+    def logits(self, chosen: Tensor) -> Tensor:
+        """ "B L V"; `chosen` "B L 0" holds nothing yet."""
+        assert chosen.shape[-1] == 0
+        return self._logits
+
+
+class MediaPosterior:
+    """The posterior of Q codes a position, one after the other, with the head's keys and values
+    kept."""
+
+    def __init__(self, head: SubCodebookHead, features: Tensor) -> None:
+        self.num_codebooks = head.num_codebooks
+        self._head = head
+        self._features = features
+        self._past: list[tuple[Tensor, Tensor]] | None = None
+        self._next = 0
+
+    def logits(self, chosen: Tensor) -> Tensor:
+        """Logits "B L K" of code q = chosen.shape[-1]; q must come in order 0, 1, .., Q-1."""
+        q = chosen.shape[-1]
+        if q == 0:
+            self._past, self._next = None, 0
+        assert q == self._next, "sub-codebooks are read in order"
+        entering = self._features if q == 0 else chosen[..., -1]
+        logits, self._past = self._head.step(entering.flatten(0, 1), q, self._past)
+        self._next = q + 1
+        return logits.float().unflatten(0, chosen.shape[:2])
+
+
+class CausalRun:
+    """The model read from left to right over the last segment of a sequence, with a cache.
+
+    Where text is shifted, the posterior of a position is read at the one before it, which holds its
+    own token; else it is read in place, where the input is the token before.
+    """
+
+    def __init__(self, model: OmniModel, x_0: OmniSequence) -> None:
+        *prompt, segment = x_0.segments
+        self._model, self._prompt, self._segment = model, tuple(prompt), segment
+        self._tokens = segment.tokens.clone()
+        self._shifted = model.config.backbone.shift_text and segment.modality is Modality.TEXT
+        self._books = model.codebooks()
+        self._start = x_0.length - segment.length
+        self._cache = model.backbone.causal_cache(x_0.batch, x_0.length)
+        x = self._embedded()[:, : self._start]
+        valid = torch.cat([s.valid for s in prompt], 1)
+        places = torch.arange(self._start, device=x.device)
+        self._last = _last(model.backbone.extend(x, valid, places, self._cache), valid)
+
+    def next(self, tokens: Tensor | None, index: Tensor) -> PlainPosterior | MediaPosterior:
+        """The posterior of position `index`, int64 without an axis, given the tokens "B Q" of the
+        one before; None at the first. Can be recorded from the second on."""
+        if tokens is not None:
+            self._tokens.index_copy_(1, (index - 1).view(1), tokens[:, None])
+        features = self._last
+        if tokens is not None or not self._shifted:
+            place = (index - 1 if self._shifted else index).view(1)
+            features = self._model.backbone.extend(
+                self._embedded().index_select(1, place + self._start),
+                self._segment.valid.index_select(1, place),
+                place + self._start,
+                self._cache,
+            )
+        return self._model.posterior(features, self._segment.modality)
+
+    def _embedded(self) -> Tensor:
+        """All positions "B L D" as they enter: when a word is said depends on those before it."""
+        segment = replace(self._segment, tokens=self._tokens)
+        sequence = OmniSequence((*self._prompt, segment))
+        return self._model.embeddings(sequence, self._books, causal=True)

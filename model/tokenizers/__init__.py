@@ -1,0 +1,1 @@
+"""Text, pictures and sounds to codes, and codes back."""

@@ -1,0 +1,137 @@
+"""The picture tokenizer: pixels -> codes -> pixels, with features that also align with words.
+
+Encoder: a hierarchy of non-overlapping convolutions (4x unshuffle, twice 2x) and pointwise layers,
+so that the codes of a 16 px patch depend on its own pixels only: the same drawing gets the same
+codes wherever it stands, which is what makes them easy to predict. Or CLIP's, which sees the whole
+picture, as the paper has it (`VisionConfig.clip`). Multi-codebook quantisation. In checkpoints of
+others MAGVIT-v2 takes the place of all of it (`VisionConfig.magvit`).
+Decoder: transformer blocks that see the whole picture, and two convolutions that blend patch
+borders. Source: Luo et al. 2025 (arXiv:2510.13721), Section 2.1 and Eq. 1.
+Pixels are float32 "B 3 H W" in [-1, 1].
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from model.config import VisionConfig
+from model.layers.transformer import Block, SwiGLU, initialise
+from model.tokenizers.clip_encoder import ClipEncoder
+from model.tokenizers.magvit import LookupFree, Magvit
+from model.tokenizers.quantizer import MultiCodebookQuantizer, Quantized
+
+
+def pixels_from_uint8(images: Tensor) -> Tensor:
+    """uint8 "B H W 3" -> float32 "B 3 H W" in [-1, 1]."""
+    return images.permute(0, 3, 1, 2).float() / 127.5 - 1
+
+
+def uint8_from_pixels(pixels: Tensor) -> Tensor:
+    """float32 "B 3 H W" -> uint8 "B H W 3", clipped."""
+    return ((pixels + 1) * 127.5).round().clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1)
+
+
+def mlp_width(width: int) -> int:
+    """Hidden width of the SwiGLU layers: 2.5 times, a multiple of 16."""
+    return width * 5 // 2 // 16 * 16
+
+
+class Pointwise(nn.Module):
+    """A pre-norm SwiGLU layer with a residual, at each position by itself."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.norm = nn.RMSNorm(width)
+        self.mlp = SwiGLU(width, mlp_width(width))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.mlp(self.norm(x))
+
+
+class VisionTokenizer(nn.Module):
+    """encode: pixels -> codes "B L Q"; decode: codes -> pixels; both on the same grid, row by
+    row."""
+
+    def __init__(self, config: VisionConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.magvit = None if config.magvit is None else Magvit(config.magvit, config.code_dim)
+        if self.magvit is not None:
+            self.quantizer = LookupFree(config.code_dim)
+            return
+        width, conv = config.width, config.conv_width
+        self.clip = None if config.clip is None else ClipEncoder(config.clip, config.grid, width)
+        if self.clip is None:
+            self.stem = nn.Sequential(
+                nn.PixelUnshuffle(4),
+                nn.Conv2d(48, 2 * conv, 2, stride=2),
+                nn.SiLU(),
+                nn.Conv2d(2 * conv, width, 2, stride=2),
+            )
+            self.encoder = nn.ModuleList(Pointwise(width) for _ in range(config.encoder_layers))
+        latent = config.num_codebooks * config.code_dim
+        self.to_codes = nn.Sequential(nn.RMSNorm(width), nn.Linear(width, latent))
+        self.quantizer = MultiCodebookQuantizer(
+            config.num_codebooks, config.cardinality, config.code_dim
+        )
+        self.from_codes = nn.Linear(latent, width)
+        self.decoder_position = nn.Parameter(torch.randn(config.positions, width) * 0.02)
+        self.decoder = nn.ModuleList(self._block() for _ in range(config.decoder_layers))
+        self.to_patches = nn.Sequential(nn.RMSNorm(width), nn.Linear(width, 16 * conv))
+        self.to_pixels = nn.Sequential(
+            nn.PixelShuffle(4),
+            nn.Conv2d(conv, conv, 3, padding=1),
+            nn.SiLU(),
+            nn.Conv2d(conv, 48, 3, padding=1),
+            nn.PixelShuffle(4),
+        )
+        self.semantic = nn.Sequential(nn.RMSNorm(width), nn.Linear(width, config.semantic_dim))
+        initialise(self)
+
+    def _block(self) -> Block:
+        return Block(self.config.width, self.config.heads, mlp_width(self.config.width))
+
+    def features(self, pixels: Tensor) -> Tensor:
+        """Continuous features "B L Q*code_dim" before quantisation."""
+        if self.magvit is not None:
+            return self.magvit.encoder(pixels).flatten(2).transpose(1, 2)
+        if self.clip is not None:
+            return self.to_codes(self.clip(pixels))
+        x = self.stem(pixels).flatten(2).transpose(1, 2)
+        for layer in self.encoder:
+            x = layer(x)
+        return self.to_codes(x)
+
+    def encode(self, pixels: Tensor) -> Tensor:
+        """Codes int64 "B L Q"."""
+        return self.quantizer.encode(self.features(pixels))
+
+    def decode(self, codes: Tensor) -> Tensor:
+        """Pixels float32 "B 3 H W" of codes "B L Q"."""
+        return self.pixels(self.quantizer.decode(codes))
+
+    def pixels(self, vectors: Tensor) -> Tensor:
+        """Pixels float32 "B 3 H W" of code vectors "B L Q*code_dim"; a vector of zeros is no
+        code."""
+        if self.magvit is None:
+            return self.decode_vectors(vectors)[0]
+        grid = (self.config.grid, self.config.grid)
+        return self.magvit.decoder(vectors.transpose(1, 2).unflatten(2, grid))
+
+    def decode_vectors(self, vectors: Tensor) -> tuple[Tensor, Tensor]:
+        """Pixels and the pooled semantic feature "B semantic_dim" of code vectors "B L
+        Q*code_dim", of a tokenizer of our own."""
+        first, *others = self.decoder
+        x, _ = first(self.from_codes(vectors) + self.decoder_position)
+        semantic = self.semantic(x.mean(1))
+        for block in others:
+            x, _ = block(x)
+        grid = self.config.grid
+        patches = self.to_patches(x).transpose(1, 2).unflatten(2, (grid, grid))
+        return self.to_pixels(patches), F.normalize(semantic, dim=-1)
+
+    def forward(self, pixels: Tensor) -> tuple[Tensor, Quantized, Tensor]:
+        """Reconstruction, quantisation, and the semantic feature."""
+        quantized = self.quantizer(self.features(pixels))
+        reconstruction, semantic = self.decode_vectors(quantized.vectors)
+        return reconstruction, quantized, semantic

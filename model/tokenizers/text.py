@@ -1,0 +1,144 @@
+"""The text tokenizer: a byte-level BPE of our own, with the markers of every modality in its first
+rows.
+
+Any text can be encoded (unknown words fall apart into bytes) and everything is lower case. Markers
+for sound, video and thinking exist from the first checkpoint, so that later ones extend it.
+"""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
+
+from flow.modality import Modality, TokenSpace
+
+PAD, EOS, BOS, USER, ASSISTANT = range(5)
+BEGIN_IMAGE, END_IMAGE, BEGIN_AUDIO, END_AUDIO, BEGIN_VIDEO, FRAME, END_VIDEO = range(5, 12)
+THINK, END_THINK, SUGGEST = range(12, 15)
+MASKED = 15
+"""The place of a published vocabulary's own masked state, see
+`model.convert.layouts.text_tokenizer`."""
+NUM_MARKERS = 32
+MARKERS: tuple[str, ...] = (
+    "<pad>", "<eos>", "<bos>", "<user>", "<assistant>", "<image>", "</image>", "<audio>",
+    "</audio>", "<video>", "<frame>", "</video>", "<think>", "</think>", "<suggest>",
+    *(f"<reserved{i}>" for i in range(NUM_MARKERS - 15)),
+)  # fmt: skip
+OPENING: Mapping[Modality, int] = {
+    Modality.IMAGE: BEGIN_IMAGE,
+    Modality.AUDIO: BEGIN_AUDIO,
+    Modality.VIDEO: BEGIN_VIDEO,
+}
+"""The marker behind the words of an answer that opens a piece of media."""
+ENDS = (EOS, *OPENING.values())
+"""What the words of an answer end with."""
+
+
+class TextTokenizer:
+    """str <-> ids in [0, cardinality)."""
+
+    def __init__(self, tokenizer: Tokenizer, cardinality: int) -> None:
+        if tokenizer.get_vocab_size() > cardinality:
+            raise ValueError(
+                f"the tokenizer has {tokenizer.get_vocab_size()} entries, "
+                f"the model only {cardinality} rows"
+            )
+        self._tokenizer = tokenizer
+        self._tokenizer.encode_special_tokens = True  # what a visitor writes is never one
+        self.cardinality = cardinality
+        self._signs = MARKERS if tokenizer.token_to_id(MARKERS[EOS]) == EOS else ()
+        added = tokenizer.get_added_tokens_decoder().items()
+        self._special = {token.content: i for i, token in added if token.special}
+        self._between = re.compile(f"({'|'.join(map(re.escape, self._special))})")
+        self._pieces = tuple(
+            "" if i < NUM_MARKERS else tokenizer.decode([i], skip_special_tokens=False)
+            for i in range(tokenizer.get_vocab_size())
+        )
+
+    @classmethod
+    def train(cls, texts: Iterable[str], cardinality: int) -> "TextTokenizer":
+        """Learn the merges from texts."""
+        tokenizer = Tokenizer(models.BPE())
+        tokenizer.normalizer = normalizers.Sequence([normalizers.NFKC(), normalizers.Lowercase()])
+        tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=True)
+        tokenizer.decoder = decoders.ByteLevel()
+        trainer = trainers.BpeTrainer(
+            vocab_size=cardinality,
+            special_tokens=list(MARKERS),
+            initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+            show_progress=False,
+        )
+        tokenizer.train_from_iterator(texts, trainer)
+        return cls(tokenizer, cardinality)
+
+    @classmethod
+    def load(cls, file: Path, cardinality: int) -> "TextTokenizer":
+        """Raises ValueError where the file is missing or broken."""
+        if not file.exists():
+            raise ValueError(f"the checkpoint has no text tokenizer: {file} is missing")
+        try:
+            return cls(Tokenizer.from_file(str(file)), cardinality)
+        except Exception as error:  # the library raises its bare Exception for a broken file
+            raise ValueError(f"{file} is not a text tokenizer: {error}") from error
+
+    def save(self, file: Path) -> None:
+        """Write the tokenizer as JSON."""
+        self._tokenizer.save(str(file))
+
+    def space(
+        self,
+        media: Sequence[Modality] = tuple(OPENING),
+        *,
+        thinks: bool = True,
+        opens_thoughts: bool = False,
+        suggests: bool = True,
+    ) -> TokenSpace:
+        """Text's state space: rows without a piece are forbidden, and markers that no answer of a
+        checkpoint contains that makes these media, and thinks and suggests or does not.
+        opens_thoughts: see `OmniConfig`."""
+        answerable = {PAD, EOS, *(OPENING[m] for m in media)}
+        answerable |= {END_THINK} if thinks else set()
+        answerable |= {THINK} if thinks and opens_thoughts else set()
+        answerable |= {SUGGEST} if suggests else set()
+        markers = {*range(NUM_MARKERS), *map(self._tokenizer.token_to_id, MARKERS)}
+        empty = range(len(self._pieces), self.cardinality)
+        forbidden = (*sorted(markers - answerable), *empty)
+        return TokenSpace(Modality.TEXT, 1, self.cardinality, forbidden)
+
+    def encode(self, text: str) -> list[int]:
+        """Ids without markers; text that looks like a marker is read as plain words, and where a
+        published vocabulary's own tokens took their places, letter by letter."""
+        for marker in self._signs:
+            text = text.replace(marker, marker[1:-1])
+        return self._tokenizer.encode(text, add_special_tokens=False).ids
+
+    def parts(self, text: str) -> list[int | str]:
+        """A template's text in order: the ids of its special tokens, and the words between."""
+        return [self._special.get(piece, piece) for piece in self._between.split(text) if piece]
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """Text up to its end or to what opens a piece of media, markers left out, without the
+        leading space."""
+        return self._tokenizer.decode([i for i in until_end(ids) if i >= NUM_MARKERS]).strip()
+
+    def pieces(self, ids: Sequence[int]) -> tuple[str, ...]:
+        """Each id's own text, "" for markers; joined they read as the text."""
+        return tuple(self._pieces[i] if i < len(self._pieces) else "" for i in ids)
+
+
+def thought_of(ids: Sequence[int]) -> tuple[list[int], list[int]]:
+    """The ids of what was thought before the answer, and those of the answer. A thought begins with
+    the ids or where they say so; one that was begun there and never ends leaves nothing behind."""
+    if THINK not in ids and END_THINK not in ids:
+        return [], list(ids)
+    found = list(ids)
+    end = found.index(END_THINK) if END_THINK in found else len(found)
+    begin = found.index(THINK) + 1 if THINK in found[:end] else 0
+    return found[begin:end], [*found[: max(begin - 1, 0)], *found[end + 1 :]]
+
+
+def until_end(ids: Sequence[int]) -> list[int]:
+    """The ids before the first <eos> or the first marker that opens a piece of media."""
+    ends = [i for i, token in enumerate(ids) if token in ENDS]
+    return list(ids[: ends[0]] if ends else ids)

@@ -1,0 +1,231 @@
+"""Refinements recorded once for a shape and replayed: a whole step as one CUDA graph.
+
+A step of a small model, or of a large one with few positions, is bound by the time that it takes to
+launch its thousand kernels. A graph launches them at once: backbone, head over sub-codebooks,
+guidance, draw and jump. Everything that differs between two steps or two generations (tokens, what
+exists, seeds, the numbers of the interval) is copied into the graph's own tensors first. Owns:
+`GraphRecorder`, and which steps can be recorded. Does not own: the step (`samplers.kinetic`).
+"""
+
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Iterable
+from dataclasses import dataclass, replace
+from typing import Protocol, TypeVar, runtime_checkable
+
+import torch
+from torch import Tensor
+
+from flow.sequence import OmniSequence, Segment
+from samplers.counter_rng import Draws
+from samplers.denoiser import Denoiser
+from samplers.kinetic import KineticSampler, Moment, Refinement
+
+Number = TypeVar("Number", int | Tensor, float | Tensor)
+WARM_UPS = 3
+"""Runs before a recording, in which libraries choose their kernels and take their memory."""
+
+
+@runtime_checkable
+class Recordable(Protocol):
+    """A denoiser that does the same for the same tensors at every call."""
+
+    def recording_key(self, x_t: OmniSequence, t: float) -> Hashable | None:
+        """What a recording of its next call depends on besides the values of tensors; None: do not
+        record, because it depends on the calls before. Asked once before each call."""
+        ...
+
+
+@runtime_checkable
+class Stateful(Protocol):
+    """A denoiser whose calls change tensors of its own in place."""
+
+    def recorded_state(self) -> list[Tensor]:
+        """The tensors that its next call changes: a recording must leave them as they were."""
+        ...
+
+
+Replay = Callable[[], None]
+Capture = Callable[[Callable[[], Refinement]], tuple[Replay, Refinement]]
+"""Runs a refinement once and returns how to run it again into the same tensors, and these."""
+
+
+def can_record(devices: Iterable[torch.device]) -> bool:
+    """Whether the steps of a model on these devices are recorded: a graph is of one GPU."""
+    found = set(devices)
+    return len(found) == 1 and all(device.type == "cuda" for device in found)
+
+
+def capture_cuda(refine: Callable[[], Refinement]) -> tuple[Replay, Refinement]:
+    """A CUDA graph of the refinement. Raises: RuntimeError where something in it waits."""
+    _warm_up(refine)
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph, capture_error_mode="thread_local"):
+        found = refine()
+    return graph.replay, found
+
+
+def record_cuda(write: Callable[[], None]) -> Callable[[], None]:
+    """A CUDA graph of something that changes its tensors in place and may be done twice."""
+    _warm_up(write)
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph, capture_error_mode="thread_local"):
+        write()
+    return graph.replay
+
+
+def _warm_up(run: Callable[[], object]) -> None:
+    side = torch.cuda.Stream()
+    side.wait_stream(torch.cuda.current_stream())
+    with torch.cuda.stream(side):
+        for _ in range(WARM_UPS):
+            run()
+    torch.cuda.current_stream().wait_stream(side)
+
+
+@dataclass(frozen=True)
+class _Recording:
+    """A captured refinement and the tensors that it reads and writes."""
+
+    x_t: OmniSequence
+    moment: Moment
+    draws: Draws
+    replay: Replay
+    found: Refinement
+
+
+class GraphRecorder:
+    """Fits `samplers.kinetic.Recorder`. Keeps the recordings used last, at most `limit`."""
+
+    def __init__(self, capture: Capture = capture_cuda, limit: int = 12) -> None:
+        self._capture = capture
+        self._limit = limit
+        self._recordings: OrderedDict[Hashable, _Recording] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._recordings)
+
+    def clear(self) -> None:
+        """Forget every recording and give its memory back."""
+        self._recordings.clear()
+
+    def __call__(
+        self,
+        sampler: KineticSampler,
+        denoiser: Denoiser,
+        x_t: OmniSequence,
+        moment: Moment,
+        draws: Draws,
+    ) -> Refinement:
+        """One refinement, replayed where there is a recording and recorded where there can be."""
+        key = _key(sampler, denoiser, x_t, moment)
+        if key is None:
+            return sampler.refine(denoiser, x_t, moment, draws)
+        recording = self._recordings.get(key)
+        if recording is None:
+            recording = self._record(sampler, denoiser, x_t, moment, draws)
+            self._recordings[key] = recording
+            if len(self._recordings) > self._limit:
+                self._recordings.popitem(last=False)
+        self._recordings.move_to_end(key)
+        _load(recording, x_t, moment, draws)
+        recording.replay()
+        return Refinement(
+            *(
+                {i: tensor.clone() for i, tensor in found.items()}
+                for found in (
+                    recording.found.tokens,
+                    recording.found.x_1,
+                    recording.found.changed,
+                    recording.found.confidence,
+                )
+            )
+        )
+
+    def _record(
+        self,
+        sampler: KineticSampler,
+        denoiser: Denoiser,
+        x_t: OmniSequence,
+        moment: Moment,
+        draws: Draws,
+    ) -> _Recording:
+        x_t, moment, draws = _own(x_t), _own_moment(moment), Draws(draws.seeds.clone())
+        state = denoiser.recorded_state() if isinstance(denoiser, Stateful) else []
+        before = [tensor.clone() for tensor in state]
+        replay, found = self._capture(lambda: sampler.refine(denoiser, x_t, moment, draws))
+        for tensor, value in zip(state, before, strict=True):
+            tensor.copy_(value)
+        return _Recording(x_t, moment, draws, replay, found)
+
+
+def _key(
+    sampler: KineticSampler, denoiser: Denoiser, x_t: OmniSequence, moment: Moment
+) -> Hashable | None:
+    """What a recording is good for; None where the step cannot be recorded."""
+    network = denoiser.recording_key(x_t, moment.t) if isinstance(denoiser, Recordable) else None
+    on_device = isinstance(moment.index, Tensor)
+    if network is None or not on_device or sampler.transition == "thinning":
+        return None
+    greedy = None if isinstance(moment.temperature, Tensor) else moment.temperature
+    return (
+        network,
+        tuple((s.modality, s.tokens.shape) for s in x_t.segments),
+        x_t.editable_segments(),
+        x_t.is_padded(),
+        id(sampler.metrics),
+        (sampler.transition, sampler.top_p, greedy, moment.interval.arrives),
+    )
+
+
+def _own(x_t: OmniSequence) -> OmniSequence:
+    """A copy of the sequence in tensors of its own."""
+    return replace(x_t, segments=tuple(replace(s, **_tensors(s)) for s in x_t.segments))
+
+
+def _tensors(segment: Segment) -> dict[str, Tensor]:
+    return {
+        "tokens": segment.tokens.clone(),
+        "editable": segment.editable.clone(),
+        "valid": segment.valid.clone(),
+    }
+
+
+def _own_moment(moment: Moment) -> Moment:
+    return replace(
+        moment,
+        index=_cloned(moment.index),
+        temperature=_cloned(moment.temperature),
+        interval=replace(
+            moment.interval,
+            b_0=_cloned(moment.interval.b_0),
+            b_1=_cloned(moment.interval.b_1),
+            printed_exposure=_cloned(moment.interval.printed_exposure),
+        ),
+    )
+
+
+def _cloned(number: Number) -> Number:
+    return number.clone() if isinstance(number, Tensor) else number
+
+
+def _load(recording: _Recording, x_t: OmniSequence, moment: Moment, draws: Draws) -> None:
+    """Copy what this step starts from into the tensors of the recording."""
+    for ours, theirs in zip(recording.x_t.segments, x_t.segments, strict=True):
+        ours.tokens.copy_(theirs.tokens)
+        ours.editable.copy_(theirs.editable)
+        ours.valid.copy_(theirs.valid)
+    recording.draws.seeds.copy_(draws.seeds)
+    for ours, theirs in zip(_numbers(recording.moment), _numbers(moment), strict=True):
+        ours.copy_(theirs)
+
+
+def _numbers(moment: Moment) -> list[Tensor]:
+    interval = moment.interval
+    every = (
+        moment.index,
+        moment.temperature,
+        interval.b_0,
+        interval.b_1,
+        interval.printed_exposure,
+    )
+    return [n for n in every if isinstance(n, Tensor)]

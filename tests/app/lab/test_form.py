@@ -1,0 +1,125 @@
+"""The Lab's controls become requests, and bad ones become sentences beside the right control."""
+
+from dataclasses import replace
+from functools import cache
+
+import numpy as np
+import pytest
+
+from app.forms.parse import InputError
+from app.lab.form import LabForm, form_of
+from app.stream.encode import recipe_of
+from engine.api.request import Modality
+from engine.inspection.trace import Trace
+from tests.app.lab.test_trace_view import recorded
+from tests.fake_engine import FakeEngine
+
+FORM = LabForm("a red heart", "image", 8, 2.0, "midpoint", 0.5, "uniform", 2.0, 1.5, "7")
+
+
+@cache
+def trace() -> Trace:
+    return recorded(FakeEngine(step_s=0.0), None)
+
+
+def test_the_controls_are_the_request() -> None:
+    request = FORM.request()
+    s = request.sampling
+    assert (s.steps, s.guidance_scale, s.transition, s.temperature) == (8, 2.0, "midpoint", 0.5)
+    assert (s.grid, s.c, s.a, s.seed) == ("uniform", 2.0, 1.5, 7)
+    assert request.to is Modality.IMAGE
+    assert replace(FORM, kind="auto").request().to is None
+    masked = replace(FORM, method="masked").request().sampling
+    assert (masked.sampler, masked.grid, masked.c) == ("masked", None, None)
+
+
+def test_a_recipe_fills_the_controls_again() -> None:
+    assert LabForm(*form_of(recipe_of(FORM.request()), ["image"])).request() == FORM.request()  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("bad", "sentence"),
+    [
+        ({"seed": "x"}, "seed must be"),
+        ({"steps": 0}, "steps must be"),
+        ({"method": "magic"}, "no method"),
+        ({"more": {"c": -1}}, "c of the path"),
+        ({"more": {"grid": "oval"}}, "unknown grid"),
+        ({"guidance": "much"}, "could not convert"),
+    ],
+)
+def test_a_recipe_with_a_bad_value_is_refused(bad: dict[str, object], sentence: str) -> None:
+    with pytest.raises(ValueError, match=sentence):
+        form_of({"prompt": "a dog", **bad}, [])
+
+
+@pytest.mark.parametrize(
+    ("to", "kind"), [("video", "video"), ("audio", "auto"), (None, "auto"), ("image", "image")]
+)
+def test_a_kind_that_is_not_made_here_is_left_to_the_model(to: str | None, kind: str) -> None:
+    assert form_of({"prompt": "a dog", "to": to}, ["image", "video"])[1] == kind
+    assert form_of({"prompt": "a dog"}, ["image"])[1] == "image", "files from before"
+
+
+def test_a_film_has_more_steps_from_left_to_right_than_can_be_shown() -> None:
+    film = replace(FORM, kind="video")
+    assert film.request().to is Modality.VIDEO
+    with pytest.raises(InputError, match="choose another method") as refused:
+        film.compared(["midpoint", "autoregressive"])
+    assert refused.value.control == "settings"
+
+
+def test_compared_runs_differ_in_their_method_alone() -> None:
+    requests = FORM.compared(["euler", "masked"])
+    assert [r.sampling.method for r in requests] == ["euler", "masked"]
+    assert {r.sampling.seed for r in requests} == {7}
+    assert {r.conversation for r in requests} == {FORM.request().conversation}
+    for wrong in ([], ["euler"], ["euler"] * 5):
+        with pytest.raises(InputError, match="two to 4"):
+            FORM.compared(wrong)
+
+
+def test_going_on_takes_the_state_its_edits_and_the_controls_settings() -> None:
+    place = {"segment": 1, "step": 2, "edits": [[3, [5, None, None, 6], True], [4, [1] * 4, False]]}
+    request = FORM.going_on(trace(), place)
+    arrays = trace().segments[1].arrays
+    start = request.start
+    assert start is not None
+    assert request.conversation == trace().request.conversation
+    assert request.sampling == FORM.sampling()
+    expected = arrays["x_t"][2].astype(np.int64)
+    expected[3, [0, 3]] = 5, 6
+    expected[4] = 1
+    assert np.array_equal(start.tokens, expected)
+    assert np.array_equal(start.predicted, arrays["x_1"][2])
+    assert np.flatnonzero(start.pinned).tolist() == [3]
+    assert start.t == pytest.approx(float(arrays["t"][2]))
+    assert (start.segment, start.said) == (1, (trace().segments[0].text,))
+
+
+@pytest.mark.parametrize(
+    ("place", "sentence"),
+    [
+        ({"segment": 1, "step": 4}, "go on from an earlier one"),
+        ({"segment": 7, "step": 0}, "no part 7"),
+        ({"segment": 1, "step": 50}, "no step 51"),
+        ({"segment": "1", "step": None}, "whole number"),
+        ({"segment": 1, "step": 0, "edits": [[900, [1] * 4, True]]}, "no position 900"),
+        ({"segment": 1, "step": 0, "edits": [[1, [1], True]]}, "of 1 codes"),
+        ({"segment": 1, "step": 0, "edits": ["nonsense"]}, "is a position, its codes"),
+    ],
+)
+def test_nowhere_to_go_on_from(place: dict[str, object], sentence: str) -> None:
+    with pytest.raises(InputError, match=sentence) as refused:
+        FORM.going_on(trace(), place)
+    assert refused.value.control == "prompt"
+
+
+@pytest.mark.parametrize(
+    ("change", "control"),
+    [({"seed": "-1"}, "settings"), ({"c": 0.0}, "settings"), ({"prompt": " "}, "prompt")],
+)
+def test_a_bad_control_is_told_beside_itself(change: dict[str, object], control: str) -> None:
+    with pytest.raises(InputError) as refused:
+        replace(FORM, **change).request()  # type: ignore[arg-type]
+    assert refused.value.control == control

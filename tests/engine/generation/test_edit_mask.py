@@ -1,0 +1,155 @@
+"""What stays of a picture that is changed is what the model would give back."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+import engine.engine
+from engine.api.events import Completed, Refined, Started
+from engine.api.request import METHODS, Conversation, Part, Request, Sampling
+from engine.engine import READS, Engine
+from engine.generation.edit_mask import likely_again, likely_to_stay, start_with
+from engine.generation.resume import Edit, start_of
+from engine.inspection.trace_file import read_trace, trace_bytes
+from flow.modality import Modality
+from model.network.probes import MEANT, LandmarkHeads
+
+PICTURE = np.random.default_rng(0).integers(0, 255, (48, 48, 3)).astype(np.uint8)
+REQUEST = Request(
+    Conversation.ask("make it red", image=PICTURE), Modality.IMAGE, Sampling(steps=3, seed=4)
+)
+HELD = (0, 2)
+
+
+@pytest.fixture
+def sure(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A model that would give back every second place."""
+
+    def again(*_: object) -> Tensor:
+        return torch.tensor([0.9, 0.1] * 2)
+
+    monkeypatch.setattr(engine.engine, "likely_to_stay", again)
+
+
+def _events(engine: Engine, request: Request) -> tuple[Started, list[Refined], Completed]:
+    started, *steps, completed = engine.generate(request)
+    assert isinstance(started, Started)
+    assert isinstance(completed, Completed)
+    return started, [s for s in steps if isinstance(s, Refined)], completed
+
+
+@pytest.mark.usefixtures("sure")
+@pytest.mark.parametrize("method", [m for m in METHODS if m != "autoregressive"])
+def test_held_places_have_the_codes_of_the_picture_at_every_step(
+    tiny_engine: Engine, method: str
+) -> None:
+    before = tiny_engine.encode(Part(image=PICTURE)).tokens.numpy()
+    started, steps, _ = _events(
+        tiny_engine, replace(REQUEST, sampling=Sampling(steps=3).by(method))
+    )
+    assert started.held == HELD
+    for step in steps:
+        assert np.array_equal(step.tokens_t[list(HELD)], before[list(HELD)])
+    assert steps[-1].nfe == READS + 3, "what it took to know is counted"
+
+
+@pytest.mark.usefixtures("sure")
+def test_many_at_once_are_the_same_as_one_by_one(tiny_engine: Engine) -> None:
+    requests = [replace(REQUEST, sampling=Sampling(steps=3, seed=seed)) for seed in range(3)]
+    together = tiny_engine.generate_batch(requests)
+    for request, (answer,) in zip(requests, together, strict=True):
+        assert np.array_equal(answer.tokens, _events(tiny_engine, request)[2].answers[0].tokens)
+
+
+@pytest.mark.usefixtures("sure")
+def test_a_recorded_run_goes_on_with_what_it_held(tiny_engine: Engine) -> None:
+    recorder = tiny_engine.recorder()
+    for event in tiny_engine.generate(REQUEST):
+        recorder.see(event)
+    trace = read_trace(trace_bytes(recorder.trace()))
+    assert trace.segments[0].held == HELD
+    start = start_of(trace, 0, 0)
+    assert np.flatnonzero(start.pinned).tolist() == list(HELD)
+    *_, last = tiny_engine.generate(replace(trace.request, start=start))
+    assert isinstance(last, Completed)
+    assert np.array_equal(last.answers[0].tokens, trace.segments[0].answer.tokens)
+    freed = start_of(trace, 0, 0, [Edit(0, (None,) * start.tokens.shape[1], held=False)])
+    assert np.flatnonzero(freed.pinned).tolist() == [2]
+
+
+@pytest.mark.usefixtures("sure")
+@pytest.mark.parametrize(
+    "request_",
+    [
+        replace(REQUEST, sampling=Sampling(steps=3, hold=1.0)),
+        replace(REQUEST, sampling=Sampling(steps=3).by("autoregressive")),
+        Request(Conversation.ask("a red dog"), Modality.IMAGE, Sampling(steps=3)),
+        replace(REQUEST, to=Modality.TEXT),
+    ],
+    ids=["switched off", "left to right", "no picture", "words"],
+)
+def test_otherwise_nothing_is_held(tiny_engine: Engine, request_: Request) -> None:
+    started, _, _ = _events(tiny_engine, request_)
+    assert started.held == ()
+
+
+def test_the_probability_is_that_of_all_codes_of_a_place(tiny_engine: Engine) -> None:
+    """Over all codes of the last codebook it sums to that of the codes before it."""
+    model = tiny_engine.model
+    space = model.spaces[Modality.IMAGE]
+    prompt = tiny_engine.prompt(REQUEST, Modality.IMAGE)
+    length = tiny_engine.runner.lengths[Modality.IMAGE]
+    noise = torch.randint(space.cardinality, (2, length, space.num_codebooks))
+    codes = torch.randint(space.cardinality, (length, space.num_codebooks))
+
+    def total(freed: tuple[int, ...]) -> Tensor:
+        ids = torch.cartesian_prod(*[torch.arange(space.cardinality)] * len(freed))
+        found = torch.zeros(length)
+        for row in ids.view(-1, len(freed)):
+            now = codes.clone()
+            now[:, list(freed)] = row
+            found += likely_again(model, prompt, noise, now)
+        return found
+
+    with torch.inference_mode():
+        last = total((space.num_codebooks - 1,))
+        assert (last <= 1 + 1e-5).all()
+        assert (likely_again(model, prompt, noise, codes) <= last).all()
+        if space.num_codebooks == 2:
+            torch.testing.assert_close(total((0, 1)), torch.ones(length), atol=1e-4, rtol=0)
+
+
+def test_heads_that_know_what_is_meant_say_what_stays(tiny_engine: Engine) -> None:
+    """Each place of the picture in the prompt by itself, and nothing else of the prompt."""
+    model = tiny_engine.model
+    prompt = tiny_engine.prompt(REQUEST, Modality.IMAGE)
+    length = tiny_engine.runner.lengths[Modality.IMAGE]
+    space = model.spaces[Modality.IMAGE]
+    noise = torch.randint(space.cardinality, (2, length, space.num_codebooks))
+    torch.manual_seed(0)
+    asked = {MEANT: (("stays", "changes"),)}
+    heads = LandmarkHeads(model.config.backbone.width, 0, asked).requires_grad_(False)
+    seen: list[Tensor] = []
+    hook = model.backbone.layers[0].register_forward_hook(lambda *given: seen.append(given[2][0]))
+    with torch.inference_mode():
+        likely = likely_to_stay(model, heads, prompt, noise)
+        hook.remove()
+        place = next(i for i, s in enumerate(prompt) if s.modality is Modality.IMAGE)
+        first = sum(s.length for s in prompt[:place])
+        (read,) = heads.logits(seen[0][:, first : first + length], MEANT)
+        torch.testing.assert_close(likely, read.softmax(-1)[..., 0].mean(0))
+        without = likely_to_stay(model, None, prompt, noise)
+        codes = prompt[place].tokens[0]
+        torch.testing.assert_close(without, likely_again(model, prompt, noise, codes))
+
+
+def test_all_or_nothing_is_no_beginning() -> None:
+    codes = np.zeros((3, 2), np.int64)
+    assert start_with(np.zeros(3, bool), codes, 16) is None
+    assert start_with(np.ones(3, bool), codes, 16) is None
+    start = start_with(np.array([True, False, False]), codes, 16)
+    assert start is not None
+    assert start.tokens.tolist() == [[0, 0], [16, 16], [16, 16]]

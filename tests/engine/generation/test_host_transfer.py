@@ -1,0 +1,103 @@
+"""Steps arrive in order and complete, and a failing device is explained."""
+
+from collections.abc import Sequence
+
+import pytest
+import torch
+
+from engine.api.errors import DeviceError, explained
+from engine.api.request import Conversation, Request, Sampling
+from engine.engine import Engine
+from engine.generation.host_transfer import landing
+from engine.media.preview import (
+    FILM_SHARE,
+    LARGEST_SHARE,
+    STATE_EVERY,
+    PicturePreview,
+    PreviewClock,
+)
+from flow.modality import Modality
+from samplers.counter_rng import Draws
+from samplers.step import Step
+
+REQUEST = Request(Conversation.ask("draw a dog"), Modality.IMAGE, Sampling(steps=4, seed=3))
+
+
+def test_every_step_lands_with_its_own_tensors(tiny_engine: Engine) -> None:
+    runner = tiny_engine.runner
+    prompt = tiny_engine.prompt(REQUEST, Modality.IMAGE)
+    sampling = runner.complete(REQUEST.sampling, Modality.IMAGE)
+    draws = Draws.for_seed(3)
+    seen: list[Step] = []
+
+    def steps():
+        for step in runner.run(prompt, Modality.IMAGE, sampling, draws, 0):
+            seen.append(step)
+            yield step
+
+    landed = list(landing(steps(), PicturePreview(tiny_engine.model.vision), PreviewClock(0)))
+    assert [one.step.index for one in landed] == [0, 1, 2, 3]
+    for one, step in zip(landed, seen, strict=True):
+        assert one.x_t.tolist() == step.x_t.segments[-1].tokens[0].tolist()
+        assert one.confidence.shape == one.changed.shape == one.x_1.shape
+    assert [one.shown is not None for one in landed] == [False, False, False, True]
+
+
+def test_closing_it_closes_the_sampler(tiny_engine: Engine) -> None:
+    runner = tiny_engine.runner
+    sampling = runner.complete(REQUEST.sampling, Modality.IMAGE)
+    prompt = tiny_engine.prompt(REQUEST, Modality.IMAGE)
+    steps = runner.run(prompt, Modality.IMAGE, sampling, Draws.for_seed(3), 0)
+    flight = landing(steps, None, PreviewClock(0))
+    next(flight)
+    flight.close()
+    with pytest.raises(StopIteration):
+        next(steps)
+
+
+@pytest.mark.parametrize(
+    ("failure", "says"),
+    [
+        (torch.OutOfMemoryError("CUDA out of memory. Tried to allocate"), "ran out of memory"),
+        (torch.AcceleratorError("CUDA error: an illegal memory access"), "started again"),
+    ],
+)
+def test_a_failing_device_is_explained(failure: Exception, says: str) -> None:
+    freed: list[bool] = []
+    with pytest.raises(DeviceError, match=says), explained(lambda: freed.append(True)):
+        raise failure
+    assert freed == ([True] if "memory" in says else [])
+    with pytest.raises(KeyError), explained(lambda: None):
+        raise KeyError
+
+
+def _watched(
+    step_s: float, costs_s: Sequence[float], num_steps: int, share: float
+) -> tuple[float, float, int]:
+    """Seconds in all, seconds spent on previews, and how many there were."""
+    clock, now, spent, shown = PreviewClock(15.0), 100.0, 0.0, 0
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("engine.media.preview.time.monotonic", lambda: now)
+        for number in range(num_steps):
+            now += step_s
+            if clock.is_due(last=number == num_steps - 1):
+                cost = costs_s[shown]
+                clock.shown(now, cost, share)
+                now, spent, shown = now + cost, spent + cost, shown + 1
+    return now - 100, spent, shown
+
+
+def test_previews_take_their_share_of_the_time_and_no_more() -> None:
+    """Steps of 23 ms, previews of 6 ms with one of 60 among them."""
+    costs = [0.06 if number == 7 else 0.006 for number in range(400)]
+    seconds, spent, shown = _watched(0.023, costs, 400, LARGEST_SHARE)
+    assert spent / seconds < LARGEST_SHARE + 0.07 / seconds
+    assert shown / seconds > 0.95 * LARGEST_SHARE / 0.006
+
+
+def test_most_of_the_few_steps_of_a_film_are_shown() -> None:
+    """Eight steps of 270 ms, decoded in 42 ms, or 84 with the state, as one core takes them."""
+    costs = [0.042 * (1 if number % STATE_EVERY else 2) for number in range(8)]
+    seconds, spent, shown = _watched(0.27, costs, 8, FILM_SHARE)
+    assert shown > 4
+    assert spent / seconds < FILM_SHARE

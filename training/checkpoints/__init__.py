@@ -1,0 +1,1 @@
+"""Weights before the first step and after the last one."""

@@ -1,0 +1,170 @@
+"""Where a stage of training begins: with the weights of a checkpoint, or with none.
+
+Owns: which parts are taken from a checkpoint, which from the runs of earlier stages, and which
+begin untrained. Does not own: the command line, and what is trained (`training.__main__`).
+"""
+
+import argparse
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from model.config import OmniConfig
+from model.loading.checkpoint import Checkpoint, load_checkpoint
+from model.loading.placement import Placement
+from model.network.omni import OmniModel
+from model.presets import PRESETS
+from model.tokenizers.text import TextTokenizer
+from training.checkpoints.grow_depth import deepened
+from training.data.examples import training_texts, word_vectors
+from training.loop.run_state import finished
+
+TEXTS_PER_KIND = 4000
+TOKENIZERS = ("vision", "audio")
+"""The tokenizers of media, and the stages that train them, in their order."""
+
+
+def texts() -> list[str]:
+    """What the words of a model that begins with nothing are learned from."""
+    return training_texts(TEXTS_PER_KIND)
+
+
+def run_folder(arguments: argparse.Namespace, stage: str) -> Path:
+    """Where the run of a stage lies."""
+    return arguments.runs / f"{stage}-{arguments.preset}"
+
+
+def begin(arguments: argparse.Namespace) -> tuple[OmniModel, TextTokenizer]:
+    """The model of a checkpoint to train on, or an untrained one. What the preset makes and the
+    checkpoint does not, sound or films, gets untrained weights; sound its trained tokenizer."""
+    if arguments.start is None:
+        return _untrained(arguments)
+    checkpoint = load_checkpoint(arguments.start, Placement.of(arguments.device, "float32"))
+    wanted, model = _preset(arguments), checkpoint.model.requires_grad_(True)
+    had = model.config
+    config = _shaped(had, arguments)
+    config = replace(
+        config,
+        audio=had.audio or wanted.audio,
+        video_frames=had.video_frames or wanted.video_frames,
+        makes_films=wanted.makes_films,
+        thinks=had.thinks or wanted.thinks,
+        finds=had.finds or wanted.finds,
+        neighbours=had.neighbours or wanted.neighbours,
+        paced=had.paced or wanted.paced,
+    )
+    if config != had:
+        grown = OmniModel(config, checkpoint.tokenizer.space(config.media, thinks=config.thinks))
+        weights = deepened(model.state_dict(), config.backbone.layers)
+        grown.load_state_dict(weights, strict=False)
+        model = grown.to(model.device)
+    raw = {stage for stage in TOKENIZERS if has_raw(checkpoint.facts, stage)}
+    if config.audio is not None and had.audio is None:
+        raw.add("audio")
+    _load_tokenizers(model, arguments, raw)
+    model.vision.requires_grad_(False)
+    if model.config.audio is not None:
+        model.audio.requires_grad_(False)
+    return model, checkpoint.tokenizer
+
+
+def start_of(arguments: argparse.Namespace) -> Checkpoint | None:
+    """The checkpoint whose tokenizer of media a stage begins with."""
+    return None if arguments.start is None else load_checkpoint(arguments.start)
+
+
+def has_raw(facts: dict[str, Any], stage: str) -> bool:
+    """Whether the checkpoint was put together from parts of others (`model.convert`) and this
+    tokenizer of it, whose codes come from nobody, not trained since."""
+    return "converted" in facts and f"{stage}_steps" not in facts
+
+
+def _shaped(config: OmniConfig, arguments: argparse.Namespace) -> OmniConfig:
+    """With more layers, or as one arm of a comparison has it: for one sampler alone, or answers of
+    one length."""
+    if arguments.layers is not None:
+        config = replace(config, backbone=replace(config.backbone, layers=arguments.layers))
+    if arguments.paradigm is not None:
+        config = replace(config, samplers=(arguments.paradigm,))
+    if arguments.fixed_length:
+        config = replace(config, text_block=config.text_length, text_blocks=1)
+    return config
+
+
+def _preset(arguments: argparse.Namespace) -> OmniConfig:
+    config = _shaped(PRESETS[arguments.preset], arguments)
+    if arguments.without_video:
+        config = replace(config, video_frames=0)
+    if arguments.without_films:
+        config = replace(config, makes_films=False)
+    if arguments.without_thinking:
+        config = replace(config, thinks=False)
+    return replace(config, audio=None) if arguments.without_audio else config
+
+
+def tokenizers_of(arguments: argparse.Namespace) -> Checkpoint | None:
+    """The checkpoint whose tokenizers of media are taken; None where those of the runs are."""
+    return None if arguments.tokenizers is None else load_checkpoint(arguments.tokenizers)
+
+
+def _load_tokenizers(model: OmniModel, arguments: argparse.Namespace, stages: set[str]) -> None:
+    """Those of `stages` that the model has, of the checkpoint that is named for it or of the runs.
+
+    Raises: ValueError where there is none, or it has other sizes.
+    """
+    given, config = tokenizers_of(arguments), model.config
+    had = TOKENIZERS if config.audio is not None else TOKENIZERS[:1]
+    for stage in (stage for stage in had if stage in stages):
+        if given is None:
+            _load_tokenizer(model.get_submodule(stage), run_folder(arguments, stage))
+            continue
+        theirs = given.model.config
+        if getattr(theirs, stage) != getattr(config, stage) or theirs.code_rows is not None:
+            raise ValueError(
+                f"the {stage} tokenizer of {arguments.tokenizers} has other sizes than "
+                f"{config.name}'s: give another checkpoint to --tokenizers, or leave it out"
+            )
+        weights = given.model.get_submodule(stage).state_dict()
+        model.get_submodule(stage).load_state_dict(weights)
+
+
+def _load_tokenizer(module: nn.Module, folder: Path) -> None:
+    """The averaged weights of a tokenizer's run.
+
+    Raises: ValueError where there was none.
+    """
+    file = folder / "state.pt"
+    if not file.exists():
+        stage = folder.name.partition("-")[0]
+        raise ValueError(f"{file} does not exist: run `python -m training {stage}` first")
+    average, _ = finished(folder)
+    prefix = "tokenizer."
+    module.load_state_dict(
+        {k.removeprefix(prefix): v for k, v in average.items() if k.startswith(prefix)}
+    )
+
+
+def _untrained(arguments: argparse.Namespace) -> tuple[OmniModel, TextTokenizer]:
+    """A fresh model around the trained tokenizers of media, with its text tokenizer and word
+    vectors."""
+    config = _preset(arguments)
+    words = texts()
+    tokenizer = text_tokenizer(run_folder(arguments, "flow"), words, config.text_vocabulary)
+    model = OmniModel(config, tokenizer.space(config.media, thinks=config.thinks))
+    _load_tokenizers(model, arguments, set(TOKENIZERS))
+    model.text_metric_codes.copy_(word_vectors(tokenizer, words, config.text_metric_dim))
+    return model.to(Placement.of(arguments.device).device), tokenizer
+
+
+def text_tokenizer(folder: Path, texts: list[str], cardinality: int) -> TextTokenizer:
+    """The text tokenizer of the run, trained when the run begins and kept with it: its ids are
+    what the weights mean."""
+    file = folder / "tokenizer.json"
+    if file.exists():
+        return TextTokenizer.load(file, cardinality)
+    tokenizer = TextTokenizer.train(texts, cardinality)
+    folder.mkdir(parents=True, exist_ok=True)
+    tokenizer.save(file)
+    return tokenizer

@@ -1,0 +1,72 @@
+"""Drawings of the world as codes of the picture tokenizer, computed once and kept in a file.
+
+Owns: rendered pictures -> pixels -> codes, and whose codes a file holds. Does not own: which
+drawings (`training.data.examples`, `training.data.video_examples`).
+"""
+
+from collections.abc import Callable, Sequence
+from hashlib import blake2b
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from tqdm import tqdm
+
+from model.tokenizers.image import VisionTokenizer, pixels_from_uint8
+from world.image.scenes import Scene, render
+
+T = TypeVar("T")
+ENCODED = 32
+"""Graphs whose pictures are encoded at once."""
+
+
+def encode_drawings(
+    tokenizer: VisionTokenizer,
+    graphs: Sequence[T],
+    drawn: Callable[[T], np.ndarray],
+    cache: Path,
+) -> np.ndarray:
+    """Codes uint16 "N F L Q" of the F pictures uint8 "F H W 3" that are drawn of each graph; read
+    from the cache where it was made from the same graphs by the same weights, as exact as a
+    checkpoint keeps them."""
+    made_from = blake2b(repr(graphs).encode(), digest_size=16)
+    for tensor in tokenizer.state_dict().values():
+        made_from.update(tensor.half().cpu().numpy().tobytes())
+    if cache.exists():
+        kept = np.load(cache)
+        if str(kept["made_from"]) == made_from.hexdigest():
+            return kept["codes"]
+    codes = encoded(tokenizer, graphs, drawn)
+    cache.parent.mkdir(parents=True, exist_ok=True)
+    np.savez(cache, codes=codes, made_from=made_from.hexdigest())
+    return codes
+
+
+def encoded(
+    tokenizer: VisionTokenizer, graphs: Sequence[T], drawn: Callable[[T], np.ndarray]
+) -> np.ndarray:
+    """The same from the tokenizer as it is now, and no file."""
+    device = next(tokenizer.parameters()).device
+    parts: list[np.ndarray] = []
+    for start in tqdm(range(0, len(graphs), ENCODED), desc="codes", mininterval=5):
+        images = np.stack([drawn(graph) for graph in graphs[start : start + ENCODED]])
+        pixels = pixels_of(np.concatenate(list(images)), tokenizer.config.image_px, device)
+        with torch.inference_mode(), torch.autocast(device.type, enabled=False):
+            found = tokenizer.encode(pixels).unflatten(0, images.shape[:2])
+        parts.append(found.cpu().numpy().astype(np.uint16))
+    return np.concatenate(parts)
+
+
+def still(scene: Scene) -> np.ndarray:
+    """The one picture of a scene, uint8 "1 H W 3"."""
+    return render(scene)[None]
+
+
+def pixels_of(images: np.ndarray, image_px: int, device: torch.device) -> Tensor:
+    """Pixels "B 3 image_px image_px" of rendered pictures uint8 "B H W 3", averaged down where
+    smaller."""
+    pixels = pixels_from_uint8(torch.from_numpy(images).to(device))
+    return pixels if pixels.shape[-1] == image_px else F.adaptive_avg_pool2d(pixels, image_px)

@@ -1,0 +1,47 @@
+"""The examples in which an answer needs more than one look: thinking before counting, and what is
+heard together with what is seen.
+
+Owns: these examples. Does not own: the questions (`world.text.thinking`,
+`world.text.audio_visual_questions`).
+"""
+
+import numpy as np
+
+from model.prompt_template import Message, layout
+from model.tokenizers.text import END_THINK
+from training.data.examples import Example, Examples, named_too
+from training.data.speech_examples import SpeechExamples
+from world.image.patches import patches_of
+from world.sampling import pick
+from world.text.audio_visual_questions import sample_together
+from world.text.thinking import sample_thought
+
+AT_ONCE_SHARE = 0.3
+"""Of the questions to think about: those that are answered at once."""
+
+
+def think(words: Examples, rng: np.random.Generator) -> Example:
+    """A picture and a question -> what is thought, and the answer; or the answer at once."""
+    scene = words.pool.draw(rng)
+    asked = sample_thought(rng, scene)
+    thinks = rng.random() > AT_ONCE_SHARE
+    ids = words.tokenizer.encode(asked.answer)
+    if thinks:
+        ids = [*words.tokenizer.encode(asked.thought), END_THINK, *ids]
+    picture = words.pool.picture_of(scene)
+    message = Message(True, (picture, asked.question))
+    spans = layout(words.tokenizer, [message], thinks=thinks)
+    given = named_too(patches_of(scene, len(picture.tokens)), asked.question)
+    return Example(tuple(spans), words.words(ids, rng), given=given)
+
+
+def together(words: Examples, speech: SpeechExamples, rng: np.random.Generator) -> Example:
+    """A picture, a sound and a question about both -> the answer. What is heard counts as named."""
+    asked = sample_together(rng, words.pool.draw, speech.drawable)
+    clip = pick(rng, [clip for clip in speech.sounds if clip.sentence == asked.sound])
+    picture = words.pool.picture_of(asked.scene)
+    parts = (picture, clip.span(), asked.question)
+    spans = layout(words.tokenizer, [Message(True, parts)])
+    answer = words.words(words.tokenizer.encode(asked.answer), rng)
+    given = named_too(patches_of(asked.scene, len(picture.tokens)), asked.sound, absent=True)
+    return Example(tuple(spans), answer, given=given)

@@ -1,0 +1,185 @@
+"""The training loop: time-budgeted, resumable, with a moving average of the weights. Owns nothing
+about what is learned.
+
+A stage says how to draw a batch and what its loss is; the loop owns the optimiser, the
+learning-rate schedule, the log and the progress bar. Several processes share the batches
+(`training.loop.distributed`), or the weights too (`training.loop.sharding`); the first one logs and
+reports.
+"""
+
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor, nn
+from torch.distributed.tensor import DTensor
+from tqdm import tqdm
+
+from model.network.omni import OmniModel
+from training.loop.auxiliary import Helpers, stepped
+from training.loop.distributed import ALONE, Ranks
+from training.loop.ema import Average
+from training.loop.optimiser import make_optimisers
+from training.loop.run_state import State
+from training.loop.sharding import sharded
+
+
+class Stage(Protocol):
+    """What the loop needs from a stage."""
+
+    @property
+    def model(self) -> nn.Module:
+        """What is trained."""
+        ...
+
+    @property
+    def helpers(self) -> nn.Module | None:
+        """What is trained beside it and thrown away with the run."""
+        ...
+
+    def loss(self, step: int) -> tuple[Tensor, dict[str, float], int]:
+        """A scalar to minimise, figures to log, and how many examples were seen. Seeded by
+        `step`."""
+        ...
+
+    def report(self, folder: Path) -> dict[str, float]:
+        """Figures on held-out data and a sample sheet in the folder, from the weights as they
+        are."""
+        ...
+
+
+@dataclass(frozen=True)
+class Budget:
+    """How long and how: minutes of wall time and steps at most, learning rate, its warm-up in steps
+    and the share of the time in which it falls to zero, the averaging rate, how often to save and
+    to report, whether the matrices inside the layers are stepped by Muon, and the share of the rate
+    of weights whose names begin so."""
+
+    minutes: float
+    learning_rate: float = 1e-3
+    warmup_steps: int = 100
+    cooldown: float = 0.25
+    averaging: float = 0.998
+    weight_decay: float = 0.05
+    save_every_s: float = 120.0
+    report_every_s: float = 300.0
+    accumulate: int = 1
+    muon: bool = False
+    steps: int | None = None
+    slowly: Mapping[str, float] = field(default_factory=dict)
+
+
+def train(
+    stage: Stage, folder: Path, budget: Budget, *, resume: bool, ranks: Ranks = ALONE
+) -> None:
+    """Train until the minutes or the steps are used up.
+
+    Raises: ValueError where there is nothing to resume.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    step, seen, trained_s, warm = 0, 0, 0.0, False
+    model, loss_of = stage.model, stage.loss
+    ranks.agree(model)
+    if ranks.sharded:
+        assert isinstance(model, OmniModel) and not budget.muon
+        loss_of = sharded(model, stage.loss, ranks.num)
+    optimisers = make_optimisers(
+        model, budget.learning_rate, budget.weight_decay, muon=budget.muon, slowly=budget.slowly
+    )
+    average = Average(model)
+    helpers = Helpers(stage.helpers, budget.learning_rate, budget.weight_decay)
+    ranks.agree(helpers.module)
+    state = State(model, average, optimisers, helpers)
+    if resume:
+        (step, seen, trained_s), warm = state.restore(folder, ranks)
+    first_step, seen_before, started = step, seen, time.monotonic()
+    clock = _Clock(budget)
+    weight = next(model.parameters())
+    bar = tqdm(total=int(budget.minutes * 60), unit="s", mininterval=5, disable=not ranks.is_first)
+
+    def save() -> None:
+        elapsed = trained_s + time.monotonic() - started
+        state.save(folder, (step, seen, elapsed), ranks)
+
+    def report() -> None:
+        """A sharded model only says what it has learned from."""
+        if ranks.is_first:
+            found = figures if ranks.sharded else {"report": _report(stage, folder, average)}
+            _log(folder, {"step": step, "seen": seen, **found})
+
+    figures: dict[str, Any] = {}
+    while budget.steps is None or step - first_step < budget.steps:
+        elapsed = ranks.same(time.monotonic() - started, weight)
+        if elapsed >= budget.minutes * 60:
+            break
+        rate = _learning_rate(
+            budget, step - first_step + (budget.warmup_steps if warm else 0), elapsed
+        )
+        count = 0
+        for part in range(budget.accumulate):
+            place = ranks.place(step * budget.accumulate + part)
+            with torch.autocast("cuda", torch.bfloat16, enabled=weight.is_cuda):
+                loss, new, num = loss_of(place)
+            figures |= new
+            (loss / budget.accumulate).backward()
+            count += num
+        count = ranks.mean_gradients(model, count)
+        norm = nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        if bool((norm.full_tensor() if isinstance(norm, DTensor) else norm).isfinite()):
+            stepped(optimisers, rate)
+        helpers.step(rate, ranks)
+        model.zero_grad(set_to_none=True)
+        step, seen = step + 1, seen + count
+        average.move(model, min(budget.averaging, (step + 1) / (step + 10)))
+        bar.n = int(elapsed)
+        speed = (seen - seen_before) / max(time.monotonic() - started, 1e-6)
+        shown = {"seen": seen, "a_second": f"{speed:.0f}"}
+        shown |= {name: f"{value:.3f}" for name, value in figures.items()}
+        bar.set_postfix(shown, refresh=False)
+        bar.update(0)
+        if ranks.is_first and step % 20 == 0:
+            _log(
+                folder, {"step": step, "seen": seen, "s": round(trained_s + elapsed, 1), **figures}
+            )
+        if clock.due("save", elapsed):
+            save()
+        if clock.due("report", elapsed):
+            report()
+    save()
+    report()
+    bar.close()
+
+
+class _Clock:
+    """Which periodic duty is due, by the seconds since the start that all processes go by."""
+
+    def __init__(self, budget: Budget) -> None:
+        self.every = {"save": budget.save_every_s, "report": budget.report_every_s}
+        self.last = dict.fromkeys(self.every, 0.0)
+
+    def due(self, duty: str, elapsed: float) -> bool:
+        if elapsed - self.last[duty] < self.every[duty]:
+            return False
+        self.last[duty] = elapsed
+        return True
+
+
+def _learning_rate(budget: Budget, steps: int, elapsed: float) -> float:
+    """Linear warm-up, constant, then linear to 5% over the last `cooldown` share of the time."""
+    left = 1 - elapsed / (budget.minutes * 60)
+    fall = 1.0 if budget.cooldown == 0 else min(1.0, left / budget.cooldown)
+    return budget.learning_rate * min(1.0, (steps + 1) / budget.warmup_steps) * max(fall, 0.05)
+
+
+def _report(stage: Stage, folder: Path, average: Average) -> dict[str, float]:
+    with average.worn_by(stage.model), torch.inference_mode():
+        return stage.report(folder)
+
+
+def _log(folder: Path, row: dict[str, Any]) -> None:
+    with (folder / "log.jsonl").open("a") as file:
+        file.write(json.dumps(row) + "\n")

@@ -1,0 +1,164 @@
+"""What a run goes on from: a file, or where the weights are sharded a folder into which every
+process writes its parts (torch.distributed.checkpoint), so that no memory has to hold all of it.
+
+A folder of parts can be read by any number of processes. Owns: `State`, `finished`, `helped`.
+"""
+
+import os
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.distributed.checkpoint.filesystem import FileSystemReader
+from torch.distributed.checkpoint.metadata import TensorStorageMetadata
+from torch.distributed.checkpoint.state_dict import (
+    get_optimizer_state_dict,
+    set_optimizer_state_dict,
+)
+from torch.distributed.checkpoint.state_dict_loader import load
+from torch.distributed.checkpoint.state_dict_saver import save
+
+from training.loop.auxiliary import Helpers
+from training.loop.distributed import Ranks
+from training.loop.ema import Average
+
+Counts = tuple[int, int, float]
+"""Steps of the optimiser, examples seen, and seconds of training."""
+FILE, PARTS, OLD, NEW = "state.pt", "state", "state.old", "state.new"
+
+
+@dataclass(frozen=True)
+class State:
+    """Everything that a save holds besides the counts."""
+
+    model: nn.Module
+    average: Average
+    optimisers: Sequence[torch.optim.Optimizer]
+    helpers: Helpers
+
+    def save(self, folder: Path, counts: Counts, ranks: Ranks) -> None:
+        """Write beside and rename, so that a crash never leaves half a state. Every process calls
+        it; one that shares no weights out has nothing to add to the first one's file."""
+        if ranks.sharded:
+            self._save_parts(folder, counts, ranks)
+        elif ranks.is_first:
+            state = {
+                "model": self.model.state_dict(),
+                "average": self.average.complete(self.model),
+                "optimisers": [o.state_dict() for o in self.optimisers],
+                "helpers": self.helpers.kept(),
+                "counts": counts,
+            }
+            beside = folder / "state.part"
+            torch.save(state, beside)
+            os.replace(beside, folder / FILE)
+            for parts in (PARTS, OLD):
+                shutil.rmtree(folder / parts, ignore_errors=True)
+
+    def restore(self, folder: Path, ranks: Ranks) -> tuple[Counts, bool]:
+        """The counts of the run, and whether the optimisers' moments were those of this kind too.
+
+        Raises: ValueError where there is nothing that these processes can go on from.
+        """
+        place, other = _parts(folder), folder / FILE
+        if not ranks.sharded:
+            place, other = other, place
+        if not place.exists():
+            how = "without" if ranks.sharded else "with"
+            advice = f"resume {how} --shard" if other.exists() else "train without --resume"
+            raise ValueError(f"nothing to resume: {place} does not exist; {advice}")
+        if ranks.sharded:
+            return self._restore_parts(place), True
+        state = torch.load(place, map_location="cpu", weights_only=True)
+        self.model.load_state_dict(state["model"])
+        self.average.restore(state["average"])
+        self.helpers.restore(state.get("helpers", {"moments": []}))
+        saved = state.get("optimisers", [])
+        warm = [_groups(o) for o in saved] == [_groups(o.state_dict()) for o in self.optimisers]
+        if warm:
+            for optimiser, moments in zip(self.optimisers, saved, strict=True):
+                optimiser.load_state_dict(moments)
+        return _counts(state["counts"]), warm
+
+    def _save_parts(self, folder: Path, counts: Counts, ranks: Ranks) -> None:
+        with ranks.one_first():
+            if ranks.is_first:
+                shutil.rmtree(folder / NEW, ignore_errors=True)
+        save(self._everything(counts), checkpoint_id=folder / NEW)
+        if ranks.is_first:
+            shutil.rmtree(folder / OLD, ignore_errors=True)
+            if (folder / PARTS).exists():
+                os.replace(folder / PARTS, folder / OLD)
+            os.replace(folder / NEW, folder / PARTS)
+            shutil.rmtree(folder / OLD, ignore_errors=True)
+            (folder / FILE).unlink(missing_ok=True)
+
+    def _restore_parts(self, place: Path) -> Counts:
+        state = self._everything((0, 0, 0.0))
+        load(state, checkpoint_id=place)
+        set_optimizer_state_dict(self.model, self.optimisers, optim_state_dict=state["optimisers"])
+        module, optimisers = self.helpers.module, self.helpers.optimisers
+        set_optimizer_state_dict(module, optimisers, optim_state_dict=state["helped"])
+        return _counts(state["counts"].tolist())
+
+    def _everything(self, counts: Counts) -> dict[str, Any]:
+        """Parts that are read into where they are."""
+        return {
+            "model": self.model.state_dict(),
+            "average": self.average.complete(self.model),
+            "optimisers": get_optimizer_state_dict(self.model, self.optimisers),
+            "helpers": self.helpers.module.state_dict(),
+            "helped": get_optimizer_state_dict(self.helpers.module, self.helpers.optimisers),
+            "counts": torch.tensor(counts, dtype=torch.float64),
+        }
+
+
+def finished(folder: Path) -> tuple[dict[str, Tensor], Counts]:
+    """The whole averaged weights of a run, on the CPU, and its counts."""
+    if not _parts(folder).exists():
+        state = torch.load(folder / FILE, map_location="cpu", weights_only=True)
+        return state["average"], _counts(state["counts"])
+    wanted = _stored(_parts(folder), ("average.", "counts"))
+    counts = _counts(wanted.pop("counts").tolist())
+    return {name.removeprefix("average."): value for name, value in wanted.items()}, counts
+
+
+def helped(folder: Path) -> dict[str, Tensor]:
+    """The weights of what a run trained beside its model; empty where that was nothing."""
+    if not _parts(folder).exists():
+        state = torch.load(folder / FILE, map_location="cpu", weights_only=True)
+        return state.get("helpers", {}).get("weights", {})
+    wanted = _stored(_parts(folder), ("helpers.",))
+    return {name.removeprefix("helpers."): value for name, value in wanted.items()}
+
+
+def _stored(parts: Path, names: tuple[str, ...]) -> dict[str, Tensor]:
+    """The whole tensors of a folder of parts whose names begin so."""
+    reader = FileSystemReader(parts)
+    wanted = {
+        name: torch.empty(kept.size, dtype=kept.properties.dtype)
+        for name, kept in reader.read_metadata().state_dict_metadata.items()
+        if name.startswith(names) and isinstance(kept, TensorStorageMetadata)
+    }
+    load(wanted, storage_reader=reader, no_dist=True)
+    return wanted
+
+
+def _groups(optimiser: dict[str, Any]) -> list[int]:
+    """How many weights each group of a saved optimiser has."""
+    return [len(group["params"]) for group in optimiser["param_groups"]]
+
+
+def _parts(folder: Path) -> Path:
+    """The last folder of parts that is complete: the one before, where a crash came between."""
+    there = (folder / PARTS, folder / OLD)
+    return next((place for place in there if place.exists()), folder / PARTS)
+
+
+def _counts(saved: Sequence[float]) -> Counts:
+    step, seen, elapsed = saved
+    return int(step), int(seen), float(elapsed)

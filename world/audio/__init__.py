@@ -1,0 +1,1 @@
+"""Sounds, voices and the speech corpus."""

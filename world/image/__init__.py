@@ -1,0 +1,1 @@
+"""Scenes: graphs, drawings, changes."""

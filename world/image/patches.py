@@ -1,0 +1,89 @@
+"""What each patch of a picture shows: which object, in which colour, and which part of it.
+
+A patch is a cell of the lattice of `world.image.scenes`, and a position of a picture tokenizer that
+has as many; of one with another grid it is what its corner shows. Owns: `patches_of`,
+`patches_of_film`, `named`. Does not own: pixels.
+"""
+
+from collections.abc import Sequence
+from functools import cache
+from math import isqrt
+
+import numpy as np
+
+from world.concepts import BY_NAME, CONCEPTS, OBJECT_COLOURS, named_concepts, sprite
+from world.image.scenes import CELL_PX, CELLS, SIZES, Scene
+from world.video.motion import Film, Placed, placed
+
+NAMES = (
+    ("", *(concept.name for concept in CONCEPTS)),
+    ("", *OBJECT_COLOURS),
+    (
+        "",
+        *(
+            f"{size} {row + 1}.{column + 1}"
+            for size, n in sorted(SIZES.items(), key=lambda one: one[1])
+            for row in range(n)
+            for column in range(n)
+        ),
+    ),
+)
+"""What the values of the three facts of a patch are called; the first is the background, and a
+colour that nobody chose. A part is a row and a column of an object of that size."""
+KINDS = tuple(map(len, NAMES))
+"""How many values each of them has."""
+COLOUR = 1
+"""Which of the facts the colour is."""
+COVERED = 0.1
+"""A patch shows an object that covers so much of it."""
+_COLOURS = tuple(OBJECT_COLOURS)
+
+
+def patches_of(scene: Scene, num: int = CELLS**2) -> np.ndarray:
+    """int64 "num 3": object, colour and part of each of so many patches, row by row."""
+    return _frame([Placed(item) for item in scene.items], num)
+
+
+def patches_of_film(film: Film, num: int = CELLS**2) -> np.ndarray:
+    """int64 "8*num 3": the same of its frames, one after the other."""
+    return np.concatenate([_frame(shown, num) for shown in placed(film)])
+
+
+def named(facts: np.ndarray, words: str) -> np.ndarray:
+    """bool "N": which of the patches of "N 3" show a thing that the words name, in whatever
+    number."""
+    said = [CONCEPTS.index(BY_NAME[name]) + 1 for name in named_concepts(words)]
+    return np.isin(facts[:, 0], said)
+
+
+def _frame(shown: Sequence[Placed], num: int) -> np.ndarray:
+    found = np.zeros((CELLS, CELLS, len(KINDS)), np.int64)
+    for here in shown:
+        item = here.item
+        box = np.s_[item.row : item.row + item.cells, item.column : item.column + item.cells]
+        drawn = np.rot90(_drawn(item.concept, item.size), -here.turns)
+        facts = np.rot90(_parts(item.size), -here.turns)
+        concept = CONCEPTS.index(BY_NAME[item.concept]) + 1
+        colour = 0 if item.colour is None else _COLOURS.index(item.colour) + 1
+        same = np.stack([np.full_like(facts, concept), np.full_like(facts, colour), facts], -1)
+        found[box] = np.where(drawn[..., None], same, found[box])
+    side = isqrt(num)
+    corners = np.arange(side) * CELLS // side
+    return found[np.ix_(corners, corners)].reshape(num, len(KINDS))
+
+
+@cache
+def _drawn(concept: str, size: str) -> np.ndarray:
+    """bool "n n": the cells of an object that it covers."""
+    cells = SIZES[size]
+    colour = _COLOURS[0] if BY_NAME[concept].colourable else None
+    alpha = sprite(concept, colour, cells * CELL_PX)[..., 3]
+    return alpha.reshape(cells, CELL_PX, cells, CELL_PX).mean((1, 3)) > COVERED
+
+
+@cache
+def _parts(size: str) -> np.ndarray:
+    """int64 "n n": the numbers of the parts of an object of that size."""
+    before = sum(n**2 for n in SIZES.values() if n < SIZES[size])
+    cells = SIZES[size]
+    return 1 + before + np.arange(cells**2).reshape(cells, cells)

@@ -1,0 +1,345 @@
+"""Scenes: a graph of what is in a picture, drawn from a seed, and its exact rendering.
+
+Objects stand on a lattice of `CELL_PX` pixels. The scene graph is the ground truth of every
+caption, question and score. Owns: `Item`, `Background`, `Scene`, `sample_scene`, `render`. Does
+not own: words about scenes (`world.text.captions`).
+"""
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from functools import cache
+
+import numpy as np
+
+from world.concepts import (
+    BY_NAME,
+    COLOURABLE,
+    CONCEPTS,
+    OBJECT_COLOURS,
+    RELATIONS,
+    held_out,
+    sprite,
+)
+
+IMAGE_PX = 128
+CELL_PX = 16
+CELLS = IMAGE_PX // CELL_PX
+SIZES: dict[str, int] = {"small": 2, "": 3, "big": 4}
+"""Size word -> side in cells. The everyday size has no word."""
+
+ARRANGEMENTS: dict[int, tuple[tuple[float, float], ...]] = {
+    1: ((4, 4),),
+    2: ((2, 4), (6, 4)),
+    3: ((4, 2), (2, 6), (6, 6)),
+    4: ((2, 2), (6, 2), (2, 6), (6, 6)),
+}
+"""Where the centres (x, y) in cells of so many objects lie, in the order in which they are named:
+alone in the middle, two side by side, three in a triangle, four in a square."""
+UPRIGHT_PAIR = ((4, 2), (4, 6))
+
+BACKGROUND_COLOURS: dict[str, tuple[int, int, int]] = {
+    "white": (246, 246, 248),
+    "grey": (168, 174, 184),
+    "black": (34, 36, 44),
+    "blue": (150, 200, 250),
+    "green": (170, 224, 170),
+    "yellow": (252, 236, 160),
+    "pink": (252, 200, 222),
+    "purple": (206, 186, 246),
+    "orange": (252, 206, 160),
+}
+PLACES = ("sky", "grass", "sea", "night", "room")
+
+
+class Family(StrEnum):
+    """The kinds of scene, named as the columns of GenEval; `group` is three or four different
+    objects."""
+
+    SINGLE_OBJECT = "single_object"
+    TWO_OBJECTS = "two_objects"
+    COUNTING = "counting"
+    COLOURS = "colours"
+    POSITION = "position"
+    COLOUR_ATTRIBUTION = "colour_attribution"
+    GROUP = "group"
+
+
+GENEVAL: tuple[Family, ...] = tuple(f for f in Family if f is not Family.GROUP)
+"""The six kinds of wishes of GenEval (Ghosh et al. 2023, arXiv:2310.11513)."""
+
+
+@dataclass(frozen=True)
+class Item:
+    """One object: its concept, colour word or None, size word, and the lattice cell of its top
+    left corner."""
+
+    concept: str
+    colour: str | None
+    size: str
+    column: int
+    row: int
+
+    @property
+    def cells(self) -> int:
+        return SIZES[self.size]
+
+    @property
+    def centre(self) -> tuple[float, float]:
+        """(x, y) in cells."""
+        return self.column + self.cells / 2, self.row + self.cells / 2
+
+    def centred(self, x: float, y: float) -> "Item":
+        """The same about a point in cells, rounded to the lattice."""
+        half = self.cells / 2
+        return replace(self, column=int(x - half + 0.5), row=int(y - half + 0.5))
+
+    def overlaps(self, other: "Item") -> bool:
+        apart_x = (
+            self.column + self.cells <= other.column or other.column + other.cells <= self.column
+        )
+        apart_y = self.row + self.cells <= other.row or other.row + other.cells <= self.row
+        return not (apart_x or apart_y)
+
+
+@dataclass(frozen=True)
+class Background:
+    """kind "plain" (one colour), "gradient" (two, top to bottom), or one of `PLACES` (no
+    colour)."""
+
+    kind: str
+    colours: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Scene:
+    """The whole graph. `relation` holds for items 0 and 1 in family POSITION."""
+
+    family: Family
+    background: Background
+    items: tuple[Item, ...]
+    relation: str | None = None
+
+
+def relation_holds(relation: str, a: Item, b: Item) -> bool:
+    """Whether a is above, below, left of or right of b: boxes apart along that axis, and it is the
+    main one."""
+    (ax, ay), (bx, by) = a.centre, b.centre
+    across = relation in ("left of", "right of")
+    along, aside = (bx - ax, by - ay) if across else (by - ay, bx - ax)
+    if relation in ("right of", "below"):
+        along = -along
+    return along >= (a.cells + b.cells) / 2 and abs(aside) < along
+
+
+def sample_scene(rng: np.random.Generator, *, test: bool, family: Family | None = None) -> Scene:
+    """A random scene.
+
+    test False never contains a held-out pair. test True: scenes of COLOURS and COLOUR_ATTRIBUTION
+    contain a held-out coloured object, scenes of POSITION a held-out relation, all others are free.
+    """
+    if family is None:
+        weights = (0.2, 0.18, 0.14, 0.12, 0.18, 0.1, 0.08)
+        family = tuple(Family)[int(rng.choice(len(Family), p=weights))]
+    while True:
+        scene = _propose(rng, family)
+        if scene is not None and _admitted(scene, test):
+            return scene
+
+
+def sample_collage(rng: np.random.Generator) -> Scene:
+    """A dense heap of objects that may overlap: a tokenizer learns the drawings from it, nobody
+    describes it."""
+    wishes = [_thing(rng, size=None) for _ in range(int(rng.integers(5, 9)))]
+    places = [
+        (int(rng.integers(CELLS - w.cells + 1)), int(rng.integers(CELLS - w.cells + 1)))
+        for w in wishes
+    ]
+    items = tuple(replace(w, column=x, row=y) for w, (x, y) in zip(wishes, places, strict=True))
+    return Scene(Family.GROUP, _background(rng), items)
+
+
+def held_out_pairs(scene: Scene) -> list[tuple[str, str]]:
+    """The pairs in the scene that training never sees: coloured objects, and every relation that
+    holds between two objects that are alone together (of which captions and answers speak)."""
+    pairs = [(i.colour, i.concept) for i in scene.items if i.colour is not None]
+    if len(scene.items) == 2 and scene.items[0].concept != scene.items[1].concept:
+        for a, b in (scene.items, scene.items[::-1]):
+            pairs += [(a.concept, r) for r in RELATIONS if relation_holds(r, a, b)]
+    return [p for p in pairs if held_out(*p)]
+
+
+def _admitted(scene: Scene, test: bool) -> bool:
+    held = held_out_pairs(scene)
+    if not test:
+        return not held
+    match scene.family:
+        case Family.COLOURS | Family.COLOUR_ATTRIBUTION:
+            return any(colour in OBJECT_COLOURS for colour, _ in held)
+        case Family.POSITION:
+            return any(relation in RELATIONS for _, relation in held)
+        case _:
+            return True
+
+
+def _propose(rng: np.random.Generator, family: Family) -> Scene | None:
+    """One try at a scene of that family, or None where two objects came out in one colour."""
+    background = _background(rng)
+    relation = None
+    if family is Family.COUNTING:
+        one = _thing(rng, size="" if rng.random() < 0.6 else "small")
+        wishes = [one] * int(rng.integers(2, 5))
+    elif family is Family.GROUP:
+        wishes = _different(rng, int(rng.integers(3, 5)), size=None)
+    elif family is Family.SINGLE_OBJECT:
+        wishes = [_thing(rng, size=None)]
+    elif family is Family.COLOURS:
+        wishes = [_thing(rng, size=None, names=COLOURABLE)]
+    elif family is Family.COLOUR_ATTRIBUTION:
+        wishes = _different(rng, 2, size="", names=COLOURABLE)
+        if wishes[0].colour == wishes[1].colour:
+            return None
+    else:
+        wishes = _different(rng, 2, size="" if family is Family.POSITION else None)
+        if family is Family.POSITION:
+            relation = str(rng.choice(RELATIONS))
+    return Scene(family, background, _placed(wishes, relation), relation)
+
+
+def _thing(
+    rng: np.random.Generator, size: str | None, names: tuple[str, ...] | None = None
+) -> Item:
+    """An unplaced object; size None draws one, names None means every concept."""
+    concept = (
+        BY_NAME[str(rng.choice(names))] if names else CONCEPTS[int(rng.integers(len(CONCEPTS)))]
+    )
+    colour = str(rng.choice(tuple(OBJECT_COLOURS))) if concept.colourable else None
+    if size is None:
+        size = str(rng.choice(("", "small", "big"), p=(0.6, 0.2, 0.2)))
+    return Item(concept.name, colour, size, 0, 0)
+
+
+def _different(
+    rng: np.random.Generator, num: int, size: str | None, names: tuple[str, ...] | None = None
+) -> list[Item]:
+    things: list[Item] = []
+    while len(things) < num:
+        thing = _thing(rng, size, names)
+        if all(thing.concept != t.concept for t in things):
+            things.append(thing)
+    return things
+
+
+def _placed(wishes: list[Item], relation: str | None) -> tuple[Item, ...]:
+    """The objects at their places on the paper, on the lattice."""
+    upright = relation in ("above", "below")
+    centres = UPRIGHT_PAIR if upright else ARRANGEMENTS[len(wishes)]
+    if relation in ("below", "right of"):
+        centres = centres[::-1]
+    return tuple(wish.centred(x, y) for wish, (x, y) in zip(wishes, centres, strict=True))
+
+
+def _background(rng: np.random.Generator) -> Background:
+    roll = rng.random()
+    colours = tuple(BACKGROUND_COLOURS)
+    if roll < 0.5:
+        return Background("plain", (str(rng.choice(colours)),))
+    if roll < 0.65:
+        top, bottom = rng.choice(len(colours), 2, replace=False)
+        return Background("gradient", (colours[top], colours[bottom]))
+    return Background(str(rng.choice(PLACES)))
+
+
+def render(scene: Scene, offset_px: tuple[int, int] = (0, 0)) -> np.ndarray:
+    """The picture, uint8 "128 128 3". offset_px (x, y) shifts every object off the lattice."""
+    canvas = background_picture(scene.background).copy()
+    for item in scene.items:
+        side = item.cells * CELL_PX
+        art = sprite(item.concept, item.colour, side)
+        x, y = item.column * CELL_PX + offset_px[0], item.row * CELL_PX + offset_px[1]
+        x0, y0, x1, y1 = max(x, 0), max(y, 0), min(x + side, IMAGE_PX), min(y + side, IMAGE_PX)
+        art = art[y0 - y : y1 - y, x0 - x : x1 - x]
+        canvas[y0:y1, x0:x1] = canvas[y0:y1, x0:x1] * (1 - art[..., 3:]) + art[..., :3]
+    return (np.clip(canvas, 0, 1) * 255 + 0.5).astype(np.uint8)
+
+
+@cache
+def background_picture(background: Background) -> np.ndarray:
+    """The empty background, float32 "128 128 3" in [0, 1]; callers must not write to it."""
+    y = np.linspace(0, 1, IMAGE_PX, dtype=np.float32)[:, None, None]
+    if background.kind in ("plain", "gradient"):
+        top, bottom = (_unit(BACKGROUND_COLOURS[c]) for c in (background.colours * 2)[:2])
+        picture = np.broadcast_to(top * (1 - y) + bottom * y, (IMAGE_PX, IMAGE_PX, 3)).copy()
+    else:
+        picture = _PLACE_PAINTERS[background.kind](y)
+    picture.setflags(write=False)
+    return picture
+
+
+def _unit(rgb: tuple[int, int, int]) -> np.ndarray:
+    return np.asarray(rgb, np.float32) / 255
+
+
+def _blend(y: np.ndarray, top: tuple[int, int, int], bottom: tuple[int, int, int]) -> np.ndarray:
+    tone = _unit(top) * (1 - y) + _unit(bottom) * y
+    return np.broadcast_to(tone, (IMAGE_PX, IMAGE_PX, 3)).copy()
+
+
+def _ellipse(
+    picture: np.ndarray, centre: tuple[int, int], radii: tuple[int, int], rgb: tuple[int, int, int]
+) -> None:
+    yy, xx = np.mgrid[:IMAGE_PX, :IMAGE_PX].astype(np.float32)
+    r = np.sqrt(((xx - centre[0]) / radii[0]) ** 2 + ((yy - centre[1]) / radii[1]) ** 2)
+    cover = np.clip((1 - r) * min(radii), 0, 1)[..., None]
+    picture[:] = picture * (1 - cover) + _unit(rgb) * cover
+
+
+def _sky(y: np.ndarray) -> np.ndarray:
+    picture = _blend(y, (92, 170, 244), (206, 234, 254))
+    for x, h in ((24, 24), (96, 40), (56, 100)):
+        _ellipse(picture, (x, h), (16, 7), (248, 252, 255))
+        _ellipse(picture, (x + 10, h - 5), (11, 7), (248, 252, 255))
+    return picture
+
+
+def _grass(y: np.ndarray) -> np.ndarray:
+    picture = _blend(y, (160, 214, 250), (222, 242, 252))
+    horizon = IMAGE_PX // 2
+    picture[horizon:] = _blend(y, (140, 206, 96), (78, 160, 66))[horizon:]
+    return picture
+
+
+def _sea(y: np.ndarray) -> np.ndarray:
+    picture = _blend(y, (250, 214, 170), (254, 240, 214))
+    horizon = IMAGE_PX * 3 // 8
+    picture[horizon:] = _blend(y, (60, 150, 206), (24, 92, 164))[horizon:]
+    for row, shift in ((64, 0), (88, 16), (112, 0)):
+        for x in range(shift, IMAGE_PX, 32):
+            _ellipse(picture, (x + 8, row), (8, 2), (146, 204, 236))
+    return picture
+
+
+def _night(y: np.ndarray) -> np.ndarray:
+    picture = _blend(y, (16, 20, 58), (58, 50, 116))
+    for x, h in (
+        (20, 20),
+        (52, 36),
+        (84, 20),
+        (116, 52),
+        (36, 68),
+        (100, 84),
+        (68, 100),
+        (12, 108),
+    ):
+        _ellipse(picture, (x, h), (2, 2), (254, 246, 200))
+    return picture
+
+
+def _room(y: np.ndarray) -> np.ndarray:
+    picture = _blend(y, (246, 226, 200), (238, 210, 178))
+    floor = IMAGE_PX * 3 // 4
+    picture[floor:] = _blend(y, (190, 134, 90), (160, 104, 64))[floor:]
+    picture[floor - 3 : floor] = _unit((252, 246, 236))
+    return picture
+
+
+_PLACE_PAINTERS = {"sky": _sky, "grass": _grass, "sea": _sea, "night": _night, "room": _room}

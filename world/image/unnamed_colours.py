@@ -1,0 +1,43 @@
+"""Pictures with a coloured object whose name and colour training never says together, and changes
+of such pictures.
+
+A code that no picture of training holds is one that the model learns never to choose; what is held
+out is the way from the words to it. So such pictures are seen, and the words name everything but
+these colours. Owns: which scenes and changes those are. Does not own: what is said of them.
+"""
+
+import numpy as np
+
+from world.concepts import OBJECT_COLOURS
+from world.image.edits import NUM_TRIES, Change, Edit, held_out_in, is_held_out, propose_edit
+from world.image.scenes import Family, Scene, held_out_pairs, sample_scene
+from world.sampling import pick
+
+FAMILIES = (Family.COLOURS, Family.COLOUR_ATTRIBUTION)
+
+
+def sample_unnamed(rng: np.random.Generator, family: Family | None = None) -> Scene:
+    """A scene of one of `FAMILIES` with a held-out coloured object and no other held-out pair."""
+    family = family or pick(rng, FAMILIES)
+    while True:
+        scene = sample_scene(rng, test=True, family=family)
+        if all(colour in OBJECT_COLOURS for colour, _ in held_out_pairs(scene)):
+            return scene
+
+
+def sample_unnamed_edit(rng: np.random.Generator) -> Edit:
+    """A change of such a scene after which one of its held-out coloured objects is still there. No
+    change makes a new one, is of a kind that is held out (`is_held_out`), or says a colour of one.
+    Raises ValueError where there is none."""
+    for _ in range(NUM_TRIES):
+        before = sample_unnamed(rng)
+        edit = propose_edit(rng, before, pick(rng, tuple(Change)), test=False)
+        if edit is None or is_held_out(edit):
+            continue
+        unsaid = {colour for colour, _ in held_out_in(edit)}
+        if not unsaid <= set(OBJECT_COLOURS):
+            continue
+        shown = set(held_out_pairs(edit.after))
+        if shown and shown <= set(held_out_pairs(before)) and not unsaid & set(edit.words.split()):
+            return edit
+    raise ValueError(f"{NUM_TRIES} scenes allow no such change")

@@ -1,0 +1,1 @@
+"""Sentences, questions and conversations of the world."""

@@ -1,0 +1,142 @@
+"""What can be said aloud in the world: one sentence at a time, from both sides of its
+conversations.
+
+Owns: which sentences are spoken and how a transcript is written. Does not own: voices
+(`world.audio.voices`), the conversations themselves (`world.text.dialogue`).
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from world.concepts import CONCEPTS
+from world.image.scenes import Scene, sample_scene
+from world.sampling import pick
+from world.text.captions import NUMBER_WORDS, caption, full_caption, questions, with_article
+from world.text.dialogue import Kind, sample_dialogue, wish
+
+_COUNTED = (
+    *NUMBER_WORDS, "six", "seven", "eight", "nine", "ten", "eleven", "twelve", "thirteen",
+    "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen", "twenty",
+)  # fmt: skip
+COUNTS = NUMBER_WORDS[2:]
+"""Of several things."""
+_TALK = (Kind.SMALL_TALK, Kind.KNOWLEDGE)
+MOST_SPOKEN = 120
+"""Characters of the longest sentence that is spoken: about eight seconds."""
+
+
+@dataclass(frozen=True)
+class Said:
+    """A sentence, and the scene that it describes or wishes for, where it does."""
+
+    text: str
+    scene: Scene | None = None
+
+
+def user_sentence(rng: np.random.Generator, *, test: bool) -> Said:
+    """A wish, a question, small talk or a number, as a visitor would say it; with test True about
+    a held-out scene."""
+    roll = rng.random()
+    if roll < 0.45:
+        scene = sample_scene(rng, test=test)
+        return Said(wish(rng, caption(scene, rng)), scene)
+    if roll < 0.7:
+        options = questions(sample_scene(rng, test=test), rng)
+        return Said(options[int(rng.integers(len(options)))].text)
+    if roll < 0.95:
+        kind = (*_TALK, Kind.OUTSIDE)[int(rng.choice(3, p=(0.4, 0.4, 0.2)))]
+        return Said(sample_dialogue(rng, kind, test=test).utterances[0].text)
+    return Said(_numbers(rng))
+
+
+def model_sentence(rng: np.random.Generator, *, test: bool) -> Said:
+    """A caption, or an answer to a question, to small talk or to an outside wish."""
+    roll = rng.random()
+    scene = sample_scene(rng, test=test)
+    if roll < 0.6:
+        return Said(full_caption(scene) if rng.random() < 0.4 else caption(scene, rng), scene)
+    if roll < 0.75:
+        options = questions(scene, rng)
+        return Said(options[int(rng.integers(len(options)))].answer)
+    kind = (*_TALK, Kind.OUTSIDE, Kind.DRAW)[int(rng.choice(4, p=(0.35, 0.6, 0.02, 0.03)))]
+    return Said(sample_dialogue(rng, kind, test=test).utterances[-1].text)
+
+
+def names(rng: np.random.Generator) -> str:
+    """Two to four things, evenly of all that there are: "three foxes, a panda and the violin."."""
+    things = [
+        pick(rng, (with_article(c.name), f"the {c.name}", f"{pick(rng, COUNTS)} {c.plural}"))
+        for c in (pick(rng, CONCEPTS) for _ in range(int(rng.integers(2, 5))))
+    ]
+    return f"{', '.join(things[:-1])} and {things[-1]}."
+
+
+def _numbers(rng: np.random.Generator) -> str:
+    return " ".join(_COUNTED[int(i)] for i in rng.integers(len(_COUNTED), size=rng.integers(1, 5)))
+
+
+def transcript(sentence: str) -> str:
+    """How a sentence is written down once it was heard: without full stops, commas and exclamation
+    marks."""
+    return re.sub(r"\s+", " ", re.sub(r"[.,!]", " ", sentence.lower())).strip()
+
+
+def edits(found: Sequence[object], wanted: Sequence[object]) -> int:
+    """The fewest insertions, deletions and substitutions that make one of the other."""
+    row = list(range(len(wanted) + 1))
+    for i, a in enumerate(found, 1):
+        before, row[0] = row[0], i
+        for j, b in enumerate(wanted, 1):
+            before, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, before + (a != b))
+    return row[-1]
+
+
+_INSTRUCTIONS: dict[str, tuple[str, ...]] = {
+    "write": (
+        "write down what i say",
+        "write down what i say",
+        "what do i say?",
+        "write this down",
+        "what did i say?",
+        "transcribe this",
+    ),
+    "name": (
+        "what do you hear?",
+        "what do you hear?",
+        "what is this sound?",
+        "what makes this sound?",
+    ),
+    "say": ("say {}", "say: {}", "say {}", "read this aloud: {}", "speak: {}"),
+    "say_otherwise": ("in another voice, say {}", "say in another voice: {}"),
+    "say_flatly": ("like a machine, say {}", "say like a machine: {}"),
+    "sound": (
+        "the sound of {}",
+        "make the sound of {}",
+        "what does {} sound like?",
+        "let me hear {}",
+    ),
+}
+"""How the tasks of hearing and speaking are asked for; the first phrase is what a program says."""
+TRANSCRIBE, SAY = _INSTRUCTIONS["write"][0], _INSTRUCTIONS["say"][0]
+
+
+def said_after() -> tuple[str, ...]:
+    """What stands before the words that are to be said, in every way that asks for it."""
+    asked = ("say", "say_otherwise", "say_flatly")
+    phrases = sorted({phrase for task in asked for phrase in _INSTRUCTIONS[task]})
+    return tuple(phrase.partition("{}")[0].rstrip() for phrase in phrases)
+
+
+def sample_instruction(rng: np.random.Generator, task: str) -> str:
+    """A phrase for "write" (down what is said), "name" (what is heard), "say", "say_otherwise",
+    "say_flatly" or "sound"; the last four have a {} for what is to be heard."""
+    phrases = _INSTRUCTIONS[task]
+    return phrases[int(rng.integers(len(phrases)))]
+
+
+def heard_as(thing: str) -> str:
+    """The answer that names what makes a sound."""
+    return f"i hear {thing}."

@@ -1,0 +1,1 @@
+"""Films: motions and what can be said about them."""

@@ -1,0 +1,219 @@
+"""What can be said about films: captions, questions with one right answer, and wishes.
+
+Owns: how each motion is called, the words about a film, and how a film is wished for. Does not own:
+films (`world.video.motion`), the words for objects and backgrounds (`world.text.captions`).
+"""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from world.concepts import BY_NAME
+from world.image.scenes import Family, Item, Scene
+from world.sampling import pick
+from world.text.captions import (
+    NUMBER_WORDS,
+    Question,
+    background_phrase,
+    canonical_background,
+    noun,
+    plural_noun,
+    questions,
+    with_article,
+)
+from world.video.motion import FRAMES, SLIDES, Film, Motion
+
+_MANNERS: Mapping[Motion, tuple[str, ...]] = {
+    motion: tuple(manners.split(","))
+    for motion, manners in (
+        (Motion.LEFT, "move to the left,slide to the left,go to the left,move left,go left"),
+        (Motion.RIGHT, "move to the right,slide to the right,go to the right,move right,go right"),
+        (Motion.UP, "move up,go up,slide up,rise"),
+        (Motion.DOWN, "move down,go down,slide down,sink"),
+        (Motion.BOUNCE, "bounce,bounce up and down,jump up and down,hop"),
+        (Motion.SPIN, "spin,spin around,rotate,turn around"),
+        (Motion.GROW, "grow,get bigger,become bigger,get larger"),
+        (Motion.SHRINK, "shrink,get smaller,become smaller"),
+        (Motion.APPEAR, "appear,show up,pop up"),
+        (Motion.CROSS, "cross,pass each other,move past each other,go past each other"),
+    )
+}
+"""How each motion is called, the canonical words first; the first word is the verb."""
+_FORMS: Mapping[str, tuple[str, str]] = {
+    verb: (one, ing)
+    for verb, one, ing in (
+        words.split()
+        for words in "move moves moving,slide slides sliding,go goes going,rise rises rising,"
+        "sink sinks sinking,bounce bounces bouncing,jump jumps jumping,hop hops hopping,"
+        "spin spins spinning,rotate rotates rotating,turn turns turning,grow grows growing,"
+        "get gets getting,become becomes becoming,shrink shrinks shrinking,"
+        "appear appears appearing,show shows showing,pop pops popping,"
+        "cross crosses crossing,pass passes passing".split(",")
+    )
+}
+_FINITE = {"is", "are", *_FORMS, *(one for one, _ in _FORMS.values())}
+
+
+def _going_on(manner: str) -> str:
+    """ "move up" -> "moving up"."""
+    verb, *rest = manner.split()
+    return " ".join((_FORMS[verb][1], *rest))
+
+
+def _does(manner: str, many: bool) -> str:
+    """ "move up" -> "moves up", or "move up" of many."""
+    verb, *rest = manner.split()
+    return manner if many else " ".join((_FORMS[verb][0], *rest))
+
+
+MOTION_PHRASES: Mapping[Motion, str] = {m: _going_on(said[0]) for m, said in _MANNERS.items()}
+"""Motion -> its one canonical phrase: "moving to the left". No phrase lies within another."""
+
+
+def mover_phrase(film: Film) -> str:
+    """ "a red car", "two big cats", "a cow and a pig"."""
+    first, *others = film.movers
+    if others and others[0].concept == first.concept:
+        return f"{NUMBER_WORDS[len(film.movers)]} {plural_noun(first)}"
+    return " and ".join(with_article(noun(item)) for item in film.movers)
+
+
+def full_film_caption(film: Film) -> str:
+    """The one canonical caption: `mover_phrase`, the phrase of `MOTION_PHRASES`, the background,
+    and the object that stands still, in this order with single spaces."""
+    words = [mover_phrase(film), MOTION_PHRASES[film.motion], canonical_background(film.background)]
+    words += [f"while {_stands(item)}" for item in film.still]
+    return " ".join(words)
+
+
+def film_caption(film: Film, rng: np.random.Generator) -> str:
+    """A true caption; it mentions the background in half of the cases, and likewise the object that
+    stands still."""
+    manner, many = pick(rng, _MANNERS[film.motion]), _many(film)
+    be = "are" if many else "is"
+    said = (_going_on(manner), _going_on(manner), _does(manner, many), f"{be} {_going_on(manner)}")
+    words = f"{mover_phrase(film)} {pick(rng, said)}"
+    if rng.random() < 0.5:
+        words += " " + background_phrase(film.background, rng)
+    if film.still and rng.random() < 0.5:
+        item = film.still[0]
+        standing = f"with {with_article(noun(item))} standing still"
+        words += " " + pick(rng, (f"while {_stands(item)}", standing))
+    return words.replace(" up up ", " up ")
+
+
+def _many(film: Film) -> bool:
+    return len(film.movers) > 1 or any(item.concept == "grapes" for item in film.movers)
+
+
+def _stands(item: Item) -> str:
+    verb = "stand" if item.concept == "grapes" else "stands"
+    return f"{with_article(noun(item))} {verb} still"
+
+
+def film_questions(film: Film, rng: np.random.Generator) -> list[Question]:
+    """Questions that have exactly one right answer in this film, one phrasing of each kind that
+    applies: object, motion, direction (of slides), mover, count, background (not of gradients)."""
+    found = [
+        Question(pick(rng, _WHAT_HAPPENS), full_film_caption(film), "object"),
+        *_motion_questions(film, rng),
+        _mover_question(film, rng),
+        _count_question(film, rng),
+    ]
+    shown = Scene(Family.SINGLE_OBJECT, film.background, film.movers[:1])
+    return found + [q for q in questions(shown, rng) if q.kind == "background"]
+
+
+_WHAT_HAPPENS = (
+    "what happens?",
+    "what happens here?",
+    "what happens in the video?",
+    "describe the video.",
+    "describe this clip.",
+    "what does the video show?",
+    "caption this video.",
+    "tell me what happens.",
+)
+
+
+def _motion_questions(film: Film, rng: np.random.Generator) -> list[Question]:
+    """What the movers do, and of a slide which way they go."""
+    many, manner = _many(film), _MANNERS[film.motion][0]
+    do, be, it = ("do", "are", "they") if many else ("does", "is", "it")
+    names = [item.concept for item in film.movers]
+    if len(set(names)) < len(names):
+        names = [BY_NAME[names[0]].plural]
+    who = " and ".join(f"the {name}" for name in names)
+    asked = (f"what {do} {who} do?", f"what {be} {who} doing?", f"tell me what {who} {do}.")
+    found = [Question(pick(rng, asked), f"{it} {_does(manner, many)}", "motion")]
+    if film.motion in SLIDES:
+        asked = (
+            f"which way {do} {who} move?",
+            f"which way {do} {who} go?",
+            f"in which direction {do} {who} move?",
+        )
+        found.append(Question(pick(rng, asked), manner.removeprefix("move "), "direction"))
+    return found
+
+
+def _mover_question(film: Film, rng: np.random.Generator) -> Question:
+    moves = film.motion in SLIDES or film.motion is Motion.CROSS
+    verb = "move" if moves else _MANNERS[film.motion][0]
+    asked = (f"what {_does(verb, False)}?", f"what is {_going_on(verb)}?")
+    return Question(pick(rng, asked), mover_phrase(film), "mover")
+
+
+def _count_question(film: Film, rng: np.random.Generator) -> Question:
+    items = film.movers + film.still
+    concept = items[int(rng.integers(len(items)))].concept
+    plural, number = BY_NAME[concept].plural, sum(i.concept == concept for i in items)
+    asked = (
+        f"how many {plural} are there?",
+        f"how many {plural} do you see?",
+        f"how many {plural} are in the video?",
+        f"count the {plural}.",
+    )
+    return Question(pick(rng, asked), NUMBER_WORDS[number], "count")
+
+
+FILM_PHRASES = (
+    "make a video of {}",
+    "make me a video of {}",
+    "make a clip of {}",
+    "make a film of {}",
+    "please make a video of {}",
+    "can you make a video of {}?",
+    "show me a video of {}",
+    "show me a clip of {}",
+    "i want to see a video of {}",
+    "a video of {}",
+    "an animation of {}",
+    "animate {}",
+    "film {}",
+    "make a video where {}",
+    "make a clip in which {}",
+    "show me a video where {}",
+    "a video in which {}",
+    "video: {}",
+)
+"""How a film is wished for; {} is a caption. Each says that it is not a picture that is wanted."""
+_BEFORE_CLAUSE = ("where {}", "which {}", ": {}")
+
+
+FRAME_WISHES: Mapping[str, int] = {
+    "show me the first frame": 0,
+    "how does it begin?": 0,
+    "show me the last frame": FRAMES - 1,
+    "how does it end?": FRAMES - 1,
+}
+"""How one picture of a film is asked for, and its number."""
+REWIND_WISHES = ("play it backwards", "rewind it", "reverse the video", "now backwards")
+"""How a film is asked for from its end to its beginning."""
+
+
+def film_wish(rng: np.random.Generator, words: str) -> str:
+    """A caption as a wish for a film: "a dog slides" comes after "where", "a dog sliding" after
+    "of"."""
+    clause = not _FINITE.isdisjoint(words.split())
+    fitting = tuple(p for p in FILM_PHRASES if p.endswith(_BEFORE_CLAUSE) == clause)
+    return pick(rng, fitting).format(words)
