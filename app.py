@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from app.gallery.local_folder import is_here
-from app.session import Host
+from app.session import Session
 from engine.cli.loading import LoadingBar, folder_of
 from engine.engine import Engine
 
@@ -39,7 +39,7 @@ def main() -> int:
 
         alone = is_here(address) and not os.environ.get("SPACE_ID")
         own = (arguments.gallery or Path(DEFAULT_GALLERY)) if alone else None
-        host = Host(engine, gallery=arguments.gallery, own=own)
+        host = Session(engine, gallery=arguments.gallery, own=own)
         page = build_page(host)
         serve(page, host, address, int(port))
     except (ValueError, OSError) as error:

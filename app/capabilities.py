@@ -1,5 +1,5 @@
 """What the loaded checkpoint can do, read off `Engine.info`: the page shows that, and a sentence in
-the place of the rest. Owns: `Abilities`."""
+the place of the rest. Owns: `Capabilities`."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from engine.api.request import METHODS, USUAL_PROMPT_CHARACTERS, Modality, Sampl
 
 
 @dataclass(frozen=True)
-class Abilities:
+class Capabilities:
     """makes: the modalities of its answers. methods: of `METHODS`, those it was trained for. whole:
     whether it reads every turn of a conversation. opens: whether its words may open a picture, or
     else a picture is asked for. lacking: why it does not know a modality that it was trained for.
@@ -38,7 +38,7 @@ class Abilities:
     facts: Mapping[str, Any]
 
     @classmethod
-    def of(cls, info: Mapping[str, object]) -> "Abilities":
+    def of(cls, info: Mapping[str, object]) -> "Capabilities":
         """Where nothing is said of samplers, all run; of prompts, they are as long as usual."""
         makes, samplers = info.get("modalities"), info.get("samplers")
         longest, styles = info.get("prompt_characters"), info.get("styles")

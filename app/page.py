@@ -13,14 +13,14 @@ from gradio.components import Component
 from app import theme
 from app.forms.share_link import read_lab_link, read_link
 from app.gallery.routes import add_gallery_routes
-from app.session import Host
+from app.session import Session
 from app.stream.replay_route import add_recorded_route, recorded_at
 from app.stream.vad_route import add_listening_route
 from app.stream.websocket import add_live_route
 from app.tabs import about
 from app.tabs.chat import ChatTab
 from app.tabs.gallery import GalleryTab
-from app.tabs.generation_tab import Studio
+from app.tabs.generation_tab import GenerationTab
 from app.tabs.image import ImageTab
 from app.tabs.lab import LabTab
 from app.tabs.speech import SpeechTab
@@ -50,7 +50,7 @@ MARK = (
 )
 
 
-def build_page(host: Host, first_run: Path | None = FIRST_RUN) -> gr.Blocks:
+def build_page(host: Session, first_run: Path | None = FIRST_RUN) -> gr.Blocks:
     """The whole page of one engine. first_run: a recorded run that plays when the page opens."""
     if not host.can.flows:  # what ships was recorded by a checkpoint of ours
         first_run = None
@@ -93,7 +93,7 @@ def build_page(host: Host, first_run: Path | None = FIRST_RUN) -> gr.Blocks:
     return page.queue(max_size=MAX_WAITING)
 
 
-def serve(page: gr.Blocks, host: Host, address: str | None, port: int | None) -> FastAPI:
+def serve(page: gr.Blocks, host: Session, address: str | None, port: int | None) -> FastAPI:
     """Launch without blocking, and add the live channel. Nothing leaves this machine."""
     server, _, _ = page.launch(
         server_name=address,
@@ -129,7 +129,7 @@ def recorded_run(path: Path | None) -> dict[str, object] | None:
     return json.loads(path.read_text())
 
 
-def _first_trace(host: Host) -> Trace | None:
+def _first_trace(host: Session) -> Trace | None:
     """The recorded run that the Lab opens with, where it is of this checkpoint."""
     if not FIRST_TRACE.exists():
         return None
@@ -160,12 +160,12 @@ def header_html(info: Mapping[str, object]) -> str:
     )
 
 
-def _prompts(studios: Sequence[Studio]) -> dict[str, Component]:
+def _prompts(studios: Sequence[GenerationTab]) -> dict[str, Component]:
     """Where the words go, by the names of the tabs; a tab without a form has none."""
     return {studio.craft.name: studio.prompt for studio in studios if studio.links_to}
 
 
-def _stop_on_leaving(page: gr.Blocks, host: Host) -> None:
+def _stop_on_leaving(page: gr.Blocks, host: Session) -> None:
     def leave(visitor: gr.Request) -> None:
         host.bus.leave(visitor.session_hash or "")
         host.library.leave(visitor.session_hash or "")
@@ -187,7 +187,7 @@ def _fill_lab_from_link(page: gr.Blocks, lab: LabTab, checkpoint: str) -> None:
 
 
 def _fill_from_link(
-    page: gr.Blocks, tabs: gr.Tabs, studios: Sequence[Studio], checkpoint: str
+    page: gr.Blocks, tabs: gr.Tabs, studios: Sequence[GenerationTab], checkpoint: str
 ) -> None:
     """A link chooses a tab and fills its form; one to a tab without a form fills the first."""
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from app.forms.example_prompts import QUESTIONS
 from app.page import FIRST_CHAT, FIRST_FILM, FIRST_RUN
 from app.stream.run_bus import StepBus
-from app.stream.run_driver import Generate, Pumping
+from app.stream.run_driver import Generate, RunDriver
 from app.tabs import image, video
 from app.tabs.generation_tab import Recipe
 from engine.api.request import Conversation, Modality, Request, Sampling
@@ -31,7 +31,7 @@ def record(generate: Generate, request: Request) -> dict[str, object]:
     """The whole run as the page would have received it. Raises: ValueError if it has no answer."""
     bus = StepBus()
     run = bus.open("recorder")
-    for _ in Pumping(generate, request, run, bus):
+    for _ in RunDriver(generate, request, run, bus):
         pass
     if run.failure is not None:
         raise ValueError(run.failure)

@@ -14,18 +14,18 @@ from typing import Protocol
 
 import numpy as np
 
-from app.capabilities import Abilities
+from app.capabilities import Capabilities
 from app.forms.parse import InputError
 from app.gallery.library import PACK, Library
-from app.lab.trace_view import Lens
+from app.lab.trace_view import CodeInspector
 from app.stream import encode
 from app.stream.run_bus import Run, StepBus
-from app.stream.run_driver import Outcome, Pumping
+from app.stream.run_driver import Outcome, RunDriver
 from app.stream.zerogpu import WatchedGenerate, on_gpu
 from engine.api.events import Event
 from engine.api.request import Modality, Part, Request, Sampling
 from engine.inspection.path_preview import PathPreview
-from engine.inspection.probes import Believed
+from engine.inspection.probes import ProbeReadout
 from engine.inspection.trace import Trace, TraceRecorder
 
 MODEL_SLOT = {"concurrency_limit": 1, "concurrency_id": "model"}
@@ -42,7 +42,7 @@ class Engine(Protocol):
     """What the page needs of an engine."""
 
     @property
-    def lens(self) -> Lens: ...
+    def lens(self) -> CodeInspector: ...
 
     @property
     def digest(self) -> str: ...
@@ -55,7 +55,7 @@ class Engine(Protocol):
 
     def surprise(self, request: Request, tokens: np.ndarray, modality: Modality) -> float: ...
 
-    def believed(self, trace: Trace, index: int) -> Believed | None: ...
+    def believed(self, trace: Trace, index: int) -> ProbeReadout | None: ...
 
     def preview(self, sampling: Sampling, modality: Modality) -> PathPreview: ...
 
@@ -63,7 +63,7 @@ class Engine(Protocol):
 
 
 @dataclass(frozen=True)
-class Ticket:
+class QueuedRun:
     """What a run in line will do. watch: how many alternatives of each code are recorded; 0 records
     nothing."""
 
@@ -72,7 +72,7 @@ class Ticket:
 
 
 @dataclass
-class Host:
+class Session:
     """One page served by one engine. tickets: of runs that wait for their turn. traces: of recorded
     runs, the last ones, by the run's unguessable id. pack: the collection that ships. gallery: one
     of the owner's, see `python -m retrieval add`. own: the one that takes in their folders while
@@ -80,28 +80,28 @@ class Host:
 
     engine: Engine
     bus: StepBus = field(default_factory=StepBus)
-    tickets: dict[str, Ticket] = field(default_factory=dict)
+    tickets: dict[str, QueuedRun] = field(default_factory=dict)
     traces: OrderedDict[str, Trace] = field(default_factory=OrderedDict)
     pack: Path = PACK
     gallery: Path | None = None
     own: Path | None = None
 
     def __post_init__(self) -> None:
-        self.can = Abilities.of(self.engine.info())
+        self.can = Capabilities.of(self.engine.info())
         self.library = Library(self.engine, self.pack, self.gallery, self.own)
         self._generate: WatchedGenerate = on_gpu(self.engine.generate)
 
     def open(self, request: Request, owner: str, watch: int = 0) -> Run:
         """A run in line, found again by its id when its turn comes."""
         run = self.bus.open(owner)
-        self.tickets[run.id] = Ticket(request, watch)
+        self.tickets[run.id] = QueuedRun(request, watch)
         for stale in [i for i in self.tickets if self.bus.find(i) is None]:
             self.tickets.pop(stale, None)
         return run
 
-    def drive(self, run_id: str) -> "Drive":
+    def drive(self, run_id: str) -> "RunHandle":
         """The run whose turn has come; iterate to drive it."""
-        return Drive(self, run_id)
+        return RunHandle(self, run_id)
 
     def busy(self, run_id: str) -> bool:
         """Whether this run waits or is under way."""
@@ -147,10 +147,10 @@ class Host:
         return None if run is None else run.failure
 
 
-class Drive:
+class RunHandle:
     """One run being driven. A pulse is the fallback's value; None while a websocket carries it."""
 
-    def __init__(self, host: Host, run_id: str) -> None:
+    def __init__(self, host: Session, run_id: str) -> None:
         self.host = host
         self.run = host.bus.find(run_id)
         self.ticket = host.tickets.pop(run_id, None)
@@ -167,7 +167,7 @@ class Drive:
         recorder = self.host.engine.recorder() if watch else None
         generate = partial(self.host._generate, watch=watch)
         see = None if recorder is None else recorder.see
-        pumping = Pumping(generate, self.ticket.request, self.run, self.host.bus, see=see)
+        pumping = RunDriver(generate, self.ticket.request, self.run, self.host.bus, see=see)
         for _ in pumping:
             yield None if self.run.watched else self.run.snapshot()
         self.outcome = pumping.outcome

@@ -20,7 +20,7 @@ from engine.engine import Engine
 from flow.modality import Modality
 from flow.schedule import Schedule, uniform_grid
 from flow.sequence import OmniSequence, prompt, response
-from samplers.counter_rng import Draws
+from samplers.counter_rng import CounterRNG
 from samplers.denoiser import Denoiser, Posterior
 from samplers.kinetic import KineticSampler
 
@@ -80,7 +80,7 @@ def _sampler_share(engine: Engine, modality: Modality, seed: int) -> float:
     sampler = KineticSampler(
         engine.runner.metrics, times=uniform_grid(STEPS), schedule=Schedule(flow.c, flow.a)
     )
-    draws = Draws.for_seed(seed, 1, engine.device)
+    draws = CounterRNG.for_seed(seed, 1, engine.device)
     words = torch.randint(40, 300, (1, PROMPT_TOKENS, 1), device=engine.device)
     source = sampler.source(space, 1, engine.runner.lengths[modality], draws, segment=1)
     x_0 = OmniSequence((prompt(Modality.TEXT, words), response(modality, source)))

@@ -22,7 +22,7 @@ import numpy as np
 import torch
 
 from app.stream.run_bus import Run, StepBus
-from app.stream.run_driver import Pumping
+from app.stream.run_driver import RunDriver
 from benchmarks.report import publish
 from benchmarks.sampler_step import refinement_on_fixed_logits
 from engine.api.events import Refined
@@ -35,7 +35,7 @@ from model.loading.checkpoint import Checkpoint
 from model.loading.placement import Placement, estimate, random_model
 from model.presets import PRESETS
 from model.tokenizers.text import TextTokenizer
-from samplers.counter_rng import Draws
+from samplers.counter_rng import CounterRNG
 from world.image.scenes import sample_scene
 from world.text.captions import caption
 
@@ -188,7 +188,7 @@ def _video(engine: Engine, repeats: int) -> Figures:
     runner, space = engine.runner, engine.model.spaces[Modality.IMAGE]
     sampling = runner.complete(Sampling(steps=16, guidance_scale=GUIDANCE), Modality.IMAGE)
     sampler = runner.parallel(sampling, Modality.IMAGE)
-    draws = Draws.for_seed(0, 1, engine.device)
+    draws = CounterRNG.for_seed(0, 1, engine.device)
     length = runner.lengths[Modality.IMAGE]
     frames = [
         response(Modality.IMAGE, sampler.source(space, 1, length, draws, segment=i + 1))
@@ -323,7 +323,7 @@ def _watched(engine: Engine, request: Request, watchers: int) -> float:
     ready.wait()
     _wait(engine)
     began = time.perf_counter()
-    for _ in Pumping(lambda r: engine.generate(r, preview_hz=PREVIEW_HZ), request, run, bus):
+    for _ in RunDriver(lambda r: engine.generate(r, preview_hz=PREVIEW_HZ), request, run, bus):
         pass
     _wait(engine)
     seconds = time.perf_counter() - began

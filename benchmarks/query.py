@@ -15,7 +15,7 @@ from urllib.request import Request, urlopen
 import numpy as np
 
 from app.page import build_page, serve
-from app.session import Host
+from app.session import Session
 from benchmarks.report import common_parser, loaded, publish
 from benchmarks.viewer_cost import free_port
 from engine.engine import Engine
@@ -51,7 +51,7 @@ def _measured(engine: Engine, room: Path, arguments: argparse.Namespace) -> dict
     began = time.perf_counter()
     add_folder(Gallery.open(gallery, engine, ""), texts)
     metrics = {"index_s": time.perf_counter() - began, "items": arguments.items}
-    host = Host(engine, gallery=gallery)
+    host = Session(engine, gallery=gallery)
     page = build_page(host)
     serve(page, host, "127.0.0.1", free_port())
     try:

@@ -9,7 +9,7 @@ from engine.api.request import Sampling
 from engine.engine import Engine
 from flow.modality import Modality
 from flow.sequence import OmniSequence, response
-from samplers.counter_rng import Draws
+from samplers.counter_rng import CounterRNG
 from samplers.kinetic import KineticSampler, on_device
 
 
@@ -30,7 +30,7 @@ def refinement_on_fixed_logits(engine: Engine, modality: Modality) -> Callable[[
     asked = runner.complete(Sampling(steps=16, grid="uniform"), modality)
     sampler = runner.parallel(asked, modality)
     assert isinstance(sampler, KineticSampler)
-    draws = Draws.for_seed(0, 1, engine.device)
+    draws = CounterRNG.for_seed(0, 1, engine.device)
     source = sampler.source(space, 1, runner.lengths[modality], draws)
     x_t = OmniSequence((response(modality, source),)).looked()
     shape = (1, runner.lengths[modality], space.num_codebooks, space.cardinality)

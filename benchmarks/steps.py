@@ -18,7 +18,7 @@ from benchmarks.report import common_parser, publish
 from benchmarks.toy import toy_errors
 from engine.api.request import Sampling
 from engine.engine import Engine
-from evaluation.suites.scenes import Wish, draw, wishes
+from evaluation.suites.scenes import TestCase, draw, wishes
 from flow.transition import TRANSITIONS
 
 STEPS = (4, 8, 16, 32, 64)
@@ -64,7 +64,7 @@ def settings(quick: bool) -> dict[str, Sampling]:
 
 
 def _pictures(
-    engine: Engine, wished: list[Wish], arguments: argparse.Namespace
+    engine: Engine, wished: list[TestCase], arguments: argparse.Namespace
 ) -> dict[str, list[bool]]:
     """For each setting, which of the wishes came out right."""
     kept_in: Path | None = None

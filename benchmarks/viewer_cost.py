@@ -24,7 +24,7 @@ from tempfile import TemporaryDirectory
 from websockets.asyncio.client import connect
 
 from app.page import build_page, serve
-from app.session import Host
+from app.session import Session
 from benchmarks.report import common_parser, loaded, publish
 from engine.api.request import Conversation, Request, Sampling
 from engine.engine import Engine
@@ -34,7 +34,7 @@ from flow.modality import Modality
 STEPS, LONG, WATCHERS, WATCH = 32, 64, 20, 6
 NICE = 19
 """By which the viewers are nicer than the sampler."""
-Wish = tuple[str, int, float]
+TestCase = tuple[str, int, float]
 """A run, how many viewers it gets, and how late everything reaches them, each way, in seconds."""
 
 
@@ -53,7 +53,7 @@ class Elsewhere:
 
     def __init__(self, port: int) -> None:
         context = get_context("spawn")
-        self._wishes: Queue[Wish | None] = context.Queue()
+        self._wishes: Queue[TestCase | None] = context.Queue()
         self._found: Queue[list[Seen] | None] = context.Queue()
         self._process = context.Process(
             target=_view, args=(port, NICE, self._wishes, self._found), daemon=True
@@ -84,7 +84,7 @@ def main() -> int:
     engine = loaded(arguments)
     if engine is None:
         return 2
-    host = Host(engine)
+    host = Session(engine)
     page = build_page(host)
     serve(page, host, "127.0.0.1", free_port())
     elsewhere = Elsewhere(int(page.local_url.rstrip("/").rpartition(":")[2]))
@@ -97,7 +97,9 @@ def main() -> int:
     return 0
 
 
-def _measured(host: Host, elsewhere: Elsewhere, arguments: argparse.Namespace) -> dict[str, float]:
+def _measured(
+    host: Session, elsewhere: Elsewhere, arguments: argparse.Namespace
+) -> dict[str, float]:
     alone, one, many, speeds, firsts, ended = [], [], [], [], [], 0
     _run(host, elsewhere, _request(0, LONG), 0, 0.0)
     for i in range(arguments.num):
@@ -120,7 +122,7 @@ def _measured(host: Host, elsewhere: Elsewhere, arguments: argparse.Namespace) -
     }
 
 
-def _recorded(host: Host, arguments: argparse.Namespace) -> dict[str, float]:
+def _recorded(host: Session, arguments: argparse.Namespace) -> dict[str, float]:
     plain, kept, size = [], [], 0
     for i in range(2 * arguments.num):
         request = _request(arguments.seed + i, STEPS)
@@ -146,7 +148,7 @@ def _request(seed: int, steps: int) -> Request:
     return Request(Conversation.ask("a red heart above a dog"), Modality.IMAGE, sampling)
 
 
-def _unwatched(host: Host, request: Request) -> float:
+def _unwatched(host: Session, request: Request) -> float:
     """Seconds of the sampler without previews and viewers."""
     engine = host.engine
     assert isinstance(engine, Engine)
@@ -155,7 +157,7 @@ def _unwatched(host: Host, request: Request) -> float:
 
 
 def _view(
-    port: int, nice: int, wishes: "Queue[Wish | None]", found: "Queue[list[Seen] | None]"
+    port: int, nice: int, wishes: "Queue[TestCase | None]", found: "Queue[list[Seen] | None]"
 ) -> None:
     os.nice(nice)
     while (wish := wishes.get()) is not None:
@@ -166,7 +168,7 @@ def _view(
 
 
 def _run(
-    host: Host, elsewhere: Elsewhere, request: Request, viewers: int, latency_ms: float
+    host: Session, elsewhere: Elsewhere, request: Request, viewers: int, latency_ms: float
 ) -> tuple[list[Seen], float, float]:
     """What the viewers saw, when the run began, and the seconds of its sampler."""
     run = host.open(request, owner="benchmark")

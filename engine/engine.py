@@ -20,29 +20,29 @@ import numpy as np
 import torch
 
 from engine.api.errors import explained
-from engine.api.events import Answer, Completed, Event, Refined, Sounded, Started
+from engine.api.events import Answer, AudioChunk, Completed, Event, Refined, SegmentStarted
 from engine.api.request import Conversation, Part, Request, SamplerKind, Sampling
 from engine.embedding import embed
 from engine.generation.batch import Batch
 from engine.generation.best_of_n import best_of, best_of_all
 from engine.generation.edit_mask import READS, likely_to_stay, may_hold, start_with
-from engine.generation.host_transfer import Landed, landing, last_tokens
+from engine.generation.host_transfer import HostStep, landing, last_tokens
 from engine.generation.inpainting import begun, touched
-from engine.generation.progress import UnderWay
+from engine.generation.progress import GenerationProgress
 from engine.generation.refined_event import preview_for, refined
 from engine.generation.runner import Runner
-from engine.generation.segment_spec import Wish
+from engine.generation.segment_spec import SegmentSpec
 from engine.info import about
-from engine.inspection.code_inspector import Lens
+from engine.inspection.code_inspector import CodeInspector
 from engine.inspection.likelihood import surprise
 from engine.inspection.path_preview import PathPreview
-from engine.inspection.probes import Believed, believed
+from engine.inspection.probes import ProbeReadout, believed
 from engine.inspection.trace import MAX_LIKELY, Trace, TraceRecorder
 from engine.media.audio import LONGEST_S, pieces_of
 from engine.media.codec import Codec
-from engine.media.external_codec import Speech, launched
+from engine.media.external_codec import ExternalSpeechCodec, launched
 from engine.media.preview import PreviewClock
-from engine.media.token_text import Words
+from engine.media.token_text import TokenText
 from engine.prompt.answer_plan import first_modality, next_modality
 from engine.prompt.conversation import messages_of, understood
 from flow.modality import Modality
@@ -51,7 +51,7 @@ from model.loading.checkpoint import Checkpoint, Progress, load_checkpoint
 from model.loading.folder_info import refuse_theirs
 from model.loading.placement import Placement
 from model.prompt_template import Message, Span, collate_prompts, layout
-from samplers.counter_rng import Draws
+from samplers.counter_rng import CounterRNG
 from samplers.step import Step
 
 PREVIEW_HZ = 15.0
@@ -66,7 +66,10 @@ class Engine:
     """`generate` streams one answer; `generate_batch` computes many at once, for evaluations."""
 
     def __init__(
-        self, checkpoint: Checkpoint, placement: Placement, speech: Speech | None = None
+        self,
+        checkpoint: Checkpoint,
+        placement: Placement,
+        speech: ExternalSpeechCodec | None = None,
     ) -> None:
         self.model = checkpoint.model
         self.tokenizer = checkpoint.tokenizer
@@ -78,9 +81,9 @@ class Engine:
         self.runner = Runner(self.model)
         self.codec = Codec(self.model, self.tokenizer, speech)
         mask_id = self.model.spaces[Modality.TEXT].mask_id
-        self.words = Words.of(self.tokenizer, mask_id)
+        self.words = TokenText.of(self.tokenizer, mask_id)
         eyes = None if self.model.config.vision is None else self.model.vision
-        self.lens = Lens(eyes, self.runner.metrics, self.words, self.device)
+        self.lens = CodeInspector(eyes, self.runner.metrics, self.words, self.device)
 
     @classmethod
     def load(
@@ -105,7 +108,7 @@ class Engine:
         refuse_theirs(Path(checkpoint))
         program = launched(speech)
         loaded = load_checkpoint(Path(checkpoint), placement, progress, speech=program is not None)
-        return cls(loaded, placement, Speech.of(program, loaded.model.config))
+        return cls(loaded, placement, ExternalSpeechCodec.of(program, loaded.model.config))
 
     def info(self) -> dict[str, Any]:
         """What runs here: plain values for `python -m engine info` and the page."""
@@ -134,7 +137,7 @@ class Engine:
 
     @torch.inference_mode()
     def _generate(self, request: Request, preview_hz: float, watch: int) -> Generator[Event]:
-        run = UnderWay(request, watch, PreviewClock(preview_hz), time.monotonic())
+        run = GenerationProgress(request, watch, PreviewClock(preview_hz), time.monotonic())
         asked, request = request, self._begun(request)
         answers: list[Answer] = []
         if request.listens:
@@ -167,7 +170,9 @@ class Engine:
         state = begun(wish, codes, free, self.model.spaces[Modality.IMAGE].mask_id)
         return replace(request, start=state, repaint=None)
 
-    def _listened(self, request: Request, run: UnderWay) -> Generator[Event, None, list[Answer]]:
+    def _listened(
+        self, request: Request, run: GenerationProgress
+    ) -> Generator[Event, None, list[Answer]]:
         """The events of writing down what was said, piece by piece where it is long."""
         pieces = self._pieces(request)
         found: list[Answer] = []
@@ -180,7 +185,7 @@ class Engine:
             found.append(replace(words, heard=True, doubt=doubt))
         return found
 
-    def _doubt(self, wish: Wish, tokens: np.ndarray) -> float | None:
+    def _doubt(self, wish: SegmentSpec, tokens: np.ndarray) -> float | None:
         """Of what was heard, see `Answer`; None where the checkpoint does not read from left to
         right."""
         if SamplerKind.AUTOREGRESSIVE not in self.model.config.samplers:
@@ -192,7 +197,7 @@ class Engine:
         return pieces_of(request.speech, self.hears_s or LONGEST_S)
 
     def _segment(
-        self, wish: Wish, run: UnderWay, *, heard: int = 0
+        self, wish: SegmentSpec, run: GenerationProgress, *, heard: int = 0
     ) -> Generator[Event, None, tuple[np.ndarray, np.ndarray | None]]:
         """The events of one segment; its tokens "L Q" and its picture."""
         wish = self._holding(replace(wish, segment=run.segments))
@@ -200,9 +205,11 @@ class Engine:
         run.nfe += wish.read
         complete = replace(run.request, sampling=wish.sampling)
         steps_left = self.runner.steps_left(wish.sampling, wish.modality, wish.start)
-        yield Started(complete, wish.segment, wish.modality, steps_left, run.elapsed_s, heard, held)
+        yield SegmentStarted(
+            complete, wish.segment, wish.modality, steps_left, run.elapsed_s, heard, held
+        )
         seen: Refined | None = None
-        landed: Landed | None = None
+        landed: HostStep | None = None
         shows = preview_for(wish, self.model, decodes=self.codec.speech is None)
         steps = landing(self._run([wish], run.watch), shows, run.clock)
         with closing(steps):
@@ -216,7 +223,7 @@ class Engine:
         (tokens,) = last_tokens(landed.step)
         return tokens, seen.image_1
 
-    def _sound(self, wish: Wish, run: UnderWay) -> Generator[Event, None, Answer]:
+    def _sound(self, wish: SegmentSpec, run: GenerationProgress) -> Generator[Event, None, Answer]:
         """The events of a sound, block by block: what is final can be heard while the next block
         forms."""
         stream = self.codec.stream(run.request.style)
@@ -226,7 +233,7 @@ class Engine:
             wish, added, last = wish.grown(tokens, self.model.config)
             pieces = [stream.take(added.to(self.device))] + ([stream.finish()] if last else [])
             heard.append(torch.cat(pieces).cpu().numpy())
-            yield Sounded(run.segments - 1, heard[-1], last, run.elapsed_s)
+            yield AudioChunk(run.segments - 1, heard[-1], last, run.elapsed_s)
             if last:
                 break
         assert wish.begun is not None
@@ -311,7 +318,7 @@ class Engine:
             raise ValueError("this checkpoint was not trained to read from left to right")
         return surprise(self.model, self.prompt(request, modality), tokens, modality)
 
-    def believed(self, trace: Trace, index: int) -> Believed | None:
+    def believed(self, trace: Trace, index: int) -> ProbeReadout | None:
         """What the middle of the network holds to be at each place of a segment of a recorded run,
         step by step; None where that is no picture or film, or nothing was learned to ask it with.
 
@@ -336,7 +343,7 @@ class Engine:
 
     def _wish(
         self, request: Request, messages: list[Message], answers: list[Answer], modality: Modality
-    ) -> Wish:
+    ) -> SegmentSpec:
         if request.think and not self.model.config.thinks:
             raise ValueError("this checkpoint does not think first: let it answer at once")
         pin = request.pin
@@ -355,7 +362,7 @@ class Engine:
         )
         number, heard = len(answers), sum(a.heard for a in answers)
         noise = number if pin is None else pin.noise(modality, number)
-        return Wish(
+        return SegmentSpec(
             spans,
             modality,
             sampling,
@@ -364,7 +371,7 @@ class Engine:
             start if number == heard else None,
         )
 
-    def _holding(self, wish: Wish) -> Wish:
+    def _holding(self, wish: SegmentSpec) -> SegmentSpec:
         """With what stays of the picture that it changes, see `engine.generation.edit_mask`."""
         if not may_hold(wish, self.model.config):
             return wish
@@ -377,10 +384,10 @@ class Engine:
         start = start_with(stays, given[-1].numpy(), self.model.spaces[Modality.IMAGE].mask_id)
         return replace(wish, start=start, read=READS)
 
-    def _draws(self, seeds: list[int]) -> Draws:
-        return Draws(torch.tensor(seeds, device=self.device))
+    def _draws(self, seeds: list[int]) -> CounterRNG:
+        return CounterRNG(torch.tensor(seeds, device=self.device))
 
-    def _run(self, wishes: list[Wish], watch: int = 0) -> Generator[Step]:
+    def _run(self, wishes: list[SegmentSpec], watch: int = 0) -> Generator[Step]:
         """The sampler's steps over wishes that agree in everything but prompt and seed."""
         first = wishes[0]
         seeds = [w.sampling.seed + NEXT_BLOCK * w.block for w in wishes]
@@ -394,6 +401,6 @@ class Engine:
             watch=watch,
         )
 
-    def _prompt(self, wishes: list[Wish]) -> list[Segment]:
+    def _prompt(self, wishes: list[SegmentSpec]) -> list[Segment]:
         multiple = PROMPT_MULTIPLE[self.device.type]
         return collate_prompts([w.spans for w in wishes], self.device, multiple)

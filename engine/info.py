@@ -13,7 +13,7 @@ from engine.generation.runner import Runner
 from engine.media.codec import Codec
 from model.loading.placement import Placement, held_bytes
 from model.network.omni import OmniModel
-from model.network.probes import LandmarkHeads
+from model.network.probes import LinearProbes
 
 
 class Loaded(Protocol):
@@ -22,7 +22,7 @@ class Loaded(Protocol):
     model: OmniModel
     facts: dict[str, Any]
     digest: str
-    landmarks: LandmarkHeads | None
+    landmarks: LinearProbes | None
     placement: Placement
     runner: Runner
     codec: Codec

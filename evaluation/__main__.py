@@ -20,9 +20,9 @@ from evaluation import pack, run_all
 from evaluation.report import contact_sheet, examples, html_page
 from evaluation.report.compare import compare
 from evaluation.report.model_card import card
-from evaluation.report.recording_engine import Collector, Group
+from evaluation.report.recording_engine import Group, RecordingEngine
 from evaluation.report.result import AUTO, Measured
-from evaluation.run_all import Everything
+from evaluation.run_all import AllResults
 from evaluation.suites import any_to_any, catalogue, cycle_consistency, smoke
 from evaluation.suites.catalogue import SUITES, Run
 from flow.transition import TRANSITIONS
@@ -188,7 +188,7 @@ def _all(arguments: argparse.Namespace) -> None:
     if arguments.resume and page is not None and page.exists():
         shown = html_page.examples_in(page.read_text(), found)
 
-    def after(so_far: Everything, name: str, groups: tuple[Group, ...]) -> None:
+    def after(so_far: AllResults, name: str, groups: tuple[Group, ...]) -> None:
         if arguments.json is not None:
             run_all.write(arguments.json, so_far.to_json() + "\n")
         if page is not None:
@@ -196,7 +196,7 @@ def _all(arguments: argparse.Namespace) -> None:
                 shown[name] = examples.section(groups, html_page.key(so_far, name))
             run_all.write(page, html_page.page(so_far, shown))
 
-    seen = Collector(engine) if page is not None else engine
+    seen = RecordingEngine(engine) if page is not None else engine
     found = run_all.measure(seen, wanted, found, after)
     if other is not None:
         print(compare(other, found))
@@ -209,9 +209,9 @@ def _need_folders(*files: Path | None) -> None:
             raise ValueError(f"cannot write {file}: there is no folder {file.parent}")
 
 
-def _before(file: Path) -> Everything | None:
+def _before(file: Path) -> AllResults | None:
     found = run_all.read(file) if file.exists() else None
-    if found is not None and not isinstance(found, Everything):
+    if found is not None and not isinstance(found, AllResults):
         raise ValueError(f"{file} is the result of one suite: choose another file for all of them")
     return found
 

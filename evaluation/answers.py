@@ -26,8 +26,8 @@ class Answerer(Protocol):
 
 @runtime_checkable
 class Remembering(Protocol):
-    """An engine that keeps what it was asked; `evaluation.report.recording_engine.Collector` fits
-    it."""
+    """An engine that keeps what it was asked; `evaluation.report.recording_engine.RecordingEngine`
+    fits it."""
 
     def remember(
         self, what: str, requests: Sequence[Request], answers: Sequence[tuple[Answer, ...]]

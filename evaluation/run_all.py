@@ -1,7 +1,7 @@
 """Every suite, one after the other, in one file that is complete after each of them.
 
 A suite that the checkpoint was not trained for, or whose judge is not installed, is left out with
-its reason. Owns: `Everything`, its file, which suites are run and in what sizes. Does not own: the
+its reason. Owns: `AllResults`, its file, which suites are run and in what sizes. Does not own: the
 suites (`evaluation.suites.catalogue`), the page about them (`evaluation.report.html_page`).
 """
 
@@ -17,7 +17,7 @@ from engine.api.request import Sampling
 from engine.engine import Engine
 from evaluation import pack
 from evaluation.judges.speech_judges import NotInstalledError
-from evaluation.report.recording_engine import Collector, Group
+from evaluation.report.recording_engine import Group, RecordingEngine
 from evaluation.report.result import AUTO, Result
 from evaluation.requirements import NOT_JUDGED
 from evaluation.suites import catalogue
@@ -29,7 +29,7 @@ SAME = ("digest", "seed", "weights")
 
 
 @dataclass(frozen=True)
-class Everything:
+class AllResults:
     """What all suites measured. date: ISO 8601, UTC, of the last change. digest: of the weights.
     left_out: suites -> why there is no result. weights: how they were kept."""
 
@@ -50,7 +50,7 @@ class Everything:
         values["suites"] = {name: json.loads(r.to_json()) for name, r in self.suites.items()}
         return json.dumps({"name": NAME, **values}, allow_nan=False)
 
-    def with_result(self, result: Result) -> "Everything":
+    def with_result(self, result: Result) -> "AllResults":
         """With one more suite, or with another result of one."""
         left_out = {k: v for k, v in self.left_out.items() if k != result.name}
         return replace(
@@ -58,7 +58,7 @@ class Everything:
             left_out=left_out,
         )  # fmt: skip
 
-    def without(self, name: str, reason: str) -> "Everything":
+    def without(self, name: str, reason: str) -> "AllResults":
         """With one more suite that has no result."""
         left = {k: v for k, v in self.suites.items() if k != name}
         left_out = _ordered({**self.left_out, name: reason})
@@ -73,7 +73,7 @@ def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-def read(file: Path) -> Everything | Result:
+def read(file: Path) -> AllResults | Result:
     """What a file holds: the result of all suites, or of one.
 
     Raises: ValueError where it cannot be read or holds something else.
@@ -84,7 +84,7 @@ def read(file: Path) -> Everything | Result:
             return Result(**values)
         del values["name"]
         results = {name: Result(**r) for name, r in values.pop("suites").items()}
-        return Everything(**values, suites=results)
+        return AllResults(**values, suites=results)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"{file} is no result of an evaluation ({error})") from error
 
@@ -112,10 +112,10 @@ def within(sizes: Mapping[str, int], clips: pack.Pack) -> dict[str, int]:
     return {name: min(size, most.get(name, size)) for name, size in sizes.items()}
 
 
-def begun(engine: Engine, wanted: Wanted, before: Everything | None) -> Everything:
+def begun(engine: Engine, wanted: Wanted, before: AllResults | None) -> AllResults:
     """What there is already: results of the same weights, kept alike, seed and sizes, and those of
     suites that are not wanted now; nothing of other weights or another seed."""
-    empty = Everything(
+    empty = AllResults(
         _now(), wanted.checkpoint, engine.digest, str(engine.device), wanted.seed,
         weights=wanted.weights,
     )  # fmt: skip
@@ -126,13 +126,13 @@ def begun(engine: Engine, wanted: Wanted, before: Everything | None) -> Everythi
     return replace(empty, suites=kept, left_out=left_out)
 
 
-Measured = Callable[[Everything, str, tuple[Group, ...]], None]
+Measured = Callable[[AllResults, str, tuple[Group, ...]], None]
 """Called after every suite with all that there is, its name and its examples."""
 
 
 def measure(
-    engine: Engine | Collector, wanted: Wanted, so_far: Everything, after: Measured
-) -> Everything:
+    engine: Engine | RecordingEngine, wanted: Wanted, so_far: AllResults, after: Measured
+) -> AllResults:
     """All that is wanted and not there yet; progress goes to stderr.
 
     A suite that cannot be run, because of the checkpoint, a judge or its clips, is left out with
@@ -144,7 +144,7 @@ def measure(
             print(f"{head}: is there already", file=sys.stderr)
             continue
         found = _measured(engine, wanted, name, num, head)
-        groups = engine.taken() if isinstance(engine, Collector) else ()
+        groups = engine.taken() if isinstance(engine, RecordingEngine) else ()
         if isinstance(found, str):
             print(f"{head}: left out, {found}", file=sys.stderr)
             so_far, groups = so_far.without(name, found), ()
@@ -155,7 +155,7 @@ def measure(
 
 
 def _measured(
-    engine: Engine | Collector, wanted: Wanted, name: str, num: int, head: str
+    engine: Engine | RecordingEngine, wanted: Wanted, name: str, num: int, head: str
 ) -> Result | str:
     """The result of a suite, or why there is none."""
     if reason := catalogue.missing(engine, name):

@@ -12,7 +12,7 @@ from typing import Protocol
 import numpy as np
 import torch
 
-from engine.api.events import Answer, Event, Sounded
+from engine.api.events import Answer, AudioChunk, Event
 from engine.api.request import Conversation, Request, Sampling
 from evaluation.answers import Answerer, ask, seeded, words_of
 from flow.modality import Modality
@@ -91,7 +91,7 @@ def speed(engine: Talker, requests: Sequence[Request]) -> dict[str, float]:
 def _timed(engine: Talker, request: Request) -> Timed:
     started_s, first_s, samples = time.monotonic(), 0.0, 0
     for event in engine.generate(request):
-        if isinstance(event, Sounded) and len(event.samples):
+        if isinstance(event, AudioChunk) and len(event.samples):
             if samples == 0:
                 first_s = time.monotonic() - started_s
             samples += len(event.samples)

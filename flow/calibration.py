@@ -3,7 +3,7 @@
 p_t(x_1 | x_1) is the wrong thing to be even in: the neighbours of x_1 carry nearly all of the
 information long before a code is exactly right. So t is spread over the logarithm of the mutual
 information I(x_1; x_t), from `FIRST_BITS` to nearly all bits. Owns: `CalibratedSchedule`,
-`information_knots`, `even_clock`, `PathPoint`, `path_table`.
+`information_knots`, `information_clock`, `PathPoint`, `path_table`.
 """
 
 import math
@@ -102,7 +102,7 @@ GRIDS = ("uniform", "information", "tuned")
 """In which clock times lie evenly: in t itself, in the information of a code, in `TUNED`."""
 
 
-def even_clock(grid: str, metric: CodebookMetric) -> Clock | None:
+def information_clock(grid: str, metric: CodebookMetric) -> Clock | None:
     """The clock of a name of `GRIDS`; None is t itself.
 
     Raises: ValueError where the name is unknown.

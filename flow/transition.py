@@ -107,7 +107,7 @@ class SingleJump:
         moved[leaves] = inverse_cdf(destination[leaves], uniforms(1)[leaves])
         return moved
 
-    def everywhere(
+    def dense_step(
         self,
         metric: CodebookMetric,
         codebook: int,
@@ -213,13 +213,13 @@ def advance(
     interval: Interval,
     uniforms: Uniforms,
     *,
-    everywhere: bool = False,
+    dense_step: bool = False,
 ) -> Int[Tensor, "B L Q"]:
     """x_{t+h}: codes moved towards their x_1, or all of them onto x_1 where the step ends at 1.
 
     Where x_t = x_1 nothing can leave: those rows are skipped, so a position is frozen by x_1 = x_t.
     Elsewhere both are states of the metric; uniforms(k) is float32 "B L Q". Positions are processed
-    in chunks. everywhere: skip no row, see `SingleJump.everywhere`; the ids are the same, and a
+    in chunks. everywhere: skip no row, see `SingleJump.dense_step`; the ids are the same, and a
     transition of another kind ignores it. A new tensor.
     """
     if interval.arrives:
@@ -227,11 +227,11 @@ def advance(
     state, target = x_t.flatten(0, 1), x_1.flatten(0, 1)
     number = cache(lambda k: uniforms(k).flatten(0, 1))
     moved = state.clone()
-    if everywhere and isinstance(transition, SingleJump):
+    if dense_step and isinstance(transition, SingleJump):
         for q in range(metric.num_codebooks):
             for rows in row_chunks(len(state), metric.cardinality):
                 numbers = partial(_numbers_of, number, rows, q)
-                moved[rows, q] = transition.everywhere(
+                moved[rows, q] = transition.dense_step(
                     metric, q, state[rows, q], target[rows, q], interval, numbers
                 )
         return moved.view_as(x_t)

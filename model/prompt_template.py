@@ -95,7 +95,7 @@ def layout(
     Raises: ValueError where a picture is to be changed by a checkpoint that changes none, or a
     message has media that go into no task, or into several.
     """
-    told = _Told(tokenizer, dialogue)
+    told = PromptBuilder(tokenizer, dialogue)
     hears = False
     if dialogue.tasks is not None:
         if opens is Modality.IMAGE:
@@ -123,7 +123,7 @@ def layout(
     return told.spans if begun is None else [*told.spans, Span(opens, begun)]
 
 
-def _seen_first(told: "_Told", messages: Sequence[Message], tasks: Tasks) -> list[Message]:
+def _seen_first(told: "PromptBuilder", messages: Sequence[Message], tasks: Tasks) -> list[Message]:
     """Tells the pictures, or the film, of the latest message that has any; the messages with words
     alone."""
     shown = next((seen for m in reversed(messages) if (seen := _media([m], *SEEN))), [])
@@ -139,7 +139,7 @@ def _seen_first(told: "_Told", messages: Sequence[Message], tasks: Tasks) -> lis
     return [replace(m, parts=_words(m)) for m in messages]
 
 
-def _heard_first(told: "_Told", messages: Sequence[Message], tasks: Tasks) -> list[Message]:
+def _heard_first(told: "PromptBuilder", messages: Sequence[Message], tasks: Tasks) -> list[Message]:
     """Tells the sound of the last message; the messages with words alone."""
     if _media(messages[-1:], *SEEN):
         raise ValueError(
@@ -165,7 +165,7 @@ def _marked(messages: Sequence[Message], tasks: Tasks, *, thinks: bool) -> list[
 
 
 def _spoken(
-    told: "_Told", messages: Sequence[Message], dialogue: Dialogue, tasks: Tasks
+    told: "PromptBuilder", messages: Sequence[Message], dialogue: Dialogue, tasks: Tasks
 ) -> list[Span]:
     """The spans of a prompt that has the last message's words said, whoever wrote them."""
     if any(isinstance(part, Span) for part in messages[-1].parts):
@@ -182,7 +182,7 @@ def _spoken(
     return told.spans
 
 
-def _asked(told: "_Told", messages: Sequence[Message], tasks: Tasks) -> list[Span]:
+def _asked(told: "PromptBuilder", messages: Sequence[Message], tasks: Tasks) -> list[Span]:
     """The spans of a prompt for a picture: the user's last words, and what they are to change: a
     picture of their own message or of the one before."""
     last = max(i for i, message in enumerate(messages) if message.from_user)
@@ -219,7 +219,7 @@ def _media(messages: Sequence[Message], *kinds: Modality) -> list[Span]:
     return [p for p in parts if isinstance(p, Span) and p.modality in kinds]
 
 
-class _Told:
+class PromptBuilder:
     """Spans that grow by what is told. Words of a template that stand right before a message are
     cut into tokens together with it."""
 

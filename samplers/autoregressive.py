@@ -14,7 +14,7 @@ from torch import Tensor
 from flow.modality import Modality, TokenSpace
 from flow.sequence import OmniSequence, Segment
 from samplers.categorical import check_draw, draw_posterior
-from samplers.counter_rng import Draws
+from samplers.counter_rng import CounterRNG
 from samplers.denoiser import Posterior
 from samplers.source import Purpose, active_positions, masked_source, stream
 from samplers.step import Step
@@ -70,7 +70,7 @@ class AutoregressiveSampler:
 
     @torch.inference_mode()
     def sample(
-        self, denoiser: CausalDenoiser, x_0: OmniSequence, *, draws: Draws
+        self, denoiser: CausalDenoiser, x_0: OmniSequence, *, draws: CounterRNG
     ) -> Generator[Step]:
         """Yields a Step a position. x_1 equals x_t: the positions still to come are masked in both.
 
@@ -82,7 +82,7 @@ class AutoregressiveSampler:
         segment = x_0.segments[place]
         if x_0.editable_segments() != (place,) or not bool(segment.valid.all()):
             raise ValueError("autoregression writes the last segment and nothing else")
-        writing = _Writing(self, denoiser.begin(x_0), draws, place, segment)
+        writing = _DecodeState(self, denoiser.begin(x_0), draws, place, segment)
         write = writing.first
         for index in range(segment.length):
             before = writing.tokens.clone()
@@ -111,7 +111,7 @@ class AutoregressiveSampler:
                 write = writing.next if self.record is None else self.record(writing.next)
 
 
-class _Writing:
+class _DecodeState:
     """The tensors of one run, written in place, one position a call; doing a call twice changes
     nothing. tokens, confidence: "B L Q". index: the position, without an axis."""
 
@@ -119,7 +119,7 @@ class _Writing:
         self,
         sampler: AutoregressiveSampler,
         decoding: Decoding,
-        draws: Draws,
+        draws: CounterRNG,
         place: int,
         segment: Segment,
     ) -> None:

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from flow.sequence import OmniSequence
-from samplers.counter_rng import Draws
+from samplers.counter_rng import CounterRNG
 from samplers.denoiser import Denoiser, Posterior
 from samplers.step import Step
 
@@ -22,7 +22,9 @@ from samplers.step import Step
 class ParallelSampler(Protocol):
     """A sampler that refines all positions together."""
 
-    def sample(self, denoiser: Denoiser, x_0: OmniSequence, *, draws: Draws) -> Generator[Step]:
+    def sample(
+        self, denoiser: Denoiser, x_0: OmniSequence, *, draws: CounterRNG
+    ) -> Generator[Step]:
         """See `samplers.kinetic` and `samplers.masked`."""
         ...
 
@@ -49,7 +51,9 @@ class BlockwiseSampler:
             raise ValueError("block-wise generation needs at least one id that ends an answer")
 
     @torch.inference_mode()
-    def sample(self, denoiser: Denoiser, x_0: OmniSequence, *, draws: Draws) -> Generator[Step]:
+    def sample(
+        self, denoiser: Denoiser, x_0: OmniSequence, *, draws: CounterRNG
+    ) -> Generator[Step]:
         """The steps of the sampler inside on as many blocks as each row needs, at most all of the
         last segment; its last block may be shorter. `nfe` counts the calls that found the length,
         too. Each row has its own length: what lies behind it is not valid.

@@ -24,13 +24,15 @@ MANTISSA_BITS = 23
 
 
 @dataclass(frozen=True)
-class Draws:
+class CounterRNG:
     """A source of uniforms, one independent row a seed. seeds: int64 "B"."""
 
     seeds: Tensor
 
     @classmethod
-    def for_seed(cls, seed: int, batch: int = 1, device: torch.device | str = "cpu") -> "Draws":
+    def for_seed(
+        cls, seed: int, batch: int = 1, device: torch.device | str = "cpu"
+    ) -> "CounterRNG":
         """Rows with the seeds seed, seed + 1, ..: row i equals a run of its own with seed + i."""
         return cls(torch.arange(batch, device=device) + _signed(seed))
 

@@ -4,7 +4,7 @@ A step of a small model, or of a large one with few positions, is bound by the t
 launch its thousand kernels. A graph launches them at once: backbone, head over sub-codebooks,
 guidance, draw and jump. Everything that differs between two steps or two generations (tokens, what
 exists, seeds, the numbers of the interval) is copied into the graph's own tensors first. Owns:
-`GraphRecorder`, and which steps can be recorded. Does not own: the step (`samplers.kinetic`).
+`CudaGraphCache`, and which steps can be recorded. Does not own: the step (`samplers.kinetic`).
 """
 
 from collections import OrderedDict
@@ -16,9 +16,9 @@ import torch
 from torch import Tensor
 
 from flow.sequence import OmniSequence, Segment
-from samplers.counter_rng import Draws
+from samplers.counter_rng import CounterRNG
 from samplers.denoiser import Denoiser
-from samplers.kinetic import KineticSampler, Moment, Refinement
+from samplers.kinetic import KineticSampler, StepInputs, StepResult
 
 Number = TypeVar("Number", int | Tensor, float | Tensor)
 WARM_UPS = 3
@@ -45,7 +45,7 @@ class Stateful(Protocol):
 
 
 Replay = Callable[[], None]
-Capture = Callable[[Callable[[], Refinement]], tuple[Replay, Refinement]]
+Capture = Callable[[Callable[[], StepResult]], tuple[Replay, StepResult]]
 """Runs a refinement once and returns how to run it again into the same tensors, and these."""
 
 
@@ -55,7 +55,7 @@ def can_record(devices: Iterable[torch.device]) -> bool:
     return len(found) == 1 and all(device.type == "cuda" for device in found)
 
 
-def capture_cuda(refine: Callable[[], Refinement]) -> tuple[Replay, Refinement]:
+def capture_cuda(refine: Callable[[], StepResult]) -> tuple[Replay, StepResult]:
     """A CUDA graph of the refinement. Raises: RuntimeError where something in it waits."""
     _warm_up(refine)
     graph = torch.cuda.CUDAGraph()
@@ -87,13 +87,13 @@ class _Recording:
     """A captured refinement and the tensors that it reads and writes."""
 
     x_t: OmniSequence
-    moment: Moment
-    draws: Draws
+    moment: StepInputs
+    draws: CounterRNG
     replay: Replay
-    found: Refinement
+    found: StepResult
 
 
-class GraphRecorder:
+class CudaGraphCache:
     """Fits `samplers.kinetic.Recorder`. Keeps the recordings used last, at most `limit`."""
 
     def __init__(self, capture: Capture = capture_cuda, limit: int = 12) -> None:
@@ -113,9 +113,9 @@ class GraphRecorder:
         sampler: KineticSampler,
         denoiser: Denoiser,
         x_t: OmniSequence,
-        moment: Moment,
-        draws: Draws,
-    ) -> Refinement:
+        moment: StepInputs,
+        draws: CounterRNG,
+    ) -> StepResult:
         """One refinement, replayed where there is a recording and recorded where there can be."""
         key = _key(sampler, denoiser, x_t, moment)
         if key is None:
@@ -129,7 +129,7 @@ class GraphRecorder:
         self._recordings.move_to_end(key)
         _load(recording, x_t, moment, draws)
         recording.replay()
-        return Refinement(
+        return StepResult(
             *(
                 {i: tensor.clone() for i, tensor in found.items()}
                 for found in (
@@ -146,10 +146,10 @@ class GraphRecorder:
         sampler: KineticSampler,
         denoiser: Denoiser,
         x_t: OmniSequence,
-        moment: Moment,
-        draws: Draws,
+        moment: StepInputs,
+        draws: CounterRNG,
     ) -> _Recording:
-        x_t, moment, draws = _own(x_t), _own_moment(moment), Draws(draws.seeds.clone())
+        x_t, moment, draws = _own(x_t), _own_moment(moment), CounterRNG(draws.seeds.clone())
         state = denoiser.recorded_state() if isinstance(denoiser, Stateful) else []
         before = [tensor.clone() for tensor in state]
         replay, found = self._capture(lambda: sampler.refine(denoiser, x_t, moment, draws))
@@ -159,7 +159,7 @@ class GraphRecorder:
 
 
 def _key(
-    sampler: KineticSampler, denoiser: Denoiser, x_t: OmniSequence, moment: Moment
+    sampler: KineticSampler, denoiser: Denoiser, x_t: OmniSequence, moment: StepInputs
 ) -> Hashable | None:
     """What a recording is good for; None where the step cannot be recorded."""
     network = denoiser.recording_key(x_t, moment.t) if isinstance(denoiser, Recordable) else None
@@ -190,7 +190,7 @@ def _tensors(segment: Segment) -> dict[str, Tensor]:
     }
 
 
-def _own_moment(moment: Moment) -> Moment:
+def _own_moment(moment: StepInputs) -> StepInputs:
     return replace(
         moment,
         index=_cloned(moment.index),
@@ -208,7 +208,7 @@ def _cloned(number: Number) -> Number:
     return number.clone() if isinstance(number, Tensor) else number
 
 
-def _load(recording: _Recording, x_t: OmniSequence, moment: Moment, draws: Draws) -> None:
+def _load(recording: _Recording, x_t: OmniSequence, moment: StepInputs, draws: CounterRNG) -> None:
     """Copy what this step starts from into the tensors of the recording."""
     for ours, theirs in zip(recording.x_t.segments, x_t.segments, strict=True):
         ours.tokens.copy_(theirs.tokens)
@@ -219,7 +219,7 @@ def _load(recording: _Recording, x_t: OmniSequence, moment: Moment, draws: Draws
         ours.copy_(theirs)
 
 
-def _numbers(moment: Moment) -> list[Tensor]:
+def _numbers(moment: StepInputs) -> list[Tensor]:
     interval = moment.interval
     every = (
         moment.index,

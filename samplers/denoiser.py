@@ -42,7 +42,7 @@ class Denoiser(Protocol):
 
 
 @runtime_checkable
-class Metered(Protocol):
+class PartialEvaluation(Protocol):
     """A denoiser that may evaluate fewer positions than there are. evaluated: editable positions a
     row in its last call, or None where it was all of them."""
 
@@ -52,5 +52,5 @@ class Metered(Protocol):
 
 def evaluated_positions(denoiser: Denoiser, everything: int) -> int:
     """How many editable positions a row the last call evaluated."""
-    found = denoiser.evaluated if isinstance(denoiser, Metered) else None
+    found = denoiser.evaluated if isinstance(denoiser, PartialEvaluation) else None
     return everything if found is None else found

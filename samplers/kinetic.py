@@ -20,14 +20,14 @@ from flow.schedule import PAPER, Clock, check_times, uniform_grid
 from flow.sequence import OmniSequence, Segment
 from flow.transition import TRANSITIONS, Interval, advance
 from samplers.categorical import GREEDY_TEMPERATURE, check_draw, draw_posterior
-from samplers.counter_rng import Draws
+from samplers.counter_rng import CounterRNG
 from samplers.denoiser import Denoiser, Posterior, evaluated_positions
 from samplers.source import Purpose, active_positions, random_source, stream
 from samplers.step import Step
 
 
 @dataclass(frozen=True)
-class Moment:
+class StepInputs:
     """Where in a run a refinement is. t: a hint for the denoiser. index: number of the network
     call. The numbers are Python's, or tensors without an axis on the device of the run."""
 
@@ -38,7 +38,7 @@ class Moment:
 
 
 @dataclass(frozen=True)
-class Refinement:
+class StepResult:
     """What one refinement found, by segment index; see `samplers.step.Step`. tokens: of x_t."""
 
     tokens: Mapping[int, Tensor]
@@ -55,9 +55,9 @@ class Recorder(Protocol):
         sampler: "KineticSampler",
         denoiser: Denoiser,
         x_t: OmniSequence,
-        moment: Moment,
-        draws: Draws,
-    ) -> Refinement: ...
+        moment: StepInputs,
+        draws: CounterRNG,
+    ) -> StepResult: ...
 
 
 @dataclass(frozen=True)
@@ -101,8 +101,8 @@ class KineticSampler:
         check_draw(self.temperature, self.top_p)
 
     def step(
-        self, denoiser: Denoiser, x_t: OmniSequence, moment: Moment, draws: Draws
-    ) -> Refinement:
+        self, denoiser: Denoiser, x_t: OmniSequence, moment: StepInputs, draws: CounterRNG
+    ) -> StepResult:
         """One refinement, recorded where there is a recorder."""
         if self.recorder is None:
             return self.refine(denoiser, x_t, moment, draws)
@@ -114,7 +114,9 @@ class KineticSampler:
         return start + (self.temperature - start) * t
 
     @torch.inference_mode()
-    def sample(self, denoiser: Denoiser, x_0: OmniSequence, *, draws: Draws) -> Generator[Step]:
+    def sample(
+        self, denoiser: Denoiser, x_0: OmniSequence, *, draws: CounterRNG
+    ) -> Generator[Step]:
         """Yields a Step a time after the first, the last with x_t = x_1; one call of `denoiser`
         each.
 
@@ -155,8 +157,8 @@ class KineticSampler:
                 return
 
     def refine(
-        self, denoiser: Denoiser, x_t: OmniSequence, moment: Moment, draws: Draws
-    ) -> Refinement:
+        self, denoiser: Denoiser, x_t: OmniSequence, moment: StepInputs, draws: CounterRNG
+    ) -> StepResult:
         """One refinement: a network call, a draw of x_1, a jump. Where the numbers of the moment
         are on the device, nothing in here waits for it (`thinning` apart): it can be recorded."""
         tokens: dict[int, Tensor] = {}
@@ -176,15 +178,15 @@ class KineticSampler:
                 x_1[i],
                 moment.interval,
                 partial(_moves, uniforms),
-                everywhere=isinstance(moment.index, Tensor),
+                dense_step=isinstance(moment.index, Tensor),
             )
         changed = {i: tokens[i] != x_t.segments[i].tokens for i in tokens}
-        return Refinement(tokens, x_1, changed, confidence)
+        return StepResult(tokens, x_1, changed, confidence)
 
-    def moments(self) -> list[Moment]:
+    def moments(self) -> list[StepInputs]:
         """One for each network call."""
         return [
-            Moment(t_0, index, Interval.of(self.schedule, t_0, t_1), self.temperature_at(t_0))
+            StepInputs(t_0, index, Interval.of(self.schedule, t_0, t_1), self.temperature_at(t_0))
             for index, (t_0, t_1) in enumerate(pairwise(self.times), self.first_index)
         ]
 
@@ -223,7 +225,7 @@ class KineticSampler:
         return x_0.with_tokens(tokens)
 
 
-def on_device(moments: Sequence[Moment], device: torch.device) -> list[Moment]:
+def on_device(moments: Sequence[StepInputs], device: torch.device) -> list[StepInputs]:
     """The same moments with their numbers in memory of the device, moved there at once. A greedy
     temperature stays a number: it is another kind of draw."""
     rows = [
@@ -233,7 +235,7 @@ def on_device(moments: Sequence[Moment], device: torch.device) -> list[Moment]:
     indices = torch.tensor([m.index for m in moments]).to(device)
     table = torch.tensor(rows, dtype=torch.float32).to(device)
     return [
-        Moment(
+        StepInputs(
             m.t,
             indices[k],
             Interval(table[k, 0], table[k, 1], table[k, 2], m.interval.arrives),
@@ -248,7 +250,7 @@ def _is_greedy(temperature: float | Tensor) -> bool:
 
 
 def _uniforms(
-    draws: Draws, index: int | Tensor, segment_index: int, segment: Segment, purpose: int
+    draws: CounterRNG, index: int | Tensor, segment_index: int, segment: Segment, purpose: int
 ) -> Tensor:
     """The uniforms "B L Q" of one step of one segment for one purpose."""
     shape = (segment.length, segment.tokens.shape[2])

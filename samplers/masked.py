@@ -19,7 +19,7 @@ from flow.inverse_cdf import row_chunks
 from flow.modality import Modality, TokenSpace
 from flow.sequence import OmniSequence, Segment
 from samplers.categorical import check_draw, draw_posterior
-from samplers.counter_rng import Draws
+from samplers.counter_rng import CounterRNG
 from samplers.denoiser import Denoiser, Posterior, evaluated_positions
 from samplers.source import Purpose, active_positions, masked_source, stream
 from samplers.step import Step
@@ -106,7 +106,9 @@ class MaskedSampler:
             )
 
     @torch.inference_mode()
-    def sample(self, denoiser: Denoiser, x_0: OmniSequence, *, draws: Draws) -> Generator[Step]:
+    def sample(
+        self, denoiser: Denoiser, x_0: OmniSequence, *, draws: CounterRNG
+    ) -> Generator[Step]:
         """Yields a Step for each of `steps` that is left (with a threshold or `stop` at most so
         many), the last without a mask.
 
@@ -177,7 +179,7 @@ class MaskedSampler:
         return torch.where((every * left).floor() == now, every, now / left)
 
     def _predict(
-        self, posterior: Posterior, draws: Draws, index: int, place: int, segment: Segment
+        self, posterior: Posterior, draws: CounterRNG, index: int, place: int, segment: Segment
     ) -> tuple[Tensor, Tensor, Tensor]:
         """x_1 "B L Q", its confidence, and the score "B L" by which positions are committed."""
         shape = (segment.length, segment.tokens.shape[2])

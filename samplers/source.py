@@ -13,7 +13,7 @@ from torch import Tensor
 
 from flow.modality import TokenSpace
 from flow.sequence import Segment
-from samplers.counter_rng import Draws
+from samplers.counter_rng import CounterRNG
 
 MAX_SEGMENTS = 1024
 
@@ -27,12 +27,12 @@ class Purpose(IntEnum):
 
 
 def stream(purpose: int, segment: int) -> int:
-    """The stream of `Draws` for a purpose and the index of a segment below `MAX_SEGMENTS`."""
+    """The stream of `CounterRNG` for a purpose and the index of a segment below `MAX_SEGMENTS`."""
     return MAX_SEGMENTS * purpose + segment
 
 
 def random_source(
-    space: TokenSpace, batch: int, length: int, draws: Draws, *, segment: int = 0
+    space: TokenSpace, batch: int, length: int, draws: CounterRNG, *, segment: int = 0
 ) -> Int[Tensor, "B L Q"]:
     """x_0 of flow matching: ids drawn uniformly from those that are not forbidden, never a mask.
 
@@ -57,7 +57,7 @@ def _allowed(space: TokenSpace, device: torch.device) -> Tensor:
 
 
 def masked_source(
-    space: TokenSpace, batch: int, length: int, draws: Draws, *, segment: int = 0
+    space: TokenSpace, batch: int, length: int, draws: CounterRNG, *, segment: int = 0
 ) -> Int[Tensor, "B L Q"]:
     """x_0 of masked diffusion and of autoregression: nothing but the masked state.
 

@@ -11,10 +11,10 @@ from dataclasses import replace
 import numpy as np
 
 from engine.api.errors import OUT_OF_MEMORY, DeviceError
-from engine.api.events import Answer, Completed, Event, Sounded, Started
+from engine.api.events import Answer, AudioChunk, Completed, Event, SegmentStarted
 from engine.api.request import Modality, Part, Request, Sampling
 from engine.inspection.path_preview import PathPreview
-from engine.inspection.probes import Believed
+from engine.inspection.probes import ProbeReadout
 from engine.inspection.trace import Trace, TraceRecorder
 from engine.media.images import fitted
 from engine.media.token_text import Words
@@ -131,7 +131,7 @@ class FakeEngine:
     def surprise(self, request: Request, tokens: np.ndarray, modality: Modality) -> float:
         return 1.5
 
-    def believed(self, trace: Trace, index: int) -> Believed | None:
+    def believed(self, trace: Trace, index: int) -> ProbeReadout | None:
         """A red car at the first place of every state of a picture or film."""
         states = trace.segments[index].arrays["x_t"]
         if trace.segments[index].modality not in (Modality.IMAGE, Modality.VIDEO):
@@ -139,7 +139,7 @@ class FakeEngine:
         there = np.zeros(states.shape[:2], np.int64)
         there[:, 0] = 1
         sure = np.full(there.shape, 0.75, np.float32)
-        return Believed(("", "car"), ("", "red"), there, there, sure)
+        return ProbeReadout(("", "car"), ("", "red"), there, there, sure)
 
     def preview(self, sampling: Sampling, modality: Modality) -> PathPreview:
         times, steps = np.linspace(0, 0.99, 20), np.linspace(0, 1, (sampling.steps or 16) + 1)
@@ -168,7 +168,7 @@ class FakeEngine:
         steps = 0
         try:
             for segment, answer in enumerate(_blocks(script)):
-                yield Started(
+                yield SegmentStarted(
                     request,
                     segment,
                     answer.modality,
@@ -187,7 +187,7 @@ class FakeEngine:
                 answers.append(answer)
                 if answer.audio is not None:
                     last = answer.suggest
-                    yield Sounded(segment, answer.audio, last, time.perf_counter() - start)
+                    yield AudioChunk(segment, answer.audio, last, time.perf_counter() - start)
             whole = _joined(answers)
             yield Completed(request, whole, 2 * steps, time.perf_counter() - start)
         finally:

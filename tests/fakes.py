@@ -8,7 +8,7 @@ from torch import Tensor
 
 from flow.modality import Modality, TokenSpace
 from flow.sequence import OmniSequence
-from samplers.counter_rng import Draws
+from samplers.counter_rng import CounterRNG
 from samplers.denoiser import Denoiser, Posterior
 
 Spaces = Mapping[Modality, TokenSpace]
@@ -92,9 +92,9 @@ class RandomDenoiser:
         def logits(chosen: Tensor) -> Tensor:
             q = chosen.shape[-1]
             shape = (segment.length, space.cardinality)
-            values = Draws(row_hash).uniform(q, i, shape)
+            values = CounterRNG(row_hash).uniform(q, i, shape)
             if q > 0:  # the code before shifts the likely codes of this one
-                values = values + Draws(row_hash).uniform(q, 100 + i, shape) * chosen[..., -1:]
+                values = values + CounterRNG(row_hash).uniform(q, 100 + i, shape) * chosen[..., -1:]
             return _without_forbidden(self.scale * values.frac(), space)
 
         return FakePosterior(space.num_codebooks, logits)

@@ -7,19 +7,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from app.page import build_page, serve
-from app.session import Engine, Host
+from app.session import Engine, Session
 
 
 @dataclass(frozen=True)
 class Served:
     url: str
-    host: Host
+    host: Session
 
 
 @contextmanager
 def served(engine: Engine, first_run: Path | None = None, **folders: Path) -> Iterator[Served]:
     """folders: `pack`, `gallery` and `own` of the host."""
-    host = Host(engine, **folders)
+    host = Session(engine, **folders)
     page = build_page(host, first_run)
     serve(page, host, "127.0.0.1", _free_port())
     try:

@@ -14,7 +14,7 @@ from app.chat.settings import read_think
 from app.forms.example_prompts import QUESTIONS, SUGGESTIONS, WORDS_ALONE
 from app.stream import encode
 from app.stream.run_driver import Outcome
-from engine.api.insertion import Pin
+from engine.api.insertion import MediaInsertion
 from engine.api.request import Conversation, Modality, Part, Turn
 from engine.prompt.conversation import (
     kept_places,
@@ -247,7 +247,7 @@ def _thoughts(outcome: Outcome) -> tuple[dict[str, object], ...]:
     return tuple({"thought": a.thought} for a in outcome.answers if a.thought)
 
 
-def _placed(parts: tuple[Part, ...], pin: Pin | None) -> tuple[Part, ...]:
+def _placed(parts: tuple[Part, ...], pin: MediaInsertion | None) -> tuple[Part, ...]:
     """In reading order: what a pin opens among the words stands there."""
     if pin is None or not pin.words or len(parts) < 2:
         return parts

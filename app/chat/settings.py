@@ -9,7 +9,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, replace
 
 from app.forms.parse import next_seed, read_sampling, read_seed
-from engine.api.insertion import Pin
+from engine.api.insertion import MediaInsertion
 from engine.api.request import Modality, Sampling
 
 Setting = str | bool | float | None
@@ -63,7 +63,7 @@ class AnswerForm:
         """Raises: ValueError with what to change."""
         return read_sampling(self.steps, self.guidance, None, read_seed(str(self.seed)))
 
-    def kind(self) -> tuple[Modality | None, Pin | None]:
+    def kind(self) -> tuple[Modality | None, MediaInsertion | None]:
         """What kind of answer is wanted, and where a picture opens; None lets the model decide.
 
         Raises: ValueError where there is no such kind, or the words are no number.
@@ -74,9 +74,9 @@ class AnswerForm:
         if wanted in KINDS:
             return KINDS[wanted], None
         if wanted in PLACES:
-            return None, Pin(words=PLACES[wanted])
+            return None, MediaInsertion(words=PLACES[wanted])
         if wanted == AFTER_WORDS:
-            return None, Pin(words=_whole(self.words))
+            return None, MediaInsertion(words=_whole(self.words))
         raise ValueError(f"there is no answer with {wanted[:40]!r}: choose one of the list")
 
 

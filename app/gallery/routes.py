@@ -65,7 +65,7 @@ class About(Asked):
     found: Name
 
 
-class Wish(BaseModel):
+class GalleryQuery(BaseModel):
     """To keep what a run made, or to take out an item that was kept."""
 
     viewer: Name = ""
@@ -74,7 +74,7 @@ class Wish(BaseModel):
 
 
 @dataclass
-class Desk:
+class GalleryService:
     """Answers what the script asks. uploads: what visitors gave, the last ones. known: vectors of
     the last queries."""
 
@@ -174,12 +174,12 @@ class Desk:
             ]
         }
 
-    def keep(self, wish: Wish) -> dict[str, object]:
+    def keep(self, wish: GalleryQuery) -> dict[str, object]:
         """Everything that a run made becomes its owner's."""
         kept = self.library.keep(self.bus.find(wish.run))
         return {"items": [item.id for item in kept]}
 
-    def take_out(self, wish: Wish) -> dict[str, object]:
+    def take_out(self, wish: GalleryQuery) -> dict[str, object]:
         self.library.take_out(wish.item, wish.viewer)
         return {}
 
@@ -208,7 +208,7 @@ class Desk:
 
 def add_gallery_routes(server: FastAPI, library: Library, bus: StepBus) -> None:
     """Serve the library on `server`."""
-    desk = Desk(library, bus)
+    desk = GalleryService(library, bus)
 
     def state(asked: Asked) -> Response:
         return _answer(lambda: desk.state(asked))
@@ -222,10 +222,10 @@ def add_gallery_routes(server: FastAPI, library: Library, bus: StepBus) -> None:
     def places(asked: Asked) -> Response:
         return _answer(lambda: desk.map(asked))
 
-    def keep(wish: Wish) -> Response:
+    def keep(wish: GalleryQuery) -> Response:
         return _answer(lambda: desk.keep(wish))
 
-    def take_out(wish: Wish) -> Response:
+    def take_out(wish: GalleryQuery) -> Response:
         return _answer(lambda: desk.take_out(wish))
 
     def file(item_id: str, viewer: str = "") -> Response:

@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from app import theme
-from app.lab.trace_view import Lens, framed
+from app.lab.trace_view import CodeInspector, framed
 from app.stream.encode import png, recipe_of
 from engine.api.request import Modality
 from engine.inspection.trace import SegmentTrace, Trace
@@ -25,7 +25,9 @@ SCALE = 3
 WORDS_ONLY = "this run drew nothing: take the numbers or the page of its own"
 
 
-def file(trace: Trace, lens: Lens, kind: str, seen: Mapping[str, object] | None) -> dict[str, str]:
+def file(
+    trace: Trace, lens: CodeInspector, kind: str, seen: Mapping[str, object] | None
+) -> dict[str, str]:
     """{"name", "uri"} of a run as "npz", "json", "png" (a strip), "webp", "mp4" or "html". seen:
     its `inspection.overview`, for "html".
 
@@ -48,7 +50,7 @@ def file(trace: Trace, lens: Lens, kind: str, seen: Mapping[str, object] | None)
     }
 
 
-def still(trace: Trace, lens: Lens, segment: int, step: int, which: str) -> dict[str, str]:
+def still(trace: Trace, lens: CodeInspector, segment: int, step: int, which: str) -> dict[str, str]:
     """{"name", "uri"} of the picture of one step, or of its frames from left to right: state
     ("x_t") or prediction ("x_1"), a PNG that carries the settings and the step.
 
@@ -103,7 +105,7 @@ def _json(trace: Trace) -> bytes:
     ).encode()
 
 
-def _strip(trace: Trace, lens: Lens) -> bytes:
+def _strip(trace: Trace, lens: CodeInspector) -> bytes:
     """Some of the predictions of a picture from left to right, the states below them; of a film the
     frames of a prediction from left to right, step below step."""
     segment = _drawn(trace)
@@ -114,20 +116,20 @@ def _strip(trace: Trace, lens: Lens) -> bytes:
     return png(np.concatenate([np.concatenate(row, 1) for row in rows]), _recipe(trace)).content
 
 
-def _webp(trace: Trace, lens: Lens) -> bytes:
+def _webp(trace: Trace, lens: CodeInspector) -> bytes:
     frames = _frames(trace, lens)
     times = [FIRST_MS, *[FRAME_MS] * (len(frames) - 2), LAST_MS][-len(frames) :]
     return webp_bytes(frames, times, json.dumps(_recipe(trace)))
 
 
-def _mp4(trace: Trace, lens: Lens) -> bytes:
+def _mp4(trace: Trace, lens: CodeInspector) -> bytes:
     frames = _frames(trace, lens)
     every = max(1, round(FRAME_MS * FPS / 1000))
     repeats = [every] * (len(frames) - 1) + [round(LAST_MS * FPS / 1000)]
     return mp4_bytes(np.repeat(frames, repeats, 0), FPS, json.dumps(_recipe(trace)))
 
 
-def _frames(trace: Trace, lens: Lens) -> np.ndarray:
+def _frames(trace: Trace, lens: CodeInspector) -> np.ndarray:
     """State and prediction at every step, uint8 "S H W 3": of a picture side by side and enlarged,
     of a film the frames from left to right, the state's above."""
     segment = _drawn(trace)

@@ -4,10 +4,10 @@ from base64 import b64encode
 
 import numpy as np
 
-from engine.inspection.probes import Believed
+from engine.inspection.probes import ProbeReadout
 
 
-def packed(believed: Believed) -> dict[str, object]:
+def packed(believed: ProbeReadout) -> dict[str, object]:
     """Names, and for every step and place, row by row, bytes in base64: "object" and "colour", ids
     into the names, and "sure", 0 .. 255."""
     return {

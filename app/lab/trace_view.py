@@ -14,7 +14,7 @@ import numpy as np
 from app.stream.encode import jpeg, recipe_of, strip
 from engine.api.request import Modality, Request
 from engine.inspection.trace import SegmentTrace, Trace
-from engine.media.token_text import Words
+from engine.media.token_text import TokenText
 from engine.media.video import FRAMES
 
 NEAR, PATCH_MARGIN, MAX_STEPS = 6, 1, 256
@@ -29,10 +29,10 @@ HEATS = {
 }
 
 
-class Lens(Protocol):
+class CodeInspector(Protocol):
     """What the Lab needs of an engine's lens."""
 
-    words: Words
+    words: TokenText
 
     def pictures(self, codes: np.ndarray) -> np.ndarray: ...
 
@@ -60,7 +60,7 @@ def surprises(trace: Trace, surprise: Surprise) -> list[float | None]:
 
 
 def overview(
-    trace: Trace, lens: Lens, run_id: str, bits: Sequence[float | None]
+    trace: Trace, lens: CodeInspector, run_id: str, bits: Sequence[float | None]
 ) -> dict[str, object]:
     """Everything but the single token: one entry a segment. bits: see `surprises`.
 
@@ -85,7 +85,7 @@ def overview(
     }
 
 
-def _segment(segment: SegmentTrace, lens: Lens) -> dict[str, object]:
+def _segment(segment: SegmentTrace, lens: CodeInspector) -> dict[str, object]:
     a = segment.arrays
     heats = heat_maps(segment, lens)
     is_text = segment.modality is Modality.TEXT
@@ -117,7 +117,7 @@ def _segment(segment: SegmentTrace, lens: Lens) -> dict[str, object]:
 
 
 def framed(
-    segment: SegmentTrace, lens: Lens, which: str, steps: slice | np.ndarray = slice(None)
+    segment: SegmentTrace, lens: CodeInspector, which: str, steps: slice | np.ndarray = slice(None)
 ) -> np.ndarray:
     """uint8 "S F H W 3": state ("x_t") or prediction ("x_1") at some steps of a film, or of a
     picture, which is a film of one frame."""
@@ -127,7 +127,7 @@ def framed(
     return lens.pictures(codes)[:, None]
 
 
-def heat_maps(segment: SegmentTrace, lens: Lens) -> dict[str, np.ndarray]:
+def heat_maps(segment: SegmentTrace, lens: CodeInspector) -> dict[str, np.ndarray]:
     """For each of `HEATS` that the trace allows, a number for every step and position, float32
     "S L"."""
     a = segment.arrays
@@ -146,7 +146,7 @@ def heat_maps(segment: SegmentTrace, lens: Lens) -> dict[str, np.ndarray]:
 
 
 def token(
-    trace: Trace, lens: Lens, segment_index: int, step: int, position: int
+    trace: Trace, lens: CodeInspector, segment_index: int, step: int, position: int
 ) -> dict[str, object]:
     """One position at one step, code by code: where it was and is, what else was likely, what lies
     near.
@@ -163,7 +163,9 @@ def token(
     return {"segment": segment_index, "step": step, "position": position, "codes": codes}
 
 
-def _code(segment: SegmentTrace, lens: Lens, step: int, position: int, q: int) -> dict[str, object]:
+def _code(
+    segment: SegmentTrace, lens: CodeInspector, step: int, position: int, q: int
+) -> dict[str, object]:
     a = segment.arrays
     history, predicted = (a[name][:, position, q] for name in ("x_t", "x_1"))
     final = np.broadcast_to(history[-1:], history.shape)
@@ -201,7 +203,12 @@ def _code(segment: SegmentTrace, lens: Lens, step: int, position: int, q: int) -
 
 
 def _column(
-    lens: Lens, modality: Modality, x: np.ndarray, y: np.ndarray, num_codebooks: int, q: int
+    lens: CodeInspector,
+    modality: Modality,
+    x: np.ndarray,
+    y: np.ndarray,
+    num_codebooks: int,
+    q: int,
 ) -> np.ndarray:
     """d(x, y) "S" of ids of one codebook."""
     wide = np.zeros((2, len(x), num_codebooks), np.int64)
@@ -210,7 +217,7 @@ def _column(
 
 
 def _shown(
-    segment: SegmentTrace, lens: Lens, step: int, position: int, q: int, ids: np.ndarray
+    segment: SegmentTrace, lens: CodeInspector, step: int, position: int, q: int, ids: np.ndarray
 ) -> list[dict[str, object]]:
     """What each code would look like in its place: a piece of text, or the patch and its surround
     in the predicted picture or frame."""

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 
 from app.stream.message import Media, Message
-from engine.api.events import Answer, Drafted, Refined, Sounded, Started
+from engine.api.events import Answer, AudioChunk, CandidateDone, Refined, SegmentStarted
 from engine.api.request import Modality, Request
 from engine.media.audio import pcm16, wav_bytes
 from engine.media.images import gif_bytes, mp4_bytes, png_bytes, webp_bytes
@@ -26,16 +26,16 @@ MORE = ("temperature", "top_p", "grid", "c", "a")
 """Settings of a recipe that the Lab can change and the other tabs leave alone."""
 
 
-def message(event: Started | Refined | Sounded | Drafted) -> Message:
+def message(event: SegmentStarted | Refined | AudioChunk | CandidateDone) -> Message:
     """The message that tells a browser about one event of a run under way."""
     match event:
-        case Started():
+        case SegmentStarted():
             return _started(event)
         case Refined():
             return _refined(event)
-        case Sounded():
+        case AudioChunk():
             return _sounded(event)
-        case Drafted():
+        case CandidateDone():
             return _drafted(event)
 
 
@@ -159,7 +159,7 @@ def jpeg(image: np.ndarray, quality: int = JPEG_QUALITY) -> Media:
     return Media("image/jpeg", content.tobytes())
 
 
-def _started(event: Started) -> Message:
+def _started(event: SegmentStarted) -> Message:
     pin = event.request.pin
     header: dict[str, object] = {
         "kind": "started",
@@ -175,7 +175,7 @@ def _started(event: Started) -> Message:
     return Message(header, kept=True)
 
 
-def _sounded(event: Sounded) -> Message:
+def _sounded(event: AudioChunk) -> Message:
     header = {
         "kind": "sounded",
         "segment": event.segment,
@@ -185,7 +185,7 @@ def _sounded(event: Sounded) -> Message:
     return Message(header, {"samples": pcm(event.samples)}, kept=True)
 
 
-def _drafted(event: Drafted) -> Message:
+def _drafted(event: CandidateDone) -> Message:
     made = event.made
     picture = made.image if made.video is None else made.video[len(made.video) // 2]
     assert picture is not None, "a draft is a picture or a film"

@@ -16,7 +16,7 @@ import numpy as np
 from app.stream import encode
 from app.stream.run_bus import Run, StepBus
 from engine.api.errors import DeviceError
-from engine.api.events import Answer, Completed, Event, Refined, Sounded, Started
+from engine.api.events import Answer, AudioChunk, Completed, Event, Refined, SegmentStarted
 from engine.api.request import Modality, Request
 
 logger = logging.getLogger(__name__)
@@ -38,7 +38,7 @@ class Outcome:
 
 
 @dataclass
-class Pumping:
+class RunDriver:
     """One generation on its way. Iterate to drive it; `outcome` is there afterwards."""
 
     generate: Generate
@@ -113,13 +113,13 @@ class _Partial:
         return bool(self._last)
 
     def see(self, event: Event) -> None:
-        if isinstance(event, Started):
+        if isinstance(event, SegmentStarted):
             if event.segment == 0:  # the next of several drafts
                 self._last.clear()
             self.request = event.request
             if event.heard:
                 self._heard.add(event.segment)
-        elif isinstance(event, Sounded):
+        elif isinstance(event, AudioChunk):
             self._sounds.append(event.samples)
         elif isinstance(event, Refined):
             before = self._last.get(event.segment)

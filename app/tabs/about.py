@@ -7,7 +7,7 @@ from typing import Any
 import gradio as gr
 
 from app.benchmark_card import FILE, measured_html, read_measured
-from app.capabilities import Abilities
+from app.capabilities import Capabilities
 from app.lab.path_chart import charts_html
 
 RAMP_STEPS = 7
@@ -91,7 +91,7 @@ def about_html(info: Mapping[str, object], measured: Mapping[str, Any] | None = 
         for i in range(RAMP_STEPS)
     )
     papers = "".join(f"<li>{escape(title)} <span>arXiv:{n}</span></li>" for title, n in PAPERS)
-    can = Abilities.of(info)
+    can = Capabilities.of(info)
     limits = LIMITS.format(
         num_concepts=num_concepts,
         image_px=info.get("image_px", 128),
@@ -115,7 +115,7 @@ def _sound(info: Mapping[str, object]) -> str:
     audio = config.get("audio") if isinstance(config, Mapping) else None
     if not hears_s or not isinstance(audio, Mapping):
         return ""
-    styles = Abilities.of(info).styles
+    styles = Capabilities.of(info).styles
     if styles:
         return SPEECH.format(styles=len(styles), hears_s=hears_s)
     return SOUND.format(codebooks=audio["num_codebooks"], hears_s=hears_s)

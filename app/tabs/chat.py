@@ -14,7 +14,7 @@ from app.chat.settings import AFTER_WORDS, AUTO, FIRST_WORDS, AnswerForm, Settin
 from app.components import conversation
 from app.forms.errors import notices
 from app.forms.parse import InputError, beside
-from app.tabs.conversation_tab import QUIET, Conversing
+from app.tabs.conversation_tab import QUIET, ConversationTab
 from engine.api.insertion import MAX_WORDS
 from engine.api.request import Part
 
@@ -25,7 +25,7 @@ NO_THINKING = "this checkpoint does not think before it answers yet"
 
 
 @dataclass
-class ChatTab(Conversing):
+class ChatTab(ConversationTab):
     """The tab's controls, and what happens when they are pressed."""
 
     name: str = "chat"

@@ -17,7 +17,7 @@ from app.chat.settings import AnswerForm, Setting
 from app.components import notice
 from app.forms.errors import notices
 from app.forms.parse import InputError, beside
-from app.session import DRIVING, Host
+from app.session import DRIVING, Session
 from engine.api.request import Modality, Request
 
 STEPS = ("auto", "8", "16", "32", "64")
@@ -36,11 +36,11 @@ REFUSED = 6
 
 
 @dataclass
-class Conversing:
+class ConversationTab:
     """The shared half of a tab. A tab lays out `view`, `message` and the settings, then calls
     `wire`."""
 
-    host: Host
+    host: Session
     name: str = ""
     """In the ids of the controls."""
     api: str = ""

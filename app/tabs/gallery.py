@@ -18,7 +18,7 @@ from app.components import MOUNT
 from app.forms.example_prompts import FINDS
 from app.forms.parse import as_sentence
 from app.gallery.local_folder import NOT_HERE, adding, is_from_here, read_folder
-from app.session import Host
+from app.session import Session
 from engine.api.errors import DeviceError
 from engine.api.request import Modality
 from retrieval.index import Where
@@ -43,7 +43,7 @@ SPEECH = "speech"
 class GalleryTab:
     """See the module's docstring."""
 
-    host: Host
+    host: Session
 
     def build(self) -> None:
         """Lay out the tab inside the current Blocks."""

@@ -23,7 +23,7 @@ from app.forms.parse import (
     read_seed,
 )
 from app.forms.share_link import Link
-from app.session import DRIVING, Host
+from app.session import DRIVING, Session
 from engine.api.request import (
     MAX_DRAFTS,
     USUAL_PROMPT_CHARACTERS,
@@ -50,7 +50,7 @@ class Recipe:
 
 
 @dataclass(frozen=True)
-class Craft:
+class TabSpec:
     """What a studio makes. name: in the ids of its controls. api: in the names of its events for
     programs. question, placeholder: of the prompt."""
 
@@ -64,10 +64,10 @@ class Craft:
 
 
 @dataclass
-class Studio:
+class GenerationTab:
     """The tab's controls, and what happens when they are pressed."""
 
-    host: Host
+    host: Session
     trace: dict[str, object] | None = None
     """A recorded run that plays when the tab is first seen."""
     trace_at: str = ""
@@ -78,7 +78,7 @@ class Studio:
     """Prompts to press beside those of the craft."""
 
     @property
-    def craft(self) -> Craft:
+    def craft(self) -> TabSpec:
         """What it makes."""
         raise NotImplementedError
 

@@ -13,10 +13,10 @@ from app.components import GRID, painter
 from app.forms.errors import notices
 from app.forms.example_prompts import PICTURES
 from app.forms.parse import InputError, as_sentence, beside, read_upload
-from app.tabs.generation_tab import Craft, Recipe, Studio, slider
+from app.tabs.generation_tab import GenerationTab, Recipe, TabSpec, slider
 from engine.api.request import Conversation, Modality, Repaint, Request, Sampling
 
-CRAFT = Craft(
+CRAFT = TabSpec(
     name="image",
     to=Modality.IMAGE,
     api="draw",
@@ -45,11 +45,11 @@ class Painted:
     mask: np.ndarray
 
 
-class ImageTab(Studio):
+class ImageTab(GenerationTab):
     """See the module's docstring."""
 
     @property
-    def craft(self) -> Craft:
+    def craft(self) -> TabSpec:
         return CRAFT
 
     def build(self) -> None:

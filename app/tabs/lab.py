@@ -19,7 +19,7 @@ from app.lab.form import LabForm, form_of
 from app.lab.path_chart import path_html
 from app.lab.probe_view import packed
 from app.lab.trace_view import overview, surprises, token
-from app.session import DRIVING, Host
+from app.session import DRIVING, Session
 from app.tabs.generation_tab import fresh_seed, methods_shown, pressable, pressed_text, slider
 from engine.api.request import GRIDS, Modality, Request, Sampling
 from engine.inspection.trace import Trace
@@ -45,7 +45,7 @@ class LabTab:
     """The tab's controls, and what happens when they are pressed. first: a recorded run that lies
     open when the page does."""
 
-    host: Host
+    host: Session
     first: Trace | None = None
 
     def build(self) -> None:

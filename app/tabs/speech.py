@@ -15,7 +15,7 @@ from app.chat.settings import AnswerForm, Setting
 from app.components import conversation, microphone
 from app.forms.example_prompts import SPOKEN, VOICES
 from app.forms.parse import InputError, beside, read_recording
-from app.tabs.conversation_tab import QUIET, Conversing
+from app.tabs.conversation_tab import QUIET, ConversationTab
 from engine.api.request import Modality, Part
 
 LONGEST_TURN_S = 60
@@ -36,7 +36,7 @@ PACK = Path(__file__).resolve().parents[2] / "assets/speech"
 
 
 @dataclass
-class SpeechTab(Conversing):
+class SpeechTab(ConversationTab):
     """The tab's controls, and what happens when they are pressed."""
 
     name: str = "speech"

@@ -12,11 +12,11 @@ from app.components import chips, notice
 from app.forms.example_prompts import ABOUT_FILMS, FILMS
 from app.forms.parse import as_sentence, read_upload
 from app.stream.encode import webp
-from app.tabs.generation_tab import Craft, Recipe, Studio
+from app.tabs.generation_tab import GenerationTab, Recipe, TabSpec
 from engine.api.request import Conversation, Modality, Request, Sampling
 from engine.media.video import read_film, sampled
 
-CRAFT = Craft(
+CRAFT = TabSpec(
     name="video",
     to=Modality.VIDEO,
     api="film",
@@ -51,11 +51,11 @@ NUMBERS = {5: "five", 8: "eight"}
 ENDINGS = [".mp4", ".mov", ".m4v", ".mkv", ".webm", ".gif", ".png", ".webp"]
 
 
-class VideoTab(Studio):
+class VideoTab(GenerationTab):
     """See the module's docstring."""
 
     @property
-    def craft(self) -> Craft:
+    def craft(self) -> TabSpec:
         return CRAFT if self.host.can.films else WATCHED
 
     def build(self) -> None:

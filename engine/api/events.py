@@ -1,10 +1,10 @@
 """What a generation reports: plain values (str, numbers, NumPy), never tensors. Errors are
 exceptions.
 
-A generation yields one `Started` per answer segment, its `Refined` steps, and one `Completed` at
-the very end. An answer may have several segments (a sentence, then a picture that the model
-opened); a sound has one for each of its blocks, and after each `Sounded`. Of several drafts each
-begins anew with segment 0.
+A generation yields one `SegmentStarted` per answer segment, its `Refined` steps, and one
+`Completed` at the very end. An answer may have several segments (a sentence, then a picture that
+the model opened); a sound has one for each of its blocks, and after each `AudioChunk`. Of several
+drafts each begins anew with segment 0.
 """
 
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ French nothing does (docs/log.md)."""
 
 
 @dataclass(frozen=True)
-class Started:
+class SegmentStarted:
     """A segment begins to form. `sampling` of `request` has every default filled in. heard: it is
     what the user said, in so many pieces; 0 where it is not. held: positions that stay as they are
     from the start, see `engine.generation.edit_mask`."""
@@ -85,7 +85,7 @@ class Refined:
 
 
 @dataclass(frozen=True)
-class Sounded:
+class AudioChunk:
     """More of a sound is final and can be played: float32 "N" at 16 kHz, which follow those before.
     last: whether they are the end of the sound."""
 
@@ -96,7 +96,7 @@ class Sounded:
 
 
 @dataclass(frozen=True)
-class Drafted:
+class CandidateDone:
     """One of several drafts is there, see `engine.generation.best_of_n`: number 0 .. num-1, its
     seed, the picture or film, and how near the model finds it to what was asked, a cosine. best:
     the number of the nearest so far. Another segment 0 follows: the next draft, or the best one
@@ -149,4 +149,4 @@ class Completed:
     elapsed_s: float
 
 
-Event = Started | Refined | Sounded | Drafted | Completed
+Event = SegmentStarted | Refined | AudioChunk | CandidateDone | Completed

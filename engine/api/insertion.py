@@ -1,7 +1,7 @@
 """A pin: where in its answer the model opens a picture or a film.
 
 The words of the answer are those that it would write anyway, wherever the pin is; what opens is
-made to the words before it. Owns: `Pin`. Does not own: the order of other answers
+made to the words before it. Owns: `MediaInsertion`. Does not own: the order of other answers
 (`engine.prompt.answer_plan`).
 """
 
@@ -14,7 +14,7 @@ MAX_WORDS = 100
 
 
 @dataclass(frozen=True)
-class Pin:
+class MediaInsertion:
     """modality: what opens, IMAGE or VIDEO. words: behind how many words of the answer; 0 is before
     them, None behind all of them, as is a number that they do not reach."""
 

@@ -9,7 +9,7 @@ from enum import StrEnum
 
 import numpy as np
 
-from engine.api.insertion import Pin
+from engine.api.insertion import MediaInsertion
 from flow.calibration import GRIDS
 from flow.modality import Modality
 from flow.transition import TRANSITIONS
@@ -233,7 +233,7 @@ class Sampling:
 
 
 @dataclass(frozen=True)
-class Start:
+class InitialState:
     """A state to go on from instead of from noise: a step of an earlier run, perhaps edited.
 
     tokens: int64 "L Q" of one segment; predicted: its x_1 of the same shape. t in [0, 1): when.
@@ -294,11 +294,11 @@ class Request:
     conversation: Conversation
     to: Modality | None = None
     sampling: Sampling = field(default_factory=Sampling)
-    start: Start | None = None
+    start: InitialState | None = None
     aloud: bool = False
     repaint: Repaint | None = None
     think: bool = False
-    pin: Pin | None = None
+    pin: MediaInsertion | None = None
     style: str | None = None
 
     @property

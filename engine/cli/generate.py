@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from engine.api.events import Answer, Completed, Drafted, Refined, Started
-from engine.api.insertion import Pin
+from engine.api.events import Answer, CandidateDone, Completed, Refined, SegmentStarted
+from engine.api.insertion import MediaInsertion
 from engine.api.request import Conversation, Repaint, Request
 from engine.cli.generate_options import WATCH, checked, media_of, sampling_of, unused
 from engine.cli.out_file import content, example, fits, of_part
@@ -40,7 +40,7 @@ def generate(arguments: argparse.Namespace, load: Callable[[], Engine]) -> int:
     checked(arguments)
     sampling = sampling_of(arguments)
     to = None if arguments.to is None else Modality(arguments.to)
-    pin = None if arguments.picture_after is None else Pin(words=arguments.picture_after)
+    pin = None if arguments.picture_after is None else MediaInsertion(words=arguments.picture_after)
     media = media_of(arguments)
     repaint = _repaint(arguments, media)
     engine = load()
@@ -128,7 +128,7 @@ def _completed(
     for event in engine.generate(request, preview_hz=0, watch=watch):
         recorder.see(event)
         match event:
-            case Started():
+            case SegmentStarted():
                 part, parts = (event.segment + 1, event.heard) if event.heard else of
                 which = f", part {part} of {parts}" if parts > 1 else ""
                 name = f"{event.modality}{which}"
@@ -138,7 +138,7 @@ def _completed(
                 bar.update()
                 if event.last:
                     bar.close()
-            case Drafted():
+            case CandidateDone():
                 draft = f"draft {event.number + 1} of {event.num}, seed {event.seed}"
                 _note(f"{draft}: {event.score:.3f} near what was asked")
             case Completed():

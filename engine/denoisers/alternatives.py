@@ -14,7 +14,7 @@ from torch import Tensor
 from flow.inverse_cdf import row_chunks
 from flow.sequence import OmniSequence
 from samplers.autoregressive import CausalDenoiser, Decoding
-from samplers.denoiser import Denoiser, Metered, Posterior
+from samplers.denoiser import Denoiser, PartialEvaluation, Posterior
 from samplers.step import Alternatives
 
 SMALLEST_LOG = -1e4
@@ -33,7 +33,7 @@ class WatchedDenoiser:
     @property
     def evaluated(self) -> int | None:
         """What the network reports."""
-        return self.denoiser.evaluated if isinstance(self.denoiser, Metered) else None
+        return self.denoiser.evaluated if isinstance(self.denoiser, PartialEvaluation) else None
 
     def __call__(self, x_t: OmniSequence, t: float) -> Mapping[int, Posterior]:
         posteriors = self.denoiser(x_t, t)

@@ -27,7 +27,7 @@ from samplers.denoiser import Posterior
 
 
 @dataclass(eq=False)
-class Room:
+class LayerBuffers:
     """What is kept of one sequence: features, and the tokens of the call before. owner: the
     generation that it belongs to now; calls: how many that made. The tensors stay for the next
     one, so that a recorded call can be replayed."""
@@ -39,14 +39,14 @@ class Room:
     number: int = field(default_factory=count().__next__)
 
     @classmethod
-    def of(cls, model: OmniModel, x_t: OmniSequence) -> "Room":
+    def of(cls, model: OmniModel, x_t: OmniSequence) -> "LayerBuffers":
         """An empty room for a sequence of this shape."""
         tokens = tuple(torch.full_like(s.tokens, -1) for s in x_t.segments)
         return cls(empty_cache(model.backbone, x_t.batch, x_t.length), tokens)
 
 
 MAX_ROOMS = 4
-Rooms = dict[Hashable, Room]
+FeatureBuffers = dict[Hashable, LayerBuffers]
 """By shape. Shared between generations where calls are recorded, else of one generation."""
 
 
@@ -55,7 +55,7 @@ class _Plan:
     """One call: its room, whether everything is evaluated, whether the prompt is due, and how many
     positions each layer evaluates."""
 
-    room: Room
+    room: LayerBuffers
     whole: bool
     prompt_due: bool
     num: int
@@ -74,7 +74,7 @@ class CachedDenoiser:
     model: OmniModel
     share: float = 0.25
     prompt_every: int = 0
-    rooms: Rooms = field(default_factory=Rooms)
+    rooms: FeatureBuffers = field(default_factory=FeatureBuffers)
     evaluated: int | None = field(default=None, init=False)
     _planned: _Plan | None = field(default=None, init=False)
 
@@ -126,18 +126,20 @@ class CachedDenoiser:
         self.evaluated = max(0, num - refreshed)
         return _Plan(room, whole, prompt_due, num)
 
-    def _room(self, x_t: OmniSequence) -> Room:
+    def _room(self, x_t: OmniSequence) -> LayerBuffers:
         shape = tuple((s.modality, s.tokens.shape) for s in x_t.segments)
         room = self.rooms.get(shape)
         if room is None:
-            room = self.rooms[shape] = Room.of(self.model, x_t)
+            room = self.rooms[shape] = LayerBuffers.of(self.model, x_t)
             while len(self.rooms) > MAX_ROOMS:
                 del self.rooms[next(iter(self.rooms))]
         if room.owner is not self:
             room.owner, room.calls = self, 0
         return room
 
-    def _due(self, room: Room, x_t: OmniSequence, response: Tensor, *, prompt_due: bool) -> Tensor:
+    def _due(
+        self, room: LayerBuffers, x_t: OmniSequence, response: Tensor, *, prompt_due: bool
+    ) -> Tensor:
         """bool "B L": the prompt in its turn, what changed, everything where the share is 1."""
         due = torch.cat(
             [(s.tokens != b).any(-1) for s, b in zip(x_t.segments, room.tokens, strict=True)], 1

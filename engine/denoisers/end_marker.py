@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from flow.modality import Modality
 from flow.sequence import OmniSequence, prompt
-from samplers.denoiser import Denoiser, Metered, Posterior
+from samplers.denoiser import Denoiser, PartialEvaluation, Posterior
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class ClosedDenoiser:
     @property
     def evaluated(self) -> int | None:
         """What the network reports."""
-        return self.denoiser.evaluated if isinstance(self.denoiser, Metered) else None
+        return self.denoiser.evaluated if isinstance(self.denoiser, PartialEvaluation) else None
 
     def __call__(self, x_t: OmniSequence, t: float) -> Mapping[int, Posterior]:
         shape = (x_t.batch, 1, 1)

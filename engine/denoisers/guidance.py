@@ -14,7 +14,7 @@ from torch import Tensor
 from flow.sequence import OmniSequence, drop_prompt
 from samplers.autoregressive import CausalDenoiser, Decoding
 from samplers.cuda_graph import Recordable, Stateful
-from samplers.denoiser import Denoiser, Metered, Posterior
+from samplers.denoiser import Denoiser, PartialEvaluation, Posterior
 
 
 @dataclass
@@ -37,7 +37,7 @@ class GuidedDenoiser:
     @property
     def evaluated(self) -> int | None:
         """What the network reports, of one branch."""
-        return self.denoiser.evaluated if isinstance(self.denoiser, Metered) else None
+        return self.denoiser.evaluated if isinstance(self.denoiser, PartialEvaluation) else None
 
     def recording_key(self, x_t: OmniSequence, t: float) -> Hashable | None:
         """See `samplers.cuda_graph`; a branch that is used again depends on the calls before."""

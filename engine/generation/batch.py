@@ -13,7 +13,7 @@ import numpy as np
 from engine.api.events import Answer
 from engine.api.request import Conversation, Request
 from engine.generation.host_transfer import last_tokens
-from engine.generation.segment_spec import Wish, groups
+from engine.generation.segment_spec import SegmentSpec, groups
 from engine.media.codec import Codec
 from engine.prompt.answer_plan import first_modality, next_modality
 from engine.prompt.conversation import understood
@@ -34,9 +34,9 @@ class Batch:
     known: Collection[Modality]
     pieces: Callable[[Request], list[np.ndarray]]
     messages: Callable[[Conversation], list[Message]]
-    wish: Callable[[Request, list[Message], list[Answer], Modality], Wish]
-    begun: Callable[[Wish], Wish]
-    steps: Callable[[list[Wish]], Generator[Step]]
+    wish: Callable[[Request, list[Message], list[Answer], Modality], SegmentSpec]
+    begun: Callable[[SegmentSpec], SegmentSpec]
+    steps: Callable[[list[SegmentSpec]], Generator[Step]]
 
     def answers(self, requests: Sequence[Request]) -> list[tuple[Answer, ...]]:
         """Of each request; speech without words is written down first, all of it together."""
@@ -71,12 +71,12 @@ class Batch:
 
     def _after(
         self,
-        wish: Wish,
+        wish: SegmentSpec,
         tokens: np.ndarray,
         request: Request,
         messages: list[Message],
         found: list[Answer],
-    ) -> Wish | None:
+    ) -> SegmentSpec | None:
         """Adds what has been answered to `found`; the wish for what follows."""
         if wish.modality is Modality.AUDIO:
             wish, _, last = wish.grown(tokens, self.config)

@@ -13,7 +13,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from engine.api.events import Answer, Completed, Drafted, Event
+from engine.api.events import Answer, CandidateDone, Completed, Event
 from engine.api.request import MAX_SEED, Part, Request
 
 Run = Callable[[Request], Generator[Event]]
@@ -34,8 +34,8 @@ def drafts_of(request: Request) -> list[Request]:
 
 
 def best_of(request: Request, run: Run, embed: Embed) -> Generator[Event]:
-    """The events of the drafts one after the other, each with a `Drafted` behind it; then the best
-    one runs again, if it was not the last. What completes is the run of that draft alone."""
+    """The events of the drafts one after the other, each with a `CandidateDone` behind it; then the
+    best one runs again, if it was not the last. What completes is the run of that draft alone."""
     drafts = drafts_of(request)
     asked = embed([request.conversation.turns[-1].parts])
     scores: list[float] = []
@@ -51,7 +51,7 @@ def best_of(request: Request, run: Run, embed: Embed) -> Generator[Event]:
         made = _made(done[-1].answers)
         scores.append(float((embed([(made,)]) @ asked.T)[0, 0]))
         best = int(np.argmax(scores))
-        yield Drafted(number, len(drafts), draft.sampling.seed, scores[-1], best, made)
+        yield CandidateDone(number, len(drafts), draft.sampling.seed, scores[-1], best, made)
     if best == len(drafts) - 1:
         yield done[best]
     else:

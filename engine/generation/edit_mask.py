@@ -16,19 +16,19 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from engine.api.request import SamplerKind, Start
-from engine.generation.segment_spec import Wish
+from engine.api.request import InitialState, SamplerKind
+from engine.generation.segment_spec import SegmentSpec
 from flow.modality import Modality
 from flow.sequence import OmniSequence, Segment, response
 from model.config import OmniConfig
 from model.network.omni import OmniModel
-from model.network.probes import MEANT, LandmarkHeads
+from model.network.probes import EDIT_TARGET, LinearProbes
 
 READS = 4
 """States of noise that the model is asked at."""
 
 
-def may_hold(wish: Wish, config: OmniConfig) -> bool:
+def may_hold(wish: SegmentSpec, config: OmniConfig) -> bool:
     """Whether a picture is changed, by a sampler that begins in part; a checkpoint of others, whose
     codes are rows of words, samples as it was published."""
     given = any(span.modality is Modality.IMAGE for span in wish.spans)
@@ -39,20 +39,20 @@ def may_hold(wish: Wish, config: OmniConfig) -> bool:
 
 
 def likely_to_stay(
-    model: OmniModel, heads: LandmarkHeads | None, prompt: Sequence[Segment], noise: Tensor
+    model: OmniModel, heads: LinearProbes | None, prompt: Sequence[Segment], noise: Tensor
 ) -> Tensor:
     """For each place of the last picture of the prompt the probability, float32 "L", that it stays
     as it is. heads: what the middle of the model is asked of prompts. prompt: one row; noise: int64
     "R L Q", states that the answer begins with."""
     last = max(i for i, segment in enumerate(prompt) if segment.modality is Modality.IMAGE)
     codes = prompt[last].tokens[0]
-    if heads is None or MEANT not in heads.names:
+    if heads is None or EDIT_TARGET not in heads.names:
         return likely_again(model, prompt, noise, codes)
     rows, first = len(noise), sum(segment.length for segment in prompt[:last])
     answer = response(Modality.IMAGE, noise)
     x, valid = model.embed(OmniSequence((*(s.repeated(rows) for s in prompt), answer)))
     middle = model.backbone(x, valid, behind=heads.behind)[:, first : first + len(codes)]
-    (read,) = heads.logits(middle, MEANT)
+    (read,) = heads.logits(middle, EDIT_TARGET)
     return read.softmax(-1)[..., 0].mean(0)
 
 
@@ -75,10 +75,10 @@ def likely_again(
     return torch.exp(-surprise).view(rows, -1).mean(0)
 
 
-def start_with(stays: np.ndarray, codes: np.ndarray, mask_id: int) -> Start | None:
+def start_with(stays: np.ndarray, codes: np.ndarray, mask_id: int) -> InitialState | None:
     """The state of a picture in which the places bool "L" have the codes "L Q" and keep them; None
     where there is nothing to keep, or nothing else."""
     if not stays.any() or stays.all():
         return None
     tokens = np.where(stays[:, None], codes, mask_id)
-    return Start(Modality.IMAGE, tokens, codes, 0.0, stays)
+    return InitialState(Modality.IMAGE, tokens, codes, 0.0, stays)

@@ -2,7 +2,7 @@
 
 On a CPU a step is there at once. On CUDA its ids are copied, and its preview is decoded, on a
 stream of their own while the sampler goes on; the host reads a step when `AHEAD` later ones are
-under way, so the GPU always has work. Owns: `Landed`, `landing`, `last_tokens`.
+under way, so the GPU always has work. Owns: `HostStep`, `landing`, `last_tokens`.
 """
 
 import time
@@ -24,7 +24,7 @@ AHEAD = 2
 
 
 @dataclass(frozen=True)
-class Landed:
+class HostStep:
     """A step whose last segment is on the host: x_t, x_1 int64 "L Q", changed bool "L Q" and
     confidence float32 "L Q" of the first row. shown: what the preview made of the state and the
     prediction "2 ..", or of the prediction alone "1 .."; None where none was due. likely: where the
@@ -39,7 +39,7 @@ class Landed:
     likely: Likely | None
 
     @classmethod
-    def of(cls, step: Step, host: Sequence[Tensor], shown: np.ndarray | None) -> "Landed":
+    def of(cls, step: Step, host: Sequence[Tensor], shown: np.ndarray | None) -> "HostStep":
         """From the copies of `_tensors`."""
         x_t, x_1, changed, confidence, *watched = (t.numpy() for t in host)
         return cls(
@@ -49,7 +49,7 @@ class Landed:
 
 def landing(
     steps: Generator[Step], preview: Preview | None, clock: PreviewClock
-) -> Generator[Landed]:
+) -> Generator[HostStep]:
     """The steps in order, on the host; closing it closes the sampler. preview: decodes what is
     shown of media, None where there is nothing."""
     flights: deque[_OnCuda] = deque()
@@ -74,13 +74,13 @@ def last_tokens(step: Step) -> list[np.ndarray]:
     return [tokens[valid].cpu().numpy() for tokens, valid in rows]
 
 
-def _at_once(step: Step, preview: Preview | None, clock: PreviewClock, *, state: bool) -> Landed:
+def _at_once(step: Step, preview: Preview | None, clock: PreviewClock, *, state: bool) -> HostStep:
     began_s = time.monotonic()
     shown: np.ndarray | None = None
     if preview is not None:
         shown = preview.render(step, state=state).numpy()
         clock.shown(began_s, time.monotonic() - began_s, preview.share)
-    return Landed.of(step, _tensors(step), shown)
+    return HostStep.of(step, _tensors(step), shown)
 
 
 class _OnCuda:
@@ -109,7 +109,7 @@ class _OnCuda:
                 self._shown = _to_host(preview.render(step, state=state), side)
                 self._ended.record(side)
 
-    def landed(self) -> Landed:
+    def landed(self) -> HostStep:
         """The step, as soon as its copies are there."""
         self._copied.synchronize()
         shown: np.ndarray | None = None
@@ -118,7 +118,7 @@ class _OnCuda:
             shown = self._shown.numpy()
             cost_s = self._started.elapsed_time(self._ended) / 1000
             self._clock.shown(self._began_s, cost_s, self._preview.share)
-        return Landed.of(self._step, self._host, shown)
+        return HostStep.of(self._step, self._host, shown)
 
 
 @cache

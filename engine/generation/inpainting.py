@@ -8,7 +8,7 @@ own: the wish (`engine.api.request.Repaint`), how a run goes on from a state
 import numpy as np
 from PIL import Image
 
-from engine.api.request import Repaint, Start
+from engine.api.request import InitialState, Repaint
 from engine.media.images import fitted
 from flow.modality import Modality
 
@@ -25,8 +25,8 @@ def touched(mask: np.ndarray, grid: int, side_px: int) -> np.ndarray:
     return painted.reshape(grid, patch_px, grid, patch_px).any((1, 3)).reshape(-1)
 
 
-def begun(wish: Repaint, codes: np.ndarray, free: np.ndarray, mask_id: int) -> Start:
+def begun(wish: Repaint, codes: np.ndarray, free: np.ndarray, mask_id: int) -> InitialState:
     """The state of a picture with the codes "L Q" in which the positions bool "L" are free: on the
     path towards the picture, as far back as the wish says."""
     tokens = np.where(free[:, None], mask_id, codes)
-    return Start(Modality.IMAGE, tokens, codes, 1 - wish.strength, ~free)
+    return InitialState(Modality.IMAGE, tokens, codes, 1 - wish.strength, ~free)

@@ -1,6 +1,7 @@
 """A generation that is under way: what was asked, how it is watched, and how far it is.
 
-Owns: `UnderWay`. Does not own: when something is shown (`engine.media.preview.PreviewClock`).
+Owns: `GenerationProgress`. Does not own: when something is shown
+(`engine.media.preview.PreviewClock`).
 """
 
 import time
@@ -11,7 +12,7 @@ from engine.media.preview import PreviewClock
 
 
 @dataclass
-class UnderWay:
+class GenerationProgress:
     """request: as it was asked. watch: how many of the likeliest codes each step brings along.
     started_s: by the monotonic clock. nfe, segments: of the segments that are finished."""
 

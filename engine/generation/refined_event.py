@@ -10,16 +10,16 @@ from dataclasses import replace
 import torch
 
 from engine.api.events import Refined
-from engine.generation.host_transfer import Landed
-from engine.generation.progress import UnderWay
-from engine.generation.segment_spec import Wish
+from engine.generation.host_transfer import HostStep
+from engine.generation.progress import GenerationProgress
+from engine.generation.segment_spec import SegmentSpec
 from engine.media.preview import FilmPreview, PicturePreview, Preview, SoundPreview
-from engine.media.token_text import Words
+from engine.media.token_text import TokenText
 from flow.modality import Modality
 from model.network.omni import OmniModel
 
 
-def preview_for(wish: Wish, model: OmniModel, *, decodes: bool) -> Preview | None:
+def preview_for(wish: SegmentSpec, model: OmniModel, *, decodes: bool) -> Preview | None:
     """What is shown of a segment while it forms, beside its words. decodes: whether the model
     itself makes sound of its codes."""
     match wish.modality:
@@ -34,7 +34,9 @@ def preview_for(wish: Wish, model: OmniModel, *, decodes: bool) -> Preview | Non
             return None
 
 
-def refined(landed: Landed, wish: Wish, run: UnderWay, words: Words) -> Refined:
+def refined(
+    landed: HostStep, wish: SegmentSpec, run: GenerationProgress, words: TokenText
+) -> Refined:
     """The event of a step of the segment that is wished for in this run."""
     step, shown = landed.step, landed.shown
     images = shown if wish.modality in (Modality.IMAGE, Modality.VIDEO) else None

@@ -1,8 +1,8 @@
 """Going on from the middle of a run: its state, made one that the chosen sampler can start from.
 
 Owns: the edits of a recorded state, what becomes of codes that the sampler does not know, and
-which of its steps are left. Does not own: the state itself (`engine.api.request.Start`), the loops
-(`samplers`).
+which of its steps are left. Does not own: the state itself (`engine.api.request.InitialState`), the
+loops (`samplers`).
 """
 
 from collections.abc import Sequence
@@ -12,14 +12,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from engine.api.request import SamplerKind, Sampling, Start
+from engine.api.request import InitialState, SamplerKind, Sampling
 from engine.inspection.trace import Trace
 from flow.metric import CodebookMetric
 from flow.modality import Modality, TokenSpace
 from flow.path import sample_path
 from flow.schedule import Clock
 from flow.sequence import Segment, response
-from samplers.counter_rng import Draws
+from samplers.counter_rng import CounterRNG
 from samplers.source import Purpose, random_source, stream
 
 SAME_TIME = 1e-5
@@ -27,7 +27,7 @@ SAME_TIME = 1e-5
 
 
 @dataclass(frozen=True)
-class States:
+class StateSpace:
     """What codes of one modality can be. longest: positions of its longest answer."""
 
     space: TokenSpace
@@ -46,7 +46,7 @@ class Edit:
     held: bool
 
 
-def start_of(trace: Trace, segment: int, step: int, edits: Sequence[Edit] = ()) -> Start:
+def start_of(trace: Trace, segment: int, step: int, edits: Sequence[Edit] = ()) -> InitialState:
     """The state after a recorded step, with its edits; what the run held stays held.
 
     Raises: ValueError where there is no such place, or nothing would be left to do.
@@ -73,7 +73,9 @@ def start_of(trace: Trace, segment: int, step: int, edits: Sequence[Edit] = ()) 
     said += tuple(s.text for s in trace.segments[:segment] if s.text and not s.heard)
     number = segment + (0 if before is None else before.segment)
     t = float(arrays["t"][step])
-    return Start(trace.segments[segment].modality, tokens, predicted, t, pinned, number, said)
+    return InitialState(
+        trace.segments[segment].modality, tokens, predicted, t, pinned, number, said
+    )
 
 
 def times_from(grid: tuple[float, ...], t: float) -> tuple[tuple[float, ...], int]:
@@ -85,8 +87,10 @@ def times_from(grid: tuple[float, ...], t: float) -> tuple[tuple[float, ...], in
     return (grid[before] if exact else t, *later), before
 
 
-def begun(start: Start, sampling: Sampling, states: States, draws: Draws, segment: int) -> Segment:
-    """The response segment, one row, that begins at a start; see `Start` for the rules.
+def begun(
+    start: InitialState, sampling: Sampling, states: StateSpace, draws: CounterRNG, segment: int
+) -> Segment:
+    """The response segment, one row, that begins at a start; see `InitialState` for the rules.
 
     Raises: ValueError where its codes are none of this checkpoint.
     """
@@ -107,14 +111,14 @@ def begun(start: Start, sampling: Sampling, states: States, draws: Draws, segmen
     return _open(start, tokens, pinned if sampling.sampler == SamplerKind.MASKED else written)
 
 
-def _open(start: Start, tokens: Tensor, kept: Tensor) -> Segment:
+def _open(start: InitialState, tokens: Tensor, kept: Tensor) -> Segment:
     """All of it exists, and what is not kept may change."""
     whole = response(start.modality, tokens)
     return Segment(whole.modality, tokens, whole.editable & ~kept, whole.valid)
 
 
 def _on_the_path(
-    start: Start, states: States, predicted: Tensor, draws: Draws, segment: int
+    start: InitialState, states: StateSpace, predicted: Tensor, draws: CounterRNG, segment: int
 ) -> Tensor:
     """Ids "1 L Q" of the path at its time towards the prediction; of its beginning, where there is
     no prediction."""
@@ -130,7 +134,7 @@ def _on_the_path(
     )
 
 
-def _ids(ids: np.ndarray, states: States, device: torch.device) -> Tensor:
+def _ids(ids: np.ndarray, states: StateSpace, device: torch.device) -> Tensor:
     """int64 "1 L Q", known to be of this checkpoint."""
     space = states.space
     length, num_codebooks = ids.shape

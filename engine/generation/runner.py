@@ -12,14 +12,14 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from engine.api.request import SamplerKind, Sampling, Start
+from engine.api.request import InitialState, SamplerKind, Sampling
 from engine.denoisers.alternatives import WatchedCausalDenoiser, WatchedDenoiser
-from engine.denoisers.cache import CachedDenoiser, Rooms
+from engine.denoisers.cache import CachedDenoiser, FeatureBuffers
 from engine.denoisers.end_marker import ClosedDenoiser
 from engine.denoisers.guidance import GuidedCausalDenoiser, GuidedDenoiser
-from engine.generation.resume import States, begun, times_from
+from engine.generation.resume import StateSpace, begun, times_from
 from engine.inspection.path_preview import CodeTable, PathPreview, code_table, preview_of
-from flow.calibration import PathPoint, even_clock, path_table
+from flow.calibration import PathPoint, information_clock, path_table
 from flow.modality import Modality
 from flow.schedule import Clock, Schedule, times_as_even, uniform_grid
 from flow.sequence import OmniSequence, Segment, response
@@ -28,8 +28,8 @@ from model.prompt_template import END
 from model.tokenizers.text import ENDS, EOS, PAD
 from samplers.autoregressive import AutoregressiveSampler
 from samplers.blockwise import BlockwiseSampler, ParallelSampler
-from samplers.counter_rng import Draws
-from samplers.cuda_graph import GraphRecorder, can_record, record_cuda
+from samplers.counter_rng import CounterRNG
+from samplers.cuda_graph import CudaGraphCache, can_record, record_cuda
 from samplers.denoiser import Denoiser
 from samplers.kinetic import KineticSampler
 from samplers.masked import MaskedSampler
@@ -62,8 +62,8 @@ class Runner:
         if Modality.VIDEO in config.media:
             self.lengths[Modality.VIDEO] = config.video_frames * config.eyes.positions
         self.records = can_record([model.device, *model.backbone.devices()])
-        self.recorder = GraphRecorder() if self.records else None
-        self._rooms = Rooms()
+        self.recorder = CudaGraphCache() if self.records else None
+        self._rooms = FeatureBuffers()
         self._even_clocks: dict[tuple[str, Modality], Clock | None] = {}
         self._code_tables: dict[Modality, CodeTable] = {}
         self._paths: dict[Modality, list[PathPoint]] = {}
@@ -99,7 +99,9 @@ class Runner:
             top_p=flow.top_p if asked.top_p is None else asked.top_p,
         )
 
-    def noise(self, modality: Modality, sampling: Sampling, draws: Draws, segment: int) -> Tensor:
+    def noise(
+        self, modality: Modality, sampling: Sampling, draws: CounterRNG, segment: int
+    ) -> Tensor:
         """What an answer begins as, int64 "B L Q", a row a seed; sampling: complete."""
         space, length = self.model.spaces[modality], self.lengths[modality]
         sampler = self.parallel(sampling, modality)
@@ -110,10 +112,10 @@ class Runner:
         prompt: Sequence[Segment],
         modality: Modality,
         sampling: Sampling,
-        draws: Draws,
+        draws: CounterRNG,
         segment: int,
         *,
-        start: Start | None = None,
+        start: InitialState | None = None,
         watch: int = 0,
     ) -> Generator[Step]:
         """The steps of an answer to a prompt, a row a seed of `draws`. sampling: complete.
@@ -216,7 +218,7 @@ class Runner:
         """The model with what is wrapped around it for one generation of that modality."""
         network: Denoiser = self.model
         if sampling.cache_share is not None:
-            rooms = Rooms() if self.recorder is None else self._rooms
+            rooms = FeatureBuffers() if self.recorder is None else self._rooms
             network = CachedDenoiser(self.model, sampling.cache_share, sampling.prompt_every, rooms)
         if self.model.config.dialogue.tasks is not None and modality is Modality.IMAGE:
             network = ClosedDenoiser(network, END[modality])
@@ -224,7 +226,7 @@ class Runner:
             return network
         return GuidedDenoiser(network, scale, sampling.guidance_interval, sampling.guidance_every)
 
-    def steps_left(self, sampling: Sampling, modality: Modality, start: Start | None) -> int:
+    def steps_left(self, sampling: Sampling, modality: Modality, start: InitialState | None) -> int:
         """Network steps of complete settings from a start on."""
         if sampling.sampler == SamplerKind.AUTOREGRESSIVE:
             return num_steps(sampling) if start is None else len(start.tokens)
@@ -232,7 +234,7 @@ class Runner:
         return num_steps(sampling) - sampler.first_index
 
     def parallel(
-        self, sampling: Sampling, modality: Modality, start: Start | None = None
+        self, sampling: Sampling, modality: Modality, start: InitialState | None = None
     ) -> KineticSampler | MaskedSampler:
         """The sampler of complete settings that refines all positions together. One that goes on
         from a start takes those of its steps that end after it."""
@@ -277,8 +279,8 @@ class Runner:
             return uniform_grid(num_steps(sampling))
         return times_as_even(self._clock(modality, sampling), even, num_steps(sampling))
 
-    def _states(self, start: Start, sampling: Sampling) -> States:
-        return States(
+    def _states(self, start: InitialState, sampling: Sampling) -> StateSpace:
+        return StateSpace(
             self.model.spaces[start.modality],
             self.metrics[start.modality],
             self._clock(start.modality, sampling),
@@ -287,7 +289,7 @@ class Runner:
 
     def _even_clock(self, grid: str, modality: Modality) -> Clock | None:
         if (grid, modality) not in self._even_clocks:
-            self._even_clocks[grid, modality] = even_clock(grid, self.metrics[modality])
+            self._even_clocks[grid, modality] = information_clock(grid, self.metrics[modality])
         return self._even_clocks[grid, modality]
 
     def _clock(self, modality: Modality, sampling: Sampling) -> Schedule:

@@ -1,7 +1,7 @@
 """A wish: one segment to sample, what comes before it, and the block that follows a block of sound.
 
-Owns: `Wish`, and which wishes one batch can hold. Does not own: the order of an answer's segments
-(`engine.prompt.answer_plan`), how a segment is sampled (`engine.generation.runner`).
+Owns: `SegmentSpec`, and which wishes one batch can hold. Does not own: the order of an answer's
+segments (`engine.prompt.answer_plan`), how a segment is sampled (`engine.generation.runner`).
 """
 
 from collections.abc import Mapping
@@ -12,14 +12,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from engine.api.request import Sampling, Start
+from engine.api.request import InitialState, Sampling
 from flow.modality import Modality
 from model.config import OmniConfig
 from model.prompt_template import Span
 
 
 @dataclass(frozen=True)
-class Wish:
+class SegmentSpec:
     """One segment to sample: its prompt, modality, complete settings, its number in the answer,
     the number that seeds its noise, and where it begins; of a sound the number of its block and the
     codes "L Q" before it. read: network calls that it took to know where it begins."""
@@ -29,7 +29,7 @@ class Wish:
     sampling: Sampling
     segment: int
     noise: int
-    start: Start | None = None
+    start: InitialState | None = None
     block: int = 0
     begun: Tensor | None = None
     read: int = 0
@@ -39,7 +39,7 @@ class Wish:
         """The positions that stay as they are from its start."""
         return () if self.start is None else tuple(np.flatnonzero(self.start.pinned).tolist())
 
-    def grown(self, tokens: np.ndarray, config: OmniConfig) -> tuple["Wish", Tensor, bool]:
+    def grown(self, tokens: np.ndarray, config: OmniConfig) -> tuple["SegmentSpec", Tensor, bool]:
         """The wish for the block after this one of tokens "L Q", the codes "L Q" of this one up to
         the end of the sound, and whether it ends in here."""
         assert config.audio is not None
@@ -59,7 +59,7 @@ class Wish:
         return follows, added, last
 
 
-def groups(wishes: Mapping[int, Wish]) -> list[list[int]]:
+def groups(wishes: Mapping[int, SegmentSpec]) -> list[list[int]]:
     """The numbers of wishes that one batch can hold; one that begins somewhere is alone."""
     found: dict[tuple[Any, ...], list[int]] = {}
     for i, wish in wishes.items():

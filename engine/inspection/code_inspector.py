@@ -1,6 +1,6 @@
 """Looking into a recorded run: its codes as pictures, how far apart they are, what lies near them.
 
-Owns: `Lens`. Does not own: which of it a page shows.
+Owns: `CodeInspector`. Does not own: which of it a page shows.
 """
 
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from engine.media.preview import decoded
-from engine.media.token_text import Words
+from engine.media.token_text import TokenText
 from flow.metric import CodebookMetric
 from flow.modality import Modality
 from model.tokenizers.image import VisionTokenizer
@@ -19,14 +19,14 @@ NOWHERE = -1.0
 """The distance of an id that is no state, such as the masked one."""
 
 
-class Lens:
+class CodeInspector:
     """The eyes of one model: its picture decoder, its metrics and its words."""
 
     def __init__(
         self,
         vision: VisionTokenizer | None,
         metrics: Mapping[Modality, CodebookMetric],
-        words: Words,
+        words: TokenText,
         device: torch.device,
     ) -> None:
         """vision: None where the model does not see."""

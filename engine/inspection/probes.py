@@ -2,8 +2,8 @@
 
 Half-way through the network linear heads read, at every place, which object is there and in which
 colour (`model.network.probes`). It is asked of each recorded state by itself, after the run, so
-that a run is the same whether somebody looks or not. Owns: `Believed`. Does not own: where it is
-shown.
+that a run is the same whether somebody looks or not. Owns: `ProbeReadout`. Does not own: where it
+is shown.
 """
 
 from collections.abc import Sequence
@@ -16,13 +16,13 @@ from torch import Tensor
 from flow.modality import Modality
 from flow.sequence import OmniSequence, Segment, response
 from model.network.omni import OmniModel
-from model.network.probes import PICTURE, LandmarkHeads
+from model.network.probes import PICTURE, LinearProbes
 
 POSITIONS_AT_ONCE = 4096
 
 
 @dataclass(frozen=True)
-class Believed:
+class ProbeReadout:
     """objects, colours: what the ids are called; 0 is the background, and a colour that nobody
     chose. object, colour: int64 "S L", the likeliest at each of S states and L places. sure:
     float32 "S L", the probability of the object."""
@@ -37,11 +37,11 @@ class Believed:
 @torch.inference_mode()
 def believed(
     model: OmniModel,
-    heads: LandmarkHeads,
+    heads: LinearProbes,
     prompt: Sequence[Segment],
     states: np.ndarray,
     modality: Modality,
-) -> Believed:
+) -> ProbeReadout:
     """Of the states "S L Q" of an answer to a prompt of one row, a picture or a film.
 
     Raises: ValueError where they are none of this checkpoint.
@@ -67,4 +67,4 @@ def believed(
         found.append((likeliest.cpu(), colours.argmax(-1).cpu(), sure.cpu()))
     likeliest, colour, sure = (torch.cat(one).numpy() for one in zip(*found, strict=True))
     called = heads.names[PICTURE]
-    return Believed(called[0], called[1], likeliest, colour, sure)
+    return ProbeReadout(called[0], called[1], likeliest, colour, sure)

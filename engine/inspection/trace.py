@@ -10,9 +10,9 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from engine.api.events import Answer, Completed, Event, Likely, Refined, Started
+from engine.api.events import Answer, Completed, Event, Likely, Refined, SegmentStarted
 from engine.api.request import Request, Sampling
-from engine.media.token_text import Words
+from engine.media.token_text import TokenText
 from flow.modality import Modality
 
 MAX_LIKELY = 32
@@ -27,13 +27,13 @@ AXES = {
 class SegmentTrace:
     """One segment of an answer. sampling: complete. arrays: by the names of `AXES`. words: of every
     id in the arrays of a text, so that it can be read without the model. text: the whole answer, as
-    the tokenizer joins it. heard, held: as in `engine.api.events.Started`. length: positions of a
-    sound's block before its end; None is all of them."""
+    the tokenizer joins it. heard, held: as in `engine.api.events.SegmentStarted`. length: positions
+    of a sound's block before its end; None is all of them."""
 
     modality: Modality
     sampling: Sampling
     arrays: Mapping[str, np.ndarray]
-    words: Words = field(default_factory=Words)
+    words: TokenText = field(default_factory=TokenText)
     text: str | None = None
     heard: int = 0
     length: int | None = None
@@ -64,9 +64,9 @@ class TraceRecorder:
     """Gathers the events of one watched generation; `trace` is there once it has completed or was
     stopped."""
 
-    def __init__(self, checkpoint: Mapping[str, str], words: Words) -> None:
+    def __init__(self, checkpoint: Mapping[str, str], words: TokenText) -> None:
         self._checkpoint, self._words = dict(checkpoint), words
-        self._started: list[Started] = []
+        self._started: list[SegmentStarted] = []
         self._steps: list[list[Refined]] = []
         self._completed: Completed | None = None
 
@@ -78,7 +78,7 @@ class TraceRecorder:
     def see(self, event: Event) -> None:
         """Keep what one event tells."""
         match event:
-            case Started():
+            case SegmentStarted():
                 if event.segment == 0:  # of several drafts the last run is kept
                     self._started, self._steps = [], []
                 self._started.append(event)
@@ -96,7 +96,7 @@ class TraceRecorder:
         request = seen[0][0].request if self._completed is None else self._completed.request
         return Trace(request, self._checkpoint, tuple(self._segment(s, steps) for s, steps in seen))
 
-    def _segment(self, started: Started, steps: list[Refined]) -> SegmentTrace:
+    def _segment(self, started: SegmentStarted, steps: list[Refined]) -> SegmentTrace:
         ids = np.uint16 if max(int(s.tokens_t.max()) for s in steps) < 2**16 else np.uint32
         arrays: dict[str, np.ndarray] = {
             "x_t": np.stack([s.tokens_t for s in steps]).astype(ids),
@@ -113,7 +113,7 @@ class TraceRecorder:
             arrays["likely_ids"] = np.stack([one.ids for one in likely]).astype(ids)
             arrays["likely_p"] = np.stack([one.probabilities for one in likely]).astype(np.float16)
             arrays["entropy"] = np.stack([one.entropy for one in likely]).astype(np.float16)
-        words, text = Words(), None
+        words, text = TokenText(), None
         said = {} if self._completed is None else self._texts(self._completed)
         if started.modality is Modality.TEXT:
             text = "".join(self._words.shown(steps[-1].tokens_t))
@@ -132,7 +132,7 @@ class TraceRecorder:
         texts = [a.text for a in completed.answers if a.modality is Modality.TEXT]
         return dict(zip(written, texts, strict=True))
 
-    def _length(self, started: Started) -> int | None:
+    def _length(self, started: SegmentStarted) -> int | None:
         """How much of a block of sound belongs to the whole sound."""
         sounds = [s for s in self._started if s.modality is Modality.AUDIO]
         if started not in sounds or self._completed is None:
@@ -151,7 +151,9 @@ def events_of(trace: Trace) -> Iterable[Event]:
         a = segment.arrays
         request = replace(trace.request, sampling=segment.sampling)
         num_steps, heard = segment.num_steps, segment.heard
-        yield Started(request, number, segment.modality, num_steps, elapsed_s, heard, segment.held)
+        yield SegmentStarted(
+            request, number, segment.modality, num_steps, elapsed_s, heard, segment.held
+        )
         for k in range(segment.num_steps):
             nfe, elapsed_s = int(a["nfe"][k]), float(a["elapsed_s"][k])
             is_text = segment.modality is Modality.TEXT

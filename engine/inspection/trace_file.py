@@ -19,10 +19,10 @@ from typing import Any
 
 import numpy as np
 
-from engine.api.insertion import Pin
-from engine.api.request import Conversation, Part, Repaint, Request, Sampling, Start, Turn
+from engine.api.insertion import MediaInsertion
+from engine.api.request import Conversation, InitialState, Part, Repaint, Request, Sampling, Turn
 from engine.inspection.trace import AXES, MAX_LIKELY, SegmentTrace, Trace
-from engine.media.token_text import Words
+from engine.media.token_text import TokenText
 from flow.modality import Modality
 
 FORMAT, VERSION = "next-omni trace", 1
@@ -178,13 +178,15 @@ def _read_request(
             return Part(image=seen) if kind == "picture" else Part(video=seen)
         return Part(text=text)
 
-    def start(one: Mapping[str, Any]) -> Start:
+    def start(one: Mapping[str, Any]) -> InitialState:
         arrays = {n: _array(archive, f"start.{n}", sizes, max_items=MAX_BYTES) for n in START_KINDS}
         if any(a.dtype.kind != START_KINDS[n] for n, a in arrays.items()):
             raise ValueError("the state that the run started from is none")
         said = tuple(str(words) for words in one["said"])
         place = (float(one["t"]), int(one["segment"]))
-        return Start(Modality(one["modality"]), **arrays, t=place[0], segment=place[1], said=said)
+        return InitialState(
+            Modality(one["modality"]), **arrays, t=place[0], segment=place[1], said=said
+        )
 
     turns = tuple(Turn(str(t["role"]), tuple(part(p) for p in t["parts"])) for t in plain["turns"])
     to = None if plain["to"] is None else Modality(plain["to"])
@@ -201,7 +203,7 @@ def _read_request(
         repaint = Repaint(image, mask, float(plain["repaint"]["strength"]))
     think, pin = bool(plain.get("think", False)), None
     if plain.get("pin") is not None:
-        pin = Pin(Modality(plain["pin"]["modality"]), plain["pin"]["words"])
+        pin = MediaInsertion(Modality(plain["pin"]["modality"]), plain["pin"]["words"])
     style = None if plain.get("style") is None else str(plain["style"])
     return Request(Conversation(turns), to, sampling, begins, aloud, repaint, think, pin, style)
 
@@ -231,7 +233,7 @@ def _read_segment(
     if set(OPTIONAL) & set(arrays) and not set(OPTIONAL) <= set(arrays):
         raise ValueError(f"segment {number} has a part of its alternatives only")
     pieces = {int(i): str(piece)[:64] for i, piece in dict(plain["words"]).items()}
-    words = Words(pieces, tuple(int(i) for i in plain["ends"]))
+    words = TokenText(pieces, tuple(int(i) for i in plain["ends"]))
     sampling = _read_sampling(plain["sampling"])
     text = None if plain["text"] is None else str(plain["text"])
     heard, kept = int(plain.get("heard", 0)), plain.get("length")

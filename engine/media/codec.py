@@ -13,7 +13,7 @@ from torch import Tensor
 
 from engine.api.events import Answer
 from engine.api.request import Part
-from engine.media.external_codec import Speech, WholeSpeech
+from engine.media.external_codec import ExternalSpeechCodec, WholeSpeech
 from engine.media.images import fitted
 from engine.media.preview import frames, picture
 from engine.media.video import sampled
@@ -35,7 +35,7 @@ class Codec:
 
     model: OmniModel
     words: TextTokenizer
-    speech: Speech | None = None
+    speech: ExternalSpeechCodec | None = None
 
     @property
     def styles(self) -> tuple[str, ...]:

@@ -1,8 +1,8 @@
 """Speech that a program of its own turns into codes and back, see `engine.media.codec_process`.
 
 Its codes stand for what is said; how it sounds is a style that is chosen when they are decoded.
-Codes have no fixed length in time, so that speech is decoded as a whole. Owns: `Speech`,
-`WholeSpeech`. Source: EMOVA, Chen et al. 2024 (arXiv:2409.18042).
+Codes have no fixed length in time, so that speech is decoded as a whole. Owns:
+`ExternalSpeechCodec`, `WholeSpeech`. Source: EMOVA, Chen et al. 2024 (arXiv:2409.18042).
 """
 
 from dataclasses import dataclass, field
@@ -32,7 +32,7 @@ def launched(command: str | None) -> SpeechProcess | None:
 
 
 @dataclass(frozen=True)
-class Speech:
+class ExternalSpeechCodec:
     """The codec of one checkpoint. num_codes: of its codebook; rate_hz: of what it decodes; styles:
     by name, the first where nothing is said."""
 
@@ -42,7 +42,7 @@ class Speech:
     styles: tuple[str, ...]
 
     @classmethod
-    def of(cls, process: SpeechProcess | None, config: OmniConfig) -> "Speech | None":
+    def of(cls, process: SpeechProcess | None, config: OmniConfig) -> "ExternalSpeechCodec | None":
         """Waits until the program is ready; None where there is none. config: of its checkpoint.
 
         Raises: ValueError where it does not start, or has other codes than the checkpoint.
@@ -97,7 +97,7 @@ class WholeSpeech:
     """Fits in the place of `model.tokenizers.audio.AudioStream`: nothing is final before everything
     is there."""
 
-    speech: Speech
+    speech: ExternalSpeechCodec
     style: str | None
     _codes: list[np.ndarray] = field(default_factory=list, init=False)
 

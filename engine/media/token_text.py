@@ -1,4 +1,4 @@
-"""What ids look like as words: the pieces, and where an answer ends. Owns: `Words`."""
+"""What ids look like as words: the pieces, and where an answer ends. Owns: `TokenText`."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -14,14 +14,14 @@ THOUGHT_SIGN = " →"
 
 
 @dataclass(frozen=True)
-class Words:
+class TokenText:
     """pieces: id -> its text. ends: ids behind which nothing is read."""
 
     pieces: Mapping[int, str] = field(default_factory=dict)
     ends: tuple[int, ...] = ()
 
     @classmethod
-    def of(cls, tokenizer: TextTokenizer, mask_id: int) -> "Words":
+    def of(cls, tokenizer: TextTokenizer, mask_id: int) -> "TokenText":
         """Everything that a tokenizer knows, and the masked state."""
         pieces = dict(enumerate(tokenizer.pieces(range(tokenizer.cardinality))))
         return cls(pieces | {mask_id: MASK_SIGN, END_THINK: THOUGHT_SIGN}, ENDS)
@@ -32,6 +32,8 @@ class Words:
         end = next((i for i, token in enumerate(ids) if token in self.ends), len(ids))
         return (*(self.pieces.get(i, "") for i in ids[:end]), *([""] * (len(ids) - end)))
 
-    def among(self, ids: Iterable[int]) -> "Words":
+    def among(self, ids: Iterable[int]) -> "TokenText":
         """The same for these ids only."""
-        return Words({i: self.pieces[i] for i in sorted(set(ids)) if i in self.pieces}, self.ends)
+        return TokenText(
+            {i: self.pieces[i] for i in sorted(set(ids)) if i in self.pieces}, self.ends
+        )

@@ -17,7 +17,7 @@ FILMS = ("film", "video", "clip")
 THE = r"\b(?:the|my|your|that|this)\s+"
 WHICH = "|".join((*ORDINALS, *SHORT, *BEFORE))
 THING = "|".join(("one", *PICTURES, *FILMS))
-NAMED = re.compile(
+REFERRED = re.compile(
     rf"{THE}(?:very\s+)?(?P<which>{WHICH})(?:\s+(?P<thing>{THING})\b|\s*(?=[?!.,;]|$))"
     rf"|{THE}(?P<other>{THING})\s+before\b"
 )
@@ -28,7 +28,7 @@ def named_earlier(words: str, shown: Sequence[Modality]) -> int | None:
     """Which of what was shown, pictures and films in their order, the words speak of in place of
     the last one; None where they speak of none that is there, or of the last one itself. Of a word
     for a picture pictures are counted, of one for a film films, of "one" both."""
-    found = NAMED.search(words.lower())
+    found = REFERRED.search(words.lower())
     if found is None:
         return None
     thing = found["thing"] or found["other"]

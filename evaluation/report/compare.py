@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from evaluation.report.figures import Figure, figures
 from evaluation.report.result import AUTO, Result
-from evaluation.run_all import Everything
+from evaluation.run_all import AllResults
 
 BETTER, WORSE, UNCLEAR, UNKNOWN = "better", "worse", "no clear difference", "no interval"
 WIDE, NARROW = 30, 25
@@ -51,7 +51,7 @@ def differences(a: Result, b: Result) -> list[Difference]:
     return [Difference(name, first.get(name), second.get(name)) for name in {**first, **second}]
 
 
-def compare(a: Everything | Result, b: Everything | Result) -> str:
+def compare(a: AllResults | Result, b: AllResults | Result) -> str:
     """The table in words: both checkpoints, then every suite that both have, and what makes them
     hard to compare: other seeds, other sizes, suites that one of them lacks.
 
@@ -82,12 +82,12 @@ def _table(name: str, a: Result, b: Result) -> list[str]:
     return [r.rstrip() for r in rows] + [d.row() for d in differences(a, b)]
 
 
-def _suites(found: Everything | Result) -> dict[str, Result]:
-    return dict(found.suites) if isinstance(found, Everything) else {found.name: found}
+def _suites(found: AllResults | Result) -> dict[str, Result]:
+    return dict(found.suites) if isinstance(found, AllResults) else {found.name: found}
 
 
-def _about(found: Everything | Result) -> str:
-    digest = f" ({found.digest})" if isinstance(found, Everything) else ""
+def _about(found: AllResults | Result) -> str:
+    digest = f" ({found.digest})" if isinstance(found, AllResults) else ""
     digest += "" if found.weights == AUTO else f" in {found.weights}"
     return f"{found.checkpoint}{digest}, seed {found.seed}, {found.device}, {found.date}"
 

@@ -11,7 +11,7 @@ from html import escape
 from evaluation.report import examples
 from evaluation.report.figures import Figure, ceiling, figures
 from evaluation.report.result import AUTO, Result
-from evaluation.run_all import Everything
+from evaluation.run_all import AllResults
 from evaluation.suites.catalogue import SUITES
 
 STYLE = """
@@ -43,23 +43,23 @@ th{white-space:normal}}
 """
 
 
-def _kept(found: Everything) -> str:
+def _kept(found: AllResults) -> str:
     """How weights were kept that were rounded."""
     return "" if found.weights == AUTO else f" in {found.weights}"
 
 
-def key(found: Everything, name: str) -> str:
+def key(found: AllResults, name: str) -> str:
     """What the examples of a suite depend on: its name, the weights, the seed and the size."""
     return f"{name} {found.digest}{_kept(found)} {found.seed} {found.suites[name].num}"
 
 
-def examples_in(page: str, found: Everything) -> dict[str, str]:
+def examples_in(page: str, found: AllResults) -> dict[str, str]:
     """The sections of an earlier page that are of the same weights, seeds and sizes."""
     sections = {name: examples.kept(page, key(found, name)) for name in found.suites}
     return {name: section for name, section in sections.items() if section is not None}
 
 
-def page(found: Everything, shown: Mapping[str, str]) -> str:
+def page(found: AllResults, shown: Mapping[str, str]) -> str:
     """The page as HTML. shown: suites -> their section of `evaluation.report.examples.section`."""
     links = " ".join(f"<a href=#{name}>{name}</a>" for name in found.suites)
     sections = "\n".join(

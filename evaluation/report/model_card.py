@@ -11,7 +11,7 @@ from textwrap import fill
 
 from evaluation.report.figures import HIGH, LOW
 from evaluation.report.result import Result
-from evaluation.run_all import Everything
+from evaluation.run_all import AllResults
 
 HEAD = "| suite | what | value |\n| --- | --- | --- |"
 ROWS: dict[str, tuple[tuple[str, str], ...]] = {
@@ -181,7 +181,7 @@ class _Number:
         return f"{self.value:.2f} ({self.low:.2f} to {self.high:.2f})"
 
 
-def card(found: Everything) -> str:
+def card(found: AllResults) -> str:
     """Markdown. A figure that a result lacks is a dash; a suite that was left out has no line."""
     lines = [HEAD]
     for suite, rows in ROWS.items():

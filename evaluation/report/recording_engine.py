@@ -1,9 +1,9 @@
 """An engine that remembers what it was asked and what it answered, so that examples can be shown.
 
 A suite asks as ever; `evaluation.answers.ask` hands over the requests with their answers, and
-`evaluation.answers.tell` the verdicts, where the suite has one for each. Owns: `Collector`, `Group`
-and which examples are kept: the first ones in the order of their seeds, never chosen by eye. Does
-not own: how they are shown (`evaluation.report.examples`).
+`evaluation.answers.tell` the verdicts, where the suite has one for each. Owns: `RecordingEngine`,
+`Group` and which examples are kept: the first ones in the order of their seeds, never chosen by
+eye. Does not own: how they are shown (`evaluation.report.examples`).
 """
 
 from collections.abc import Iterator, Sequence
@@ -39,7 +39,7 @@ class Group:
     examples: tuple[Example, ...]
 
 
-class Collector:
+class RecordingEngine:
     """An engine seen from outside, and what a suite asked it since `taken` was called last."""
 
     def __init__(self, engine: Engine) -> None:

@@ -15,7 +15,7 @@ from engine.api.request import Sampling
 from engine.engine import Engine
 from evaluation import pack
 from evaluation.judges import speech_judges
-from evaluation.report.recording_engine import Collector
+from evaluation.report.recording_engine import RecordingEngine
 from evaluation.report.result import AUTO, Measured, Result
 from evaluation.requirements import NOT_TRAINED, Needs
 from evaluation.speech_client import need_sound
@@ -140,7 +140,7 @@ class Run:
     weights: str = AUTO
 
 
-def missing(engine: Engine | Collector, name: str) -> str | None:
+def missing(engine: Engine | RecordingEngine, name: str) -> str | None:
     """Why the checkpoint cannot do a suite, beginning with `NOT_TRAINED`; None where it can."""
     config = engine.model.config
     has = any_to_any.learned(engine)
@@ -150,7 +150,7 @@ def missing(engine: Engine | Collector, name: str) -> str | None:
     return f"{NOT_TRAINED}: {lacks[0]}" if lacks else None
 
 
-def result(engine: Engine | Collector, run: Run, checkpoint: str) -> Result:
+def result(engine: Engine | RecordingEngine, run: Run, checkpoint: str) -> Result:
     """What the run measured. checkpoint: the name that is written down.
 
     Raises: ValueError where the size does not fit, or the checkpoint, the clips or a judge lack
@@ -173,7 +173,7 @@ def result(engine: Engine | Collector, run: Run, checkpoint: str) -> Result:
     )
 
 
-def _measured(engine: Engine | Collector, run: Run) -> Measured:
+def _measured(engine: Engine | RecordingEngine, run: Run) -> Measured:
     asked = (engine, run.num, run.seed, run.sampling)
     match run.suite:
         case "scenes":
@@ -195,7 +195,7 @@ def _measured(engine: Engine | Collector, run: Run) -> Measured:
             return tokenizer.evaluate(engine, run.num, run.seed)
         case "retrieval":
             spoken = pack.read_pack(run.pack).spoken if engine.hears_s else ()
-            whole = engine.engine if isinstance(engine, Collector) else engine
+            whole = engine.engine if isinstance(engine, RecordingEngine) else engine
             return retrieval.evaluate(whole, spoken, run.num, run.seed)
         case "matrix" | "symmetric":
             suite = any_to_any if run.suite == "matrix" else cycle_consistency
@@ -204,14 +204,14 @@ def _measured(engine: Engine | Collector, run: Run) -> Measured:
             return _measured_aloud(engine, run)
 
 
-def _material(engine: Engine | Collector, run: Run) -> Material:
+def _material(engine: Engine | RecordingEngine, run: Run) -> Material:
     hears = engine.hears_s > 0
     clips = pack.read_pack(run.pack) if hears else None
     listen = _whisper_if_there("what needs a listener") if hears else None
     return Material(run.num, run.seed, clips, listen)
 
 
-def _measured_aloud(engine: Engine | Collector, run: Run) -> Measured:
+def _measured_aloud(engine: Engine | RecordingEngine, run: Run) -> Measured:
     need_sound(engine)
     clips = pack.read_pack(run.pack)
     asked = (engine, clips, run.num, run.seed, run.sampling)

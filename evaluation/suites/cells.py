@@ -70,7 +70,8 @@ CELLS: tuple[Cell, ...] = (
     ),
     Cell(
         "text_to_audio", "say this", _LISTENER,
-        "data.speech_examples.SpeechExamples.speak", cells_audio.sayings, (Needs.SOUND,), heard=True,
+        "data.speech_examples.SpeechExamples.speak",
+        cells_audio.sayings, (Needs.SOUND,), heard=True,
     ),
     Cell(
         "text_to_video", "a film of this", f"{_FILM}: the motion and the movers",
@@ -130,7 +131,8 @@ CELLS: tuple[Cell, ...] = (
     ),
     Cell(
         "video_to_video", "play it backwards", f"{_FILM}, from the end to the beginning",
-        "data.video_examples.FilmExamples.rewound", cells_video.rewound, (Needs.FILMS, Needs.MAKING),
+        "data.video_examples.FilmExamples.rewound",
+        cells_video.rewound, (Needs.FILMS, Needs.MAKING),
     ),
     Cell(
         "image_and_text_to_image", "change this in it", f"{_PARSER}: done, and all else kept",

@@ -60,7 +60,7 @@ def appearing(material: Material) -> list[Item]:
     return [_begun(w) for w in video.plan(material.num, material.seed, (Motion.APPEAR,))]
 
 
-def _begun(wish: video.Wish) -> Item:
+def _begun(wish: video.TestCase) -> Item:
     frames = render_film(wish.film)
     return judged(
         Conversation.ask(wish.words, image=frames[0]),

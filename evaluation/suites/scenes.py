@@ -27,7 +27,7 @@ PASS_RGB, FAIL_RGB = (46, 160, 67), (207, 34, 46)
 
 
 @dataclass(frozen=True)
-class Wish:
+class TestCase:
     """A held-out scene and the words that ask for it."""
 
     scene: Scene
@@ -38,12 +38,12 @@ class Wish:
 class Drawn:
     """A wish, the picture that came (uint8 "128 128 3"), and whether it is right."""
 
-    wish: Wish
+    wish: TestCase
     picture: np.ndarray
     right: bool
 
 
-def wishes(num: int, seed: int, families: Sequence[Family] = GENEVAL) -> list[Wish]:
+def wishes(num: int, seed: int, families: Sequence[Family] = GENEVAL) -> list[TestCase]:
     """num wishes, the families in turn; half of them mention the background. More wishes of the
     same seed begin with the same ones.
 
@@ -52,14 +52,14 @@ def wishes(num: int, seed: int, families: Sequence[Family] = GENEVAL) -> list[Wi
     if num < 1 or num % len(families):
         raise ValueError(f"--num must be a multiple of {len(families)} for scenes, not {num}")
     rng = np.random.default_rng(seed)
-    wished: list[Wish] = []
+    wished: list[TestCase] = []
     for i in range(num):
         scene = sample_scene(rng, test=True, family=families[i % len(families)])
-        wished.append(Wish(scene, caption(scene, rng, background=0.5)))
+        wished.append(TestCase(scene, caption(scene, rng, background=0.5)))
     return wished
 
 
-def draw(engine: Answerer, wished: list[Wish], sampling: Sampling) -> list[Drawn]:
+def draw(engine: Answerer, wished: list[TestCase], sampling: Sampling) -> list[Drawn]:
     """One judged picture a wish; wish i is drawn with seed sampling.seed + i."""
     requests = [
         Request(

@@ -31,7 +31,7 @@ PLACE = "understand_place"
 
 
 @dataclass(frozen=True)
-class Wish:
+class TestCase:
     """A held-out film, the words that ask for it, a question about it for each of `UNDERSTOOD`, and
     one about where it happens, where that is no gradient."""
 
@@ -79,13 +79,13 @@ def evaluate(engine: Answerer, num: int, seed: int, sampling: Sampling) -> Measu
     return Measured(metrics, judge)
 
 
-def plan(num: int, seed: int, motions: Sequence[Motion] = tuple(Motion)) -> list[Wish]:
+def plan(num: int, seed: int, motions: Sequence[Motion] = tuple(Motion)) -> list[TestCase]:
     """num held-out films, the motions in turn, asked for by a wish and by the canonical caption
     alternately. More wishes of the same seed begin with the same ones."""
     if num < 1:
         raise ValueError(f"--num must be at least 1, not {num}")
     rng = np.random.default_rng(seed)
-    wished: list[Wish] = []
+    wished: list[TestCase] = []
     for i in range(num):
         round_, which = divmod(i, len(motions))
         film = sample_film(rng, test=True, motion=motions[which])
@@ -94,7 +94,7 @@ def plan(num: int, seed: int, motions: Sequence[Motion] = tuple(Motion)) -> list
         words = full_film_caption(film) if second else film_wish(rng, film_caption(film, rng))
         does = asked["direction" if second and film.motion in SLIDES else "motion"]
         questions = (does, asked["mover"], asked["count"], asked["object"])
-        wished.append(Wish(film, words, questions, asked.get("background")))
+        wished.append(TestCase(film, words, questions, asked.get("background")))
     return wished
 
 
@@ -105,7 +105,7 @@ def film_of(answers: Sequence[Answer]) -> np.ndarray:
     return film
 
 
-def made(engine: Answerer, wished: list[Wish], sampling: Sampling) -> dict[str, float]:
+def made(engine: Answerer, wished: list[TestCase], sampling: Sampling) -> dict[str, float]:
     """The figures of films made of words; film i with seed sampling.seed + i."""
     requests = [
         Request(Conversation.ask(w.words), Modality.VIDEO, seeded(sampling, i))
@@ -144,7 +144,7 @@ def _by_motion(name: str, films: list[Film], right: list[bool]) -> dict[str, flo
 
 def animated(
     engine: Answerer,
-    wished: list[Wish],
+    wished: list[TestCase],
     first: np.ndarray,
     decoded: np.ndarray,
     sampling: Sampling,
@@ -175,7 +175,7 @@ def animated(
 
 
 def understood(
-    engine: Answerer, wished: list[Wish], true: np.ndarray, sampling: Sampling
+    engine: Answerer, wished: list[TestCase], true: np.ndarray, sampling: Sampling
 ) -> dict[str, float]:
     """The figures of questions about exact films, uint8 "N 8 128 128 3"."""
     figures: dict[str, float] = {}

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from flow.modality import Modality, TokenSpace
 from model.config import OmniConfig
-from model.layers.time_embedding import Pace
+from model.layers.time_embedding import TimeEmbedding
 from model.layers.transformer import Block, initialise
 from model.network.omni import OmniModel
 
@@ -42,7 +42,7 @@ def fresh_tensors(config: OmniConfig, wanted: set[str]) -> Iterator[tuple[str, T
 
 def _durations(config: OmniConfig) -> Tensor:
     """What the clock of words begins with: one number for every word, whoever brings their rows."""
-    return Pace(config.text_vocabulary, 1).duration
+    return TimeEmbedding(config.text_vocabulary, 1).duration
 
 
 def _bare(config: OmniConfig, *, words: bool) -> OmniModel:

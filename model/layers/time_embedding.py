@@ -27,7 +27,7 @@ RESTARTS = -1.0
 """The duration of what is not said itself, and after which the clock begins again."""
 
 
-class Pace(nn.Module):
+class TimeEmbedding(nn.Module):
     """The time of every position as a vector. duration: float "V+1", positions of sound that each
     piece of a word takes, and a masked one; or `RESTARTS`."""
 

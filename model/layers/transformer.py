@@ -38,7 +38,7 @@ def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
 
 
 @dataclass(frozen=True)
-class Slots:
+class KVCacheSlots:
     """Keys and values "B kv_heads L head_dim" of a run, written in place at `places` int64 "L'"."""
 
     keys: Tensor
@@ -50,7 +50,7 @@ class Slots:
         return self.keys.index_copy_(2, self.places, k), self.values.index_copy_(2, self.places, v)
 
 
-Past = tuple[Tensor, Tensor] | Slots
+Past = tuple[Tensor, Tensor] | KVCacheSlots
 """What attention may look at besides its own positions: put in front, or written into."""
 
 
@@ -91,7 +91,7 @@ class Attention(nn.Module):
         v = self.split(self.v_proj(x), self.kv_heads)
         if rotary is not None:
             q, k = rotate(q, *rotary), rotate(k, *rotary)
-        if isinstance(past, Slots):
+        if isinstance(past, KVCacheSlots):
             k, v = past.extended(k, v)
         elif past is not None:
             k, v = torch.cat([past[0], k], 2), torch.cat([past[1], v], 2)

@@ -17,12 +17,12 @@ from torch import Tensor
 
 from model.config import OmniConfig
 from model.loading.hf_folder import pickles_in
-from model.loading.meta_init import Filling, hollow_model
-from model.loading.pipeline_split import settled
+from model.loading.meta_init import WeightLoader, hollow_model
+from model.loading.pipeline_split import plan_pipeline
 from model.loading.placement import Placement, place
 from model.loading.tensor_file import Stored, contents, tensors
 from model.network.omni import OmniModel
-from model.network.probes import LANDMARKS, PROMPTS, LandmarkHeads, load_landmarks
+from model.network.probes import LANDMARKS, PROMPTS, LinearProbes, load_landmarks
 from model.tokenizers.text import TextTokenizer
 
 TOKENIZER = "tokenizer.json"
@@ -44,8 +44,8 @@ class Checkpoint:
     tokenizer: TextTokenizer
     facts: dict[str, Any]
     digest: str
-    landmarks: LandmarkHeads | None = None
-    prompts: LandmarkHeads | None = None
+    landmarks: LinearProbes | None = None
+    prompts: LinearProbes | None = None
 
 
 def save_checkpoint(
@@ -106,7 +106,7 @@ def load_checkpoint(
         opens_thoughts=config.opens_thoughts,
         suggests=config.suggests,
     )
-    placement = settled(config, space, placement or Placement.of("cpu"))
+    placement = plan_pipeline(config, space, placement or Placement.of("cpu"))
     asked = [load_landmarks(folder, config.backbone.width, name) for name in (LANDMARKS, PROMPTS)]
     model = hollow_model(config, space)
     stored = weights_in(folder, model.state_dict())
@@ -184,7 +184,7 @@ def _filled(
     progress: Progress | None,
 ) -> str:
     """Every tensor of the files put into the model, one at a time; the digest of the files."""
-    filling = Filling(model, placement)
+    filling = WeightLoader(model, placement)
     digest = blake2b(digest_size=6)
     every = sum(place.num_bytes for table in stored.values() for place in table.values())
     done = 0

@@ -1,7 +1,7 @@
 """A model without numbers, filled tensor by tensor, so that no second copy of it is in memory.
 
 Owns: `hollow_model` (what layers compute for themselves is there, their weights are shapes only)
-and `Filling`.
+and `WeightLoader`.
 """
 
 from collections.abc import Callable
@@ -35,12 +35,12 @@ class _ShapesOnly(TorchFunctionMode):
 
 
 def hollow_model(config: OmniConfig, space: TokenSpace) -> OmniModel:
-    """The model; large weights are on the meta device until a `Filling` brings them."""
+    """The model; large weights are on the meta device until a `WeightLoader` brings them."""
     with _ShapesOnly():
         return OmniModel(config, space)
 
 
-class Filling:
+class WeightLoader:
     """Puts tensors into a model at their names, each on its device and in its numbers; a layer
     whose weight is kept in 8 bits is made when that comes."""
 

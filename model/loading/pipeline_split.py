@@ -2,8 +2,8 @@
 
 Everything else is on the first device: the rows of words, the heads, the tokenizers of pictures and
 sound, the tables of distances; there the features of the last layer come back to. Only what a layer
-hands to the next one moves between devices (`model.network.backbone`). Owns: `settled`,
-`shared_out`.
+hands to the next one moves between devices (`model.network.backbone`). Owns: `plan_pipeline`,
+`assign_layers`.
 """
 
 from collections.abc import Sequence
@@ -25,7 +25,7 @@ from model.loading.placement import (
 )
 
 
-def settled(config: OmniConfig, space: TokenSpace, placement: Placement) -> Placement:
+def plan_pipeline(config: OmniConfig, space: TokenSpace, placement: Placement) -> Placement:
     """The placement with a device for every layer, where it has several and needs them.
 
     Raises: ValueError with the numbers where the model does not fit.
@@ -43,7 +43,7 @@ def settled(config: OmniConfig, space: TokenSpace, placement: Placement) -> Plac
         if name.startswith(LAYERS):
             layers[layer_of(name)] += num
     rest = needed - sum(layers)
-    counts = shared_out(layers, [free[0] - rest, *(room - WORKING_BYTES for room in free[1:])])
+    counts = assign_layers(layers, [free[0] - rest, *(room - WORKING_BYTES for room in free[1:])])
     if counts is None:
         there = " and ".join(
             f"{gigabytes(room)} on {device}" for device, room in zip(devices, free, strict=True)
@@ -56,7 +56,7 @@ def settled(config: OmniConfig, space: TokenSpace, placement: Placement) -> Plac
     return replace(placement, layers=tuple(spread))
 
 
-def shared_out(layers: Sequence[int], rooms: Sequence[int]) -> tuple[int, ...] | None:
+def assign_layers(layers: Sequence[int], rooms: Sequence[int]) -> tuple[int, ...] | None:
     """How many of the layers, in their order, each device takes, so that as much room as possible
     is left on the one with the least; None where there is too little. layers: their bytes, all
     alike. rooms: free bytes of each device."""

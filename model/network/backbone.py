@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from model.config import BackboneConfig
-from model.layers.transformer import Block, RotaryTable, Slots
+from model.layers.transformer import Block, KVCacheSlots, RotaryTable
 
 
 @dataclass(frozen=True)
@@ -111,7 +111,7 @@ class Backbone(nn.Module):
         mask = seen | (every == places[:, None])
         for layer, (keys, values) in zip(self.layers, cache.layers, strict=True):
             x, cos, sin, mask, places = brought_to(layer, x, cos, sin, mask, places)
-            x, _ = layer(x, (cos, sin), mask, Slots(keys, values, places))
+            x, _ = layer(x, (cos, sin), mask, KVCacheSlots(keys, values, places))
         return self.finished(x)
 
 

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from flow.modality import Modality
 from flow.sequence import OmniSequence, Segment
 from model.config import OmniConfig
-from model.layers.time_embedding import Pace
+from model.layers.time_embedding import TimeEmbedding
 
 Codebooks = Mapping[Modality, Tensor]
 PICTURES = (Modality.IMAGE, Modality.VIDEO)
@@ -54,9 +54,9 @@ class OmniEmbeddings(nn.Module):
             self.audio_end = nn.Parameter(torch.randn(books, dim) * 0.3)
             self.audio_mask = nn.Parameter(torch.randn(books, dim) * 0.3)
             self.audio_projection = _projection(books * dim, width)
-        self.beside = Beside(width) if config.neighbours else None
+        self.beside = TemporalNeighbourMixing(width) if config.neighbours else None
         paced = config.paced and config.ears is not None
-        self.pace = Pace(config.text_vocabulary, width) if paced else None
+        self.pace = TimeEmbedding(config.text_vocabulary, width) if paced else None
         self.editable = nn.Parameter(torch.randn(width) * 0.02)
         self.causal = nn.Parameter(torch.randn(width) * 0.02)
 
@@ -131,7 +131,7 @@ class OmniEmbeddings(nn.Module):
         return torch.where(ids[..., None] >= num, self.text_mask, found), self.text_mask
 
 
-class Beside(nn.Module):
+class TemporalNeighbourMixing(nn.Module):
     """What is at the same place in the pictures before and after, for each frame of a film and for
     each picture after another one."""
 

@@ -150,18 +150,20 @@ class OmniModel(nn.Module):
         """A call depends on the weights and on tensors only, see `samplers.cuda_graph`."""
         return id(self)
 
-    def begin(self, x_0: OmniSequence) -> "CausalRun":
+    def begin(self, x_0: OmniSequence) -> "CausalDecoder":
         """A left-to-right run over the last segment, see `samplers.autoregressive`."""
-        return CausalRun(self, x_0)
+        return CausalDecoder(self, x_0)
 
-    def posterior(self, features: Tensor, modality: Modality) -> "PlainPosterior | MediaPosterior":
+    def posterior(
+        self, features: Tensor, modality: Modality
+    ) -> "SingleCodebookPosterior | MultiCodebookPosterior":
         """The posterior of positions with the features "B L D"."""
         if modality is Modality.TEXT:
-            return PlainPosterior(self.text_logits(features))
+            return SingleCodebookPosterior(self.text_logits(features))
         if self.config.code_rows is not None:
             runs = self.config.code_rows.runs(modality)
-            return PlainPosterior(self.code_logits(features, runs))
-        return MediaPosterior(self.media_head(modality), features)
+            return SingleCodebookPosterior(self.code_logits(features, runs))
+        return MultiCodebookPosterior(self.media_head(modality), features)
 
     def media_head(self, modality: Modality) -> SubCodebookHead:
         """The head over the sub-codebooks of pictures and films, or of sound."""
@@ -187,13 +189,13 @@ class OmniModel(nn.Module):
 
     def forward(
         self, x_t: OmniSequence, t: float
-    ) -> Mapping[int, "PlainPosterior | MediaPosterior"]:
+    ) -> Mapping[int, "SingleCodebookPosterior | MultiCodebookPosterior"]:
         """One network evaluation; t is not used (the model reads the noise level off the state)."""
         return self.posteriors(self.features(x_t), x_t)
 
     def posteriors(
         self, features: tuple[Tensor, ...], x_t: OmniSequence
-    ) -> Mapping[int, "PlainPosterior | MediaPosterior"]:
+    ) -> Mapping[int, "SingleCodebookPosterior | MultiCodebookPosterior"]:
         """The posterior of each segment that may change, from the features of all segments."""
         return {
             i: self.posterior(features[i], x_t.segments[i].modality)
@@ -222,7 +224,7 @@ def _last(hidden: Tensor, valid: Tensor) -> Tensor:
     return hidden.gather(1, last[:, None, None].expand(-1, 1, hidden.shape[-1]))
 
 
-class PlainPosterior:
+class SingleCodebookPosterior:
     """The posterior of one code a position, from its logits "B L V"."""
 
     num_codebooks = 1
@@ -236,7 +238,7 @@ class PlainPosterior:
         return self._logits
 
 
-class MediaPosterior:
+class MultiCodebookPosterior:
     """The posterior of Q codes a position, one after the other, with the head's keys and values
     kept."""
 
@@ -259,7 +261,7 @@ class MediaPosterior:
         return logits.float().unflatten(0, chosen.shape[:2])
 
 
-class CausalRun:
+class CausalDecoder:
     """The model read from left to right over the last segment of a sequence, with a cache.
 
     Where text is shifted, the posterior of a position is read at the one before it, which holds its
@@ -279,7 +281,9 @@ class CausalRun:
         places = torch.arange(self._start, device=x.device)
         self._last = _last(model.backbone.extend(x, valid, places, self._cache), valid)
 
-    def next(self, tokens: Tensor | None, index: Tensor) -> PlainPosterior | MediaPosterior:
+    def next(
+        self, tokens: Tensor | None, index: Tensor
+    ) -> SingleCodebookPosterior | MultiCodebookPosterior:
         """The posterior of position `index`, int64 without an axis, given the tokens "B Q" of the
         one before; None at the first. Can be recorded from the second on."""
         if tokens is not None:

@@ -15,12 +15,12 @@ from torch import Tensor, nn
 
 LANDMARKS, PROMPTS = "landmarks.safetensors", "prompts.safetensors"
 """The files in a checkpoint's folder: what is asked of answers, and of what a prompt shows."""
-PICTURE, SOUND, NAMED, MEANT = "picture", "sound", "named", "meant"
+PICTURE, SOUND, REFERRED, EDIT_TARGET = "picture", "sound", "named", "meant"
 """What is asked: what a place shows; of a picture in a prompt whether the words behind it name
 that, and, where it is to be changed, whether this place will be."""
 
 
-class LandmarkHeads(nn.Module):
+class LinearProbes(nn.Module):
     """behind: the layer, counted from 0, whose features are read. names: by what is asked, for each
     fact of a place what its values are called; a picture's facts are the object, its colour and
     which part of it, a sound's the piece of a word and the letter."""
@@ -53,7 +53,7 @@ class LandmarkHeads(nn.Module):
         save_file(weights, folder / name, {"about": about})
 
 
-def load_landmarks(folder: Path, width: int, name: str = LANDMARKS) -> LandmarkHeads | None:
+def load_landmarks(folder: Path, width: int, name: str = LANDMARKS) -> LinearProbes | None:
     """The heads in that file of a checkpoint, float32 on the CPU; None where it has none.
 
     Raises: ValueError where the file is broken or does not fit features of this width.
@@ -64,7 +64,7 @@ def load_landmarks(folder: Path, width: int, name: str = LANDMARKS) -> LandmarkH
     try:
         with safe_open(file, "pt") as stored:
             about = json.loads((stored.metadata() or {})["about"])
-            heads = LandmarkHeads(width, int(about["behind"]), about["names"])
+            heads = LinearProbes(width, int(about["behind"]), about["names"])
             names = stored.keys()
             heads.load_state_dict({name: stored.get_tensor(name) for name in names})
     except (SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:

@@ -19,11 +19,11 @@ from app.forms.parse import InputError
 from app.forms.share_link import read_link
 from app.page import build_page, recorded_run
 from app.record import main, record
-from app.session import Host
+from app.session import Session
 from app.stream import encode
 from app.stream.replay_route import add_recorded_route, recorded_at
 from app.stream.run_bus import StepBus
-from app.stream.run_driver import Outcome, Pumping
+from app.stream.run_driver import Outcome, RunDriver
 from app.tabs.video import VideoTab
 from engine.api.events import Answer, Refined
 from engine.api.request import Conversation, Modality, Part, Request, Sampling
@@ -46,9 +46,9 @@ def alike(found: np.ndarray, wanted: np.ndarray, within: float) -> bool:
     return float(np.abs(found.astype(int) - wanted).mean()) < within
 
 
-def driven(request: Request, **engine: bool) -> Pumping:
+def driven(request: Request, **engine: bool) -> RunDriver:
     bus = StepBus()
-    return Pumping(FakeEngine(step_s=0.0, **engine).generate, request, bus.open("visitor"), bus)
+    return RunDriver(FakeEngine(step_s=0.0, **engine).generate, request, bus.open("visitor"), bus)
 
 
 def last_step() -> Refined:
@@ -162,7 +162,7 @@ def test_a_follow_up_carries_both_films() -> None:
 
 
 def tab(*, films: bool = True) -> VideoTab:
-    return VideoTab(Host(FakeEngine(films=films)))
+    return VideoTab(Session(FakeEngine(films=films)))
 
 
 def test_words_alone_are_a_wish_for_a_film() -> None:
@@ -219,7 +219,7 @@ def test_what_the_model_sees_of_a_film_is_shown_or_what_is_wrong(tmp_path: Path)
 
 
 def test_a_checkpoint_that_only_watches_wants_a_film(tmp_path: Path) -> None:
-    host = Host(FakeEngine(films=False))
+    host = Session(FakeEngine(films=False))
     host.can = replace(host.can, frames=5)
     watching = VideoTab(host)
     with gr.Blocks() as page:
@@ -236,13 +236,13 @@ def test_a_checkpoint_that_only_watches_wants_a_film(tmp_path: Path) -> None:
 
 
 def test_an_engine_without_films_shows_only_a_sentence() -> None:
-    page = build_page(Host(FakeEngine(films=False)), None)
+    page = build_page(Session(FakeEngine(films=False)), None)
     ids = {str(block.elem_id) for block in page.blocks.values() if block.elem_id}
     assert {name for name in ids if name.startswith("video")} == {"video-blind"}
 
 
 def test_the_tab_opens_with_a_recorded_film() -> None:
-    opened = VideoTab(Host(FakeEngine()), record(FakeEngine(step_s=0.0).generate, REQUEST))
+    opened = VideoTab(Session(FakeEngine()), record(FakeEngine(step_s=0.0).generate, REQUEST))
     with gr.Blocks():
         opened.build()
     assert isinstance(opened.view.value, dict) and "replay" in opened.view.value
@@ -251,7 +251,7 @@ def test_the_tab_opens_with_a_recorded_film() -> None:
 
 def test_a_film_that_is_fetched_does_not_ride_in_the_page() -> None:
     trace = record(FakeEngine(step_s=0.0).generate, REQUEST)
-    opened = VideoTab(Host(FakeEngine()), trace, "recorded/film")
+    opened = VideoTab(Session(FakeEngine()), trace, "recorded/film")
     with gr.Blocks():
         opened.build()
     assert opened.view.value == {"replay_at": "recorded/film"}

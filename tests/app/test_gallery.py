@@ -16,7 +16,7 @@ from app.gallery.library import MAX_KEPT, Library
 from app.gallery.query import GRID, Query, without_each_piece, without_each_word
 from app.gallery.routes import add_gallery_routes
 from app.stream.run_bus import StepBus
-from app.stream.run_driver import Pumping
+from app.stream.run_driver import RunDriver
 from app.tabs.gallery import wish
 from engine.api.request import Conversation, Modality, Part, Request, Sampling
 from engine.media.images import png_bytes
@@ -58,7 +58,7 @@ def made(bus: StepBus, owner: str, to: Modality = Modality.IMAGE, seed: int = 7)
     """The id of a run that has ended."""
     run = bus.open(owner)
     request = Request(Conversation.ask("a red heart"), to, Sampling(steps=2, seed=seed))
-    for _ in Pumping(FakeEngine(step_s=0).generate, request, run, bus):
+    for _ in RunDriver(FakeEngine(step_s=0).generate, request, run, bus):
         pass
     return run.id
 

@@ -5,7 +5,7 @@ from base64 import b64encode
 import numpy as np
 import pytest
 
-from app.session import Host
+from app.session import Session
 from app.tabs.image import ImageTab, Painted, painted_of
 from engine.api.request import Modality, Sampling
 from engine.media.images import png_bytes
@@ -13,7 +13,7 @@ from tests.fake_engine import FakeEngine
 
 PICTURE = np.random.default_rng(0).integers(0, 255, (64, 64, 3)).astype(np.uint8)
 URI = "data:image/png;base64," + b64encode(png_bytes(PICTURE)).decode()
-TAB = ImageTab(Host(FakeEngine()))
+TAB = ImageTab(Session(FakeEngine()))
 SAMPLING = Sampling(steps=4)
 
 

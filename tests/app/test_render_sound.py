@@ -6,8 +6,8 @@ import numpy as np
 
 from app.stream import encode
 from app.stream.run_bus import StepBus
-from app.stream.run_driver import Pumping
-from engine.api.events import Answer, Sounded
+from app.stream.run_driver import RunDriver
+from engine.api.events import Answer, AudioChunk
 from engine.api.request import Conversation, Modality, Request, Sampling
 from engine.media.audio import from_pcm16, note_in_sound
 from tests.fake_engine import NUM_BLOCKS, FakeEngine
@@ -17,7 +17,7 @@ SPOKEN = Request(Conversation.ask("hello!"), sampling=Sampling(steps=4, seed=5),
 
 
 def test_final_samples_travel_whole_and_are_never_dropped() -> None:
-    message = encode.message(Sounded(2, TONE, True, 1.5))
+    message = encode.message(AudioChunk(2, TONE, True, 1.5))
     assert message.kept
     assert message.header["kind"] == "sounded"
     assert np.allclose(from_pcm16(message.media["samples"].content), TONE, atol=1e-4)
@@ -41,17 +41,17 @@ def test_a_stopped_sound_leaves_what_could_be_heard() -> None:
     run = bus.open("visitor")
 
     def stop_after_a_block(event: object) -> None:
-        if isinstance(event, Sounded):
+        if isinstance(event, AudioChunk):
             run.stop()
 
-    pumping = Pumping(engine.generate, SPOKEN, run, bus, see=stop_after_a_block)
+    pumping = RunDriver(engine.generate, SPOKEN, run, bus, see=stop_after_a_block)
     list(pumping)
     assert pumping.outcome is not None and pumping.outcome.stopped
     words, sound = pumping.outcome.answers
     assert words.text
     assert sound.audio is not None
     assert len(sound.audio) == 16_000
-    whole = Pumping(engine.generate, SPOKEN, bus.open("visitor"), bus)
+    whole = RunDriver(engine.generate, SPOKEN, bus.open("visitor"), bus)
     list(whole)
     assert whole.outcome is not None
     made = whole.outcome.answers[1].audio

@@ -1,11 +1,11 @@
 """The host keeps the last recorded runs, and only those that were to be recorded."""
 
-from app.session import MAX_TRACES, Host
+from app.session import MAX_TRACES, Session
 from engine.api.request import Conversation, Modality, Request, Sampling
 from tests.fake_engine import FakeEngine
 
 
-def _driven(host: Host, text: str = "a big whale", watch: int = 3) -> str:
+def _driven(host: Session, text: str = "a big whale", watch: int = 3) -> str:
     request = Request(Conversation.ask(text), Modality.IMAGE, Sampling(steps=2))
     run = host.open(request, owner="visitor", watch=watch)
     list(host.drive(run.id))
@@ -13,7 +13,7 @@ def _driven(host: Host, text: str = "a big whale", watch: int = 3) -> str:
 
 
 def test_a_run_is_recorded_where_that_was_asked() -> None:
-    host = Host(FakeEngine(step_s=0.0))
+    host = Session(FakeEngine(step_s=0.0))
     assert host.traces.get(_driven(host, watch=0)) is None
     trace = host.traces[_driven(host)]
     assert trace.request.conversation.turns[0].parts[0].text == "a big whale"
@@ -21,11 +21,11 @@ def test_a_run_is_recorded_where_that_was_asked() -> None:
 
 
 def test_the_oldest_recorded_run_goes() -> None:
-    host = Host(FakeEngine(step_s=0.0))
+    host = Session(FakeEngine(step_s=0.0))
     ids = [_driven(host) for _ in range(MAX_TRACES + 2)]
     assert list(host.traces) == ids[2:]
 
 
 def test_a_run_without_a_step_is_not_kept() -> None:
-    host = Host(FakeEngine(step_s=0.0))
+    host = Session(FakeEngine(step_s=0.0))
     assert host.traces.get(_driven(host, "refuse this")) is None

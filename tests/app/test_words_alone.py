@@ -10,10 +10,10 @@ import pytest
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 
-from app.capabilities import Abilities
+from app.capabilities import Capabilities
 from app.chat.settings import AUTO, choices
 from app.page import FIRST_RUN, build_page
-from app.session import Host
+from app.session import Session
 from app.tabs.about import about_html
 from engine.api.request import METHODS
 from engine.engine import Engine
@@ -48,7 +48,7 @@ def client(page: Served) -> Client:
 
 def components(engine: Engine) -> dict[str, dict[str, Any]]:
     """The settings of what the page shows, by the ids of its components."""
-    page = build_page(Host(engine), FIRST_RUN)
+    page = build_page(Session(engine), FIRST_RUN)
     return {
         str(block.elem_id): block.get_config()
         for block in page.blocks.values()
@@ -153,9 +153,9 @@ def test_places_of_pictures_need_pictures() -> None:
 
 
 def test_where_nothing_is_said_every_method_runs() -> None:
-    can = Abilities.of({"modalities": ["text", "image"]})
+    can = Capabilities.of({"modalities": ["text", "image"]})
     assert (can.methods, can.draws, can.films, can.flows, can.whole) == (
         METHODS, True, False, True, False,
     )  # fmt: skip
-    masked = Abilities.of({"modalities": ["text"], "samplers": ["masked"]})
+    masked = Capabilities.of({"modalities": ["text"], "samplers": ["masked"]})
     assert (masked.methods, masked.draws, masked.flows) == (("masked",), False, False)

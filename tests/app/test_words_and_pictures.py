@@ -9,8 +9,8 @@ import pytest
 from gradio_client import Client
 from gradio_client.exceptions import AppError
 
-from app.capabilities import Abilities
-from app.session import Host
+from app.capabilities import Capabilities
+from app.session import Session
 from app.tabs.about import about_html
 from app.tabs.image import ImageTab, Painted
 from engine.api.request import Modality, Sampling
@@ -115,7 +115,7 @@ def test_it_watches_films_and_the_page_says_that_it_makes_none(engines: dict[str
 def test_one_that_changes_no_picture_says_so_before_it_is_asked(engines: dict[str, Engine]) -> None:
     """It still makes anew what is painted over; one that changes pictures says nothing."""
     assert "image-paints-alone" not in components(engines["seeing"])
-    host = Host(engines["seeing"])
+    host = Session(engines["seeing"])
     host.can = replace(host.can, edits=False)
     image = ImageTab(host)
     with gr.Blocks() as page:
@@ -140,14 +140,14 @@ def test_it_draws_on_the_page(engines: dict[str, Engine]) -> None:
 
 
 def test_abilities() -> None:
-    can = Abilities.of({"modalities": ["text", "image"]})
+    can = Capabilities.of({"modalities": ["text", "image"]})
     assert can.opens
     assert (can.why(Modality.IMAGE), can.why(Modality.AUDIO, " yet")) == ("", " yet")
     tasks = {"dialogue": {"tasks": {"edits": ""}}, "image_flow": {"steps": 9}}
-    other = Abilities.of({"config": tasks, "lacking": {"image": "it <b> `is`"}})
+    other = Capabilities.of({"config": tasks, "lacking": {"image": "it <b> `is`"}})
     assert not other.opens
     assert can.edits and not other.edits
-    assert Abilities.of({"config": {"dialogue": {"tasks": {"edits": "<|i2i|>"}}}}).edits
+    assert Capabilities.of({"config": {"dialogue": {"tasks": {"edits": "<|i2i|>"}}}}).edits
     assert (can.frames, can.watches) == (0, False)
-    assert Abilities.of({"config": {"video_frames": 5}}).watches
+    assert Capabilities.of({"config": {"video_frames": 5}}).watches
     assert (other.steps, other.why(Modality.IMAGE)) == (9, ": it &lt;b&gt; is")

@@ -13,7 +13,7 @@ from flow.path import path_probabilities
 from flow.schedule import PAPER, uniform_grid
 from flow.sequence import OmniSequence, response
 from flow.transition import TRANSITIONS
-from samplers.counter_rng import Draws
+from samplers.counter_rng import CounterRNG
 from samplers.denoiser import Posterior
 from samplers.kinetic import KineticSampler
 from samplers.source import random_source
@@ -53,7 +53,7 @@ def test_the_sampler_itself_ends_where_the_toy_says() -> None:
 
         return {0: FakePosterior(1, given)}
 
-    draws = Draws.for_seed(0, batch)
+    draws = CounterRNG.for_seed(0, batch)
     x_0 = OmniSequence((response(Modality.IMAGE, random_source(SPACE, batch, 2, draws)),))
     sampler = KineticSampler({Modality.IMAGE: toy.metric}, times=times, transition="coupling")
     *_, last = sampler.sample(denoiser, x_0, draws=draws)

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from engine.api.events import Completed, Event, Refined, Started
+from engine.api.events import Completed, Event, Refined, SegmentStarted
 from engine.api.request import GRIDS, Conversation, Part, Request, SamplerKind, Sampling, Turn
 from engine.engine import Engine
 from engine.media.token_text import MASK_SIGN
@@ -29,7 +29,7 @@ def _pictures(events: list[Event]) -> list[np.ndarray]:
 
 def test_events_of_a_picture(tiny_engine: Engine) -> None:
     events = list(tiny_engine.generate(_picture_request(), preview_hz=1e9))
-    assert isinstance(events[0], Started)
+    assert isinstance(events[0], SegmentStarted)
     assert isinstance(events[-1], Completed)
     steps = [e for e in events if isinstance(e, Refined)]
     assert [e.index for e in steps] == list(range(5))
@@ -121,7 +121,7 @@ def test_model_decides_when_not_told(tiny_engine: Engine) -> None:
 def test_started_shows_the_settings_that_run(tiny_engine: Engine) -> None:
     request = Request(Conversation.ask("a dog"), Modality.IMAGE)
     started = next(tiny_engine.generate(request))
-    assert isinstance(started, Started)
+    assert isinstance(started, SegmentStarted)
     flow = tiny_engine.model.config.image_flow
     assert started.request.sampling.guidance_scale == flow.guidance_scale
     assert started.num_steps == flow.steps
@@ -180,7 +180,7 @@ def test_one_prompt_and_seed_run_under_every_sampler(
         Sampling(sampler=sampler, steps=3, guidance_scale=guided, seed=4),
     )
     events = list(tiny_engine.generate(request, preview_hz=1000))
-    started = next(e for e in events if isinstance(e, Started))
+    started = next(e for e in events if isinstance(e, SegmentStarted))
     refined = [e for e in events if isinstance(e, Refined)]
     completed = events[-1]
     assert isinstance(completed, Completed)

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from engine.__main__ import main
-from engine.api.events import Answer, Completed, Event, Refined, Started
+from engine.api.events import Answer, Completed, Event, Refined, SegmentStarted
 from engine.api.request import Conversation, Part, Request, Sampling, Turn
 from engine.engine import Engine
 from engine.generation.resume import Edit, start_of
@@ -55,7 +55,7 @@ def blind_engine(tiny_tokenizer: TextTokenizer, tmp_path_factory: pytest.TempPat
 def test_all_frames_form_together_and_what_was_seen_is_the_answer(tiny_engine: Engine) -> None:
     events = list(tiny_engine.generate(_request(), preview_hz=1e9))
     first, *steps, _ = events
-    assert isinstance(first, Started)
+    assert isinstance(first, SegmentStarted)
     assert first.modality is Modality.VIDEO
     refined = [e for e in steps if isinstance(e, Refined)]
     assert len(refined) == len(steps) == 3

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from engine.api.events import Started
+from engine.api.events import SegmentStarted
 from engine.api.request import Conversation, Part, Request, Sampling, Turn
 from engine.engine import Engine
 from engine.generation.resume import start_of
@@ -57,7 +57,7 @@ def test_speech_alone_is_written_down_and_then_answered_as_if_it_were_written(
     events = events_of_run(tiny_engine, spoken)
     words, answer, *_ = answers_of(events)
     assert [a.heard for a in answers_of(events)][:2] == [True, False]
-    assert [e.heard for e in events if isinstance(e, Started)][:2] == [1, 0]
+    assert [e.heard for e in events if isinstance(e, SegmentStarted)][:2] == [1, 0]
     written = replace(spoken, conversation=Conversation.write_down(NOISE), to=Modality.TEXT)
     assert answers_of(events_of_run(tiny_engine, written))[0].text == words.text
     (batch,) = tiny_engine.generate_batch([spoken])
@@ -162,6 +162,6 @@ def test_a_branch_of_a_spoken_question_begins_in_its_answer(
     start = start_of(trace, 1, 0)
     assert start.said == ()
     events = events_of_run(tiny_engine, replace(trace.request, start=start))
-    steps = {e.heard > 0: e.num_steps for e in events if isinstance(e, Started)}
+    steps = {e.heard > 0: e.num_steps for e in events if isinstance(e, SegmentStarted)}
     assert steps[False] == 2
     assert steps.get(True, 3) == 3

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from engine.api.events import Answer, Completed, Event, Refined, Sounded, Started
+from engine.api.events import Answer, AudioChunk, Completed, Event, Refined, SegmentStarted
 from engine.api.request import Conversation, Request, SamplerKind, Sampling
 from engine.engine import Engine
 from engine.inspection.trace import events_of
@@ -48,12 +48,12 @@ def test_every_block_starts_is_refined_and_can_then_be_heard(runs: list[list[Eve
         blocks = list(_blocks(events))
         assert 1 <= len(blocks) <= CONFIG.audio_blocks
         for number, (first, *steps, sounded) in enumerate(blocks):
-            assert isinstance(first, Started)
+            assert isinstance(first, SegmentStarted)
             assert first.modality is Modality.AUDIO
             refined = [e for e in steps if isinstance(e, Refined)]
             assert len(refined) == len(steps) == first.num_steps
             assert [e.last for e in refined] == [False] * (len(steps) - 1) + [True]
-            assert isinstance(sounded, Sounded)
+            assert isinstance(sounded, AudioChunk)
             assert sounded.last == (number == len(blocks) - 1)
         assert [e.elapsed_s for e in events] == sorted(e.elapsed_s for e in events)
 
@@ -64,7 +64,7 @@ def test_what_was_heard_is_the_answer(runs: list[list[Event]], tiny_engine: Engi
         (answer,) = answers_of(events)
         assert answer.audio is not None
         assert answer.audio.dtype == np.float32
-        pieces = [e.samples for e in events if isinstance(e, Sounded)]
+        pieces = [e.samples for e in events if isinstance(e, AudioChunk)]
         assert np.array_equal(np.concatenate(pieces), answer.audio)
         assert len(answer.audio) == 640 * len(answer.tokens)
         if len(answer.tokens):
@@ -155,9 +155,9 @@ def test_an_answer_in_words_is_spoken_when_asked_for(tiny_engine: Engine) -> Non
     assert [(a.modality, a.text) for a in silent] == [(Modality.TEXT, words.text)]
     assert sound.modality is Modality.AUDIO
     assert np.array_equal(silent[0].tokens, words.tokens)
-    started = [e.segment for e in events if isinstance(e, Started)]
+    started = [e.segment for e in events if isinstance(e, SegmentStarted)]
     assert started == list(range(len(started)))
-    pieces = [e.samples for e in events if isinstance(e, Sounded)]
+    pieces = [e.samples for e in events if isinstance(e, AudioChunk)]
     assert sound.audio is not None
     assert np.array_equal(np.concatenate(pieces), sound.audio)
 

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from engine.api.events import Answer, Completed, Event, Sounded
+from engine.api.events import Answer, AudioChunk, Completed, Event
 from engine.api.request import Request
 from evaluation.pack import Pack
 from evaluation.speech_client import sound_of
@@ -72,7 +72,7 @@ class Talker:
         answers = self.rule(request)
         samples = sound_of(answers)
         for piece in (samples[:0], samples[:100], samples[100:]):
-            yield Sounded(0, piece, len(piece) > 100, 0.0)
+            yield AudioChunk(0, piece, len(piece) > 100, 0.0)
         yield Completed(request, answers, 1, 0.0)
 
 

@@ -15,7 +15,7 @@ from evaluation import run_all
 from evaluation.judges import speech_judges
 from evaluation.report.result import Result
 from evaluation.requirements import Needs
-from evaluation.run_all import Everything
+from evaluation.run_all import AllResults
 from evaluation.suites import catalogue
 from evaluation.suites.catalogue import SUITES
 from flow.modality import Modality
@@ -44,10 +44,10 @@ def engine(monkeypatch: pytest.MonkeyPatch) -> Whole:
     return talker
 
 
-def run(file: Path, *options: str) -> Everything:
+def run(file: Path, *options: str) -> AllResults:
     assert command.main(["all", "--json", str(file), "--seed", "3", *options]) == 0
     found = run_all.read(file)
-    assert isinstance(found, Everything)
+    assert isinstance(found, AllResults)
     return found
 
 
@@ -132,7 +132,7 @@ def test_a_break_off_loses_nothing_and_resume_goes_on(
     assert command.main([*options, "--json", str(file)]) == command.STOPPED
     assert "--resume" in capsys.readouterr().err
     first = run_all.read(file)
-    assert isinstance(first, Everything)
+    assert isinstance(first, AllResults)
     assert list(first.suites) == ["captions"]
 
     engine.rule, engine.asked = lambda _: said("a dog"), []

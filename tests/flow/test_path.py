@@ -8,7 +8,7 @@ from torch import Tensor
 from flow.metric import CodebookMetric, Metric
 from flow.path import exact_hit, information, path_probabilities, path_weights, sample_path
 from flow.schedule import PAPER, Schedule
-from samplers.counter_rng import Draws
+from samplers.counter_rng import CounterRNG
 
 BETAS = (0.0, 0.1, 3.0, 50.0, 1e7)
 FORBIDDEN = (0, 5)
@@ -67,7 +67,7 @@ def test_one_beta_a_row_equals_row_by_row(metric: CodebookMetric) -> None:
 def test_sample_path_follows_p_t_with_one_time_a_row(metric: CodebookMetric) -> None:
     length, times = 20_000, (0.0, 0.35, 0.8)
     x_1 = torch.tensor([3, 9]).expand(len(times), length, 2)
-    uniforms = Draws.for_seed(11, len(times)).uniform(0, 0, (length, 2))
+    uniforms = CounterRNG.for_seed(11, len(times)).uniform(0, 0, (length, 2))
     x_t = sample_path(metric, x_1, torch.tensor(times), uniforms)
     for row, t in enumerate(times):
         for q, target in enumerate((3, 9)):
@@ -81,7 +81,7 @@ def test_sample_path_follows_p_t_with_one_time_a_row(metric: CodebookMetric) -> 
 
 def test_sample_path_ends(metric: CodebookMetric) -> None:
     x_1 = _states(metric).view(1, -1, 1).expand(2, -1, 2)
-    uniforms = Draws.for_seed(0, 2).uniform(0, 0, (9, 2))
+    uniforms = CounterRNG.for_seed(0, 2).uniform(0, 0, (9, 2))
     x_t = sample_path(metric, x_1, torch.tensor([0.0, 0.99999]), uniforms)
     assert not bool((x_t[0] == x_1[0]).all())
     assert bool((x_t[1] == x_1[1]).all())
@@ -91,7 +91,7 @@ def test_sample_path_ends(metric: CodebookMetric) -> None:
 
 def test_sample_path_obeys_the_schedule(metric: CodebookMetric) -> None:
     x_1 = torch.full((1, 4000, 2), 3)
-    uniforms = Draws.for_seed(0).uniform(0, 0, (4000, 2))
+    uniforms = CounterRNG.for_seed(0).uniform(0, 0, (4000, 2))
     t = torch.tensor([0.4])
     for schedule in (PAPER, Schedule(c=30.0, a=0.9)):
         hits = (sample_path(metric, x_1, t, uniforms, schedule) == x_1).float().mean()
@@ -104,7 +104,7 @@ def test_sample_path_obeys_the_schedule(metric: CodebookMetric) -> None:
 
 def test_forbidden_targets_stay_and_duplicates_become_the_original(metric: CodebookMetric) -> None:
     x_1 = torch.tensor([0, 5, DUPLICATE, 3]).view(1, 4, 1).expand(64, 4, 2)
-    uniforms = Draws.for_seed(0, 64).uniform(0, 0, (4, 2))
+    uniforms = CounterRNG.for_seed(0, 64).uniform(0, 0, (4, 2))
     noisy = sample_path(metric, x_1, torch.full((64,), 0.2), uniforms)
     assert bool((noisy[:, :2] == x_1[:, :2]).all())
     assert not torch.isin(noisy[:, 2:], torch.tensor([*FORBIDDEN, DUPLICATE])).any()
@@ -113,12 +113,12 @@ def test_forbidden_targets_stay_and_duplicates_become_the_original(metric: Codeb
 
 
 def test_a_row_of_a_batch_equals_the_row_alone(metric: CodebookMetric) -> None:
-    draws = Draws.for_seed(4, 5)
+    draws = CounterRNG.for_seed(4, 5)
     x_1 = _states(metric)[(draws.uniform(0, 1, (7, 2)) * 9).long()]
     t = torch.linspace(0, 0.9, 5)
     together = sample_path(metric, x_1, t, draws.uniform(0, 0, (7, 2)))
     for row in range(5):
-        alone = Draws.for_seed(4 + row).uniform(0, 0, (7, 2))
+        alone = CounterRNG.for_seed(4 + row).uniform(0, 0, (7, 2))
         assert torch.equal(
             together[row], sample_path(metric, x_1[row : row + 1], t[row : row + 1], alone)[0]
         )

@@ -22,7 +22,7 @@ from flow.transition import (
     advance,
     thinning,
 )
-from samplers.counter_rng import Draws
+from samplers.counter_rng import CounterRNG
 
 NAMES = tuple(TRANSITIONS)
 FROZEN = ("euler", "euler_beta", "midpoint")
@@ -61,7 +61,7 @@ def _law(name: str) -> Law:
 
 def _numbers(seed: int, num: int) -> Uniforms:
     """Number k of `num` rows."""
-    draws = Draws.for_seed(seed)
+    draws = CounterRNG.for_seed(seed)
     return lambda k: draws.uniform(0, k, (num, 1)).flatten()
 
 
@@ -248,7 +248,7 @@ def test_draws_leave_and_land_as_the_law_says(name: str, metric: CodebookMetric)
 def test_a_simulated_chain_has_the_exact_chains_marginal(name: str) -> None:
     metric = _random_metric(16, 4)
     batch, length, target = 50, 200, 3
-    draws = Draws.for_seed(1, batch)
+    draws = CounterRNG.for_seed(1, batch)
     x_1 = torch.full((batch, length, 1), target)
     x_t = (draws.uniform(0, 0, (length, 1)) * 16).long()
     distances, _ = _from_everywhere(metric, target)
@@ -262,7 +262,7 @@ def test_a_simulated_chain_has_the_exact_chains_marginal(name: str) -> None:
         assert chisquare(counts.numpy(), (batch * length * p).numpy()).pvalue > 1e-3
 
 
-def _codes(draws: Draws, step: int, shape: tuple[int, int]) -> Uniforms:
+def _codes(draws: CounterRNG, step: int, shape: tuple[int, int]) -> Uniforms:
     """Number k of every code of a step."""
     return lambda k: draws.uniform(step, 1 + k, shape)
 
@@ -307,7 +307,7 @@ def test_thinning_leaves_as_the_closed_form_says() -> None:
 
 def _random_states(seed: int, shape: tuple[int, int, int], num_codes: int) -> Tensor:
     batch, length, num_codebooks = shape
-    uniforms = Draws.for_seed(seed, batch).uniform(0, 9, (length, num_codebooks))
+    uniforms = CounterRNG.for_seed(seed, batch).uniform(0, 9, (length, num_codebooks))
     return (uniforms * num_codes).long()
 
 
@@ -326,7 +326,7 @@ def test_codes_on_x_1_stay_and_the_rest_may_move(name: str, metric: CodebookMetr
     x_t, x_1 = (_random_states(seed, (2, 50, 1), 64) for seed in (0, 100))
     x_1[:, ::2] = x_t[:, ::2]
     before = x_t.clone()
-    numbers = _codes(Draws.for_seed(4, 2), 0, (50, 1))
+    numbers = _codes(CounterRNG.for_seed(4, 2), 0, (50, 1))
     new = advance(TRANSITIONS[name], metric, x_t, x_1, Interval.of(PAPER, 0.5, 0.9), numbers)
     assert torch.equal(new[:, ::2], x_t[:, ::2])
     away = x_t != x_1
@@ -340,7 +340,7 @@ def test_forbidden_and_duplicate_ids_never_appear(name: str) -> None:
     codes[:, 6] = codes[:, 2]
     metric = CodebookMetric.of(codes, forbidden=(0, 9))
     states = metric.states[0].nonzero().squeeze(1)
-    draws = Draws.for_seed(2, 40)
+    draws = CounterRNG.for_seed(2, 40)
     x_t, x_1 = (states[(draws.uniform(0, s, (50, 2)) * 7).long()] for s in (8, 9))
     for step, interval in enumerate(_intervals(8)):
         x_t = advance(TRANSITIONS[name], metric, x_t, x_1, interval, _codes(draws, step, (50, 2)))
@@ -352,7 +352,7 @@ def test_chunks_and_codebooks_change_nothing(name: str, monkeypatch: pytest.Monk
     generator = torch.Generator().manual_seed(6)
     metric = CodebookMetric.of(torch.randn(3, 16, 4, generator=generator))
     x_t, x_1 = (_random_states(seed, (4, 11, 3), 16) for seed in (0, 100))
-    draws = Draws.for_seed(3, 4)
+    draws = CounterRNG.for_seed(3, 4)
     uniforms = _codes(draws, 0, (11, 3))
     interval = Interval.of(PAPER, 0.4, 0.7)
     whole = advance(TRANSITIONS[name], metric, x_t, x_1, interval, uniforms)

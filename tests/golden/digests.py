@@ -11,7 +11,15 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from engine.api.events import Answer, Completed, Drafted, Event, Refined, Sounded, Started
+from engine.api.events import (
+    Answer,
+    AudioChunk,
+    CandidateDone,
+    Completed,
+    Event,
+    Refined,
+    SegmentStarted,
+)
 from engine.api.request import Request
 from engine.engine import Engine
 
@@ -52,7 +60,7 @@ def of_events(events: Sequence[Event]) -> Digests:
         "states": digest(array for step in refined for array in (step.tokens_t, step.tokens_1)),
         "changes": digest(step.changed for step in refined),
         "confidences": digest(step.confidence for step in refined),
-        "played": digest(event.samples for event in events if isinstance(event, Sounded)),
+        "played": digest(event.samples for event in events if isinstance(event, AudioChunk)),
         **of_answers(done.answers),
     }
     likely = [step.likely for step in refined if step.likely is not None]
@@ -70,11 +78,11 @@ def of_run(engine: Engine, request: Request) -> Digests:
 def _kind(event: Event) -> str:
     """A word for an event that is no step."""
     match event:
-        case Started():
+        case SegmentStarted():
             return f"{event.modality}:{event.num_steps}"
-        case Drafted():
+        case CandidateDone():
             return f"draft:{event.seed}"
-        case Sounded():
+        case AudioChunk():
             return "sounded"
         case _:
             return "completed"

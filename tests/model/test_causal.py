@@ -10,7 +10,7 @@ from flow.sequence import OmniSequence, prompt, response
 from model.network.omni import OmniModel
 from model.presets import PRESETS
 from samplers.autoregressive import AutoregressiveSampler, CausalDenoiser
-from samplers.counter_rng import Draws
+from samplers.counter_rng import CounterRNG
 
 NUM_CODES = {Modality.IMAGE: 4, Modality.AUDIO: 2}
 
@@ -73,7 +73,7 @@ def test_the_cache_changes_nothing(
 def test_it_can_be_sampled(tiny_model: OmniModel) -> None:
     assert isinstance(tiny_model, CausalDenoiser)
     x = _sequence(Modality.IMAGE)
-    draws = Draws.for_seed(0, 2)
+    draws = CounterRNG.for_seed(0, 2)
     sampler = AutoregressiveSampler(tiny_model.spaces)
     *_, last = sampler.sample(tiny_model, x, draws=draws)
     assert bool((last.x_t.segments[-1].tokens < 16).all())

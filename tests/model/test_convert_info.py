@@ -34,7 +34,7 @@ def test_ours(
     tiny_checkpoint: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(engine, "load_checkpoint", None)
-    monkeypatch.setattr(meta_init.Filling, "put", None)
+    monkeypatch.setattr(meta_init.WeightLoader, "put", None)
     told = _told(tiny_checkpoint, capsys)
     assert (told["kind"], told["name"], told["whole"]) == ("next-omni", "tiny", True)
     assert told["makes"] == ["text", "image", "audio", "video"]

@@ -12,7 +12,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 from transformers import PreTrainedTokenizerFast, Qwen2Tokenizer
 
-from engine.api.events import Answer, Completed, Refined, Started
+from engine.api.events import Answer, Completed, Refined, SegmentStarted
 from engine.api.request import Conversation, Part, Request, Sampling, Turn
 from engine.engine import Engine
 from flow.modality import Modality
@@ -163,7 +163,7 @@ def test_a_batch_changes_nothing(pair: Pair) -> None:
 
 def test_it_streams_words(pair: Pair) -> None:
     first, *events = pair.engine.generate(_asking(steps=8))
-    assert isinstance(first, Started)
+    assert isinstance(first, SegmentStarted)
     assert first.request.sampling.method == "masked"
     steps = [e for e in events if isinstance(e, Refined)]
     assert [e.num_steps for e in steps] == [8] * 8

@@ -9,7 +9,7 @@ from torch import Tensor
 from flow.modality import Modality, TokenSpace
 from flow.sequence import OmniSequence, prompt, response
 from samplers.autoregressive import AutoregressiveSampler, CausalDenoiser
-from samplers.counter_rng import Draws
+from samplers.counter_rng import CounterRNG
 from samplers.source import masked_source, random_source
 from tests.fakes import FakePosterior
 
@@ -46,8 +46,8 @@ class Markov:
         return FakePosterior(self.space.num_codebooks, logits)
 
 
-def _ask(space: TokenSpace, starts: list[int], length: int) -> tuple[OmniSequence, Draws]:
-    draws = Draws.for_seed(0, len(starts))
+def _ask(space: TokenSpace, starts: list[int], length: int) -> tuple[OmniSequence, CounterRNG]:
+    draws = CounterRNG.for_seed(0, len(starts))
     asked = prompt(Modality.TEXT, torch.tensor(starts)[:, None, None])
     source = masked_source(space, len(starts), length, draws, segment=1)
     return OmniSequence((asked, response(space.modality, source))), draws
@@ -91,7 +91,7 @@ def test_rows_and_seeds_are_their_own() -> None:
     assert not torch.equal(codes[0], codes[1])
     for row in range(3):
         alone, _ = _ask(IMAGE, [4], 8)
-        *_, last = sampler.sample(Markov(IMAGE, 2.0), alone, draws=Draws.for_seed(row))
+        *_, last = sampler.sample(Markov(IMAGE, 2.0), alone, draws=CounterRNG.for_seed(row))
         assert torch.equal(last.x_t.segments[1].tokens[0], codes[row])
 
 

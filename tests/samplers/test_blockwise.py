@@ -11,7 +11,7 @@ from flow.metric import CodebookMetric
 from flow.modality import Modality, TokenSpace
 from flow.sequence import OmniSequence, prompt, response
 from samplers.blockwise import BlockwiseSampler
-from samplers.counter_rng import Draws
+from samplers.counter_rng import CounterRNG
 from samplers.denoiser import Posterior
 from samplers.kinetic import KineticSampler
 from samplers.masked import MaskedSampler
@@ -45,7 +45,7 @@ class Speaker:
         return {len(x_t.segments) - 1: FakePosterior(1, given)}
 
 
-def _x_0(draws: Draws, longest: int) -> OmniSequence:
+def _x_0(draws: CounterRNG, longest: int) -> OmniSequence:
     asked = prompt(Modality.TEXT, torch.full((draws.batch, 3, 1), 7))
     source = random_source(SPACE, draws.batch, longest, draws, segment=1)
     return OmniSequence((asked, response(Modality.TEXT, source)))
@@ -65,7 +65,7 @@ def test_blocks_are_added_until_the_end_is_seen(
     stop: int, longest: int, length: int, calls: int
 ) -> None:
     """Also where the longest length is no multiple of the block."""
-    draws, speaker = Draws.for_seed(0), Speaker([stop])
+    draws, speaker = CounterRNG.for_seed(0), Speaker([stop])
     sampler = BlockwiseSampler(_kinetic(), block=4, ends=(END,))
     fitted, taken = sampler.fitted(speaker, _x_0(draws, longest))
     assert (fitted.segments[-1].length, taken) == (length, calls)
@@ -78,7 +78,7 @@ def test_blocks_are_added_until_the_end_is_seen(
 
 def test_each_row_has_the_length_it_would_have_alone() -> None:
     stops = [2, 9, 5]
-    draws = Draws.for_seed(4, 3)
+    draws = CounterRNG.for_seed(4, 3)
     sampler = BlockwiseSampler(_kinetic(), block=4, ends=(END,))
     speaker = Speaker(stops)
     *_, together = sampler.sample(speaker, _x_0(draws, 16), draws=draws)
@@ -86,14 +86,14 @@ def test_each_row_has_the_length_it_would_have_alone() -> None:
     assert segment.valid.sum(1).tolist() == [4, 12, 8]
     assert speaker.lengths == [4, 8, 12, 12, 12]
     for row, stop in enumerate(stops):
-        alone = Draws.for_seed(4 + row)
+        alone = CounterRNG.for_seed(4 + row)
         *_, last = sampler.sample(Speaker([stop]), _x_0(alone, 16), draws=alone)
         kept = last.x_t.segments[-1].tokens[0]
         assert torch.equal(segment.tokens[row, segment.valid[row]], kept)
 
 
 def test_masked_diffusion_runs_in_blocks_too() -> None:
-    draws = Draws.for_seed(1)
+    draws = CounterRNG.for_seed(1)
     inside = MaskedSampler({Modality.TEXT: SPACE}, steps=3)
     x_0 = _x_0(draws, 16)
     masked = x_0.with_tokens({1: torch.full_like(x_0.segments[1].tokens, SPACE.mask_id)})
@@ -113,7 +113,7 @@ def test_an_unsure_end_is_not_an_end() -> None:
 
         return {1: FakePosterior(1, given)}
 
-    draws = Draws.for_seed(2)
+    draws = CounterRNG.for_seed(2)
     for threshold, length in ((0.06, 12), (0.04, 4)):
         sampler = BlockwiseSampler(_kinetic(), 4, (END,), threshold)
         fitted, _ = sampler.fitted(shrug, _x_0(draws, 12))

@@ -4,7 +4,7 @@ from scipy.stats import chisquare
 from torch import Tensor
 
 from samplers.categorical import draw_categorical, draw_posterior
-from samplers.counter_rng import Draws
+from samplers.counter_rng import CounterRNG
 from tests.fakes import FakePosterior
 
 NUM = 20_000
@@ -13,7 +13,7 @@ EDGES = torch.tensor([1e-38, 2.0**-24, 0.5, 1 - 2.0**-24, 1.0])
 
 
 def _uniforms(*, seed: int = 0) -> Tensor:
-    return Draws.for_seed(seed).uniform(0, 0, (NUM, 1)).flatten()
+    return CounterRNG.for_seed(seed).uniform(0, 0, (NUM, 1)).flatten()
 
 
 def _counts(**how: float) -> Tensor:
@@ -82,7 +82,7 @@ def test_a_codebook_is_drawn_given_the_codes_before_it() -> None:
         return torch.nn.functional.one_hot(answer, 6).float().log()
 
     posterior = FakePosterior(3, logits)
-    codes, confidence = draw_posterior(posterior, Draws.for_seed(0).uniform(0, 0, (NUM, 3)))
+    codes, confidence = draw_posterior(posterior, CounterRNG.for_seed(0).uniform(0, 0, (NUM, 3)))
     assert posterior.calls == [0, 1, 2]
     first, second, third = codes[0].unbind(-1)
     assert _fits(first.bincount(minlength=6), torch.full((6,), 1 / 6, dtype=torch.float64))

@@ -15,7 +15,7 @@ from flow.modality import Modality, TokenSpace
 from flow.schedule import uniform_grid
 from flow.sequence import OmniSequence, Segment, prompt, response
 from flow.transition import TRANSITIONS
-from samplers.counter_rng import Draws
+from samplers.counter_rng import CounterRNG
 from samplers.denoiser import Denoiser
 from samplers.kinetic import KineticSampler
 from samplers.masked import MaskedSampler, Remasking
@@ -33,7 +33,7 @@ LENGTHS = {PICTURE: 9, MIXED: 6, ANSWER: 5}
 
 class Source(Protocol):
     def __call__(
-        self, space: TokenSpace, batch: int, length: int, draws: Draws, *, segment: int
+        self, space: TokenSpace, batch: int, length: int, draws: CounterRNG, *, segment: int
     ) -> Tensor: ...
 
 
@@ -41,7 +41,9 @@ class Sampler(Protocol):
     @property
     def source(self) -> Source: ...
 
-    def sample(self, denoiser: Denoiser, x_0: OmniSequence, *, draws: Draws) -> Iterator[Step]: ...
+    def sample(
+        self, denoiser: Denoiser, x_0: OmniSequence, *, draws: CounterRNG
+    ) -> Iterator[Step]: ...
 
 
 def _metrics() -> dict[Modality, CodebookMetric]:
@@ -85,7 +87,7 @@ def make_sampler(request: pytest.FixtureRequest) -> Callable[[int], Sampler]:
     return SAMPLERS[request.param]
 
 
-def mixed_sequence(source: Source, draws: Draws, *, padding: int = 0) -> OmniSequence:
+def mixed_sequence(source: Source, draws: CounterRNG, *, padding: int = 0) -> OmniSequence:
     """A text prompt, a picture, a text of which the second half is editable, a text answer.
 
     `padding` appends positions that do not exist to the picture.
@@ -105,7 +107,7 @@ def mixed_sequence(source: Source, draws: Draws, *, padding: int = 0) -> OmniSeq
     return OmniSequence(segments)
 
 
-def _run(sampler: Sampler, draws: Draws, denoiser: Denoiser | None = None) -> list[Step]:
+def _run(sampler: Sampler, draws: CounterRNG, denoiser: Denoiser | None = None) -> list[Step]:
     chosen = RandomDenoiser(SPACES) if denoiser is None else denoiser
     return list(sampler.sample(chosen, mixed_sequence(sampler.source, draws), draws=draws))
 
@@ -118,7 +120,7 @@ def _mask(segment: Segment) -> Tensor:
 def test_there_are_num_steps_steps_up_to_time_one(
     make_sampler: Callable[[int], Sampler], steps: int
 ) -> None:
-    run = _run(make_sampler(steps), Draws.for_seed(0))
+    run = _run(make_sampler(steps), CounterRNG.for_seed(0))
     assert [step.index for step in run] == list(range(steps))
     assert {step.num_steps for step in run} == {steps}
     assert [step.last for step in run] == [*[False] * (steps - 1), True]
@@ -128,7 +130,7 @@ def test_there_are_num_steps_steps_up_to_time_one(
 
 
 def test_frozen_positions_never_change(make_sampler: Callable[[int], Sampler]) -> None:
-    draws = Draws.for_seed(1, 3)
+    draws = CounterRNG.for_seed(1, 3)
     sampler = make_sampler(6)
     x_0 = mixed_sequence(sampler.source, draws, padding=2)
     run = list(sampler.sample(RandomDenoiser(SPACES), x_0, draws=draws))
@@ -152,7 +154,7 @@ def test_frozen_positions_never_change(make_sampler: Callable[[int], Sampler]) -
 def test_changed_is_what_differs_from_the_state_before(
     make_sampler: Callable[[int], Sampler],
 ) -> None:
-    draws = Draws.for_seed(2, 2)
+    draws = CounterRNG.for_seed(2, 2)
     sampler = make_sampler(5)
     before = mixed_sequence(sampler.source, draws)
     for step in sampler.sample(RandomDenoiser(SPACES), before, draws=draws):
@@ -162,7 +164,7 @@ def test_changed_is_what_differs_from_the_state_before(
 
 
 def test_states_and_predictions_are_allowed_ids(make_sampler: Callable[[int], Sampler]) -> None:
-    draws = Draws.for_seed(3, 8)
+    draws = CounterRNG.for_seed(3, 8)
     for step in _run(make_sampler(6), draws, UniformDenoiser(SPACES)):
         for i in step.x_1:
             space = SPACES[step.x_t.segments[i].modality]
@@ -187,25 +189,25 @@ def _equal(one: list[Step], other: list[Step]) -> bool:
 
 
 def test_the_seed_decides(make_sampler: Callable[[int], Sampler]) -> None:
-    one, again, other = (_run(make_sampler(6), Draws.for_seed(seed)) for seed in (5, 5, 6))
+    one, again, other = (_run(make_sampler(6), CounterRNG.for_seed(seed)) for seed in (5, 5, 6))
     assert _equal(one, again)
     assert not _equal(one, other)
 
 
 def test_a_global_seed_is_neither_used_nor_moved(make_sampler: Callable[[int], Sampler]) -> None:
     torch.manual_seed(0)
-    one = _run(make_sampler(4), Draws.for_seed(5))
+    one = _run(make_sampler(4), CounterRNG.for_seed(5))
     here = torch.random.get_rng_state()
     torch.manual_seed(1)
-    assert _equal(one, _run(make_sampler(4), Draws.for_seed(5)))
+    assert _equal(one, _run(make_sampler(4), CounterRNG.for_seed(5)))
     torch.manual_seed(0)
     assert torch.equal(here, torch.random.get_rng_state())
 
 
 def test_a_row_of_a_batch_equals_the_row_alone(make_sampler: Callable[[int], Sampler]) -> None:
-    together = _run(make_sampler(6), Draws.for_seed(20, 4))
+    together = _run(make_sampler(6), CounterRNG.for_seed(20, 4))
     for row in range(4):
-        alone = _run(make_sampler(6), Draws.for_seed(20 + row))
+        alone = _run(make_sampler(6), CounterRNG.for_seed(20 + row))
         for a, b in zip(together, alone, strict=True):
             for i in a.x_1:
                 assert torch.equal(a.x_t.segments[i].tokens[row], b.x_t.segments[i].tokens[0])
@@ -214,7 +216,7 @@ def test_a_row_of_a_batch_equals_the_row_alone(make_sampler: Callable[[int], Sam
 
 
 def test_padding_changes_nothing(make_sampler: Callable[[int], Sampler]) -> None:
-    draws = Draws.for_seed(30, 2)
+    draws = CounterRNG.for_seed(30, 2)
     sampler = make_sampler(6)
     plain = _run(sampler, draws)
     padded = list(
@@ -229,7 +231,7 @@ def test_padding_changes_nothing(make_sampler: Callable[[int], Sampler]) -> None
 
 
 def test_no_tensor_is_shared_between_yields(make_sampler: Callable[[int], Sampler]) -> None:
-    draws = Draws.for_seed(7, 2)
+    draws = CounterRNG.for_seed(7, 2)
     sampler = make_sampler(5)
     x_0 = mixed_sequence(sampler.source, draws)
     snapshot = [s.tokens.clone() for s in x_0.segments]
@@ -252,7 +254,7 @@ def test_no_tensor_is_shared_between_yields(make_sampler: Callable[[int], Sample
 
 
 def test_a_step_is_never_written_after_its_yield(make_sampler: Callable[[int], Sampler]) -> None:
-    draws = Draws.for_seed(8, 2)
+    draws = CounterRNG.for_seed(8, 2)
     sampler = make_sampler(5)
     kept: list[tuple[Step, list[Tensor]]] = []
     for step in sampler.sample(
@@ -269,7 +271,7 @@ def _tensors(step: Step, i: int) -> tuple[Tensor, ...]:
 
 
 def test_closing_half_way_is_clean(make_sampler: Callable[[int], Sampler]) -> None:
-    draws = Draws.for_seed(9)
+    draws = CounterRNG.for_seed(9)
     sampler = make_sampler(8)
     denoiser = CountingDenoiser(RandomDenoiser(SPACES))
     stream = sampler.sample(denoiser, mixed_sequence(sampler.source, draws), draws=draws)
@@ -283,7 +285,7 @@ def test_closing_half_way_is_clean(make_sampler: Callable[[int], Sampler]) -> No
 
 def test_nothing_leaks_into_whoever_iterates(make_sampler: Callable[[int], Sampler]) -> None:
     """Inference mode is on in every step, off between steps, and survives a change of thread."""
-    draws = Draws.for_seed(10)
+    draws = CounterRNG.for_seed(10)
     sampler = make_sampler(4)
     modes: list[bool] = []
 
@@ -301,9 +303,9 @@ def test_nothing_leaks_into_whoever_iterates(make_sampler: Callable[[int], Sampl
 
 
 def test_the_oracle_recovers_x_1(make_sampler: Callable[[int], Sampler]) -> None:
-    draws = Draws.for_seed(11, 3)
+    draws = CounterRNG.for_seed(11, 3)
     sampler = make_sampler(5)
-    answers = mixed_sequence(random_source, Draws.for_seed(99, 3))
+    answers = mixed_sequence(random_source, CounterRNG.for_seed(99, 3))
     x_1 = {i: answers.segments[i].tokens for i in LENGTHS}
     x_0 = mixed_sequence(sampler.source, draws)
     run = list(sampler.sample(OracleDenoiser(SPACES, x_1), x_0, draws=draws))
@@ -319,7 +321,7 @@ def test_the_oracle_recovers_x_1(make_sampler: Callable[[int], Sampler]) -> None
 
 
 def test_the_last_state_is_the_last_prediction(make_sampler: Callable[[int], Sampler]) -> None:
-    last = _run(make_sampler(5), Draws.for_seed(12, 2))[-1]
+    last = _run(make_sampler(5), CounterRNG.for_seed(12, 2))[-1]
     for i, x_1 in last.x_1.items():
         assert torch.equal(last.x_t.segments[i].tokens, x_1)
 
@@ -327,7 +329,7 @@ def test_the_last_state_is_the_last_prediction(make_sampler: Callable[[int], Sam
 @pytest.mark.parametrize("steps", [1, 6])
 def test_one_network_call_a_step(make_sampler: Callable[[int], Sampler], steps: int) -> None:
     denoiser = CountingDenoiser(UniformDenoiser(SPACES))
-    draws = Draws.for_seed(13)
+    draws = CounterRNG.for_seed(13)
     sampler = make_sampler(steps)
     run = list(
         sampler.sample(denoiser, mixed_sequence(sampler.source, draws, padding=4), draws=draws)

@@ -3,7 +3,7 @@ import torch
 from scipy.stats import chisquare
 from torch import Tensor
 
-from samplers.counter_rng import Draws
+from samplers.counter_rng import CounterRNG
 
 BIG = (200, 500)
 NUM = BIG[0] * BIG[1]
@@ -28,7 +28,7 @@ def test_the_reference_generator_is_splitmix64() -> None:
 
 @pytest.mark.parametrize("seed", [0, 1, 1234567, 2**53 - 1, -5])
 def test_every_bit_follows_the_reference(seed: int) -> None:
-    uniforms = Draws.for_seed(seed).uniform(3, 6, (4, 2))
+    uniforms = CounterRNG.for_seed(seed).uniform(3, 6, (4, 2))
     start = (seed - 0x9E3779B97F4A7C15) % 2**64  # `_mix` of the seed itself
     row = _splitmix64(_splitmix64(_splitmix64(start, 0), 3), 6)
     for position in range(4):
@@ -39,7 +39,7 @@ def test_every_bit_follows_the_reference(seed: int) -> None:
 
 
 def test_the_range_is_open() -> None:
-    uniforms = Draws.for_seed(0, 20).uniform(0, 0, BIG)
+    uniforms = CounterRNG.for_seed(0, 20).uniform(0, 0, BIG)
     assert uniforms.dtype == torch.float32
     assert 0 < float(uniforms.min()) < 1e-5
     assert 1 - 1e-5 < float(uniforms.max()) < 1
@@ -49,7 +49,7 @@ def test_the_range_is_open() -> None:
 
 @pytest.mark.parametrize("seed", [0, 1, 2**40])
 def test_uniforms_are_uniform(seed: int) -> None:
-    uniforms = Draws.for_seed(seed).uniform(2, 1, BIG).flatten()
+    uniforms = CounterRNG.for_seed(seed).uniform(2, 1, BIG).flatten()
     counts = torch.histc(uniforms, bins=100, min=0, max=1)
     assert chisquare(counts.numpy()).pvalue > 1e-3
     pairs = (uniforms[0::2] * 10).long() * 10 + (uniforms[1::2] * 10).long()
@@ -61,14 +61,14 @@ def _correlation(x: Tensor, y: Tensor) -> float:
 
 
 def test_neighbours_do_not_know_each_other() -> None:
-    here = Draws.for_seed(42).uniform(5, 2, BIG)
+    here = CounterRNG.for_seed(42).uniform(5, 2, BIG)
     elsewhere = {
         "position": (here[:, 1:], here[:, :-1]),
         "codebook": (here[..., 1:], here[..., :-1]),
-        "step": (Draws.for_seed(42).uniform(6, 2, BIG), here),
-        "stream": (Draws.for_seed(42).uniform(5, 3, BIG), here),
-        "step and stream swapped": (Draws.for_seed(42).uniform(2, 5, BIG), here),
-        "seed": (Draws.for_seed(43).uniform(5, 2, BIG), here),
+        "step": (CounterRNG.for_seed(42).uniform(6, 2, BIG), here),
+        "stream": (CounterRNG.for_seed(42).uniform(5, 3, BIG), here),
+        "step and stream swapped": (CounterRNG.for_seed(42).uniform(2, 5, BIG), here),
+        "seed": (CounterRNG.for_seed(43).uniform(5, 2, BIG), here),
     }
     for name, (x, y) in elsewhere.items():
         assert abs(_correlation(x, y)) < 4 / NUM**0.5, name
@@ -79,15 +79,15 @@ def test_neighbours_do_not_know_each_other() -> None:
 
 def test_no_two_coordinates_share_a_number() -> None:
     """2^23 values for n draws collide about n^2 / 2^24 times: far fewer than any repeated block."""
-    draws = Draws.for_seed(0, 3)
+    draws = CounterRNG.for_seed(0, 3)
     values = torch.cat([draws.uniform(s, k, (20, 8)).flatten() for s in range(3) for k in range(3)])
     assert len(values) - len(values.unique()) < 5
 
 
 def test_a_number_depends_on_its_coordinates_only() -> None:
-    whole = Draws.for_seed(9, 6).uniform(4, 1, (32, 4))
-    assert torch.equal(Draws.for_seed(9, 6).uniform(4, 1, (20, 2)), whole[:, :20, :2])
+    whole = CounterRNG.for_seed(9, 6).uniform(4, 1, (32, 4))
+    assert torch.equal(CounterRNG.for_seed(9, 6).uniform(4, 1, (20, 2)), whole[:, :20, :2])
     for row in range(6):
-        assert torch.equal(Draws.for_seed(9 + row).uniform(4, 1, (32, 4))[0], whole[row])
+        assert torch.equal(CounterRNG.for_seed(9 + row).uniform(4, 1, (32, 4))[0], whole[row])
     shuffled = torch.tensor([14, 9, 11])
-    assert torch.equal(Draws(shuffled).uniform(4, 1, (32, 4)), whole[[5, 0, 2]])
+    assert torch.equal(CounterRNG(shuffled).uniform(4, 1, (32, 4)), whole[[5, 0, 2]])

@@ -9,16 +9,16 @@ import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from engine.denoisers.cache import CachedDenoiser, Rooms
+from engine.denoisers.cache import CachedDenoiser, FeatureBuffers
 from engine.denoisers.guidance import GuidedDenoiser
 from flow.modality import Modality
 from flow.schedule import uniform_grid
 from flow.sequence import OmniSequence, prompt, response
 from model.network.omni import OmniModel
-from samplers.counter_rng import Draws
-from samplers.cuda_graph import GraphRecorder, Recordable, Replay
+from samplers.counter_rng import CounterRNG
+from samplers.cuda_graph import CudaGraphCache, Recordable, Replay
 from samplers.denoiser import Denoiser
-from samplers.kinetic import KineticSampler, Moment, Refinement, on_device
+from samplers.kinetic import KineticSampler, StepInputs, StepResult, on_device
 from samplers.source import random_source
 
 WAITS = ("_local_scalar_dense", "nonzero", "is_nonzero", "equal", "unique", "masked_select")
@@ -41,7 +41,7 @@ class FakeGraph:
     captured: int = 0
     cached: CachedDenoiser | None = None
 
-    def __call__(self, refine: Callable[[], Refinement]) -> tuple[Replay, Refinement]:
+    def __call__(self, refine: Callable[[], StepResult]) -> tuple[Replay, StepResult]:
         self.captured += 1
         found = refine()
         cached = self.cached
@@ -58,7 +58,7 @@ class FakeGraph:
         return replay, found
 
 
-class _OnDevice(GraphRecorder):
+class _OnDevice(CudaGraphCache):
     """A recorder that is given moments as a GPU run has them."""
 
     def __call__(
@@ -66,16 +66,16 @@ class _OnDevice(GraphRecorder):
         sampler: KineticSampler,
         denoiser: Denoiser,
         x_t: OmniSequence,
-        moment: Moment,
-        draws: Draws,
-    ) -> Refinement:
+        moment: StepInputs,
+        draws: CounterRNG,
+    ) -> StepResult:
         (moment,) = on_device([moment], torch.device("cpu"))
         return super().__call__(sampler, denoiser, x_t, replace(moment), draws)
 
 
-def _start(model: OmniModel, modality: Modality, seed: int) -> tuple[OmniSequence, Draws]:
+def _start(model: OmniModel, modality: Modality, seed: int) -> tuple[OmniSequence, CounterRNG]:
     rng = torch.Generator().manual_seed(seed)
-    draws = Draws.for_seed(seed)
+    draws = CounterRNG.for_seed(seed)
     words = torch.randint(40, 290, (1, 8, 1), generator=rng)
     valid = torch.ones(1, 8, dtype=torch.bool)
     valid[:, 5:] = seed % 2 == 0
@@ -83,7 +83,7 @@ def _start(model: OmniModel, modality: Modality, seed: int) -> tuple[OmniSequenc
     return OmniSequence((prompt(Modality.TEXT, words, valid), response(modality, source))), draws
 
 
-def _sampler(model: OmniModel, recorder: GraphRecorder | None) -> KineticSampler:
+def _sampler(model: OmniModel, recorder: CudaGraphCache | None) -> KineticSampler:
     return KineticSampler(
         model.metrics(),
         times=uniform_grid(5),
@@ -129,7 +129,7 @@ def test_other_shapes_and_settings_are_recorded_apart(tiny_model: OmniModel) -> 
 def test_a_replayed_run_with_a_cache_is_the_run(
     tiny_model: OmniModel, scale: float, share: float
 ) -> None:
-    graph, rooms = FakeGraph(), Rooms()
+    graph, rooms = FakeGraph(), FeatureBuffers()
     sampler = _sampler(tiny_model, _OnDevice(graph))
     plain = replace(sampler, recorder=None)
 
@@ -151,7 +151,7 @@ def test_a_replayed_run_with_a_cache_is_the_run(
 
 
 def test_two_runs_in_one_room_disturb_each_other_only_in_cost(tiny_model: OmniModel) -> None:
-    rooms = Rooms()
+    rooms = FeatureBuffers()
     x_0, draws = _start(tiny_model, Modality.IMAGE, 1)
     sampler = _sampler(tiny_model, None)
     one, other = (

@@ -9,7 +9,7 @@ from flow.modality import Modality, TokenSpace
 from flow.path import path_probabilities, sample_path
 from flow.schedule import PAPER, Schedule, uniform_grid
 from flow.sequence import OmniSequence, prompt, response
-from samplers.counter_rng import Draws
+from samplers.counter_rng import CounterRNG
 from samplers.kinetic import KineticSampler
 from samplers.source import random_source
 from tests.fakes import OracleDenoiser, RandomDenoiser, UniformDenoiser
@@ -25,13 +25,13 @@ def metric() -> CodebookMetric:
     return CodebookMetric.of(codes, forbidden=SPACE.forbidden)
 
 
-def _source(draws: Draws, length: int) -> OmniSequence:
+def _source(draws: CounterRNG, length: int) -> OmniSequence:
     tokens = random_source(SPACE, draws.batch, length, draws)
     return OmniSequence((response(Modality.IMAGE, tokens),))
 
 
 def test_the_source_is_uniform_over_allowed_ids() -> None:
-    tokens = random_source(SPACE, 2, 9000, Draws.for_seed(0, 2))
+    tokens = random_source(SPACE, 2, 9000, CounterRNG.for_seed(0, 2))
     assert tokens.shape == (2, 9000, 2)
     counts = tokens.flatten().bincount(minlength=SPACE.cardinality + 1)
     allowed = [i for i in range(12) if i not in SPACE.forbidden]
@@ -41,16 +41,16 @@ def test_the_source_is_uniform_over_allowed_ids() -> None:
 
 
 def test_segments_get_different_noise_and_rows_their_own_seed() -> None:
-    draws = Draws.for_seed(3, 2)
+    draws = CounterRNG.for_seed(3, 2)
     first, second = (random_source(SPACE, 2, 50, draws, segment=i) for i in (0, 1))
     assert (first != second).float().mean() > 0.7
-    assert torch.equal(first[1:], random_source(SPACE, 1, 50, Draws.for_seed(4)))
+    assert torch.equal(first[1:], random_source(SPACE, 1, 50, CounterRNG.for_seed(4)))
     with pytest.raises(ValueError, match="2 seeds"):
         random_source(SPACE, 3, 50, draws)
 
 
 def test_duplicates_are_merged_and_never_appear(metric: CodebookMetric) -> None:
-    draws = Draws.for_seed(1, 4)
+    draws = CounterRNG.for_seed(1, 4)
     x_0 = _source(draws, 60)
     assert (x_0.segments[0].tokens == DUPLICATE).any()
     sampler = KineticSampler({Modality.IMAGE: metric}, times=uniform_grid(5))
@@ -61,7 +61,7 @@ def test_duplicates_are_merged_and_never_appear(metric: CodebookMetric) -> None:
 
 
 def test_euler_wastes_its_first_step_and_midpoint_does_not(metric: CodebookMetric) -> None:
-    draws = Draws.for_seed(2, 4)
+    draws = CounterRNG.for_seed(2, 4)
     x_0 = _source(draws, 100)
     x_1 = {0: torch.full((4, 100, 2), 9)}
     moved = {
@@ -79,7 +79,7 @@ def test_euler_wastes_its_first_step_and_midpoint_does_not(metric: CodebookMetri
 
 
 def test_every_step_draws_afresh(metric: CodebookMetric) -> None:
-    draws = Draws.for_seed(6, 4)
+    draws = CounterRNG.for_seed(6, 4)
     sampler = KineticSampler({Modality.IMAGE: metric}, times=uniform_grid(4))
     denoiser = UniformDenoiser({Modality.IMAGE: SPACE})
     run = list(sampler.sample(denoiser, _source(draws, 500), draws=draws))
@@ -93,7 +93,7 @@ def test_the_whole_run_follows_the_path() -> None:
     """All parts together: x_t of a run towards a known x_1 is distributed as p_t(. | x_1)."""
     space = TokenSpace(Modality.IMAGE, num_codebooks=2, cardinality=16)
     metric = CodebookMetric.of(torch.randn(2, 16, 4, generator=torch.Generator().manual_seed(0)))
-    draws = Draws.for_seed(7, 20)
+    draws = CounterRNG.for_seed(7, 20)
     target = torch.tensor([3, 8])
     x_0 = OmniSequence((response(Modality.IMAGE, random_source(space, 20, 1000, draws)),))
     oracle = OracleDenoiser({Modality.IMAGE: space}, {0: target.expand(20, 1000, 2)})
@@ -106,7 +106,7 @@ def test_the_whole_run_follows_the_path() -> None:
 
 
 def test_a_faster_schedule_arrives_earlier(metric: CodebookMetric) -> None:
-    draws = Draws.for_seed(3, 2)
+    draws = CounterRNG.for_seed(3, 2)
     x_1 = {0: torch.full((2, 200, 2), 9)}
     there = []
     for c in (1.0, 3.0, 9.0):
@@ -123,7 +123,7 @@ def test_a_faster_schedule_arrives_earlier(metric: CodebookMetric) -> None:
 
 
 def test_temperature_and_top_p_reach_the_draw(metric: CodebookMetric) -> None:
-    draws = Draws.for_seed(4, 2)
+    draws = CounterRNG.for_seed(4, 2)
     confidence = {}
     for how in ((1.0, 1.0), (0.2, 1.0), (1.0, 0.5), (0.0, 1.0)):
         sampler = KineticSampler(
@@ -137,7 +137,7 @@ def test_temperature_and_top_p_reach_the_draw(metric: CodebookMetric) -> None:
 
 
 def test_what_cannot_be_sampled_is_refused(metric: CodebookMetric) -> None:
-    draws = Draws.for_seed(5)
+    draws = CounterRNG.for_seed(5)
     denoiser = UniformDenoiser({Modality.IMAGE: SPACE})
     sampler = KineticSampler({Modality.IMAGE: metric}, times=uniform_grid(2))
     for bad in (5, SPACE.mask_id, -1):
@@ -181,7 +181,7 @@ def test_the_temperature_moves_linearly_from_its_start() -> None:
 
 def test_a_run_may_start_late_and_stop_anywhere(metric: CodebookMetric) -> None:
     """Editing: from a noisy answer at t = .2 the oracle's answer is reached over any times."""
-    draws = Draws.for_seed(8, 3)
+    draws = CounterRNG.for_seed(8, 3)
     answer = torch.full((3, 40, 2), 9)
     noise = draws.uniform(0, 5, (40, 2))
     x_t = sample_path(metric, answer, torch.full((3,), 0.2), noise)
@@ -197,7 +197,7 @@ def test_a_run_may_start_late_and_stop_anywhere(metric: CodebookMetric) -> None:
 
 def test_early_exit_gives_what_the_whole_run_gives(metric: CodebookMetric) -> None:
     """The oracle's prediction never changes: the run ends when x_t has arrived, not before."""
-    draws = Draws.for_seed(9, 2)
+    draws = CounterRNG.for_seed(9, 2)
     x_0 = _source(draws, 60)
     oracle = OracleDenoiser({Modality.IMAGE: SPACE}, {0: torch.full((2, 60, 2), 9)})
     whole, early = (
@@ -217,7 +217,7 @@ def test_early_exit_gives_what_the_whole_run_gives(metric: CodebookMetric) -> No
 
 
 def test_early_exit_waits_while_the_prediction_changes(metric: CodebookMetric) -> None:
-    draws = Draws.for_seed(10)
+    draws = CounterRNG.for_seed(10)
     sampler = KineticSampler({Modality.IMAGE: metric}, times=uniform_grid(30), patience=1)
     drawn = UniformDenoiser({Modality.IMAGE: SPACE})
     assert len(list(sampler.sample(drawn, _source(draws, 20), draws=draws))) == 30

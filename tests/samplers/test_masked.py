@@ -9,7 +9,7 @@ from torch import Tensor
 
 from flow.modality import Modality, TokenSpace
 from flow.sequence import OmniSequence, response
-from samplers.counter_rng import Draws
+from samplers.counter_rng import CounterRNG
 from samplers.denoiser import Posterior
 from samplers.masked import MaskedSampler, MaskSchedule
 from samplers.source import masked_source
@@ -21,7 +21,7 @@ SPACES = {Modality.IMAGE: SPACE}
 LENGTH = 40
 
 
-def _source(draws: Draws, length: int = LENGTH) -> OmniSequence:
+def _source(draws: CounterRNG, length: int = LENGTH) -> OmniSequence:
     return OmniSequence(
         (response(Modality.IMAGE, masked_source(SPACE, draws.batch, length, draws)),)
     )
@@ -51,7 +51,7 @@ class RankedDenoiser:
 
 @pytest.mark.parametrize("schedule", list(MaskSchedule))
 def test_as_many_stay_masked_as_the_schedule_says(schedule: str) -> None:
-    draws = Draws.for_seed(0, 3)
+    draws = CounterRNG.for_seed(0, 3)
     sampler = MaskedSampler(SPACES, steps=9, schedule=schedule)
     for step in sampler.sample(RandomDenoiser(SPACES), _source(draws), draws=draws):
         r = (step.index + 1) / 9
@@ -63,7 +63,7 @@ def test_as_many_stay_masked_as_the_schedule_says(schedule: str) -> None:
 @pytest.mark.parametrize("threshold", [None, 0.0, 0.2, 1.0])
 @pytest.mark.parametrize("steps", [3, 8, LENGTH])
 def test_a_block_is_whole_before_the_next_one_begins(steps: int, threshold: float | None) -> None:
-    draws, block = Draws.for_seed(2, 3), 8
+    draws, block = CounterRNG.for_seed(2, 3), 8
     sampler = MaskedSampler(
         SPACES, steps=steps, schedule="linear", block=block, threshold=threshold
     )
@@ -75,7 +75,7 @@ def test_a_block_is_whole_before_the_next_one_begins(steps: int, threshold: floa
 
 def test_blocks_that_steps_divide_take_equal_turns() -> None:
     """As LLaDA samples: steps / blocks steps a block, as many positions in each."""
-    draws = Draws.for_seed(2, 2)
+    draws = CounterRNG.for_seed(2, 2)
     sampler = MaskedSampler(SPACES, steps=20, schedule="linear", block=10)
     for step in sampler.sample(RandomDenoiser(SPACES), _source(draws), draws=draws):
         done = (~_masked(step)).unflatten(1, (-1, 10)).sum(2)
@@ -85,7 +85,7 @@ def test_blocks_that_steps_divide_take_equal_turns() -> None:
 
 
 def test_what_is_committed_stays() -> None:
-    draws = Draws.for_seed(1, 2)
+    draws = CounterRNG.for_seed(1, 2)
     sampler = MaskedSampler(SPACES, steps=8, choice_temperature=2.0)
     before: Step | None = None
     for step in sampler.sample(RandomDenoiser(SPACES), _source(draws), draws=draws):
@@ -104,7 +104,7 @@ def test_what_is_committed_stays() -> None:
 
 @pytest.mark.parametrize("remasking", ["low_confidence", "entropy", "margin"])
 def test_the_surest_positions_come_first(remasking: str) -> None:
-    draws = Draws.for_seed(2)
+    draws = CounterRNG.for_seed(2)
     order = torch.randperm(LENGTH, generator=torch.Generator().manual_seed(0))
     sampler = MaskedSampler(
         SPACES, steps=LENGTH, remasking=remasking, schedule="linear", temperature=0.0
@@ -131,7 +131,7 @@ def test_the_product_over_sub_codes_is_the_confidence() -> None:
 
         return {0: FakePosterior(2, logits)}
 
-    draws = Draws.for_seed(3)
+    draws = CounterRNG.for_seed(3)
     sampler = MaskedSampler(SPACES, steps=3, schedule="linear", temperature=0.0)
     committed = [
         int(step.changed[0][0].any(-1).nonzero().squeeze())
@@ -141,7 +141,7 @@ def test_the_product_over_sub_codes_is_the_confidence() -> None:
 
 
 def test_random_order_prefers_nobody() -> None:
-    draws = Draws.for_seed(4, 3000)
+    draws = CounterRNG.for_seed(4, 3000)
     sampler = MaskedSampler(SPACES, steps=4, schedule="linear", remasking="random")
     first = next(sampler.sample(UniformDenoiser(SPACES), _source(draws, 8), draws=draws))
     counts = (~_masked(first)).sum(0).float()
@@ -151,7 +151,7 @@ def test_random_order_prefers_nobody() -> None:
 
 def test_a_threshold_commits_what_is_above_it_and_ends_early() -> None:
     order = torch.arange(LENGTH)
-    draws = Draws.for_seed(5)
+    draws = CounterRNG.for_seed(5)
     p = torch.tensor([torch.exp(torch.tensor(0.1 * (i + 1))) for i in range(LENGTH)])
     sure = (p / (p + 7)) ** 2
     threshold = float(sure[LENGTH // 2])
@@ -166,7 +166,7 @@ def test_a_threshold_commits_what_is_above_it_and_ends_early() -> None:
 
 
 def test_a_threshold_that_nothing_reaches_still_ends_in_time() -> None:
-    draws = Draws.for_seed(6, 2)
+    draws = CounterRNG.for_seed(6, 2)
     sampler = MaskedSampler(SPACES, steps=5, threshold=1.0)
     run = list(sampler.sample(UniformDenoiser(SPACES), _source(draws), draws=draws))
     assert [int(_masked(step)[0].sum()) for step in run] == [39, 38, 37, 36, 0]
@@ -175,7 +175,7 @@ def test_a_threshold_that_nothing_reaches_still_ends_in_time() -> None:
 
 def test_only_masked_positions_are_filled() -> None:
     """Inpainting: what x_0 shows stays, also where it may be edited."""
-    draws = Draws.for_seed(7, 2)
+    draws = CounterRNG.for_seed(7, 2)
     x_0 = _source(draws)
     tokens = x_0.segments[0].tokens.clone()
     tokens[:, ::2] = 5
@@ -189,7 +189,7 @@ def test_only_masked_positions_are_filled() -> None:
 
 
 def test_choice_temperature_mixes_the_order() -> None:
-    draws = Draws.for_seed(8, 200)
+    draws = CounterRNG.for_seed(8, 200)
     order = torch.arange(10)
     found: list[float] = []
     for heat in (0.0, 1.0, 50.0):
@@ -210,7 +210,7 @@ def _written(
     stop: tuple[int, ...], rows: int = 8, first: int = 0, block: int | None = 8
 ) -> list[Step]:
     """A run over 32 words in which an end is not rare. first: the seed of its first row."""
-    draws = Draws(torch.arange(first, first + rows))
+    draws = CounterRNG(torch.arange(first, first + rows))
     x_0 = OmniSequence((response(Modality.TEXT, masked_source(WORDS, rows, 32, draws)),))
     sampler = MaskedSampler(
         {Modality.TEXT: WORDS}, steps=32, schedule="linear", block=block, stop=stop, fill=FILL
@@ -275,4 +275,4 @@ def test_settings_out_of_range_are_refused(settings: dict[str, object], message:
 
 def test_the_seeds_must_be_as_many_as_the_rows() -> None:
     with pytest.raises(ValueError, match="2 seeds"):
-        masked_source(SPACE, 3, 5, Draws.for_seed(0, 2))
+        masked_source(SPACE, 3, 5, CounterRNG.for_seed(0, 2))

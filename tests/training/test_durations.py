@@ -6,7 +6,7 @@ import pytest
 from model.layers.time_embedding import RESTARTS
 from model.presets import PRESETS
 from model.tokenizers.text import NUM_MARKERS, PAD, TextTokenizer
-from training.data.encoded_clip import Heard
+from training.data.encoded_clip import EncodedClip
 from training.data.examples import training_texts
 from training.data.speech_examples import durations
 from world.audio.voices import OUTPUT_VOICE
@@ -19,7 +19,7 @@ def test_the_pieces_of_a_sentence_take_as_long_as_its_clips() -> None:
     once = [p for p in pieces if pieces.count(p) == 1]
     path = np.array([PAD, *np.repeat(pieces, 2), PAD])
     said = np.stack([path, path > PAD], -1)
-    clip = Heard("a dog.", OUTPUT_VOICE, np.zeros((len(path), 2), np.uint16), said)
+    clip = EncodedClip("a dog.", OUTPUT_VOICE, np.zeros((len(path), 2), np.uint16), said)
     lasts = durations([clip] * 5000, tokenizer)
     assert once
     for piece in once:

@@ -14,7 +14,7 @@ from flow.modality import Modality
 from flow.schedule import PAPER, TUNED
 from model.loading.checkpoint import load_checkpoint
 from model.network.omni import OmniModel
-from model.network.probes import MEANT, NAMED, PICTURE, SOUND
+from model.network.probes import EDIT_TARGET, PICTURE, REFERRED, SOUND
 from model.presets import PRESETS
 from model.tokenizers.image import VisionTokenizer
 from model.tokenizers.text import BEGIN_IMAGE, EOS, SUGGEST, TextTokenizer
@@ -207,7 +207,7 @@ def test_the_command_line_trains_exports_and_goes_on(tmp_path: Path) -> None:
         assert checkpoint.landmarks is not None
         assert set(checkpoint.landmarks.names) == {PICTURE, SOUND}
         assert checkpoint.prompts is not None
-        assert set(checkpoint.prompts.names) == {PICTURE, SOUND, NAMED, MEANT}
+        assert set(checkpoint.prompts.names) == {PICTURE, SOUND, REFERRED, EDIT_TARGET}
     _two_lessons_in_one(tmp_path, brief, common, first, second, speech)
 
 

@@ -10,7 +10,7 @@ from model.prompt_template import Span
 
 
 @dataclass(frozen=True)
-class Heard:
+class EncodedClip:
     """A clip as codes uint16 "L Q". said: int64 "L 2", the piece of a word and the letter at each
     position; path: int64 "L", which character of the transcript that is, -1 for silence; both None
     where they are unknown."""

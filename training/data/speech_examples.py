@@ -23,7 +23,7 @@ from model.tokenizers.audio import POSITION, AudioTokenizer
 from model.tokenizers.image import VisionTokenizer
 from model.tokenizers.text import BEGIN_AUDIO, NUM_MARKERS, PAD, SUGGEST, TextTokenizer
 from training.data.code_cache import encode_drawings, encoded, still
-from training.data.encoded_clip import Heard
+from training.data.encoded_clip import EncodedClip
 from training.data.examples import UNKNOWN, Example, Examples
 from training.data.forced_alignment import align, spelled
 from training.data.spliced_sentences import Splicer
@@ -60,14 +60,14 @@ class Told:
     """A clip and the scene that it describes or wishes for: all that can be said of it, and its
     picture."""
 
-    heard: Heard
+    heard: EncodedClip
     scene: Scene
     key: str
     picture: Span
 
 
 def told_scenes(
-    tokenizer: VisionTokenizer, clips: Sequence[Clip], heard: Sequence[Heard], cache: Path
+    tokenizer: VisionTokenizer, clips: Sequence[Clip], heard: Sequence[EncodedClip], cache: Path
 ) -> list[Told]:
     """The clips that speak of a scene; heard: the same clips as codes. The codes of the pictures
     are kept in a file."""
@@ -84,7 +84,9 @@ def _picture(codes: np.ndarray) -> Span:
     return Span(Modality.IMAGE, torch.from_numpy(codes[0].astype(np.int64)))
 
 
-def encode_clips(tokenizer: AudioTokenizer, clips: Sequence[Clip], cache: Path) -> list[Heard]:
+def encode_clips(
+    tokenizer: AudioTokenizer, clips: Sequence[Clip], cache: Path
+) -> list[EncodedClip]:
     """The clips as codes. They are kept in a file, each for these weights and its sentence and
     sound, so that a corpus that grows is not encoded anew."""
     weights = blake2b(digest_size=16)
@@ -106,7 +108,7 @@ def encode_clips(tokenizer: AudioTokenizer, clips: Sequence[Clip], cache: Path) 
         ends = np.cumsum([len(p) for p in parts])
         np.savez(cache, codes=np.concatenate(parts), ends=ends, marks=np.array(marks))
     pairs = zip(clips, marks, strict=True)
-    return [Heard(clip.sentence, clip.voice, known[mark]) for clip, mark in pairs]
+    return [EncodedClip(clip.sentence, clip.voice, known[mark]) for clip, mark in pairs]
 
 
 def _mark(weights: bytes, clip: Clip) -> str:
@@ -134,7 +136,9 @@ def _encoded(tokenizer: AudioTokenizer, clips: Sequence[Clip]) -> list[np.ndarra
     return [found[i] for i in range(len(clips))]
 
 
-def with_letters(heard: Sequence[Heard], tokenizer: TextTokenizer, cardinality: int) -> list[Heard]:
+def with_letters(
+    heard: Sequence[EncodedClip], tokenizer: TextTokenizer, cardinality: int
+) -> list[EncodedClip]:
     """The clips with what is said at each of their positions, where they speak."""
     spoken = [i for i, h in enumerate(heard) if h.voice != SOUND]
     found = align(
@@ -146,10 +150,10 @@ def with_letters(heard: Sequence[Heard], tokenizer: TextTokenizer, cardinality: 
     return known
 
 
-def durations(heard: Sequence[Heard], tokenizer: TextTokenizer) -> torch.Tensor:
-    """For `model.layers.time_embedding.Pace`: float "V+1", how many positions each piece of a word
-    takes, with the silence behind it, in clips whose letters are known; by its letters where hardly
-    any says it."""
+def durations(heard: Sequence[EncodedClip], tokenizer: TextTokenizer) -> torch.Tensor:
+    """For `model.layers.time_embedding.TimeEmbedding`: float "V+1", how many positions each piece
+    of a word takes, with the silence behind it, in clips whose letters are known; by its letters
+    where hardly any says it."""
     num = tokenizer.cardinality
     lasted, times = np.zeros(num), np.zeros(num)
     for clip in heard:
@@ -175,7 +179,7 @@ class SpeechExamples:
 
     def __init__(
         self,
-        heard: Sequence[Heard],
+        heard: Sequence[EncodedClip],
         words: Examples,
         *,
         end: int,
@@ -197,7 +201,7 @@ class SpeechExamples:
         if not (self.sounds and any(len(h.codes) >= block for h in self.own)):
             raise ValueError("the speech corpus has no sounds, or nothing long in the output voice")
         self.splicer = Splicer(self.own, words.tokenizer, block * blocks - 1)
-        self._by_sentence: defaultdict[str, list[Heard]] = defaultdict(list)
+        self._by_sentence: defaultdict[str, list[EncodedClip]] = defaultdict(list)
         for clip in self.spoken:
             self._by_sentence[transcript(clip.sentence)].append(clip)
 
@@ -255,13 +259,13 @@ class SpeechExamples:
         spans = layout(self.words.tokenizer, [wished])
         return Example(tuple(spans), self.words.words([BEGIN_AUDIO], rng))
 
-    def _spoken(self, rng: np.random.Generator) -> Heard:
+    def _spoken(self, rng: np.random.Generator) -> EncodedClip:
         """What is spoken next."""
         pool = self._pool(rng)
         spliced = pool is self.own and rng.random() < SPLICED_SHARE
         return (self.splicer.draw(rng) if spliced else None) or pick(rng, pool)
 
-    def _pool(self, rng: np.random.Generator) -> list[Heard]:
+    def _pool(self, rng: np.random.Generator) -> list[EncodedClip]:
         """Of what is spoken next."""
         if rng.random() < SPOKEN_SOUND_SHARE:
             return self.sounds
@@ -272,7 +276,9 @@ class SpeechExamples:
         long_enough = any(len(h.codes) >= self.block for h in pool)
         return pool if long_enough else self.own
 
-    def asked(self, rng: np.random.Generator, clip: Heard, *, aloud: bool = True) -> list[Message]:
+    def asked(
+        self, rng: np.random.Generator, clip: EncodedClip, *, aloud: bool = True
+    ) -> list[Message]:
         """A wish for the clip; with aloud at times a conversation whose answer is said aloud."""
         task = "say"
         if clip.voice == SOUND:
@@ -286,7 +292,7 @@ class SpeechExamples:
 
     def block_of(
         self,
-        clip: Heard,
+        clip: EncodedClip,
         messages: Sequence[Message],
         block: int,
         begun: np.ndarray | None = None,
@@ -310,7 +316,7 @@ class SpeechExamples:
         given = _said(clip, 0, start)[before] if block else None
         return Example(tuple(spans), answer, shown=said, given=given)
 
-    def _answer(self, rng: np.random.Generator, clip: Heard, task: str, text: str) -> Example:
+    def _answer(self, rng: np.random.Generator, clip: EncodedClip, task: str, text: str) -> Example:
         asked = sample_instruction(rng, task)
         return self._example(rng, (clip.span(), asked), self.words.tokenizer.encode(text))
 
@@ -320,7 +326,7 @@ class SpeechExamples:
         spans = layout(self.words.tokenizer, [Message(True, parts)])
         return Example(tuple(spans), self.words.words(ids, rng))
 
-    def _spoken_dialogue(self, rng: np.random.Generator) -> tuple[Dialogue, Heard]:
+    def _spoken_dialogue(self, rng: np.random.Generator) -> tuple[Dialogue, EncodedClip]:
         """A dialogue without a picture whose question is among the clips."""
         while True:
             kind = ANSWERED_KINDS[int(rng.choice(3, p=(0.45, 0.4, 0.15)))]
@@ -340,7 +346,7 @@ def slips(rng: np.random.Generator, length: int) -> np.ndarray:
     return found
 
 
-def _said(clip: Heard, start: int, length: int) -> np.ndarray:
+def _said(clip: EncodedClip, start: int, length: int) -> np.ndarray:
     """What is said in a part of a clip, silence behind its end; int64 "length 2"."""
     if clip.said is None:
         return np.full((length, 2), UNKNOWN)

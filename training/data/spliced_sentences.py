@@ -13,7 +13,7 @@ from itertools import product
 import numpy as np
 
 from model.tokenizers.text import TextTokenizer
-from training.data.encoded_clip import Heard
+from training.data.encoded_clip import EncodedClip
 from training.data.forced_alignment import spelled
 from world.concepts import BY_NAME, OBJECT_COLOURS, held_out
 from world.text.captions import RELATION_PHRASES
@@ -26,11 +26,13 @@ class Splicer:
     """Draws spliced clips from `clips` of one voice; those whose letters are unknown are left
     aside. longest: positions that one may have."""
 
-    def __init__(self, clips: Sequence[Heard], tokenizer: TextTokenizer, longest: int) -> None:
+    def __init__(
+        self, clips: Sequence[EncodedClip], tokenizer: TextTokenizer, longest: int
+    ) -> None:
         self.tokenizer, self.longest = tokenizer, longest
         self.clips = [c for c in clips if len(_words(c)) > 1]
 
-    def draw(self, rng: np.random.Generator) -> Heard | None:
+    def draw(self, rng: np.random.Generator) -> EncodedClip | None:
         """One that says no pair that is held out; None where it finds none."""
         for _ in range(TRIES if len(self.clips) > 1 else 0):
             first, second = (self.clips[i] for i in rng.integers(len(self.clips), size=2))
@@ -47,8 +49,8 @@ class Splicer:
 
 
 def splice(
-    first: Heard, ends: int, second: Heard, begins: int, tokenizer: TextTokenizer
-) -> Heard | None:
+    first: EncodedClip, ends: int, second: EncodedClip, begins: int, tokenizer: TextTokenizer
+) -> EncodedClip | None:
     """The first `ends` words of one clip and those of another from number `begins` on; None where
     a clip has no sound of the word at the cut."""
     assert first.path is not None and second.path is not None
@@ -83,19 +85,19 @@ def says_held_out(sentence: str) -> bool:
     )
 
 
-def _words(clip: Heard) -> list[str]:
+def _words(clip: EncodedClip) -> list[str]:
     """Those of its sentence; none where its letters are unknown or a word is only marks."""
     words = clip.sentence.split()
     known = clip.path is not None and len(words) == len(transcript(clip.sentence).split())
     return words if known else []
 
 
-def _place(clip: Heard, word: int) -> int:
+def _place(clip: EncodedClip, word: int) -> int:
     """Which character of the transcript a word begins with."""
     return sum(len(w) + 1 for w in transcript(clip.sentence).split()[:word])
 
 
-def _onset(clip: Heard, word: int) -> int | None:
+def _onset(clip: EncodedClip, word: int) -> int | None:
     """The first position that says the word, or None."""
     assert clip.path is not None
     begin = _place(clip, word)

@@ -1,5 +1,5 @@
 """What is trained beside a model and thrown away with the run (`training.objectives.probe_loss`):
-whole in every process, with an optimiser of its own. Owns: `Helpers`."""
+whole in every process, with an optimiser of its own. Owns: `AuxiliaryModules`."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -12,7 +12,7 @@ from training.loop.distributed import Ranks
 from training.loop.optimiser import make_optimisers
 
 
-class Helpers:
+class AuxiliaryModules:
     """A module and its optimiser; nothing, where there is none."""
 
     def __init__(self, module: nn.Module | None, rate: float, weight_decay: float) -> None:

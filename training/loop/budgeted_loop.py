@@ -20,9 +20,9 @@ from torch.distributed.tensor import DTensor
 from tqdm import tqdm
 
 from model.network.omni import OmniModel
-from training.loop.auxiliary import Helpers, stepped
+from training.loop.auxiliary import AuxiliaryModules, stepped
 from training.loop.distributed import ALONE, Ranks
-from training.loop.ema import Average
+from training.loop.ema import EMA
 from training.loop.optimiser import make_optimisers
 from training.loop.run_state import State
 from training.loop.sharding import sharded
@@ -90,8 +90,8 @@ def train(
     optimisers = make_optimisers(
         model, budget.learning_rate, budget.weight_decay, muon=budget.muon, slowly=budget.slowly
     )
-    average = Average(model)
-    helpers = Helpers(stage.helpers, budget.learning_rate, budget.weight_decay)
+    average = EMA(model)
+    helpers = AuxiliaryModules(stage.helpers, budget.learning_rate, budget.weight_decay)
     ranks.agree(helpers.module)
     state = State(model, average, optimisers, helpers)
     if resume:
@@ -175,8 +175,8 @@ def _learning_rate(budget: Budget, steps: int, elapsed: float) -> float:
     return budget.learning_rate * min(1.0, (steps + 1) / budget.warmup_steps) * max(fall, 0.05)
 
 
-def _report(stage: Stage, folder: Path, average: Average) -> dict[str, float]:
-    with average.worn_by(stage.model), torch.inference_mode():
+def _report(stage: Stage, folder: Path, average: EMA) -> dict[str, float]:
+    with average.swapped_in(stage.model), torch.inference_mode():
         return stage.report(folder)
 
 

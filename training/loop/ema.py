@@ -1,6 +1,6 @@
 """The moving average of the weights that a run trains, which is what is reported and exported.
 
-Each value is kept as its weight is: whole, or this process's part of it. Owns: `Average`.
+Each value is kept as its weight is: whole, or this process's part of it. Owns: `EMA`.
 """
 
 from collections.abc import Iterator, Mapping
@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 
-class Average:
+class EMA:
     """Begins with the weights as they are; frozen ones need none. values: by the weight's name."""
 
     def __init__(self, model: nn.Module) -> None:
@@ -33,7 +33,7 @@ class Average:
             value.copy_(state[name])
 
     @contextmanager
-    def worn_by(self, model: nn.Module) -> Iterator[None]:
+    def swapped_in(self, model: nn.Module) -> Iterator[None]:
         """The model with the average for weights, in evaluation mode."""
         training = model.training
         self._exchange(model)

@@ -17,7 +17,7 @@ from flow.sequence import OmniSequence, response
 from model.network.omni import OmniModel
 from model.tokenizers.image import uint8_from_pixels
 from model.tokenizers.text import TextTokenizer
-from samplers.counter_rng import Draws
+from samplers.counter_rng import CounterRNG
 from samplers.kinetic import KineticSampler
 from samplers.source import random_source
 from training.data.examples import Batch, Example, Examples, collate
@@ -70,7 +70,7 @@ class FlowReport:
         """Tokens "B L Q" from noise, uniform in t and unguided."""
         *prompt, target = batch.sequence.segments
         flow = self.model.config.flows[target.modality]
-        draws = Draws(torch.arange(target.batch, device=target.tokens.device))
+        draws = CounterRNG(torch.arange(target.batch, device=target.tokens.device))
         space = self.model.spaces[target.modality]
         source = random_source(space, target.batch, target.length, draws, segment=len(prompt))
         sampler = KineticSampler(

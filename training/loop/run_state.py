@@ -22,9 +22,9 @@ from torch.distributed.checkpoint.state_dict import (
 from torch.distributed.checkpoint.state_dict_loader import load
 from torch.distributed.checkpoint.state_dict_saver import save
 
-from training.loop.auxiliary import Helpers
+from training.loop.auxiliary import AuxiliaryModules
 from training.loop.distributed import Ranks
-from training.loop.ema import Average
+from training.loop.ema import EMA
 
 Counts = tuple[int, int, float]
 """Steps of the optimiser, examples seen, and seconds of training."""
@@ -36,9 +36,9 @@ class State:
     """Everything that a save holds besides the counts."""
 
     model: nn.Module
-    average: Average
+    average: EMA
     optimisers: Sequence[torch.optim.Optimizer]
-    helpers: Helpers
+    helpers: AuxiliaryModules
 
     def save(self, folder: Path, counts: Counts, ranks: Ranks) -> None:
         """Write beside and rename, so that a crash never leaves half a state. Every process calls

@@ -1,5 +1,5 @@
-"""What the model sees of a batch in place of its answer. Owns: `Noised`, the causal view, and boxes
-of patches. Does not own: which view a batch gets (`training.stages.flow`)."""
+"""What the model sees of a batch in place of its answer. Owns: `CorruptedBatch`, the causal view,
+and boxes of patches. Does not own: which view a batch gets (`training.stages.flow`)."""
 
 from dataclasses import dataclass
 
@@ -12,7 +12,7 @@ from training.data.examples import Batch
 
 
 @dataclass(frozen=True)
-class Noised:
+class CorruptedBatch:
     """What the model sees, whether causally, and the weight "B L Q" of each code's
     cross-entropy."""
 
@@ -21,10 +21,10 @@ class Noised:
     weight: Tensor
 
 
-def causal(batch: Batch) -> Noised:
+def causal(batch: Batch) -> CorruptedBatch:
     """Each position of the clean sequence sees what is before it."""
     codes = batch.sequence.segments[-1].tokens
-    return Noised(batch.sequence, True, batch.weight[..., None].expand_as(codes))
+    return CorruptedBatch(batch.sequence, True, batch.weight[..., None].expand_as(codes))
 
 
 def replaced(sequence: OmniSequence, tokens: Tensor) -> OmniSequence:

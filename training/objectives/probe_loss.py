@@ -22,7 +22,7 @@ from torch import Tensor, nn
 
 from flow.modality import Modality
 from model.network.omni import OmniModel
-from model.network.probes import MEANT, NAMED, PICTURE, SOUND, LandmarkHeads
+from model.network.probes import EDIT_TARGET, PICTURE, REFERRED, SOUND, LinearProbes
 from training.data.examples import UNKNOWN, Batch, at
 from training.data.forced_alignment import LETTERS, SILENCE
 from training.objectives.frame_subset import inside
@@ -44,21 +44,21 @@ class Landmarks(nn.Module):
         super().__init__()
         layers, width = model.backbone.layers, model.config.backbone.width
         names = {PICTURE: NAMES, SOUND: (pieces, (SILENCE, *LETTERS))}
-        asked = {**names, NAMED: (("others", "named"),), MEANT: (("stays", "changes"),)}
-        self.prompts = LandmarkHeads(width, max(len(layers) // 2 - 1, 0), asked)
-        self.answers = LandmarkHeads(width, max(2 * len(layers) // 3 - 1, 0), names)
-        self._features: dict[LandmarkHeads, Tensor] = {}
+        asked = {**names, REFERRED: (("others", "named"),), EDIT_TARGET: (("stays", "changes"),)}
+        self.prompts = LinearProbes(width, max(len(layers) // 2 - 1, 0), asked)
+        self.answers = LinearProbes(width, max(2 * len(layers) // 3 - 1, 0), names)
+        self._features: dict[LinearProbes, Tensor] = {}
         for heads in (self.prompts, self.answers):
             layers[heads.behind].register_forward_hook(partial(self._keep, heads))
 
-    def begin(self, answers: LandmarkHeads, prompts: LandmarkHeads | None) -> None:
+    def begin(self, answers: LinearProbes, prompts: LinearProbes | None) -> None:
         """Take over what a checkpoint's heads know; where it has none of prompts, those of its
         answers ask much the same."""
         for heads, known in ((self.answers, answers), (self.prompts, prompts or answers)):
             heads.load_state_dict(known.state_dict(), strict=False)
 
     def _keep(
-        self, heads: LandmarkHeads, layer: nn.Module, given: object, output: tuple[Tensor, object]
+        self, heads: LinearProbes, layer: nn.Module, given: object, output: tuple[Tensor, object]
     ) -> None:
         del layer, given
         if torch.is_grad_enabled():
@@ -93,16 +93,16 @@ class Landmarks(nn.Module):
             known = loss(self.prompts, middle[:, own], facts, kind)
             found["in"] = (known, weight_of(modality))
             if kind == PICTURE and called.numel() and not causal:
-                known = loss(self.prompts, middle[:, own], called, NAMED, facts[..., 0] > 0)
-                found[NAMED] = (known, WEIGHT)
+                known = loss(self.prompts, middle[:, own], called, REFERRED, facts[..., 0] > 0)
+                found[REFERRED] = (known, WEIGHT)
             if batch.stays is not None and not causal:
                 changes = (~batch.stays).long()[..., None]
                 matters = (facts[..., 0] > 0) | changes[..., 0].bool()
-                known = loss(self.prompts, middle[:, own], changes, MEANT, matters)
-                found[MEANT] = (known, WEIGHT)
+                known = loss(self.prompts, middle[:, own], changes, EDIT_TARGET, matters)
+                found[EDIT_TARGET] = (known, WEIGHT)
         return found
 
-    def taken(self) -> dict[LandmarkHeads, Tensor]:
+    def taken(self) -> dict[LinearProbes, Tensor]:
         """Features "B L D" of all positions of the latest pass, by who asks them; they are
         forgotten here."""
         features, self._features = self._features, {}
@@ -110,7 +110,7 @@ class Landmarks(nn.Module):
 
 
 def loss(
-    heads: LandmarkHeads,
+    heads: LinearProbes,
     features: Tensor,
     shown: Tensor,
     kind: str,

@@ -18,7 +18,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from flow.calibration import even_clock
+from flow.calibration import information_clock
 from flow.metric import CodebookMetric
 from flow.modality import Modality
 from flow.path import sample_path
@@ -33,7 +33,7 @@ from training.data.task_mixture import MOTION, SPEECH, mixture
 from training.data.video_examples import FilmExamples
 from training.loop.progress_report import FlowReport
 from training.objectives.contrastive import Contrast
-from training.objectives.corruption import Noised, boxes, causal, replaced
+from training.objectives.corruption import CorruptedBatch, boxes, causal, replaced
 from training.objectives.frame_subset import (
     beginning_middle_end,
     inside,
@@ -93,10 +93,10 @@ SMALLEST_T = 0.02
 class FlowStage:
     """See the module's docstring. `model` holds the frozen picture tokenizer too, which is not
     trained. times: where the times of pictures lie, evenly in t ("uniform") or evenly in another
-    clock of `flow.calibration.even_clock`. alike: how many batches that follow each other take the
-    same way through the model, as those of processes must that share its weights out. kinds: the
-    lessons it takes, of `training.data.task_mixture`; none are all that there are examples for.
-    chapter: seeds what is drawn, with the number of the batch.
+    clock of `flow.calibration.information_clock`. alike: how many batches that follow each other
+    take the same way through the model, as those of processes must that share its weights out.
+    kinds: the lessons it takes, of `training.data.task_mixture`; none are all that there are
+    examples for. chapter: seeds what is drawn, with the number of the batch.
 
     Raises: ValueError where no lesson is left.
     """
@@ -126,7 +126,7 @@ class FlowStage:
         self.mixture = mixture(missing, kinds)
         self.metrics: dict[Modality, CodebookMetric] = model.metrics()
         self.flows = model.config.flows
-        even = even_clock(times, self.metrics[Modality.IMAGE])
+        even = information_clock(times, self.metrics[Modality.IMAGE])
         self.even: dict[Modality, Clock | None] = {Modality.IMAGE: even, Modality.VIDEO: even}
 
     def loss(self, step: int) -> tuple[Tensor, dict[str, float], int]:
@@ -246,7 +246,7 @@ class FlowStage:
         kinds = (Kind.DRAW, Kind.SMALL_TALK, Kind.KNOWLEDGE, Kind.OUTSIDE)
         return self.examples.answer(rng, kinds[int(rng.choice(4, p=(0.35, 0.2, 0.15, 0.3)))])
 
-    def _noised(self, batch: Batch, rng: np.random.Generator) -> Noised:
+    def _noised(self, batch: Batch, rng: np.random.Generator) -> CorruptedBatch:
         """In the view of one of the samplers that the model is for; mostly that of the flow."""
         shares = self._views(batch.sequence.segments[-1].modality)
         odds = np.array(list(shares.values()))
@@ -264,7 +264,7 @@ class FlowStage:
         shares["flow"] = 1 - sum(shares.values())
         return {name: shares[name] for name in shares if name in self.model.config.samplers}
 
-    def _on_path(self, batch: Batch, rng: np.random.Generator) -> Noised:
+    def _on_path(self, batch: Batch, rng: np.random.Generator) -> CorruptedBatch:
         target = batch.sequence.segments[-1]
         flow = self.flows[target.modality]
         early = CHANGED_EARLY if batch.stays is not None else EARLY.get(target.modality, 1.0)
@@ -279,7 +279,9 @@ class FlowStage:
         if kept is not None:
             x_t = torch.where(kept[..., None], target.tokens, x_t)
             weight = weight * ~kept
-        return Noised(replaced(batch.sequence, x_t), False, weight[..., None].expand_as(x_t))
+        return CorruptedBatch(
+            replaced(batch.sequence, x_t), False, weight[..., None].expand_as(x_t)
+        )
 
     def _there(self, batch: Batch, rng: np.random.Generator) -> Tensor | None:
         """bool "B L": the places of a picture that are there already, of some batches: all but a
@@ -307,7 +309,7 @@ class FlowStage:
             spread = np.array([clock.t_of_beta(even.beta(u)) for u in spread.tolist()])
         return np.minimum(spread, 0.999)
 
-    def _masked(self, batch: Batch, rng: np.random.Generator) -> Noised:
+    def _masked(self, batch: Batch, rng: np.random.Generator) -> CorruptedBatch:
         """Whole positions are masked with probability t ~ U(0, 1); the loss counts them
         1/t-fold."""
         target = batch.sequence.segments[-1]
@@ -317,10 +319,12 @@ class FlowStage:
         masked = torch.from_numpy(hidden).to(target.tokens.device)
         weight = torch.from_numpy(hidden / t).float().to(target.tokens.device) * batch.weight
         x_t = torch.where(masked[..., None], space.mask_id, target.tokens)
-        return Noised(replaced(batch.sequence, x_t), False, weight[..., None].expand_as(x_t))
+        return CorruptedBatch(
+            replaced(batch.sequence, x_t), False, weight[..., None].expand_as(x_t)
+        )
 
     def _losses(
-        self, name: str, batch: Batch, noised: Noised, rng: np.random.Generator
+        self, name: str, batch: Batch, noised: CorruptedBatch, rng: np.random.Generator
     ) -> tuple[Tensor, dict[str, float]]:
         target = batch.sequence.segments[-1]
         start = batch.sequence.length - target.length

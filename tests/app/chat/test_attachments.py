@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from app.capabilities import Abilities
+from app.capabilities import Capabilities
 from app.chat import history as chat_history
 from app.chat.attachments import MOST, read_message
 from app.chat.save_load import from_text, to_text
@@ -80,8 +80,8 @@ def test_a_checkpoint_is_given_what_it_reads_together(files: dict[str, str]) -> 
     spoken, _ = read_message({**both, "text": " "}, together=False)
     assert spoken == "", "its words are written down first, and are about the picture alone"
     info = FakeEngine().info()
-    assert Abilities.of(info).together
-    assert not Abilities.of({**info, "config": {"dialogue": {"tasks": {"sees": "x"}}}}).together
+    assert Capabilities.of(info).together
+    assert not Capabilities.of({**info, "config": {"dialogue": {"tasks": {"sees": "x"}}}}).together
 
 
 def _exchange() -> chat_history.History:

@@ -9,7 +9,7 @@ from app.chat import history as chat_history
 from app.forms.example_prompts import SUGGESTIONS
 from app.stream.run_driver import Outcome
 from engine.api.events import Answer
-from engine.api.insertion import Pin
+from engine.api.insertion import MediaInsertion
 from engine.api.request import Conversation, Modality, Part, Request
 from engine.prompt.conversation import kept_turns
 
@@ -188,7 +188,7 @@ def test_a_pinned_picture_stands_among_the_words() -> None:
         Answer(Modality.TEXT, tokens, text="here is a dog", thought="a dog, then"),
         Answer(Modality.IMAGE, tokens, image=PICTURE),
     )
-    outcome = Outcome(replace(REQUEST, pin=Pin(words=2)), made)
+    outcome = Outcome(replace(REQUEST, pin=MediaInsertion(words=2)), made)
     said = chat_history.answered(
         chat_history.opened(chat_history.asked((), "draw"), "run-1"), "run-1", outcome
     )[1]

@@ -12,7 +12,7 @@ from app.chat.settings import (
     choices,
     read_think,
 )
-from engine.api.insertion import Pin
+from engine.api.insertion import MediaInsertion
 from engine.api.request import Modality
 
 FORM = AnswerForm("auto", "auto", "7", "7")
@@ -41,8 +41,8 @@ def test_every_choice_is_a_kind_or_a_place() -> None:
     for name, modality in KINDS.items():
         assert _with(name).kind() == (modality, None)
     for name, words in PLACES.items():
-        assert _with(name).kind() == (None, Pin(words=words))
-    assert _with(AFTER_WORDS, 3.0).kind() == (None, Pin(words=3))
+        assert _with(name).kind() == (None, MediaInsertion(words=words))
+    assert _with(AFTER_WORDS, 3.0).kind() == (None, MediaInsertion(words=3))
 
 
 @pytest.mark.parametrize("words", [None, 2.5, "two", -1, 1000])

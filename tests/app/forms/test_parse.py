@@ -9,11 +9,11 @@ from PIL import Image
 from app.forms.errors import notices
 from app.forms.parse import InputError, beside, new_seed, next_seed, read_seed, read_upload
 from app.forms.share_link import read_link
-from app.session import Host
+from app.session import Session
 from app.tabs.image import ImageTab
 from tests.fake_engine import FakeEngine
 
-TAB = ImageTab(Host(FakeEngine()))
+TAB = ImageTab(Session(FakeEngine()))
 GOOD = {"prompt": "a dog", "steps": 16, "guidance": 3.0, "method": "midpoint", "seed": "7"}
 
 

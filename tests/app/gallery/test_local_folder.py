@@ -17,7 +17,7 @@ from app.gallery.local_folder import (
     report_html,
 )
 from app.page import build_page
-from app.session import Host
+from app.session import Session
 from engine.api.request import Part
 from retrieval.draft import Report
 from retrieval.index import Where
@@ -108,7 +108,7 @@ def test_a_gallery_of_another_checkpoint_says_how_it_is_rebuilt(
 def test_the_box_is_there_for_its_owner_and_a_sentence_for_others(tmp_path: Path) -> None:
     pack, shown = write_pack(tmp_path / "pack"), {}
     for own in (tmp_path / "own", None):
-        page = build_page(Host(FakeEngine(finds=True), pack=pack, own=own), None)
+        page = build_page(Session(FakeEngine(finds=True), pack=pack, own=own), None)
         components = (c["props"] for c in page.get_config_file()["components"])
         shown[own] = {c["elem_id"]: c for c in components if c.get("elem_id")}
     mine, theirs = shown.values()

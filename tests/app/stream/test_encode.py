@@ -7,7 +7,7 @@ import numpy as np
 from PIL import Image
 
 from app.stream import encode
-from engine.api.events import Answer, Refined, Started
+from engine.api.events import Answer, Refined, SegmentStarted
 from engine.api.request import Conversation, Modality, Request, Sampling
 
 REQUEST = Request(
@@ -41,7 +41,7 @@ def refined(**pictures: np.ndarray) -> Refined:
 
 
 def test_started_tells_the_recipe_and_is_kept() -> None:
-    message = encode.message(Started(REQUEST, 0, Modality.IMAGE, 4, 0.01))
+    message = encode.message(SegmentStarted(REQUEST, 0, Modality.IMAGE, 4, 0.01))
     assert message.kept
     assert message.header["recipe"] == {
         "prompt": "a red heart above a dog",

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from app.stream.run_bus import Run, StepBus
-from app.stream.run_driver import BROKEN, Pumping
+from app.stream.run_driver import BROKEN, RunDriver
 from engine.api.errors import OUT_OF_MEMORY
 from engine.api.events import Event, Refined
 from engine.api.request import Conversation, Modality, Request, Sampling
@@ -14,10 +14,10 @@ from engine.engine import Engine
 from tests.fake_engine import FakeEngine
 
 
-def pumping(text: str, to: Modality | None = None, **sampling: int) -> tuple[Pumping, FakeEngine]:
+def pumping(text: str, to: Modality | None = None, **sampling: int) -> tuple[RunDriver, FakeEngine]:
     engine, bus = FakeEngine(step_s=0.0), StepBus()
     request = Request(Conversation.ask(text), to, Sampling(**sampling))
-    return Pumping(engine.generate, request, bus.open("visitor"), bus), engine
+    return RunDriver(engine.generate, request, bus.open("visitor"), bus), engine
 
 
 def kinds(run: Run) -> list[object]:
@@ -89,7 +89,7 @@ def test_a_real_engine_speaks_the_same_events(tiny_engine: Engine) -> None:
     bus = StepBus()
     sampling = Sampling(steps=3, guidance_scale=1.0, transition="euler", seed=1)
     request = Request(Conversation.ask("a red heart"), Modality.IMAGE, sampling)
-    driven = Pumping(tiny_engine.generate, request, bus.open("visitor"), bus)
+    driven = RunDriver(tiny_engine.generate, request, bus.open("visitor"), bus)
     list(driven)
     assert kinds(driven.run)[0] == "started"
     assert kinds(driven.run)[-1] == "completed"
@@ -113,7 +113,7 @@ def test_a_stop_in_a_later_draft_keeps_what_that_draft_had(tiny_engine: Engine) 
     bus = StepBus()
     sampling = Sampling(seed=3, steps=4, drafts=3)
     request = Request(Conversation.ask("a dog"), Modality.IMAGE, sampling)
-    driven = Pumping(tiny_engine.generate, request, bus.open("visitor"), bus)
+    driven = RunDriver(tiny_engine.generate, request, bus.open("visitor"), bus)
 
     def stop_in_the_second(event: Event) -> None:
         if isinstance(event, Refined) and "drafted" in kinds(driven.run) and event.index == 1:

@@ -11,14 +11,14 @@ from engine.denoisers.guidance import GuidedDenoiser
 from flow.modality import Modality
 from flow.sequence import OmniSequence, prompt, response
 from model.network.omni import OmniModel
-from samplers.counter_rng import Draws
+from samplers.counter_rng import CounterRNG
 from samplers.denoiser import Denoiser
 from samplers.kinetic import KineticSampler
 from samplers.source import random_source
 from samplers.step import Step
 
 
-def _x_0(model: OmniModel, draws: Draws, words: int = 6) -> OmniSequence:
+def _x_0(model: OmniModel, draws: CounterRNG, words: int = 6) -> OmniSequence:
     rng = torch.Generator().manual_seed(0)
     asked = torch.randint(40, 290, (draws.batch, words, 1), generator=rng)
     valid = torch.ones(draws.batch, words, dtype=torch.bool)
@@ -29,7 +29,7 @@ def _x_0(model: OmniModel, draws: Draws, words: int = 6) -> OmniSequence:
 
 
 def _run(model: OmniModel, denoiser: Denoiser, batch: int = 2) -> Iterator[Step]:
-    draws = Draws.for_seed(5, batch)
+    draws = CounterRNG.for_seed(5, batch)
     return KineticSampler(model.metrics(), times=tuple(i / 6 for i in range(7))).sample(
         denoiser, _x_0(model, draws), draws=draws
     )
@@ -57,7 +57,7 @@ def test_everything_due_is_no_cache_bit_for_bit(tiny_model: OmniModel, scale: fl
 
 def test_a_state_that_did_not_change_is_as_it_was(tiny_model: OmniModel) -> None:
     """Nothing is due in the second call, and every kept feature is right."""
-    x_t = _x_0(tiny_model, Draws.for_seed(1, 2))
+    x_t = _x_0(tiny_model, CounterRNG.for_seed(1, 2))
     cached = CachedDenoiser(tiny_model, share=0.0)
     first, second = (_logits(cached, x_t) for _ in range(2))
     assert cached.evaluated == 0
@@ -66,7 +66,7 @@ def test_a_state_that_did_not_change_is_as_it_was(tiny_model: OmniModel) -> None
 
 
 def test_what_changed_is_always_evaluated(tiny_model: OmniModel) -> None:
-    x_t = _x_0(tiny_model, Draws.for_seed(2, 2))
+    x_t = _x_0(tiny_model, CounterRNG.for_seed(2, 2))
     cached = CachedDenoiser(tiny_model, share=0.0)
     before = _logits(cached, x_t)
     tokens = x_t.segments[1].tokens.clone()
@@ -82,7 +82,7 @@ def test_what_changed_is_always_evaluated(tiny_model: OmniModel) -> None:
 
 
 def test_a_larger_share_is_nearer_to_the_truth(tiny_model: OmniModel) -> None:
-    x_t = _x_0(tiny_model, Draws.for_seed(3, 8))
+    x_t = _x_0(tiny_model, CounterRNG.for_seed(3, 8))
     tokens = x_t.segments[1].tokens.clone()
     tokens[:, 1] = (tokens[:, 1] + 3) % 16
     changed = x_t.with_tokens({1: tokens})
@@ -99,7 +99,7 @@ def test_a_larger_share_is_nearer_to_the_truth(tiny_model: OmniModel) -> None:
 
 def test_the_prompt_is_evaluated_when_it_is_due(tiny_model: OmniModel) -> None:
     """With the whole response evaluated, the error of kept prompt features is gone at once."""
-    x_t = _x_0(tiny_model, Draws.for_seed(4, 2))
+    x_t = _x_0(tiny_model, CounterRNG.for_seed(4, 2))
     cached = CachedDenoiser(tiny_model, share=1.0, prompt_every=3)
     exact_at: list[bool] = []
     for step in range(7):
@@ -125,7 +125,7 @@ def test_every_step_reports_what_was_evaluated(tiny_model: OmniModel) -> None:
         steps = list(_run(tiny_model, GuidedDenoiser(cached, scale) if scale else cached))
         assert steps[0].num_active == 4
         assert all(1 <= s.num_active <= 4 for s in steps)
-    draws = Draws.for_seed(5)
+    draws = CounterRNG.for_seed(5)
     x_0 = _x_0(tiny_model, draws)
     calm = CachedDenoiser(tiny_model, 0.25)
     for _ in range(3):

@@ -10,7 +10,7 @@ from engine.denoisers.guidance import GuidedDenoiser
 from flow.modality import Modality
 from flow.sequence import OmniSequence, prompt, response
 from model.network.omni import OmniModel
-from samplers.counter_rng import Draws
+from samplers.counter_rng import CounterRNG
 from samplers.source import random_source
 
 
@@ -112,7 +112,7 @@ def test_the_unconditional_branch_can_be_used_again() -> None:
 
 def test_an_unconditional_branch_of_the_same_state_changes_nothing(tiny_model: OmniModel) -> None:
     """With the state held still, every = 2 gives the logits of every = 1."""
-    draws = Draws.for_seed(3)
+    draws = CounterRNG.for_seed(3)
     words = prompt(Modality.TEXT, torch.tensor([[50, 60, 70]])[..., None])
     source = random_source(tiny_model.spaces[Modality.IMAGE], 1, 4, draws)
     x_t = OmniSequence((words, response(Modality.IMAGE, source)))

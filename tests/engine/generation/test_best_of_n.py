@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from engine.__main__ import main
-from engine.api.events import Answer, Completed, Drafted, Event, Refined, Started
+from engine.api.events import Answer, CandidateDone, Completed, Event, Refined, SegmentStarted
 from engine.api.request import MAX_DRAFTS, MAX_SEED, Conversation, Modality, Part, Request, Sampling
 from engine.engine import Engine
 from engine.generation.best_of_n import best_of, best_of_all, drafts_of
@@ -29,7 +29,7 @@ def _answer(seed: int) -> Answer:
 
 
 def _run(request: Request) -> Generator[Event]:
-    yield Started(request, 0, Modality.IMAGE, 1, 0.0)
+    yield SegmentStarted(request, 0, Modality.IMAGE, 1, 0.0)
     yield Completed(request, (_answer(request.sampling.seed),), 1, 0.1)
 
 
@@ -53,11 +53,11 @@ def test_the_nearest_is_kept_and_shown_again_where_it_was_not_the_last(
 ) -> None:
     near = {seed: 0.9 if seed == nearest else 0.2 for seed in (7, 8, 9)}
     events = list(best_of(ASKED, _run, Embedding(near)))
-    drafted = [e for e in events if isinstance(e, Drafted)]
+    drafted = [e for e in events if isinstance(e, CandidateDone)]
     assert [(d.number, d.num, d.seed) for d in drafted] == [(0, 3, 7), (1, 3, 8), (2, 3, 9)]
     assert [d.score for d in drafted] == pytest.approx([near[seed] for seed in (7, 8, 9)])
     assert drafted[-1].best == (7, 8, 9).index(nearest)
-    started = [e.request.sampling.seed for e in events if isinstance(e, Started)]
+    started = [e.request.sampling.seed for e in events if isinstance(e, SegmentStarted)]
     assert len(started) == runs
     assert started[-1] == nearest
     completed = [e for e in events if isinstance(e, Completed)]
@@ -86,7 +86,7 @@ def test_a_stop_closes_the_draft_that_runs() -> None:
             closed.append(request.sampling.seed)
 
     events = best_of(ASKED, run, Embedding({7: 0.5, 8: 0.5, 9: 0.5}))
-    while not isinstance(next(events), Drafted):
+    while not isinstance(next(events), CandidateDone):
         pass
     next(events)
     events.close()
@@ -98,7 +98,7 @@ def test_the_engine_gives_what_that_seed_alone_gives(tiny_engine: Engine, to: Mo
     asked = replace(ASKED, to=to)
     *events, done = tiny_engine.generate(asked)
     assert isinstance(done, Completed)
-    drafted = [e for e in events if isinstance(e, Drafted)]
+    drafted = [e for e in events if isinstance(e, CandidateDone)]
     best = max(drafted, key=lambda d: d.score)
     assert done.request.sampling.seed == best.seed
     *_, alone = tiny_engine.generate(done.request)
@@ -124,7 +124,7 @@ def test_a_trace_keeps_the_run_of_the_best(tiny_engine: Engine) -> None:
 
 def test_one_draft_is_a_plain_run(tiny_engine: Engine) -> None:
     events = list(tiny_engine.generate(replace(ASKED, sampling=Sampling(seed=7, steps=3))))
-    assert [type(e) for e in events] == [Started, Refined, Refined, Refined, Completed]
+    assert [type(e) for e in events] == [SegmentStarted, Refined, Refined, Refined, Completed]
 
 
 def test_words_have_no_drafts() -> None:

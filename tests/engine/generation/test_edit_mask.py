@@ -8,14 +8,14 @@ import torch
 from torch import Tensor
 
 import engine.engine
-from engine.api.events import Completed, Refined, Started
+from engine.api.events import Completed, Refined, SegmentStarted
 from engine.api.request import METHODS, Conversation, Part, Request, Sampling
 from engine.engine import READS, Engine
 from engine.generation.edit_mask import likely_again, likely_to_stay, start_with
 from engine.generation.resume import Edit, start_of
 from engine.inspection.trace_file import read_trace, trace_bytes
 from flow.modality import Modality
-from model.network.probes import MEANT, LandmarkHeads
+from model.network.probes import EDIT_TARGET, LinearProbes
 
 PICTURE = np.random.default_rng(0).integers(0, 255, (48, 48, 3)).astype(np.uint8)
 REQUEST = Request(
@@ -34,9 +34,9 @@ def sure(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(engine.engine, "likely_to_stay", again)
 
 
-def _events(engine: Engine, request: Request) -> tuple[Started, list[Refined], Completed]:
+def _events(engine: Engine, request: Request) -> tuple[SegmentStarted, list[Refined], Completed]:
     started, *steps, completed = engine.generate(request)
-    assert isinstance(started, Started)
+    assert isinstance(started, SegmentStarted)
     assert isinstance(completed, Completed)
     return started, [s for s in steps if isinstance(s, Refined)], completed
 
@@ -130,8 +130,8 @@ def test_heads_that_know_what_is_meant_say_what_stays(tiny_engine: Engine) -> No
     space = model.spaces[Modality.IMAGE]
     noise = torch.randint(space.cardinality, (2, length, space.num_codebooks))
     torch.manual_seed(0)
-    asked = {MEANT: (("stays", "changes"),)}
-    heads = LandmarkHeads(model.config.backbone.width, 0, asked).requires_grad_(False)
+    asked = {EDIT_TARGET: (("stays", "changes"),)}
+    heads = LinearProbes(model.config.backbone.width, 0, asked).requires_grad_(False)
     seen: list[Tensor] = []
     hook = model.backbone.layers[0].register_forward_hook(lambda *given: seen.append(given[2][0]))
     with torch.inference_mode():
@@ -139,7 +139,7 @@ def test_heads_that_know_what_is_meant_say_what_stays(tiny_engine: Engine) -> No
         hook.remove()
         place = next(i for i, s in enumerate(prompt) if s.modality is Modality.IMAGE)
         first = sum(s.length for s in prompt[:place])
-        (read,) = heads.logits(seen[0][:, first : first + length], MEANT)
+        (read,) = heads.logits(seen[0][:, first : first + length], EDIT_TARGET)
         torch.testing.assert_close(likely, read.softmax(-1)[..., 0].mean(0))
         without = likely_to_stay(model, None, prompt, noise)
         codes = prompt[place].tokens[0]

@@ -17,7 +17,7 @@ from engine.media.preview import (
     PreviewClock,
 )
 from flow.modality import Modality
-from samplers.counter_rng import Draws
+from samplers.counter_rng import CounterRNG
 from samplers.step import Step
 
 REQUEST = Request(Conversation.ask("draw a dog"), Modality.IMAGE, Sampling(steps=4, seed=3))
@@ -27,7 +27,7 @@ def test_every_step_lands_with_its_own_tensors(tiny_engine: Engine) -> None:
     runner = tiny_engine.runner
     prompt = tiny_engine.prompt(REQUEST, Modality.IMAGE)
     sampling = runner.complete(REQUEST.sampling, Modality.IMAGE)
-    draws = Draws.for_seed(3)
+    draws = CounterRNG.for_seed(3)
     seen: list[Step] = []
 
     def steps():
@@ -47,7 +47,7 @@ def test_closing_it_closes_the_sampler(tiny_engine: Engine) -> None:
     runner = tiny_engine.runner
     sampling = runner.complete(REQUEST.sampling, Modality.IMAGE)
     prompt = tiny_engine.prompt(REQUEST, Modality.IMAGE)
-    steps = runner.run(prompt, Modality.IMAGE, sampling, Draws.for_seed(3), 0)
+    steps = runner.run(prompt, Modality.IMAGE, sampling, CounterRNG.for_seed(3), 0)
     flight = landing(steps, None, PreviewClock(0))
     next(flight)
     flight.close()

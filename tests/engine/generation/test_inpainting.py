@@ -17,7 +17,7 @@ from engine.generation.resume import begun as begin
 from engine.inspection.trace_file import read_trace, trace_bytes
 from engine.media.images import png_bytes, read_picture
 from flow.modality import Modality
-from samplers.counter_rng import Draws
+from samplers.counter_rng import CounterRNG
 
 PICTURE = np.random.default_rng(0).integers(0, 255, (48, 48, 3)).astype(np.uint8)
 SEEDS = 100
@@ -84,7 +84,7 @@ def test_the_weaker_the_nearer_it_begins(tiny_engine: Engine) -> None:
         start = begun(wish, before, free, mask_id)
         states = runner._states(start, sampling)
         found = [
-            begin(start, sampling, states, Draws(torch.tensor([seed])), 0).tokens[0]
+            begin(start, sampling, states, CounterRNG(torch.tensor([seed])), 0).tokens[0]
             for seed in range(30)
         ]
         return sum(int((tokens.numpy() == before).sum()) for tokens in found)

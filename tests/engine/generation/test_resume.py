@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from engine.api.events import Completed, Refined, Started
-from engine.api.request import Conversation, Request, Sampling, Start
+from engine.api.events import Completed, Refined, SegmentStarted
+from engine.api.request import Conversation, InitialState, Request, Sampling
 from engine.engine import Engine
 from flow.modality import Modality
 
@@ -23,16 +23,16 @@ def _request(method: str, to: Modality, **settings: Any) -> Request:
 def _steps(engine: Engine, request: Request) -> list[Refined]:
     events = list(engine.generate(request, preview_hz=0))
     found = [e for e in events if isinstance(e, Refined)]
-    assert isinstance(events[0], Started)
+    assert isinstance(events[0], SegmentStarted)
     assert events[0].num_steps == found[0].num_steps
     assert isinstance(events[-1], Completed)
     assert np.array_equal(events[-1].answers[0].tokens, found[-1].tokens_t)
     return found
 
 
-def _at(step: Refined, pinned: tuple[int, ...] = ()) -> Start:
+def _at(step: Refined, pinned: tuple[int, ...] = ()) -> InitialState:
     held = np.isin(np.arange(len(step.tokens_t)), pinned)
-    return Start(step.modality, step.tokens_t, step.tokens_1, step.t, held)
+    return InitialState(step.modality, step.tokens_t, step.tokens_1, step.t, held)
 
 
 @pytest.mark.parametrize("to", [Modality.IMAGE, Modality.TEXT])
@@ -88,9 +88,9 @@ def test_a_picture_behind_words_goes_on_behind_the_same_words(tiny_engine: Engin
     assert not np.array_equal(alone[0].confidence, behind[0].confidence)
 
 
-def _start(tokens: np.ndarray, t: float = 0.5, pinned: int = 0) -> Start:
+def _start(tokens: np.ndarray, t: float = 0.5, pinned: int = 0) -> InitialState:
     held = np.arange(len(tokens)) < pinned
-    return Start(Modality.IMAGE, tokens, tokens, t, held)
+    return InitialState(Modality.IMAGE, tokens, tokens, t, held)
 
 
 @pytest.mark.parametrize(

@@ -9,24 +9,24 @@ import torch
 
 from engine.api.request import Conversation, Request, Sampling
 from engine.engine import Engine
-from engine.inspection.probes import POSITIONS_AT_ONCE, Believed, believed
+from engine.inspection.probes import POSITIONS_AT_ONCE, ProbeReadout, believed
 from engine.inspection.trace import Trace
 from flow.modality import Modality
 from model.loading.checkpoint import load_checkpoint, save_checkpoint
-from model.network.probes import LANDMARKS, PICTURE, LandmarkHeads, load_landmarks
+from model.network.probes import LANDMARKS, PICTURE, LinearProbes, load_landmarks
 
 NAMES = {PICTURE: (("", "dog", "cat"), ("", "red"), ("", "1.1", "1.2"))}
 REQUEST = Request(Conversation.ask("draw a red dog"), Modality.IMAGE, Sampling(steps=3))
 
 
 @pytest.fixture
-def heads() -> LandmarkHeads:
+def heads() -> LinearProbes:
     torch.manual_seed(1)
-    return LandmarkHeads(32, 0, NAMES)
+    return LinearProbes(32, 0, NAMES)
 
 
 @pytest.fixture
-def engine(tiny_checkpoint: Path, heads: LandmarkHeads, tmp_path: Path) -> Engine:
+def engine(tiny_checkpoint: Path, heads: LinearProbes, tmp_path: Path) -> Engine:
     checkpoint = load_checkpoint(tiny_checkpoint)
     save_checkpoint(tmp_path, checkpoint.model, checkpoint.tokenizer, checkpoint.facts)
     heads.save(tmp_path)
@@ -55,7 +55,7 @@ def test_every_state_is_asked_by_itself(engine: Engine) -> None:
     assert np.allclose(again.sure[::-1], found.sure, atol=1e-5)
 
 
-def test_it_is_what_a_hook_behind_that_layer_sees(engine: Engine, heads: LandmarkHeads) -> None:
+def test_it_is_what_a_hook_behind_that_layer_sees(engine: Engine, heads: LinearProbes) -> None:
     states = recorded(engine, REQUEST).segments[0].arrays["x_t"]
     prompt = engine.prompt(REQUEST, Modality.IMAGE)
     seen: list[torch.Tensor] = []
@@ -69,13 +69,13 @@ def test_it_is_what_a_hook_behind_that_layer_sees(engine: Engine, heads: Landmar
     assert np.array_equal(objects.argmax(-1).numpy(), found.object)
 
 
-def test_many_states_are_asked_in_parts(engine: Engine, heads: LandmarkHeads) -> None:
+def test_many_states_are_asked_in_parts(engine: Engine, heads: LinearProbes) -> None:
     states = recorded(engine, REQUEST).segments[0].arrays["x_t"][:1]
     many = np.repeat(states, POSITIONS_AT_ONCE // 4, 0)
     found = believed(
         engine.model, heads, engine.prompt(REQUEST, Modality.IMAGE), many, Modality.IMAGE
     )
-    assert isinstance(found, Believed)
+    assert isinstance(found, ProbeReadout)
     assert len(found.object) == len(many)
     assert np.allclose(found.sure, found.sure[:1], atol=1e-5)
 
@@ -91,7 +91,7 @@ def test_the_words_before_a_picture_are_in_its_prompt(engine: Engine) -> None:
     assert engine.believed(behind, 0) is None, "words hold nothing at places"
 
 
-def test_states_of_another_model_are_refused(engine: Engine, heads: LandmarkHeads) -> None:
+def test_states_of_another_model_are_refused(engine: Engine, heads: LinearProbes) -> None:
     prompt = engine.prompt(REQUEST, Modality.IMAGE)
     with pytest.raises(ValueError, match="no states of a image of this checkpoint"):
         believed(engine.model, heads, prompt, np.full((1, 4, 4), 99), Modality.IMAGE)
@@ -102,7 +102,7 @@ def test_a_checkpoint_without_heads_is_not_asked(tiny_engine: Engine) -> None:
     assert tiny_engine.believed(recorded(tiny_engine, REQUEST), 0) is None
 
 
-def test_heads_come_back_from_their_file(heads: LandmarkHeads, tmp_path: Path) -> None:
+def test_heads_come_back_from_their_file(heads: LinearProbes, tmp_path: Path) -> None:
     assert load_landmarks(tmp_path, 32) is None
     heads.save(tmp_path)
     again = load_landmarks(tmp_path, 32)
@@ -116,7 +116,7 @@ def test_heads_come_back_from_their_file(heads: LandmarkHeads, tmp_path: Path) -
 
 
 @pytest.mark.parametrize("broken", ["width", "bytes"])
-def test_heads_that_do_not_fit_are_named(heads: LandmarkHeads, tmp_path: Path, broken: str) -> None:
+def test_heads_that_do_not_fit_are_named(heads: LinearProbes, tmp_path: Path, broken: str) -> None:
     heads.save(tmp_path)
     if broken == "bytes":
         (tmp_path / LANDMARKS).write_bytes(b"not heads")

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from engine.api.events import Completed, Event, Refined, Started
-from engine.api.request import Conversation, Request, Sampling, Start
+from engine.api.events import Completed, Event, Refined, SegmentStarted
+from engine.api.request import Conversation, InitialState, Request, Sampling
 from engine.engine import Engine
 from engine.inspection.trace import Trace, events_of
 from engine.inspection.trace_file import read_trace, trace_bytes
@@ -71,7 +71,7 @@ def test_a_run_that_goes_on_from_a_state_is_made_again(tiny_engine: Engine) -> N
     request = asking(Modality.IMAGE, steps=4)
     _, first = recorded(tiny_engine, request)
     a = first.segments[0].arrays
-    start = Start(
+    start = InitialState(
         Modality.IMAGE,
         a["x_t"][1].astype(np.int64),
         a["x_1"][1].astype(np.int64),
@@ -132,7 +132,7 @@ def test_a_stopped_run_can_be_kept(tiny_engine: Engine) -> None:
 
 def test_a_started_segment_has_its_complete_settings(tiny_engine: Engine) -> None:
     events, trace = recorded(tiny_engine, asking(Modality.IMAGE, steps=3))
-    assert isinstance(events[0], Started)
+    assert isinstance(events[0], SegmentStarted)
     assert trace.segments[0].sampling == events[0].request.sampling
     assert trace.request.sampling == replace(events[0].request.sampling, **_asked(trace))
 

@@ -10,13 +10,13 @@ import pytest
 
 from engine.__main__ import main as command_line
 from engine.api.errors import DeviceError
-from engine.api.events import Completed, Event, Refined, Sounded
+from engine.api.events import AudioChunk, Completed, Event, Refined
 from engine.api.request import Conversation, Part, Request, Sampling, Turn
 from engine.engine import Engine
 from engine.inspection.trace_file import read_trace, trace_bytes
 from engine.media.audio import read_sound, resampled, wav_bytes
 from engine.media.codec_process import SpeechProcess
-from engine.media.external_codec import Speech
+from engine.media.external_codec import ExternalSpeechCodec
 from flow.modality import Modality
 from model.config import CodeRows, OmniConfig
 from model.convert.__main__ import main as convert
@@ -36,8 +36,8 @@ def _hz(samples: np.ndarray) -> float:
 
 
 @pytest.fixture(scope="module")
-def speech() -> Speech:
-    found = Speech.of(SpeechProcess(command()), CONFIG)
+def speech() -> ExternalSpeechCodec:
+    found = ExternalSpeechCodec.of(SpeechProcess(command()), CONFIG)
     assert found is not None
     return found
 
@@ -52,7 +52,7 @@ def test_resampling_keeps_length_and_tone() -> None:
     assert np.abs(broken).max() <= 1
 
 
-def test_codes_become_speech_and_codes_again(speech: Speech) -> None:
+def test_codes_become_speech_and_codes_again(speech: ExternalSpeechCodec) -> None:
     """At the rate of the engine, as loud as they say."""
     codes = np.repeat(np.array([400, 3000, 1500]), 5)
     samples = speech.decode(codes)
@@ -64,7 +64,7 @@ def test_codes_become_speech_and_codes_again(speech: Speech) -> None:
     assert len(speech.decode(codes[:0])) == 0
 
 
-def test_every_style_sounds_different(speech: Speech) -> None:
+def test_every_style_sounds_different(speech: ExternalSpeechCodec) -> None:
     assert len(set(speech.styles)) == 24
     assert speech.styles[0] == "female-neutral-normal"
     codes = np.full(50, 2000)
@@ -74,12 +74,12 @@ def test_every_style_sounds_different(speech: Speech) -> None:
     assert np.array_equal(speech.decode(codes), speech.decode(codes, speech.styles[0]))
 
 
-def test_what_does_not_fit_is_refused(speech: Speech) -> None:
+def test_what_does_not_fit_is_refused(speech: ExternalSpeechCodec) -> None:
     with pytest.raises(ValueError, match="has 512 codes, and the checkpoint 4096"):
-        Speech.of(SpeechProcess(command("other codes")), CONFIG)
+        ExternalSpeechCodec.of(SpeechProcess(command("other codes")), CONFIG)
     with pytest.raises(ValueError, match="ended before it was ready: No module named"):
-        Speech.of(SpeechProcess(command("absent")), CONFIG)
-    odd = Speech.of(SpeechProcess(command("outside")), CONFIG)
+        ExternalSpeechCodec.of(SpeechProcess(command("absent")), CONFIG)
+    odd = ExternalSpeechCodec.of(SpeechProcess(command("outside")), CONFIG)
     assert odd is not None
     with pytest.raises(DeviceError, match=r"gives codes outside of 0\.\.4095"):
         odd.encode(LOUD)
@@ -112,7 +112,7 @@ def test_words_are_said_in_a_style(engine: Engine) -> None:
     asked = Request(Conversation.ask("A red heart."), Modality.AUDIO, FEW)
     events, usual = _events(engine, asked)
     (answer,) = usual.answers
-    (sounded,) = (e for e in events if isinstance(e, Sounded))
+    (sounded,) = (e for e in events if isinstance(e, AudioChunk))
     assert answer.audio is not None
     assert np.array_equal(sounded.samples, answer.audio)
     assert sounded.last

@@ -17,7 +17,7 @@ from evaluation.report.compare import (
 )
 from evaluation.report.figures import Figure, ceiling, figures
 from evaluation.report.result import Result
-from evaluation.run_all import Everything
+from evaluation.run_all import AllResults
 
 FIGURES = {"overall": 0.5, "overall_low": 0.4, "overall_high": 0.6, "counting": 0.2}
 OLD = Result("scenes", "2026-01-01", "old", "cpu", 0, 240, 9.0, FIGURES)
@@ -82,8 +82,8 @@ def test_the_table_names_both_and_says_what_is_not_alike() -> None:
 
 def test_all_beside_all_and_beside_one_suite() -> None:
     chat = replace(OLD, name="chat")
-    both = Everything("", "old", "d1", "cpu", 0, {"scenes": OLD, "chat": chat})
-    one = Everything("", "new", "d2", "cpu", 0, {"scenes": NEW})
+    both = AllResults("", "old", "d1", "cpu", 0, {"scenes": OLD, "chat": chat})
+    one = AllResults("", "new", "d2", "cpu", 0, {"scenes": NEW})
     told = compare(both, one)
     assert "old (d1)" in told
     assert "only A has chat" in told
@@ -96,7 +96,7 @@ def test_all_beside_all_and_beside_one_suite() -> None:
 def test_from_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     a, b, c = (tmp_path / name for name in ("a.json", "b.json", "c.json"))
     a.write_text(OLD.to_json())
-    b.write_text(Everything("", "new", "d2", "cpu", 0, {"scenes": NEW}).to_json())
+    b.write_text(AllResults("", "new", "d2", "cpu", 0, {"scenes": NEW}).to_json())
     c.write_text(replace(OLD, name="chat").to_json())
     assert command.main(["compare", str(a), str(b)]) == 0
     assert BETTER in capsys.readouterr().out

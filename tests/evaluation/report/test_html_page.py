@@ -16,9 +16,9 @@ from engine.engine import Engine
 from evaluation import run_all
 from evaluation.answers import Answerer, ask, tell
 from evaluation.report import examples, html_page
-from evaluation.report.recording_engine import EACH, EACH_OF_FEW, FEW, Collector, Group
+from evaluation.report.recording_engine import EACH, EACH_OF_FEW, FEW, Group, RecordingEngine
 from evaluation.report.result import Result
-from evaluation.run_all import Everything
+from evaluation.run_all import AllResults
 from evaluation.suites import captions, chat, thinking
 from flow.modality import Modality
 from tests.evaluation.perfect import TOKENS, ScriptedAnswerer, said
@@ -29,14 +29,14 @@ RESULT = Result(
     {"text_to_text": 0.5, "text_to_text_low": 0.4, "text_to_text_high": 0.625, "trained": 1.0},
     {"num": 24.0, "text_to_text": 0.875}, {"sound_to_image": "not trained: <no> lesson"},
 )  # fmt: skip
-FOUND = Everything(
+FOUND = AllResults(
     "2026-01-01", "nano", "abc", "cpu", 0, {"matrix": RESULT}, {"video": "not trained: films"}
 )
 MAGIC = {"image/png": b"\x89PNG", "image/gif": b"GIF8", "audio/mpeg": b"\xff"}
 
 
-def collector(script: list[tuple[Answer, ...]] | None = None) -> Collector:
-    return Collector(cast(Engine, ScriptedAnswerer(script or [said("x")] * 100)))
+def collector(script: list[tuple[Answer, ...]] | None = None) -> RecordingEngine:
+    return RecordingEngine(cast(Engine, ScriptedAnswerer(script or [said("x")] * 100)))
 
 
 def wishes(num: int) -> list[Request]:
@@ -198,5 +198,5 @@ def test_the_page_of_a_run_that_is_gone_on_with(engine: Whole, tmp_path: Path) -
     assert examples.kept(third, "chat abc 0 6") is None
     assert examples.kept(third, "captions other 0 12") is not None
     found = run_all.read(file)
-    assert isinstance(found, Everything)
+    assert isinstance(found, AllResults)
     assert list(found.suites) == ["captions"]

@@ -8,7 +8,7 @@ import pytest
 from evaluation.__main__ import main
 from evaluation.report.model_card import ROWS, card
 from evaluation.report.result import Result
-from evaluation.run_all import Everything, read
+from evaluation.run_all import AllResults, read
 from evaluation.suites.catalogue import SUITES
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -19,8 +19,8 @@ def _result(name: str, metrics: dict[str, float], **left_out: str) -> Result:
     return Result(name, "2026-01-01", "x", "cpu", 0, 6, 1.0, metrics, {"wer_floor": 0.5}, left_out)
 
 
-def _all(*results: Result) -> Everything:
-    found = Everything("2026-01-01", "x", "abc", "cpu", 0)
+def _all(*results: Result) -> AllResults:
+    found = AllResults("2026-01-01", "x", "abc", "cpu", 0)
     for result in results:
         found = found.with_result(result)
     return found
@@ -49,7 +49,7 @@ def test_every_suite_is_in_the_card_or_needs_no_line() -> None:
 
 def test_the_model_card_shows_the_results_that_are_kept() -> None:
     found = read(RESULTS)
-    assert isinstance(found, Everything)
+    assert isinstance(found, AllResults)
     values = [line.split("|")[3] for line in card(found).splitlines() if line.startswith("| ")]
     assert not [value for value in values if "-" in re.split("[ ,;]+", value)]
     assert card(found) in (ROOT / "docs/model_card.md").read_text()

@@ -34,7 +34,7 @@ def parsed_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @cache
-def plan() -> tuple[video.Wish, ...]:
+def plan() -> tuple[video.TestCase, ...]:
     return tuple(video.plan(NUM, SEED))
 
 
@@ -59,7 +59,7 @@ def answered() -> Script:
     return [said(q.answer + ".") for q in asked]
 
 
-def asked_of(wish: video.Wish) -> list[Question]:
+def asked_of(wish: video.TestCase) -> list[Question]:
     """In the order of the suite."""
     return [*wish.questions, *([] if wish.place is None else [wish.place])]
 

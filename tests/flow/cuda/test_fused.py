@@ -46,7 +46,7 @@ def test_no_row_is_skipped_and_nothing_changes(transition: str) -> None:
         INTERVAL,
         lambda k: uniforms[k][:, None, None],
     )
-    assert torch.equal(move(), move(everywhere=True))
+    assert torch.equal(move(), move(dense_step=True))
 
 
 @pytest.mark.skipif(not has_triton(), reason="Triton is not installed")

@@ -9,7 +9,7 @@ from torch import Tensor
 from flow.modality import Modality
 from flow.sequence import OmniSequence, Segment, drop_prompt, prompt, response
 from model.config import OmniConfig
-from model.layers.time_embedding import RESTARTS, Pace
+from model.layers.time_embedding import RESTARTS, TimeEmbedding
 from model.network.omni import OmniModel
 from model.presets import PRESETS
 from model.tokenizers.text import ASSISTANT, NUM_MARKERS, TextTokenizer
@@ -21,8 +21,8 @@ SAY = 43
 
 
 @pytest.fixture
-def pace() -> Pace:
-    pace = Pace(WORDS, 8)
+def pace() -> TimeEmbedding:
+    pace = TimeEmbedding(WORDS, 8)
     for word, lasts in LASTS.items():
         pace.duration[word] = lasts
     pace.duration[SAY] = RESTARTS
@@ -38,31 +38,31 @@ def _sound(length: int) -> Tensor:
     return torch.zeros((1, length, CONFIG.audio_space().num_codebooks), dtype=torch.long)
 
 
-def _times(pace: Pace, *segments: Segment) -> list[list[float] | None]:
+def _times(pace: TimeEmbedding, *segments: Segment) -> list[list[float] | None]:
     return [None if t is None else t[0].tolist() for t in pace.times(OmniSequence(segments))]
 
 
-def test_each_word_begins_where_the_one_before_ends(pace: Pace) -> None:
+def test_each_word_begins_where_the_one_before_ends(pace: TimeEmbedding) -> None:
     assert _times(pace, _words(40, 41, 42, 40)) == [[0, 2, 5, 10]]
 
 
 @pytest.mark.parametrize("mark", [ASSISTANT, SAY])
-def test_the_clock_begins_again_behind_a_marker(pace: Pace, mark: int) -> None:
+def test_the_clock_begins_again_behind_a_marker(pace: TimeEmbedding, mark: int) -> None:
     assert _times(pace, _words(42, 41, mark, 40, 41, 42)) == [[0, 5, 0, 0, 2, 5]]
 
 
-def test_sound_right_behind_sound_goes_on(pace: Pace) -> None:
+def test_sound_right_behind_sound_goes_on(pace: TimeEmbedding) -> None:
     begun, answer = prompt(Modality.AUDIO, _sound(3)), response(Modality.AUDIO, _sound(2))
     assert _times(pace, begun, answer) == [[0, 1, 2], [3, 4]]
     assert _times(pace, begun, _words(40), answer) == [[0, 1, 2], [0], [0, 1]]
 
 
-def test_the_clock_of_an_answer_begins_once(pace: Pace) -> None:
+def test_the_clock_of_an_answer_begins_once(pace: TimeEmbedding) -> None:
     answer = response(Modality.TEXT, torch.tensor([40, ASSISTANT, 42, WORDS])[None, :, None])
     assert _times(pace, answer) == [[0, 2, 2, 7]]
 
 
-def test_when_a_word_is_said_depends_on_those_before_it_only(pace: Pace) -> None:
+def test_when_a_word_is_said_depends_on_those_before_it_only(pace: TimeEmbedding) -> None:
     ids = torch.tensor([40, 41, 42, 40])[None, :, None]
     before = pace.times(OmniSequence((response(Modality.TEXT, ids),)))[0]
     assert before is not None
@@ -75,7 +75,7 @@ def test_when_a_word_is_said_depends_on_those_before_it_only(pace: Pace) -> None
         assert bool((before[:, place + 1 :] != after[:, place + 1 :]).all())
 
 
-def test_what_does_not_exist_takes_no_time(pace: Pace) -> None:
+def test_what_does_not_exist_takes_no_time(pace: TimeEmbedding) -> None:
     words = _words(42, 40, 41)
     valid = torch.tensor([[False, True, True]])
     assert _times(pace, replace(words, valid=valid)) == [[0, 0, 2]]
@@ -86,7 +86,7 @@ def test_what_does_not_exist_takes_no_time(pace: Pace) -> None:
     assert _times(pace, *dropped.segments)[0] == [0, 0, 0]
 
 
-def test_nothing_is_timed_where_nothing_sounds(pace: Pace) -> None:
+def test_nothing_is_timed_where_nothing_sounds(pace: TimeEmbedding) -> None:
     picture = prompt(Modality.IMAGE, torch.zeros((1, 4, 2), dtype=torch.long))
     words = _words(40, 41)
     assert pace(OmniSequence((picture, words))) == [None, None]
@@ -96,7 +96,7 @@ def test_nothing_is_timed_where_nothing_sounds(pace: Pace) -> None:
     assert heard is not None
 
 
-def test_equal_times_enter_as_equal_vectors(pace: Pace) -> None:
+def test_equal_times_enter_as_equal_vectors(pace: TimeEmbedding) -> None:
     said, heard = pace(OmniSequence((_words(40, 41, 42), prompt(Modality.AUDIO, _sound(6)))))
     assert said is not None
     assert heard is not None

@@ -16,8 +16,8 @@ from flow.sequence import OmniSequence, prompt, response
 from model.config import OmniConfig
 from model.layers.adaptive_cache import cached_features, empty_cache, whole_features
 from model.loading import pipeline_split
-from model.loading.meta_init import Filling, hollow_model
-from model.loading.pipeline_split import settled, shared_out
+from model.loading.meta_init import WeightLoader, hollow_model
+from model.loading.pipeline_split import assign_layers, plan_pipeline
 from model.loading.placement import WORKING_BYTES, Placement, estimate, place, weight_bytes
 from model.presets import PRESETS
 from samplers.cuda_graph import can_record
@@ -43,7 +43,7 @@ GB = 10**9
 def test_layers_are_shared_out_by_the_room_that_is_left(
     layers: list[int], rooms: list[int], counts: tuple[int, ...] | None
 ) -> None:
-    assert shared_out(layers, rooms) == counts
+    assert assign_layers(layers, rooms) == counts
 
 
 def _free(monkeypatch: pytest.MonkeyPatch, *gigabytes: float) -> None:
@@ -53,8 +53,8 @@ def _free(monkeypatch: pytest.MonkeyPatch, *gigabytes: float) -> None:
 
 def test_every_device_holds_no_more_than_it_has(monkeypatch: pytest.MonkeyPatch) -> None:
     _free(monkeypatch, 9, 4, 16)
-    placement = settled(CONFIG, WORDS, HALF)
-    assert settled(CONFIG, WORDS, HALF) == placement
+    placement = plan_pipeline(CONFIG, WORDS, HALF)
+    assert plan_pipeline(CONFIG, WORDS, HALF) == placement
     assert len(placement.layers) == CONFIG.backbone.layers
     order = [GPUS.index(device) for device in placement.layers]
     assert order == sorted(order), "layers that follow each other stay together"
@@ -76,7 +76,7 @@ def test_too_little_on_all_of_them_is_refused_with_the_numbers(
         r"4\.0 GB on cuda:1 and 2\.0 GB on cuda:2 are free: choose --weights int8"
     )
     with pytest.raises(ValueError, match=says):
-        settled(CONFIG, WORDS, HALF)
+        plan_pipeline(CONFIG, WORDS, HALF)
 
 
 def test_more_than_one_is_taken_only_if_needed_where_nobody_named_them(
@@ -84,19 +84,19 @@ def test_more_than_one_is_taken_only_if_needed_where_nobody_named_them(
 ) -> None:
     automatic = replace(HALF, if_needed=True)
     _free(monkeypatch, 80, 80, 80)
-    assert settled(CONFIG, WORDS, automatic) == replace(HALF, others=())
-    assert len(set(settled(CONFIG, WORDS, HALF).layers)) == 3
+    assert plan_pipeline(CONFIG, WORDS, automatic) == replace(HALF, others=())
+    assert len(set(plan_pipeline(CONFIG, WORDS, HALF).layers)) == 3
     _free(monkeypatch, 12, 80, 80)
-    assert set(settled(CONFIG, WORDS, automatic).layers) == set(GPUS[1:])
+    assert set(plan_pipeline(CONFIG, WORDS, automatic).layers) == set(GPUS[1:])
 
 
 def test_a_device_that_is_named_twice_has_its_memory_once(monkeypatch: pytest.MonkeyPatch) -> None:
     twice = replace(HALF, others=GPUS[:1])
     _free(monkeypatch, 30, 0, 0)
-    assert len(settled(CONFIG, WORDS, twice).layers) == CONFIG.backbone.layers
+    assert len(plan_pipeline(CONFIG, WORDS, twice).layers) == CONFIG.backbone.layers
     _free(monkeypatch, 18, 0, 0)
     with pytest.raises(ValueError, match=r"9\.0 GB on cuda:0 and 9\.0 GB on cuda:0"):
-        settled(CONFIG, WORDS, twice)
+        plan_pipeline(CONFIG, WORDS, twice)
 
 
 @pytest.mark.parametrize(
@@ -168,7 +168,7 @@ def test_nothing_meets_what_is_on_another_device(
     config, placement = two_places
     first, second = placement.devices
     model = hollow_model(config, TokenSpace(Modality.TEXT, 1, config.text_vocabulary))
-    filling = Filling(model, placement)
+    filling = WeightLoader(model, placement)
     for name, tensor in model.state_dict().items():
         filling.put(name, torch.empty(tensor.shape))
     backbone = place(model, placement).backbone

@@ -5,7 +5,7 @@ import torch
 
 from flow.modality import Modality
 from flow.sequence import OmniSequence, drop_prompt, prompt, response
-from model.network.omni import MediaPosterior, OmniModel
+from model.network.omni import MultiCodebookPosterior, OmniModel
 from samplers.denoiser import Denoiser, Posterior
 
 
@@ -58,7 +58,7 @@ def test_incremental_head_equals_teacher_forcing(tiny_model: OmniModel) -> None:
     codes = _ids((2, 4, 4), 0, 16, 5)
     features = tiny_model.features(_sequence())[1]
     plain = tiny_model.image_head(features.flatten(0, 1), codes.flatten(0, 1))
-    posterior = MediaPosterior(tiny_model.image_head, features)
+    posterior = MultiCodebookPosterior(tiny_model.image_head, features)
     for q in range(4):
         fast = posterior.logits(codes[..., :q]).flatten(0, 1)
         torch.testing.assert_close(fast, plain[q], atol=1e-5, rtol=1e-5)

@@ -8,7 +8,7 @@ from flow.modality import Modality
 from model.network.omni import OmniModel
 from model.presets import PRESETS
 from model.tokenizers.text import END_THINK, THINK, TextTokenizer
-from training.data.encoded_clip import Heard
+from training.data.encoded_clip import EncodedClip
 from training.data.examples import UNKNOWN, Example, Examples, build_pool, training_texts
 from training.data.multimodal_examples import think, together
 from training.data.speech_examples import SpeechExamples
@@ -49,9 +49,10 @@ def test_a_thought_is_asked_for_and_ended_together(words: Examples) -> None:
 
 def test_a_sound_and_a_picture_are_asked_about_together(words: Examples) -> None:
     sounds = [
-        Heard(w, SOUND, np.full((4, 2), i, np.uint16)) for i, w in enumerate(HEARD_AND_SEEN[:5])
+        EncodedClip(w, SOUND, np.full((4, 2), i, np.uint16))
+        for i, w in enumerate(HEARD_AND_SEEN[:5])
     ]
-    own = Heard("hello", OUTPUT_VOICE, np.zeros((9, 2), np.uint16))
+    own = EncodedClip("hello", OUTPUT_VOICE, np.zeros((9, 2), np.uint16))
     speech = SpeechExamples([*sounds, own], words, end=99, block=4, blocks=3)
     rng = np.random.default_rng(1)
     heard: set[int] = set()

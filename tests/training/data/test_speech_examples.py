@@ -18,7 +18,7 @@ from model.tokenizers.text import ASSISTANT, BEGIN_AUDIO, BOS, EOS, USER, TextTo
 from model.tokenizers.whisper_encoder import WhisperEncoder
 from training.checkpoints.whisper_weights import encoder_weights
 from training.data.code_cache import pixels_of
-from training.data.encoded_clip import Heard
+from training.data.encoded_clip import EncodedClip
 from training.data.examples import Example, Examples, build_pool, training_texts
 from training.data.speech_examples import SpeechExamples, slips, told_scenes
 from training.data.task_mixture import SHARES
@@ -38,9 +38,9 @@ BLOCK, BLOCKS, END = CONFIG.audio_block, CONFIG.audio_blocks, CONFIG.audio_space
 TEXT, AUDIO = Modality.TEXT, Modality.AUDIO
 
 
-def _clip(sentence: str, voice: str, length: int) -> Heard:
+def _clip(sentence: str, voice: str, length: int) -> EncodedClip:
     codes = np.random.default_rng(length).integers(0, END, (length, 2))
-    return Heard(sentence, voice, codes.astype(np.uint16))
+    return EncodedClip(sentence, voice, codes.astype(np.uint16))
 
 
 CLIPS = [
@@ -70,7 +70,7 @@ def speech(stage: FlowStage) -> SpeechExamples:
     return stage.speech
 
 
-def _examples(words: Examples, clips: Sequence[Heard]) -> SpeechExamples:
+def _examples(words: Examples, clips: Sequence[EncodedClip]) -> SpeechExamples:
     return SpeechExamples(clips, words, end=END, block=BLOCK, blocks=BLOCKS)
 
 
@@ -82,7 +82,7 @@ def _said(tokenizer: TextTokenizer, span: Span) -> str:
     return tokenizer.decode(span.tokens[:, 0].tolist())
 
 
-def _clip_of(codes: torch.Tensor) -> Heard:
+def _clip_of(codes: torch.Tensor) -> EncodedClip:
     """The clip that begins with these codes."""
     (found,) = [c for c in CLIPS if np.array_equal(c.codes[: len(codes)], codes.numpy())]
     return found

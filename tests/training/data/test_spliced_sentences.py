@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from model.tokenizers.text import TextTokenizer
-from training.data.encoded_clip import Heard
+from training.data.encoded_clip import EncodedClip
 from training.data.examples import training_texts
 from training.data.forced_alignment import LETTERS, spelled
 from training.data.spliced_sentences import Splicer, says_held_out, splice
@@ -17,15 +17,15 @@ def tokenizer() -> TextTokenizer:
     return TextTokenizer.train(training_texts(50), 320)
 
 
-def _clip(sentence: str, tokenizer: TextTokenizer, number: int) -> Heard:
+def _clip(sentence: str, tokenizer: TextTokenizer, number: int) -> EncodedClip:
     """Two positions of silence, then each letter at two positions and each space at one."""
     places = [[i] * 2 if letter != " " else [-1] for i, letter in enumerate(transcript(sentence))]
     path = np.array([-1, -1, *(i for place in places for i in place), -1])
     codes = np.stack([np.full(len(path), number), np.arange(len(path))], 1).astype(np.uint16)
-    return Heard(sentence, "voice", codes, spelled(sentence, path, tokenizer), path)
+    return EncodedClip(sentence, "voice", codes, spelled(sentence, path, tokenizer), path)
 
 
-def _read(clip: Heard) -> str:
+def _read(clip: EncodedClip) -> str:
     """Its letters, each where it changes."""
     assert clip.said is not None
     letters = [LETTERS[i - 1] if i else " " for i in clip.said[:, 1]]
@@ -53,7 +53,7 @@ def test_a_splice_says_the_beginning_of_one_and_the_end_of_the_other(
 def test_a_cut_at_a_word_that_is_not_heard_is_none(tokenizer: TextTokenizer) -> None:
     clip = _clip("a red dog", tokenizer, 1)
     assert clip.path is not None
-    silent = Heard(
+    silent = EncodedClip(
         clip.sentence, clip.voice, clip.codes, clip.said, np.where(clip.path >= 6, -1, clip.path)
     )
     assert splice(silent, 2, clip, 1, tokenizer) is None
@@ -80,5 +80,5 @@ def test_drawn_ones_are_new_short_enough_and_say_nothing_held_out(
 
 
 def test_without_known_letters_there_is_nothing_to_cut(tokenizer: TextTokenizer) -> None:
-    plain = Heard("two words", "voice", np.zeros((9, 2), np.uint16))
+    plain = EncodedClip("two words", "voice", np.zeros((9, 2), np.uint16))
     assert Splicer([plain, plain], tokenizer, 40).draw(np.random.default_rng(0)) is None

@@ -20,10 +20,10 @@ from model.tokenizers.text import TextTokenizer
 from training.__main__ import main
 from training.data.examples import Examples, build_pool, training_texts
 from training.data.video_examples import FilmExamples
-from training.loop.auxiliary import Helpers
+from training.loop.auxiliary import AuxiliaryModules
 from training.loop.budgeted_loop import Budget, train
 from training.loop.distributed import ALONE, Ranks
-from training.loop.ema import Average
+from training.loop.ema import EMA
 from training.loop.run_state import State, finished
 from training.stages.flow import FlowStage
 
@@ -130,7 +130,7 @@ def test_a_run_of_parts_goes_on_as_if_it_had_not_ended(runs: Path) -> None:
 
 def test_a_run_goes_on_as_it_was_begun(runs: Path, tmp_path: Path) -> None:
     model = _stage(runs).model
-    state = State(model, Average(model), [], Helpers(None, 0.0, 0.0))
+    state = State(model, EMA(model), [], AuxiliaryModules(None, 0.0, 0.0))
     with pytest.raises(ValueError, match=r"state\.pt does not exist; resume with --shard"):
         state.restore(runs / "straight", ALONE)
     with pytest.raises(ValueError, match=r"state does not exist; resume without --shard"):

@@ -9,12 +9,12 @@ import torch
 from flow.modality import Modality
 from flow.sequence import OmniSequence, response
 from model.network.omni import OmniModel
-from model.network.probes import MEANT, NAMED, PICTURE
+from model.network.probes import EDIT_TARGET, PICTURE, REFERRED
 from model.presets import PRESETS
 from model.tokenizers.text import PAD, TextTokenizer
 from training.data.examples import UNKNOWN, Batch, named_too, training_texts
 from training.data.forced_alignment import LETTERS, Line, align, spelled
-from training.loop.auxiliary import Helpers
+from training.loop.auxiliary import AuxiliaryModules
 from training.objectives.probe_loss import Landmarks, busy, loss
 from world.concepts import CONCEPTS
 from world.image.patches import KINDS
@@ -164,18 +164,18 @@ def test_what_will_change_is_asked_of_the_picture_in_the_prompt(model: OmniModel
     for _ in range(30):
         model.features(sequence)
         found = helpers.losses(batch, places)
-        (found[MEANT][0] + found["in"][0]).backward()
+        (found[EDIT_TARGET][0] + found["in"][0]).backward()
         optimiser.step()
         optimiser.zero_grad()
     assert helpers.prompts.behind <= helpers.answers.behind
-    assert float(found[MEANT][0].detach()) < 0.1
+    assert float(found[EDIT_TARGET][0].detach()) < 0.1
     model.features(sequence)
     asked = helpers.taken()[helpers.prompts][:, :grid]
-    (read,) = helpers.prompts.logits(asked, MEANT)
+    (read,) = helpers.prompts.logits(asked, EDIT_TARGET)
     assert read.argmax(-1).tolist() == [[0, 1, 0, 0]]
     for other, causal in ((replace(batch, stays=None), False), (batch, True)):
         model.features(sequence)
-        assert MEANT not in helpers.losses(other, places, causal=causal)
+        assert EDIT_TARGET not in helpers.losses(other, places, causal=causal)
 
 
 def test_heads_of_a_checkpoint_are_taken_over(model: OmniModel) -> None:
@@ -210,14 +210,14 @@ def test_what_the_words_name_is_asked_where_there_is_a_thing_and_they_name_one(
     for causal in (False, True):
         model.features(batch.sequence)
         found = helpers.losses(batch, places, causal=causal)
-        assert set(found) == ({"in"} if causal else {"in", NAMED})
+        assert set(found) == ({"in"} if causal else {"in", REFERRED})
 
 
 def test_a_run_goes_on_with_a_question_that_it_did_not_ask_before(model: OmniModel) -> None:
     """The heads it had go on; the new one, and how all of them move, begin."""
-    before, after = (Helpers(Landmarks(model, PIECES), 1e-3, 0.0) for _ in range(2))
+    before, after = (AuxiliaryModules(Landmarks(model, PIECES), 1e-3, 0.0) for _ in range(2))
     kept = before.kept()
-    kept["weights"] = {n: w for n, w in kept["weights"].items() if NAMED not in n}
+    kept["weights"] = {n: w for n, w in kept["weights"].items() if REFERRED not in n}
     after.restore(kept)
     known = after.module.state_dict()
     assert all(torch.equal(known[name], weight) for name, weight in kept["weights"].items())

@@ -13,7 +13,7 @@ from world.audio.voices import SAMPLE_RATE
 from world.concepts import BY_NAME, CONCEPTS
 from world.text.captions import with_article
 
-NAMED = {words.partition(" ")[2]: words for words in PRESETS if words.startswith(("a ", "an "))}
+REFERRED = {words.partition(" ")[2]: words for words in PRESETS if words.startswith(("a ", "an "))}
 """The noun -> the words for it."""
 
 
@@ -23,13 +23,13 @@ def _hiss(words: str, rng: np.random.Generator) -> np.ndarray:
     return (loud * rng.standard_normal(1600)).clip(-0.9, 0.9).astype(np.float32)
 
 
-@pytest.mark.parametrize("name", sorted(NAMED.keys() & BY_NAME.keys()))
+@pytest.mark.parametrize("name", sorted(REFERRED.keys() & BY_NAME.keys()))
 def test_what_is_drawn_and_heard_has_one_name(name: str) -> None:
-    assert NAMED[name] == with_article(name)
+    assert REFERRED[name] == with_article(name)
 
 
 def test_every_instrument_and_some_animals_of_the_world_can_be_heard() -> None:
-    heard = [c for c in CONCEPTS if c.name in NAMED]
+    heard = [c for c in CONCEPTS if c.name in REFERRED]
     assert {c.name for c in CONCEPTS if c.kind == "instrument"} <= {c.name for c in heard}
     assert {"dog", "horse"} <= {c.name for c in heard if c.kind == "animal"}
 
