@@ -19,7 +19,7 @@ from app.forms.parse import read_sampling
 from app.forms.share_link import read_lab_link, read_link
 from app.lab.form import LabForm, form_of
 from engine.api.events import Event
-from engine.api.insertion import Pin
+from engine.api.insertion import MediaInsertion
 from engine.api.request import Conversation, Part, Repaint, Request, Sampling, Turn
 from engine.engine import Engine
 from engine.generation.resume import Edit, start_of
@@ -258,7 +258,7 @@ CASES: Mapping[str, Callable[[Engine], Digests]] = {
     ),
     "picture in the middle of words": _request(
         lambda: replace(
-            ask("what is a whale?", None, Sampling(steps=8, seed=26)), pin=Pin(words=2)
+            ask("what is a whale?", None, Sampling(steps=8, seed=26)), pin=MediaInsertion(words=2)
         )
     ),
     "saved conversation, continued": _request(continued),

@@ -19,7 +19,7 @@ from app.forms.recipe import read_recipe
 from app.forms.share_link import read_lab_link, read_link
 from app.lab.form import LabForm, form_of
 from app.page import recorded_run
-from engine.api.request import Part, Request, Sampling, Start
+from engine.api.request import InitialState, Part, Request, Sampling
 from engine.cli.live_client import Told
 from engine.inspection.trace import SegmentTrace, events_of
 from engine.inspection.trace_file import read_trace
@@ -28,7 +28,7 @@ from engine.media.images import note_in
 from evaluation.report.compare import compare
 from evaluation.report.model_card import card
 from evaluation.report.result import Result
-from evaluation.run_all import Everything, read
+from evaluation.run_all import AllResults, read
 from model.config import OmniConfig
 from retrieval.gallery import Gallery
 from retrieval.index import Where
@@ -124,7 +124,7 @@ def _settings(sampling: Sampling) -> Values:
     }
 
 
-def _start(start: Start) -> Values:
+def _start(start: InitialState) -> Values:
     return {
         "kind": str(start.modality),
         "codes": _ids([start.tokens, start.predicted]),
@@ -256,7 +256,7 @@ def result(file: Path) -> Values:
     assert "B beside A" in compare(found, found)
     if isinstance(found, Result):
         return {"of": found.checkpoint, "suites": {found.name: _measured(found)}}
-    assert isinstance(found, Everything)
+    assert isinstance(found, AllResults)
     assert "scenes (240" in card(found)
     return {
         "of": found.checkpoint,
