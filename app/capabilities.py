@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any
 
-from engine.api.request import METHODS, USUAL_PROMPT_CHARACTERS, Modality, SamplerKind
+from engine.api.request import USUAL_PROMPT_CHARACTERS, Modality
+from engine.api.sampling import METHODS, SamplerKind
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,9 @@ from app.stream.run_bus import StepBus
 from app.stream.run_driver import Generate, RunDriver
 from app.tabs import image, video
 from app.tabs.generation_tab import Recipe
-from engine.api.request import Conversation, Modality, Request, Sampling
+from engine.api.conversation import Conversation
+from engine.api.request import Modality, Request
+from engine.api.sampling import Sampling
 from engine.engine import Engine
 
 VERSION = 1

@@ -22,8 +22,10 @@ from app.stream import encode
 from app.stream.run_bus import Run, StepBus
 from app.stream.run_driver import Outcome, RunDriver
 from app.stream.zerogpu import WatchedGenerate, on_gpu
+from engine.api.conversation import Part
 from engine.api.events import Event
-from engine.api.request import Modality, Part, Request, Sampling
+from engine.api.request import Modality, Request
+from engine.api.sampling import Sampling
 from engine.inspection.path_preview import PathPreview
 from engine.inspection.probes import ProbeReadout
 from engine.inspection.trace import Trace, TraceRecorder

@@ -14,8 +14,10 @@ import torch
 from torch import Tensor
 
 from benchmarks.report import common_parser, loaded, publish
+from engine.api.conversation import Conversation
 from engine.api.events import Refined
-from engine.api.request import Conversation, Request, Sampling
+from engine.api.request import Request
+from engine.api.sampling import Sampling
 from engine.engine import Engine
 from flow.modality import Modality
 from flow.schedule import Schedule, uniform_grid

@@ -25,8 +25,10 @@ from app.stream.run_bus import Run, StepBus
 from app.stream.run_driver import RunDriver
 from benchmarks.report import publish
 from benchmarks.sampler_step import refinement_on_fixed_logits
+from engine.api.conversation import Conversation
 from engine.api.events import Refined
-from engine.api.request import Conversation, Request, Sampling
+from engine.api.request import Request
+from engine.api.sampling import Sampling
 from engine.engine import PREVIEW_HZ, Engine
 from flow.modality import Modality
 from flow.sequence import OmniSequence, response

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from engine.api.request import Sampling
+from engine.api.sampling import Sampling
 from engine.engine import Engine
 from flow.modality import Modality
 from flow.sequence import OmniSequence, response

@@ -16,7 +16,7 @@ import numpy as np
 
 from benchmarks.report import common_parser, publish
 from benchmarks.toy import toy_errors
-from engine.api.request import Sampling
+from engine.api.sampling import Sampling
 from engine.engine import Engine
 from evaluation.suites.scenes import TestCase, draw, wishes
 from flow.transition import TRANSITIONS

@@ -11,8 +11,10 @@ import time
 from statistics import median
 
 from benchmarks.report import common_parser, loaded, publish
+from engine.api.conversation import Conversation
 from engine.api.events import Refined
-from engine.api.request import Conversation, Request, Sampling
+from engine.api.request import Request
+from engine.api.sampling import Sampling
 from engine.engine import PREVIEW_HZ, Engine
 from flow.modality import Modality
 

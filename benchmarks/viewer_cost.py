@@ -26,7 +26,9 @@ from websockets.asyncio.client import connect
 from app.page import build_page, serve
 from app.session import Session
 from benchmarks.report import common_parser, loaded, publish
-from engine.api.request import Conversation, Request, Sampling
+from engine.api.conversation import Conversation
+from engine.api.request import Request
+from engine.api.sampling import Sampling
 from engine.engine import Engine
 from engine.inspection.trace_file import trace_bytes
 from flow.modality import Modality

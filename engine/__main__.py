@@ -7,8 +7,8 @@ import os
 import sys
 from pathlib import Path
 
+from engine.api.conversation import Conversation
 from engine.api.errors import DeviceError
-from engine.api.request import Conversation
 from engine.cli.generate import generate
 from engine.cli.generate_options import add_options, media_of
 from engine.cli.live_client import ENDS, keep, watch

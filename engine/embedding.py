@@ -13,7 +13,7 @@ from typing import Protocol
 import numpy as np
 import torch
 
-from engine.api.request import Part
+from engine.api.conversation import Part
 from flow.modality import Modality
 from flow.sequence import OmniSequence
 from model.network.omni import OmniModel

@@ -19,9 +19,11 @@ from typing import Any
 import numpy as np
 import torch
 
+from engine.api.conversation import Conversation, Part
 from engine.api.errors import explained
 from engine.api.events import Answer, AudioChunk, Completed, Event, Refined, SegmentStarted
-from engine.api.request import Conversation, Part, Request, SamplerKind, Sampling
+from engine.api.request import Request
+from engine.api.sampling import SamplerKind, Sampling
 from engine.embedding import embed
 from engine.generation.batch import Batch
 from engine.generation.best_of_n import best_of, best_of_all

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 import torch
 
-from engine.api.request import SamplerKind
+from engine.api.sampling import SamplerKind
 from engine.generation.runner import Runner
 from engine.media.codec import Codec
 from model.loading.placement import Placement, held_bytes

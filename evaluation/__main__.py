@@ -12,7 +12,7 @@ import os
 import sys
 from pathlib import Path
 
-from engine.api.request import SamplerKind, Sampling
+from engine.api.sampling import SamplerKind, Sampling
 from engine.cli.loading import folder_of
 from engine.engine import Engine
 from engine.media.images import png_bytes

@@ -8,7 +8,8 @@ import numpy as np
 from tqdm import tqdm
 
 from engine.api.events import Answer
-from engine.api.request import Request, Sampling
+from engine.api.request import Request
+from engine.api.sampling import Sampling
 
 BATCH = 24
 

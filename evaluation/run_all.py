@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from engine.api.request import Sampling
+from engine.api.sampling import Sampling
 from engine.engine import Engine
 from evaluation import pack
 from evaluation.judges.speech_judges import NotInstalledError

@@ -12,8 +12,10 @@ from typing import Protocol
 import numpy as np
 import torch
 
+from engine.api.conversation import Conversation
 from engine.api.events import Answer, AudioChunk, Event
-from engine.api.request import Conversation, Request, Sampling
+from engine.api.request import Request
+from engine.api.sampling import Sampling
 from evaluation.answers import Answerer, ask, seeded, words_of
 from flow.modality import Modality
 from world.audio.speech import Clip

@@ -10,8 +10,9 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from engine.api.conversation import Part
 from engine.api.errors import DeviceError
-from engine.api.request import Modality, Part
+from engine.api.request import Modality
 from engine.engine import Engine
 from engine.media.audio import read_sound
 from engine.media.images import read_picture

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from engine.api.request import Part
+from engine.api.conversation import Part
 from retrieval.item import Item, part_id
 from retrieval.media import file_of_part
 

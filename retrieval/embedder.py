@@ -5,7 +5,7 @@ from typing import Protocol
 
 import numpy as np
 
-from engine.api.request import Part
+from engine.api.conversation import Part
 
 BATCH = 32
 """Items that are embedded, and written, together."""

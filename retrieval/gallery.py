@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from engine.api.request import Part
+from engine.api.conversation import Part
 from retrieval.backends.by_uri import drop_index, make_place, open_index
 from retrieval.draft import Draft, Progress, Report, kept
 from retrieval.embedder import BATCH, Embedder, embed_each

@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from engine.api.request import Modality, Part
+from engine.api.conversation import Part
+from engine.api.request import Modality
 from retrieval.index import Record
 
 ID_DIGITS = 24

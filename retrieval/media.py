@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from engine.api.request import USUAL_PROMPT_CHARACTERS, Modality, Part
+from engine.api.conversation import Part
+from engine.api.request import USUAL_PROMPT_CHARACTERS, Modality
 from engine.media.audio import SAMPLE_RATE, read_sound, wav_bytes
 from engine.media.images import mp4_bytes, png_bytes, read_picture
 from engine.media.video import FRAMES_A_SECOND, read_film

@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from engine.api.request import Modality, Part
+from engine.api.conversation import Part
+from engine.api.request import Modality
 from retrieval.backends.exact import ExactIndex
 from retrieval.draft import Progress
 from retrieval.embedder import BATCH, Embedder, embed_each

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from engine.api.request import Part
+from engine.api.conversation import Part
 from world.concepts import OBJECT_COLOURS
 
 WIDTH = 64

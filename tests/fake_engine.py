@@ -10,9 +10,11 @@ from dataclasses import replace
 
 import numpy as np
 
+from engine.api.conversation import Part
 from engine.api.errors import OUT_OF_MEMORY, DeviceError
 from engine.api.events import Answer, AudioChunk, Completed, Event, SegmentStarted
-from engine.api.request import Modality, Part, Request, Sampling
+from engine.api.request import Modality, Request
+from engine.api.sampling import Sampling
 from engine.inspection.path_preview import PathPreview
 from engine.inspection.probes import ProbeReadout
 from engine.inspection.trace import Trace, TraceRecorder

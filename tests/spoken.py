@@ -5,8 +5,10 @@ from dataclasses import replace
 
 import numpy as np
 
+from engine.api.conversation import Conversation, Part, Turn
 from engine.api.events import Answer, Completed, Event
-from engine.api.request import Conversation, Part, Request, Sampling, Turn
+from engine.api.request import Request
+from engine.api.sampling import Sampling
 from engine.engine import Engine
 from engine.inspection.trace import Trace
 from engine.inspection.trace_file import read_trace, trace_bytes

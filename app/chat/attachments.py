@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 from app.forms.example_prompts import ABOUT_A_FILM, ABOUT_A_PICTURE
 from app.forms.parse import InputError, beside, read_file
-from engine.api.request import Part
+from engine.api.conversation import Part
 from engine.prompt.conversation import reading_order
 
 ONE_SEEN = (

@@ -14,8 +14,9 @@ from app.chat.settings import read_think
 from app.forms.example_prompts import QUESTIONS, SUGGESTIONS, WORDS_ALONE
 from app.stream import encode
 from app.stream.run_driver import Outcome
+from engine.api.conversation import Conversation, Part, Turn
 from engine.api.insertion import MediaInsertion
-from engine.api.request import Conversation, Modality, Part, Turn
+from engine.api.request import Modality
 from engine.prompt.conversation import (
     kept_places,
     named_place,

@@ -18,7 +18,8 @@ import numpy as np
 from app.chat import history as chat_history
 from app.chat.history import History, Said
 from app.stream.message import Media
-from engine.api.request import USUAL_PROMPT_CHARACTERS, Part
+from engine.api.conversation import Part
+from engine.api.request import USUAL_PROMPT_CHARACTERS
 from engine.media.audio import read_sound, wav_bytes
 from engine.media.images import png_bytes, read_picture
 from engine.prompt.task_coverage import is_guess

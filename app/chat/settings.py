@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 
 from app.forms.parse import next_seed, read_sampling, read_seed
 from engine.api.insertion import MediaInsertion
-from engine.api.request import Modality, Sampling
+from engine.api.request import Modality
+from engine.api.sampling import Sampling
 
 Setting = str | bool | float | None
 THINK = "\\think"

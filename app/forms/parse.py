@@ -10,7 +10,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from engine.api.request import MAX_DRAFTS, MAX_SEED, MAX_STEPS, Modality, Part, Sampling
+from engine.api.conversation import Part
+from engine.api.request import Modality
+from engine.api.sampling import MAX_DRAFTS, MAX_SEED, MAX_STEPS, Sampling
 from engine.media.audio import audible, from_pcm16, read_sound
 from engine.media.images import read_picture
 from engine.media.video import held_in, read_film

@@ -10,7 +10,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from app.forms.parse import InputError, beside, read_guidance, read_sampling, read_seed, read_steps
-from engine.api.request import MAX_PROMPT_CHARACTERS, Sampling
+from engine.api.request import MAX_PROMPT_CHARACTERS
+from engine.api.sampling import Sampling
 
 TABS = ("image", "chat", "speech", "video", "gallery", "lab", "about")
 ANOTHER = (

@@ -8,7 +8,7 @@ import numpy as np
 
 from app.gallery.query import Query, without_each_piece, without_each_word
 from app.stream.zerogpu import Embed
-from engine.api.request import Part
+from engine.api.conversation import Part
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from app.gallery.caption_search import by_words
 from app.stream.message import Media
 from app.stream.run_bus import Run
 from app.stream.zerogpu import embed_on_gpu
-from engine.api.request import Part
+from engine.api.conversation import Part
 from engine.media.audio import read_sound
 from engine.media.images import read_picture
 from engine.media.video import read_film

@@ -5,7 +5,8 @@ from itertools import pairwise
 
 import numpy as np
 
-from engine.api.request import USUAL_PROMPT_CHARACTERS, Part
+from engine.api.conversation import Part
+from engine.api.request import USUAL_PROMPT_CHARACTERS
 
 PIECES_OF_SOUND = 8
 GRID = 4

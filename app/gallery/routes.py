@@ -26,8 +26,9 @@ from app.gallery.library import Library
 from app.gallery.query import Query
 from app.gallery.serialize import item_json
 from app.stream.run_bus import StepBus
+from engine.api.conversation import Part
 from engine.api.errors import DeviceError
-from engine.api.request import Modality, Part
+from engine.api.request import Modality
 from retrieval.index import Where
 from retrieval.ranking import Found, Ranked
 

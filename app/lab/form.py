@@ -4,14 +4,9 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from app.forms.parse import InputError, beside, read_sampling, read_seed, read_steps
-from engine.api.request import (
-    MAX_PROMPT_CHARACTERS,
-    Conversation,
-    Modality,
-    Request,
-    SamplerKind,
-    Sampling,
-)
+from engine.api.conversation import Conversation
+from engine.api.request import MAX_PROMPT_CHARACTERS, Modality, Request
+from engine.api.sampling import SamplerKind, Sampling
 from engine.generation.resume import Edit, start_of
 from engine.inspection.trace import Trace
 

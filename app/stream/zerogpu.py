@@ -14,8 +14,10 @@ try:
 except ImportError:
     spaces = None
 
+from engine.api.conversation import Part
 from engine.api.events import Event
-from engine.api.request import MAX_STEPS, Part, Request
+from engine.api.request import Request
+from engine.api.sampling import MAX_STEPS
 
 SECONDS_PER_STEP = 0.25
 SECONDS_TO_BEGIN = 10

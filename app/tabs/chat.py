@@ -15,8 +15,8 @@ from app.components import conversation
 from app.forms.errors import notices
 from app.forms.parse import InputError, beside
 from app.tabs.conversation_tab import QUIET, ConversationTab
+from engine.api.conversation import Part
 from engine.api.insertion import MAX_WORDS
-from engine.api.request import Part
 
 FILE_NAME = "conversation.json"
 THINKING = "or begin a single message with \\think"

@@ -24,14 +24,9 @@ from app.forms.parse import (
 )
 from app.forms.share_link import Link
 from app.session import DRIVING, Session
-from engine.api.request import (
-    MAX_DRAFTS,
-    USUAL_PROMPT_CHARACTERS,
-    Conversation,
-    Modality,
-    Request,
-    Sampling,
-)
+from engine.api.conversation import Conversation
+from engine.api.request import USUAL_PROMPT_CHARACTERS, Modality, Request
+from engine.api.sampling import MAX_DRAFTS, Sampling
 
 MAX_SLIDER_STEPS, MAX_SLIDER_GUIDANCE = 64, 8
 NARROW = 120

@@ -14,7 +14,9 @@ from app.forms.errors import notices
 from app.forms.example_prompts import PICTURES
 from app.forms.parse import InputError, as_sentence, beside, read_upload
 from app.tabs.generation_tab import GenerationTab, Recipe, TabSpec, slider
-from engine.api.request import Conversation, Modality, Repaint, Request, Sampling
+from engine.api.conversation import Conversation
+from engine.api.request import Modality, Repaint, Request
+from engine.api.sampling import Sampling
 
 CRAFT = TabSpec(
     name="image",

@@ -21,7 +21,8 @@ from app.lab.probe_view import packed
 from app.lab.trace_view import overview, surprises, token
 from app.session import DRIVING, Session
 from app.tabs.generation_tab import fresh_seed, methods_shown, pressable, pressed_text, slider
-from engine.api.request import GRIDS, Modality, Request, Sampling
+from engine.api.request import Modality, Request
+from engine.api.sampling import GRIDS, Sampling
 from engine.inspection.trace import Trace
 from engine.inspection.trace_file import read_trace
 

@@ -16,7 +16,8 @@ from app.components import conversation, microphone
 from app.forms.example_prompts import SPOKEN, VOICES
 from app.forms.parse import InputError, beside, read_recording
 from app.tabs.conversation_tab import QUIET, ConversationTab
-from engine.api.request import Modality, Part
+from engine.api.conversation import Part
+from engine.api.request import Modality
 
 LONGEST_TURN_S = 60
 DEAF = (

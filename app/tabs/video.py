@@ -13,7 +13,9 @@ from app.forms.example_prompts import ABOUT_FILMS, FILMS
 from app.forms.parse import as_sentence, read_upload
 from app.stream.encode import webp
 from app.tabs.generation_tab import GenerationTab, Recipe, TabSpec
-from engine.api.request import Conversation, Modality, Request, Sampling
+from engine.api.conversation import Conversation
+from engine.api.request import Modality, Request
+from engine.api.sampling import Sampling
 from engine.media.video import read_film, sampled
 
 CRAFT = TabSpec(

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from engine.api.request import Part, Request
+from engine.api.conversation import Part
+from engine.api.request import Request
 from flow.modality import Modality
 
 DOUBTFUL_BITS = 1.5

@@ -12,9 +12,10 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
+from engine.api.conversation import Conversation
 from engine.api.events import Answer, CandidateDone, Completed, Refined, SegmentStarted
 from engine.api.insertion import MediaInsertion
-from engine.api.request import Conversation, Repaint, Request
+from engine.api.request import Repaint, Request
 from engine.cli.generate_options import WATCH, checked, media_of, sampling_of, unused
 from engine.cli.out_file import content, example, fits, of_part
 from engine.engine import Engine

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from engine.api.request import GRIDS, MAX_DRAFTS, Request, SamplerKind, Sampling
+from engine.api.request import Request
+from engine.api.sampling import GRIDS, MAX_DRAFTS, SamplerKind, Sampling
 from engine.cli.out_file import NAMES, named
 from engine.media.audio import read_sound
 from engine.media.images import read_picture

@@ -10,8 +10,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from engine.api.conversation import Conversation
 from engine.api.events import Answer
-from engine.api.request import Conversation, Request
+from engine.api.request import Request
 from engine.generation.host_transfer import last_tokens
 from engine.generation.segment_spec import SegmentSpec, groups
 from engine.media.codec import Codec

@@ -13,8 +13,10 @@ from dataclasses import replace
 
 import numpy as np
 
+from engine.api.conversation import Part
 from engine.api.events import Answer, CandidateDone, Completed, Event
-from engine.api.request import MAX_SEED, Part, Request
+from engine.api.request import Request
+from engine.api.sampling import MAX_SEED
 
 Run = Callable[[Request], Generator[Event]]
 RunAll = Callable[[Sequence[Request]], list[tuple[Answer, ...]]]

@@ -16,7 +16,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from engine.api.request import InitialState, SamplerKind
+from engine.api.request import InitialState
+from engine.api.sampling import SamplerKind
 from engine.generation.segment_spec import SegmentSpec
 from flow.modality import Modality
 from flow.sequence import OmniSequence, Segment, response

@@ -12,7 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from engine.api.request import InitialState, SamplerKind, Sampling
+from engine.api.request import InitialState
+from engine.api.sampling import SamplerKind, Sampling
 from engine.inspection.trace import Trace
 from flow.metric import CodebookMetric
 from flow.modality import Modality, TokenSpace

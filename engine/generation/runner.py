@@ -12,7 +12,8 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from engine.api.request import InitialState, SamplerKind, Sampling
+from engine.api.request import InitialState
+from engine.api.sampling import SamplerKind, Sampling
 from engine.denoisers.alternatives import WatchedCausalDenoiser, WatchedDenoiser
 from engine.denoisers.cache import CachedDenoiser, FeatureBuffers
 from engine.denoisers.end_marker import ClosedDenoiser

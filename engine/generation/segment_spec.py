@@ -12,7 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from engine.api.request import InitialState, Sampling
+from engine.api.request import InitialState
+from engine.api.sampling import Sampling
 from flow.modality import Modality
 from model.config import OmniConfig
 from model.prompt_template import Span

@@ -11,7 +11,8 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from engine.api.events import Answer, Completed, Event, Likely, Refined, SegmentStarted
-from engine.api.request import Request, Sampling
+from engine.api.request import Request
+from engine.api.sampling import Sampling
 from engine.media.token_text import TokenText
 from flow.modality import Modality
 

@@ -19,8 +19,10 @@ from typing import Any
 
 import numpy as np
 
+from engine.api.conversation import Conversation, Part, Turn
 from engine.api.insertion import MediaInsertion
-from engine.api.request import Conversation, InitialState, Part, Repaint, Request, Sampling, Turn
+from engine.api.request import InitialState, Repaint, Request
+from engine.api.sampling import Sampling
 from engine.inspection.trace import AXES, MAX_LIKELY, SegmentTrace, Trace
 from engine.media.token_text import TokenText
 from flow.modality import Modality

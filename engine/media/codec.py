@@ -11,8 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from engine.api.conversation import Part
 from engine.api.events import Answer
-from engine.api.request import Part
 from engine.media.external_codec import ExternalSpeechCodec, WholeSpeech
 from engine.media.images import fitted
 from engine.media.preview import frames, picture

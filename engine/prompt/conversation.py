@@ -9,8 +9,9 @@ question alone. A checkpoint that was trained on whole conversations reads all o
 
 from collections.abc import Callable, Iterable, Sequence
 
+from engine.api.conversation import Conversation, Part, Turn
 from engine.api.events import Answer
-from engine.api.request import Conversation, Part, Request, Turn
+from engine.api.request import Request
 from engine.prompt.media_reference import named_earlier
 from flow.modality import Modality
 from model.prompt_template import Message, Span

@@ -15,8 +15,10 @@ import torch
 from PIL import Image, ImageDraw, ImageFont
 from tqdm import tqdm
 
+from engine.api.conversation import Part
 from engine.api.events import Answer
-from engine.api.request import Part, Request, Sampling
+from engine.api.request import Request
+from engine.api.sampling import Sampling
 from engine.media.images import fitted
 from evaluation.answers import ask, seeded
 from evaluation.judges.speech_judges import Listen, whisper

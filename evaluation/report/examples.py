@@ -15,8 +15,9 @@ from io import BytesIO
 import numpy as np
 import soundfile
 
+from engine.api.conversation import Part
 from engine.api.events import Answer
-from engine.api.request import Part, Request
+from engine.api.request import Request
 from engine.media.images import fitted, gif_bytes, png_bytes
 from evaluation.report.recording_engine import Example, Group
 from model.tokenizers.whisper_encoder import SAMPLE_RATE

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 
 from tqdm import tqdm
 
-from engine.api.request import Request, Sampling
+from engine.api.request import Request
+from engine.api.sampling import Sampling
 from evaluation.answers import ask, seeded, tell
 from evaluation.report.result import Measured, share, share_figures
 from evaluation.requirements import Needs

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from tqdm import tqdm
 
-from engine.api.request import Sampling
+from engine.api.sampling import Sampling
 from evaluation.answers import tell
 from evaluation.judges.speech_judges import Listen
 from evaluation.judges.word_error_rate import error_figures, word_error_rate

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from engine.api.request import Sampling
+from engine.api.sampling import Sampling
 from engine.engine import Engine
 from evaluation import pack
 from evaluation.judges import speech_judges

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from engine.api.conversation import Conversation
 from engine.api.events import Answer
-from engine.api.request import Conversation
 from evaluation.judges.speech_judges import Listen
 from evaluation.pack import Pack
 from flow.modality import Modality

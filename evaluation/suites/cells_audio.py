@@ -9,7 +9,7 @@ from functools import partial
 
 import numpy as np
 
-from engine.api.request import Conversation
+from engine.api.conversation import Conversation
 from evaluation.answers import picture_of, plain, words_of
 from evaluation.judges.facts import Facts, picture_facts, wished_caption, word_facts
 from evaluation.judges.image_parser import parse

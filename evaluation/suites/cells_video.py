@@ -4,7 +4,7 @@ from functools import partial
 
 import numpy as np
 
-from engine.api.request import Conversation
+from engine.api.conversation import Conversation
 from evaluation.answers import picture_of, words_of
 from evaluation.judges.image_parser import Detected, Parsed, parse
 from evaluation.judges.video_judge import verdict

@@ -4,8 +4,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from engine.api.conversation import Conversation, Part, Turn
 from engine.api.events import Answer
-from engine.api.request import Conversation, Part, Request, Sampling, Turn
+from engine.api.request import Request
+from engine.api.sampling import Sampling
 from evaluation.answers import Answerer, ask, picture_of, plain, tell, words_of
 from evaluation.judges.image_judge import satisfies
 from evaluation.judges.image_parser import parse

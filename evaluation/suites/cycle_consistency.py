@@ -14,8 +14,10 @@ from difflib import SequenceMatcher
 import numpy as np
 from tqdm import tqdm
 
+from engine.api.conversation import Conversation
 from engine.api.events import Answer
-from engine.api.request import Conversation, Request, Sampling
+from engine.api.request import Request
+from engine.api.sampling import Sampling
 from evaluation.answers import ask, picture_of, seeded, words_of
 from evaluation.judges.facts import (
     Facts,

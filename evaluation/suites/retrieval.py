@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from engine.api.request import Part
+from engine.api.conversation import Part
 from engine.engine import Engine
 from evaluation.report.result import Measured, share, share_figures
 from model.tokenizers.image import pixels_from_uint8

@@ -7,7 +7,9 @@ from functools import partial
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from engine.api.request import Conversation, Request, Sampling
+from engine.api.conversation import Conversation
+from engine.api.request import Request
+from engine.api.sampling import Sampling
 from evaluation.answers import Answerer, ask, picture_of, tell
 from evaluation.judges.facts import word_facts
 from evaluation.judges.image_judge import judge_figures, satisfies

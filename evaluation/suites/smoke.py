@@ -14,8 +14,10 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from engine.api.conversation import Conversation, Part
 from engine.api.events import Completed, Event, Refined
-from engine.api.request import Conversation, Part, Request, Sampling
+from engine.api.request import Request
+from engine.api.sampling import Sampling
 from evaluation.report.result import AUTO
 from flow.modality import Modality
 from model.config import OmniConfig

@@ -7,7 +7,9 @@ from dataclasses import replace
 import numpy as np
 from tqdm import tqdm
 
-from engine.api.request import Conversation, Request, Sampling
+from engine.api.conversation import Conversation
+from engine.api.request import Request
+from engine.api.sampling import Sampling
 from evaluation.answers import ask, plain, seeded, tell, words_of
 from evaluation.pack import Pack, first
 from evaluation.report.result import Measured, share, share_figures

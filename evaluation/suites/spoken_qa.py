@@ -11,8 +11,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 from tqdm import tqdm
 
+from engine.api.conversation import Conversation, Part, Turn
 from engine.api.events import Answer
-from engine.api.request import Conversation, Part, Request, Sampling, Turn
+from engine.api.request import Request
+from engine.api.sampling import Sampling
 from evaluation.answers import ask, plain, seeded, tell, words_of
 from evaluation.judges.speech_judges import Listen
 from evaluation.judges.word_error_rate import word_error_rate

@@ -6,8 +6,10 @@ from dataclasses import replace
 
 import numpy as np
 
+from engine.api.conversation import Conversation
 from engine.api.events import Answer
-from engine.api.request import Conversation, Request, Sampling
+from engine.api.request import Request
+from engine.api.sampling import Sampling
 from evaluation.answers import Answerer, ask, plain, tell, words_of
 from evaluation.report.result import Measured, share, share_figures
 from flow.modality import Modality

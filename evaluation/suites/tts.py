@@ -7,7 +7,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from tqdm import tqdm
 
-from engine.api.request import Conversation, Request, Sampling
+from engine.api.conversation import Conversation
+from engine.api.request import Request
+from engine.api.sampling import Sampling
 from evaluation.answers import ask, seeded, tell
 from evaluation.judges.speech_judges import Listen, Rate
 from evaluation.judges.stoi import stoi

@@ -7,8 +7,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 from tqdm import tqdm
 
+from engine.api.conversation import Conversation
 from engine.api.events import Answer
-from engine.api.request import Conversation, Request, Sampling
+from engine.api.request import Request
+from engine.api.sampling import Sampling
 from evaluation.answers import Answerer, ask, plain, seeded, tell, words_of
 from evaluation.judges.image_parser import parse
 from evaluation.judges.video_judge import FilmVerdict, verdict

@@ -25,8 +25,10 @@ from app.stream.replay_route import add_recorded_route, recorded_at
 from app.stream.run_bus import StepBus
 from app.stream.run_driver import Outcome, RunDriver
 from app.tabs.video import VideoTab
+from engine.api.conversation import Conversation, Part
 from engine.api.events import Answer, Refined
-from engine.api.request import Conversation, Modality, Part, Request, Sampling
+from engine.api.request import Modality, Request
+from engine.api.sampling import Sampling
 from engine.media.images import mp4_bytes, note_in, png_bytes
 from engine.media.video import FRAME_MS, read_film
 from tests.fake_engine import FakeEngine, draw, film

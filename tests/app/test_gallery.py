@@ -18,7 +18,9 @@ from app.gallery.routes import add_gallery_routes
 from app.stream.run_bus import StepBus
 from app.stream.run_driver import RunDriver
 from app.tabs.gallery import wish
-from engine.api.request import Conversation, Modality, Part, Request, Sampling
+from engine.api.conversation import Conversation, Part
+from engine.api.request import Modality, Request
+from engine.api.sampling import Sampling
 from engine.media.images import png_bytes
 from retrieval.index import Where
 from retrieval.item import Item

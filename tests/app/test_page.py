@@ -18,7 +18,9 @@ from app.page import header_html, recorded_run
 from app.record import record
 from app.tabs.about import about_html
 from engine.__main__ import main as command_line
-from engine.api.request import Conversation, Modality, Request, Sampling
+from engine.api.conversation import Conversation
+from engine.api.request import Modality, Request
+from engine.api.sampling import Sampling
 from engine.media.images import png_bytes
 from tests.fake_engine import FakeEngine, draw
 from tests.page_server import Served, served

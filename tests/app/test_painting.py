@@ -7,7 +7,8 @@ import pytest
 
 from app.session import Session
 from app.tabs.image import ImageTab, Painted, painted_of
-from engine.api.request import Modality, Sampling
+from engine.api.request import Modality
+from engine.api.sampling import Sampling
 from engine.media.images import png_bytes
 from tests.fake_engine import FakeEngine
 

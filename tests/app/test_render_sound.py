@@ -7,8 +7,10 @@ import numpy as np
 from app.stream import encode
 from app.stream.run_bus import StepBus
 from app.stream.run_driver import RunDriver
+from engine.api.conversation import Conversation
 from engine.api.events import Answer, AudioChunk
-from engine.api.request import Conversation, Modality, Request, Sampling
+from engine.api.request import Modality, Request
+from engine.api.sampling import Sampling
 from engine.media.audio import from_pcm16, note_in_sound
 from tests.fake_engine import NUM_BLOCKS, FakeEngine
 

@@ -1,7 +1,9 @@
 """The host keeps the last recorded runs, and only those that were to be recorded."""
 
 from app.session import MAX_TRACES, Session
-from engine.api.request import Conversation, Modality, Request, Sampling
+from engine.api.conversation import Conversation
+from engine.api.request import Modality, Request
+from engine.api.sampling import Sampling
 from tests.fake_engine import FakeEngine
 
 

@@ -4,8 +4,10 @@ import numpy as np
 
 from app.chat import history as chat_history
 from app.stream.run_driver import Outcome
+from engine.api.conversation import Part
 from engine.api.events import Answer
-from engine.api.request import Modality, Part, Request, Sampling
+from engine.api.request import Modality, Request
+from engine.api.sampling import Sampling
 from engine.prompt.task_coverage import guesses
 
 SAID = np.full(16_000, 0.1, np.float32)

@@ -15,7 +15,7 @@ from app.chat.settings import AUTO, choices
 from app.page import FIRST_RUN, build_page
 from app.session import Session
 from app.tabs.about import about_html
-from engine.api.request import METHODS
+from engine.api.sampling import METHODS
 from engine.engine import Engine
 from engine.media.images import png_bytes
 from model.convert.__main__ import main

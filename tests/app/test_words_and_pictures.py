@@ -13,7 +13,8 @@ from app.capabilities import Capabilities
 from app.session import Session
 from app.tabs.about import about_html
 from app.tabs.image import ImageTab, Painted
-from engine.api.request import Modality, Sampling
+from engine.api.request import Modality
+from engine.api.sampling import Sampling
 from engine.engine import Engine
 from model.convert.__main__ import main
 from tests.app.test_words_alone import components

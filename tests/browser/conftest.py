@@ -9,7 +9,9 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from app.record import record
-from engine.api.request import Conversation, Modality, Request, Sampling
+from engine.api.conversation import Conversation
+from engine.api.request import Modality, Request
+from engine.api.sampling import Sampling
 from engine.engine import Engine
 from tests.browser.looking import NANO
 from tests.fake_engine import FakeEngine

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from engine.__main__ import main
-from engine.api.request import Part
+from engine.api.conversation import Part
 from engine.embedding import _batches
 from engine.engine import Engine
 from engine.media.images import png_bytes

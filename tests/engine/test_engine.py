@@ -7,8 +7,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from engine.api.conversation import Conversation, Part, Turn
 from engine.api.events import Completed, Event, Refined, SegmentStarted
-from engine.api.request import GRIDS, Conversation, Part, Request, SamplerKind, Sampling, Turn
+from engine.api.request import Request
+from engine.api.sampling import GRIDS, SamplerKind, Sampling
 from engine.engine import Engine
 from engine.media.token_text import MASK_SIGN
 from engine.prompt.conversation import kept_turns

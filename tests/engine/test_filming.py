@@ -9,8 +9,10 @@ import pytest
 import torch
 
 from engine.__main__ import main
+from engine.api.conversation import Conversation, Part, Turn
 from engine.api.events import Answer, Completed, Event, Refined, SegmentStarted
-from engine.api.request import Conversation, Part, Request, Sampling, Turn
+from engine.api.request import Request
+from engine.api.sampling import Sampling
 from engine.engine import Engine
 from engine.generation.resume import Edit, start_of
 from engine.inspection.trace import events_of

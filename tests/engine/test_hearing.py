@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 import torch
 
+from engine.api.conversation import Conversation, Part, Turn
 from engine.api.events import SegmentStarted
-from engine.api.request import Conversation, Part, Request, Sampling, Turn
+from engine.api.request import Request
+from engine.api.sampling import Sampling
 from engine.engine import Engine
 from engine.generation.resume import start_of
 from engine.prompt.conversation import kept_turns

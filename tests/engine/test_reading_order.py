@@ -5,7 +5,8 @@ from itertools import permutations
 import numpy as np
 import torch
 
-from engine.api.request import Conversation, Part, Request, Turn
+from engine.api.conversation import Conversation, Part, Turn
+from engine.api.request import Request
 from engine.engine import Engine
 from flow.modality import Modality
 

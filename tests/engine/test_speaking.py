@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 import torch
 
+from engine.api.conversation import Conversation
 from engine.api.events import Answer, AudioChunk, Completed, Event, Refined, SegmentStarted
-from engine.api.request import Conversation, Request, SamplerKind, Sampling
+from engine.api.request import Request
+from engine.api.sampling import SamplerKind, Sampling
 from engine.engine import Engine
 from engine.inspection.trace import events_of
 from engine.media.codec import Codec

@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 import torch
 
+from engine.api.conversation import Conversation
 from engine.api.events import Completed
-from engine.api.request import Conversation, Request, Sampling
+from engine.api.request import Request
+from engine.api.sampling import Sampling
 from engine.engine import Engine
 from engine.inspection.trace_file import read_trace, trace_bytes
 from flow.modality import Modality

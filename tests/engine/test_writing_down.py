@@ -10,8 +10,10 @@ import soundfile
 
 from engine import engine as engine_module
 from engine.__main__ import main
+from engine.api.conversation import Conversation
 from engine.api.events import DOUBTFUL_BITS, Answer, Completed
-from engine.api.request import Conversation, Request, Sampling
+from engine.api.request import Request
+from engine.api.sampling import Sampling
 from engine.cli.generate import DOUBT
 from engine.cli.out_file import of_part
 from engine.engine import Engine

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from engine.api.events import Answer
-from engine.api.request import Request, Sampling
+from engine.api.request import Request
+from engine.api.sampling import Sampling
 from evaluation.pack import Pack
 from evaluation.report.result import share_figures
 from evaluation.speech_client import need_sound

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from engine.api.events import Answer
-from engine.api.request import Request, Sampling
+from engine.api.request import Request
+from engine.api.sampling import Sampling
 from evaluation.pack import Pack
 from evaluation.suites import omni, thinking
 from flow.modality import Modality

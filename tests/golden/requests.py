@@ -18,9 +18,11 @@ from app.chat.save_load import from_text, to_text
 from app.forms.parse import read_sampling
 from app.forms.share_link import read_lab_link, read_link
 from app.lab.form import LabForm, form_of
+from engine.api.conversation import Conversation, Part, Turn
 from engine.api.events import Event
 from engine.api.insertion import MediaInsertion
-from engine.api.request import Conversation, Part, Repaint, Request, Sampling, Turn
+from engine.api.request import Repaint, Request
+from engine.api.sampling import Sampling
 from engine.engine import Engine
 from engine.generation.resume import Edit, start_of
 from engine.inspection.trace import Trace, events_of

@@ -5,8 +5,10 @@ from pathlib import Path
 import pytest
 import torch
 
+from engine.api.conversation import Conversation
 from engine.api.events import Completed, Event, Refined
-from engine.api.request import Conversation, Request, Sampling
+from engine.api.request import Request
+from engine.api.sampling import Sampling
 from engine.engine import Engine
 from flow.cuda.fused import fused_jumps, two_level_jumps
 from flow.metric import CodebookMetric

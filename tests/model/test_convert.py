@@ -9,8 +9,10 @@ import pytest
 import torch
 from torch import Tensor
 
+from engine.api.conversation import Conversation
 from engine.api.events import Completed
-from engine.api.request import Conversation, Request, Sampling
+from engine.api.request import Request
+from engine.api.sampling import Sampling
 from engine.engine import Engine
 from flow.modality import Modality
 from flow.sequence import OmniSequence, Segment

@@ -13,8 +13,10 @@ import torch
 from tokenizers import Tokenizer
 from torch import Tensor
 
+from engine.api.conversation import Conversation, Part, Turn
 from engine.api.events import Answer, Completed, Refined
-from engine.api.request import Conversation, Part, Request, Sampling, Turn
+from engine.api.request import Request
+from engine.api.sampling import Sampling
 from engine.engine import Engine
 from flow.modality import Modality
 from flow.sequence import OmniSequence, Segment, prompt, response

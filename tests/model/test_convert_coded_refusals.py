@@ -11,7 +11,9 @@ import numpy as np
 import pytest
 import torch
 
-from engine.api.request import Conversation, Request, Sampling
+from engine.api.conversation import Conversation
+from engine.api.request import Request
+from engine.api.sampling import Sampling
 from engine.engine import Engine
 from flow.modality import Modality
 from model.convert.__main__ import main

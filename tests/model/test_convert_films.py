@@ -10,8 +10,10 @@ import numpy as np
 import pytest
 import torch
 
+from engine.api.conversation import Conversation, Part, Turn
 from engine.api.events import Completed
-from engine.api.request import Conversation, Part, Request, Sampling, Turn
+from engine.api.request import Request
+from engine.api.sampling import Sampling
 from engine.engine import Engine
 from engine.media.codec import Codec
 from engine.media.images import fitted

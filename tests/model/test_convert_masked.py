@@ -12,8 +12,10 @@ from safetensors.torch import save_file
 from torch import Tensor
 from transformers import PreTrainedTokenizerFast, Qwen2Tokenizer
 
+from engine.api.conversation import Conversation, Part, Turn
 from engine.api.events import Answer, Completed, Refined, SegmentStarted
-from engine.api.request import Conversation, Part, Request, Sampling, Turn
+from engine.api.request import Request
+from engine.api.sampling import Sampling
 from engine.engine import Engine
 from flow.modality import Modality
 from flow.sequence import OmniSequence, prompt, response

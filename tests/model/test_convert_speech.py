@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 import torch
 
-from engine.api.request import Conversation, Part, Request, Sampling, Turn
+from engine.api.conversation import Conversation, Part, Turn
+from engine.api.request import Request
+from engine.api.sampling import Sampling
 from flow.modality import Modality
 from flow.sequence import OmniSequence, Segment, prompt, response
 from model.config import OmniConfig

@@ -8,7 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engine.api.request import Conversation, Part, Request, Sampling, Turn
+from engine.api.conversation import Conversation, Part, Turn
+from engine.api.request import Request
+from engine.api.sampling import Sampling
 from engine.engine import Engine
 from flow.modality import Modality
 from model.config import OmniConfig

@@ -19,7 +19,9 @@ from app.forms.recipe import read_recipe
 from app.forms.share_link import read_lab_link, read_link
 from app.lab.form import LabForm, form_of
 from app.page import recorded_run
-from engine.api.request import InitialState, Part, Request, Sampling
+from engine.api.conversation import Part
+from engine.api.request import InitialState, Request
+from engine.api.sampling import Sampling
 from engine.cli.live_client import Told
 from engine.inspection.trace import SegmentTrace, events_of
 from engine.inspection.trace_file import read_trace

@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from engine.api.request import Modality, Part
+from engine.api.conversation import Part
+from engine.api.request import Modality
 from engine.media.audio import wav_bytes
 from retrieval.draft import Draft
 from retrieval.index import Record

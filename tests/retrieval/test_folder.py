@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from engine.api.request import Modality, Part
+from engine.api.conversation import Part
+from engine.api.request import Modality
 from retrieval import embedder as embedder_module
 from retrieval import gallery as gallery_module
 from retrieval.__main__ import main

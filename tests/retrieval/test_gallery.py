@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from engine.api.request import Modality, Part
+from engine.api.conversation import Part
+from engine.api.request import Modality
 from engine.media.images import note_in
 from retrieval import manifest as manifest_module
 from retrieval.backends.by_uri import MEMORY

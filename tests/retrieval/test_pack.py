@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engine.api.request import Modality, Part
+from engine.api.conversation import Part
+from engine.api.request import Modality
 from engine.media.images import png_bytes
 from retrieval.backends.by_uri import MEMORY
 from retrieval.combined import Together

@@ -7,8 +7,10 @@ import pytest
 import torch
 
 import model.convert.__main__
+from engine.api.conversation import Conversation
 from engine.api.events import Completed
-from engine.api.request import Conversation, Request, Sampling
+from engine.api.request import Request
+from engine.api.sampling import Sampling
 from engine.engine import Engine
 from flow.modality import Modality
 from model.loading.checkpoint import Checkpoint, load_checkpoint

@@ -13,7 +13,8 @@ from app.chat.attachments import MOST, read_message
 from app.chat.save_load import from_text, to_text
 from app.forms.example_prompts import ABOUT_A_PICTURE
 from app.forms.parse import InputError
-from engine.api.request import Modality, Part, Request
+from engine.api.conversation import Part
+from engine.api.request import Modality, Request
 from engine.media.audio import wav_bytes
 from engine.media.images import mp4_bytes
 from tests.fake_engine import FakeEngine, film

@@ -8,9 +8,10 @@ import pytest
 from app.chat import history as chat_history
 from app.forms.example_prompts import SUGGESTIONS
 from app.stream.run_driver import Outcome
+from engine.api.conversation import Conversation, Part
 from engine.api.events import Answer
 from engine.api.insertion import MediaInsertion
-from engine.api.request import Conversation, Modality, Part, Request
+from engine.api.request import Modality, Request
 from engine.prompt.conversation import kept_turns
 
 PICTURE = np.zeros((16, 16, 3), np.uint8)

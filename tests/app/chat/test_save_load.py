@@ -9,7 +9,8 @@ import pytest
 from app.chat import history as chat_history
 from app.chat.history import History
 from app.chat.save_load import FORMAT, MAX_TURNS, from_text, to_text
-from engine.api.request import Conversation, Modality, Part, Request
+from engine.api.conversation import Conversation, Part
+from engine.api.request import Modality, Request
 from engine.prompt.task_coverage import guesses
 
 RNG = np.random.default_rng(0)

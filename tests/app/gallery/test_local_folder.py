@@ -18,7 +18,7 @@ from app.gallery.local_folder import (
 )
 from app.page import build_page
 from app.session import Session
-from engine.api.request import Part
+from engine.api.conversation import Part
 from retrieval.draft import Report
 from retrieval.index import Where
 from tests.fake_embedding import embed

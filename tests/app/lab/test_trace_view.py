@@ -12,7 +12,9 @@ import pytest
 from PIL import Image
 
 from app.lab.trace_view import HEATS, MAX_STEPS, heat_maps, overview, token
-from engine.api.request import Conversation, Modality, Request, Sampling
+from engine.api.conversation import Conversation
+from engine.api.request import Modality, Request
+from engine.api.sampling import Sampling
 from engine.engine import Engine
 from engine.inspection.trace import SegmentTrace, Trace
 from tests.fake_engine import FakeEngine, FakeLens

@@ -7,8 +7,10 @@ import numpy as np
 from PIL import Image
 
 from app.stream import encode
+from engine.api.conversation import Conversation
 from engine.api.events import Answer, Refined, SegmentStarted
-from engine.api.request import Conversation, Modality, Request, Sampling
+from engine.api.request import Modality, Request
+from engine.api.sampling import Sampling
 
 REQUEST = Request(
     Conversation.ask("a red heart above a dog"),

@@ -7,9 +7,11 @@ import pytest
 
 from app.stream.run_bus import Run, StepBus
 from app.stream.run_driver import BROKEN, RunDriver
+from engine.api.conversation import Conversation
 from engine.api.errors import OUT_OF_MEMORY
 from engine.api.events import Event, Refined
-from engine.api.request import Conversation, Modality, Request, Sampling
+from engine.api.request import Modality, Request
+from engine.api.sampling import Sampling
 from engine.engine import Engine
 from tests.fake_engine import FakeEngine
 

@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 
 from engine.__main__ import main
+from engine.api.conversation import Conversation
 from engine.api.events import Answer, Completed, SegmentStarted
 from engine.api.insertion import MAX_WORDS, MediaInsertion
-from engine.api.request import Conversation, Modality, Request, Sampling
+from engine.api.request import Modality, Request
+from engine.api.sampling import Sampling
 from engine.engine import Engine
 from engine.inspection.trace_file import read_trace
 from engine.prompt.answer_plan import first_modality, next_modality

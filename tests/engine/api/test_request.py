@@ -3,16 +3,9 @@
 import numpy as np
 import pytest
 
-from engine.api.request import (
-    MAX_PROMPT_CHARACTERS,
-    METHODS,
-    USUAL_PROMPT_CHARACTERS,
-    Conversation,
-    Part,
-    Request,
-    Sampling,
-    Turn,
-)
+from engine.api.conversation import Conversation, Part, Turn
+from engine.api.request import MAX_PROMPT_CHARACTERS, USUAL_PROMPT_CHARACTERS, Request
+from engine.api.sampling import METHODS, Sampling
 from engine.engine import Engine
 from flow.modality import Modality
 

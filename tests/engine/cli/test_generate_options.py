@@ -11,8 +11,10 @@ import pytest
 from PIL import Image
 
 from engine.__main__ import main
+from engine.api.conversation import Conversation
 from engine.api.events import Completed
-from engine.api.request import Conversation, Repaint, Request, SamplerKind, Sampling
+from engine.api.request import Repaint, Request
+from engine.api.sampling import SamplerKind, Sampling
 from engine.cli.generate_options import OF_A_SAMPLER, add_options, unused
 from engine.cli.out_file import ENDINGS, fits
 from engine.engine import Engine

@@ -9,8 +9,10 @@ import pytest
 from PIL import Image
 
 from engine.__main__ import main
+from engine.api.conversation import Conversation, Part
 from engine.api.events import Answer, CandidateDone, Completed, Event, Refined, SegmentStarted
-from engine.api.request import MAX_DRAFTS, MAX_SEED, Conversation, Modality, Part, Request, Sampling
+from engine.api.request import Modality, Request
+from engine.api.sampling import MAX_DRAFTS, MAX_SEED, Sampling
 from engine.engine import Engine
 from engine.generation.best_of_n import best_of, best_of_all, drafts_of
 

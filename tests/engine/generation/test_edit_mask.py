@@ -8,8 +8,10 @@ import torch
 from torch import Tensor
 
 import engine.engine
+from engine.api.conversation import Conversation, Part
 from engine.api.events import Completed, Refined, SegmentStarted
-from engine.api.request import METHODS, Conversation, Part, Request, Sampling
+from engine.api.request import Request
+from engine.api.sampling import METHODS, Sampling
 from engine.engine import READS, Engine
 from engine.generation.edit_mask import likely_again, likely_to_stay, start_with
 from engine.generation.resume import Edit, start_of

@@ -5,8 +5,10 @@ from collections.abc import Sequence
 import pytest
 import torch
 
+from engine.api.conversation import Conversation
 from engine.api.errors import DeviceError, explained
-from engine.api.request import Conversation, Request, Sampling
+from engine.api.request import Request
+from engine.api.sampling import Sampling
 from engine.engine import Engine
 from engine.generation.host_transfer import landing
 from engine.media.preview import (

@@ -9,8 +9,10 @@ import pytest
 import torch
 
 from engine.__main__ import main
+from engine.api.conversation import Conversation, Part
 from engine.api.events import Completed, Refined
-from engine.api.request import METHODS, Conversation, Part, Repaint, Request, Sampling
+from engine.api.request import Repaint, Request
+from engine.api.sampling import METHODS, Sampling
 from engine.engine import Engine
 from engine.generation.inpainting import begun, touched
 from engine.generation.resume import begun as begin

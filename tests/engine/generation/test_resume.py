@@ -6,8 +6,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from engine.api.conversation import Conversation
 from engine.api.events import Completed, Refined, SegmentStarted
-from engine.api.request import Conversation, InitialState, Request, Sampling
+from engine.api.request import InitialState, Request
+from engine.api.sampling import Sampling
 from engine.engine import Engine
 from flow.modality import Modality
 

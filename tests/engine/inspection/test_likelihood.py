@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from engine.api.request import Conversation, Request
+from engine.api.conversation import Conversation
+from engine.api.request import Request
 from engine.engine import Engine
 from flow.modality import Modality
 from flow.sequence import OmniSequence, response

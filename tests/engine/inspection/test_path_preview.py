@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from engine.api.request import Sampling
+from engine.api.sampling import Sampling
 from engine.engine import Engine
 from engine.inspection.path_preview import LARGEST, code_table, preview_of
 from flow.metric import CodebookMetric, Metric

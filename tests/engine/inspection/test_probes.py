@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 import torch
 
-from engine.api.request import Conversation, Request, Sampling
+from engine.api.conversation import Conversation
+from engine.api.request import Request
+from engine.api.sampling import Sampling
 from engine.engine import Engine
 from engine.inspection.probes import POSITIONS_AT_ONCE, ProbeReadout, believed
 from engine.inspection.trace import Trace

@@ -6,8 +6,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from engine.api.conversation import Conversation
 from engine.api.events import Completed, Event, Refined, SegmentStarted
-from engine.api.request import Conversation, InitialState, Request, Sampling
+from engine.api.request import InitialState, Request
+from engine.api.sampling import Sampling
 from engine.engine import Engine
 from engine.inspection.trace import Trace, events_of
 from engine.inspection.trace_file import read_trace, trace_bytes

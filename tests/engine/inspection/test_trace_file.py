@@ -10,7 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from engine.api.request import Conversation, Request, Sampling
+from engine.api.conversation import Conversation
+from engine.api.request import Request
+from engine.api.sampling import Sampling
 from engine.engine import Engine
 from engine.inspection.trace_file import MAX_FILE_BYTES, read_trace, trace_bytes
 from flow.modality import Modality

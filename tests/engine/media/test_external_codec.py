@@ -9,9 +9,11 @@ import numpy as np
 import pytest
 
 from engine.__main__ import main as command_line
+from engine.api.conversation import Conversation, Part, Turn
 from engine.api.errors import DeviceError
 from engine.api.events import AudioChunk, Completed, Event, Refined
-from engine.api.request import Conversation, Part, Request, Sampling, Turn
+from engine.api.request import Request
+from engine.api.sampling import Sampling
 from engine.engine import Engine
 from engine.inspection.trace_file import read_trace, trace_bytes
 from engine.media.audio import read_sound, resampled, wav_bytes

@@ -4,7 +4,7 @@ latest."""
 import numpy as np
 import pytest
 
-from engine.api.request import Conversation, Part, Turn
+from engine.api.conversation import Conversation, Part, Turn
 from engine.prompt.conversation import kept_turns, messages_of
 from engine.prompt.media_reference import ORDINALS, SHORT, named_earlier
 from flow.modality import Modality

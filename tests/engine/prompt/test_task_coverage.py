@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from engine.__main__ import main
-from engine.api.request import Conversation, Part, Request, Turn
+from engine.api.conversation import Conversation, Part, Turn
+from engine.api.request import Request
 from engine.media.images import png_bytes
 from engine.prompt.task_coverage import TAUGHT, guesses, is_guess, no_lesson
 from flow.modality import Modality

@@ -9,7 +9,8 @@ import pytest
 
 import evaluation.__main__ as command
 from engine.api.events import Answer
-from engine.api.request import Request, Sampling
+from engine.api.request import Request
+from engine.api.sampling import Sampling
 from engine.media.images import note_in, read_picture
 from evaluation.judges import video_judge
 from evaluation.report import contact_sheet

@@ -10,8 +10,10 @@ import numpy as np
 import pytest
 
 import evaluation.__main__ as command
+from engine.api.conversation import Conversation
 from engine.api.events import Answer
-from engine.api.request import Conversation, Request, Sampling
+from engine.api.request import Request
+from engine.api.sampling import Sampling
 from engine.engine import Engine
 from evaluation import run_all
 from evaluation.answers import Answerer, ask, tell

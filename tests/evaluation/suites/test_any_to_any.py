@@ -12,8 +12,10 @@ import pytest
 
 import evaluation.__main__ as command
 from app.benchmark_card import measured_html
+from engine.api.conversation import Conversation
 from engine.api.events import Answer
-from engine.api.request import Conversation, Request, Sampling
+from engine.api.request import Request
+from engine.api.sampling import Sampling
 from engine.prompt.task_coverage import no_lesson
 from evaluation.judges import video_judge
 from evaluation.report.result import Measured, Result

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from engine.api.request import Sampling
+from engine.api.sampling import Sampling
 from evaluation.judges.image_judge import with_one_error
 from evaluation.suites import captions, chat, scenes
 from flow.modality import Modality

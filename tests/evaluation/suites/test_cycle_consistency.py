@@ -11,7 +11,8 @@ import pytest
 
 import evaluation.__main__ as command
 from engine.api.events import Answer
-from engine.api.request import Request, Sampling
+from engine.api.request import Request
+from engine.api.sampling import Sampling
 from evaluation.judges import video_judge
 from evaluation.judges.image_parser import Parsed, parse
 from evaluation.requirements import Needs

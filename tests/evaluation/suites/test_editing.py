@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import evaluation.__main__ as command
-from engine.api.request import Sampling
+from engine.api.sampling import Sampling
 from evaluation.judges.editing_judge import PLACE_PX
 from evaluation.judges.image_parser import Detected, Parsed, parse
 from evaluation.suites import editing

@@ -11,8 +11,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from engine.api.conversation import Part
 from engine.api.events import Answer, Completed, Event
-from engine.api.request import Part, Request, Sampling
+from engine.api.request import Request
+from engine.api.sampling import Sampling
 from engine.engine import Engine
 from evaluation.__main__ import main
 from evaluation.suites.smoke import smoke, table, to_json

@@ -10,7 +10,7 @@ import pytest
 
 import evaluation.__main__ as command
 from engine.api.events import Answer
-from engine.api.request import Sampling
+from engine.api.sampling import Sampling
 from evaluation.judges import video_judge
 from evaluation.requirements import Needs
 from evaluation.suites import video

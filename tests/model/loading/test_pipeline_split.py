@@ -8,8 +8,10 @@ import pytest
 import torch
 from torch._subclasses.fake_tensor import FakeTensorMode
 
+from engine.api.conversation import Conversation
 from engine.api.events import Answer, Completed
-from engine.api.request import Conversation, Request, Sampling
+from engine.api.request import Request
+from engine.api.sampling import Sampling
 from engine.engine import Engine
 from flow.modality import Modality, TokenSpace
 from flow.sequence import OmniSequence, prompt, response

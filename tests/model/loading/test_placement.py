@@ -5,8 +5,10 @@ from dataclasses import replace
 import pytest
 import torch
 
+from engine.api.conversation import Conversation
 from engine.api.events import Completed
-from engine.api.request import Conversation, Request, Sampling
+from engine.api.request import Request
+from engine.api.sampling import Sampling
 from engine.engine import Engine
 from flow.modality import Modality, TokenSpace
 from model.layers.attention import AttentionBackend
