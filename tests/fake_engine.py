@@ -19,7 +19,7 @@ from engine.inspection.path_preview import PathPreview
 from engine.inspection.probes import ProbeReadout
 from engine.inspection.trace import Trace, TraceRecorder
 from engine.media.images import fitted
-from engine.media.token_text import Words
+from engine.media.token_text import TokenText
 from tests.fake_embedding import embed
 from tests.fake_forming import GRID, PATCH_PX, forming
 from world.concepts import BY_NAME, COLOURABLE, CONCEPTS, OBJECT_COLOURS
@@ -31,7 +31,7 @@ from world.video.motion import FRAMES, SLIDES, Film, Motion, render_film
 class FakeLens:
     """Every code is a colour, and codes lie on a line."""
 
-    words = Words()
+    words = TokenText()
 
     def pictures(self, codes: np.ndarray) -> np.ndarray:
         tiles = (codes[..., :3].astype(np.uint8) * 90).reshape(len(codes), GRID, GRID, 3)
@@ -128,7 +128,7 @@ class FakeEngine:
 
     def recorder(self) -> TraceRecorder:
         """Keeps the ids of the events; there are no pieces to read."""
-        return TraceRecorder({"name": "fake", "digest": "0"}, Words())
+        return TraceRecorder({"name": "fake", "digest": "0"}, TokenText())
 
     def surprise(self, request: Request, tokens: np.ndarray, modality: Modality) -> float:
         return 1.5
