@@ -28,6 +28,17 @@ def test_the_space_runs_app_py_with_the_pinned_gradio() -> None:
     assert (ROOT / "packages.txt").read_text().split() == ["ffmpeg"]
 
 
+def test_the_space_says_what_it_is() -> None:
+    head = (ROOT / "README.md").read_text().split("---")[1]
+    fields = dict(re.findall(r"^(\w+): *(.*)$", head, re.MULTILINE))
+    colours = {"red", "yellow", "green", "blue", "indigo", "purple", "pink", "gray"}
+    assert {fields["colorFrom"], fields["colorTo"]} <= colours
+    assert 0 < len(fields["short_description"]) <= 60
+    assert fields["license"] == "apache-2.0"
+    assert fields["suggested_hardware"] == "cpu-basic"
+    assert {"title", "emoji", "sdk", "python_version", "tags"} <= fields.keys()
+
+
 def test_the_program_can_be_installed_without_large_files() -> None:
     files = [f for f in (ROOT / "assets").rglob("*") if f.is_file()]
     assert all(f.stat().st_size < 9_000_000 for f in files)
