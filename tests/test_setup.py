@@ -1,22 +1,49 @@
 """What a fresh machine and a Hugging Face Space need from the repository's top level."""
 
 import re
+import tomllib
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).resolve().parent.parent
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+LISTS: dict[str, list[str]] = {
+    "requirements.txt": (ROOT / "requirements.txt").read_text().splitlines(),
+    **PROJECT["project"]["optional-dependencies"],
+    **PROJECT["dependency-groups"],
+}
+"""Every list of requirements, by the name that installs it."""
 
 
 def test_no_file_names_a_package_index() -> None:
-    for file in [*ROOT.glob("requirements*.txt"), ROOT / "Makefile", ROOT / ".ci" / "run"]:
-        assert not re.search(r"index-url|--find-links|https?://", file.read_text()), file
+    files = ("requirements.txt", "pyproject.toml", "Makefile", ".ci/run")
+    for file in files:
+        assert not re.search(r"index-url|--find-links|https?://", (ROOT / file).read_text()), file
+    assert [f.name for f in ROOT.glob("requirements*.txt")] == ["requirements.txt"]
 
 
-def test_requirements_are_pinned() -> None:
+@pytest.mark.parametrize("name", LISTS)
+def test_requirements_are_pinned_exactly(name: str) -> None:
+    for line in LISTS[name]:
+        assert re.fullmatch(r"[\w-]+==[\w.]+(; .*)?", line), f"{name}: {line}"
+
+
+def test_the_same_package_has_the_same_pin_everywhere() -> None:
+    pins = {line.partition(";")[0] for lines in LISTS.values() for line in lines}
+    assert len(pins) == len({pin.partition("==")[0] for pin in pins})
+
+
+def test_the_program_needs_torch_and_a_headless_opencv() -> None:
     text = (ROOT / "requirements.txt").read_text()
     assert "torch==2.13.0" in text.splitlines()
     assert "opencv-python-headless" in text
-    for line in text.splitlines():
-        assert re.search(r"==|>=.*,<", line), f"unpinned: {line}"
+    assert PROJECT["tool"]["setuptools"]["dynamic"]["dependencies"]["file"] == ["requirements.txt"]
+
+
+def test_pip_installs_requirements_and_no_module_of_ours() -> None:
+    assert PROJECT["tool"]["setuptools"]["packages"] == []
+    assert PROJECT["tool"]["setuptools"]["py-modules"] == []
 
 
 def test_the_space_runs_app_py_with_the_pinned_gradio() -> None:

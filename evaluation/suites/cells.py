@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from engine.prompt.task_coverage import no_lesson
-from evaluation.requirements import NOT_JUDGED, NOT_TRAINED, Needs
+from evaluation.requirements import INSTALL, NOT_JUDGED, NOT_TRAINED, Needs
 from evaluation.suites import cells_audio, cells_image, cells_video
 from evaluation.suites.cell_item import Item, Material
 from flow.modality import Modality
@@ -49,7 +49,7 @@ class Cell:
         if self.untaught or lacks:
             return f"{NOT_TRAINED}: {self.untaught or lacks[0]}"
         if self.heard and not listens:
-            return f"{NOT_JUDGED}: pip install -r requirements-judges.txt"
+            return f"{NOT_JUDGED}: {INSTALL}"
         return None
 
 

@@ -31,7 +31,7 @@ from evaluation.judges.facts import (
 from evaluation.judges.image_parser import parse
 from evaluation.judges.video_judge import seen
 from evaluation.report.result import Measured, ratio_figures
-from evaluation.requirements import NOT_JUDGED, NOT_TRAINED, Needs
+from evaluation.requirements import INSTALL, NOT_JUDGED, NOT_TRAINED, Needs
 from evaluation.speech_client import Talker, sound_of, written_down
 from evaluation.suites import scenes, video
 from evaluation.suites.any_to_any import learned
@@ -80,7 +80,7 @@ def evaluate(engine: Talker, material: Material, sampling: Sampling) -> Measured
             left_out |= dict.fromkeys(names, f"{NOT_TRAINED}: {lacks[0]}")
             continue
         if Needs.SOUND in needs and material.listen is None:
-            reason = f"{NOT_JUDGED}: pip install -r requirements-judges.txt"
+            reason = f"{NOT_JUDGED}: {INSTALL}"
             left_out |= dict.fromkeys(names, reason)
             continue
         for name, loops in zip(names, run(engine, material, sampling), strict=True):

@@ -21,7 +21,7 @@ def test_a_missing_judge_is_named(
         raise ModuleNotFoundError(name)
 
     monkeypatch.setattr(speech_judges, "import_module", missing)
-    with pytest.raises(speech_judges.NotInstalledError, match=r"requirements-judges\.txt"):
+    with pytest.raises(speech_judges.NotInstalledError, match=r"pip install .*\[judges\]"):
         judge()
 
 
