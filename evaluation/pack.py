@@ -22,7 +22,7 @@ from world.audio.voices import OUTPUT_VOICE, SAMPLE_RATE
 
 FOLDER = Path("assets/speech")
 INDEX, JUDGE = "index.json", "sound_judge.npz"
-MOST_SPOKEN, MOST_A_SOUND = 144, 2
+MAX_SPOKEN_CHARS, MOST_A_SOUND = 144, 2
 LARGEST_BYTES = 4_000_000
 COMPRESSION = 0.85
 """Of Opus in libsndfile: about 45 kbit a second."""
@@ -103,7 +103,7 @@ def _held_out(corpus: Path) -> list[Clip]:
     """The first sentences, and of each sound the first ones."""
     packed: list[Clip] = []
     for clip in clips(corpus, [Part.TEST]):
-        if len(packed) == MOST_SPOKEN:
+        if len(packed) == MAX_SPOKEN_CHARS:
             break
         packed.append(clip)
     counts: Counter[str] = Counter()

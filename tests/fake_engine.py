@@ -25,7 +25,7 @@ from tests.fake_forming import GRID, PATCH_PX, forming
 from world.concepts import BY_NAME, COLOURABLE, CONCEPTS, OBJECT_COLOURS
 from world.image.scenes import CELLS as LATTICE
 from world.image.scenes import IMAGE_PX, Background, Family, Item, Scene, render
-from world.video.motion import FRAMES, SLIDES, Film, Motion, render_film
+from world.video.motion import FRAMES, SLIDES, Motion, VideoScene, render_video
 
 
 class FakeLens:
@@ -343,7 +343,7 @@ def film(text: str, seed: int) -> np.ndarray:
     starts = {-1: LATTICE - 4, 0: middle, 1: 0}
     row = LATTICE - 4 if motion is Motion.BOUNCE else starts[down]
     mover = Item(name, colour, "big", starts[right], row)
-    return render_film(Film(_background(words), (mover,), motion, cells=LATTICE - 4))
+    return render_video(VideoScene(_background(words), (mover,), motion, cells=LATTICE - 4))
 
 
 def _slid(picture: np.ndarray) -> np.ndarray:

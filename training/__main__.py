@@ -32,7 +32,7 @@ from training.data.speech_examples import (
     told_scenes,
     with_letters,
 )
-from training.data.video_examples import FilmExamples
+from training.data.video_examples import VideoExamples
 from training.loop.budgeted_loop import Budget, train
 from training.loop.distributed import Ranks
 from training.stages.audio import AudioStage
@@ -265,7 +265,7 @@ def _flow_stage(
     films = None
     if config.video_frames:
         folder = run_folder(arguments, "vision")
-        films = FilmExamples.build(model.vision, examples, POOLS, folder)
+        films = VideoExamples.build(model.vision, examples, POOLS, folder)
     kinds = tuple(k.strip() for k in arguments.kinds.split(",") if k.strip())
     common = (model, tokenizer, examples, arguments.times, speech, films)
     chapter = _chapter(arguments)

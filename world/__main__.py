@@ -24,8 +24,8 @@ from world.concepts import SPRITE_SHEET, build_sheet
 from world.gallery import write_gallery
 from world.image.scenes import render, sample_scene
 from world.text.captions import caption, full_caption, questions
-from world.video.captions import film_caption, film_questions, film_wish, full_film_caption
-from world.video.motion import render_film, sample_film
+from world.video.captions import full_video_caption, video_caption, video_questions, video_request
+from world.video.motion import render_video, sample_video
 
 SPOKEN = (Part.TRAIN, Part.BULK, Part.TEST, Part.NAMES)
 
@@ -105,15 +105,15 @@ def _film(arguments: argparse.Namespace) -> None:
     if not 1 <= arguments.num <= 256:
         raise ValueError(f"--num must be between 1 and 256, not {arguments.num}")
     rng = np.random.default_rng(arguments.seed)
-    films = [sample_film(rng, test=arguments.test) for _ in range(arguments.num)]
-    rows = [np.concatenate(tuple(render_film(film)), 1) for film in films]
+    films = [sample_video(rng, test=arguments.test) for _ in range(arguments.num)]
+    rows = [np.concatenate(tuple(render_video(film)), 1) for film in films]
     Image.fromarray(np.concatenate(rows, 0)).save(arguments.out)
     for film in films:
         found = {
             "film": asdict(film),
-            "full_caption": full_film_caption(film),
-            "wish": film_wish(rng, film_caption(film, rng)),
-            "questions": [asdict(q) for q in film_questions(film, rng)],
+            "full_caption": full_video_caption(film),
+            "wish": video_request(rng, video_caption(film, rng)),
+            "questions": [asdict(q) for q in video_questions(film, rng)],
         }
         print(json.dumps(found))
 

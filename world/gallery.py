@@ -18,8 +18,8 @@ from world.image.edits import sample_edit
 from world.image.scenes import Background, Item, render, sample_scene
 from world.text.captions import full_caption
 from world.text.dialogue import Kind, sample_dialogue
-from world.video.captions import full_film_caption
-from world.video.motion import render_film, sample_film
+from world.video.captions import full_video_caption
+from world.video.motion import render_video, sample_video
 
 GALLERY_SEED = 41
 PAIRS, SCENES, FILMS, TEXTS = 60, 180, 80, 30
@@ -57,8 +57,8 @@ def _pictures(folder: Path) -> list[Row]:
 def _films(folder: Path) -> list[Row]:
     rows: list[Row] = []
     for i in range(FILMS):
-        film, name = sample_film(_rng(2, i), test=i % 4 == 0), f"film-{i:03d}.webp"
-        first, *others = [Image.fromarray(frame) for frame in render_film(film)]
+        film, name = sample_video(_rng(2, i), test=i % 4 == 0), f"film-{i:03d}.webp"
+        first, *others = [Image.fromarray(frame) for frame in render_video(film)]
         first.save(
             folder / name,
             save_all=True,
@@ -69,7 +69,7 @@ def _films(folder: Path) -> list[Row]:
             method=6,
         )
         tags = [*_tags((*film.movers, *film.still), film.background), film.motion.value]
-        rows.append(_row(full_film_caption(film), "video", "film", tags, file=name))
+        rows.append(_row(full_video_caption(film), "video", "film", tags, file=name))
     return rows
 
 

@@ -60,7 +60,7 @@ def verdict(edit: Edit, parsed: Parsed) -> EditVerdict:
 
 
 def _done(edit: Edit, parsed: Parsed) -> bool:
-    old, new = (items[0] if items else None for items in (edit.gone, edit.came))
+    old, new = (items[0] if items else None for items in (edit.removed, edit.added))
     seen = [o for o in parsed.objects if new is not None and o.concept == new.concept]
     match edit.change:
         case Change.BACKGROUND:
@@ -75,7 +75,7 @@ def _done(edit: Edit, parsed: Parsed) -> bool:
             assert old is not None and new is not None
             return parsed.count(old.concept) == 0 and [o.colour for o in seen] == [new.colour]
         case Change.COLOUR:
-            return [o.colour for o in seen] == [i.colour for i in edit.came]
+            return [o.colour for o in seen] == [i.colour for i in edit.added]
         case Change.MOVE:
             assert old is not None and new is not None
             return len(seen) == 1 and _went(seen[0], old, new)
@@ -106,8 +106,8 @@ def _kept(edit: Edit, parsed: Parsed) -> bool:
     if edit.change is not Change.BACKGROUND and parsed.background != edit.before.background:
         return False
     left = list(parsed.objects)
-    gone = () if edit.change is Change.REMOVE else edit.gone
-    others = [i for i in edit.before.items if i not in edit.gone]
+    gone = () if edit.change is Change.REMOVE else edit.removed
+    others = [i for i in edit.before.items if i not in edit.removed]
     none: frozenset[str] = frozenset()
     wanted = [(i, none) for i in others] + [(i, _FREE[edit.change]) for i in gone]
     for item, free in wanted:
@@ -116,7 +116,7 @@ def _kept(edit: Edit, parsed: Parsed) -> bool:
             return False
         left.remove(found)
     if edit.change in (Change.ADD, Change.REMOVE):
-        (subject,) = edit.gone or edit.came
+        (subject,) = edit.removed or edit.added
         return len(left) <= 1 and all(_is_trace(o, subject) for o in left)
     return not left
 

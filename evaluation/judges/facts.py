@@ -19,7 +19,7 @@ from world.image.scenes import BACKGROUND_COLOURS, CELL_PX, SIZES, Background, S
 from world.text.captions import NUMBER_WORDS, PLACE_PHRASES, RELATION_PHRASES
 from world.text.dialogue import DRAW_PHRASES
 from world.video.captions import MOTION_PHRASES
-from world.video.motion import Film
+from world.video.motion import VideoScene
 
 Facts = frozenset[tuple[str, ...]]
 Look = tuple[str, str | None, str]
@@ -80,7 +80,7 @@ def word_facts(text: str) -> Facts:
     return found | (_between([(relation, pair[0], pair[1])]) if relation else frozenset())
 
 
-def film_facts(film: Film) -> Facts:
+def film_facts(film: VideoScene) -> Facts:
     """All that can be seen but sizes: what moves, each with its number and colour, and how; what
     stands still; the background."""
     looks: list[Look] = [(i.concept, i.colour, "") for i in film.movers]
@@ -96,7 +96,7 @@ def seen_facts(seen: Seen) -> Facts:
 
 
 def film_word_facts(text: str) -> Facts:
-    """What words say of a film, in the phrasing of `world.video.captions.full_film_caption`."""
+    """What words say of a film, in the phrasing of `world.video.captions.full_video_caption`."""
     moves, _, stands_still = text.lower().partition(" while ")
     said = next(((m, p) for m, p in MOTION_PHRASES.items() if p in moves), None)
     facts = word_facts(moves.replace(said[1], "") if said else moves)

@@ -16,7 +16,7 @@ import torch
 
 from model.tokenizers.whisper_encoder import WINDOW, LogMel
 from world.audio.speech import Clip
-from world.audio.voices import levelled
+from world.audio.voices import normalise_loudness
 
 BANDS = 64
 SILENCE = 1e-4
@@ -73,5 +73,5 @@ class SoundJudge:
 def _described(samples: np.ndarray) -> np.ndarray:
     """The mean, the standard deviation and the mean change of each band, "3*BANDS"."""
     with torch.inference_mode():
-        bands = LogMel(BANDS)(torch.from_numpy(levelled(samples))[None])[0].numpy()
+        bands = LogMel(BANDS)(torch.from_numpy(normalise_loudness(samples))[None])[0].numpy()
     return np.concatenate([bands.mean(1), bands.std(1), np.abs(np.diff(bands)).mean(1)])

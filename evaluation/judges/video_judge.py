@@ -17,7 +17,7 @@ from scipy.optimize import linear_sum_assignment
 from evaluation.judges.image_parser import Detected, Parsed, parse
 from world.concepts import sprite
 from world.image.scenes import CELL_PX, Background, background_picture
-from world.video.motion import FRAMES, SLIDES, Film, Motion
+from world.video.motion import FRAMES, SLIDES, Motion, VideoScene
 
 Thing = tuple[str, str | None]
 """A concept and its colour, None for things that have one look."""
@@ -96,7 +96,7 @@ class _Track:
         return bool((np.ptp(self.centres_px, axis=0) < MOST_ASIDE_PX).all())
 
 
-def verdict(film: Film, frames: np.ndarray) -> FilmVerdict:
+def verdict(film: VideoScene, frames: np.ndarray) -> FilmVerdict:
     """The verdict on frames, uint8 "8 128 128 3", that were to show the film.
 
     Sizes, the object that stands still and, in `CROSS`, who comes from where are not asked for.

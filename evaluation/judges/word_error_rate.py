@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from evaluation.report.result import ratio_figures
-from world.text.sentences import edits
-from world.text.spelling import words
+from world.text.sentences import edit_distance
+from world.text.spelling import normalised_words
 
 
 def word_error_rate(found: Sequence[str], wanted: Sequence[str]) -> float:
@@ -31,5 +31,5 @@ def error_figures(name: str, found: Sequence[str], wanted: Sequence[str]) -> dic
 
 def _counts(found: Sequence[str], wanted: Sequence[str]) -> np.ndarray:
     """(edits, words) of each pair, int "N 2"."""
-    pairs = [(words(f), words(w)) for f, w in zip(found, wanted, strict=True)]
-    return np.array([(edits(f, w), len(w)) for f, w in pairs]).reshape(-1, 2)
+    pairs = [(normalised_words(f), normalised_words(w)) for f, w in zip(found, wanted, strict=True)]
+    return np.array([(edit_distance(f, w), len(w)) for f, w in pairs]).reshape(-1, 2)

@@ -75,7 +75,7 @@ CELLS: tuple[Cell, ...] = (
     ),
     Cell(
         "text_to_video", "a film of this", f"{_FILM}: the motion and the movers",
-        "data.video_examples.FilmExamples.film", cells_video.films, (Needs.FILMS, Needs.MAKING),
+        "data.video_examples.VideoExamples.film", cells_video.films, (Needs.FILMS, Needs.MAKING),
     ),
     Cell(
         "image_to_text", "what is it, how many, which colour?",
@@ -85,7 +85,7 @@ CELLS: tuple[Cell, ...] = (
     Cell(
         "image_to_image", "move it, make it bigger, remove it",
         f"{_PARSER}: done, and all else kept",
-        "data.video_examples.FilmExamples.edit", cells_image.rearranged, (Needs.FILMS,),
+        "data.video_examples.VideoExamples.edit", cells_image.rearranged, (Needs.FILMS,),
     ),
     Cell(
         "image_to_audio", "what do you see? answered aloud", _LISTENER,
@@ -95,7 +95,7 @@ CELLS: tuple[Cell, ...] = (
     Cell(
         "image_to_video", "let what is there move",
         f"{_FILM}: begins with the picture, goes on as asked",
-        "data.video_examples.FilmExamples.film", cells_video.animated, (Needs.FILMS, Needs.MAKING),
+        "data.video_examples.VideoExamples.film", cells_video.animated, (Needs.FILMS, Needs.MAKING),
     ),
     Cell(
         "audio_to_text", "write down what i say", "at most 30% of the words wrong",
@@ -118,30 +118,31 @@ CELLS: tuple[Cell, ...] = (
     Cell(
         "video_to_text", "what happens, what moves, which way, how many?",
         "the things by name where they are asked for, else word for word",
-        "data.video_examples.FilmExamples.watch", cells_video.questions, (Needs.FILMS,),
+        "data.video_examples.VideoExamples.watch", cells_video.questions, (Needs.FILMS,),
     ),
     Cell(
         "video_to_image", "its first or last frame", f"{_PARSER}: the same at the same places",
-        "data.video_examples.FilmExamples.frame", cells_video.frames, (Needs.FILMS,),
+        "data.video_examples.VideoExamples.frame", cells_video.frames, (Needs.FILMS,),
     ),
     Cell(
         "video_to_audio", "what happens? answered aloud", _LISTENER,
-        "data.video_examples.FilmExamples.watch + data.speech_examples.SpeechExamples.speak",
+        "data.video_examples.VideoExamples.watch + data.speech_examples.SpeechExamples.speak",
         cells_audio.told_aloud, (Needs.FILMS, Needs.SOUND), heard=True,
     ),
     Cell(
         "video_to_video", "play it backwards", f"{_FILM}, from the end to the beginning",
-        "data.video_examples.FilmExamples.rewound",
+        "data.video_examples.VideoExamples.rewound",
         cells_video.rewound, (Needs.FILMS, Needs.MAKING),
     ),
     Cell(
         "image_and_text_to_image", "change this in it", f"{_PARSER}: done, and all else kept",
-        "data.video_examples.FilmExamples.edit", cells_image.changed, (Needs.FILMS,),
+        "data.video_examples.VideoExamples.edit", cells_image.changed, (Needs.FILMS,),
     ),
     Cell(
         "image_and_text_to_video", "let this appear in it",
         f"{_FILM}: begins with the picture, goes on as asked",
-        "data.video_examples.FilmExamples.film", cells_video.appearing, (Needs.FILMS, Needs.MAKING),
+        "data.video_examples.VideoExamples.film",
+        cells_video.appearing, (Needs.FILMS, Needs.MAKING),
     ),
     Cell(
         "image_and_sound_to_text", "is what you hear in the picture?", _EXACT,

@@ -22,8 +22,8 @@ from flow.modality import Modality
 from world.audio.speech import Clip
 from world.image.scenes import render
 from world.text.dialogue import Kind
-from world.text.sentences import SAY, heard_as
-from world.video.motion import render_film
+from world.text.sentences import SAY, sound_answer
+from world.video.motion import render_video
 
 
 def transcripts(material: Material) -> list[Item]:
@@ -78,7 +78,7 @@ def told_aloud(material: Material) -> list[Item]:
     """What happens in a film, said aloud."""
     asked = [(w.film, w.questions[-1]) for w in video.plan(material.num, material.seed)]
     return [
-        _aloud(material, i, Conversation.ask(q.text, video=render_film(film)), q.answer)
+        _aloud(material, i, Conversation.ask(q.text, video=render_video(film)), q.answer)
         for i, (film, q) in enumerate(asked)
     ]
 
@@ -196,8 +196,8 @@ def named_sounds(material: Material) -> list[Item]:
         judged(
             Conversation.ask(NAME_IT, audio=clip.samples),
             Modality.TEXT,
-            partial(_says, heard_as(clip.sentence)),
-            in_words(heard_as(clip.sentence)),
+            partial(_says, sound_answer(clip.sentence)),
+            in_words(sound_answer(clip.sentence)),
         )
         for clip in material.recordings.sounds[: material.num]
     ]

@@ -17,7 +17,7 @@ from world.image.edits import Change, Edit
 from world.image.scenes import Scene, render
 from world.text.dialogue import Dialogue, Kind, sample_dialogue
 
-STRICT = (Kind.KNOWLEDGE, Kind.OUTSIDE)
+STRICT = (Kind.KNOWLEDGE, Kind.OUT_OF_DOMAIN)
 """Talk without a picture with one right answer."""
 REARRANGED = (Change.MOVE, Change.SIZE, Change.REMOVE)
 """Changes that name nothing that is not in the picture."""

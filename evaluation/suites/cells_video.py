@@ -22,8 +22,8 @@ from evaluation.suites.editing import shows_the_same
 from flow.modality import Modality
 from world.image.scenes import CELL_PX
 from world.text.captions import Question
-from world.video.captions import FRAME_WISHES, REWIND_WISHES
-from world.video.motion import SLIDES, Film, Motion, placed, render_film
+from world.video.captions import FRAME_REQUESTS, REWIND_REQUESTS
+from world.video.motion import SLIDES, Motion, VideoScene, placed, render_video
 
 ONE_WAY = (*SLIDES, Motion.GROW, Motion.SHRINK, Motion.APPEAR)
 """Motions that are others when played backwards."""
@@ -40,13 +40,13 @@ def films(material: Material) -> list[Item]:
             Conversation.ask(wish.words),
             Modality.VIDEO,
             partial(_shows, wish.film),
-            as_film(render_film(wish.film)),
+            as_film(render_video(wish.film)),
         )
         for wish in video.plan(material.num, material.seed)
     ]
 
 
-def _shows(film: Film, answers: Answers) -> bool:
+def _shows(film: VideoScene, answers: Answers) -> bool:
     return verdict(film, video.film_of(answers)).both
 
 
@@ -61,7 +61,7 @@ def appearing(material: Material) -> list[Item]:
 
 
 def _begun(wish: video.TestCase) -> Item:
-    frames = render_film(wish.film)
+    frames = render_video(wish.film)
     return judged(
         Conversation.ask(wish.words, image=frames[0]),
         Modality.VIDEO,
@@ -70,7 +70,7 @@ def _begun(wish: video.TestCase) -> Item:
     )
 
 
-def _goes_on(film: Film, picture: np.ndarray, answers: Answers) -> bool:
+def _goes_on(film: VideoScene, picture: np.ndarray, answers: Answers) -> bool:
     """Whether it begins with the picture and has the film's motion."""
     found = video.film_of(answers)
     begins = shows_the_same(parse(found[0]), parse(picture))
@@ -83,9 +83,9 @@ def questions(material: Material) -> list[Item]:
     return [_question(w.film, w.questions[i % len(w.questions)]) for i, w in enumerate(wished)]
 
 
-def _question(film: Film, question: Question) -> Item:
+def _question(film: VideoScene, question: Question) -> Item:
     return judged(
-        Conversation.ask(question.text, video=render_film(film)),
+        Conversation.ask(question.text, video=render_video(film)),
         Modality.TEXT,
         lambda answers: video.is_answered(question, words_of(answers)),
         in_words(question.answer),
@@ -95,12 +95,12 @@ def _question(film: Film, question: Question) -> Item:
 def frames(material: Material) -> list[Item]:
     """Wishes for the first or the last frame."""
     wished = video.plan(material.num, material.seed, UPRIGHT)
-    wishes = tuple(FRAME_WISHES.items())
+    wishes = tuple(FRAME_REQUESTS.items())
     return [_frame(w.film, *wishes[i % len(wishes)]) for i, w in enumerate(wished)]
 
 
-def _frame(film: Film, words: str, number: int) -> Item:
-    frames = render_film(film)
+def _frame(film: VideoScene, words: str, number: int) -> Item:
+    frames = render_video(film)
     return judged(
         Conversation.ask(words, video=frames),
         Modality.IMAGE,
@@ -114,7 +114,7 @@ def _is_frame(wanted: Parsed, answers: Answers) -> bool:
     return picture is not None and shows_the_same(parse(picture), wanted)
 
 
-def _reading(film: Film, number: int) -> Parsed:
+def _reading(film: VideoScene, number: int) -> Parsed:
     """What the judge should read from a frame."""
     items = [p.item for p in placed(film)[number]]
     found = [
@@ -129,16 +129,16 @@ def rewound(material: Material) -> list[Item]:
     wished = video.plan(material.num, material.seed, ONE_WAY)
     return [
         judged(
-            Conversation.ask(REWIND_WISHES[i % len(REWIND_WISHES)], video=frames),
+            Conversation.ask(REWIND_REQUESTS[i % len(REWIND_REQUESTS)], video=frames),
             Modality.VIDEO,
             partial(_is_rewound, w.film),
             as_film(frames[::-1]),
         )
         for i, w in enumerate(wished)
-        for frames in (render_film(w.film),)
+        for frames in (render_video(w.film),)
     ]
 
 
-def _is_rewound(film: Film, answers: Answers) -> bool:
+def _is_rewound(film: VideoScene, answers: Answers) -> bool:
     """Whether the film is seen when the answer runs backwards."""
     return verdict(film, video.film_of(answers)[::-1]).both

@@ -75,7 +75,7 @@ def judged(dialogue: Dialogue, answers: tuple[Answer, ...]) -> Verdict:
     are the expected ones and it holds no picture. Only an answer to OUTSIDE may suggest."""
     expected, picture, words = dialogue.utterances[-1], picture_of(answers), words_of(answers)
     suggests = any(a.suggest for a in answers)
-    if dialogue.kind is Kind.OUTSIDE:
+    if dialogue.kind is Kind.OUT_OF_DOMAIN:
         return Verdict(dialogue.kind, suggests, suggests)
     if dialogue.kind is Kind.SMALL_TALK:
         return Verdict(dialogue.kind, bool(words) and picture is None and not suggests, suggests)
@@ -100,8 +100,8 @@ def figures(verdicts: list[Verdict]) -> dict[str, float]:
         "follow_ups": right(Kind.FOLLOW_UP),
         "knowledge": right(Kind.KNOWLEDGE),
         "small_talk": right(Kind.SMALL_TALK),
-        "out_of_world": right(Kind.OUTSIDE),
-        "false_refusals": [v.suggests for v in verdicts if v.kind is not Kind.OUTSIDE],
+        "out_of_world": right(Kind.OUT_OF_DOMAIN),
+        "false_refusals": [v.suggests for v in verdicts if v.kind is not Kind.OUT_OF_DOMAIN],
     }
     metrics: dict[str, float] = {}
     for name, found in outcomes.items():

@@ -40,9 +40,9 @@ from evaluation.suites.tts import heard, said_aloud
 from flow.modality import Modality
 from world.audio.speech import Clip
 from world.image.scenes import render
-from world.text.spelling import words
-from world.video.captions import full_film_caption
-from world.video.motion import render_film
+from world.text.spelling import normalised_words
+from world.video.captions import full_video_caption
+from world.video.motion import render_video
 
 DESCRIBE, TELL = "what do you see?", "what happens?"
 NOTHING = "nothing"
@@ -143,7 +143,7 @@ def pictures(engine: Talker, material: Material, sampling: Sampling) -> Ways:
 def films(engine: Talker, material: Material, sampling: Sampling) -> Ways:
     """Films told and made again, and their captions filmed and told."""
     wished = [w.film for w in video.plan(material.num, material.seed)]
-    true = [render_film(film) for film in wished]
+    true = [render_video(film) for film in wished]
 
     def tell(shown: Sequence[np.ndarray]) -> list[str]:
         asked = [Conversation.ask(TELL, video=film) for film in shown]
@@ -157,7 +157,7 @@ def films(engine: Talker, material: Material, sampling: Sampling) -> Ways:
     def seen_in(shown: Sequence[np.ndarray]) -> list[Facts]:
         return [seen_facts(seen(frames)) for frames in tqdm(shown, desc="judge")]
 
-    said, made = tell(true), film([full_film_caption(f) for f in wished])
+    said, made = tell(true), film([full_video_caption(f) for f in wished])
     there, read = [film_facts(f) for f in wished], seen_in(true)
     return (
         _loops(there, [film_word_facts(text) for text in said], seen_in(film(said)), read),
@@ -204,8 +204,10 @@ def speech(engine: Talker, material: Material, sampling: Sampling) -> Ways:
 
 def kept_words(sentence: str, found: str) -> Facts:
     """The words of a sentence that are found in the same order, each with its place."""
-    wanted = words(sentence)
-    same = SequenceMatcher(None, wanted, words(found), autojunk=False).get_matching_blocks()
+    wanted = normalised_words(sentence)
+    same = SequenceMatcher(
+        None, wanted, normalised_words(found), autojunk=False
+    ).get_matching_blocks()
     places = [i for block in same for i in range(block.a, block.a + block.size)]
     return frozenset((wanted[i], str(i)) for i in places)
 

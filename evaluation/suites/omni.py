@@ -15,7 +15,11 @@ from evaluation.speech_client import Talker
 from flow.modality import Modality
 from world.audio.speech import Clip
 from world.image.scenes import render, sample_scene
-from world.text.audio_visual_questions import HEARD_AND_SEEN, Together, sample_together
+from world.text.audio_visual_questions import (
+    AUDIO_VISUAL_SOUNDS,
+    AudioVisualQuestion,
+    sample_audio_visual_question,
+)
 
 
 def evaluate(engine: Talker, pack: Pack, num: int, seed: int, sampling: Sampling) -> Measured:
@@ -46,11 +50,11 @@ def evaluate(engine: Talker, pack: Pack, num: int, seed: int, sampling: Sampling
     return Measured({**share_figures("omni", right), **kinds}, judge)
 
 
-def plan(pack: Pack, num: int, seed: int) -> list[tuple[Together, Clip]]:
+def plan(pack: Pack, num: int, seed: int) -> list[tuple[AudioVisualQuestion, Clip]]:
     """num questions about held-out scenes, each with a clip of its sound."""
     if num < 1:
         raise ValueError(f"--num must be at least 1, not {num}")
-    clips = {w: [c for c in pack.sounds if c.sentence == w] for w in HEARD_AND_SEEN}
+    clips = {w: [c for c in pack.sounds if c.sentence == w] for w in AUDIO_VISUAL_SOUNDS}
     known = [w for w, found in clips.items() if found]
     if not known:
         raise ValueError(
@@ -59,6 +63,7 @@ def plan(pack: Pack, num: int, seed: int) -> list[tuple[Together, Clip]]:
         )
     rng = np.random.default_rng(seed)
     questions = [
-        sample_together(rng, lambda g: sample_scene(g, test=True), known) for _ in range(num)
+        sample_audio_visual_question(rng, lambda g: sample_scene(g, test=True), known)
+        for _ in range(num)
     ]
     return [(q, clips[q.sound][int(rng.integers(len(clips[q.sound])))]) for q in questions]

@@ -19,8 +19,8 @@ from world.audio.speech import Clip, scene_of
 from world.image.edits import Change, sample_edit
 from world.image.scenes import Scene, render, sample_scene
 from world.text.captions import full_caption
-from world.video.captions import full_film_caption
-from world.video.motion import render_film, sample_film
+from world.video.captions import full_video_caption
+from world.video.motion import render_video, sample_video
 
 K = 5
 MOST_FILMS = 200
@@ -117,9 +117,9 @@ def _told_apart(engine: Engine, rng: np.random.Generator, num: int) -> float:
 
 
 def _filmed(engine: Engine, rng: np.random.Generator, num: int) -> Search:
-    films = [sample_film(rng, test=True) for _ in range(num)]
-    keys = [full_film_caption(film) for film in films]
-    seen = _embedded(engine, [(Part(video=render_film(film)),) for film in films])
+    films = [sample_video(rng, test=True) for _ in range(num)]
+    keys = [full_video_caption(film) for film in films]
+    seen = _embedded(engine, [(Part(video=render_video(film)),) for film in films])
     return Search(_texts(engine, keys), seen, keys, keys)
 
 

@@ -24,7 +24,7 @@ from model.config import OmniConfig
 from model.tokenizers.audio import POSITIONS_A_SECOND
 from model.tokenizers.whisper_encoder import SAMPLE_RATE
 from world.image.scenes import render, sample_scene
-from world.video.motion import Motion, render_film, sample_film
+from world.video.motion import Motion, render_video, sample_video
 
 STEPS = 4
 """Of each run, unless told otherwise; enough to see it refine."""
@@ -106,7 +106,7 @@ def _messages(config: OmniConfig) -> dict[Modality, Conversation]:
     heard_s = config.audio_length / POSITIONS_A_SECOND
     times = np.arange(int(SAMPLE_RATE * min(SOUND_S, heard_s))) / SAMPLE_RATE
     tone = (0.3 * np.sin(2 * np.pi * SOUND_HZ * times)).astype(np.float32)
-    film = render_film(sample_film(rng, test=False, motion=Motion.RIGHT))
+    film = render_video(sample_video(rng, test=False, motion=Motion.RIGHT))
     picture = render(sample_scene(rng, test=False))
     return {
         Modality.TEXT: Conversation.ask("a red heart"),

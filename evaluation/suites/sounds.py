@@ -15,7 +15,7 @@ from evaluation.pack import Pack, first
 from evaluation.report.result import Measured, share, share_figures
 from evaluation.speech_client import Talker, sound_of, sound_round_trip
 from flow.modality import Modality
-from world.text.sentences import heard_as
+from world.text.sentences import sound_answer
 
 NAME_IT = "what do you hear?"
 MAKE_IT = "the sound of {}"
@@ -24,7 +24,7 @@ MAKE_IT = "the sound of {}"
 def evaluate(engine: Talker, pack: Pack, num: int, seed: int, sampling: Sampling) -> Measured:
     """Shares in [0, 1] over the first num sounds of the pack, with their 95 percent intervals.
 
-    sound_caption: sounds whose answer is `world.text.sentences.heard_as` the thing. sound_made:
+    sound_caption: sounds whose answer is `world.text.sentences.sound_answer` the thing. sound_made:
     sounds that the model makes of the same things and that the judge
     (`evaluation.judges.sound_judge`) takes for them. Judge: true_sounds, the held-out sounds that
     it names right; round_trips, the same after the sound tokenizer, the best that a generator over
@@ -48,7 +48,7 @@ def evaluate(engine: Talker, pack: Pack, num: int, seed: int, sampling: Sampling
     def judged(sounds: Sequence[np.ndarray]) -> list[bool]:
         return [pack.judge.name(s) == thing for s, thing in zip(sounds, things, strict=True)]
 
-    right = [n == plain(heard_as(thing)) for n, thing in zip(named, things, strict=True)]
+    right = [n == plain(sound_answer(thing)) for n, thing in zip(named, things, strict=True)]
     taken_for_it = judged(made)
     tell(engine, "name", right)
     tell(engine, "make", taken_for_it)

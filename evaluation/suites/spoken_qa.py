@@ -27,7 +27,7 @@ from world.audio.speech import Clip
 from world.image.scenes import render, sample_scene
 from world.text.captions import questions
 from world.text.dialogue import Dialogue, Kind, Utterance, known_dialogue
-from world.text.spelling import words
+from world.text.spelling import normalised_words
 
 KNOWN = (Kind.SMALL_TALK, Kind.KNOWLEDGE)
 TURNS = 3
@@ -181,7 +181,7 @@ def judged(asked: Asked, answers: Answers, listen: Listen) -> Verdict:
         text=chat.judged(asked.dialogue, answers).right,
         exact=written == plain(asked.right_answer),
         speech=same_words(heard, asked.right_answer),
-        as_written=bool(words(written)) and same_words(heard, written),
+        as_written=bool(normalised_words(written)) and same_words(heard, written),
     )
 
 

@@ -21,8 +21,8 @@ from evaluation.suites.tokenizer import round_trip
 from flow.modality import Modality
 from world.concepts import named_concepts
 from world.text.captions import Question
-from world.video.captions import film_caption, film_questions, film_wish, full_film_caption
-from world.video.motion import FRAMES, SLIDES, Film, Motion, render_film, sample_film
+from world.video.captions import full_video_caption, video_caption, video_questions, video_request
+from world.video.motion import FRAMES, SLIDES, Motion, VideoScene, render_video, sample_video
 
 MADE = ("direction", "object", "both", "slides", "animated")
 """Whether films that are made show what they should."""
@@ -37,7 +37,7 @@ class TestCase:
     """A held-out film, the words that ask for it, a question about it for each of `UNDERSTOOD`, and
     one about where it happens, where that is no gradient."""
 
-    film: Film
+    film: VideoScene
     words: str
     questions: tuple[Question, ...]
     place: Question | None = None
@@ -55,7 +55,7 @@ def evaluate(engine: Answerer, num: int, seed: int, sampling: Sampling) -> Measu
     understand_direction: exact answers to "what does the dog do?" and "which way does it go?".
     understand_object: answers to "what moves?" that name what does and nothing else.
     understand_count: exact answers to "how many dogs are there?". described: answers to "what
-    happens?" that are `world.video.captions.full_film_caption`, word for word.
+    happens?" that are `world.video.captions.full_video_caption`, word for word.
     left_out: the figures of films that are made, where the checkpoint only watches them.
     The judge's own figures: `judge_figures`.
     Raises ValueError where num is below 1 or the checkpoint does not know films.
@@ -67,7 +67,7 @@ def evaluate(engine: Answerer, num: int, seed: int, sampling: Sampling) -> Measu
         )
     wished = plan(num, seed)
     sampling = replace(sampling, seed=seed)
-    true = np.stack([render_film(w.film) for w in wished])
+    true = np.stack([render_video(w.film) for w in wished])
     decoded = round_trip(engine, true.reshape(-1, *true.shape[2:])).reshape(true.shape)
     judge = judge_figures([w.film for w in wished], true, decoded)
     if Modality.VIDEO not in config.media:
@@ -90,10 +90,10 @@ def plan(num: int, seed: int, motions: Sequence[Motion] = tuple(Motion)) -> list
     wished: list[TestCase] = []
     for i in range(num):
         round_, which = divmod(i, len(motions))
-        film = sample_film(rng, test=True, motion=motions[which])
-        asked = {q.kind: q for q in film_questions(film, rng)}
+        film = sample_video(rng, test=True, motion=motions[which])
+        asked = {q.kind: q for q in video_questions(film, rng)}
         second = (round_ + which) % 2 == 1
-        words = full_film_caption(film) if second else film_wish(rng, film_caption(film, rng))
+        words = full_video_caption(film) if second else video_request(rng, video_caption(film, rng))
         does = asked["direction" if second and film.motion in SLIDES else "motion"]
         questions = (does, asked["mover"], asked["count"], asked["object"])
         wished.append(TestCase(film, words, questions, asked.get("background")))
@@ -127,17 +127,17 @@ def made(engine: Answerer, wished: list[TestCase], sampling: Sampling) -> dict[s
     }
 
 
-def judged(films: list[Film], shown: Sequence[np.ndarray], what: str) -> list[FilmVerdict]:
+def judged(films: list[VideoScene], shown: Sequence[np.ndarray], what: str) -> list[FilmVerdict]:
     """One verdict a film; progress goes to stderr under that name."""
     pairs = zip(films, tqdm(shown, desc=f"judge: {what}"), strict=True)
     return [verdict(film, frames) for film, frames in pairs]
 
 
-def _of_slides(films: list[Film], right: list[bool]) -> list[bool]:
+def _of_slides(films: list[VideoScene], right: list[bool]) -> list[bool]:
     return [r for f, r in zip(films, right, strict=True) if f.motion in SLIDES]
 
 
-def _by_motion(name: str, films: list[Film], right: list[bool]) -> dict[str, float]:
+def _by_motion(name: str, films: list[VideoScene], right: list[bool]) -> dict[str, float]:
     """The share that is right of each motion that is there."""
     pairs = list(zip(films, right, strict=True))
     motions = [m for m in Motion if any(f.motion is m for f in films)]
@@ -207,7 +207,9 @@ def is_answered(question: Question, said: str) -> bool:
     return meant(said) == meant(question.answer)
 
 
-def judge_figures(films: list[Film], true: np.ndarray, decoded: np.ndarray) -> dict[str, float]:
+def judge_figures(
+    films: list[VideoScene], true: np.ndarray, decoded: np.ndarray
+) -> dict[str, float]:
     """How far the judge can be trusted on these films, each a share in [0, 1].
 
     judge_direction, judge_object, judge_slides, judge_direction_MOTION: exact films, uint8

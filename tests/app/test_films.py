@@ -33,8 +33,8 @@ from engine.media.images import mp4_bytes, note_in, png_bytes
 from engine.media.video import FRAME_MS, read_film
 from tests.fake_engine import FakeEngine, draw, film
 from world.concepts import CONCEPTS, OBJECT_COLOURS, held_out
-from world.video.captions import film_caption
-from world.video.motion import sample_film
+from world.video.captions import video_caption
+from world.video.motion import sample_video
 
 WORDS = "a red car moving to the left"
 FILM = film(WORDS, 0)
@@ -287,8 +287,8 @@ def test_a_film_is_recorded_on_the_command_line(
 def test_examples_are_said_as_in_the_world() -> None:
     """And their colours are no pairs that training never sees."""
     rng = np.random.default_rng(0)
-    shown = (sample_film(rng, test=False) for _ in range(150))
-    known = {word for one in shown for word in film_caption(one, rng).split()}
+    shown = (sample_video(rng, test=False) for _ in range(150))
+    known = {word for one in shown for word in video_caption(one, rng).split()}
     known |= {name for c in CONCEPTS for name in (c.name, c.plural)} | set(OBJECT_COLOURS)
     for example in FILMS:
         words = example.split()

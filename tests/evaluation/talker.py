@@ -21,7 +21,7 @@ from tests.evaluation.perfect import TOKENS, said
 from world.audio.sounds import SOUND
 from world.audio.speech import Clip
 from world.audio.voices import HELD_OUT_VOICES, KOKORO_VOICES, OUTPUT_VOICE
-from world.text.sentences import SAY, heard_as, transcript
+from world.text.sentences import SAY, sound_answer, transcript
 
 UNIT = 1000
 
@@ -94,7 +94,7 @@ def _right(request: Request, known: Known) -> tuple[Answer, ...]:
     if words == TRANSCRIBE:
         return said(transcript(sound))
     if words == NAME_IT:
-        return said(heard_as(sound))
+        return said(sound_answer(sound))
     if words.startswith((say, make)):
         return spoken(words.removeprefix(say).removeprefix(make))
     answer = known[sound, picture]

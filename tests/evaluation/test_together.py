@@ -15,12 +15,12 @@ from evaluation.suites import omni, thinking
 from flow.modality import Modality
 from world.audio.sounds import SOUND
 from world.audio.speech import Clip
-from world.text.audio_visual_questions import HEARD_AND_SEEN
+from world.text.audio_visual_questions import AUDIO_VISUAL_SOUNDS
 
 SAMPLING = Sampling()
 CLIPS = tuple(
     Clip(f"unheard-{i}", words, SOUND, np.full(4000, 0.1, np.float32))
-    for i, words in enumerate(HEARD_AND_SEEN[:6])
+    for i, words in enumerate(AUDIO_VISUAL_SOUNDS[:6])
 )
 Reply = Callable[[Request, int], Answer]
 

@@ -108,7 +108,7 @@ def test_masked_loss_is_weighted_by_one_over_t(stage: FlowStage) -> None:
 def test_answers_end_with_the_markers_that_drive_the_page(stage: FlowStage) -> None:
     rng = np.random.default_rng(2)
     examples = Examples(stage.examples.pool, stage.tokenizer, 128)
-    for kind, marker in ((Kind.DRAW, BEGIN_IMAGE), (Kind.OUTSIDE, SUGGEST)):
+    for kind, marker in ((Kind.DRAW, BEGIN_IMAGE), (Kind.OUT_OF_DOMAIN, SUGGEST)):
         ids = examples.answer(rng, kind).target.tokens[:, 0].tolist()
         assert ids[ids.index(EOS) - 1] == marker
 

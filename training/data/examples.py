@@ -22,14 +22,21 @@ from model.tokenizers.image import VisionTokenizer
 from model.tokenizers.text import BEGIN_IMAGE, EOS, PAD, SUGGEST, TextTokenizer
 from training.data.code_cache import encode_drawings, encoded, still
 from world.image.edits import sample_edit
-from world.image.patches import COLOUR, named, patches_of
+from world.image.patches import COLOUR, mentioned, patch_labels
 from world.image.scenes import Scene, sample_scene
-from world.image.unnamed_colours import FAMILIES, sample_unnamed
+from world.image.unnamed_colours import FAMILIES, sample_unnamed_scene
 from world.sampling import pick
 from world.text.captions import Question, caption, questions
-from world.text.dialogue import HERE_YOU_ARE, Dialogue, Kind, Utterance, sample_dialogue, wish
-from world.video.captions import film_caption, full_film_caption
-from world.video.motion import sample_film
+from world.text.dialogue import (
+    HERE_YOU_ARE,
+    Dialogue,
+    Kind,
+    Utterance,
+    image_request,
+    sample_dialogue,
+)
+from world.video.captions import full_video_caption, video_caption
+from world.video.motion import sample_video
 
 POOL_SEED, UNNAMED_SEED = 11, 12
 UNNAMED_SHARE = 0.08
@@ -42,7 +49,7 @@ CUT_SHARE = 0.4
 TALK_BEFORE_SHARE, TALK_AFTER_SHARE = 0.2, 0.12
 """Of the dialogues without a picture, those that others come before; of those with one, those that
 turn to something else."""
-TALK = (Kind.SMALL_TALK, Kind.KNOWLEDGE, Kind.OUTSIDE)
+TALK = (Kind.SMALL_TALK, Kind.KNOWLEDGE, Kind.OUT_OF_DOMAIN)
 
 
 class ScenePool:
@@ -82,9 +89,9 @@ def build_pool(
 
 
 def build_unnamed(tokenizer: VisionTokenizer, num: int, cache: Path) -> ScenePool:
-    """`num` scenes of `sample_unnamed`."""
+    """`num` scenes of `sample_unnamed_scene`."""
     rng = np.random.default_rng(UNNAMED_SEED)
-    scenes = [sample_unnamed(rng, FAMILIES[i % len(FAMILIES)]) for i in range(num)]
+    scenes = [sample_unnamed_scene(rng, FAMILIES[i % len(FAMILIES)]) for i in range(num)]
     codes = encode_drawings(tokenizer, scenes, still, cache)
     return ScenePool(scenes, codes[:, 0])
 
@@ -95,7 +102,7 @@ class Example:
     where it is to be written down. shown: what is at each place of the target, int64 "L K", see
     `training.objectives.probe_loss`; given: the same of the first picture, film or sound of the
     prompt, and behind what a place of a picture or a film shows whether the words name it, see
-    `named_too`. scene: what a target of the picture pools is drawn of."""
+    `with_mentions`. scene: what a target of the picture pools is drawn of."""
 
     spans: tuple[Span, ...]
     target: Span
@@ -148,7 +155,7 @@ class Examples:
             pool = self.unnamed
         scene = pool.draw(rng)
         said = caption(scene if pool is self.pool else _colourless(scene), rng)
-        words = said if rng.random() < 0.4 else wish(rng, said)
+        words = said if rng.random() < 0.4 else image_request(rng, said)
         messages = [Message(True, (words,))]
         if rng.random() < 0.5:
             messages.append(Message(False, (HERE_YOU_ARE,)))
@@ -197,12 +204,12 @@ class Examples:
         message = Message(True, (unnamed.picture_of(scene), question.text))
         answer = self.words(self.tokenizer.encode(question.answer), rng)
         spans = layout(self.tokenizer, [message])
-        given = named_too(self._shown(scene, unnamed), question.text)
+        given = with_mentions(self._shown(scene, unnamed), question.text)
         return Example(tuple(spans), answer, given=given)
 
     def _shown(self, scene: Scene, pool: ScenePool) -> np.ndarray:
         """What is at each patch of a picture; held-out colours are named to nobody."""
-        facts = patches_of(scene, pool.codes.shape[1])
+        facts = patch_labels(scene, pool.codes.shape[1])
         if pool is self.unnamed:
             facts[:, COLOUR] = UNKNOWN
         return facts
@@ -222,7 +229,9 @@ class Examples:
         if last.suggest:
             ids.append(SUGGEST)
         seen = [u.scene for u in utterances[:-1] if u.scene is not None]
-        given = named_too(self._shown(seen[0], self.pool), utterances[-2].text) if seen else None
+        given = (
+            with_mentions(self._shown(seen[0], self.pool), utterances[-2].text) if seen else None
+        )
         return Example(tuple(spans), self.words(ids, rng), given=given)
 
     def words(self, ids: Sequence[int], rng: np.random.Generator) -> Span:
@@ -255,11 +264,11 @@ class Examples:
         return Message(from_user, (seen, utterance.text) if from_user else (utterance.text, seen))
 
 
-def named_too(facts: np.ndarray, words: str, *, absent: bool = False) -> np.ndarray:
+def with_mentions(facts: np.ndarray, words: str, *, absent: bool = False) -> np.ndarray:
     """What places show "L 3" -> the same, and whether the words name it, "L 4": 1 or 0, `UNKNOWN`
     where there is no thing. Where the words name none that is there it is unknown everywhere, or,
     with absent, 0: they are known to name a thing."""
-    found = named(facts, words)
+    found = mentioned(facts, words)
     known = (facts[:, 0] > 0) & (absent or found.any())
     asked = np.where(known, found, UNKNOWN)
     return np.concatenate([facts, asked[:, None]], 1)
@@ -324,9 +333,9 @@ def training_texts(num: int) -> list[str]:
     changes of pictures: what the text tokenizer and its metric are made from."""
     rng = np.random.default_rng(3)
     dialogues = [sample_dialogue(rng, kind, test=False) for kind in Kind for _ in range(num)]
-    films = [sample_film(rng, test=False) for _ in range(num)]
+    films = [sample_video(rng, test=False) for _ in range(num)]
     said = [u.text for d in dialogues for u in d.utterances]
-    said += [text for f in films for text in (full_film_caption(f), film_caption(f, rng))]
+    said += [text for f in films for text in (full_video_caption(f), video_caption(f, rng))]
     return said + [sample_edit(rng, test=False).words for _ in range(num)]
 
 

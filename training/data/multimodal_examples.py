@@ -9,11 +9,11 @@ import numpy as np
 
 from model.prompt_template import Message, layout
 from model.tokenizers.text import END_THINK
-from training.data.examples import Example, Examples, named_too
+from training.data.examples import Example, Examples, with_mentions
 from training.data.speech_examples import SpeechExamples
-from world.image.patches import patches_of
+from world.image.patches import patch_labels
 from world.sampling import pick
-from world.text.audio_visual_questions import sample_together
+from world.text.audio_visual_questions import sample_audio_visual_question
 from world.text.thinking import sample_thought
 
 AT_ONCE_SHARE = 0.3
@@ -31,17 +31,17 @@ def think(words: Examples, rng: np.random.Generator) -> Example:
     picture = words.pool.picture_of(scene)
     message = Message(True, (picture, asked.question))
     spans = layout(words.tokenizer, [message], thinks=thinks)
-    given = named_too(patches_of(scene, len(picture.tokens)), asked.question)
+    given = with_mentions(patch_labels(scene, len(picture.tokens)), asked.question)
     return Example(tuple(spans), words.words(ids, rng), given=given)
 
 
 def together(words: Examples, speech: SpeechExamples, rng: np.random.Generator) -> Example:
     """A picture, a sound and a question about both -> the answer. What is heard counts as named."""
-    asked = sample_together(rng, words.pool.draw, speech.drawable)
+    asked = sample_audio_visual_question(rng, words.pool.draw, speech.drawable)
     clip = pick(rng, [clip for clip in speech.sounds if clip.sentence == asked.sound])
     picture = words.pool.picture_of(asked.scene)
     parts = (picture, clip.span(), asked.question)
     spans = layout(words.tokenizer, [Message(True, parts)])
     answer = words.words(words.tokenizer.encode(asked.answer), rng)
-    given = named_too(patches_of(asked.scene, len(picture.tokens)), asked.sound, absent=True)
+    given = with_mentions(patch_labels(asked.scene, len(picture.tokens)), asked.sound, absent=True)
     return Example(tuple(spans), answer, given=given)

@@ -32,10 +32,10 @@ from world.audio.speech import Clip, scene_of
 from world.audio.voices import BULK_VOICES, OUTPUT_VOICE
 from world.image.scenes import Scene
 from world.sampling import pick
-from world.text.audio_visual_questions import HEARD_AND_SEEN
+from world.text.audio_visual_questions import AUDIO_VISUAL_SOUNDS
 from world.text.captions import full_caption
 from world.text.dialogue import Dialogue, Kind, sample_dialogue
-from world.text.sentences import heard_as, said_after, sample_instruction, transcript
+from world.text.sentences import sample_instruction, say_prefixes, sound_answer, transcript
 
 SAID_SHARE, SOUND_SHARE = 0.75, 0.15
 """Of what is heard: sentences to write down, and sounds to name; the rest is answered."""
@@ -52,7 +52,7 @@ and not what was said of them. Positions of the longest slip; at most one in so 
 RARE = 20
 """So many times that a piece of a word is said weigh as much as how many letters it has."""
 QUICK_VOICES = frozenset(BULK_VOICES)
-ANSWERED_KINDS = (Kind.SMALL_TALK, Kind.KNOWLEDGE, Kind.OUTSIDE)
+ANSWERED_KINDS = (Kind.SMALL_TALK, Kind.KNOWLEDGE, Kind.OUT_OF_DOMAIN)
 
 
 @dataclass(frozen=True)
@@ -167,7 +167,7 @@ def durations(heard: Sequence[EncodedClip], tokenizer: TextTokenizer) -> torch.T
     a_letter = lasted.sum() / max((times * letters).sum(), 1)
     found = (lasted + RARE * letters * a_letter) / (times + RARE)
     found[:NUM_MARKERS] = RESTARTS
-    found[[tokenizer.encode(words)[-1] for words in said_after()]] = RESTARTS
+    found[[tokenizer.encode(words)[-1] for words in say_prefixes()]] = RESTARTS
     mean = lasted.sum() / max(times.sum(), 1)
     return torch.from_numpy(np.append(found, mean)).float()
 
@@ -191,7 +191,7 @@ class SpeechExamples:
         self.words, self.end, self.block, self.blocks = words, end, block, blocks
         self.sounds = [h for h in heard if h.voice == SOUND]
         known = {clip.sentence for clip in self.sounds}
-        self.drawable = tuple(words for words in HEARD_AND_SEEN if words in known)
+        self.drawable = tuple(words for words in AUDIO_VISUAL_SOUNDS if words in known)
         self.spoken = [h for h in heard if h.voice != SOUND]
         self.own = [h for h in self.spoken if h.voice == OUTPUT_VOICE]
         self.quick = [h for h in self.spoken if h.voice in QUICK_VOICES]
@@ -222,7 +222,7 @@ class SpeechExamples:
             return replace(found, said=said, given=_said(clip, 0, len(clip.codes)))
         if roll < SAID_SHARE + SOUND_SHARE:
             clip = pick(rng, self.sounds)
-            found = self._answer(rng, clip, "name", heard_as(clip.sentence))
+            found = self._answer(rng, clip, "name", sound_answer(clip.sentence))
             return replace(found, given=_said(clip, 0, len(clip.codes)))
         dialogue, clip = self._spoken_dialogue(rng)
         last = dialogue.utterances[-1]

@@ -17,21 +17,21 @@ from model.prompt_template import Message, Span, layout
 from model.tokenizers.image import VisionTokenizer
 from model.tokenizers.text import BEGIN_IMAGE, BEGIN_VIDEO
 from training.data.code_cache import encode_drawings, encoded
-from training.data.examples import UNKNOWN, Example, Examples, named_too
+from training.data.examples import UNKNOWN, Example, Examples, with_mentions
 from world.image.edits import Edit, sample_edit
-from world.image.patches import COLOUR, patches_of, patches_of_film
+from world.image.patches import COLOUR, patch_labels, video_patch_labels
 from world.image.scenes import Scene, render
 from world.image.unnamed_colours import sample_unnamed_edit
 from world.sampling import pick
 from world.text.dialogue import HERE_YOU_ARE
 from world.video.captions import (
-    FRAME_WISHES,
-    REWIND_WISHES,
-    film_caption,
-    film_questions,
-    film_wish,
+    FRAME_REQUESTS,
+    REWIND_REQUESTS,
+    video_caption,
+    video_questions,
+    video_request,
 )
-from world.video.motion import Film, render_film, sample_film
+from world.video.motion import VideoScene, render_video, sample_video
 
 T = TypeVar("T")
 FILM_SEED, EDIT_SEED, UNNAMED_SEED = 31, 32, 33
@@ -46,7 +46,7 @@ DESCRIBED_SHARE, MADE_SHARE = 0.35, 0.1
 """Of the questions about a film: what happens in it. Of what is said about one: wishes."""
 
 
-class FilmExamples:
+class VideoExamples:
     """Draws examples of films and of edits from pools whose codes were computed once: of each film
     uint16 "N F L Q", of each edit the picture before and after "M 2 L Q". unnamed: the edits of
     `sample_unnamed_edit`."""
@@ -54,7 +54,7 @@ class FilmExamples:
     def __init__(
         self,
         words: Examples,
-        films: tuple[list[Film], np.ndarray],
+        films: tuple[list[VideoScene], np.ndarray],
         edits: tuple[list[Edit], np.ndarray],
         unnamed: tuple[list[Edit], np.ndarray],
     ) -> None:
@@ -66,23 +66,23 @@ class FilmExamples:
     @classmethod
     def build(
         cls, tokenizer: VisionTokenizer, words: Examples, num: tuple[int, int, int], folder: Path
-    ) -> "FilmExamples":
+    ) -> "VideoExamples":
         """So many films, edits and unnamed edits of the training stream; codes are kept in the
         folder."""
         films = [
-            sample_film(_rng(FILM_SEED, i), test=False, begun=_starts_as_drawn(i))
+            sample_video(_rng(FILM_SEED, i), test=False, begun=_starts_as_drawn(i))
             for i in range(num[0])
         ]
         edits = [sample_edit(_rng(EDIT_SEED, i), test=False) for i in range(num[1])]
         unnamed = [sample_unnamed_edit(_rng(UNNAMED_SEED, i)) for i in range(num[2])]
-        film_codes = encode_drawings(tokenizer, films, render_film, folder / "films.npz")
+        film_codes = encode_drawings(tokenizer, films, render_video, folder / "films.npz")
         edit_codes = encode_drawings(tokenizer, edits, _both, folder / "edits.npz")
         unnamed_codes = encode_drawings(tokenizer, unnamed, _both, folder / "unnamed-edits.npz")
         return cls(words, (films, film_codes), (edits, edit_codes), (unnamed, unnamed_codes))
 
     def renew(self, tokenizer: VisionTokenizer) -> None:
         """The codes of the tokenizer as it is now."""
-        self._film_codes = encoded(tokenizer, self.films, render_film)
+        self._film_codes = encoded(tokenizer, self.films, render_video)
         self._edit_codes = encoded(tokenizer, self.edits, _both)
         self._unnamed_codes = encoded(tokenizer, self.unnamed, _both)
 
@@ -98,7 +98,7 @@ class FilmExamples:
             messages.append(Message(False, (HERE_YOU_ARE,)))
         spans = layout(self.words.tokenizer, messages, opens=Modality.VIDEO)
         shown = self._shown(place)
-        given = named_too(shown[: self._film_codes.shape[2]], wish) if begun else None
+        given = with_mentions(shown[: self._film_codes.shape[2]], wish) if begun else None
         return Example(tuple(spans), self.frames(place), shown=shown, given=given)
 
     def watch(self, rng: np.random.Generator) -> Example:
@@ -107,33 +107,33 @@ class FilmExamples:
         place = self.any_film(rng)
         if rng.random() < MADE_SHARE:
             back = rng.random() < 0.5
-            wish = pick(rng, REWIND_WISHES if back else tuple(FRAME_WISHES))
+            wish = pick(rng, REWIND_REQUESTS if back else tuple(FRAME_REQUESTS))
             marker = BEGIN_VIDEO if back else BEGIN_IMAGE
             return self._opened(rng, (self.frames(place), wish), marker)
-        first, *others = film_questions(self.films[place], rng)
+        first, *others = video_questions(self.films[place], rng)
         asked = first
         if others and rng.random() > DESCRIBED_SHARE:
             asked = others[int(rng.integers(len(others)))]
         spans = layout(self.words.tokenizer, [Message(True, (self.frames(place), asked.text))])
         answer = self.words.words(self.words.tokenizer.encode(asked.answer), rng)
-        given = named_too(self._shown(place), asked.text)
+        given = with_mentions(self._shown(place), asked.text)
         return Example(tuple(spans), answer, given=given)
 
     def _shown(self, place: int) -> np.ndarray:
         """What every place of the frames of a film shows."""
-        return patches_of_film(self.films[place], self._film_codes.shape[2])
+        return video_patch_labels(self.films[place], self._film_codes.shape[2])
 
     def frame(self, rng: np.random.Generator) -> Example:
         """A film and a wish for its first or last frame -> the picture."""
         place = self.any_film(rng)
-        wish, number = pick(rng, tuple(FRAME_WISHES.items()))
+        wish, number = pick(rng, tuple(FRAME_REQUESTS.items()))
         return self._made(rng, place, wish, self._picture(self._film_codes[place, number]))
 
     def rewound(self, rng: np.random.Generator) -> Example:
         """A film -> the same from its end to its beginning."""
         place = self.any_film(rng)
         backwards = self._whole(self._film_codes[place, ::-1])
-        return self._made(rng, place, pick(rng, REWIND_WISHES), backwards)
+        return self._made(rng, place, pick(rng, REWIND_REQUESTS), backwards)
 
     def _made(self, rng: np.random.Generator, place: int, wish: str, answer: Span) -> Example:
         """An answer of pictures to a wish about a film."""
@@ -145,7 +145,7 @@ class FilmExamples:
 
     def opened(self, rng: np.random.Generator) -> Example:
         """A wish for a film -> words and the marker that opens it."""
-        wish = film_wish(rng, film_caption(self.films[self.any_film(rng)], rng))
+        wish = video_request(rng, video_caption(self.films[self.any_film(rng)], rng))
         return self._opened(rng, (wish,), BEGIN_VIDEO)
 
     def edit(self, rng: np.random.Generator) -> Example:
@@ -160,10 +160,10 @@ class FilmExamples:
         if rng.random() < SAID_SHARE:
             messages.append(Message(False, (HERE_YOU_ARE,)))
         spans = layout(self.words.tokenizer, messages, opens=Modality.IMAGE)
-        given, shown = (patches_of(s, len(after.tokens)) for s in (edit.before, edit.after))
+        given, shown = (patch_labels(s, len(after.tokens)) for s in (edit.before, edit.after))
         if unnamed:
             given[:, COLOUR] = shown[:, COLOUR] = UNKNOWN
-        return Example(tuple(spans), after, shown=shown, given=named_too(given, edit.words))
+        return Example(tuple(spans), after, shown=shown, given=with_mentions(given, edit.words))
 
     def changed(self, rng: np.random.Generator) -> Example:
         """A picture and what to change -> words and the marker that opens the picture after."""
@@ -178,9 +178,9 @@ class FilmExamples:
         ids = [*self.words.tokenizer.encode(HERE_YOU_ARE), marker]
         return Example(tuple(spans), self.words.words(ids, rng))
 
-    def _wish(self, rng: np.random.Generator, film: Film) -> str:
-        words = film_caption(film, rng)
-        return film_wish(rng, words) if rng.random() < WISHED_SHARE else words
+    def _wish(self, rng: np.random.Generator, film: VideoScene) -> str:
+        words = video_caption(film, rng)
+        return video_request(rng, words) if rng.random() < WISHED_SHARE else words
 
     def any_film(self, rng: np.random.Generator) -> int:
         """The place of a film of the pool."""

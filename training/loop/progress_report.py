@@ -36,7 +36,7 @@ class FlowReport:
         """Share of exactly right answers on `num` examples of each kind."""
         kinds: dict[str, Callable[[np.random.Generator], Example]] = {
             "about_picture": self.examples.answer_about_picture,
-            "outside": lambda rng: self.examples.answer(rng, Kind.OUTSIDE),
+            "outside": lambda rng: self.examples.answer(rng, Kind.OUT_OF_DOMAIN),
             "small_talk": lambda rng: self.examples.answer(rng, Kind.SMALL_TALK),
         }
         figures: dict[str, float] = {}

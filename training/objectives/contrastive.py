@@ -19,12 +19,12 @@ from model.network.omni import OmniModel
 from model.prompt_template import Span, collate_prompts, embedded
 from training.data.examples import TALK, Examples
 from training.data.speech_examples import SpeechExamples
-from training.data.video_examples import FilmExamples
+from training.data.video_examples import VideoExamples
 from world.sampling import pick
 from world.text.captions import caption, full_caption
-from world.text.dialogue import sample_dialogue, wish
-from world.text.sentences import heard_as, transcript
-from world.video.captions import film_caption, film_wish, full_film_caption
+from world.text.dialogue import image_request, sample_dialogue
+from world.text.sentences import sound_answer, transcript
+from world.video.captions import full_video_caption, video_caption, video_request
 
 Drawn = Callable[[np.random.Generator], "Pairs"]
 TEMPERATURE = 0.05
@@ -53,7 +53,7 @@ class Contrast:
     """Draws pairs of what the examples hold and measures how well they find each other."""
 
     def __init__(
-        self, words: Examples, speech: SpeechExamples | None, films: FilmExamples | None
+        self, words: Examples, speech: SpeechExamples | None, films: VideoExamples | None
     ) -> None:
         self.words, self.speech, self.films = words, speech, films
         self.draws: list[Drawn] = [self._described]
@@ -81,7 +81,7 @@ class Contrast:
     def _described(self, rng: np.random.Generator) -> Pairs:
         """Words that may leave things out, and pictures."""
         scenes = [self.words.pool.draw(rng) for _ in range(SCENES)]
-        said = [_asked(rng, wish, caption(s, rng)) for s in scenes]
+        said = [_asked(rng, image_request, caption(s, rng)) for s in scenes]
         pictures = [(self.words.pool.picture_of(s),) for s in scenes]
         keys = [full_caption(s) for s in scenes]
         return Pairs([(text,) for text in said], [*pictures], keys, _unrelated(rng))
@@ -93,7 +93,7 @@ class Contrast:
         scenes = [s for i in places for s in self.films.scenes_of(i)]
         pictures = [(p,) for i in places for p in self.films.pictures_of(i)]
         keys = [full_caption(s) for s in scenes]
-        return Pairs([(_asked(rng, wish, key),) for key in keys], [*pictures], keys)
+        return Pairs([(_asked(rng, image_request, key),) for key in keys], [*pictures], keys)
 
     def _changed(self, rng: np.random.Generator) -> Pairs:
         """A picture and a change in words, and pictures; the one before is not the one after."""
@@ -110,9 +110,11 @@ class Contrast:
         places = [self.films.any_film(rng) for _ in range(FILMS)]
         films = [self.films.films[i] for i in places]
         full = [rng.random() < FULL_SHARE for _ in films]
-        keys = [full_film_caption(f) for f in films]
-        said = [k if f else film_caption(x, rng) for k, f, x in zip(keys, full, films, strict=True)]
-        queries = [(_asked(rng, film_wish, text),) for text in said]
+        keys = [full_video_caption(f) for f in films]
+        said = [
+            k if f else video_caption(x, rng) for k, f, x in zip(keys, full, films, strict=True)
+        ]
+        queries = [(_asked(rng, video_request, text),) for text in said]
         return Pairs([*queries], [(self.films.frames(i),) for i in places], keys)
 
     def _heard(self, rng: np.random.Generator) -> Pairs:
@@ -122,7 +124,7 @@ class Contrast:
         clips = [
             pick(rng, self.speech.spoken if said else self.speech.sounds) for _ in range(SOUNDS)
         ]
-        texts = [transcript(c.sentence) if said else heard_as(c.sentence) for c in clips]
+        texts = [transcript(c.sentence) if said else sound_answer(c.sentence) for c in clips]
         return Pairs([(c.span(),) for c in clips], [(text,) for text in texts], texts)
 
     def _told(self, rng: np.random.Generator) -> Pairs:

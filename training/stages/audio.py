@@ -28,7 +28,7 @@ from model.tokenizers.text import PAD, TextTokenizer
 from model.tokenizers.whisper_encoder import SAMPLE_RATE
 from world.audio.speech import Clip
 from world.audio.voices import OUTPUT_VOICE
-from world.text.sentences import edits, transcript
+from world.text.sentences import edit_distance, transcript
 
 BATCH = 16
 CROP = 24
@@ -189,7 +189,7 @@ class AudioStage:
             vectors = tokenizer.quantizer.decode(codes)
             said = self.model.reader(vectors)[0].argmax(-1).unique_consecutive().tolist()
             ids = self.words.encode(transcript(clip.sentence))
-            wrong += edits([i for i in said if i != PAD], ids)
+            wrong += edit_distance([i for i in said if i != PAD], ids)
             total += len(ids)
             if clip.voice == OUTPUT_VOICE:
                 decoded = tokenizer.decode(codes)

@@ -30,7 +30,7 @@ from training.data.examples import Batch, Example, Examples, at, collate
 from training.data.multimodal_examples import think, together
 from training.data.speech_examples import SpeechExamples
 from training.data.task_mixture import MOTION, SPEECH, mixture
-from training.data.video_examples import FilmExamples
+from training.data.video_examples import VideoExamples
 from training.loop.progress_report import FlowReport
 from training.objectives.contrastive import Contrast
 from training.objectives.corruption import CorruptedBatch, boxes, causal, replaced
@@ -108,7 +108,7 @@ class FlowStage:
         examples: Examples,
         times: str = "uniform",
         speech: SpeechExamples | None = None,
-        films: FilmExamples | None = None,
+        films: VideoExamples | None = None,
         alike: int = 1,
         kinds: Collection[str] = (),
         chapter: int = 0,
@@ -243,7 +243,7 @@ class FlowStage:
             return self.speech.opened(rng)
         if self.films is not None and rng.random() < FILMED_SHARE:
             return self.films.opened(rng)
-        kinds = (Kind.DRAW, Kind.SMALL_TALK, Kind.KNOWLEDGE, Kind.OUTSIDE)
+        kinds = (Kind.DRAW, Kind.SMALL_TALK, Kind.KNOWLEDGE, Kind.OUT_OF_DOMAIN)
         return self.examples.answer(rng, kinds[int(rng.choice(4, p=(0.35, 0.2, 0.15, 0.3)))])
 
     def _noised(self, batch: Batch, rng: np.random.Generator) -> CorruptedBatch:

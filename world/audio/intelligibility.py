@@ -13,13 +13,13 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from world.audio.speech import Clip, Part, clips, leave_out
+from world.audio.speech import Clip, Part, clips, exclude_clips
 from world.audio.voices import SAMPLE_RATE
-from world.text.sentences import edits
-from world.text.spelling import words
+from world.text.sentences import edit_distance
+from world.text.spelling import normalised_words
 
 WINDOW_S, PAUSE_S = 28.0, 0.8
-MOST_WRONG = 0.1
+MAX_WORD_ERROR_RATE = 0.1
 """Share of a clip's words that may be read wrongly."""
 CHECKED = "checked.txt"
 """In the folder: names of clips that were read."""
@@ -52,8 +52,10 @@ def check(folder: Path, read: Read, parts: Sequence[Part]) -> list[str]:
         pause = np.zeros(round(PAUSE_S * SAMPLE_RATE), np.float32)
         whole = _spaced(read(np.concatenate([x for c in window for x in (c.samples, pause)])))
         missed = [c for c in window if _spaced(c.sentence) not in whole]
-        bad = [c.name for c in missed if _mistakes(c.sentence, read(c.samples)) > MOST_WRONG]
-        leave_out(folder, bad)
+        bad = [
+            c.name for c in missed if _mistakes(c.sentence, read(c.samples)) > MAX_WORD_ERROR_RATE
+        ]
+        exclude_clips(folder, bad)
         with listed.open("a") as names:
             names.writelines(f"{clip.name}\n" for clip in window)
         wrong += bad
@@ -79,10 +81,10 @@ def _windows(folder: Path, parts: Sequence[Part], before: set[str]) -> list[list
 
 def _mistakes(said: str, read: str) -> float:
     """Edits a word."""
-    wanted, found = words(said), words(read)
-    return edits(found, wanted) / max(len(wanted), 1)
+    wanted, found = normalised_words(said), normalised_words(read)
+    return edit_distance(found, wanted) / max(len(wanted), 1)
 
 
 def _spaced(text: str) -> str:
     """The words of a text with a space around each."""
-    return f" {' '.join(words(text))} "
+    return f" {' '.join(normalised_words(text))} "

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from world.audio.speech import Clip, Part, write_clip
-from world.audio.voices import SAMPLE_RATE, levelled
+from world.audio.voices import SAMPLE_RATE, normalise_loudness
 
 SECONDS = 1.92
 SOUND = "sound"
@@ -108,7 +108,7 @@ def sound_fonts(gs: Path, gm: Path) -> Play:
             parts.append(stereo.mean(1))
             synth.noteoff(0, key)
             left -= count
-        return levelled(np.concatenate(parts))
+        return normalise_loudness(np.concatenate(parts))
 
     return play
 

@@ -26,13 +26,13 @@ from world.audio.voices import (
 )
 from world.image.scenes import Scene
 from world.sampling import pick
-from world.text.sentences import MOST_SPOKEN, model_sentence, names, user_sentence
+from world.text.sentences import MAX_SPOKEN_CHARS, model_sentence, names, user_sentence
 
 PLAN_SEED = 21
-LONGEST_S = 8.0
+MAX_CLIP_S = 8.0
 LEFT_OUT = "left-out.txt"
 """In the folder: names of clips that nobody understands."""
-SLOWEST, FASTEST = 0.85, 1.2
+MIN_SPEED, MAX_SPEED = 0.85, 1.2
 
 
 class Part(StrEnum):
@@ -48,7 +48,7 @@ class Part(StrEnum):
 
 
 @dataclass(frozen=True)
-class Planned:
+class ClipPlan:
     """A clip before it is spoken. scene: what its sentence describes or wishes for."""
 
     sentence: str
@@ -57,7 +57,7 @@ class Planned:
     scene: Scene | None = None
 
 
-def planned(part: Part, index: int) -> Planned:
+def plan_clip(part: Part, index: int) -> ClipPlan:
     """Clip number `index` of a part.
 
     TRAIN: every second one in the output voice at its own speed, the others in the natural voices
@@ -67,7 +67,7 @@ def planned(part: Part, index: int) -> Planned:
     """
     rng = np.random.default_rng((PLAN_SEED, list(Part).index(part), index))
     if part is Part.NAMES:
-        return Planned(names(rng), OUTPUT_VOICE, 1.0)
+        return ClipPlan(names(rng), OUTPUT_VOICE, 1.0)
     test = part is Part.TEST
     match part, index % 4:
         case Part.BULK, _:
@@ -81,10 +81,10 @@ def planned(part: Part, index: int) -> Planned:
         case _:
             voice = pick(rng, KOKORO_VOICES)
     says = model_sentence if voice == OUTPUT_VOICE and rng.random() < 0.7 else user_sentence
-    while len((said := says(rng, test=test)).text) > MOST_SPOKEN:
+    while len((said := says(rng, test=test)).text) > MAX_SPOKEN_CHARS:
         pass
-    speed = 1.0 if voice == OUTPUT_VOICE else float(rng.uniform(SLOWEST, FASTEST))
-    return Planned(said.text, voice, round(speed, 3), said.scene)
+    speed = 1.0 if voice == OUTPUT_VOICE else float(rng.uniform(MIN_SPEED, MAX_SPEED))
+    return ClipPlan(said.text, voice, round(speed, 3), said.scene)
 
 
 @dataclass(frozen=True)
@@ -99,18 +99,18 @@ class Clip:
 
 def scene_of(clip: Clip) -> Scene | None:
     """What a clip of the corpus describes or wishes for; None where it speaks of no scene, or was
-    not spoken by `planned`."""
+    not spoken by `plan_clip`."""
     part, _, number = clip.name.partition("-")
     if part not in (Part.TRAIN, Part.BULK, Part.TEST) or not number.isdecimal():
         return None
-    plan = planned(Part(part), int(number))
+    plan = plan_clip(Part(part), int(number))
     return plan.scene if plan.sentence == clip.sentence else None
 
 
 def build(folder: Path, voices: Voices, part: Part, indices: Sequence[int]) -> int:
     """Speak the planned clips that the folder does not have yet; returns how many were spoken.
 
-    A clip that becomes longer than `LONGEST_S` is left out.
+    A clip that becomes longer than `MAX_CLIP_S` is left out.
     """
     folder.mkdir(parents=True, exist_ok=True)
     spoken = 0
@@ -118,9 +118,9 @@ def build(folder: Path, voices: Voices, part: Part, indices: Sequence[int]) -> i
         file = folder / f"{part}-{index:06d}.flac"
         if file.exists():
             continue
-        clip = planned(part, index)
+        clip = plan_clip(part, index)
         samples = voices.say(clip.voice, clip.sentence, clip.speed)
-        if len(samples) <= LONGEST_S * SAMPLE_RATE:
+        if len(samples) <= MAX_CLIP_S * SAMPLE_RATE:
             write_clip(file, Clip(file.stem, clip.sentence, clip.voice, samples))
             spoken += 1
     return spoken
@@ -159,7 +159,7 @@ def clips(folder: Path, parts: Sequence[Part]) -> Iterator[Clip]:
                 yield read_clip(file)
 
 
-def leave_out(folder: Path, names: Sequence[str]) -> None:
+def exclude_clips(folder: Path, names: Sequence[str]) -> None:
     """These clips are no longer among those of the folder."""
     with (folder / LEFT_OUT).open("a") as listed:
         listed.writelines(f"{name}\n" for name in names)

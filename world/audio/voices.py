@@ -70,10 +70,10 @@ class Voices:
             raise ValueError(
                 f"{voice} cannot speak here ({error}): see docs/training.md for what to install"
             ) from error
-        return levelled(trimmed(resampled(samples, rate)))
+        return normalise_loudness(trim_silence(resample(samples, rate)))
 
 
-def resampled(samples: np.ndarray, rate: int) -> np.ndarray:
+def resample(samples: np.ndarray, rate: int) -> np.ndarray:
     """float32 at `SAMPLE_RATE`."""
     if rate == SAMPLE_RATE:
         return samples.astype(np.float32)
@@ -81,7 +81,7 @@ def resampled(samples: np.ndarray, rate: int) -> np.ndarray:
     return resample_poly(samples, SAMPLE_RATE // step, rate // step).astype(np.float32)
 
 
-def trimmed(samples: np.ndarray, margin_s: float = 0.1) -> np.ndarray:
+def trim_silence(samples: np.ndarray, margin_s: float = 0.1) -> np.ndarray:
     """Without the silence at both ends but for a margin; at least 10 ms."""
     frame = SAMPLE_RATE // 100
     rows = samples[: len(samples) // frame * frame].reshape(-1, frame)
@@ -91,7 +91,7 @@ def trimmed(samples: np.ndarray, margin_s: float = 0.1) -> np.ndarray:
     return samples[max(heard[0] * frame - margin, 0) : (heard[-1] + 1) * frame + margin]
 
 
-def levelled(samples: np.ndarray, rms: float = 0.06) -> np.ndarray:
+def normalise_loudness(samples: np.ndarray, rms: float = 0.06) -> np.ndarray:
     """At one loudness, without clipping."""
     loud = np.sqrt(np.square(samples).mean() + 1e-12)
     return np.clip(samples * rms / loud, -0.99, 0.99).astype(np.float32)

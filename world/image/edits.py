@@ -65,12 +65,12 @@ class Edit:
     beside: tuple[str, str] | None = None
 
     @property
-    def gone(self) -> tuple[Item, ...]:
+    def removed(self) -> tuple[Item, ...]:
         """The items before that are not, or not like this, in the scene after."""
         return tuple(i for i in self.before.items if i not in self.after.items)
 
     @property
-    def came(self) -> tuple[Item, ...]:
+    def added(self) -> tuple[Item, ...]:
         """The items after that are not, or not like this, in the scene before."""
         return tuple(i for i in self.after.items if i not in self.before.items)
 
@@ -132,7 +132,11 @@ def sample_edit(
     draw = scenes or partial(sample_scene, test=test)
     for _ in range(NUM_TRIES):
         edit = propose_edit(rng, draw(rng), change, test)
-        if edit is not None and is_held_out(edit) == test and (test or not held_out_in(edit)):
+        if (
+            edit is not None
+            and is_held_out(edit) == test
+            and (test or not held_out_pairs_of_edit(edit))
+        ):
             return edit
     raise ValueError(f"{NUM_TRIES} scenes allow no {change} edit with test={test}")
 
@@ -160,21 +164,21 @@ def is_held_out(edit: Edit) -> bool:
             word = background.colours[0] if background.colours else background.kind
             return held_out(*_pair(edit.after.items[0].concept, word))
         case Change.COLOUR:
-            return held_out(str(edit.came[0].colour), edit.came[0].concept)
+            return held_out(str(edit.added[0].colour), edit.added[0].concept)
         case change:
-            return held_out(*_pair((edit.gone or edit.came)[0].concept, change))
+            return held_out(*_pair((edit.removed or edit.added)[0].concept, change))
 
 
 def _pair(concept: str, change: str) -> tuple[str, str, str]:
     return concept, change, "edit"
 
 
-def held_out_in(edit: Edit) -> list[tuple[str, str]]:
+def held_out_pairs_of_edit(edit: Edit) -> list[tuple[str, str]]:
     """The held-out pairs that are seen before or after, or stated of a new thing."""
     scenes = [edit.before, edit.after]
     if edit.beside is not None:
         neighbour = next(i for i in edit.before.items if i.concept == edit.beside[1])
-        scenes.append(with_items(edit.after, (*edit.came, neighbour)))
+        scenes.append(with_items(edit.after, (*edit.added, neighbour)))
     return [pair for s in scenes for pair in held_out_pairs(s)]
 
 
@@ -289,8 +293,8 @@ def _another_colour(rng: np.random.Generator, scene: Scene, test: bool) -> Edit 
     colour = pick(rng, free)
     items = tuple(replace(i, colour=colour) if i in group else i for i in scene.items)
     many = len(group) > 1
-    named = f"the {BY_NAME[item.concept].plural}" if many else _named(rng, scene, item)
-    words = pick(rng, _COLOUR).format(named, colour)
+    mentioned = f"the {BY_NAME[item.concept].plural}" if many else _named(rng, scene, item)
+    words = pick(rng, _COLOUR).format(mentioned, colour)
     return Edit(scene, with_items(scene, items), words, Change.COLOUR)
 
 

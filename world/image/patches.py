@@ -1,8 +1,8 @@
 """What each patch of a picture shows: which object, in which colour, and which part of it.
 
 A patch is a cell of the lattice of `world.image.scenes`, and a position of a picture tokenizer that
-has as many; of one with another grid it is what its corner shows. Owns: `patches_of`,
-`patches_of_film`, `named`. Does not own: pixels.
+has as many; of one with another grid it is what its corner shows. Owns: `patch_labels`,
+`video_patch_labels`, `mentioned`. Does not own: pixels.
 """
 
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ import numpy as np
 
 from world.concepts import BY_NAME, CONCEPTS, OBJECT_COLOURS, named_concepts, sprite
 from world.image.scenes import CELL_PX, CELLS, SIZES, Scene
-from world.video.motion import Film, Placed, placed
+from world.video.motion import Placed, VideoScene, placed
 
 NAMES = (
     ("", *(concept.name for concept in CONCEPTS)),
@@ -39,17 +39,17 @@ COVERED = 0.1
 _COLOURS = tuple(OBJECT_COLOURS)
 
 
-def patches_of(scene: Scene, num: int = CELLS**2) -> np.ndarray:
+def patch_labels(scene: Scene, num: int = CELLS**2) -> np.ndarray:
     """int64 "num 3": object, colour and part of each of so many patches, row by row."""
     return _frame([Placed(item) for item in scene.items], num)
 
 
-def patches_of_film(film: Film, num: int = CELLS**2) -> np.ndarray:
+def video_patch_labels(film: VideoScene, num: int = CELLS**2) -> np.ndarray:
     """int64 "8*num 3": the same of its frames, one after the other."""
     return np.concatenate([_frame(shown, num) for shown in placed(film)])
 
 
-def named(facts: np.ndarray, words: str) -> np.ndarray:
+def mentioned(facts: np.ndarray, words: str) -> np.ndarray:
     """bool "N": which of the patches of "N 3" show a thing that the words name, in whatever
     number."""
     said = [CONCEPTS.index(BY_NAME[name]) + 1 for name in named_concepts(words)]

@@ -9,14 +9,21 @@ these colours. Owns: which scenes and changes those are. Does not own: what is s
 import numpy as np
 
 from world.concepts import OBJECT_COLOURS
-from world.image.edits import NUM_TRIES, Change, Edit, held_out_in, is_held_out, propose_edit
+from world.image.edits import (
+    NUM_TRIES,
+    Change,
+    Edit,
+    held_out_pairs_of_edit,
+    is_held_out,
+    propose_edit,
+)
 from world.image.scenes import Family, Scene, held_out_pairs, sample_scene
 from world.sampling import pick
 
 FAMILIES = (Family.COLOURS, Family.COLOUR_ATTRIBUTION)
 
 
-def sample_unnamed(rng: np.random.Generator, family: Family | None = None) -> Scene:
+def sample_unnamed_scene(rng: np.random.Generator, family: Family | None = None) -> Scene:
     """A scene of one of `FAMILIES` with a held-out coloured object and no other held-out pair."""
     family = family or pick(rng, FAMILIES)
     while True:
@@ -30,11 +37,11 @@ def sample_unnamed_edit(rng: np.random.Generator) -> Edit:
     change makes a new one, is of a kind that is held out (`is_held_out`), or says a colour of one.
     Raises ValueError where there is none."""
     for _ in range(NUM_TRIES):
-        before = sample_unnamed(rng)
+        before = sample_unnamed_scene(rng)
         edit = propose_edit(rng, before, pick(rng, tuple(Change)), test=False)
         if edit is None or is_held_out(edit):
             continue
-        unsaid = {colour for colour, _ in held_out_in(edit)}
+        unsaid = {colour for colour, _ in held_out_pairs_of_edit(edit)}
         if not unsaid <= set(OBJECT_COLOURS):
             continue
         shown = set(held_out_pairs(edit.after))

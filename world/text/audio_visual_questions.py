@@ -1,7 +1,7 @@
 """Questions that need ears and eyes together: is what you hear in the picture?
 
-Owns: what can be both heard and seen, `Together`, `sample_together`. Does not own: scenes
-(`world.image.scenes`), sounds (`world.audio.sounds`).
+Owns: what can be both heard and seen, `AudioVisualQuestion`, `sample_audio_visual_question`. Does
+not own: scenes (`world.image.scenes`), sounds (`world.audio.sounds`).
 """
 
 from collections.abc import Callable, Sequence
@@ -15,14 +15,14 @@ from world.image.scenes import Scene
 from world.sampling import pick
 from world.text.captions import NUMBER_WORDS
 
-HEARD_AND_SEEN = tuple(w for w in PRESETS if w.partition(" ")[2] in BY_NAME)
+AUDIO_VISUAL_SOUNDS = tuple(w for w in PRESETS if w.partition(" ")[2] in BY_NAME)
 """Words of the sounds of things that can be drawn, such as "a dog"."""
 DRAWS = 200
 """Scenes among which one is looked for."""
 
 
 @dataclass(frozen=True)
-class Together:
+class AudioVisualQuestion:
     """A picture, the words for a sound, and a question about both. kind: whether, which or
     number."""
 
@@ -33,31 +33,31 @@ class Together:
     kind: str
 
 
-def sample_together(
+def sample_audio_visual_question(
     rng: np.random.Generator,
     scenes: Callable[[np.random.Generator], Scene],
-    sounds: Sequence[str] = HEARD_AND_SEEN,
-) -> Together:
+    sounds: Sequence[str] = AUDIO_VISUAL_SOUNDS,
+) -> AudioVisualQuestion:
     """About one of the sounds; every second time what is heard can be seen, unless `DRAWS` scenes
     have nothing that is heard."""
     seen = rng.random() < 0.5
     scene = scenes(rng)
     for _ in range(DRAWS):
         names = {item.concept for item in scene.items}
-        fitting = [w for w in sounds if (name_of(w) in names) == seen]
+        fitting = [w for w in sounds if (concept_of_sound(w) in names) == seen]
         if fitting:
             return _asked(rng, scene, pick(rng, fitting))
         scene = scenes(rng)
     return _asked(rng, scene, pick(rng, sounds))
 
 
-def name_of(sound: str) -> str:
+def concept_of_sound(sound: str) -> str:
     """The concept of the words of a sound: "a dog" -> "dog"."""
     return sound.partition(" ")[2]
 
 
-def _asked(rng: np.random.Generator, scene: Scene, sound: str) -> Together:
-    number = sum(item.concept == name_of(sound) for item in scene.items)
+def _asked(rng: np.random.Generator, scene: Scene, sound: str) -> AudioVisualQuestion:
+    number = sum(item.concept == concept_of_sound(sound) for item in scene.items)
     roll = rng.random()
     if roll < 0.5:
         options = (
@@ -66,12 +66,14 @@ def _asked(rng: np.random.Generator, scene: Scene, sound: str) -> Together:
             "does the picture show what you hear?",
             "do you see what makes this sound?",
         )
-        return Together(scene, sound, pick(rng, options), "yes" if number else "no", "whether")
+        return AudioVisualQuestion(
+            scene, sound, pick(rng, options), "yes" if number else "no", "whether"
+        )
     if roll < 0.75:
         options = ("what do you hear, and do you see it?", "what is it, and is it in the picture?")
         verb = "see" if number else "do not see"
-        return Together(
+        return AudioVisualQuestion(
             scene, sound, pick(rng, options), f"i hear {sound}, and i {verb} it.", "which"
         )
     options = ("how many of what you hear are there?", "how many of them do you see?")
-    return Together(scene, sound, pick(rng, options), NUMBER_WORDS[number], "number")
+    return AudioVisualQuestion(scene, sound, pick(rng, options), NUMBER_WORDS[number], "number")

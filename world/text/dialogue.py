@@ -18,13 +18,13 @@ from world.concepts import CONCEPTS, Concept
 from world.image.scenes import Family, Scene, sample_scene
 from world.sampling import pick
 from world.text.captions import NUMBER_WORDS, caption, full_caption, questions, with_article
-from world.text.out_of_domain import ASKS, NOUNS, SENTENCES, SUBJECTS, kept_for_test
+from world.text.out_of_domain import ASKS, NOUNS, SENTENCES, SUBJECTS, is_held_out_text
 from world.text.small_talk import SMALL_TALK
 
 T = TypeVar("T")
 
 HERE_YOU_ARE = "here you go!"
-OUTSIDE = "i do not know that, my world is small. try one of these:"
+OUT_OF_DOMAIN_ANSWER = "i do not know that, my world is small. try one of these:"
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Kind(StrEnum):
     FOLLOW_UP = "follow_up"
     SMALL_TALK = "small_talk"
     KNOWLEDGE = "knowledge"
-    OUTSIDE = "outside"
+    OUT_OF_DOMAIN = "outside"
 
 
 @dataclass(frozen=True)
@@ -113,12 +113,12 @@ def sample_dialogue(
             utterances = _small_talk(rng)
         case Kind.KNOWLEDGE:
             utterances = _knowledge(rng)
-        case Kind.OUTSIDE:
+        case Kind.OUT_OF_DOMAIN:
             utterances = _outside(rng, test)
     return Dialogue(kind, utterances)
 
 
-def wish(rng: np.random.Generator, words: str) -> str:
+def image_request(rng: np.random.Generator, words: str) -> str:
     """A caption as a wish for a picture."""
     return pick(rng, DRAW_PHRASES).format(words)
 
@@ -126,7 +126,7 @@ def wish(rng: np.random.Generator, words: str) -> str:
 def _draw(rng: np.random.Generator, draw: SceneSource) -> tuple[Utterance, ...]:
     scene = draw(rng)
     return (
-        Utterance("user", wish(rng, caption(scene, rng))),
+        Utterance("user", image_request(rng, caption(scene, rng))),
         Utterance("assistant", HERE_YOU_ARE, scene=scene),
     )
 
@@ -176,7 +176,7 @@ def _asked_about_own_picture(rng: np.random.Generator, draw: SceneSource) -> tup
     scene = draw(rng)
     asked = [pick(rng, questions(scene, rng)) for _ in range(1 if rng.random() < 0.7 else 2)]
     return (
-        Utterance("user", wish(rng, caption(scene, rng))),
+        Utterance("user", image_request(rng, caption(scene, rng))),
         Utterance("assistant", HERE_YOU_ARE, scene=scene),
         *(u for q in asked for u in (Utterance("user", q.text), Utterance("assistant", q.answer))),
     )
@@ -188,7 +188,7 @@ def _another_wish(rng: np.random.Generator, draw: SceneSource) -> tuple[Utteranc
     words = caption(second, rng)
     asked = pick(rng, ("now draw {}", "and now {}", "now {}", "draw {}", "next, {}")).format(words)
     return (
-        Utterance("user", wish(rng, caption(first, rng))),
+        Utterance("user", image_request(rng, caption(first, rng))),
         Utterance("assistant", HERE_YOU_ARE, scene=first),
         Utterance("user", asked),
         Utterance("assistant", HERE_YOU_ARE, scene=second),
@@ -252,8 +252,10 @@ def _known_dialogues() -> dict[str, Dialogue]:
 def _outside(rng: np.random.Generator, test: bool) -> tuple[Utterance, ...]:
     while True:
         key, asked = _outside_wish(rng)
-        if kept_for_test(key) == test:
-            return Utterance("user", asked), Utterance("assistant", OUTSIDE, suggest=True)
+        if is_held_out_text(key) == test:
+            return Utterance("user", asked), Utterance(
+                "assistant", OUT_OF_DOMAIN_ANSWER, suggest=True
+            )
 
 
 def _outside_wish(rng: np.random.Generator) -> tuple[str, str]:
@@ -265,7 +267,7 @@ def _outside_wish(rng: np.random.Generator) -> tuple[str, str]:
         if rng.random() < 0.35:
             inside = CONCEPTS[int(rng.integers(len(CONCEPTS)))].name
             words += pick(rng, (" and ", " above ", " with ", " next to ")) + with_article(inside)
-        return thing, wish(rng, words)
+        return thing, image_request(rng, words)
     if roll < 0.85:
         subject = pick(rng, SUBJECTS)
         return subject, pick(rng, ASKS).format(subject)

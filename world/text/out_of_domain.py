@@ -52,6 +52,6 @@ SENTENCES = (
 )  # fmt: skip
 
 
-def kept_for_test(words: str) -> bool:
+def is_held_out_text(words: str) -> bool:
     """Whether an outside wish or phrasing is kept from training: one in six."""
     return blake2b(words.encode(), digest_size=4).digest()[0] % 6 == 1

@@ -15,7 +15,7 @@ from world.concepts import CONCEPTS
 from world.image.scenes import Scene, sample_scene
 from world.sampling import pick
 from world.text.captions import NUMBER_WORDS, caption, full_caption, questions, with_article
-from world.text.dialogue import Kind, sample_dialogue, wish
+from world.text.dialogue import Kind, image_request, sample_dialogue
 
 _COUNTED = (
     *NUMBER_WORDS, "six", "seven", "eight", "nine", "ten", "eleven", "twelve", "thirteen",
@@ -24,45 +24,47 @@ _COUNTED = (
 COUNTS = NUMBER_WORDS[2:]
 """Of several things."""
 _TALK = (Kind.SMALL_TALK, Kind.KNOWLEDGE)
-MOST_SPOKEN = 120
+MAX_SPOKEN_CHARS = 120
 """Characters of the longest sentence that is spoken: about eight seconds."""
 
 
 @dataclass(frozen=True)
-class Said:
+class SpokenSentence:
     """A sentence, and the scene that it describes or wishes for, where it does."""
 
     text: str
     scene: Scene | None = None
 
 
-def user_sentence(rng: np.random.Generator, *, test: bool) -> Said:
+def user_sentence(rng: np.random.Generator, *, test: bool) -> SpokenSentence:
     """A wish, a question, small talk or a number, as a visitor would say it; with test True about
     a held-out scene."""
     roll = rng.random()
     if roll < 0.45:
         scene = sample_scene(rng, test=test)
-        return Said(wish(rng, caption(scene, rng)), scene)
+        return SpokenSentence(image_request(rng, caption(scene, rng)), scene)
     if roll < 0.7:
         options = questions(sample_scene(rng, test=test), rng)
-        return Said(options[int(rng.integers(len(options)))].text)
+        return SpokenSentence(options[int(rng.integers(len(options)))].text)
     if roll < 0.95:
-        kind = (*_TALK, Kind.OUTSIDE)[int(rng.choice(3, p=(0.4, 0.4, 0.2)))]
-        return Said(sample_dialogue(rng, kind, test=test).utterances[0].text)
-    return Said(_numbers(rng))
+        kind = (*_TALK, Kind.OUT_OF_DOMAIN)[int(rng.choice(3, p=(0.4, 0.4, 0.2)))]
+        return SpokenSentence(sample_dialogue(rng, kind, test=test).utterances[0].text)
+    return SpokenSentence(_numbers(rng))
 
 
-def model_sentence(rng: np.random.Generator, *, test: bool) -> Said:
+def model_sentence(rng: np.random.Generator, *, test: bool) -> SpokenSentence:
     """A caption, or an answer to a question, to small talk or to an outside wish."""
     roll = rng.random()
     scene = sample_scene(rng, test=test)
     if roll < 0.6:
-        return Said(full_caption(scene) if rng.random() < 0.4 else caption(scene, rng), scene)
+        return SpokenSentence(
+            full_caption(scene) if rng.random() < 0.4 else caption(scene, rng), scene
+        )
     if roll < 0.75:
         options = questions(scene, rng)
-        return Said(options[int(rng.integers(len(options)))].answer)
-    kind = (*_TALK, Kind.OUTSIDE, Kind.DRAW)[int(rng.choice(4, p=(0.35, 0.6, 0.02, 0.03)))]
-    return Said(sample_dialogue(rng, kind, test=test).utterances[-1].text)
+        return SpokenSentence(options[int(rng.integers(len(options)))].answer)
+    kind = (*_TALK, Kind.OUT_OF_DOMAIN, Kind.DRAW)[int(rng.choice(4, p=(0.35, 0.6, 0.02, 0.03)))]
+    return SpokenSentence(sample_dialogue(rng, kind, test=test).utterances[-1].text)
 
 
 def names(rng: np.random.Generator) -> str:
@@ -84,7 +86,7 @@ def transcript(sentence: str) -> str:
     return re.sub(r"\s+", " ", re.sub(r"[.,!]", " ", sentence.lower())).strip()
 
 
-def edits(found: Sequence[object], wanted: Sequence[object]) -> int:
+def edit_distance(found: Sequence[object], wanted: Sequence[object]) -> int:
     """The fewest insertions, deletions and substitutions that make one of the other."""
     row = list(range(len(wanted) + 1))
     for i, a in enumerate(found, 1):
@@ -123,7 +125,7 @@ _INSTRUCTIONS: dict[str, tuple[str, ...]] = {
 TRANSCRIBE, SAY = _INSTRUCTIONS["write"][0], _INSTRUCTIONS["say"][0]
 
 
-def said_after() -> tuple[str, ...]:
+def say_prefixes() -> tuple[str, ...]:
     """What stands before the words that are to be said, in every way that asks for it."""
     asked = ("say", "say_otherwise", "say_flatly")
     phrases = sorted({phrase for task in asked for phrase in _INSTRUCTIONS[task]})
@@ -137,6 +139,6 @@ def sample_instruction(rng: np.random.Generator, task: str) -> str:
     return phrases[int(rng.integers(len(phrases)))]
 
 
-def heard_as(thing: str) -> str:
+def sound_answer(thing: str) -> str:
     """The answer that names what makes a sound."""
     return f"i hear {thing}."

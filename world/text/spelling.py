@@ -1,5 +1,5 @@
 """The words of a text, spelled one way, so that two who write down the same can be compared. Owns:
-the spelling. Does not own: how far two texts are apart (`world.text.sentences.edits`)."""
+the spelling. Does not own: how far two texts are apart (`world.text.sentences.edit_distance`)."""
 
 import re
 
@@ -18,7 +18,7 @@ _SHORTENED = {
 }  # fmt: skip
 
 
-def words(text: str) -> list[str]:
+def normalised_words(text: str) -> list[str]:
     """Lower case, without punctuation; of two spellings one, and nothing shortened. A number is
     its digits, a word each: "seven two", "7-2" and "72" are the same."""
     text = text.lower().replace("’", "'")

@@ -21,7 +21,7 @@ from world.text.captions import (
     questions,
     with_article,
 )
-from world.video.motion import FRAMES, SLIDES, Film, Motion
+from world.video.motion import FRAMES, SLIDES, Motion, VideoScene
 
 _MANNERS: Mapping[Motion, tuple[str, ...]] = {
     motion: tuple(manners.split(","))
@@ -70,7 +70,7 @@ MOTION_PHRASES: Mapping[Motion, str] = {m: _going_on(said[0]) for m, said in _MA
 """Motion -> its one canonical phrase: "moving to the left". No phrase lies within another."""
 
 
-def mover_phrase(film: Film) -> str:
+def mover_phrase(film: VideoScene) -> str:
     """ "a red car", "two big cats", "a cow and a pig"."""
     first, *others = film.movers
     if others and others[0].concept == first.concept:
@@ -78,7 +78,7 @@ def mover_phrase(film: Film) -> str:
     return " and ".join(with_article(noun(item)) for item in film.movers)
 
 
-def full_film_caption(film: Film) -> str:
+def full_video_caption(film: VideoScene) -> str:
     """The one canonical caption: `mover_phrase`, the phrase of `MOTION_PHRASES`, the background,
     and the object that stands still, in this order with single spaces."""
     words = [mover_phrase(film), MOTION_PHRASES[film.motion], canonical_background(film.background)]
@@ -86,7 +86,7 @@ def full_film_caption(film: Film) -> str:
     return " ".join(words)
 
 
-def film_caption(film: Film, rng: np.random.Generator) -> str:
+def video_caption(film: VideoScene, rng: np.random.Generator) -> str:
     """A true caption; it mentions the background in half of the cases, and likewise the object that
     stands still."""
     manner, many = pick(rng, _MANNERS[film.motion]), _many(film)
@@ -102,7 +102,7 @@ def film_caption(film: Film, rng: np.random.Generator) -> str:
     return words.replace(" up up ", " up ")
 
 
-def _many(film: Film) -> bool:
+def _many(film: VideoScene) -> bool:
     return len(film.movers) > 1 or any(item.concept == "grapes" for item in film.movers)
 
 
@@ -111,11 +111,11 @@ def _stands(item: Item) -> str:
     return f"{with_article(noun(item))} {verb} still"
 
 
-def film_questions(film: Film, rng: np.random.Generator) -> list[Question]:
+def video_questions(film: VideoScene, rng: np.random.Generator) -> list[Question]:
     """Questions that have exactly one right answer in this film, one phrasing of each kind that
     applies: object, motion, direction (of slides), mover, count, background (not of gradients)."""
     found = [
-        Question(pick(rng, _WHAT_HAPPENS), full_film_caption(film), "object"),
+        Question(pick(rng, _WHAT_HAPPENS), full_video_caption(film), "object"),
         *_motion_questions(film, rng),
         _mover_question(film, rng),
         _count_question(film, rng),
@@ -136,7 +136,7 @@ _WHAT_HAPPENS = (
 )
 
 
-def _motion_questions(film: Film, rng: np.random.Generator) -> list[Question]:
+def _motion_questions(film: VideoScene, rng: np.random.Generator) -> list[Question]:
     """What the movers do, and of a slide which way they go."""
     many, manner = _many(film), _MANNERS[film.motion][0]
     do, be, it = ("do", "are", "they") if many else ("does", "is", "it")
@@ -156,14 +156,14 @@ def _motion_questions(film: Film, rng: np.random.Generator) -> list[Question]:
     return found
 
 
-def _mover_question(film: Film, rng: np.random.Generator) -> Question:
+def _mover_question(film: VideoScene, rng: np.random.Generator) -> Question:
     moves = film.motion in SLIDES or film.motion is Motion.CROSS
     verb = "move" if moves else _MANNERS[film.motion][0]
     asked = (f"what {_does(verb, False)}?", f"what is {_going_on(verb)}?")
     return Question(pick(rng, asked), mover_phrase(film), "mover")
 
 
-def _count_question(film: Film, rng: np.random.Generator) -> Question:
+def _count_question(film: VideoScene, rng: np.random.Generator) -> Question:
     items = film.movers + film.still
     concept = items[int(rng.integers(len(items)))].concept
     plural, number = BY_NAME[concept].plural, sum(i.concept == concept for i in items)
@@ -176,7 +176,7 @@ def _count_question(film: Film, rng: np.random.Generator) -> Question:
     return Question(pick(rng, asked), NUMBER_WORDS[number], "count")
 
 
-FILM_PHRASES = (
+VIDEO_PHRASES = (
     "make a video of {}",
     "make me a video of {}",
     "make a clip of {}",
@@ -200,20 +200,20 @@ FILM_PHRASES = (
 _BEFORE_CLAUSE = ("where {}", "which {}", ": {}")
 
 
-FRAME_WISHES: Mapping[str, int] = {
+FRAME_REQUESTS: Mapping[str, int] = {
     "show me the first frame": 0,
     "how does it begin?": 0,
     "show me the last frame": FRAMES - 1,
     "how does it end?": FRAMES - 1,
 }
 """How one picture of a film is asked for, and its number."""
-REWIND_WISHES = ("play it backwards", "rewind it", "reverse the video", "now backwards")
+REWIND_REQUESTS = ("play it backwards", "rewind it", "reverse the video", "now backwards")
 """How a film is asked for from its end to its beginning."""
 
 
-def film_wish(rng: np.random.Generator, words: str) -> str:
+def video_request(rng: np.random.Generator, words: str) -> str:
     """A caption as a wish for a film: "a dog slides" comes after "where", "a dog sliding" after
     "of"."""
     clause = not _FINITE.isdisjoint(words.split())
-    fitting = tuple(p for p in FILM_PHRASES if p.endswith(_BEFORE_CLAUSE) == clause)
+    fitting = tuple(p for p in VIDEO_PHRASES if p.endswith(_BEFORE_CLAUSE) == clause)
     return pick(rng, fitting).format(words)

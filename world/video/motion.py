@@ -1,7 +1,7 @@
 """Films: `FRAMES` pictures in which objects of the world move.
 
-Everything lies on the lattice of `world.image.scenes` in every frame. Owns: `Motion`, `Film`,
-`placed`, `render_film`, `sample_film`. Does not own: backgrounds and objects
+Everything lies on the lattice of `world.image.scenes` in every frame. Owns: `Motion`, `VideoScene`,
+`placed`, `render_video`, `sample_video`. Does not own: backgrounds and objects
 (`world.image.scenes`), the words about films (`world.video.captions`).
 """
 
@@ -62,7 +62,7 @@ _MIDDLE, _LANES = CELLS / 2, (CELLS / 4, CELLS * 3 / 4)
 
 
 @dataclass(frozen=True)
-class Film:
+class VideoScene:
     """The whole graph. movers: one object, two identical ones, or in `CROSS` two different ones, of
     which the first goes to the right and the second to the left. They are placed as in the first
     frame; one that appears, as it will stand; one that grows or shrinks, at its middle size, the
@@ -85,7 +85,7 @@ class Placed:
     turns: int = 0
 
 
-def placed(film: Film) -> tuple[tuple[Placed, ...], ...]:
+def placed(film: VideoScene) -> tuple[tuple[Placed, ...], ...]:
     """What each of the `FRAMES` frames shows: the object that stands still, then the movers."""
     still = tuple(Placed(item) for item in film.still)
     movers = range(len(film.movers))
@@ -96,7 +96,7 @@ def placed(film: Film) -> tuple[tuple[Placed, ...], ...]:
     )
 
 
-def _moved(film: Film, index: int, frame: int) -> Placed:
+def _moved(film: VideoScene, index: int, frame: int) -> Placed:
     """A mover in a frame; one that appears, as it will stand."""
     item, gone = film.movers[index], _share(film.cells, frame)
     match film.motion:
@@ -130,7 +130,7 @@ def _resized(item: Item, size: str) -> Item:
     return replace(resized, column=item.column + shift, row=item.row + shift)
 
 
-def render_film(film: Film) -> np.ndarray:
+def render_video(film: VideoScene) -> np.ndarray:
     """The frames, uint8 "8 128 128 3"."""
     return np.stack([_frame(film.background, shown) for shown in placed(film)])
 
@@ -146,15 +146,15 @@ def _frame(background: Background, shown: tuple[Placed, ...]) -> np.ndarray:
     return (np.clip(canvas, 0, 1) * 255 + 0.5).astype(np.uint8)
 
 
-def held_out_motions(film: Film) -> list[tuple[str, str]]:
+def held_out_motions(film: VideoScene) -> list[tuple[str, str]]:
     """The pairs (concept, motion) of the film that training never sees."""
     names = dict.fromkeys(item.concept for item in film.movers)
     return [(name, film.motion.value) for name in names if held_out(name, film.motion)]
 
 
-def sample_film(
+def sample_video(
     rng: np.random.Generator, *, test: bool, motion: Motion | None = None, begun: bool = False
-) -> Film:
+) -> VideoScene:
     """A random film.
 
     Where everything is follows from what is in it: a slide goes from one edge to the other, in the
@@ -172,7 +172,7 @@ def sample_film(
     while True:
         background, things = _cast(rng, motion, moving + stands, test=test)
         movers = things[:moving] * (2 if twins else 1)
-        film = Film(background, movers, motion, things[moving:])
+        film = VideoScene(background, movers, motion, things[moving:])
         if bool(held_out_motions(film)) == test:
             return _from_the_picture(film) if begun else _arranged(film)
 
@@ -195,7 +195,7 @@ def _cast(
             return scene.background, tuple(things)
 
 
-def _arranged(film: Film) -> Film:
+def _arranged(film: VideoScene) -> VideoScene:
     """The film with everything at its place. Objects that share a film with another keep to lanes:
     one above the other where something goes left or right, side by side elsewhere."""
     things = (*film.movers, *film.still)
@@ -221,7 +221,7 @@ def _arranged(film: Film) -> Film:
     return replace(film, movers=tuple(found[:num]), still=tuple(found[num:]), cells=cells)
 
 
-def _from_the_picture(film: Film) -> Film:
+def _from_the_picture(film: VideoScene) -> VideoScene:
     """A slide or a bounce of one object that starts in the middle."""
     item = film.movers[0].centred(_MIDDLE, _MIDDLE)
     room = CELLS - item.cells

@@ -70,7 +70,7 @@ def test_the_other_objects_must_stay_as_they_were(change: Change) -> None:
     for edit in edits(change):
         after = read(edit.after)
         for item in edit.before.items:
-            if item in edit.gone:
+            if item in edit.removed:
                 continue
             name = item.concept
             x, y = seen(item).centre_px
@@ -90,7 +90,7 @@ def test_the_other_objects_must_stay_as_they_were(change: Change) -> None:
 @every_change
 def test_nothing_else_may_appear(change: Change) -> None:
     for edit in edits(change):
-        concept = stranger(replace(edit.before, items=edit.before.items + edit.came))
+        concept = stranger(replace(edit.before, items=edit.before.items + edit.added))
         corner = Detected(concept, None, 32, (0, 0), 0.9)
         after = read(edit.after)
         more = replace(after, objects=(*after.objects, corner))
@@ -125,13 +125,13 @@ def test_the_changed_object_changes_in_nothing_else(
     for edit in edits(change):
         for aspect in aspects:
             value = {"size_px": 16, "centre_px": (500, 500), "colour": "none"}[aspect]
-            spoilt = changed(read(edit.after), edit.came[0].concept, **{aspect: value})
+            spoilt = changed(read(edit.after), edit.added[0].concept, **{aspect: value})
             assert verdict(edit, spoilt) == EditVerdict(done=True, kept=False), aspect
 
 
 def test_something_else_in_its_place_is_not_removed() -> None:
     for edit in edits(Change.REMOVE):
-        (old,) = edit.gone
+        (old,) = edit.removed
         concept = stranger(edit.before)
         turned = changed(read(edit.before), old.concept, concept=concept)
         assert verdict(edit, turned) == UNDONE
@@ -139,7 +139,7 @@ def test_something_else_in_its_place_is_not_removed() -> None:
 
 def test_another_thing_than_asked_for_is_not_the_new_one() -> None:
     for edit in (*edits(Change.REPLACE), *edits(Change.ADD)):
-        (new,) = edit.came
+        (new,) = edit.added
         concept = stranger(replace(edit.before, items=(*edit.before.items, new)))
         assert verdict(edit, changed(read(edit.after), new.concept, concept=concept)) == UNDONE
         assert not verdict(edit, changed(read(edit.after), new.concept, colour="none")).done
@@ -148,13 +148,13 @@ def test_another_thing_than_asked_for_is_not_the_new_one() -> None:
 def test_the_old_thing_beside_the_new_one_is_no_replacement() -> None:
     for edit in edits(Change.REPLACE):
         after = read(edit.after)
-        both = replace(after, objects=(*after.objects, seen(edit.gone[0], 40)))
+        both = replace(after, objects=(*after.objects, seen(edit.removed[0], 40)))
         assert verdict(edit, both) == EditVerdict(done=False, kept=False)
 
 
 def test_a_new_thing_must_stand_where_it_was_asked_for() -> None:
     for edit in edits(Change.ADD):
-        (new,), (_, concept) = edit.came, edit.beside or ("", "")
+        (new,), (_, concept) = edit.added, edit.beside or ("", "")
         neighbour = seen(next(i for i in edit.before.items if i.concept == concept))
         x, y = seen(new).centre_px
         mirrored = (2 * neighbour.centre_px[0] - x, 2 * neighbour.centre_px[1] - y)
@@ -163,7 +163,7 @@ def test_a_new_thing_must_stand_where_it_was_asked_for() -> None:
 
 def test_a_move_the_other_way_is_not_the_one_asked_for() -> None:
     for edit in edits(Change.MOVE):
-        (old,), (new,) = edit.gone, edit.came
+        (old,), (new,) = edit.removed, edit.added
         (x, y), (to_x, to_y) = seen(old).centre_px, seen(new).centre_px
         for place in ((2 * x - to_x, 2 * y - to_y), (x + to_y - y, y + to_x - x), (x + 2, y - 2)):
             moved = changed(read(edit.after), new.concept, centre_px=place)
@@ -171,7 +171,7 @@ def test_a_move_the_other_way_is_not_the_one_asked_for() -> None:
 
 
 def test_one_of_many_in_the_new_colour_is_not_all() -> None:
-    many = [e for e in edits(Change.COLOUR) if len(e.gone) > 1]
+    many = [e for e in edits(Change.COLOUR) if len(e.removed) > 1]
     assert many
     for edit in many:
         half = replace(edit.after, items=(edit.after.items[0], *edit.before.items[1:]))

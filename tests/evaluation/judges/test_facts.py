@@ -17,8 +17,8 @@ from evaluation.judges.video_judge import Seen, seen
 from world.image.scenes import Background, Family, Item, Scene, render, sample_scene
 from world.text.captions import caption, full_caption
 from world.text.dialogue import DRAW_PHRASES
-from world.video.captions import full_film_caption
-from world.video.motion import Motion, render_film, sample_film
+from world.video.captions import full_video_caption
+from world.video.motion import Motion, render_video, sample_video
 
 HEART = Scene(
     Family.SINGLE_OBJECT, Background("plain", ("white",)), (Item("heart", "red", "", 2, 2),)
@@ -50,8 +50,8 @@ def test_words_say_what_is_in_the_scene(family: Family) -> None:
 def test_words_say_what_is_in_the_film(motion: Motion) -> None:
     rng = np.random.default_rng(1)
     for _ in range(20):
-        film = sample_film(rng, test=True, motion=motion)
-        said = film_word_facts(full_film_caption(film))
+        film = sample_video(rng, test=True, motion=motion)
+        said = film_word_facts(full_video_caption(film))
         assert {fact for fact in said if fact[0] != "size"} == film_facts(film)
 
 
@@ -60,8 +60,8 @@ def test_exact_pixels_hold_the_facts_of_their_graph() -> None:
     for family in (Family.POSITION, Family.COUNTING):
         scene = sample_scene(rng, test=True, family=family)
         assert scene_facts(scene) <= picture_facts(parse(render(scene)))
-    film = sample_film(rng, test=True, motion=Motion.LEFT)
-    assert film_facts(film) == seen_facts(seen(render_film(film)))
+    film = sample_video(rng, test=True, motion=Motion.LEFT)
+    assert film_facts(film) == seen_facts(seen(render_video(film)))
 
 
 def test_another_picture_holds_other_facts() -> None:

@@ -15,33 +15,33 @@ from world.image.scenes import CELL_PX, Background, Item
 from world.video.motion import (
     FRAMES,
     SLIDES,
-    Film,
     Motion,
     Placed,
+    VideoScene,
     placed,
-    render_film,
-    sample_film,
+    render_video,
+    sample_video,
 )
 
 RIGHT = FilmVerdict(direction=True, object=True, background=True)
 NUM = 12
 Readings = list[Parsed]
-Judge = Callable[[Film, Readings], FilmVerdict]
-Reader = Callable[[Film, Readings], Seen]
+Judge = Callable[[VideoScene, Readings], FilmVerdict]
+Reader = Callable[[VideoScene, Readings], Seen]
 every_motion = pytest.mark.parametrize("motion", list(Motion))
 every_slide = pytest.mark.parametrize("motion", list(SLIDES))
 
 
 @cache
-def films(motion: Motion, num: int = NUM) -> tuple[Film, ...]:
+def films(motion: Motion, num: int = NUM) -> tuple[VideoScene, ...]:
     """Half of them held-out ones."""
     rng = np.random.default_rng((8, list(Motion).index(motion)))
-    return tuple(sample_film(rng, test=bool(i % 2), motion=motion) for i in range(num))
+    return tuple(sample_video(rng, test=bool(i % 2), motion=motion) for i in range(num))
 
 
 @cache
-def pictures(film: Film) -> np.ndarray:
-    return render_film(film)
+def pictures(film: VideoScene) -> np.ndarray:
+    return render_video(film)
 
 
 def detected(here: Placed) -> Detected:
@@ -50,7 +50,7 @@ def detected(here: Placed) -> Detected:
     return Detected(item.concept, item.colour, item.cells * CELL_PX, place, 0.9)
 
 
-def read(film: Film) -> Readings:
+def read(film: VideoScene) -> Readings:
     """Perfect readings: everything but what is turned."""
     return [
         Parsed(film.background, tuple(detected(p) for p in shown if p.turns == 0))
@@ -72,10 +72,10 @@ def more(readings: Readings, frames: range, thing: Detected) -> Readings:
 
 
 @pytest.fixture
-def readable(monkeypatch: pytest.MonkeyPatch) -> Callable[[Film, Readings], np.ndarray]:
+def readable(monkeypatch: pytest.MonkeyPatch) -> Callable[[VideoScene, Readings], np.ndarray]:
     """The film's true frames, of which the parser reads that."""
 
-    def with_readings(film: Film, readings: Readings) -> np.ndarray:
+    def with_readings(film: VideoScene, readings: Readings) -> np.ndarray:
         frames = pictures(film).copy()
         frames[:, 0, 0] = np.arange(FRAMES)[:, None]
         monkeypatch.setattr(video_judge, "parse", lambda frame: readings[frame[0, 0, 0]])
@@ -85,13 +85,13 @@ def readable(monkeypatch: pytest.MonkeyPatch) -> Callable[[Film, Readings], np.n
 
 
 @pytest.fixture
-def reader(readable: Callable[[Film, Readings], np.ndarray]) -> Reader:
+def reader(readable: Callable[[VideoScene, Readings], np.ndarray]) -> Reader:
     """What is seen in a film's true frames where the parser reads that."""
     return lambda film, readings: seen(readable(film, readings))
 
 
 @pytest.fixture
-def judge(readable: Callable[[Film, Readings], np.ndarray]) -> Judge:
+def judge(readable: Callable[[VideoScene, Readings], np.ndarray]) -> Judge:
     """The verdict on a film's true frames where the parser reads that."""
     return lambda film, readings: verdict(film, readable(film, readings))
 
@@ -123,7 +123,7 @@ def test_the_last_frame_alone_shows_the_things_and_not_what_they_do(
 
 def test_what_has_turned_and_stands_still_does_not_spin() -> None:
     for frame in (0, 1):
-        found = seen(np.repeat(render_film(films(Motion.SPIN)[1])[frame : frame + 1], FRAMES, 0))
+        found = seen(np.repeat(render_video(films(Motion.SPIN)[1])[frame : frame + 1], FRAMES, 0))
         assert (found.movers, found.motion) == ((), None)
 
 
@@ -147,7 +147,7 @@ def test_backwards_it_goes_the_other_way(
 
 def test_a_turn_the_other_way_is_a_turn() -> None:
     film = replace(films(Motion.SPIN)[1], still=())
-    frames = render_film(film)
+    frames = render_video(film)
     assert seen(frames[[0, 3, 2, 1, 0, 3, 2, 1]]).motion is Motion.SPIN
     assert seen(frames[[0, 1, 0, 1, 0, 1, 0, 1]]).motion is None
 
@@ -195,7 +195,7 @@ def test_one_more_that_does_the_same_is_one_too_many(motion: Motion, judge: Judg
             assert judge(film, both) == FilmVerdict(direction=True, object=False, background=True)
 
 
-def stranger(film: Film) -> str:
+def stranger(film: VideoScene) -> str:
     names = {i.concept for i in film.movers + film.still}
     return next(c.name for c in CONCEPTS if c.name not in names and not c.colourable)
 
@@ -252,8 +252,8 @@ def test_true_films_are_right(motion: Motion) -> None:
 
 def test_things_that_are_seen_in_every_frame_do_not_appear() -> None:
     star = Item("star", "red", "", 2, 2)
-    film = Film(Background("plain", ("white",)), (star,), Motion.APPEAR)
-    frames = render_film(film)
+    film = VideoScene(Background("plain", ("white",)), (star,), Motion.APPEAR)
+    frames = render_video(film)
     assert seen(frames).motion is Motion.APPEAR
     assert seen(frames[[0, 7, 7, 7, 7, 7, 7, 7]]).motion is None
     assert seen(frames[::-1]).motion is None

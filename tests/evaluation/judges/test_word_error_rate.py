@@ -1,8 +1,8 @@
 import pytest
 
 from evaluation.judges.word_error_rate import error_figures, word_error_rate
-from world.text.sentences import edits
-from world.text.spelling import words
+from world.text.sentences import edit_distance
+from world.text.spelling import normalised_words
 
 
 @pytest.mark.parametrize(
@@ -18,18 +18,18 @@ from world.text.spelling import words
     ],
 )
 def test_one_thing_is_spelled_one_way(a: str, b: str) -> None:
-    assert words(a) == words(b)
+    assert normalised_words(a) == normalised_words(b)
 
 
 def test_other_words_stay_others() -> None:
-    assert words("for balloons") != words("four balloons")
-    assert words("") == words("?!") == []
+    assert normalised_words("for balloons") != normalised_words("four balloons")
+    assert normalised_words("") == normalised_words("?!") == []
 
 
 def test_edits_by_hand() -> None:
-    assert edits("a red heart".split(), "a big red star".split()) == 2
-    assert edits([], ["a", "b"]) == edits(["a", "b"], []) == 2
-    assert edits(["a"], ["a"]) == 0
+    assert edit_distance("a red heart".split(), "a big red star".split()) == 2
+    assert edit_distance([], ["a", "b"]) == edit_distance(["a", "b"], []) == 2
+    assert edit_distance(["a"], ["a"]) == 0
 
 
 def test_the_rate_counts_all_words_of_all_texts() -> None:

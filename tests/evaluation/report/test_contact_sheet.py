@@ -21,7 +21,7 @@ from flow.modality import Modality
 from tests.evaluation.perfect import TOKENS, PixelTokenizer, parsed, said, shown
 from tests.evaluation.talker import PACK, Talker, heard, perfect, spoken
 from world.image.scenes import render
-from world.video.motion import render_film
+from world.video.motion import render_video
 
 Answers = tuple[Answer, ...]
 
@@ -104,7 +104,7 @@ def test_a_change_that_was_not_made_is_wrong() -> None:
 @pytest.mark.parametrize(("task", "frames"), [("film", 8), ("next", 9)])
 def test_a_film_is_a_strip_of_frames(task: str, frames: int) -> None:
     motions = cells_video.GOES_ON if task == "next" else cells_video.Motion
-    film = render_film(video.plan(1, 1, tuple(motions))[0].film)
+    film = render_video(video.plan(1, 1, tuple(motions))[0].film)
     made = (Answer(Modality.VIDEO, TOKENS, video=film),)
     (tile,) = contact_sheet.made(engine([made]), task, alone(1), Sampling(seed=1))
     assert tile.strip.shape == (64, frames * 64, 3)

@@ -38,9 +38,9 @@ from world.audio.sounds import SOUND
 from world.audio.speech import Clip
 from world.image.scenes import Background, Family, Scene, render
 from world.image.scenes import Item as Thing
-from world.text.audio_visual_questions import HEARD_AND_SEEN
+from world.text.audio_visual_questions import AUDIO_VISUAL_SOUNDS
 from world.text.dialogue import sample_dialogue
-from world.video.captions import FRAME_WISHES
+from world.video.captions import FRAME_REQUESTS
 
 SAMPLING = Sampling(steps=4)
 MATERIAL = Material(6, 1, PACK, heard)
@@ -162,11 +162,11 @@ def test_a_film_that_was_not_rewound_is_wrong() -> None:
 def test_frames_of_films() -> None:
     items = cells_video.frames(replace(FILMED, num=3))
     assert [i.true() for i in items] == [True] * 3
-    wishes = tuple(FRAME_WISHES)
+    wishes = tuple(FRAME_REQUESTS)
     assert [i.conversation.turns[0].parts[1].text for i in items] == list(wishes[:3])
     films = [i.conversation.turns[0].parts[0].video for i in items]
     other = [
-        (Answer(Modality.IMAGE, TOKENS, image=f[7 - FRAME_WISHES[w]]),)
+        (Answer(Modality.IMAGE, TOKENS, image=f[7 - FRAME_REQUESTS[w]]),)
         for f, w in zip(films, wishes, strict=False)
         if f is not None
     ]
@@ -233,7 +233,7 @@ def test_a_spoken_wish_shows_all_that_was_said_and_nothing_else() -> None:
 
 
 def test_sounds_with_pictures() -> None:
-    sounds = [Clip(w, w, SOUND, np.full(100, 0.1, np.float32)) for w in HEARD_AND_SEEN]
+    sounds = [Clip(w, w, SOUND, np.full(100, 0.1, np.float32)) for w in AUDIO_VISUAL_SOUNDS]
     material = replace(MATERIAL, pack=replace(PACK, clips=tuple(sounds)))
     items = cells_audio.together(material)
     assert all(i.true() for i in items)

@@ -24,8 +24,8 @@ from tests.evaluation.perfect import TOKENS, PixelTokenizer, said, shown
 from tests.evaluation.talker import PACK, SampleTokenizer, Talker, heard, perfect, spoken
 from world.image.scenes import Background, Family, Item, Scene, render
 from world.text.captions import full_caption
-from world.video.captions import full_film_caption
-from world.video.motion import FRAMES, render_film
+from world.video.captions import full_video_caption
+from world.video.motion import FRAMES, render_video
 
 SAMPLING = Sampling(steps=4)
 MATERIAL = Material(6, 1, PACK, heard)
@@ -164,7 +164,7 @@ def test_words_count_in_their_order() -> None:
 
 def test_films_that_are_kept_and_films_that_stand_still() -> None:
     wished = [w.film for w in video.plan(2, 1)]
-    frames = {full_film_caption(f): render_film(f) for f in wished}
+    frames = {full_video_caption(f): render_video(f) for f in wished}
     captions = {shot.tobytes(): words for words, shot in frames.items()}
 
     def films(still: bool) -> Rule:

@@ -6,7 +6,7 @@ import pytest
 from engine.engine import Engine
 from evaluation.suites import retrieval
 from evaluation.suites.retrieval import Search, evaluate
-from world.audio.speech import Clip, Part, planned
+from world.audio.speech import Clip, Part, plan_clip
 from world.image.scenes import sample_scene
 from world.text.captions import full_caption
 
@@ -42,11 +42,11 @@ def test_words_that_are_counted_find_pictures_that_they_were_fitted_on(
 
 def test_clips_that_speak_of_scenes_are_known_by_their_number() -> None:
     clips = [
-        Clip(f"test-{i:06d}", planned(Part.TEST, i).sentence, "v", np.zeros(8)) for i in range(20)
+        Clip(f"test-{i:06d}", plan_clip(Part.TEST, i).sentence, "v", np.zeros(8)) for i in range(20)
     ]
     found = retrieval._spoken([*clips, Clip("unheard-000001", "a dog", "sound", np.zeros(8))])
     assert [c.name for c, _ in found] == [
-        c.name for i, c in enumerate(clips) if planned(Part.TEST, i).scene is not None
+        c.name for i, c in enumerate(clips) if plan_clip(Part.TEST, i).scene is not None
     ]
     other = [Clip(c.name, "something else", "v", c.samples) for c in clips]
     assert retrieval._spoken(other) == []
@@ -58,7 +58,7 @@ def test_every_figure_is_there_with_its_interval(
     monkeypatch.setattr(retrieval, "FITTED", 30)
     rng = np.random.default_rng(0)
     clips = [
-        Clip(f"test-{i:06d}", planned(Part.TEST, i).sentence, "v", rng.normal(size=4000) * 0.1)
+        Clip(f"test-{i:06d}", plan_clip(Part.TEST, i).sentence, "v", rng.normal(size=4000) * 0.1)
         for i in range(12)
     ]
     found = evaluate(tiny_engine, clips, 14, 0)

@@ -17,8 +17,8 @@ from evaluation.suites import video
 from flow.modality import Modality
 from tests.evaluation.perfect import TOKENS, PixelTokenizer, ScriptedAnswerer, parsed, said
 from world.text.captions import Question
-from world.video.captions import full_film_caption
-from world.video.motion import FRAMES, SLIDES, Film, Motion, render_film
+from world.video.captions import full_video_caption
+from world.video.motion import FRAMES, SLIDES, Motion, VideoScene, render_video
 
 NUM, SEED = 10, 1
 SAMPLING = Sampling(steps=4)
@@ -39,15 +39,15 @@ def plan() -> tuple[video.TestCase, ...]:
 
 
 @cache
-def frames(film: Film) -> np.ndarray:
-    return render_film(film)
+def frames(film: VideoScene) -> np.ndarray:
+    return render_video(film)
 
 
 def filmed(shown: np.ndarray) -> tuple[Answer, ...]:
     return (Answer(Modality.VIDEO, TOKENS, video=shown),)
 
 
-def still(film: Film) -> np.ndarray:
+def still(film: VideoScene) -> np.ndarray:
     """It stands still as in the first frame."""
     return np.repeat(frames(film)[:1], FRAMES, 0)
 
@@ -165,7 +165,7 @@ def test_the_films_depend_on_the_seed_only() -> None:
 def test_wishes_and_captions_take_turns_in_every_motion() -> None:
     wished = video.plan(40, 0)
     assert [w.film.motion for w in wished] == list(Motion) * 4
-    captions = [w.words == full_film_caption(w.film) for w in wished]
+    captions = [w.words == full_video_caption(w.film) for w in wished]
     for start in range(10):
         assert sum(captions[start::10]) == 2
     slides = [w for w in wished if w.film.motion in SLIDES]

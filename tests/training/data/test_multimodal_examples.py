@@ -15,7 +15,7 @@ from training.data.speech_examples import SpeechExamples
 from world.audio.sounds import SOUND
 from world.audio.voices import OUTPUT_VOICE
 from world.concepts import BY_NAME, CONCEPTS
-from world.text.audio_visual_questions import HEARD_AND_SEEN, name_of
+from world.text.audio_visual_questions import AUDIO_VISUAL_SOUNDS, concept_of_sound
 
 CONFIG = PRESETS["tiny"]
 TEXT, IMAGE, AUDIO = Modality.TEXT, Modality.IMAGE, Modality.AUDIO
@@ -50,7 +50,7 @@ def test_a_thought_is_asked_for_and_ended_together(words: Examples) -> None:
 def test_a_sound_and_a_picture_are_asked_about_together(words: Examples) -> None:
     sounds = [
         EncodedClip(w, SOUND, np.full((4, 2), i, np.uint16))
-        for i, w in enumerate(HEARD_AND_SEEN[:5])
+        for i, w in enumerate(AUDIO_VISUAL_SOUNDS[:5])
     ]
     own = EncodedClip("hello", OUTPUT_VOICE, np.zeros((9, 2), np.uint16))
     speech = SpeechExamples([*sounds, own], words, end=99, block=4, blocks=3)
@@ -64,10 +64,12 @@ def test_a_sound_and_a_picture_are_asked_about_together(words: Examples) -> None
         heard.add(place)
         said = words.tokenizer.decode(example.target.tokens[:, 0].tolist())
         if said.startswith("i hear a") and "," in said:
-            assert said.startswith(f"i hear {HEARD_AND_SEEN[place]},")
+            assert said.startswith(f"i hear {AUDIO_VISUAL_SOUNDS[place]},")
         assert example.given is not None
         concept, named = example.given[:, 0], example.given[:, -1]
-        makes_it = concept == 1 + CONCEPTS.index(BY_NAME[name_of(HEARD_AND_SEEN[place])])
+        makes_it = concept == 1 + CONCEPTS.index(
+            BY_NAME[concept_of_sound(AUDIO_VISUAL_SOUNDS[place])]
+        )
         assert np.array_equal(named, np.where(concept > 0, makes_it, UNKNOWN))
         seen.add(bool(makes_it.any()))
     assert len(heard) == 5

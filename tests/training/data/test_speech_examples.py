@@ -22,16 +22,16 @@ from training.data.encoded_clip import EncodedClip
 from training.data.examples import Example, Examples, build_pool, training_texts
 from training.data.speech_examples import SpeechExamples, slips, told_scenes
 from training.data.task_mixture import SHARES
-from training.data.video_examples import FilmExamples
+from training.data.video_examples import VideoExamples
 from training.objectives.contrastive import Contrast
 from training.stages.audio import MelDistance, spectral_distance
 from training.stages.flow import COUNTED_SHARE, FlowStage, _counted
 from world.audio.sounds import SOUND
-from world.audio.speech import Clip, Part, planned
+from world.audio.speech import Clip, Part, plan_clip
 from world.audio.voices import OUTPUT_VOICE
 from world.image.scenes import render
 from world.text.captions import full_caption
-from world.text.sentences import heard_as, transcript
+from world.text.sentences import sound_answer, transcript
 
 CONFIG = PRESETS["tiny"]
 BLOCK, BLOCKS, END = CONFIG.audio_block, CONFIG.audio_blocks, CONFIG.audio_space().cardinality - 1
@@ -60,7 +60,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> FlowStage:
     model = OmniModel(CONFIG, tokenizer.space())
     pool = build_pool(model.vision, 40, tmp_path_factory.mktemp("pool") / "codes.npz")
     words = Examples(pool, tokenizer, CONFIG.text_block, CONFIG.text_blocks)
-    films = FilmExamples.build(model.vision, words, (6, 12, 4), tmp_path_factory.mktemp("films"))
+    films = VideoExamples.build(model.vision, words, (6, 12, 4), tmp_path_factory.mktemp("films"))
     return FlowStage(model, tokenizer, words, speech=_examples(words, CLIPS), films=films)
 
 
@@ -101,7 +101,7 @@ def test_a_sound_is_followed_by_its_task_and_answered_in_words(speech: SpeechExa
         assert len(example.target.tokens) % CONFIG.text_block == 0
         answers[_clip_of(heard.tokens).sentence].add(_said(tokenizer, example.target))
     for clip in CLIPS:
-        exact = heard_as(clip.sentence) if clip.voice == SOUND else transcript(clip.sentence)
+        exact = sound_answer(clip.sentence) if clip.voice == SOUND else transcript(clip.sentence)
         begun = {a for a in answers[clip.sentence] if exact.startswith(a)}
         assert max(begun, key=len) == exact
         answered = answers[clip.sentence] - begun
@@ -201,7 +201,7 @@ def test_what_is_said_aloud_stands_before_it(speech: SpeechExamples) -> None:
 def test_clips_that_speak_of_a_scene_belong_to_its_picture(
     stage: FlowStage, tmp_path: Path
 ) -> None:
-    plans = [planned(Part.TRAIN, i) for i in range(8)]
+    plans = [plan_clip(Part.TRAIN, i) for i in range(8)]
     clips = [
         Clip(f"train-{i:06d}", p.sentence, p.voice, np.zeros(8, np.float32))
         for i, p in enumerate(plans)

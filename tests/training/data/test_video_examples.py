@@ -12,12 +12,12 @@ from model.presets import PRESETS
 from model.prompt_template import opened_by
 from model.tokenizers.text import TextTokenizer
 from training.data.examples import UNKNOWN, Example, Examples, build_pool, training_texts
-from training.data.video_examples import AS_DRAWN, FilmExamples
+from training.data.video_examples import AS_DRAWN, VideoExamples
 from training.objectives.corruption import boxes
 from training.stages.flow import COPIED_WEIGHT, FlowStage
 from world.image.patches import COLOUR
-from world.video.captions import FRAME_WISHES, full_film_caption
-from world.video.motion import FRAMES, render_film
+from world.video.captions import FRAME_REQUESTS, full_video_caption
+from world.video.motion import FRAMES, render_video
 
 CONFIG = PRESETS["tiny"]
 TEXT, IMAGE, VIDEO = Modality.TEXT, Modality.IMAGE, Modality.VIDEO
@@ -25,7 +25,7 @@ NUM = (5, 9, 4)
 
 
 @pytest.fixture(scope="module")
-def films(tmp_path_factory: pytest.TempPathFactory) -> FilmExamples:
+def films(tmp_path_factory: pytest.TempPathFactory) -> VideoExamples:
     return _built(tmp_path_factory.mktemp("films"))
 
 
@@ -34,12 +34,12 @@ def _model(tokenizer: TextTokenizer) -> OmniModel:
     return OmniModel(CONFIG, tokenizer.space())
 
 
-def _built(folder: Path) -> FilmExamples:
+def _built(folder: Path) -> VideoExamples:
     tokenizer = TextTokenizer.train(training_texts(50), CONFIG.text_vocabulary)
     model = _model(tokenizer)
     pool = build_pool(model.vision, 8, folder / "codes.npz")
     words = Examples(pool, tokenizer, CONFIG.text_block, CONFIG.text_blocks)
-    return FilmExamples.build(model.vision, words, NUM, folder)
+    return VideoExamples.build(model.vision, words, NUM, folder)
 
 
 def _modalities(example: Example) -> list[Modality]:
@@ -48,7 +48,7 @@ def _modalities(example: Example) -> list[Modality]:
 
 @pytest.mark.parametrize("begun", [False, True])
 def test_a_film_follows_its_wish_and_begins_with_its_picture(
-    films: FilmExamples, begun: bool
+    films: VideoExamples, begun: bool
 ) -> None:
     rng = np.random.default_rng(0)
     for _ in range(30):
@@ -60,10 +60,10 @@ def test_a_film_follows_its_wish_and_begins_with_its_picture(
             assert torch.equal(example.spans[1].tokens, target[: CONFIG.vision.positions])
 
 
-def test_what_is_asked_about_a_film_is_answered_from_its_graph(films: FilmExamples) -> None:
+def test_what_is_asked_about_a_film_is_answered_from_its_graph(films: VideoExamples) -> None:
     rng = np.random.default_rng(1)
     tokenizer = films.words.tokenizer
-    captions = [full_film_caption(film) for film in films.films]
+    captions = [full_video_caption(film) for film in films.films]
     described, made = 0, 0
     for _ in range(60):
         example = films.watch(rng)
@@ -80,7 +80,7 @@ def test_what_is_asked_about_a_film_is_answered_from_its_graph(films: FilmExampl
     assert described > 5
 
 
-def test_wishes_open_films_and_pictures(films: FilmExamples) -> None:
+def test_wishes_open_films_and_pictures(films: VideoExamples) -> None:
     rng = np.random.default_rng(2)
     for _ in range(20):
         film, picture = films.opened(rng), films.changed(rng)
@@ -90,7 +90,7 @@ def test_wishes_open_films_and_pictures(films: FilmExamples) -> None:
         assert opened_by(picture.target.tokens[:, 0].tolist()) is IMAGE
 
 
-def test_a_film_gives_its_ends_and_runs_backwards(films: FilmExamples) -> None:
+def test_a_film_gives_its_ends_and_runs_backwards(films: VideoExamples) -> None:
     rng = np.random.default_rng(4)
     positions = CONFIG.vision.positions
     for _ in range(20):
@@ -98,7 +98,7 @@ def test_a_film_gives_its_ends_and_runs_backwards(films: FilmExamples) -> None:
         assert _modalities(frame) == [TEXT, VIDEO, TEXT, IMAGE]
         shown = frame.spans[1].tokens.unflatten(0, (FRAMES, positions))
         wish = films.words.tokenizer.decode(frame.spans[2].tokens[1:, 0].tolist())
-        number = next(n for w, n in FRAME_WISHES.items() if wish.startswith(w))
+        number = next(n for w, n in FRAME_REQUESTS.items() if wish.startswith(w))
         assert torch.equal(frame.target.tokens, shown[number])
         assert _modalities(rewound) == [TEXT, VIDEO, TEXT, VIDEO]
         forwards, backwards = (
@@ -108,7 +108,7 @@ def test_a_film_gives_its_ends_and_runs_backwards(films: FilmExamples) -> None:
         assert torch.equal(backwards, forwards.flip(0))
 
 
-def test_an_edit_goes_from_the_picture_before_to_the_one_after(films: FilmExamples) -> None:
+def test_an_edit_goes_from_the_picture_before_to_the_one_after(films: VideoExamples) -> None:
     rng = np.random.default_rng(3)
     known, unnamed = (p.astype(np.int64) for p in (films._edit_codes, films._unnamed_codes))
     seen = {True: 0, False: 0}
@@ -126,7 +126,7 @@ def test_an_edit_goes_from_the_picture_before_to_the_one_after(films: FilmExampl
     assert seen[False] > seen[True] > 0
 
 
-def test_of_a_changed_picture_what_was_changed_weighs_more(films: FilmExamples) -> None:
+def test_of_a_changed_picture_what_was_changed_weighs_more(films: VideoExamples) -> None:
     tokenizer = films.words.tokenizer
     stage = FlowStage(_model(tokenizer), tokenizer, films.words, films=films)
     for step in range(6):
@@ -138,7 +138,7 @@ def test_of_a_changed_picture_what_was_changed_weighs_more(films: FilmExamples) 
             assert torch.equal(batch.weight, torch.where(copied, COPIED_WEIGHT, 1.0))
 
 
-def test_words_alone_never_lead_to_a_film_that_goes_on_from_a_picture(films: FilmExamples) -> None:
+def test_words_alone_never_lead_to_a_film_that_goes_on_from_a_picture(films: VideoExamples) -> None:
     rng = np.random.default_rng(5)
     drawn = films.frames(AS_DRAWN - 1).tokens
     found = {
@@ -149,14 +149,14 @@ def test_words_alone_never_lead_to_a_film_that_goes_on_from_a_picture(films: Fil
     assert any(found[True])
 
 
-def test_films_are_encoded_frame_by_frame_and_once(films: FilmExamples, tmp_path: Path) -> None:
+def test_films_are_encoded_frame_by_frame_and_once(films: VideoExamples, tmp_path: Path) -> None:
     first = _built(tmp_path)
     written = (tmp_path / "films.npz").stat().st_mtime_ns
     again = _built(tmp_path)
     assert (tmp_path / "films.npz").stat().st_mtime_ns == written
     assert np.array_equal(first._film_codes, again._film_codes)
     for film, codes in zip(first.films, first._film_codes, strict=True):
-        frames = render_film(film)
+        frames = render_video(film)
         for frame, found in zip(frames, codes, strict=True):
             if np.array_equal(frame, frames[0]):
                 assert np.array_equal(found, codes[0])
@@ -171,7 +171,7 @@ def test_boxes_are_boxes_and_never_empty() -> None:
     assert int(sizes.max()) >= 40
 
 
-def test_lessons_of_films_show_some_frames_and_what_moves_weighs_more(films: FilmExamples) -> None:
+def test_lessons_of_films_show_some_frames_and_what_moves_weighs_more(films: VideoExamples) -> None:
     tokenizer = films.words.tokenizer
     stage = FlowStage(_model(tokenizer), tokenizer, films.words, films=films)
     a_frame, in_part = CONFIG.eyes.positions, 0
@@ -187,7 +187,7 @@ def test_lessons_of_films_show_some_frames_and_what_moves_weighs_more(films: Fil
     assert in_part
 
 
-def test_a_lesson_of_each_kind_about_films_has_gradients(films: FilmExamples) -> None:
+def test_a_lesson_of_each_kind_about_films_has_gradients(films: VideoExamples) -> None:
     tokenizer = films.words.tokenizer
     stage = FlowStage(_model(tokenizer), tokenizer, films.words, films=films)
     for kind in ("film", "watch"):
@@ -202,7 +202,7 @@ def test_a_lesson_of_each_kind_about_films_has_gradients(films: FilmExamples) ->
 
 
 def test_what_stays_of_a_changed_picture_is_there_already_in_some_batches(
-    films: FilmExamples,
+    films: VideoExamples,
 ) -> None:
     tokenizer = films.words.tokenizer
     stage = FlowStage(_model(tokenizer), tokenizer, films.words, films=films)
@@ -217,7 +217,7 @@ def test_what_stays_of_a_changed_picture_is_there_already_in_some_batches(
         assert places.any()
 
 
-def test_runs_that_follow_each_other_draw_other_examples(films: FilmExamples) -> None:
+def test_runs_that_follow_each_other_draw_other_examples(films: VideoExamples) -> None:
     tokenizer = films.words.tokenizer
     model = _model(tokenizer)
 

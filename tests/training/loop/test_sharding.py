@@ -19,7 +19,7 @@ from model.presets import PRESETS
 from model.tokenizers.text import TextTokenizer
 from training.__main__ import main
 from training.data.examples import Examples, build_pool, training_texts
-from training.data.video_examples import FilmExamples
+from training.data.video_examples import VideoExamples
 from training.loop.auxiliary import AuxiliaryModules
 from training.loop.budgeted_loop import Budget, train
 from training.loop.distributed import ALONE, Ranks
@@ -42,7 +42,7 @@ def _stage(folder: Path) -> FlowStage:
     model = OmniModel(config, tokenizer.space(config.media))
     pool = build_pool(model.vision, 40, folder / "codes.npz")
     examples = Examples(pool, tokenizer, config.text_block, config.text_blocks)
-    films = FilmExamples.build(model.vision, examples, (4, 8, 4), folder)
+    films = VideoExamples.build(model.vision, examples, (4, 8, 4), folder)
     stage = FlowStage(model, tokenizer, examples, films=films, alike=NUM)
     stage.mixture = ("image", "match", "text", "film", "watch", "match", "text", "edit")
     return stage

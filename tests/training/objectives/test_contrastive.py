@@ -11,12 +11,12 @@ from model.presets import PRESETS
 from model.prompt_template import Span, collate_prompts, embedded
 from model.tokenizers.text import EOS, TextTokenizer
 from training.data.examples import Examples, ScenePool, training_texts
-from training.data.video_examples import FilmExamples
+from training.data.video_examples import VideoExamples
 from training.objectives.contrastive import Contrast, info_nce
 from world.image.edits import sample_edit
 from world.image.scenes import sample_scene
 from world.text.captions import full_caption
-from world.video.motion import FRAMES, sample_film
+from world.video.motion import FRAMES, sample_video
 
 CONFIG = PRESETS["tiny"]
 
@@ -34,7 +34,7 @@ def contrast() -> Contrast:
     tokenizer = TextTokenizer.train(training_texts(50), CONFIG.text_vocabulary)
     rng = np.random.default_rng(0)
     scenes = [sample_scene(rng, test=False) for _ in range(12)]
-    films = [sample_film(rng, test=False) for _ in range(5)]
+    films = [sample_video(rng, test=False) for _ in range(5)]
     edits = [sample_edit(rng, test=False) for _ in range(9)]
 
     def codes(*num: int) -> np.ndarray:
@@ -43,7 +43,7 @@ def contrast() -> Contrast:
 
     pool = ScenePool(scenes, codes(12))
     words = Examples(pool, tokenizer, CONFIG.text_block, CONFIG.text_blocks)
-    made = FilmExamples(
+    made = VideoExamples(
         words, (films, codes(5, FRAMES)), (edits, codes(9, 2)), (edits, codes(9, 2))
     )
     return Contrast(words, None, made)

@@ -12,7 +12,7 @@ from model.network.omni import OmniModel
 from model.network.probes import EDIT_TARGET, PICTURE, REFERRED
 from model.presets import PRESETS
 from model.tokenizers.text import PAD, TextTokenizer
-from training.data.examples import UNKNOWN, Batch, named_too, training_texts
+from training.data.examples import UNKNOWN, Batch, training_texts, with_mentions
 from training.data.forced_alignment import LETTERS, Line, align, spelled
 from training.loop.auxiliary import AuxiliaryModules
 from training.objectives.probe_loss import Landmarks, busy, loss
@@ -195,11 +195,11 @@ def test_what_the_words_name_is_asked_where_there_is_a_thing_and_they_name_one(
 ) -> None:
     dog, cat = (1 + [c.name for c in CONCEPTS].index(name) for name in ("dog", "cat"))
     facts = np.array([[dog, 0, 1], [cat, 0, 1], [0, 0, 0], [cat, 0, 2]])
-    asked = named_too(facts, "how many cats are there?")
+    asked = with_mentions(facts, "how many cats are there?")
     assert asked[:, -1].tolist() == [0, 1, UNKNOWN, 1]
     assert np.array_equal(asked[:, :-1], facts)
-    assert (named_too(facts, "what is this?")[:, -1] == UNKNOWN).all()
-    heard = named_too(facts, "a fox", absent=True)[:, -1]
+    assert (with_mentions(facts, "what is this?")[:, -1] == UNKNOWN).all()
+    heard = with_mentions(facts, "a fox", absent=True)[:, -1]
     assert heard.tolist() == [0, 0, UNKNOWN, 0]
 
     helpers, books = Landmarks(model, PIECES), model.spaces[Modality.IMAGE].num_codebooks

@@ -19,14 +19,14 @@ from tests.training.few import FEW
 from training.__main__ import main
 from training.data.code_cache import encoded, pixels_of, still
 from training.data.examples import Batch, Examples, build_pool, build_unnamed, training_texts
-from training.data.video_examples import FilmExamples
+from training.data.video_examples import VideoExamples
 from training.loop.budgeted_loop import Budget, train
 from training.loop.distributed import ALONE, Ranks
 from training.loop.run_state import finished
 from training.stages.flow import FlowStage
 from training.stages.online import RENEWED_EVERY, SLOWLY, OnlineStage, check_online
 from world.image.scenes import sample_scene
-from world.video.motion import render_film
+from world.video.motion import render_video
 
 S = TypeVar("S", bound=FlowStage)
 RATE, STEPS = 1e-2, 8
@@ -50,7 +50,7 @@ def _stage(kind: type[S], folder: Path) -> S:
     pool = build_pool(model.vision, 40, folder / "codes.npz")
     unnamed = build_unnamed(model.vision, 6, folder / "unnamed.npz")
     examples = Examples(pool, tokenizer, config.text_block, config.text_blocks, unnamed)
-    films = FilmExamples.build(model.vision, examples, (2, 4, 2), folder)
+    films = VideoExamples.build(model.vision, examples, (2, 4, 2), folder)
     stage = kind(model, tokenizer, examples, films=films)
     stage.mixture = ("image", "text")
     return stage
@@ -177,7 +177,7 @@ def test_pools_are_made_anew(folder: Path) -> None:
         assert np.array_equal(pool.codes, wanted if renewed else before)
         assert not np.array_equal(wanted, before)
         if renewed:
-            whole = encoded(stage.model.vision, films.films, render_film)
+            whole = encoded(stage.model.vision, films.films, render_video)
             assert np.array_equal(films._film_codes, whole)
             first, _ = films.pictures_of(0)
             scene, _ = films.scenes_of(0)

@@ -10,14 +10,14 @@ import pytest
 import soundfile
 
 from world.audio.speech import (
-    FASTEST,
-    LONGEST_S,
-    SLOWEST,
+    MAX_CLIP_S,
+    MAX_SPEED,
+    MIN_SPEED,
     Clip,
     Part,
     build,
     clips,
-    planned,
+    plan_clip,
     read_clip,
     scene_of,
     write_clip,
@@ -29,9 +29,9 @@ from world.audio.voices import (
     OUTPUT_VOICE,
     SAMPLE_RATE,
     Voices,
-    levelled,
-    resampled,
-    trimmed,
+    normalise_loudness,
+    resample,
+    trim_silence,
 )
 from world.concepts import BY_NAME, CONCEPTS, OBJECT_COLOURS, named_concepts
 
@@ -51,30 +51,30 @@ class FakeVoices(Voices):
     def say(self, voice: str, sentence: str, speed: float) -> np.ndarray:
         self.said.append((voice, sentence))
         long = len(self.said) % 3 == 0
-        return 0.1 * _tone(LONGEST_S + 0.1 if long else speed)
+        return 0.1 * _tone(MAX_CLIP_S + 0.1 if long else speed)
 
 
 @pytest.mark.parametrize("part", SPOKEN)
 def test_a_clip_is_planned_by_its_number_alone(part: Part) -> None:
-    plan = [planned(part, i) for i in range(40)]
-    assert [planned(part, i) for i in reversed(range(40))] == plan[::-1]
+    plan = [plan_clip(part, i) for i in range(40)]
+    assert [plan_clip(part, i) for i in reversed(range(40))] == plan[::-1]
     assert len({(p.sentence, p.voice) for p in plan}) > 30
 
 
 @pytest.mark.parametrize("part", [Part.TRAIN, Part.BULK])
 def test_held_out_voices_are_never_trained_on(part: Part) -> None:
-    voices = {planned(part, i).voice for i in range(400)}
+    voices = {plan_clip(part, i).voice for i in range(400)}
     assert voices == set(BULK_VOICES if part is Part.BULK else (OUTPUT_VOICE, *KOKORO_VOICES))
     assert not voices & set(HELD_OUT_VOICES)
 
 
 def test_half_of_the_training_is_the_output_voice() -> None:
-    counts = Counter(planned(Part.TRAIN, i).voice for i in range(400))
+    counts = Counter(plan_clip(Part.TRAIN, i).voice for i in range(400))
     assert counts[OUTPUT_VOICE] == 200
 
 
 def test_names_are_all_said_by_the_output_voice_without_a_colour() -> None:
-    plans = [planned(Part.NAMES, i) for i in range(600)]
+    plans = [plan_clip(Part.NAMES, i) for i in range(600)]
     assert {(p.voice, p.speed) for p in plans} == {(OUTPUT_VOICE, 1.0)}
     said = Counter(name for p in plans for name in named_concepts(p.sentence))
     assert set(said) == set(BY_NAME)
@@ -83,7 +83,7 @@ def test_names_are_all_said_by_the_output_voice_without_a_colour() -> None:
 
 
 def test_the_test_has_every_held_out_voice_half_of_the_time() -> None:
-    counts = Counter(planned(Part.TEST, i).voice for i in range(40))
+    counts = Counter(plan_clip(Part.TEST, i).voice for i in range(40))
     assert counts[OUTPUT_VOICE] == 10
     assert set(HELD_OUT_VOICES) <= counts.keys()
     assert sum(counts[voice] for voice in HELD_OUT_VOICES) == 20
@@ -92,18 +92,18 @@ def test_the_test_has_every_held_out_voice_half_of_the_time() -> None:
 @pytest.mark.parametrize("part", SPOKEN)
 def test_only_the_output_voice_keeps_its_speed(part: Part) -> None:
     speeds: dict[bool, set[float]] = {True: set(), False: set()}
-    for clip in (planned(part, i) for i in range(200)):
+    for clip in (plan_clip(part, i) for i in range(200)):
         speeds[clip.voice == OUTPUT_VOICE].add(clip.speed)
     assert speeds[True] == (set() if part is Part.BULK else {1.0})
     if part is Part.NAMES:
         assert not speeds[False]
         return
-    assert SLOWEST <= min(speeds[False]) < 0.9 < 1.1 < max(speeds[False]) <= FASTEST
+    assert MIN_SPEED <= min(speeds[False]) < 0.9 < 1.1 < max(speeds[False]) <= MAX_SPEED
 
 
 @pytest.mark.parametrize("part", [Part.TRAIN, Part.BULK, Part.TEST])
 def test_the_scene_of_a_clip_is_the_one_it_was_planned_with(part: Part) -> None:
-    plans = [planned(part, i) for i in range(40)]
+    plans = [plan_clip(part, i) for i in range(40)]
     for i, plan in enumerate(plans):
         clip = Clip(f"{part}-{i:06d}", plan.sentence, plan.voice, _tone(0.1))
         assert scene_of(clip) == plan.scene
@@ -135,12 +135,12 @@ def test_only_what_is_missing_and_not_too_long_is_spoken(tmp_path: Path) -> None
     folder, voices = tmp_path / "corpus", FakeVoices()
     assert build(folder, voices, Part.TRAIN, range(0, 6, 2)) == 2
     assert build(folder, voices, Part.TRAIN, range(4)) == 1 + 1
-    plan = [planned(Part.TRAIN, i) for i in (0, 2, 4, 1, 3)]
+    plan = [plan_clip(Part.TRAIN, i) for i in (0, 2, 4, 1, 3)]
     assert voices.said == [(p.voice, p.sentence) for p in plan]
     kept = list(clips(folder, [Part.TRAIN]))
     assert [c.name for c in kept] == [f"train-{i:06d}" for i in (0, 1, 2, 3)]
-    assert [c.sentence for c in kept] == [planned(Part.TRAIN, i).sentence for i in (0, 1, 2, 3)]
-    assert max(len(c.samples) for c in kept) <= LONGEST_S * SAMPLE_RATE
+    assert [c.sentence for c in kept] == [plan_clip(Part.TRAIN, i).sentence for i in (0, 1, 2, 3)]
+    assert max(len(c.samples) for c in kept) <= MAX_CLIP_S * SAMPLE_RATE
 
 
 def test_parts_of_a_folder_do_not_mix(tmp_path: Path) -> None:
@@ -153,7 +153,7 @@ def test_parts_of_a_folder_do_not_mix(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("rate", [8_000, 16_000, 22_050, 24_000, 48_000])
 def test_another_rate_leaves_the_tone_as_it_is(rate: int) -> None:
-    found = resampled(_tone(1.0, rate=rate).astype(np.float64), rate)
+    found = resample(_tone(1.0, rate=rate).astype(np.float64), rate)
     assert found.dtype == np.float32
     assert found.shape == (SAMPLE_RATE,)
     middle = slice(SAMPLE_RATE // 4, 3 * SAMPLE_RATE // 4)
@@ -163,14 +163,14 @@ def test_another_rate_leaves_the_tone_as_it_is(rate: int) -> None:
 def test_silence_at_the_ends_is_cut_but_for_a_margin() -> None:
     quiet = np.zeros(SAMPLE_RATE // 2, np.float32)
     parts = (quiet, _tone(0.2), quiet, _tone(0.2), quiet)
-    found = trimmed(np.concatenate(parts), margin_s=0.1)
+    found = trim_silence(np.concatenate(parts), margin_s=0.1)
     assert len(found) == pytest.approx((0.2 + 0.5 + 0.2 + 2 * 0.1) * SAMPLE_RATE, abs=320)
-    assert len(trimmed(_tone(0.2))) == len(_tone(0.2))
+    assert len(trim_silence(_tone(0.2))) == len(_tone(0.2))
 
 
 @pytest.mark.parametrize("gain", [1e-3, 0.1, 1.0])
 def test_everything_has_one_loudness(gain: float) -> None:
-    found = levelled(gain * _tone(0.5))
+    found = normalise_loudness(gain * _tone(0.5))
     assert found.dtype == np.float32
     assert np.sqrt(np.square(found).mean()) == pytest.approx(0.06, rel=1e-3)
 
@@ -178,7 +178,7 @@ def test_everything_has_one_loudness(gain: float) -> None:
 def test_a_click_is_not_clipped() -> None:
     click = np.zeros(16_000, np.float32)
     click[8000] = 1
-    assert np.abs(levelled(click)).max() < 1
+    assert np.abs(normalise_loudness(click)).max() < 1
 
 
 @pytest.mark.parametrize("voice", ["kokoro/nobody", "siri/anna"])
@@ -189,7 +189,7 @@ def test_a_voice_that_is_not_here_says_so(voice: str, tmp_path: Path) -> None:
 
 def test_a_clip_that_speaks_of_a_scene_knows_it() -> None:
     """And says nothing of it that is not so: all its words about things are words of the scene."""
-    plans = [planned(Part.TEST, i) for i in range(60)]
+    plans = [plan_clip(Part.TEST, i) for i in range(60)]
     spoken = [p for p in plans if p.scene is not None]
     assert 20 < len(spoken) < 60
     for plan in spoken:

@@ -77,16 +77,16 @@ def test_only_the_named_thing_changes(change: Change) -> None:
         before, after = edit.before, edit.after
         assert edit.change is change
         assert (before.background != after.background) == (change is Change.BACKGROUND)
-        kept = [i for i in before.items if i not in edit.gone]
-        assert kept == [i for i in after.items if i not in edit.came], "in the same order too"
+        kept = [i for i in before.items if i not in edit.removed]
+        assert kept == [i for i in after.items if i not in edit.added], "in the same order too"
         if change is Change.BACKGROUND:
             assert after == replace(before, background=after.background)
         elif change is Change.COLOUR:
-            (concept,) = {i.concept for i in edit.gone}
+            (concept,) = {i.concept for i in edit.removed}
             assert concept not in {i.concept for i in kept}
         else:
             gone, came = (0 if change is c else 1 for c in (Change.ADD, Change.REMOVE))
-            assert (len(edit.gone), len(edit.came)) == (gone, came)
+            assert (len(edit.removed), len(edit.added)) == (gone, came)
         assert not np.array_equal(render(before), render(after))
 
 
@@ -102,7 +102,7 @@ def test_only_the_named_thing_changes(change: Change) -> None:
 )
 def test_only_that_aspect_of_it_changes(change: Change, must: set[str], may: set[str]) -> None:
     for edit in both(change):
-        for old, new in zip(edit.gone, edit.came, strict=True):
+        for old, new in zip(edit.removed, edit.added, strict=True):
             changed = {a for a in vars(old) if vars(old)[a] != vars(new)[a]}
             assert must <= changed <= may
 
@@ -145,7 +145,7 @@ def test_training_never_sees_what_is_held_out(change: Change) -> None:
         assert not is_held_out(edit)
         if edit.beside is not None:
             relation, neighbour = edit.beside
-            assert not held_out(edit.came[0].concept, relation)
+            assert not held_out(edit.added[0].concept, relation)
             opposite = {"above": "below", "left of": "right of"}
             opposite |= {b: a for a, b in opposite.items()}
             assert not held_out(neighbour, opposite[relation])
@@ -158,7 +158,7 @@ def test_test_edits_are_of_held_out_kinds(change: Change) -> None:
         assert is_held_out(edit)
         assert _kind(edit) not in trained
         if change in (Change.COLOUR, Change.REPLACE, Change.ADD):
-            coloured = [(i.colour, i.concept) for i in edit.came if i.colour is not None]
+            coloured = [(i.colour, i.concept) for i in edit.added if i.colour is not None]
             assert all(held_out(*pair) for pair in coloured)
 
 
@@ -169,9 +169,9 @@ def _kind(edit: Edit) -> tuple[str, str]:
             background = edit.after.background
             return edit.after.items[0].concept, (*background.colours, background.kind)[0]
         case Change.COLOUR:
-            return edit.came[0].concept, str(edit.came[0].colour)
+            return edit.added[0].concept, str(edit.added[0].colour)
         case change:
-            return (edit.gone or edit.came)[0].concept, change
+            return (edit.removed or edit.added)[0].concept, change
 
 
 @pytest.mark.parametrize("change", [c for c in Change if c is not Change.COLOUR])
@@ -199,14 +199,14 @@ def test_the_words_name_the_right_things(change: Change) -> None:
         assert edit.words == edit.words.lower()
         assert alone or "it" not in words
         assert not (alone and {"them", "everything"} & set(words))
-        named = [i.concept for i in edit.gone[:1]] if "it" not in words else []
+        named = [i.concept for i in edit.removed[:1]] if "it" not in words else []
         if change in (Change.REPLACE, Change.ADD):
-            named += [i.concept for i in edit.came]
+            named += [i.concept for i in edit.added]
         if edit.beside is not None:
             named += [edit.beside[1]]
         assert names_in(edit.words) == named
         for concept in named:
-            assert words.count(concept) == (0 if len(edit.gone) > 1 else 1)
+            assert words.count(concept) == (0 if len(edit.removed) > 1 else 1)
 
 
 @every_change
@@ -214,7 +214,7 @@ def test_the_words_before_a_name_are_true(change: Change) -> None:
     """ "the heart", or "the big red heart" where it is one; a new thing with all its words."""
     for edit in both(change):
         words = edit.words.rstrip("?").split()
-        for item in edit.before.items + edit.came:
+        for item in edit.before.items + edit.added:
             if item.concept not in words:
                 continue
             end = start = words.index(item.concept)
@@ -246,17 +246,17 @@ def test_the_words_name_the_new_background() -> None:
 
 def test_the_words_name_the_new_colour() -> None:
     for edit in both(Change.COLOUR):
-        (colour,) = {i.colour for i in edit.came}
+        (colour,) = {i.colour for i in edit.added}
         assert edit.words.split()[-1] == colour
-        assert all(i.colour != colour for i in edit.gone)
-        many = len(edit.gone) > 1
+        assert all(i.colour != colour for i in edit.removed)
+        many = len(edit.removed) > 1
         assert many == (edit.before.family is Family.COUNTING)
-        assert not many or f"the {BY_NAME[edit.came[0].concept].plural}" in edit.words
+        assert not many or f"the {BY_NAME[edit.added[0].concept].plural}" in edit.words
 
 
 def test_a_new_thing_stands_where_the_words_say() -> None:
     for edit in both(Change.ADD):
-        (new,), (relation, concept) = edit.came, edit.beside or ("", "")
+        (new,), (relation, concept) = edit.added, edit.beside or ("", "")
         neighbour = next(i for i in edit.before.items if i.concept == concept)
         assert relation_holds(relation, new, neighbour)
         (phrase,) = re.findall(rf"{new.concept} (.+) the {concept}$", edit.words)
@@ -267,7 +267,7 @@ def test_a_new_thing_stands_where_the_words_say() -> None:
 
 def test_an_object_moves_as_far_as_it_can() -> None:
     for edit in both(Change.MOVE):
-        (old,), (new,) = edit.gone, edit.came
+        (old,), (new,) = edit.removed, edit.added
         others = tuple(i for i in edit.before.items if i != old)
         step = tuple(int(np.sign(b - a)) for a, b in zip(old.centre, new.centre, strict=True))
         (direction,) = (d for d, way in DIRECTIONS.items() if way == step)
@@ -282,7 +282,7 @@ def test_an_object_moves_as_far_as_it_can() -> None:
 
 def test_an_object_becomes_one_size_bigger_or_smaller_about_its_centre() -> None:
     for edit in both(Change.SIZE):
-        (old,), (new,) = edit.gone, edit.came
+        (old,), (new,) = edit.removed, edit.added
         step = SIZES.index(new.size) - SIZES.index(old.size)
         assert step in (-1, 1)
         assert ("smaller" in edit.words) == (step < 0)
@@ -294,13 +294,13 @@ def test_bigger_and_smaller_undo_each_other() -> None:
     rng = np.random.default_rng(2)
     for _ in range(40):
         first = sample_edit(rng, test=False, change=Change.SIZE)
-        (old,), (new,) = first.gone, first.came
+        (old,), (new,) = first.removed, first.added
         then = fixed(new)
         while True:
             second = sample_edit(rng, test=False, change=Change.SIZE, scenes=lambda _, s=then: s)
-            if second.came[0].size == old.size:
+            if second.added[0].size == old.size:
                 break
-        assert second.came == (old,)
+        assert second.added == (old,)
 
 
 def test_a_removed_thing_leaves_another_one_behind() -> None:

@@ -3,9 +3,9 @@
 import numpy as np
 
 from world.concepts import BY_NAME, CONCEPTS, OBJECT_COLOURS
-from world.image.patches import KINDS, named, patches_of, patches_of_film
+from world.image.patches import KINDS, mentioned, patch_labels, video_patch_labels
 from world.image.scenes import CELL_PX, CELLS, background_picture, render, sample_scene
-from world.video.motion import FRAMES, Motion, placed, render_film, sample_film
+from world.video.motion import FRAMES, Motion, placed, render_video, sample_video
 
 NUM = 40
 
@@ -21,7 +21,7 @@ def test_background_is_what_looks_like_it() -> None:
     for _ in range(NUM):
         scene = sample_scene(rng, test=False)
         apart = _differs(render(scene), background_picture(scene.background))
-        found = patches_of(scene)
+        found = patch_labels(scene)
         assert found.shape == (CELLS**2, len(KINDS))
         assert apart[found[:, 0] == 0].max(initial=0) < 0.1
         assert (apart[found[:, 0] > 0] > 0.003).mean() > 0.9
@@ -32,7 +32,7 @@ def test_each_object_is_named_with_its_colour_and_its_parts_in_order() -> None:
     rng = np.random.default_rng(1)
     for _ in range(NUM):
         scene = sample_scene(rng, test=False)
-        found = patches_of(scene).reshape(CELLS, CELLS, -1)
+        found = patch_labels(scene).reshape(CELLS, CELLS, -1)
         for item in scene.items:
             rows, columns = (
                 slice(item.row, item.row + item.cells),
@@ -46,9 +46,9 @@ def test_each_object_is_named_with_its_colour_and_its_parts_in_order() -> None:
 
 
 def test_the_same_object_elsewhere_shows_the_same_parts() -> None:
-    film = sample_film(np.random.default_rng(3), test=False, motion=Motion.RIGHT)
-    frames = patches_of_film(film).reshape(FRAMES, CELLS**2, -1)
-    apart = [_differs(f, background_picture(film.background)) for f in render_film(film)]
+    film = sample_video(np.random.default_rng(3), test=False, motion=Motion.RIGHT)
+    frames = video_patch_labels(film).reshape(FRAMES, CELLS**2, -1)
+    apart = [_differs(f, background_picture(film.background)) for f in render_video(film)]
     for shown, far in zip(frames, apart, strict=True):
         assert {tuple(f) for f in shown if f[0]} == {tuple(f) for f in frames[0] if f[0]}
         assert far[shown[:, 0] == 0].max() < 0.1
@@ -56,8 +56,8 @@ def test_the_same_object_elsewhere_shows_the_same_parts() -> None:
 
 
 def test_what_spins_turns_its_parts() -> None:
-    film = sample_film(np.random.default_rng(4), test=False, motion=Motion.SPIN)
-    before, after = patches_of_film(film).reshape(FRAMES, CELLS, CELLS, -1)[:2]
+    film = sample_video(np.random.default_rng(4), test=False, motion=Motion.SPIN)
+    before, after = video_patch_labels(film).reshape(FRAMES, CELLS, CELLS, -1)[:2]
     item = placed(film)[0][-1].item
     box = np.s_[item.row : item.row + item.cells, item.column : item.column + item.cells]
     assert np.array_equal(np.rot90(before[box], -1), after[box])
@@ -65,15 +65,15 @@ def test_what_spins_turns_its_parts() -> None:
 
 def test_another_grid_shows_the_corners() -> None:
     scene = sample_scene(np.random.default_rng(5), test=False)
-    whole = patches_of(scene).reshape(CELLS, CELLS, -1)
-    assert np.array_equal(patches_of(scene, 4).reshape(2, 2, -1), whole[::4, ::4])
-    wide = patches_of(scene, (2 * CELLS) ** 2).reshape(2 * CELLS, 2 * CELLS, -1)
+    whole = patch_labels(scene).reshape(CELLS, CELLS, -1)
+    assert np.array_equal(patch_labels(scene, 4).reshape(2, 2, -1), whole[::4, ::4])
+    wide = patch_labels(scene, (2 * CELLS) ** 2).reshape(2 * CELLS, 2 * CELLS, -1)
     assert np.array_equal(wide[::2, ::2], whole) and np.array_equal(wide[1::2, 1::2], whole)
 
 
 def test_what_words_name_is_found_in_any_number() -> None:
     numbers = [1 + [c.name for c in CONCEPTS].index(name) for name in ("dog", "cat", "fish")]
     facts = np.array([[0, 0, 0], *([n, 0, 1] for n in numbers)])
-    assert named(facts, "Remove the dog, please.").tolist() == [False, True, False, False]
-    assert named(facts, "how many cats are there?").tolist() == [False, False, True, False]
-    assert named(facts, "what is this?").tolist() == [False] * 4
+    assert mentioned(facts, "Remove the dog, please.").tolist() == [False, True, False, False]
+    assert mentioned(facts, "how many cats are there?").tolist() == [False, False, True, False]
+    assert mentioned(facts, "what is this?").tolist() == [False] * 4

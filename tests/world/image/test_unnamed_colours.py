@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from world.concepts import OBJECT_COLOURS, held_out
-from world.image.edits import Change, Edit, held_out_in, is_held_out
+from world.image.edits import Change, Edit, held_out_pairs_of_edit, is_held_out
 from world.image.scenes import Scene, held_out_pairs
-from world.image.unnamed_colours import FAMILIES, sample_unnamed, sample_unnamed_edit
+from world.image.unnamed_colours import FAMILIES, sample_unnamed_edit, sample_unnamed_scene
 
 
 @pytest.fixture(scope="module")
@@ -16,7 +16,7 @@ def edits() -> list[Edit]:
 
 def test_every_scene_shows_a_held_out_colour_and_no_other_held_out_pair() -> None:
     for i in range(100):
-        scene = sample_unnamed(np.random.default_rng(i), FAMILIES[i % len(FAMILIES)])
+        scene = sample_unnamed_scene(np.random.default_rng(i), FAMILIES[i % len(FAMILIES)])
         assert scene.family is FAMILIES[i % len(FAMILIES)]
         assert _held_out_colours(scene) == set(held_out_pairs(scene)) != set()
 
@@ -27,7 +27,7 @@ def test_a_held_out_colour_outlives_every_change_and_none_is_new(edits: list[Edi
         assert after
         assert after <= before
         assert set(held_out_pairs(edit.after)) == after
-        assert set(held_out_in(edit)) == before | after
+        assert set(held_out_pairs_of_edit(edit)) == before | after
 
 
 def test_no_words_say_a_held_out_colour(edits: list[Edit]) -> None:

@@ -34,7 +34,7 @@ def test_the_same_seed_gives_the_same_dialogues(kind: Kind) -> None:
 @pytest.mark.parametrize("kind", list(Kind))
 def test_only_what_lies_outside_is_answered_with_suggestions(kind: Kind) -> None:
     for dialogue in dialogues(kind, 100, 1, test=True):
-        assert dialogue.utterances[-1].suggest == (kind is Kind.OUTSIDE)
+        assert dialogue.utterances[-1].suggest == (kind is Kind.OUT_OF_DOMAIN)
 
 
 def test_a_picture_comes_where_one_was_wished_for() -> None:
@@ -59,6 +59,6 @@ def test_scenes_stay_on_their_side_of_the_split() -> None:
 
 
 def test_outside_wishes_of_the_test_never_occur_in_training() -> None:
-    seen = {d.utterances[0].text for d in dialogues(Kind.OUTSIDE, 3000, 6, test=False)}
-    asked = {d.utterances[0].text for d in dialogues(Kind.OUTSIDE, 300, 7, test=True)}
+    seen = {d.utterances[0].text for d in dialogues(Kind.OUT_OF_DOMAIN, 3000, 6, test=False)}
+    asked = {d.utterances[0].text for d in dialogues(Kind.OUT_OF_DOMAIN, 300, 7, test=True)}
     assert not seen & asked

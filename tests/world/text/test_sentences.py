@@ -7,20 +7,20 @@ import pytest
 
 from model.prompt_template import TRANSCRIBE as ASKED_BY_THE_PROGRAM
 from model.tokenizers.text import MARKERS
-from world.audio.speech import Part, planned
+from world.audio.speech import Part, plan_clip
 from world.text.sentences import (
-    MOST_SPOKEN,
+    MAX_SPOKEN_CHARS,
     SAY,
     TRANSCRIBE,
-    Said,
-    heard_as,
+    SpokenSentence,
     model_sentence,
     sample_instruction,
+    sound_answer,
     transcript,
     user_sentence,
 )
 
-Says = Callable[..., Said]
+Says = Callable[..., SpokenSentence]
 SIDES = pytest.mark.parametrize("says", [user_sentence, model_sentence])
 
 
@@ -44,8 +44,8 @@ def test_the_same_seed_says_the_same(says: Says) -> None:
 
 @pytest.mark.parametrize("part", [Part.TRAIN, Part.BULK, Part.TEST])
 def test_nothing_that_is_spoken_is_long(part: Part) -> None:
-    lengths = [len(planned(part, i).sentence) for i in range(200)]
-    assert 0 < min(lengths) <= max(lengths) <= MOST_SPOKEN
+    lengths = [len(plan_clip(part, i).sentence) for i in range(200)]
+    assert 0 < min(lengths) <= max(lengths) <= MAX_SPOKEN_CHARS
 
 
 @pytest.mark.parametrize(
@@ -88,4 +88,4 @@ def test_what_is_to_be_heard_has_its_place_in_an_instruction(
 
 
 def test_an_answer_names_what_it_hears() -> None:
-    assert heard_as("a dog") == "i hear a dog."
+    assert sound_answer("a dog") == "i hear a dog."

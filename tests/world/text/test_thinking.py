@@ -5,7 +5,11 @@ import pytest
 
 from world.concepts import BY_NAME
 from world.image.scenes import sample_scene
-from world.text.audio_visual_questions import HEARD_AND_SEEN, name_of, sample_together
+from world.text.audio_visual_questions import (
+    AUDIO_VISUAL_SOUNDS,
+    concept_of_sound,
+    sample_audio_visual_question,
+)
 from world.text.captions import NUMBER_WORDS, with_article
 from world.text.thinking import sample_thought
 
@@ -53,10 +57,10 @@ def test_what_is_heard_is_seen_every_second_time() -> None:
     seen = 0
     for seed in RNG_SEEDS:
         rng = np.random.default_rng(seed)
-        found = sample_together(rng, lambda g: sample_scene(g, test=False))
-        number = sum(item.concept == name_of(found.sound) for item in found.scene.items)
+        found = sample_audio_visual_question(rng, lambda g: sample_scene(g, test=False))
+        number = sum(item.concept == concept_of_sound(found.sound) for item in found.scene.items)
         seen += number > 0
-        assert found.sound in HEARD_AND_SEEN
+        assert found.sound in AUDIO_VISUAL_SOUNDS
         right = {
             "whether": "yes" if number else "no",
             "which": f"i hear {found.sound}, and i {'see' if number else 'do not see'} it.",
@@ -70,6 +74,6 @@ def test_what_is_heard_need_not_be_in_any_picture() -> None:
     rng = np.random.default_rng(0)
     scenes = (sample_scene(rng, test=False) for _ in range(50))
     alone = next(scene for scene in scenes if len(scene.items) == 1)
-    others = [w for w in HEARD_AND_SEEN if name_of(w) != alone.items[0].concept]
-    found = [sample_together(rng, lambda _: alone, others) for _ in range(20)]
+    others = [w for w in AUDIO_VISUAL_SOUNDS if concept_of_sound(w) != alone.items[0].concept]
+    found = [sample_audio_visual_question(rng, lambda _: alone, others) for _ in range(20)]
     assert {f.answer for f in found if f.kind == "whether"} == {"no"}

@@ -7,28 +7,28 @@ from tests.world.drawn_films import paths, some, trained
 from world.concepts import CONCEPTS
 from world.text.dialogue import DRAW_PHRASES
 from world.video.captions import (
-    FILM_PHRASES,
     MOTION_PHRASES,
-    film_caption,
-    film_questions,
-    film_wish,
-    full_film_caption,
+    VIDEO_PHRASES,
+    full_video_caption,
     mover_phrase,
+    video_caption,
+    video_questions,
+    video_request,
 )
-from world.video.motion import SLIDES, Film, Motion
+from world.video.motion import SLIDES, Motion, VideoScene
 
 PLURAL = {c.plural: c.name for c in CONCEPTS}
 SAYS_IT_MOVES = ("video", "clip", "film", "anim")
 WAYS = {"to the left": (-1, 0), "to the right": (1, 0), "up": (0, -1), "down": (0, 1)}
 
 
-def ground(film: Film) -> tuple[str, ...]:
+def ground(film: VideoScene) -> tuple[str, ...]:
     return film.background.colours or (film.background.kind,)
 
 
 def test_the_full_caption_is_mover_motion_background_and_what_stands_still() -> None:
     for film in some():
-        caption = full_film_caption(film)
+        caption = full_video_caption(film)
         said, _, still = caption.partition(" while ")
         motions = [m for m, phrase in MOTION_PHRASES.items() if f" {phrase} " in said]
         assert motions == [film.motion]
@@ -55,11 +55,11 @@ def test_captions_name_the_movers_and_only_this_motion() -> None:
     said: dict[Motion, set[str]] = {m: set() for m in Motion}
     rng = np.random.default_rng(17)
     for film in trained():
-        caption = film_caption(film, rng)
+        caption = video_caption(film, rng)
         assert caption == caption.lower() == " ".join(caption.split())
         assert caption.startswith(mover_phrase(film) + " ")
-        bare = Film(film.background, film.movers, film.motion)
-        action = film_caption(bare, rng).removeprefix(mover_phrase(film) + " ")
+        bare = VideoScene(film.background, film.movers, film.motion)
+        action = video_caption(bare, rng).removeprefix(mover_phrase(film) + " ")
         if not any(w in action for w in (" on ", " at ", " in ", " by ", " with ", " inside ")):
             said[film.motion].add(action)
     for motion in Motion:
@@ -72,7 +72,7 @@ def test_verbs_agree_with_the_number_of_movers() -> None:
     rng = np.random.default_rng(22)
     for film in trained()[:600]:
         many = len(film.movers) > 1 or mover_phrase(film).endswith("grapes")
-        verb = film_caption(film, rng).removeprefix(mover_phrase(film)).split()[0]
+        verb = video_caption(film, rng).removeprefix(mover_phrase(film)).split()[0]
         plural = verb in ("are", "cross", "pass") or not verb.endswith("s")
         assert verb.endswith("ing") or plural == many
 
@@ -80,14 +80,14 @@ def test_verbs_agree_with_the_number_of_movers() -> None:
 def test_the_background_is_mentioned_in_half_of_the_captions() -> None:
     rng = np.random.default_rng(18)
     found = [f for f in trained() if f.background.kind == "gradient"]
-    share = np.mean([" gradient" in c for c in (film_caption(f, rng) for f in found)])
+    share = np.mean([" gradient" in c for c in (video_caption(f, rng) for f in found)])
     assert 0.4 < share < 0.6
 
 
 def test_each_kind_of_question_is_asked_at_most_once_and_where_it_applies() -> None:
     rng = np.random.default_rng(19)
     for film in some():
-        kinds = [q.kind for q in film_questions(film, rng)]
+        kinds = [q.kind for q in video_questions(film, rng)]
         assert len(kinds) == len(set(kinds))
         expected = {"object", "motion", "mover", "count"}
         expected |= {"direction"} if film.motion in SLIDES else set()
@@ -100,12 +100,12 @@ def test_every_answer_is_true() -> None:
     for film in some():
         many = len(film.movers) > 1 or mover_phrase(film).endswith("grapes")
         names = [i.concept for i in film.movers + film.still]
-        for q in film_questions(film, rng):
+        for q in video_questions(film, rng):
             assert (q.text + q.answer) == (q.text + q.answer).lower()
             words = q.text.replace("?", " ").replace(".", " ").split()
             match q.kind:
                 case "object":
-                    assert q.answer == full_film_caption(film)
+                    assert q.answer == full_video_caption(film)
                 case "mover":
                     assert q.answer == mover_phrase(film)
                 case "motion":
@@ -131,7 +131,7 @@ def test_every_answer_is_true() -> None:
 
 
 def test_a_wish_says_that_a_film_is_wanted_and_a_wish_for_a_picture_does_not() -> None:
-    for phrase in FILM_PHRASES:
+    for phrase in VIDEO_PHRASES:
         assert any(word in phrase for word in SAYS_IT_MOVES)
         assert phrase.count("{}") == 1
     assert not any(word in phrase for phrase in DRAW_PHRASES for word in SAYS_IT_MOVES)
@@ -141,12 +141,12 @@ def test_a_wish_contains_the_caption_in_good_grammar() -> None:
     rng = np.random.default_rng(21)
     used: set[str] = set()
     for film in trained()[:600]:
-        caption = film_caption(film, rng)
-        wish = film_wish(rng, caption)
+        caption = video_caption(film, rng)
+        wish = video_request(rng, caption)
         before, _, after = wish.partition(caption)
         used.add(f"{before}{{}}{after}")
         verb = caption.removeprefix(mover_phrase(film)).split()[0]
         assert before.split()[-1] in (
             ("of", "animate", "film") if verb.endswith("ing") else ("where", "which", "video:")
         )
-    assert used == set(FILM_PHRASES)
+    assert used == set(VIDEO_PHRASES)

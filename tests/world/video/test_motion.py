@@ -13,7 +13,7 @@ from tests.world.drawn_films import films, paths, places, some, trained
 from world.__main__ import main
 from world.concepts import BY_NAME, CONCEPTS, held_out
 from world.image.scenes import CELL_PX, CELLS, IMAGE_PX, Family, Scene, background_picture, render
-from world.video.captions import film_caption, film_questions, full_film_caption, mover_phrase
+from world.video.captions import full_video_caption, mover_phrase, video_caption, video_questions
 from world.video.motion import (
     APPEARS_AT,
     BOUNCE,
@@ -22,13 +22,13 @@ from world.video.motion import (
     SLIDES,
     STILL,
     TWINS,
-    Film,
     Motion,
     Placed,
+    VideoScene,
     held_out_motions,
     placed,
-    render_film,
-    sample_film,
+    render_video,
+    sample_video,
 )
 
 
@@ -36,11 +36,11 @@ def test_the_same_seed_gives_the_same_films_words_and_frames() -> None:
     assert films.__wrapped__(60, 2) == films(60, 2) != films(60, 3)
     for film in films(20, 2):
         said = [
-            (film_caption(film, rng), film_questions(film, rng))
+            (video_caption(film, rng), video_questions(film, rng))
             for rng in (np.random.default_rng(4), np.random.default_rng(4))
         ]
         assert said[0] == said[1]
-        assert np.array_equal(render_film(film), render_film(film))
+        assert np.array_equal(render_video(film), render_video(film))
 
 
 def test_everything_lies_on_the_lattice_and_apart_in_every_frame() -> None:
@@ -116,7 +116,7 @@ def test_where_things_are_follows_from_what_there_is() -> None:
 def test_a_film_can_go_on_from_a_picture(motion: Motion) -> None:
     """Of one object: its first frame is where a picture would have it."""
     rng = np.random.default_rng(16)
-    for film in (sample_film(rng, test=False, motion=motion, begun=True) for _ in range(40)):
+    for film in (sample_video(rng, test=False, motion=motion, begun=True) for _ in range(40)):
         first = placed(film)[0]
         if motion in (*SLIDES, Motion.BOUNCE, Motion.SPIN) and not film.still:
             assert first[0].item == film.movers[0].centred(4, 4)
@@ -156,20 +156,20 @@ def test_a_spin_is_a_quarter_turn_a_frame_and_can_be_seen() -> None:
         path = paths(film)[0]
         assert [p.turns for p in path] == [0, 1, 2, 3] * 2
         assert len({p.item for p in path}) == 1
-        assert len({frame.tobytes() for frame in render_film(film)}) == 4
+        assert len({frame.tobytes() for frame in render_video(film)}) == 4
         assert film.movers[0].concept not in ROUND
 
 
 def test_a_spin_is_clockwise() -> None:
     """What is at the top of one frame is at the right of the next."""
     film = next(f for f in films(60, 8, motion=Motion.SPIN) if f.background.kind == "plain")
-    blank = Film(film.background, film.movers, film.motion)
+    blank = VideoScene(film.background, film.movers, film.motion)
     item = film.movers[0]
     box = np.s_[
         item.row * CELL_PX : (item.row + item.cells) * CELL_PX,
         item.column * CELL_PX : (item.column + item.cells) * CELL_PX,
     ]
-    for now, then in pairwise(render_film(blank)):
+    for now, then in pairwise(render_video(blank)):
         assert np.array_equal(np.rot90(now[box], -1), then[box])
 
 
@@ -207,7 +207,7 @@ def test_those_that_cross_swap_sides_on_rows_of_their_own() -> None:
 def test_frames_are_pictures_of_the_world() -> None:
     """Unless it spins, each frame is what `render` makes of the same objects."""
     for film in films(40, 12):
-        frames = render_film(film)
+        frames = render_video(film)
         assert frames.shape == (FRAMES, IMAGE_PX, IMAGE_PX, 3)
         assert frames.dtype == np.uint8
         for frame, shown in zip(frames, placed(film), strict=True):
@@ -219,7 +219,7 @@ def test_frames_are_pictures_of_the_world() -> None:
 def test_a_frame_is_its_background_outside_the_boxes() -> None:
     for film in films(40, 13):
         empty = (background_picture(film.background) * 255 + 0.5).astype(np.uint8)
-        for frame, shown in zip(render_film(film), placed(film), strict=True):
+        for frame, shown in zip(render_video(film), placed(film), strict=True):
             outside = np.ones((IMAGE_PX, IMAGE_PX), bool)
             for i in (p.item for p in shown):
                 y, x, side = i.row * CELL_PX, i.column * CELL_PX, i.cells * CELL_PX
@@ -265,5 +265,5 @@ def test_the_command_draws_a_row_a_film(tmp_path: Path, capsys: pytest.CaptureFi
     with Image.open(out) as sheet:
         assert sheet.size == (FRAMES * IMAGE_PX, 3 * IMAGE_PX)
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    assert [line["full_caption"] for line in lines] == [full_film_caption(f) for f in films(3, 1)]
+    assert [line["full_caption"] for line in lines] == [full_video_caption(f) for f in films(3, 1)]
     assert main(["film", "--num", "0", "--out", str(out)]) == 2
