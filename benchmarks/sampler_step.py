@@ -32,7 +32,7 @@ def refinement_on_fixed_logits(engine: Engine, modality: Modality) -> Callable[[
     assert isinstance(sampler, KineticSampler)
     draws = CounterRNG.for_seed(0, 1, engine.device)
     source = sampler.source(space, 1, runner.lengths[modality], draws)
-    x_t = OmniSequence((response(modality, source),)).looked()
+    x_t = OmniSequence((response(modality, source),)).with_cached_flags()
     shape = (1, runner.lengths[modality], space.num_codebooks, space.cardinality)
     posterior = _FixedPosterior(torch.randn(shape, device=engine.device))
     moment = on_device([sampler.moments()[8]], engine.device)[0]

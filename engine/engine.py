@@ -166,7 +166,7 @@ class Engine:
         wish = request.repaint
         if wish is None:
             return request
-        vision = self.model.config.eyes
+        vision = self.model.config.required_vision
         codes = self.encode(Part(image=wish.image)).tokens.numpy()
         free = touched(wish.mask, vision.grid, vision.image_px)
         state = begun(wish, codes, free, self.model.spaces[Modality.IMAGE].mask_id)
@@ -285,7 +285,7 @@ class Engine:
 
         Raises: ValueError where the checkpoint was not trained for it, see also `encode`.
         """
-        if not self.model.config.finds:
+        if not self.model.config.has_embedding:
             raise ValueError("this checkpoint was not trained to find things")
         with explained(self.runner.free):
             return embed(self, items)

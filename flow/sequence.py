@@ -27,7 +27,7 @@ class Segment:
     tokens: Tensor
     editable: Tensor
     valid: Tensor
-    stays: bool = False
+    keep_unconditional: bool = False
 
     @property
     def batch(self) -> int:
@@ -51,8 +51,8 @@ class Segment:
 class OmniSequence:
     """Segments in reading order.
 
-    edited, padded: what `looked` found once, so that a loop on a GPU need not wait for the answer
-    in every step; None where nobody has looked.
+    edited, padded: results of `editable_segments` and `is_padded` that `with_cached_flags` has
+    stored, so that a loop on a GPU does not wait for them in every step; None where not stored.
     """
 
     segments: tuple[Segment, ...]
@@ -79,7 +79,7 @@ class OmniSequence:
             return self.padded
         return not all(bool(s.valid.all()) for s in self.segments)
 
-    def looked(self) -> "OmniSequence":
+    def with_cached_flags(self) -> "OmniSequence":
         """The same sequence, which knows what may change and whether it is padded."""
         return replace(self, edited=self.editable_segments(), padded=self.is_padded())
 
@@ -92,7 +92,11 @@ class OmniSequence:
 
 
 def prompt(
-    modality: Modality, tokens: Tensor, valid: Tensor | None = None, *, stays: bool = False
+    modality: Modality,
+    tokens: Tensor,
+    valid: Tensor | None = None,
+    *,
+    keep_unconditional: bool = False,
 ) -> Segment:
     """A segment that no sampler changes; tokens "B L Q"."""
     shape = tokens.shape[:2]
@@ -101,7 +105,7 @@ def prompt(
         tokens=tokens,
         editable=torch.zeros(shape, dtype=torch.bool, device=tokens.device),
         valid=_all_valid(tokens) if valid is None else valid,
-        stays=stays,
+        keep_unconditional=keep_unconditional,
     )
 
 
@@ -127,7 +131,7 @@ def drop_prompt(sequence: OmniSequence, rows: Tensor) -> OmniSequence:
     begun = first > 1 and sequence.segments[first - 1].modality is sequence.segments[first].modality
     last = first - 1 - begun
     segments = list(sequence.segments)
-    for i in (i for i in range(last + 1) if not segments[i].stays):
+    for i in (i for i in range(last + 1) if not segments[i].keep_unconditional):
         valid = segments[i].valid & ~rows[:, None]
         if i == last:
             valid = valid | (_last_valid(segments[i]) & rows[:, None])

@@ -1,12 +1,18 @@
-"""Sizes of every network, as frozen dataclasses. A checkpoint carries its own config.json."""
+"""Sizes and sampling defaults of a model, as frozen dataclasses.
 
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+A checkpoint carries its own config.json, read by `model.loading.config_file`. Owns: `OmniConfig`
+and its parts, except the tokenizers' (`model.tokenizer_config`) and the prompt format
+(`model.dialogue_format`).
+"""
+
+from dataclasses import asdict, dataclass, field, replace
 from math import isqrt
 from typing import Any
 
 from flow.modality import Modality, TokenSpace
 from model.dialogue_format import OURS, Dialogue
+from model.strict_fields import StrictFields
+from model.tokenizer_config import PATCH_PX, AudioConfig, VisionConfig
 
 NO_PICTURES = (
     "its picture tokenizer is not here yet: `python -m model.convert magvit SOURCE FOLDER` adds it"
@@ -16,87 +22,15 @@ NO_SPEECH = (
     "its speech codec is a program of its own: start with `--speech-codec COMMAND`, see "
     "docs/checkpoints.md"
 )
-PATCH_PX = 16
-"""Side of what a position of a picture stands for."""
 
 
 @dataclass(frozen=True)
-class ClipConfig:
-    """An encoder of pictures shaped as CLIP's, here ViT-L/14's, as wide as the tokenizer.
-    patch_px: side of its patches; activation: quick_gelu or gelu."""
+class BackboneConfig(StrictFields):
+    """Size of a Qwen2-shaped transformer.
 
-    patch_px: int = 14
-    layers: int = 24
-    heads: int = 16
-    mlp_width: int = 4096
-    activation: str = "quick_gelu"
-    norm_eps: float = 1e-5
-
-
-@dataclass(frozen=True)
-class MagvitConfig:
-    """A picture tokenizer shaped as MAGVIT-v2's, here that of Show-o. Widths and residual blocks of
-    each level, from the pixels on; every level but the last has half the side of the one before."""
-
-    encoder_widths: tuple[int, ...] = (128, 256, 256, 512, 512)
-    encoder_blocks: tuple[int, ...] = (4, 3, 4, 3, 4)
-    decoder_widths: tuple[int, ...] = (128, 128, 256, 256, 512)
-    decoder_blocks: tuple[int, ...] = (4, 4, 3, 4, 3)
-
-
-@dataclass(frozen=True)
-class VisionConfig:
-    """The picture tokenizer: `image_px` squared pixels -> (image_px / 16)^2 positions of
-    num_codebooks codes. clip: None where the encoder sees each patch by itself; or else CLIP's
-    takes its place, and encoder_layers says nothing. magvit: None; or else MAGVIT-v2's takes the
-    place of everything, a code has code_dim bits, and width to semantic_dim say nothing."""
-
-    image_px: int = 128
-    num_codebooks: int = 4
-    cardinality: int = 512
-    code_dim: int = 8
-    width: int = 192
-    heads: int = 4
-    encoder_layers: int = 3
-    decoder_layers: int = 4
-    conv_width: int = 48
-    semantic_dim: int = 128
-    clip: ClipConfig | None = None
-    magvit: MagvitConfig | None = None
-
-    @property
-    def grid(self) -> int:
-        """Positions along a side."""
-        return self.image_px // PATCH_PX
-
-    @property
-    def positions(self) -> int:
-        return self.grid**2
-
-
-@dataclass(frozen=True)
-class AudioConfig:
-    """The sound tokenizer: 25 positions a second of num_codebooks codes. encoder_*: of Whisper's
-    encoder, here tiny's; slow_layers and fast_layers of the decoder run 25 and 100 times a
-    second. Where codes have rows among the words' (`CodeRows`), a program of its own encodes and
-    decodes, and all but the first two say nothing."""
-
-    num_codebooks: int = 2
-    cardinality: int = 512
-    code_dim: int = 8
-    mel_bins: int = 80
-    encoder_width: int = 384
-    encoder_heads: int = 6
-    encoder_layers: int = 4
-    width: int = 256
-    slow_layers: int = 3
-    fast_layers: int = 5
-
-
-@dataclass(frozen=True)
-class BackboneConfig:
-    """A Qwen2-shaped transformer. shift_text: the text logits of position i are read at i - 1, as
-    a model that was initialised from an autoregressive one does (NExT-OMNI, Section 2.2)."""
+    shift_text: read the text logits of position i at i - 1, as in a model initialised from an
+    autoregressive one (Luo et al. 2025, arXiv:2510.13721, Section 2.2).
+    """
 
     width: int = 192
     layers: int = 6
@@ -112,8 +46,8 @@ class BackboneConfig:
 
 
 @dataclass(frozen=True)
-class HeadConfig:
-    """The autoregressive head over sub-codebooks."""
+class HeadConfig(StrictFields):
+    """Size of the autoregressive head over the sub-codebooks of a position."""
 
     width: int = 128
     layers: int = 2
@@ -122,12 +56,15 @@ class HeadConfig:
 
 
 @dataclass(frozen=True)
-class CodeRows:
-    """Where one vocabulary goes on with codes behind its words: code k of a picture is row `image`
-    + k of those that words are read by, and of those that write them. num_image: how many; places:
-    positions of a picture. num_audio: codes of speech behind them. audio_ends: rows of words each
-    of which ends speech; in the order of codes they follow those. frames: of a film that is
-    watched, 0 where none is; frame_places: positions of each."""
+class CodeRows(StrictFields):
+    """The rows of media codes in a vocabulary that text and media share.
+
+    Code k of an image is row `image` + k of the text embedding and of the text head. num_image:
+    number of image codes. places: positions of an image. num_audio: number of speech codes, in the
+    rows after the image codes. audio_ends: text rows that end speech; as audio codes they follow
+    the speech codes. frames: frames of an input video, 0 where the checkpoint takes no video.
+    frame_places: positions of a frame.
+    """
 
     image: int
     num_image: int
@@ -139,25 +76,24 @@ class CodeRows:
 
     @property
     def audio(self) -> int:
-        """The row of the first code of speech."""
+        """Row of the first speech code."""
         return self.image + self.num_image
 
     def runs(self, modality: Modality) -> tuple[tuple[int, int], ...]:
-        """Where its codes lie, in their order: the first row of each run and how many follow."""
+        """Return the runs of rows of a modality's codes in code order, each as (first row, number
+        of rows)."""
         if modality is Modality.AUDIO:
             return ((self.audio, self.num_audio), *((row, 1) for row in self.audio_ends))
         return ((self.image, self.num_image),)
 
-    @classmethod
-    def of(cls, audio_ends: Sequence[int] = (), **values: int) -> "CodeRows":
-        """From plain values."""
-        return cls(**values, audio_ends=tuple(audio_ends))
-
 
 @dataclass(frozen=True)
-class FlowConfig:
-    """Path of a modality: metric name, schedule c and a; the defaults a request may override.
-    mask_schedule, block and choice_temperature: of masked diffusion, see `samplers.masked`."""
+class FlowConfig(StrictFields):
+    """The path of a modality and the sampling defaults that a request may override.
+
+    metric: a name of `flow.metric.Metric`; c, a: see `flow.schedule.Schedule`. mask_schedule, block
+    and choice_temperature belong to masked diffusion, see `samplers.masked`.
+    """
 
     metric: str = "cosine"
     c: float = 3.0
@@ -175,25 +111,30 @@ class FlowConfig:
 
 
 @dataclass(frozen=True)
-class OmniConfig:
-    """Everything that a checkpoint needs to be rebuilt. An answer in words has 1 to `text_blocks`
-    blocks of `text_block` positions, one in sound 1 to `audio_blocks` of `audio_block`. vision:
-    None where the checkpoint neither sees nor draws. audio: None where it neither hears nor speaks.
-    samplers: the kinds that it was trained for, the first where nothing is said. video_frames: of a
-    film, 0 where it knows none; a frame is a picture, see `frame_px`. makes_films: or else it only
-    watches and finds them. thinks: whether it can write down what it thinks before it answers.
-    suggests: whether it says when a wish lies outside of its world. finds: whether what means the
-    same was brought together, so that anything finds anything. neighbours: whether a place of a
-    picture also sees the same place in the pictures right before and after it, see
-    `model.network.embeddings`. paced: whether words and sound are on one clock, see
-    `model.layers.time_embedding`. text_tied: whether words are read and written by the same rows,
-    or else a head of its own writes them. text_flow: of the words of this world c = 8.5, a = 0.28
-    spreads the bits evenly in t. code_rows: None where codes have embeddings and heads of their
-    own, or else their rows among the words'. dialogue: what stands around the words of a
-    conversation."""
+class OmniConfig(StrictFields):
+    """All settings that are needed to rebuild a checkpoint's model.
+
+    vision: None for a checkpoint without images. audio: None for one without sound.
+    text_tied: the text embedding is the text head, too; otherwise a separate head writes text.
+    text_block, text_blocks: a text answer has 1 to `text_blocks` blocks of `text_block` positions.
+    audio_block, audio_blocks: the same for an audio answer.
+    video_frames: frames of a video, 0 for a checkpoint without video; see also `frame_px`.
+    generates_video: the checkpoint generates video; otherwise it only takes and embeds it.
+    thinks: the checkpoint can write a thought before its answer.
+    suggests: the checkpoint reports requests outside of its training domain.
+    has_embedding: the embedding was trained by contrastive retrieval across modalities.
+    neighbours: an image position also enters with the same position of the image before and after
+    it, see `model.network.embeddings.TemporalNeighbourMixing`.
+    time_aligned: text and audio enter with their times, see `model.layers.time_embedding`.
+    text_flow: c = 8.5 and a = 0.28 spread the information of this text vocabulary evenly over t.
+    samplers: the kinds of sampler that the checkpoint was trained for; the first is the default.
+    dialogue: the text around the messages of a conversation.
+    code_rows: the rows of media codes in a shared vocabulary; None where codes have embeddings and
+    heads of their own.
+    """
 
     name: str = "nano"
-    vision: VisionConfig | None = VisionConfig()
+    vision: VisionConfig | None = field(default_factory=VisionConfig)
     backbone: BackboneConfig = BackboneConfig(qk_norm=True)
     image_head: HeadConfig = HeadConfig()
     text_vocabulary: int = 1024
@@ -201,7 +142,7 @@ class OmniConfig:
     text_tied: bool = True
     text_block: int = 8
     text_blocks: int = 4
-    audio: AudioConfig | None = AudioConfig()
+    audio: AudioConfig | None = field(default_factory=AudioConfig)
     audio_head: HeadConfig = HeadConfig(width=96, layers=2, heads=4, mlp_width=256)
     audio_block: int = 25
     audio_blocks: int = 8
@@ -209,12 +150,12 @@ class OmniConfig:
         grid="tuned", guidance_scale=1.0, initial_temperature=1.0, temperature=0.2
     )
     video_frames: int = 8
-    makes_films: bool = True
+    generates_video: bool = True
     thinks: bool = True
     suggests: bool = True
-    finds: bool = True
+    has_embedding: bool = True
     neighbours: bool = True
-    paced: bool = True
+    time_aligned: bool = True
     text_flow: FlowConfig = FlowConfig(steps=12, temperature=0.3, c=8.5, a=0.28)
     audio_flow: FlowConfig = FlowConfig(steps=12, temperature=0.7)
     video_flow: FlowConfig = FlowConfig(
@@ -226,30 +167,31 @@ class OmniConfig:
 
     @property
     def media(self) -> tuple[Modality, ...]:
-        """What it makes beside words."""
+        """Modalities that the checkpoint generates besides text."""
         pictures = () if self.vision is None else (Modality.IMAGE,)
         sound = () if self.audio is None else (Modality.AUDIO,)
-        films = self.video_frames and self.makes_films
+        films = self.video_frames and self.generates_video
         return (*pictures, *sound, *((Modality.VIDEO,) if films else ()))
 
     @property
     def opened(self) -> tuple[Modality, ...]:
-        """What its words may open behind them; nothing where each task has a prompt of its own."""
+        """Media that a text answer may open after its words; empty where each task has its own
+        prompt."""
         return self.media if self.code_rows is None else ()
 
     @property
     def edits(self) -> bool:
-        """Whether it changes the pictures that it is shown."""
+        """True where the checkpoint edits images."""
         return self.dialogue.tasks is None or bool(self.dialogue.tasks.edits)
 
     @property
     def opens_thoughts(self) -> bool:
-        """Whether an answer says itself where its thought begins, or else the prompt ends so."""
+        """True where the answer itself opens its thought; otherwise the prompt does."""
         return self.dialogue.tasks is not None and bool(self.dialogue.tasks.thinks)
 
     @property
-    def lacking(self) -> dict[Modality, str]:
-        """Why it does not know, or does not make, what its vocabulary has codes of."""
+    def missing(self) -> dict[Modality, str]:
+        """Reasons, for users, why modalities of the vocabulary cannot be used or generated."""
         rows = self.code_rows
         found: dict[Modality, str] = {}
         if rows is not None and self.vision is None:
@@ -258,18 +200,21 @@ class OmniConfig:
             found[Modality.AUDIO] = NO_SPEECH
         if rows is not None and rows.frames and self.vision is None:
             found[Modality.VIDEO] = NO_PICTURES
-        elif self.video_frames and not self.makes_films:
+        elif self.video_frames and not self.generates_video:
             found[Modality.VIDEO] = NO_FILMS
         return found
 
     @property
-    def ears(self) -> AudioConfig | None:
-        """The sound tokenizer in here; None where there is none, or a program of its own is it."""
+    def audio_codec(self) -> AudioConfig | None:
+        """The audio tokenizer inside the checkpoint; None where there is none or it is an external
+        program."""
         return self.audio if self.code_rows is None else None
 
     def with_speech(self) -> "OmniConfig":
-        """With the sound whose codes a program of its own knows. Raises: ValueError where the
-        checkpoint has no such codes."""
+        """Return the config with the audio whose codes an external codec reads and writes.
+
+        Raises: ValueError where the checkpoint has no such codes.
+        """
         rows = self.code_rows
         if rows is None or not rows.audio_ends:
             raise ValueError(
@@ -280,7 +225,7 @@ class OmniConfig:
 
     @property
     def flows(self) -> dict[Modality, FlowConfig]:
-        """The path and defaults of each modality."""
+        """Path and sampling defaults of each modality."""
         return {
             Modality.TEXT: self.text_flow,
             Modality.IMAGE: self.image_flow,
@@ -290,38 +235,39 @@ class OmniConfig:
 
     @property
     def text_length(self) -> int:
-        """The longest answer in words."""
+        """Positions of the longest text answer."""
         return self.text_block * self.text_blocks
 
     @property
-    def eyes(self) -> VisionConfig:
-        """The picture tokenizer. Raises: ValueError where the checkpoint has none."""
+    def audio_length(self) -> int:
+        """Positions of the longest audio answer."""
+        return self.audio_block * self.audio_blocks
+
+    @property
+    def required_vision(self) -> VisionConfig:
+        """The image tokenizer. Raises: ValueError where the checkpoint has none."""
         if self.vision is None:
-            why = self.lacking.get(Modality.IMAGE, "it knows words alone")
+            why = self.missing.get(Modality.IMAGE, "it knows words alone")
             raise ValueError(f"{self.name} neither sees nor draws: {why}")
         return self.vision
 
     @property
     def frame_px(self) -> int:
-        """Side of a frame of a film: a picture's, where nothing else is said."""
+        """Side of a video frame in pixels; an image's unless `code_rows` has another size."""
         places = 0 if self.code_rows is None else self.code_rows.frame_places
-        return PATCH_PX * isqrt(places) if places else self.eyes.image_px
+        return PATCH_PX * isqrt(places) if places else self.required_vision.image_px
 
     def image_space(self) -> TokenSpace:
-        """The codes of pictures. Raises: ValueError where the checkpoint has none."""
-        return TokenSpace(Modality.IMAGE, self.eyes.num_codebooks, self.eyes.cardinality)
+        """Return the state space of images. Raises: ValueError where the checkpoint has none."""
+        vision = self.required_vision
+        return TokenSpace(Modality.IMAGE, vision.num_codebooks, vision.cardinality)
 
     def video_space(self) -> TokenSpace:
-        """The codes of pictures, for the positions of all frames."""
+        """Return the state space of videos: the image codes, for the positions of all frames."""
         return replace(self.image_space(), modality=Modality.VIDEO)
 
-    @property
-    def audio_length(self) -> int:
-        """Positions of the longest answer in sound."""
-        return self.audio_block * self.audio_blocks
-
     def audio_space(self) -> TokenSpace:
-        """The codes of sound, and behind them the one, or those, that stand after the end.
+        """Return the state space of audio: its codes, then one or more codes after the end.
 
         Raises: ValueError where the checkpoint has no sound.
         """
@@ -331,58 +277,5 @@ class OmniConfig:
         return TokenSpace(Modality.AUDIO, self.audio.num_codebooks, self.audio.cardinality + ends)
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values, the inverse of `from_json`."""
+        """Return plain values, the inverse of `model.loading.config_file.config_from_json`."""
         return asdict(self)
-
-    @classmethod
-    def from_json(cls, values: dict[str, Any]) -> "OmniConfig":
-        """The config from plain values; what it does not speak of, the checkpoint cannot do.
-
-        Raises: ValueError where a name is unknown.
-        """
-        nested: dict[str, Callable[..., object]] = {
-            "vision": _vision,
-            "audio": AudioConfig,
-            "backbone": BackboneConfig,
-            "image_head": HeadConfig,
-            "audio_head": HeadConfig,
-            "audio_flow": FlowConfig,
-            "image_flow": FlowConfig,
-            "text_flow": FlowConfig,
-            "video_flow": FlowConfig,
-            "dialogue": Dialogue.of,
-            "code_rows": CodeRows.of,
-            "samplers": tuple,
-        }
-        values = {**_UNKNOWN, **values}
-        try:
-            built: dict[str, Any] = {
-                k: _built(nested[k], v) if k in nested and v is not None else v
-                for k, v in values.items()
-            }
-            return cls(**built)
-        except TypeError as error:
-            raise ValueError(
-                f"the checkpoint's config.json does not fit this version: {error}"
-            ) from error
-
-
-def _built(kind: Callable[..., object], value: Any) -> object:
-    return kind(**value) if isinstance(value, dict) else kind(value)
-
-
-def _vision(
-    clip: dict[str, Any] | None = None, magvit: dict[str, Any] | None = None, **values: Any
-) -> VisionConfig:
-    levels = None if magvit is None else {k: tuple(v) for k, v in magvit.items()}
-    return VisionConfig(
-        **values,
-        clip=None if clip is None else ClipConfig(**clip),
-        magvit=None if levels is None else MagvitConfig(**levels),
-    )
-
-
-_UNKNOWN = {
-    "video_frames": 0, "thinks": False, "finds": False, "neighbours": False, "paced": False,
-}  # fmt: skip
-"""What a checkpoint has that was written before there was a choice."""

@@ -2,11 +2,12 @@
 `model.prompt_template` lays it out. Owns: `Dialogue`, `Tasks`."""
 
 from dataclasses import dataclass
-from typing import Any
+
+from model.strict_fields import StrictFields
 
 
 @dataclass(frozen=True)
-class Tasks:
+class Tasks(StrictFields):
     """Of a checkpoint that is told by a token what to do.
 
     sees: in front of the pictures that were seen last, which stand in front of the conversation;
@@ -38,7 +39,7 @@ PROMPT_CHARACTERS, LONG_PROMPT_CHARACTERS = 500, 4000
 
 
 @dataclass(frozen=True)
-class Dialogue:
+class Dialogue(StrictFields):
     """Text in which the special tokens of the checkpoint's tokenizer stand for themselves.
 
     begins: in front of everything. user, assistant: in front of what that side says; closes: behind
@@ -54,11 +55,6 @@ class Dialogue:
     trims: bool = False
     whole: bool = False
     tasks: Tasks | None = None
-
-    @classmethod
-    def of(cls, tasks: dict[str, Any] | None = None, **values: Any) -> "Dialogue":
-        """From plain values."""
-        return cls(**values, tasks=None if tasks is None else Tasks(**tasks))
 
     @property
     def prompt_characters(self) -> int:

@@ -3,14 +3,8 @@ backbone that knows words, a tiny one for tests, and the published ones."""
 
 from dataclasses import replace
 
-from model.config import (
-    AudioConfig,
-    BackboneConfig,
-    FlowConfig,
-    HeadConfig,
-    OmniConfig,
-    VisionConfig,
-)
+from model.config import BackboneConfig, FlowConfig, HeadConfig, OmniConfig
+from model.tokenizer_config import AudioConfig, VisionConfig
 from model.tokenizers.text import NUM_MARKERS
 
 PRESETS: dict[str, OmniConfig] = {
@@ -104,11 +98,11 @@ PRESETS: dict[str, OmniConfig] = {
         video_flow=FlowConfig(guidance_scale=3.0),
         text_flow=FlowConfig(steps=16),
         neighbours=False,
-        paced=False,
+        time_aligned=False,
     ),
 }
 PRESETS["next_omni_7b_384"] = replace(
     PRESETS["next_omni_7b"],
     name="next_omni_7b_384",
-    vision=replace(PRESETS["next_omni_7b"].eyes, image_px=384),
+    vision=replace(PRESETS["next_omni_7b"].required_vision, image_px=384),
 )

@@ -61,11 +61,12 @@ def opened_by(ids: Sequence[int]) -> Modality | None:
 
 @dataclass(frozen=True)
 class Span:
-    """A run of tokens of one modality, int64 "L Q". stays: see `flow.sequence.Segment`."""
+    """A run of tokens of one modality, int64 "L Q". keep_unconditional: see
+    `flow.sequence.Segment`."""
 
     modality: Modality
     tokens: Tensor
-    stays: bool = False
+    keep_unconditional: bool = False
 
 
 @dataclass(frozen=True)
@@ -207,7 +208,7 @@ def _asked(told: "PromptBuilder", messages: Sequence[Message], tasks: Tasks) -> 
     told.frame(tasks.ends)
     told.mark(OPENING[Modality.IMAGE])
     told.close()
-    return [replace(span, stays=i != words) for i, span in enumerate(told.spans)]
+    return [replace(span, keep_unconditional=i != words) for i, span in enumerate(told.spans)]
 
 
 def _words(message: Message) -> tuple[str, ...]:
@@ -291,4 +292,9 @@ def _column(spans: Sequence[Span], device: torch.device, multiple: int) -> Segme
     for i, span in enumerate(spans):
         tokens[i, : len(span.tokens)] = span.tokens
         valid[i, : len(span.tokens)] = True
-    return prompt(spans[0].modality, tokens.to(device), valid.to(device), stays=spans[0].stays)
+    return prompt(
+        spans[0].modality,
+        tokens.to(device),
+        valid.to(device),
+        keep_unconditional=spans[0].keep_unconditional,
+    )

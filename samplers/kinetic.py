@@ -125,7 +125,7 @@ class KineticSampler:
 
         Raises: ValueError where an editable id of x_0 is no state, or its modality has no metric.
         """
-        x_t = self._canonical(x_0.looked())
+        x_t = self._canonical(x_0.with_cached_flags())
         num_active = sum(
             int(active_positions(x_t.segments[i]).sum(dim=1).max()) for i in x_t.editable_segments()
         )

@@ -185,7 +185,7 @@ def _parser() -> argparse.ArgumentParser:
 def _vision(arguments: argparse.Namespace) -> None:
     start = start_of(arguments)
     config = PRESETS[arguments.preset] if start is None else start.model.config
-    stage = VisionStage(config.eyes, Placement.of(arguments.device).device)
+    stage = VisionStage(config.required_vision, Placement.of(arguments.device).device)
     if start is not None:
         stage.model.tokenizer.load_state_dict(start.model.vision.state_dict())
     train(stage, run_folder(arguments, "vision"), _budget(arguments), resume=arguments.resume)

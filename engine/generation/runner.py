@@ -61,7 +61,7 @@ class Runner:
         if config.audio is not None:
             self.lengths[Modality.AUDIO] = config.audio_block
         if Modality.VIDEO in config.media:
-            self.lengths[Modality.VIDEO] = config.video_frames * config.eyes.positions
+            self.lengths[Modality.VIDEO] = config.video_frames * config.required_vision.positions
         self.records = can_record([model.device, *model.backbone.devices()])
         self.recorder = CudaGraphCache() if self.records else None
         self._rooms = FeatureBuffers()
@@ -78,7 +78,7 @@ class Runner:
         """
         if modality not in self.flows:
             known = ", ".join(self.flows)
-            why = self.model.config.lacking.get(modality)
+            why = self.model.config.missing.get(modality)
             raise ValueError(
                 f"this checkpoint cannot answer with {modality}: {why or f'it does {known}'}"
             )

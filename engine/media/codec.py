@@ -74,7 +74,7 @@ class Codec:
             return Span(Modality.IMAGE, self._seen(part.image[None])[0])
         assert part.audio is not None
         if self.hears_s == 0:
-            why = self.model.config.lacking.get(Modality.AUDIO, "write what you want to say")
+            why = self.model.config.missing.get(Modality.AUDIO, "write what you want to say")
             raise ValueError(f"this checkpoint does not hear: {why}")
         if len(part.audio) > self.hears_s * SAMPLE_RATE:
             raise ValueError(
@@ -91,7 +91,7 @@ class Codec:
         """The codes "N L Q", on the CPU, of pictures uint8 "N H W 3"; of that side, or the usual
         one."""
         if self.model.config.vision is None:
-            why = self.model.config.lacking.get(Modality.IMAGE, "write what you want to say")
+            why = self.model.config.missing.get(Modality.IMAGE, "write what you want to say")
             raise ValueError(f"this checkpoint does not see pictures: {why}")
         side = side_px or self.model.config.vision.image_px
         squares = np.stack([fitted(picture, side) for picture in pictures])
@@ -101,7 +101,7 @@ class Codec:
     def _no_such_film(self, num: int) -> str:
         wanted = self.model.config.video_frames
         if wanted == 0:
-            why = self.model.config.lacking.get(Modality.VIDEO, "show it a picture")
+            why = self.model.config.missing.get(Modality.VIDEO, "show it a picture")
             return f"this checkpoint does not watch films: {why}"
         return f"the film has {num} frames, the model sees {wanted}"
 

@@ -145,7 +145,7 @@ def missing(engine: Engine | RecordingEngine, name: str) -> str | None:
     config = engine.model.config
     has = any_to_any.learned(engine)
     has |= {Needs.THINKING} if config.thinks else set()
-    has |= {Needs.FINDING} if config.finds else set()
+    has |= {Needs.FINDING} if config.has_embedding else set()
     lacks = [need for need in SUITES[name].needs if need not in has]
     return f"{NOT_TRAINED}: {lacks[0]}" if lacks else None
 

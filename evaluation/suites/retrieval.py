@@ -57,7 +57,7 @@ def evaluate(engine: Engine, clips: Sequence[Clip], num: int, seed: int) -> Meas
     """
     if num < 2:
         raise ValueError(f"--num must be at least 2 for retrieval, not {num}")
-    if not engine.model.config.finds:
+    if not engine.model.config.has_embedding:
         raise ValueError("this checkpoint was not trained to find things: choose one that was")
     rng = np.random.default_rng((seed, 7))
     scenes = [sample_scene(rng, test=True) for _ in range(num)]

@@ -69,7 +69,7 @@ def smoke(engine: Streaming, sampling: Sampling, told: Callable[[str], None]) ->
     for name, request in ways(engine, sampling).items():
         told(name)
         tried.append(_tried(engine, name, request))
-    if engine.model.config.finds:
+    if engine.model.config.has_embedding:
         told("to be found")
         tried.append(_found(engine))
     return tried
@@ -90,7 +90,7 @@ def ways(engine: Streaming, sampling: Sampling) -> Mapping[str, Request]:
 
 def not_tried(engine: Streaming) -> Mapping[str, str]:
     """By modality, why nothing of it is tried that the checkpoint's vocabulary has codes of."""
-    return {str(modality): why for modality, why in engine.model.config.lacking.items()}
+    return {str(modality): why for modality, why in engine.model.config.missing.items()}
 
 
 def _leads(config: OmniConfig, taken: Modality, made: Modality) -> bool:

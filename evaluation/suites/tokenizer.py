@@ -22,7 +22,7 @@ def evaluate(engine: Answerer, num: int, seed: int) -> Measured:
     """
     if num < 1:
         raise ValueError(f"--num must be at least 1, not {num}")
-    cardinality = engine.model.config.eyes.cardinality
+    cardinality = engine.model.config.required_vision.cardinality
     rng = np.random.default_rng(seed)
     scenes = [sample_scene(rng, test=True) for _ in range(num)]
     pictures = np.stack([render(s) for s in scenes])

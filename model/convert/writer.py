@@ -17,6 +17,7 @@ from torch import Tensor
 from model.config import OmniConfig
 from model.convert.catalogue import LAYOUTS
 from model.loading.checkpoint import SHARD_BYTES, write_tokenizer
+from model.loading.config_file import config_from_json
 from model.loading.hf_folder import read_config
 from model.loading.tensor_file import Stored, contents
 from model.presets import PRESETS
@@ -55,7 +56,7 @@ class Target:
             raise ValueError(
                 f"{folder} holds something else than a checkpoint of ours: give an empty folder"
             )
-        config = OmniConfig.from_json(dict(read_config(folder)))
+        config = config_from_json(dict(read_config(folder)))
         if preset is not None and preset != config.name:
             raise ValueError(
                 f"{folder} is {config.name}, not {preset}: leave --preset out, or give an empty "

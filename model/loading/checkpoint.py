@@ -16,6 +16,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from model.config import OmniConfig
+from model.loading.config_file import config_from_json
 from model.loading.hf_folder import pickles_in
 from model.loading.meta_init import WeightLoader, hollow_model
 from model.loading.pipeline_split import plan_pipeline
@@ -96,7 +97,7 @@ def load_checkpoint(
     Raises: ValueError with one sentence that says what is missing or broken, or does not fit, and
     what to do; before any weights are read.
     """
-    config = OmniConfig.from_json(_read_json(folder, "config.json"))
+    config = config_from_json(_read_json(folder, "config.json"))
     config = config.with_speech() if speech else config
     facts = _read_json(folder, "facts.json")
     tokenizer = read_tokenizer(folder, config, facts)

@@ -10,16 +10,18 @@ from pathlib import Path
 from typing import Any
 
 from flow.modality import Modality, TokenSpace
-from model.config import OmniConfig, VisionConfig
+from model.config import OmniConfig
 from model.convert.catalogue import LAYOUTS
 from model.convert.conversion import rehearse
 from model.convert.layout import Layout, asked_for
 from model.convert.writer import DEFAULT_PRESET, Target
 from model.loading.checkpoint import read_tokenizer, weights_in
+from model.loading.config_file import config_from_json
 from model.loading.hf_folder import HfFolder, read_config, stored_in
 from model.loading.placement import shapes
 from model.loading.tensor_file import Stored, contents
 from model.presets import PRESETS
+from model.tokenizer_config import VisionConfig
 
 KNOWN = {
     "llada": "LLaDA of another shape, a masked-diffusion language model",
@@ -40,7 +42,7 @@ def folder_info(folder: Path, *, speech: bool = False) -> dict[str, Any]:
     """
     config = read_config(folder)
     if "backbone" in config and "vision" in config:
-        ours = OmniConfig.from_json(dict(config))
+        ours = config_from_json(dict(config))
         return _ours(folder, ours.with_speech() if speech else ours)
     return _theirs(folder, config, speech=speech)
 
@@ -97,8 +99,8 @@ def _abilities(config: OmniConfig) -> dict[str, Any]:
         "edits": ["image"] if vision is not None and config.edits else [],
         "samplers": list(config.samplers),
         "thinks": config.thinks,
-        "finds": config.finds,
-        "lacking": {str(modality): why for modality, why in config.lacking.items()},
+        "finds": config.has_embedding,
+        "lacking": {str(modality): why for modality, why in config.missing.items()},
         "image_px": 0 if vision is None else vision.image_px,
         "picture_encoder": _encoder(vision),
     }

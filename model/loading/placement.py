@@ -126,7 +126,7 @@ def estimate(config: OmniConfig, space: TokenSpace, placement: Placement) -> Mem
     weights = sum(weight_bytes(config, space, placement).values())
     pictures = 0 if config.vision is None else _table(config.image_space())
     words = config.text_vocabulary**2
-    sounds = 0 if config.ears is None else _table(config.audio_space())
+    sounds = 0 if config.audio_codec is None else _table(config.audio_space())
     tables = sum(n for n in (pictures, words, sounds) if n <= TABLE_ELEMENTS)
     codes = config.text_vocabulary * config.text_metric_dim
     return Memory(weights, FLOAT32_BYTES * (tables + 2 * codes))
@@ -196,7 +196,7 @@ def random_model(config: OmniConfig, space: TokenSpace, placement: Placement) ->
         torch.set_default_dtype(before)
     if config.vision is not None:
         model.vision.float()
-    if config.ears is not None:
+    if config.audio_codec is not None:
         model.audio.float()
     model.text_metric_codes = model.text_metric_codes.float()
     return place(model, placement)

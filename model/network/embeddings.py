@@ -47,20 +47,20 @@ class OmniEmbeddings(nn.Module):
             self.image_row = nn.Parameter(torch.randn(grid, width) * 0.02)
             self.image_column = nn.Parameter(torch.randn(grid, width) * 0.02)
         if config.video_frames and config.code_rows is None:
-            shape = (config.video_frames, config.eyes.positions, width)
+            shape = (config.video_frames, config.required_vision.positions, width)
             self.video_place = nn.Parameter(torch.randn(shape) * 0.02)
-        if config.ears is not None:
-            books, dim = config.ears.num_codebooks, config.ears.code_dim
+        if config.audio_codec is not None:
+            books, dim = config.audio_codec.num_codebooks, config.audio_codec.code_dim
             self.audio_end = nn.Parameter(torch.randn(books, dim) * 0.3)
             self.audio_mask = nn.Parameter(torch.randn(books, dim) * 0.3)
             self.audio_projection = _projection(books * dim, width)
         self.beside = TemporalNeighbourMixing(width) if config.neighbours else None
-        paced = config.paced and config.ears is not None
+        paced = config.time_aligned and config.audio_codec is not None
         self.pace = TimeEmbedding(config.text_vocabulary, width) if paced else None
         self.editable = nn.Parameter(torch.randn(width) * 0.02)
         self.causal = nn.Parameter(torch.randn(width) * 0.02)
 
-    def silent_at_first(self) -> list[nn.Linear]:
+    def zero_init_layers(self) -> list[nn.Linear]:
         """What adds nothing before it has learned, so that a checkpoint can learn it later."""
         found = [] if self.beside is None else [self.beside.before, self.beside.after]
         return found if self.pace is None else [*found, self.pace.projection]

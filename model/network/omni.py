@@ -50,7 +50,7 @@ class OmniModel(nn.Module):
             self.spaces[Modality.VIDEO] = config.video_space()
         if config.audio is not None:
             self.spaces[Modality.AUDIO] = config.audio_space()
-        if config.ears is not None:
+        if config.audio_codec is not None:
             space = self.spaces[Modality.AUDIO]
             self.audio_head = SubCodebookHead(
                 config.backbone.width, space.num_codebooks, space.cardinality, config.audio_head
@@ -62,12 +62,12 @@ class OmniModel(nn.Module):
         )
         self.text_bias = nn.Parameter(torch.zeros(config.text_vocabulary))
         initialise(self)
-        for linear in self.embeddings.silent_at_first():
+        for linear in self.embeddings.zero_init_layers():
             nn.init.zeros_(linear.weight)
         if config.vision is not None:
             self.vision = VisionTokenizer(config.vision).requires_grad_(False)
-        if config.ears is not None:
-            self.audio = AudioTokenizer(config.ears).requires_grad_(False)
+        if config.audio_codec is not None:
+            self.audio = AudioTokenizer(config.audio_codec).requires_grad_(False)
         metric_codes = F.normalize(
             torch.randn(config.text_vocabulary, config.text_metric_dim), dim=-1
         )
@@ -111,7 +111,7 @@ class OmniModel(nn.Module):
         books: dict[Modality, Tensor] = {}
         if self.config.vision is not None:
             books[Modality.IMAGE] = self.vision.quantizer.unit_codebooks()
-        if self.config.ears is not None:
+        if self.config.audio_codec is not None:
             books[Modality.AUDIO] = self.audio.quantizer.unit_codebooks()
         return books
 

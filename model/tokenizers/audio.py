@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from model.config import AudioConfig
+from model.tokenizer_config import AudioConfig
 from model.tokenizers.quantizer import MultiCodebookQuantizer, Quantized
 from model.tokenizers.whisper_encoder import HOP, SAMPLE_RATE, LogMel, WhisperEncoder
 

@@ -14,8 +14,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from model.config import VisionConfig
 from model.layers.transformer import Block, SwiGLU, initialise
+from model.tokenizer_config import VisionConfig
 from model.tokenizers.clip_encoder import ClipEncoder
 from model.tokenizers.magvit import LookupFree, Magvit
 from model.tokenizers.quantizer import MultiCodebookQuantizer, Quantized

@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from model.config import MagvitConfig
+from model.tokenizer_config import MagvitConfig
 
 GROUPS, EPS = 32, 1e-6
 """Of every normalisation."""

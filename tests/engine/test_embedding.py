@@ -53,7 +53,7 @@ def test_nothing_cannot_be_found(tiny_engine: Engine, parts: tuple[Part, ...]) -
 
 def test_a_checkpoint_that_was_not_trained_to_find_says_so(tiny_engine: Engine) -> None:
     model = tiny_engine.model
-    finds, model.config = model.config, replace(model.config, finds=False)
+    finds, model.config = model.config, replace(model.config, has_embedding=False)
     try:
         with pytest.raises(ValueError, match="not trained to find"):
             tiny_engine.embed(ITEMS[:1])

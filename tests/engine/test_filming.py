@@ -123,7 +123,7 @@ def test_a_checkpoint_without_films_says_so(blind_engine: Engine) -> None:
 def test_a_checkpoint_that_makes_no_films_watches_them(
     tiny_tokenizer: TextTokenizer, tmp_path: Path
 ) -> None:
-    config = replace(CONFIG, makes_films=False)
+    config = replace(CONFIG, generates_video=False)
     model = OmniModel(config, tiny_tokenizer.space(config.media))
     save_checkpoint(tmp_path, model, tiny_tokenizer, {"name": "watcher", "concepts": []})
     watcher = Engine.load(tmp_path, "cpu")

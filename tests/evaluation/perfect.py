@@ -38,7 +38,7 @@ class ScriptedAnswerer:
     asked: list[Request] = field(default_factory=list)
     model: SimpleNamespace = field(
         default_factory=lambda: SimpleNamespace(
-            vision=PixelTokenizer(), config=SimpleNamespace(eyes=PixelTokenizer.config)
+            vision=PixelTokenizer(), config=SimpleNamespace(required_vision=PixelTokenizer.config)
         )
     )
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))

@@ -31,7 +31,9 @@ class Whole(Talker):
 
 
 def whole(rule: Callable[[Request], tuple[Answer, ...]], *, hears_s: float = 0.0) -> Whole:
-    config = SimpleNamespace(video_frames=0, media=(Modality.IMAGE,), thinks=False, finds=False)
+    config = SimpleNamespace(
+        video_frames=0, media=(Modality.IMAGE,), thinks=False, has_embedding=False
+    )
     model = SimpleNamespace(vision=PixelTokenizer(), audio=SampleTokenizer(), config=config)
     return Whole(rule, hears_s, model=model)
 

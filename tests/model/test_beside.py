@@ -8,7 +8,7 @@ from torch import Tensor
 
 from flow.modality import Modality
 from flow.sequence import OmniSequence, Segment, drop_prompt, prompt, response
-from model.config import OmniConfig
+from model.loading.config_file import config_from_json
 from model.network.omni import OmniModel
 from model.presets import PRESETS
 from model.tokenizers.text import TextTokenizer
@@ -83,7 +83,7 @@ def test_a_checkpoint_from_before_learns_it_without_a_jump(
 ) -> None:
     values = asdict(CONFIG)
     del values["neighbours"]
-    old = OmniModel(OmniConfig.from_json(values), tiny_tokenizer.space())
+    old = OmniModel(config_from_json(values), tiny_tokenizer.space())
     assert old.embeddings.beside is None
     new = OmniModel(CONFIG, tiny_tokenizer.space())
     new.load_state_dict(old.state_dict(), strict=False)

@@ -152,7 +152,7 @@ def test_a_picture_is_asked_for_as_published(pair: Pair) -> None:
     found = pair.engine.prompt(Request(Conversation(turns)), Modality.IMAGE)
     wanted = pair.drawing("A house", [])
     assert _theirs(pair, found) == wanted[:-1]
-    assert [s.stays for s in found] == [True, False, True]
+    assert [s.keep_unconditional for s in found] == [True, False, True]
 
 
 def test_a_change_of_a_picture_is_asked_for_as_published(pair: Pair) -> None:
@@ -168,7 +168,7 @@ def test_a_change_of_a_picture_is_asked_for_as_published(pair: Pair) -> None:
     )
     words = pair.encoded("A red dog")
     assert _theirs(pair, found) == [i2i, soi, *pair.seen(PICTURE), eoi, bos, *words, eos, soi]
-    assert [s.stays for s in found] == [True, True, True, False, True]
+    assert [s.keep_unconditional for s in found] == [True, True, True, False, True]
 
 
 def test_the_logits_are_the_source_s(pair: Pair) -> None:
@@ -310,8 +310,8 @@ def test_its_config_says_what_it_is(pair: Pair) -> None:
     assert config.text_flow.block == {"mmada": None, "dynin": 16}[pair.kind]
     assert (config.text_length, config.text_flow.steps, config.samplers) == (128, 128, ("masked",))
     assert config.thinks == (pair.kind == "dynin")
-    assert (config.finds, config.makes_films, config.audio) == (False, False, None)
-    assert (config.eyes.image_px, config.eyes.cardinality) == (64, 32)
+    assert (config.has_embedding, config.generates_video, config.audio) == (False, False, None)
+    assert (config.required_vision.image_px, config.required_vision.cardinality) == (64, 32)
     told = pair.engine.info()
     assert told["modalities"] == ["text", "image"]
     assert set(told["lacking"]) == ({"audio", "video"} if pair.kind == "dynin" else set())

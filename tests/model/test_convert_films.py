@@ -20,10 +20,10 @@ from engine.media.images import fitted
 from engine.media.video import sampled
 from flow.modality import Modality
 from flow.sequence import OmniSequence, Segment, prompt, response
-from model.config import OmniConfig
 from model.convert.__main__ import main
 from model.convert.catalogue import LAYOUTS
 from model.loading.checkpoint import load_checkpoint
+from model.loading.config_file import config_from_json
 from model.loading.hf_folder import HfFolder
 from model.tokenizers.image import pixels_from_uint8
 from model.tokenizers.text import BEGIN_VIDEO, END_VIDEO, NUM_MARKERS
@@ -156,18 +156,18 @@ def test_its_config_says_what_it_watches(pair: Pair) -> None:
     config = pair.engine.model.config
     tasks, rows = config.dialogue.tasks, config.code_rows
     assert tasks is not None and rows is not None
-    assert (config.video_frames, config.frame_px, config.makes_films) == (FRAMES, SIDE, False)
+    assert (config.video_frames, config.frame_px, config.generates_video) == (FRAMES, SIDE, False)
     assert Modality.VIDEO not in config.media
     assert tasks.watches == "<|reserved_token_16|>"
     assert pair.exchange.ids[BEGIN_VIDEO] == pair.special("sov")
     assert pair.exchange.ids[END_VIDEO] == pair.special("eov")
     file = pair.source.parent / "out" / "config.json"
     said = json.loads(file.read_text())
-    assert load_checkpoint(file.parent).model.config == OmniConfig.from_json(said)
+    assert load_checkpoint(file.parent).model.config == config_from_json(said)
     del said["code_rows"]["frames"], said["code_rows"]["frame_places"]
     del said["dialogue"]["tasks"]["watches"], said["video_frames"]
-    older = OmniConfig.from_json(said)
-    assert (older.video_frames, set(older.lacking)) == (0, {"audio"})
+    older = config_from_json(said)
+    assert (older.video_frames, set(older.missing)) == (0, {"audio"})
     pair_model = pair.engine.model
     pair_model.config = older
     try:

@@ -97,7 +97,7 @@ def test_the_published_one_fits_its_preset() -> None:
     layer += 3 * shape.width * shape.mlp_width + 2 * shape.width
     rows = PRESETS["smollm"].text_vocabulary - NUM_MARKERS
     assert shape.layers * layer + shape.width * (rows + 1) == 134_515_008
-    for shared in ("vision", "audio", "text_block", "text_blocks", "image_flow", "paced"):
+    for shared in ("vision", "audio", "text_block", "text_blocks", "image_flow", "time_aligned"):
         assert getattr(PRESETS["smollm"], shared) == getattr(PRESETS["nano"], shared)
 
 

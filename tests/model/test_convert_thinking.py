@@ -13,7 +13,7 @@ from engine.api.request import Request
 from engine.api.sampling import Sampling
 from engine.engine import Engine
 from flow.modality import Modality
-from model.config import OmniConfig
+from model.loading.config_file import config_from_json
 from model.tokenizers.text import END_THINK, EOS, THINK
 from tests.model.test_convert_coded import ASSISTANT, USER, WORDS, Pair
 
@@ -79,7 +79,7 @@ def test_one_that_was_converted_before_does_not_think(pair: Pair, tmp_path: Path
     said = json.loads((out / "config.json").read_text())
     del said["thinks"], said["dialogue"]["tasks"]["thinks"]
     del said["dialogue"]["tasks"]["answers_at_once"]
-    assert not OmniConfig.from_json(said).opens_thoughts
+    assert not config_from_json(said).opens_thoughts
     (tmp_path / "config.json").unlink()
     (tmp_path / "config.json").write_text(json.dumps(said))
     older = replace(pair, engine=Engine.load(tmp_path, "cpu"))

@@ -31,7 +31,7 @@ from evaluation.report.compare import compare
 from evaluation.report.model_card import card
 from evaluation.report.result import Result
 from evaluation.run_all import AllResults, read
-from model.config import OmniConfig
+from model.loading.config_file import config_from_json
 from retrieval.gallery import Gallery
 from retrieval.index import Where
 from retrieval.item import Item
@@ -194,7 +194,7 @@ def links(file: Path) -> Values:
 def config(file: Path) -> Values:
     """A checkpoint's config: some values, and those of the file that got lost on the way."""
     written = json.loads(file.read_text())
-    found = OmniConfig.from_json(written)
+    found = config_from_json(written)
     kept = Counter(_leaves(json.loads(json.dumps(found.to_json()))))
     return {
         "name": found.name,

@@ -186,7 +186,7 @@ def test_nothing_in_a_step_waits_for_the_device(
 ) -> None:
     sampler = replace(_sampler(tiny_model, None), transition=transition, top_p=0.9)
     x_0, draws = _start(tiny_model, modality, 1)
-    x_t = x_0.looked()
+    x_t = x_0.with_cached_flags()
     denoiser = GuidedDenoiser(tiny_model, 2.0)
     moments = on_device(sampler.moments(), torch.device("cpu"))
     with torch.inference_mode(), NeverWaits():

@@ -83,7 +83,10 @@ def _far(parts: Checkpoint, trained: Checkpoint, prefix: str) -> dict[str, float
 def test_the_model_is_the_converted_one(parts: Checkpoint, trained: Checkpoint) -> None:
     """Of its sizes, with its words and its shift; learned on from its weights."""
     assert trained.model.config == parts.model.config
-    assert parts.model.config.backbone.shift_text and parts.model.config.eyes.clip is not None
+    assert (
+        parts.model.config.backbone.shift_text
+        and parts.model.config.required_vision.clip is not None
+    )
     text = "A red heart, above a Dög"
     assert trained.tokenizer.encode(text) == parts.tokenizer.encode(text)
     for prefix in ("backbone.layers.", "embeddings.text.", "text_head.", "image_head."):

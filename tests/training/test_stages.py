@@ -164,7 +164,7 @@ def test_the_pool_is_made_anew_for_other_scenes(stage: FlowStage, tmp_path: Path
 
 def test_the_pool_is_made_anew_by_another_tokenizer(stage: FlowStage, tmp_path: Path) -> None:
     """Not by the same one as a checkpoint keeps it, in half precision."""
-    cache, other = tmp_path / "codes.npz", VisionTokenizer(PRESETS["tiny"].eyes)
+    cache, other = tmp_path / "codes.npz", VisionTokenizer(PRESETS["tiny"].required_vision)
     first = build_pool(stage.model.vision, 12, cache).codes
     written = cache.stat().st_mtime_ns
     build_pool(copy.deepcopy(stage.model.vision).half().float(), 12, cache)

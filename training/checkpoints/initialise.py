@@ -49,11 +49,11 @@ def begin(arguments: argparse.Namespace) -> tuple[OmniModel, TextTokenizer]:
         config,
         audio=had.audio or wanted.audio,
         video_frames=had.video_frames or wanted.video_frames,
-        makes_films=wanted.makes_films,
+        generates_video=wanted.generates_video,
         thinks=had.thinks or wanted.thinks,
-        finds=had.finds or wanted.finds,
+        has_embedding=had.has_embedding or wanted.has_embedding,
         neighbours=had.neighbours or wanted.neighbours,
-        paced=had.paced or wanted.paced,
+        time_aligned=had.time_aligned or wanted.time_aligned,
     )
     if config != had:
         grown = OmniModel(config, checkpoint.tokenizer.space(config.media, thinks=config.thinks))
@@ -98,7 +98,7 @@ def _preset(arguments: argparse.Namespace) -> OmniConfig:
     if arguments.without_video:
         config = replace(config, video_frames=0)
     if arguments.without_films:
-        config = replace(config, makes_films=False)
+        config = replace(config, generates_video=False)
     if arguments.without_thinking:
         config = replace(config, thinks=False)
     return replace(config, audio=None) if arguments.without_audio else config

@@ -21,8 +21,8 @@ from torch.nn.utils.rnn import pad_sequence
 from tqdm import tqdm
 from transformers.audio_utils import mel_filter_bank
 
-from model.config import AudioConfig
 from model.layers.transformer import Block, RotaryTable
+from model.tokenizer_config import AudioConfig
 from model.tokenizers.audio import POSITION, AudioTokenizer
 from model.tokenizers.text import PAD, TextTokenizer
 from model.tokenizers.whisper_encoder import SAMPLE_RATE

@@ -292,7 +292,9 @@ class FlowStage:
         if stays is None:
             if rng.random() >= KEPT_SHARE:
                 return None
-            return ~boxes(rng, target.batch, self.model.config.eyes.grid).to(target.tokens.device)
+            return ~boxes(rng, target.batch, self.model.config.required_vision.grid).to(
+                target.tokens.device
+            )
         if rng.random() >= HELD_SHARE:
             return None
         held = torch.from_numpy(rng.random(stays.shape) < HELD_PLACES)

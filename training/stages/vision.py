@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor, nn
 
-from model.config import VisionConfig
+from model.tokenizer_config import VisionConfig
 from model.tokenizers.image import VisionTokenizer, uint8_from_pixels
 from model.tokenizers.quantizer import Quantized
 from training.data.code_cache import pixels_of

@@ -9,9 +9,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from model.config import ClipConfig, OmniConfig
+from model.config import OmniConfig
 from model.convert.layout import UNUSED, Layout, agree
 from model.loading.hf_folder import HfFolder
+from model.tokenizer_config import ClipConfig
 from model.tokenizers.clip_encoder import ACTIVATIONS
 
 NOT_SAID = {
@@ -42,12 +43,12 @@ def _sizes(source: HfFolder) -> Mapping[str, Any]:
 
 def _adopted(config: OmniConfig, source: HfFolder) -> OmniConfig:
     theirs = _sizes(source)
-    agree(source, theirs, {"hidden_size": config.eyes.width}, config.name)
-    grid = theirs["image_size"] // theirs["patch_size"]
-    if grid != config.eyes.grid:
+    agree(source, theirs, {"hidden_size": config.required_vision.width}, config.name)
+    grid, side = theirs["image_size"] // theirs["patch_size"], config.required_vision.grid
+    if grid != side:
         raise ValueError(
             f"{source.folder} sees {grid} x {grid} patches and {config.name} "
-            f"{config.eyes.grid} x {config.eyes.grid}: choose a CLIP with as many "
+            f"{side} x {side}: choose a CLIP with as many "
             "(ViT-L/14 has 16 x 16 at 224 px and 24 x 24 at 336 px)"
         )
     if theirs["hidden_act"] not in ACTIVATIONS:
@@ -60,7 +61,7 @@ def _adopted(config: OmniConfig, source: HfFolder) -> OmniConfig:
         activation=theirs["hidden_act"],
         norm_eps=theirs["layer_norm_eps"],
     )
-    return replace(config, vision=replace(config.eyes, clip=clip))
+    return replace(config, vision=replace(config.required_vision, clip=clip))
 
 
 def _place_of(name: str, config: OmniConfig) -> str | None:

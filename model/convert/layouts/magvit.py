@@ -10,9 +10,10 @@ from math import isqrt
 
 import torch
 
-from model.config import PATCH_PX, CodeRows, MagvitConfig, OmniConfig, VisionConfig
+from model.config import CodeRows, OmniConfig
 from model.convert.layout import UNUSED, Layout
 from model.loading.hf_folder import HfFolder
+from model.tokenizer_config import PATCH_PX, MagvitConfig, VisionConfig
 from model.tokenizers.magvit import LookupFree
 
 LEVELS = 5

@@ -8,8 +8,8 @@ from torch import Tensor
 
 from flow.modality import Modality
 from flow.sequence import OmniSequence, Segment, drop_prompt, prompt, response
-from model.config import OmniConfig
 from model.layers.time_embedding import RESTARTS, TimeEmbedding
+from model.loading.config_file import config_from_json
 from model.network.omni import OmniModel
 from model.presets import PRESETS
 from model.tokenizers.text import ASSISTANT, NUM_MARKERS, TextTokenizer
@@ -105,8 +105,8 @@ def test_equal_times_enter_as_equal_vectors(pace: TimeEmbedding) -> None:
 
 def test_a_checkpoint_from_before_learns_it_without_a_jump(tiny_tokenizer: TextTokenizer) -> None:
     values = asdict(CONFIG)
-    del values["paced"]
-    old = OmniModel(OmniConfig.from_json(values), tiny_tokenizer.space())
+    del values["time_aligned"]
+    old = OmniModel(config_from_json(values), tiny_tokenizer.space())
     assert old.embeddings.pace is None
     new = OmniModel(CONFIG, tiny_tokenizer.space())
     new.load_state_dict(old.state_dict(), strict=False)

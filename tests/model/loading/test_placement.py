@@ -67,7 +67,7 @@ def test_the_published_sizes_fit_what_they_begin_with() -> None:
     for name, clip_px in (("next_omni_7b", 224), ("next_omni_7b_384", 336)):
         config = PRESETS[name]
         assert config.name == name
-        assert config.eyes.grid == clip_px / 14
+        assert config.required_vision.grid == clip_px / 14
         assert config.audio_length == 15 * POSITIONS_A_SECOND
 
 

@@ -6,8 +6,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from model.config import AudioConfig
 from model.presets import PRESETS
+from model.tokenizer_config import AudioConfig
 from model.tokenizers.audio import POSITION, AudioStream, AudioTokenizer, SpectralHead, overlapped
 from model.tokenizers.whisper_encoder import HOP
 

@@ -5,9 +5,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from model.config import MagvitConfig
 from model.convert.__main__ import main
 from model.loading.checkpoint import load_checkpoint
+from model.tokenizer_config import MagvitConfig
 from model.tokenizers.image import VisionTokenizer
 from model.tokenizers.magvit import LookupFree, Magvit
 from tests.model import coded_models as published

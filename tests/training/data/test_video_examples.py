@@ -174,7 +174,7 @@ def test_boxes_are_boxes_and_never_empty() -> None:
 def test_lessons_of_films_show_some_frames_and_what_moves_weighs_more(films: VideoExamples) -> None:
     tokenizer = films.words.tokenizer
     stage = FlowStage(_model(tokenizer), tokenizer, films.words, films=films)
-    a_frame, in_part = CONFIG.eyes.positions, 0
+    a_frame, in_part = CONFIG.required_vision.positions, 0
     for step in range(12):
         batch = stage._filmed(np.random.default_rng(step))
         codes = batch.sequence.segments[-1].tokens.unflatten(1, (FRAMES, a_frame))

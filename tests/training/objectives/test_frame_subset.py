@@ -22,7 +22,7 @@ from training.objectives.frame_subset import (
 from world.video.motion import FRAMES
 
 CONFIG = PRESETS["tiny"]
-PLACES = CONFIG.eyes.positions
+PLACES = CONFIG.required_vision.positions
 BATCH, WORDS = 3, 5
 
 
@@ -36,8 +36,8 @@ def model() -> OmniModel:
 def _film_after_words() -> OmniSequence:
     rng = torch.Generator().manual_seed(1)
     words = torch.randint(4, 40, (BATCH, WORDS, 1), generator=rng)
-    shape = (BATCH, FRAMES * PLACES, CONFIG.eyes.num_codebooks)
-    film = torch.randint(CONFIG.eyes.cardinality, shape, generator=rng)
+    shape = (BATCH, FRAMES * PLACES, CONFIG.required_vision.num_codebooks)
+    film = torch.randint(CONFIG.required_vision.cardinality, shape, generator=rng)
     there = torch.arange(WORDS)[None] < torch.tensor([5, 3, 4])[:, None]
     return OmniSequence((prompt(Modality.TEXT, words, there), response(Modality.VIDEO, film)))
 
@@ -76,7 +76,7 @@ def test_the_backbone_sees_the_chosen_frames_only_and_knows_which_they_are(
     film = sequence.segments[-1].tokens.unflatten(1, (FRAMES, PLACES))
     frames = np.tile([1, 5], (BATCH, 1))
     far = film.clone()
-    far[:, 3] = (far[:, 3] + 1) % CONFIG.eyes.cardinality
+    far[:, 3] = (far[:, 3] + 1) % CONFIG.required_vision.cardinality
 
     def features(codes: Tensor, chosen: np.ndarray) -> Tensor:
         changed = sequence.with_tokens({1: codes.flatten(1, 2)})

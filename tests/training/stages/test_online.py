@@ -63,7 +63,7 @@ def _weights(stage: FlowStage) -> dict[str, Tensor]:
 def _pixels() -> Tensor:
     scenes = [sample_scene(np.random.default_rng((77, i)), test=True) for i in range(24)]
     images = np.concatenate([still(scene) for scene in scenes])
-    return pixels_of(images, PRESETS["tiny"].eyes.image_px, torch.device("cpu"))
+    return pixels_of(images, PRESETS["tiny"].required_vision.image_px, torch.device("cpu"))
 
 
 @torch.no_grad()
