@@ -71,7 +71,7 @@ def read_measured(file: Path) -> Mapping[str, Any] | None:
 def measured_html(digest: object, measured: Mapping[str, Any] | None) -> str:
     """The figures and the matrix; "" where other weights or none were measured.
 
-    digest: of the loaded checkpoint. measured: as `evaluation.run_all.Everything` writes it.
+    digest: of the loaded checkpoint. measured: as `evaluation.run_all.AllResults` writes it.
     """
     if measured is None or measured["digest"] != digest:
         return ""

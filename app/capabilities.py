@@ -19,7 +19,8 @@ class Capabilities:
     whether it changes the pictures that it is shown. frames: how many it sees of a film, 0 where it
     watches none. prompt_characters: of the longest prompt. styles: how it can speak, the usual way
     first; none where there is no choice. finds: whether it finds by meaning, and so can choose a
-    draft. believes: whether its middle can be asked what is where. facts: how it was made."""
+    draft. believes: whether its middle can be asked what is where. facts: how it was made.
+    config: its own, as plain values."""
 
     makes: tuple[str, ...]
     methods: tuple[str, ...]
@@ -37,6 +38,7 @@ class Capabilities:
     finds: bool
     believes: bool
     facts: Mapping[str, Any]
+    config: Mapping[str, Any]
 
     @classmethod
     def of(cls, info: Mapping[str, object]) -> "Capabilities":
@@ -64,7 +66,16 @@ class Capabilities:
             finds=bool(info.get("finds")),
             believes=bool(info.get("believes")),
             facts=_inside(info, "facts"),
+            config=config,
         )
+
+    def defaults(self, kind: str) -> Mapping[str, Any]:
+        """Return the checkpoint's own settings for a kind of answer, by the names of `Sampling`;
+        for "auto" those of a picture, or of words where it draws none. Empty where there are
+        none."""
+        auto = Modality.IMAGE if self.draws else Modality.TEXT
+        own = _inside(self.config, f"{auto if kind == 'auto' else kind}_flow")
+        return own if self.flows else {**own, "transition": self.methods[0]}
 
     def why(self, modality: str, otherwise: str = "") -> str:
         """Why it does not know the modality, as HTML that goes on with a sentence."""

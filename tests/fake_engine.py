@@ -1,11 +1,14 @@
-"""An engine without a model: scripted answers that form out of noise at a steady pace.
+"""An engine without a model: scripted answers that form out of noise at a steady pace, or step by
+step as a test lets it.
 
 It keeps the real engine's contract (events, determinism by seed, stopping at a yield), so the page
 is tested to its last byte without weights.
 """
 
+import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import replace
 
 import numpy as np
@@ -18,14 +21,12 @@ from engine.api.sampling import Sampling
 from engine.inspection.path_preview import PathPreview
 from engine.inspection.probes import ProbeReadout
 from engine.inspection.trace import Trace, TraceRecorder
-from engine.media.images import fitted
 from engine.media.token_text import TokenText
 from tests.fake_embedding import embed
 from tests.fake_forming import GRID, PATCH_PX, forming
-from world.concepts import BY_NAME, COLOURABLE, CONCEPTS, OBJECT_COLOURS
-from world.image.scenes import CELLS as LATTICE
-from world.image.scenes import IMAGE_PX, Background, Family, Item, Scene, render
-from world.video.motion import FRAMES, SLIDES, Motion, VideoScene, render_video
+from tests.fake_script import answers_to, blocks, completed, joined, sentence, spoken
+from world.concepts import CONCEPTS
+from world.video.motion import FRAMES
 
 
 class FakeLens:
@@ -50,22 +51,30 @@ class FakeLens:
         return np.arange(num) + code, np.arange(num, dtype=np.float32)
 
 
-NUM_CODEBOOKS, NUM_WORDS = 4, 24
-COUNTS = {"two": 2, "three": 3, "four": 4}
-MOTIONS = {
-    "left": Motion.LEFT,
-    "up": Motion.UP,
-    "down": Motion.DOWN,
-    "bouncing": Motion.BOUNCE,
-    "spinning": Motion.SPIN,
-    "appears": Motion.APPEAR,
-}
-CELLS = {
-    1: ((2, 2),),
-    2: ((0, 2), (4, 2)),
-    3: ((0, 0), (4, 0), (2, 4)),
-    4: ((0, 0), (4, 0), (0, 4), (4, 4)),
-}
+class Gate:
+    """Holds generations after each event of one kind until a test lets them go on, so that a test
+    can wait for what the page shows of that event without racing against the next."""
+
+    def __init__(self, kind: type[Event]) -> None:
+        self._kind = kind
+        self._passes = threading.Semaphore(0)
+        self._is_open = False
+
+    def step(self) -> None:
+        """Let one event pass."""
+        self._passes.release()
+
+    def open(self) -> None:
+        """Let everything pass from now on."""
+        self._is_open = True
+        self._passes.release()
+
+    def wait(self, event: Event) -> None:
+        """Wait after an event of the gate's kind."""
+        if isinstance(event, self._kind) and not self._is_open:
+            self._passes.acquire()
+            if self._is_open:
+                self._passes.release()
 
 
 class FakeEngine:
@@ -95,6 +104,18 @@ class FakeEngine:
         self.requests: list[Request] = []
         self.closed_after: list[int] = []
         """How many steps each generation had made when it ended, for whatever reason."""
+        self._gate: Gate | None = None
+
+    @contextmanager
+    def gated(self, kind: type[Event]) -> Iterator[Gate]:
+        """Hold every generation after each of its events of that kind; the gate opens at the end of
+        the block."""
+        self._gate = gate = Gate(kind)
+        try:
+            yield gate
+        finally:
+            self._gate = None
+            gate.open()
 
     def info(self) -> dict[str, object]:
         return {
@@ -150,26 +171,34 @@ class FakeEngine:
         return PathPreview(times, 9 * share, share**4, share, steps, changes)
 
     def generate(self, request: Request, *, watch: int = 0) -> Iterator[Event]:
+        """The events of `_events`, held at the gate where there is one."""
+        with closing(self._events(request)) as events:
+            for event in events:
+                yield event
+                if self._gate is not None:
+                    self._gate.wait(event)
+
+    def _events(self, request: Request) -> Generator[Event]:
         """A sentence for a question; a picture when asked to draw, a film when asked for one, or
         what `request.to` says."""
         start = time.perf_counter()
         if request.to is not None and request.to not in self.modalities:
             raise ValueError(f"this checkpoint cannot answer with {request.to}")
-        request = _complete(request)
+        request = completed(request)
         self.requests.append(request)
         heard: tuple[Answer, ...] = ()
         if request.listens:
-            heard = (replace(_sentence(str(self.hears)), heard=True),)
+            heard = (replace(sentence(str(self.hears)), heard=True),)
         text = request.conversation.turns[-1].parts[-1].text or str(self.hears)
         if request.think and not self.thinks:
             raise ValueError("this checkpoint does not think first: let it answer at once")
         if "refuse" in text:
             raise ValueError("this engine refuses the word 'refuse': leave it out")
-        script = (*heard, *_aloud(request, _script(request, text)))
+        script = (*heard, *spoken(request, answers_to(request, text)))
         answers: list[Answer] = []
         steps = 0
         try:
-            for segment, answer in enumerate(_blocks(script)):
+            for segment, answer in enumerate(blocks(script)):
                 yield SegmentStarted(
                     request,
                     segment,
@@ -190,162 +219,7 @@ class FakeEngine:
                 if answer.audio is not None:
                     last = answer.suggest
                     yield AudioChunk(segment, answer.audio, last, time.perf_counter() - start)
-            whole = _joined(answers)
+            whole = joined(answers)
             yield Completed(request, whole, 2 * steps, time.perf_counter() - start)
         finally:
             self.closed_after.append(steps)
-
-
-TONE_HZ, NUM_BLOCKS = 440, 3
-
-
-def _aloud(request: Request, script: tuple[Answer, ...]) -> tuple[Answer, ...]:
-    """The script, with a tone after its words where they are to be spoken."""
-    if request.to is Modality.AUDIO:
-        return (_tone(),)
-    first, *others = script
-    spoken = request.aloud and first.modality is Modality.TEXT
-    return (first, *((_tone(),) if spoken else ()), *others)
-
-
-def _tone() -> Answer:
-    times = np.arange(16_000 * NUM_BLOCKS) / 16_000
-    samples = (0.2 * np.sin(2 * np.pi * TONE_HZ * times)).astype(np.float32)
-    return Answer(Modality.AUDIO, np.zeros((NUM_WORDS, 2), np.int64), audio=samples)
-
-
-def _blocks(script: tuple[Answer, ...]) -> Iterator[Answer]:
-    """A sound as its blocks, the last one marked; everything else as it is."""
-    for answer in script:
-        if answer.audio is None:
-            yield answer
-            continue
-        pieces = np.split(answer.audio, NUM_BLOCKS)
-        for i, piece in enumerate(pieces):
-            yield replace(answer, audio=piece, suggest=i == NUM_BLOCKS - 1)
-
-
-def _joined(answers: list[Answer]) -> tuple[Answer, ...]:
-    found: list[Answer] = []
-    for answer in answers:
-        before = found[-1].audio if found else None
-        if answer.audio is not None and before is not None:
-            found.pop()
-            answer = replace(answer, audio=np.concatenate([before, answer.audio]))
-        found.append(replace(answer, suggest=answer.suggest and answer.audio is None))
-    return tuple(found)
-
-
-def _complete(request: Request) -> Request:
-    old = request.sampling
-    return replace(
-        request,
-        sampling=replace(
-            old,
-            steps=old.steps or 16,
-            guidance_scale=3.0 if old.guidance_scale is None else old.guidance_scale,
-            transition=old.transition or "midpoint",
-        ),
-    )
-
-
-def _script(request: Request, text: str) -> tuple[Answer, ...]:
-    words = set(text.lower().replace("?", "").split())
-    seed = request.sampling.seed
-    if request.pin is not None:
-        made = (_sentence("here you go, look at it"), _picture(text, seed))
-        return made[::-1] if request.pin.words == 0 else made
-    if request.think:
-        return (replace(_sentence("three"), thought="one, two, three"),)
-    asked = [turn for turn in request.conversation.turns if turn.role == "user"]
-    seen = [part for turn in asked for part in turn.parts if part.is_seen]
-    shown = [part for part in asked[-1].parts if part.is_seen]
-    if request.to is Modality.IMAGE:
-        return (_picture(text, seed),)
-    if request.to is Modality.VIDEO:
-        return (_film(text, seed, shown[0].image if shown else None),)
-    if "draw" in words:
-        return _sentence("here is " + text.lower().partition("draw ")[2]), _picture(text, seed)
-    if not shown and words & {"video", "film", "clip"}:
-        return _sentence("here is your film"), _film(text, seed, None)
-    if seen:
-        kind = "picture" if seen[-1].video is None else "film"
-        return (
-            _sentence(f"I see a {kind}, and this is message {len(request.conversation.turns)}"),
-        )
-    if words & {"hello!", "hello", "hi", "can"}:
-        return (_sentence("hello! I can draw small scenes and answer questions about pictures"),)
-    return (
-        replace(
-            _sentence("I do not know about that, but I can draw animals and food"), suggest=True
-        ),
-    )
-
-
-def _sentence(text: str) -> Answer:
-    return Answer(Modality.TEXT, np.zeros((NUM_WORDS, 1), np.int64), text=text)
-
-
-def _picture(text: str, seed: int) -> Answer:
-    return Answer(
-        Modality.IMAGE, np.zeros((GRID * GRID, NUM_CODEBOOKS), np.int64), image=draw(text, seed)
-    )
-
-
-def draw(text: str, seed: int) -> np.ndarray:
-    """The things that the text names, uint8 "128 128 3"."""
-    words = text.lower().split()
-    things = _things(words, seed)
-    if len(things) == 1:
-        things *= next((n for w, n in COUNTS.items() if w in words), 1)
-    cells = CELLS[min(len(things), 4) or 1]
-    if "above" in words and len(things) == 2:
-        cells = ((2, 0), (2, 4))
-    items = tuple(
-        Item(name, colour, "big", *cell)
-        for (name, colour), cell in zip(things, cells, strict=False)
-    )
-    return render(Scene(Family.GROUP, _background(words), items))
-
-
-def _things(words: list[str], seed: int) -> list[tuple[str, str | None]]:
-    """The concepts that are named, with their colours; the seed gives one to those without."""
-    singular = {c.plural: c.name for c in CONCEPTS} | {c.name: c.name for c in CONCEPTS}
-    named = [(singular[w], words[i - 1] if i else "") for i, w in enumerate(words) if w in singular]
-    default = sorted(OBJECT_COLOURS)[seed % 7]
-    return [
-        (name, (said if said in OBJECT_COLOURS else default) if name in COLOURABLE else None)
-        for name, said in named
-        if name in BY_NAME
-    ]
-
-
-def _background(words: list[str]) -> Background:
-    place = next((p for p in ("night", "sea", "sky", "grass", "room") if p in words), None)
-    return Background(place) if place else Background("plain", ("blue",))
-
-
-def _film(text: str, seed: int, first: np.ndarray | None) -> Answer:
-    frames = film(text, seed) if first is None else _slid(fitted(first, IMAGE_PX))
-    return Answer(
-        Modality.VIDEO, np.zeros((FRAMES * GRID * GRID, NUM_CODEBOOKS), np.int64), video=frames
-    )
-
-
-def film(text: str, seed: int) -> np.ndarray:
-    """The first thing that the text names, moving as it says or to the right, uint8
-    "8 128 128 3"."""
-    words = text.lower().split()
-    name, colour = (_things(words, seed) or [("circle", "red")])[0]
-    motion = next((m for w, m in MOTIONS.items() if w in words), Motion.RIGHT)
-    right, down = SLIDES.get(motion, (0, 0))
-    middle = (LATTICE - 4) // 2
-    starts = {-1: LATTICE - 4, 0: middle, 1: 0}
-    row = LATTICE - 4 if motion is Motion.BOUNCE else starts[down]
-    mover = Item(name, colour, "big", starts[right], row)
-    return render_video(VideoScene(_background(words), (mover,), motion, cells=LATTICE - 4))
-
-
-def _slid(picture: np.ndarray) -> np.ndarray:
-    """A film that begins with a picture, which goes out to the right."""
-    return np.stack([np.roll(picture, i * PATCH_PX, axis=1) for i in range(FRAMES)])

@@ -7,7 +7,7 @@ import numpy as np
 
 from engine.media.audio import wav_bytes
 from engine.media.images import png_bytes, webp_bytes
-from tests.fake_engine import draw, film
+from tests.fake_scenes import draw, film
 
 PICTURES = ("a red heart", "a red car", "a blue whale", "a green star", "a pink circle", "a dog")
 

@@ -1,19 +1,37 @@
 """The real page on a free port of 127.0.0.1, with any engine behind it."""
 
 import socket
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from app.page import build_page, serve
 from app.session import Engine, Session
+from app.stream.run_bus import Run
+
+PATIENCE_S = 120.0
+"""A busy machine is slow, not wrong: so long a state is waited for."""
 
 
 @dataclass(frozen=True)
 class Served:
     url: str
     host: Session
+
+    @property
+    def last_run(self) -> Run:
+        """The run that was opened last."""
+        return list(self.host.bus._runs.values())[-1]
+
+
+def until(state: Callable[[], object]) -> None:
+    """Wait until the state is there."""
+    begun_s = time.monotonic()
+    while not state():
+        assert time.monotonic() - begun_s < PATIENCE_S, "that state was never reached"
+        time.sleep(0.01)
 
 
 @contextmanager

@@ -1,6 +1,6 @@
 """From the Lab's controls to requests: one run, several side by side, or one that goes on."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from app.forms.parse import InputError, beside, read_sampling, read_seed, read_steps
@@ -15,6 +15,20 @@ TOO_LONG = (
     "A film that is made from left to right has more steps than the Lab shows: "
     "choose another method."
 )
+USUAL: Mapping[str, object] = {
+    "steps": 16,
+    "guidance": 1,
+    "method": "midpoint",
+    "temperature": 0.2,
+    "grid": "tuned",
+    "c": 3,
+    "a": 0.9,
+    "seed": 0,
+}
+"""Settings of the form before a recipe fills it."""
+NUMBERS = ("guidance", "temperature", "c", "a")
+FIELDS = {"guidance_scale": "guidance", "transition": "method"}
+"""Names in `Sampling` that a recipe spells differently."""
 TOO_FEW_OR_MANY = f"Choose two to {MAX_TOGETHER} methods to compare."
 
 
@@ -74,23 +88,34 @@ class LabForm:
             return replace(trace.request, sampling=sampling, start=start)
 
 
-def form_of(recipe: Mapping[str, object], kinds: Collection[str]) -> tuple[object, ...]:
-    """The controls for a recipe out of a file, in the order of `LabForm`; its kind of answer is
-    left to the model where it is none of `kinds`.
+def form_of(
+    recipe: Mapping[str, object],
+    kinds: Collection[str],
+    defaults: Callable[[str], Mapping[str, object]] = lambda _: {},
+) -> tuple[object, ...]:
+    """Return the controls for a recipe out of a file, in the order of `LabForm`.
+
+    kinds: the kinds of answer to choose from; any other is left to the model. defaults: the
+    checkpoint's own settings for a kind of answer, by the names of `Sampling`; they fill in what
+    the recipe leaves to the checkpoint, which is null there. A setting that is not there at all, as
+    in older files, takes the form's own.
 
     Raises: ValueError where a value of it is none.
     """
     more = recipe.get("more")
     values = {**recipe, **(more if isinstance(more, Mapping) else {})}
-    numbers = {
-        name: float(str(values.get(name, usual)))
-        for name, usual in (("guidance", 1), ("temperature", 0.2), ("c", 3), ("a", 0.9))
-    }
-    steps = read_steps(values.get("steps", 16)) or 16
-    method = str(values.get("method", "midpoint"))
+    kind = str(values.get("to") if "to" in values else Modality.IMAGE)
+    kind = kind if kind in kinds else "auto"
+    own = {FIELDS.get(name, name): value for name, value in defaults(kind).items()}
+    for name, usual in USUAL.items():
+        if values.get(name, usual) is None:
+            values[name] = own.get(name) if own.get(name) is not None else usual
+    numbers = {name: float(str(values.get(name, USUAL[name]))) for name in NUMBERS}
+    steps = read_steps(values.get("steps", USUAL["steps"])) or USUAL["steps"]
+    method = str(values.get("method", USUAL["method"]))
     Sampling().by(method)
-    seed = str(read_seed(str(values.get("seed", 0))))
-    grid = str(values.get("grid", "tuned"))
+    seed = str(read_seed(str(values.get("seed", USUAL["seed"]))))
+    grid = str(values.get("grid", USUAL["grid"]))
     sampling = Sampling(
         guidance_scale=numbers["guidance"],
         temperature=numbers["temperature"],
@@ -98,11 +123,9 @@ def form_of(recipe: Mapping[str, object], kinds: Collection[str]) -> tuple[objec
         c=numbers["c"],
         a=numbers["a"],
     )
-    prompt = str(values["prompt"])[:MAX_PROMPT_CHARACTERS]
-    kind = str(values.get("to", Modality.IMAGE))
     return (
-        prompt,
-        kind if kind in kinds else "auto",
+        str(values["prompt"])[:MAX_PROMPT_CHARACTERS],
+        kind,
         steps,
         sampling.guidance_scale,
         method,

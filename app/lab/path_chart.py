@@ -12,7 +12,7 @@ from engine.inspection.path_preview import PathPreview
 
 WIDTH, HEIGHT = 300, 170
 LEFT, RIGHT, TOP, BOTTOM = 38, 8, 10, 28
-NAMES = {"text": "TokenText", "image": "Pictures", "audio": "Sound", "video": "Films"}
+NAMES = {"text": "Words", "image": "Pictures", "audio": "Sound", "video": "Films"}
 TICKS = (0.0, 0.5, 1.0)
 
 

@@ -5,18 +5,25 @@ Owns: the form, and what happens from a press of Generate to the end of the run.
 is made and what can be given beside the words (`app.tabs.image`, `app.tabs.video`).
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field, fields, replace
 
 import gradio as gr
 from gradio.components import Component
 
 from app.components import chips, live_view, notice
+from app.forms.controls import (
+    NARROW,
+    method_choices,
+    pressed_text,
+    random_seed,
+    run_buttons,
+    slider,
+)
 from app.forms.errors import notices
 from app.forms.parse import (
     InputError,
     beside,
-    new_seed,
     next_seed,
     read_drafts,
     read_sampling,
@@ -25,11 +32,10 @@ from app.forms.parse import (
 from app.forms.share_link import Link
 from app.session import DRIVING, Session
 from engine.api.conversation import Conversation
-from engine.api.request import USUAL_PROMPT_CHARACTERS, Modality, Request
+from engine.api.request import Modality, Request
 from engine.api.sampling import MAX_DRAFTS, Sampling
 
 MAX_SLIDER_STEPS, MAX_SLIDER_GUIDANCE = 64, 8
-NARROW = 120
 DRAFTS = "Drafts, best kept"
 
 
@@ -161,7 +167,7 @@ class GenerationTab:
         with gr.Row(elem_classes="omni-pair"):
             methods = self.host.can.methods
             self.method = gr.Dropdown(
-                methods_shown(methods),
+                method_choices(methods),
                 value=first.method if first.method in methods else methods[0],
                 label="Method",
                 elem_id=f"{name}-method",
@@ -209,7 +215,7 @@ class GenerationTab:
         driven.success(self.finish, self.ticket, buttons, queue=False, api_visibility="private")
         driven.failure(self.give_up, self.ticket, buttons, queue=False, api_visibility="private")
         self.stop.click(self.halt, self.ticket, buttons, queue=False, api_name=f"{api}_stop")
-        self.dice.click(fresh_seed, None, self.seed, queue=False, api_visibility="private")
+        self.dice.click(random_seed, None, self.seed, queue=False, api_visibility="private")
 
     def prepare(
         self,
@@ -235,7 +241,7 @@ class GenerationTab:
             return (*(gr.skip(),) * 4, *notices(bad), gr.skip(), gr.skip())
         run = self.host.open(request, owner=visitor.session_hash or "")
         value = {"run": run.id, **run.snapshot()}
-        return (run.id, seed, seed, value, *notices(None), *pressable(running=True))
+        return (run.id, seed, seed, value, *notices(None), *run_buttons(running=True))
 
     def filled(
         self,
@@ -267,41 +273,9 @@ class GenerationTab:
 
     def finish(self, ticket: str) -> tuple[object, ...]:
         """The buttons as they should be now: Generate comes back when the run is over."""
-        return pressable(running=self.host.busy(ticket))
+        return run_buttons(running=self.host.busy(ticket))
 
     def give_up(self, ticket: str) -> tuple[object, ...]:
         """The run's event failed or was never let in."""
         self.host.close(ticket)
         return self.finish(ticket)
-
-
-def methods_shown(methods: Sequence[str]) -> list[tuple[str, str]]:
-    """What a visitor reads of methods, and their names."""
-    return [
-        (name if name in ("masked", "autoregressive") else f"flow · {name.replace('_', ' ')}", name)
-        for name in methods
-    ]
-
-
-def slider(
-    low: float, high: float, value: float, step: float, label: str, elem_id: str
-) -> gr.Slider:
-    """A slider without a button to set it back, that may be narrow."""
-    return gr.Slider(
-        low, high, value, step=step, label=label, elem_id=elem_id, buttons=[], min_width=NARROW
-    )
-
-
-def pressable(*, running: bool) -> tuple[object, object]:
-    """Generate and Stop: one of them is there."""
-    return gr.update(visible=not running), gr.update(visible=running)
-
-
-def pressed_text(press: gr.EventData) -> str:
-    """The text of the chip that was pressed."""
-    return str(press._data["text"])[:USUAL_PROMPT_CHARACTERS]
-
-
-def fresh_seed() -> str:
-    """For the dice."""
-    return str(new_seed())

@@ -10,10 +10,11 @@ import numpy as np
 from gradio.components import Component
 
 from app.components import GRID, painter
+from app.forms.controls import slider
 from app.forms.errors import notices
 from app.forms.example_prompts import PICTURES
 from app.forms.parse import InputError, as_sentence, beside, read_upload
-from app.tabs.generation_tab import GenerationTab, Recipe, TabSpec, slider
+from app.tabs.generation_tab import GenerationTab, Recipe, TabSpec
 from engine.api.conversation import Conversation
 from engine.api.request import Modality, Repaint, Request
 from engine.api.sampling import Sampling

@@ -10,19 +10,16 @@ from pathlib import Path
 import gradio as gr
 
 from app.components import chips, lab_view, notice
+from app.forms.controls import method_choices, pressed_text, random_seed, run_buttons, slider
 from app.forms.errors import notices
 from app.forms.example_prompts import WORDS_ALONE
 from app.forms.parse import InputError, beside, next_seed
 from app.forms.recipe import read_recipe
-from app.lab import export
 from app.lab.form import LabForm, form_of
-from app.lab.path_chart import path_html
-from app.lab.probe_view import packed
-from app.lab.trace_view import overview, surprises, token
+from app.lab.path_controls import PathControls
+from app.lab.recordings import GONE, Recordings
 from app.session import DRIVING, Session
-from app.tabs.generation_tab import fresh_seed, methods_shown, pressable, pressed_text, slider
 from engine.api.request import Modality, Request
-from engine.api.sampling import GRIDS, Sampling
 from engine.inspection.trace import Trace
 from engine.inspection.trace_file import read_trace
 
@@ -32,13 +29,6 @@ WATCH = 6
 KINDS = [("decide itself", "auto"), ("draw", "image"), ("film", "video"), ("write", "text")]
 COMPARED = ["euler", "midpoint", "masked", "autoregressive"]
 RESTORED = "The settings of this file are back in the form: press Record to make it again."
-UNASKED = "Only pictures and films can be asked what is held to be where."
-GONE = "That run is no longer kept here: record it again, its seed and settings stand below it."
-NO_PATH = (
-    "<p class='omni-lead'>This checkpoint was trained for masked diffusion alone: there is no path "
-    "between words to look at, and no other method to put beside it.</p>"
-)
-FIRST_ID = "first"
 
 
 @dataclass
@@ -48,6 +38,10 @@ class LabTab:
 
     host: Session
     first: Trace | None = None
+
+    def __post_init__(self) -> None:
+        self.recordings = Recordings(self.host, self.first)
+        self.path = PathControls(self.host)
 
     def build(self) -> None:
         """Lay out the controls inside the current Blocks and wire them."""
@@ -61,20 +55,16 @@ class LabTab:
                     self._settings()
                     self._files()
             with gr.Column(scale=8, min_width=300, elem_classes="omni-view"):
+                runs = self.recordings
                 server = {
-                    "look_at": self.look_at,
-                    "exported": self.exported,
-                    "believed": self.believed,
+                    "look_at": runs.look_at,
+                    "exported": runs.exported,
+                    "believed": runs.believed,
                 }
-                self.view = lab_view("lab-view", server, self._opening())
+                self.view = lab_view("lab-view", server, runs.opening())
         self.ticket = gr.Textbox(visible="hidden", label="run")
         self.shown_seed = gr.State("0")
         self._wire()
-
-    def _opening(self) -> dict[str, object] | None:
-        if self.first is None:
-            return None
-        return {"lab": [self._overview(FIRST_ID, self.first)]}
 
     def _prompt_controls(self) -> None:
         prompts = PROMPTS if self.host.can.draws else WORDS_ALONE
@@ -95,7 +85,7 @@ class LabTab:
         can = self.host.can
         kind = Modality.IMAGE if can.draws else Modality.TEXT
         self.kind = gr.Radio(self.kinds, value=str(kind), label="It should", elem_id="lab-kind")
-        shown = methods_shown(can.methods)
+        shown = method_choices(can.methods)
         method = "midpoint" if can.flows else can.methods[0]
         self.method = gr.Dropdown(shown, value=method, label="Method", elem_id="lab-method")
         steps, temperature, guidance = (16, 0.2, can.guidance) if can.flows else (64, 0, 0)
@@ -118,22 +108,7 @@ class LabTab:
             compared = [name for name in COMPARED if name in can.methods]
             self.methods = gr.CheckboxGroup(shown, value=compared, label="Methods", container=False)
             self.compare = gr.Button("Compare", size="sm", elem_id="lab-compare-run")
-        self.shelf = gr.Accordion(
-            "Path and schedule", open=False, elem_id="lab-path", visible=can.flows
-        )
-        if not can.flows:
-            gr.HTML(NO_PATH, elem_id="lab-no-path", apply_default_css=False)
-        with self.shelf:
-            self.grid = gr.Dropdown(
-                [(f"steps even in {_spoken(name)}", name) for name in GRIDS],
-                value="tuned",
-                show_label=False,
-                container=False,
-                elem_id="lab-grid",
-            )
-            self.c = slider(0.5, 12, 3, 0.1, "c", "lab-c")
-            self.a = slider(0.2, 3, 0.9, 0.05, "a", "lab-a")
-            self.path = gr.HTML(elem_id="lab-path-chart", apply_default_css=False)
+        self.path.build()
 
     def _files(self) -> None:
         self.upload = gr.UploadButton(
@@ -146,7 +121,7 @@ class LabTab:
 
     def _wire(self) -> None:
         self.form = [self.prompt, self.kind, self.steps, self.guidance, self.method]
-        self.form += [self.temperature, self.grid, self.c, self.a, self.seed]
+        self.form += [self.temperature, self.path.grid, self.path.c, self.path.a, self.seed]
         asked = [self.ticket, self.shown_seed, self.keep_seed, *self.form]
         shown = [self.seed, self.shown_seed, self.view, self.prompt_notice, self.settings_notice]
         buttons = [self.record, self.stop]
@@ -176,15 +151,10 @@ class LabTab:
         driven.success(self.finish, self.ticket, over, **private)
         driven.failure(self.give_up, self.ticket, over, **private)
         self.stop.click(self.halt, self.ticket, buttons, queue=False, api_name="record_stop")
-        self.dice.click(fresh_seed, None, self.seed, queue=False, api_visibility="private")
+        self.dice.click(random_seed, None, self.seed, queue=False, api_visibility="private")
         restored = [self.view, self.upload_notice, *self.form]
         self.upload.upload(self.open_file, self.upload, restored, **private)
-        chart = {"inputs": [self.kind, self.steps, self.grid, self.c, self.a], "outputs": self.path}
-        self.shelf.expand(self.draw_path, **chart, **private)
-        for control in (self.kind, self.steps, self.grid, self.c, self.a):
-            control.change(self.draw_path, **chart, **private, trigger_mode="always_last")
-
-    # ---- running ---------------------------------------------------------------------------
+        self.path.wire(self.kind, self.steps)
 
     def begin(
         self, ticket: str, shown: str, keep: bool, visitor: gr.Request, *form: object
@@ -215,7 +185,7 @@ class LabTab:
     ) -> tuple[object, ...]:
         """A recorded run goes on from one of its steps, edited, with the settings of the form."""
         place = press._data
-        trace = self._kept(str(place.get("run")))
+        trace = self.recordings.find(str(place.get("run")))
 
         def requests(asked: LabForm) -> list[Request]:
             if trace is None:
@@ -247,7 +217,7 @@ class LabTab:
         runs = [self.host.open(request, owner=owner, watch=WATCH) for request in asked]
         value = {"runs": [{"run": run.id, **run.snapshot()} for run in runs]}
         ids = " ".join(run.id for run in runs)
-        return (ids, seed, seed, value, *notices(None), *pressable(running=True))
+        return (ids, seed, seed, value, *notices(None), *run_buttons(running=True))
 
     def run(self, ticket: str) -> Iterator[object]:
         """Drive the runs, one after the other; values carry their state only where no websocket
@@ -263,17 +233,17 @@ class LabTab:
         """Stop within one step; what was recorded until then can be looked into."""
         for run_id in ticket.split():
             self.host.stop(run_id)
-        return pressable(running=self._busy(ticket))
+        return run_buttons(running=self._busy(ticket))
 
     def finish(self, ticket: str) -> tuple[object, ...]:
         """The buttons, and the recorded runs to look into; a sentence where one cannot be."""
-        buttons = pressable(running=self._busy(ticket))
+        buttons = run_buttons(running=self._busy(ticket))
         kept = [(i, self.host.traces[i]) for i in ticket.split() if i in self.host.traces]
         if not kept:
             return (*buttons, gr.skip(), gr.skip())
         try:
             with beside("prompt"):
-                seen = {"lab": [self._overview(i, trace) for i, trace in kept]}
+                seen = {"lab": [self.recordings.overview(i, trace) for i, trace in kept]}
         except InputError as bad:
             return (*buttons, gr.skip(), notices(bad)[0])
         return (*buttons, seen, gr.skip())
@@ -287,70 +257,6 @@ class LabTab:
     def _busy(self, ticket: str) -> bool:
         return any(self.host.busy(run_id) for run_id in ticket.split())
 
-    # ---- looking ---------------------------------------------------------------------------
-
-    def _overview(self, run_id: str, trace: Trace) -> dict[str, object]:
-        engine = self.host.engine
-        seen = overview(trace, engine.lens, run_id, surprises(trace, engine.surprise))
-        return seen | {"believes": self.host.can.believes}
-
-    def _whole(self, run_id: str, trace: Trace) -> dict[str, object]:
-        """The overview with everything that the page would ask for later."""
-        seen = self._overview(run_id, trace)
-        parts = seen["segments"]
-        assert isinstance(parts, list)
-        if self.host.can.believes:
-            for index, part in enumerate(parts):
-                found = self.host.engine.believed(trace, index)
-                part["believed"] = None if found is None else packed(found)
-        return seen
-
-    def _kept(self, run_id: str) -> Trace | None:
-        return self.first if run_id == FIRST_ID else self.host.traces.get(run_id)
-
-    def look_at(self, place: Mapping[str, object]) -> dict[str, object]:
-        """One token of a kept run from near, for the browser; a sentence where it cannot be."""
-        trace = self._kept(str(place.get("run")))
-        if trace is None:
-            return {"sentence": GONE}
-        try:
-            numbers = [int(str(place.get(name))) for name in ("segment", "step", "position")]
-            return token(trace, self.host.engine.lens, *numbers)
-        except ValueError as bad:
-            return {"sentence": str(bad)}
-
-    def believed(self, part: Mapping[str, object]) -> dict[str, object]:
-        """What the middle of the network holds to be at each place of a picture or film of a kept
-        run, see `app.lab.probe_view`; a sentence where it cannot be asked."""
-        trace = self._kept(str(part.get("run")))
-        if trace is None:
-            return {"sentence": GONE}
-        try:
-            index = int(str(part.get("segment")))
-            if not 0 <= index < len(trace.segments):
-                return {"sentence": f"this run has no part {index}"}
-            found = self.host.engine.believed(trace, index)
-        except ValueError as bad:
-            return {"sentence": str(bad)}
-        return {"sentence": UNASKED} if found is None else packed(found)
-
-    def exported(self, wish: Mapping[str, object]) -> dict[str, str]:
-        """A kept run as a file, {"name", "uri"}; {"sentence"} where it cannot be."""
-        trace = self._kept(str(wish.get("run")))
-        if trace is None:
-            return {"sentence": GONE}
-        try:
-            kind = str(wish.get("kind"))
-            if kind == "still":
-                place = [int(str(wish.get(name))) for name in ("segment", "step")]
-                return export.still(
-                    trace, self.host.engine.lens, place[0], place[1], str(wish.get("which"))
-                )
-            seen = self._whole(str(wish.get("run")), trace) if kind == "html" else None
-            return export.file(trace, self.host.engine.lens, kind, seen)
-        except ValueError as bad:
-            return {"sentence": str(bad)}
-
     def open_file(self, path: str) -> tuple[object, ...]:
         """Somebody's trace, checked before it is shown, or a picture whose settings come back."""
         nothing = (gr.skip(),) * len(self.form)
@@ -358,7 +264,7 @@ class LabTab:
             if Path(path).suffix == ".npz":
                 trace = read_trace(Path(path))
                 run_id = secrets.token_urlsafe(16)
-                value = {"lab": [self._overview(run_id, trace)]}
+                value = {"lab": [self.recordings.overview(run_id, trace)]}
                 self.host.keep(run_id, trace)
                 return value, "", *nothing
             values = self.filled(read_recipe(Path(path)))
@@ -372,16 +278,4 @@ class LabTab:
 
         Raises: ValueError where a value of it is none.
         """
-        return form_of(recipe, [kind for _, kind in self.kinds])
-
-    def draw_path(self, kind: str, steps: float, grid: str, c: float, a: float) -> str:
-        """What a path with these numbers would do, before anything runs."""
-        if not self.host.can.flows:
-            return ""
-        modality = Modality.IMAGE if kind == "auto" else Modality(kind)
-        sampling = Sampling(steps=int(steps), grid=grid, c=float(c), a=float(a))
-        return path_html(self.host.engine.preview(sampling, modality))
-
-
-def _spoken(grid: str) -> str:
-    return {"uniform": "t", "information": "information", "tuned": "the tuned clock"}[grid]
+        return form_of(recipe, [kind for _, kind in self.kinds], self.host.can.defaults)

@@ -8,14 +8,14 @@ import pytest
 from app.benchmark_card import FIGURES, measured_html, of_a_hundred, read_measured
 from app.tabs.about import about_html
 from evaluation.report.result import Result
-from evaluation.run_all import Everything
+from evaluation.run_all import AllResults
 from evaluation.suites.catalogue import SUITES
 
 
 def _measured(metrics: dict[str, float]) -> str:
     result = Result("asr", "2026-11-22", "assets/nano", "cpu", 0, 9, 1.0, metrics, {})
     both = {"asr": result, "scenes": Result(**{**vars(result), "name": "scenes"})}
-    return Everything("2026-11-22T10:00", "assets/nano", "abc", "cpu", 0, both).to_json()
+    return AllResults("2026-11-22T10:00", "assets/nano", "abc", "cpu", 0, both).to_json()
 
 
 def test_errors_become_what_is_right_with_their_interval() -> None:

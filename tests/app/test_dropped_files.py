@@ -13,7 +13,7 @@ from app.forms.example_prompts import ABOUT_A_FILM, ABOUT_A_PICTURE
 from app.forms.parse import InputError, beside, read_file
 from engine.api.request import Modality
 from engine.media.images import mp4_bytes
-from tests.fake_engine import film
+from tests.fake_scenes import film
 
 FILM = film("a red car moving to the left", 0)
 RATE = 48_000
@@ -133,7 +133,7 @@ def test_what_takes_too_long_is_not_taken_for_a_picture_or_a_sound(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for limit in ("EXACT_PX", "MOST_PX"):
-        monkeypatch.setattr(f"engine.films.{limit}", 1)
+        monkeypatch.setattr(f"engine.media.video.{limit}", 1)
     for name in ("moves.gif", "moves.png", "moves.webp", "silent.webm", "sounding.webm"):
         (tmp_path / name).write_bytes(CONTENTS[name][0])
         with pytest.raises(ValueError, match="takes too long to look through"):

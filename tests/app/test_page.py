@@ -4,7 +4,6 @@ import json
 import struct
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -19,21 +18,28 @@ from app.record import record
 from app.tabs.about import about_html
 from engine.__main__ import main as command_line
 from engine.api.conversation import Conversation
+from engine.api.events import Refined
 from engine.api.request import Modality, Request
 from engine.api.sampling import Sampling
 from engine.media.images import png_bytes
-from tests.fake_engine import FakeEngine, draw
-from tests.page_server import Served, served
+from tests.fake_engine import FakeEngine
+from tests.fake_scenes import draw
+from tests.page_server import PATIENCE_S, Served, served, until
 
 ROOT = Path(__file__).resolve().parents[2]
-PATIENT = {"timeout": 60}
+PATIENT = {"timeout": PATIENCE_S}
 """Seconds: a busy machine is slow to answer, not wrong."""
 PICTURE = ("a big whale by the sea", 8, 3, "midpoint", "5", True)
 
 
 @pytest.fixture(scope="module")
-def page() -> Iterator[Served]:
-    with served(FakeEngine(step_s=0.02)) as running:
+def engine() -> FakeEngine:
+    return FakeEngine(step_s=0.02)
+
+
+@pytest.fixture(scope="module")
+def page(engine: FakeEngine) -> Iterator[Served]:
+    with served(engine) as running:
         yield running
 
 
@@ -61,7 +67,7 @@ def test_a_picture_through_the_api_without_a_websocket(client: Client) -> None:
     ticket, seed, *_ = client.predict("", *PICTURE, api_name="/draw")
     assert seed == "5"
     job = client.submit(ticket, api_name="/draw_run")
-    final = job.result(timeout=20)
+    final = job.result(timeout=PATIENCE_S)
     assert "completed" in [message["kind"] for message in final["messages"]]
     assert any("refined" in str(value) for value in job.outputs()[:-1]), "the fallback shows steps"
 
@@ -74,7 +80,7 @@ def test_a_film_through_the_api_begins_with_a_picture(client: Client, tmp_path: 
     assert "not a picture that can be read" in str(broken)
     first.write_bytes(png_bytes(draw("a red car", 0)))
     ticket, *_ = client.predict(*form, handle_file(first), None, api_name="/film")
-    final = client.submit(ticket, api_name="/film_run").result(timeout=20)
+    final = client.submit(ticket, api_name="/film_run").result(timeout=PATIENCE_S)
     (last,) = [m for m in final["messages"] if m["kind"] == "completed"]
     assert last["recipe"]["given"] == ["image"]
     assert sorted(last["media"]) == ["answer_0", "answer_0_gif"]
@@ -128,23 +134,24 @@ def test_a_link_to_no_run_is_explained(page: Served, capsys: pytest.CaptureFixtu
 
 
 def test_twenty_watchers_all_see_the_end_beside_three_bad_ones(
-    page: Served, client: Client
+    page: Served, client: Client, engine: FakeEngine
 ) -> None:
     """One talks without end, one sends a heap of garbage, one never reads."""
-    run = _begin(client, 24)
-    with (
-        connect(live(page, run)) as talker,
-        connect(live(page, run)) as dumper,
-        connect(live(page, run)),
-        ThreadPoolExecutor(20) as pool,
-    ):
-        watching = [pool.submit(headers, page, run) for _ in range(20)]
-        for _ in range(40):
-            talker.send("still here?")
-        dumper.send(bytes(100_000))
-        for told in (w.result(timeout=30) for w in watching):
+    with ThreadPoolExecutor(20) as pool:
+        with engine.gated(Refined):  # nothing ends before the rude ones have gone
+            run = _begin(client, 24)
+            with (
+                connect(live(page, run)) as talker,
+                connect(live(page, run)) as dumper,
+                connect(live(page, run)),
+            ):
+                watching = [pool.submit(headers, page, run) for _ in range(20)]
+                for _ in range(40):
+                    talker.send("still here?")
+                dumper.send(bytes(100_000))
+                assert [_shown_out(rude) for rude in (talker, dumper)] == [1008, 1008]
+        for told in (w.result(timeout=PATIENCE_S) for w in watching):
             assert "completed" in {m["kind"] for m in told}
-        assert [_shown_out(rude) for rude in (talker, dumper)] == [1008, 1008]
 
 
 def _shown_out(socket: ClientConnection) -> int:
@@ -162,11 +169,11 @@ def test_an_unknown_run_is_refused(page: Served) -> None:
         pass
 
 
-def test_stop_ends_a_run_within_a_step(page: Served, client: Client) -> None:
-    ticket, *_ = client.predict("", *PICTURE[:1], 64, *PICTURE[2:], api_name="/draw")
-    client.submit(ticket, api_name="/draw_run")
-    time.sleep(0.3)
-    client.predict(ticket, api_name="/draw_stop")
+def test_stop_ends_a_run_within_a_step(page: Served, client: Client, engine: FakeEngine) -> None:
+    with engine.gated(Refined):
+        ticket = _begin(client, 64)
+        until(lambda: "refined" in {m.header["kind"] for _, m in page.last_run.steps()})
+        client.predict(ticket, api_name="/draw_stop")
     told = headers(page, ticket)
     assert [m["kind"] for m in told if m["kind"] in ("completed", "stopped")] == ["stopped"]
     assert len([m for m in told if m["kind"] == "refined"]) < 60
@@ -191,28 +198,31 @@ def test_out_of_range_steps_through_the_api_are_refused_in_a_sentence(client: Cl
         client.predict("", PICTURE[0], 10_000, *PICTURE[2:], api_name="/draw")
 
 
-def test_a_second_visitor_waits_for_its_turn(page: Served) -> None:
+def test_a_second_visitor_waits_for_its_turn(page: Served, engine: FakeEngine) -> None:
     first, second = (Client(page.url, verbose=False, httpx_kwargs=PATIENT) for _ in range(2))
-    one, *_ = first.predict("", *PICTURE[:1], 32, *PICTURE[2:], api_name="/draw")
-    running = first.submit(one, api_name="/draw_run")
-    time.sleep(0.15)
-    two, _, value, *_ = second.predict("", *PICTURE, api_name="/draw")
-    assert value["messages"][0] == {"kind": "waiting", "place": 1, "number": 1, "media": {}}
-    waiting = second.submit(two, api_name="/draw_run")
-    assert not running.done()
-    waiting.result(timeout=20)
-    assert running.done()
+    with engine.gated(Refined):
+        one, *_ = first.predict("", *PICTURE[:1], 32, *PICTURE[2:], api_name="/draw")
+        running = first.submit(one, api_name="/draw_run")
+        until(lambda: engine.requests and engine.requests[-1].sampling.steps == 32)
+        two, _, value, *_ = second.predict("", *PICTURE, api_name="/draw")
+        assert value["messages"][0] == {"kind": "waiting", "place": 1, "number": 1, "media": {}}
+        waiting = second.submit(two, api_name="/draw_run")
+        assert not running.done()
+        assert engine.requests[-1].sampling.steps == 32, "the second has not begun"
+    waiting.result(timeout=PATIENCE_S)
+    running.result(timeout=PATIENCE_S)
+    assert engine.closed_after[-2:] == [32, 8], "one after the other"
 
 
 def test_a_conversation_through_the_api(client: Client) -> None:
     settings = ("auto", "auto", "3", False)
     ticket, *_ = client.predict("", {"text": "hello!", "files": []}, *settings, api_name="/ask")
-    value = client.submit(ticket, api_name="/ask_run").result(timeout=20)
+    value = client.submit(ticket, api_name="/ask_run").result(timeout=PATIENCE_S)
     assert [turn["role"] for turn in value["turns"]] == ["user", "assistant"]
     ticket, *_ = client.predict(
         ticket, {"text": "who is the president?", "files": []}, *settings, api_name="/ask"
     )
-    value = client.submit(ticket, api_name="/ask_run").result(timeout=20)
+    value = client.submit(ticket, api_name="/ask_run").result(timeout=PATIENCE_S)
     assert len(value["turns"]) == 4
     assert len(value["turns"][-1]["suggest"]) == 3
 

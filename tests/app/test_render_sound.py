@@ -12,7 +12,8 @@ from engine.api.events import Answer, AudioChunk
 from engine.api.request import Modality, Request
 from engine.api.sampling import Sampling
 from engine.media.audio import from_pcm16, note_in_sound
-from tests.fake_engine import NUM_BLOCKS, FakeEngine
+from tests.fake_engine import FakeEngine
+from tests.fake_script import NUM_BLOCKS
 
 TONE = (0.3 * np.sin(np.arange(3_200) / 5)).astype(np.float32)
 SPOKEN = Request(Conversation.ask("hello!"), sampling=Sampling(steps=4, seed=5), aloud=True)

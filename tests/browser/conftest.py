@@ -15,14 +15,27 @@ from engine.api.sampling import Sampling
 from engine.engine import Engine
 from tests.browser.looking import NANO
 from tests.fake_engine import FakeEngine
-from tests.page_server import Served, served
+from tests.page_server import PATIENCE_S, Served, served
 
 ARGUMENTS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking",
     "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream",
 ]  # fmt: skip
-PATIENCE_MS = 15_000
+PATIENCE_MS = round(1000 * PATIENCE_S)
 expect.set_options(timeout=PATIENCE_MS)
+COUNT_DECODING = """() => {
+  window.decoding = 0;
+  const decode = window.createImageBitmap;
+  window.createImageBitmap = async (...given) => {
+    window.decoding += 1;
+    try {
+      return await decode.call(window, ...given);
+    } finally {
+      window.decoding -= 1;
+    }
+  };
+}"""
+"""Counts the pictures that are being decoded, see `tests.browser.looking.drawn`."""
 
 
 @pytest.fixture(scope="package")
@@ -86,6 +99,7 @@ def visit(context: BrowserContext) -> Iterator[Callable[..., Page]]:
         reduced_motion: Literal["reduce", "no-preference"] = "no-preference",
     ) -> Page:
         page = context.new_page()
+        page.add_init_script(f"({COUNT_DECODING})()")
         pages.append(page)
         page.set_viewport_size({"width": width, "height": height})
         page.emulate_media(color_scheme=color_scheme, reduced_motion=reduced_motion)

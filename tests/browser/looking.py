@@ -13,6 +13,11 @@ def phase(page: Page, wanted: str, within: str = "#image-live") -> None:
     page.wait_for_selector(f"{within} .omni-live[data-phase='{wanted}']", state="attached")
 
 
+def drawn(page: Page) -> None:
+    """Wait until every picture that has come is painted."""
+    page.wait_for_function("window.decoding === 0")
+
+
 def picture(page: Page, within: str = "#image-live") -> str:
     """The pixels of the prediction, as text."""
     return page.eval_on_selector(

@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect
 
+from engine.api.events import Refined
 from engine.media.audio import wav_bytes
 from tests.browser.looking import phase
 from tests.browser.talking import LAST, answered, say
@@ -18,15 +19,16 @@ pytestmark = pytest.mark.browser
 Visit = Callable[..., Page]
 
 
-def test_words_morph_out_of_noise_and_become_plain(chat: Page) -> None:
-    say(chat, "hello!")
-    chat.wait_for_selector(f"{LAST} .omni-word:not(.settled)")
-    chat.wait_for_selector(f"{LAST} .omni-word[title*='sure of']")
-    seen = set()
-    for _ in range(12):
-        seen.add(chat.inner_text(f"{LAST} .omni-words"))
-        chat.wait_for_timeout(60)
-    assert len(seen) >= 3
+def test_words_morph_out_of_noise_and_become_plain(chat: Page, fake: FakeEngine) -> None:
+    with fake.gated(Refined) as gate:
+        say(chat, "hello!")
+        chat.wait_for_selector(f"{LAST} .omni-word:not(.settled)")
+        chat.wait_for_selector(f"{LAST} .omni-word[title*='sure of']")
+        words = chat.locator(f"{LAST} .omni-words")
+        for _ in range(3):
+            before = words.inner_text()
+            gate.step()
+            expect(words).not_to_have_text(before)
     answered(chat, 1)
     assert chat.inner_text(f"{LAST} .omni-words").startswith("hello! I can draw")
     assert chat.locator(f"{LAST} .omni-word").count() == 0

@@ -2,7 +2,6 @@
 
 import io
 import json
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,14 +9,14 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect
 
-from tests.browser.looking import NANO, phase, picture
-from tests.fake_engine import FakeEngine
-from tests.page_server import Served
+from app.stream import run_driver
+from engine.api.events import Refined
+from tests.browser.looking import NANO, drawn, phase, picture
+from tests.fake_engine import FakeEngine, Gate
+from tests.page_server import Served, until
 
 pytestmark = pytest.mark.browser
 Visit = Callable[..., Page]
-
-FIRST_REFINEMENT_S = 1.0
 
 
 @pytest.fixture(scope="module", params=["fake", "nano"] if NANO.exists() else ["fake"])
@@ -50,6 +49,17 @@ FRAMES = """wanted => new Promise((resolve, reject) => {
 })"""
 
 
+def frames_step_by_step(page: Page, gate: Gate, count: int) -> list[str]:
+    """The pictures of the first steps of a run: each is painted before the next step is made."""
+    canvas = page.locator("#image-live .omni-live[data-phase='running'] .omni-large .omni-canvas")
+    found: list[str] = []
+    for step in range(1, count + 1):
+        expect(canvas).to_have_attribute("data-painted", str(step))
+        found.append(picture(page))
+        gate.step()
+    return found
+
+
 def frames_until(page: Page, wanted: str) -> list[str]:
     """Every different picture shown until the live view reaches that phase: looked at in the page
     with every frame it draws, so that a busy machine misses none."""
@@ -57,22 +67,22 @@ def frames_until(page: Page, wanted: str) -> list[str]:
 
 
 def test_a_picture_forms_and_a_second_run_is_stopped(
-    any_site: Served, fake: FakeEngine, visit: Visit, monkeypatch: pytest.MonkeyPatch
+    any_site: Served, fake: FakeEngine, visit: Visit
 ) -> None:
     page = visit(any_site.url)
     scripted = any_site.host.engine is fake
     phase(page, "completed" if scripted else "idle")
-    monkeypatch.setattr(fake, "step_s", 0.12)  # steps are left out where the page cannot follow
     if not scripted:
         steps(page, 64)
-    generate(page, "a red heart above a dog")
-    start = time.monotonic()
-    page.wait_for_selector("#image-live .omni-live[data-phase='running'] .omni-bar.seen")
-    waited_s = time.monotonic() - start
-    frames = frames_until(page, "completed")
-    assert len(frames) >= 4, "three different frames before the final one"
-    if scripted:
-        assert waited_s < FIRST_REFINEMENT_S
+        generate(page, "a red heart above a dog")
+        frames = frames_until(page, "completed")
+    else:
+        with fake.gated(Refined) as gate:
+            generate(page, "a red heart above a dog")
+            frames = frames_step_by_step(page, gate, 4)
+        phase(page, "completed")
+        frames.append(picture(page))
+    assert len(set(frames)) >= 4, "three different frames before the final one"
     expect(page.locator("#image-generate")).to_be_visible()
 
     steps(page, 64)
@@ -80,6 +90,7 @@ def test_a_picture_forms_and_a_second_run_is_stopped(
     page.wait_for_selector("#image-live .omni-bar.seen >> nth=2", state="attached")
     page.click("#image-stop")
     phase(page, "stopped")
+    drawn(page)
     assert "Stopped at step" in page.inner_text("#image-live .omni-status")
     assert page.locator("#image-live .omni-bar.seen").count() < 64
     assert picture(page) not in frames
@@ -124,6 +135,7 @@ def test_the_page_opens_with_a_recorded_picture(site: Served, visit: Visit) -> N
 def test_the_steps_can_be_scrubbed_by_keyboard(site: Served, visit: Visit) -> None:
     page = visit(site.url)
     phase(page, "completed")
+    drawn(page)
     final = picture(page)
     slider = page.locator("#image-live .omni-slider")
     slider.focus()
@@ -165,7 +177,8 @@ def test_the_download_and_the_link_make_the_picture_again(site: Served, visit: V
     again.wait_for_selector("#image-live .omni-live[data-phase='running']")
     phase(again, "completed")
     expect(again.locator("#image-live .omni-recipe")).to_contain_text("seed 1234")
-    again.wait_for_timeout(200)
+    for one in (again, page):
+        drawn(one)
     assert picture(again) == picture(page)
 
 
@@ -190,19 +203,24 @@ def test_errors_are_sentences_beside_their_control(site: Served, visit: Visit) -
     assert page.input_value("#image-prompt textarea") == "crash please"
 
 
-def test_two_visitors_wait_in_line_and_share_nothing(site: Served, visit: Visit) -> None:
+def test_two_visitors_wait_in_line_and_share_nothing(
+    site: Served, fake: FakeEngine, visit: Visit
+) -> None:
     one, two = visit(site.url), visit(site.url)
     for page in (one, two):
         phase(page, "completed")
-    generate(one, "a red heart above a dog")
-    one.wait_for_selector("#image-live .omni-live[data-phase='running']")
-    generate(two, "two yellow stars in the sky")
-    expect(two.locator("#image-live .omni-status")).to_contain_text("1 run is ahead of yours")
+    with fake.gated(Refined):
+        generate(one, "a red heart above a dog")
+        one.wait_for_selector("#image-live .omni-live[data-phase='running']")
+        generate(two, "two yellow stars in the sky")
+        expect(two.locator("#image-live .omni-status")).to_contain_text("1 run is ahead of yours")
     phase(one, "completed")
     two.wait_for_selector("#image-live .omni-live[data-phase='running']")
     phase(two, "completed")
     assert "red heart" in one.inner_text("#image-live .omni-recipe")
     assert "yellow stars" in two.inner_text("#image-live .omni-recipe")
+    for page in (one, two):
+        drawn(page)
     assert picture(one) != picture(two)
 
 
@@ -210,13 +228,12 @@ def test_closing_the_tab_stops_the_run(site: Served, fake: FakeEngine, visit: Vi
     page = visit(site.url)
     steps(page, 64)
     before = len(fake.closed_after)
-    generate(page, "three strawberries")
-    page.wait_for_selector("#image-live .omni-live[data-phase='running'] .omni-bar.seen")
-    page.close()
-    deadline = time.monotonic() + 3
-    while len(fake.closed_after) == before and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert fake.closed_after[before:] != []
+    with fake.gated(Refined):
+        generate(page, "three strawberries")
+        page.wait_for_selector("#image-live .omni-live[data-phase='running'] .omni-bar.seen")
+        page.close()
+        until(lambda: site.last_run.stopping)
+    until(lambda: fake.closed_after[before:])
     assert fake.closed_after[before] < 40
 
 
@@ -225,9 +242,10 @@ def test_without_websockets_the_picture_still_forms(
 ) -> None:
     page = visit(site.url)
     phase(page, "completed")
-    monkeypatch.setattr(fake, "step_s", 0.2)  # steps are left out where the page cannot follow
+    monkeypatch.setattr(run_driver, "PULSE_S", 0.0)  # so that every step reaches the page
     page.evaluate("() => { window.WebSocket = class { close() {} }; }")
-    generate(page, "a big whale by the sea")
-    page.wait_for_selector("#image-live .omni-live[data-phase='running'] .omni-bar.seen")
-    assert len(frames_until(page, "completed")) >= 3
+    with fake.gated(Refined) as gate:
+        generate(page, "a big whale by the sea")
+        assert len(set(frames_step_by_step(page, gate, 3))) == 3
+    phase(page, "completed")
     expect(page.get_by_role("button", name="Download PNG")).to_be_visible()

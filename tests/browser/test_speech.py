@@ -10,10 +10,12 @@ from playwright.sync_api import Page, expect
 
 from app.forms.example_prompts import VOICES
 from app.tabs.speech import PACK
+from engine.api.events import AudioChunk
 from engine.media.audio import wav_bytes
 from tests.browser.looking import phase
-from tests.fake_engine import NUM_BLOCKS, FakeEngine
-from tests.page_server import Served, served
+from tests.fake_engine import FakeEngine
+from tests.fake_script import NUM_BLOCKS
+from tests.page_server import Served, served, until
 
 pytestmark = pytest.mark.browser
 Visit = Callable[..., Page]
@@ -26,8 +28,20 @@ EAVESDROP = """() => {
     if (data instanceof Float32Array) window.sent.push(data.length);
     return send.call(this, data, ...more);
   };
+  window.heard = 0;
+  const handler = Object.getOwnPropertyDescriptor(MessagePort.prototype, "onmessage");
+  Object.defineProperty(MessagePort.prototype, "onmessage", {
+    ...handler,
+    set(listen) {
+      handler.set.call(this, (event) => {
+        if (event.data instanceof Float32Array) window.heard += event.data.length;
+        return listen(event);
+      });
+    },
+  });
 }"""
-"""What goes to the loudspeaker."""
+"""What goes to the loudspeaker, and how many samples come from the microphone."""
+SPOKEN_SAMPLES = 14_000
 
 
 @pytest.fixture
@@ -39,11 +53,23 @@ def speech(site: Served, visit: Visit) -> Page:
     return page
 
 
-def hold(page: Page, ms: int) -> None:
+def press(page: Page) -> None:
+    """Hold the button until enough is heard."""
+    before = page.evaluate("window.heard")
     page.locator(".omni-mic").hover()
     page.mouse.down()
-    page.wait_for_timeout(ms)
+    page.wait_for_function("wanted => window.heard >= wanted", arg=before + SPOKEN_SAMPLES)
+
+
+def speak(page: Page) -> None:
+    """Say something and send it."""
+    press(page)
     page.mouse.up()
+
+
+def played(page: Page) -> None:
+    """Wait until a block of sound went to the loudspeaker."""
+    page.wait_for_function("window.sent.filter(Number).length >= 1")
 
 
 def completed(page: Page) -> None:
@@ -51,45 +77,49 @@ def completed(page: Page) -> None:
 
 
 def test_what_is_said_is_written_down_answered_and_played(speech: Page, fake: FakeEngine) -> None:
-    hold(speech, 900)
+    speak(speech)
     completed(speech)
     assert "hello there" in speech.inner_text(f"{LAST} .omni-heard")
     assert "hello! I can draw" in speech.inner_text(f"{LAST} .omni-stage")
     assert speech.evaluate("window.sent.filter(Number)") == [16_000] * NUM_BLOCKS
     said = fake.requests[-1].conversation.turns[-1].parts[-1].audio
     assert said is not None
-    assert 0.4 < len(said) / 16_000 < 1.6
+    assert SPOKEN_SAMPLES <= len(said) <= speech.evaluate("window.heard")
     told = speech.inner_text(f"{LAST} .omni-timed")
     assert all(name in told for name in ("transcript", "first words", "first sound"))
     assert speech.locator("#speech-talk .omni-turn.user audio").count() == 1
 
 
-def test_sound_plays_while_later_blocks_still_form(speech: Page) -> None:
-    hold(speech, 900)
-    speech.wait_for_function("window.sent.filter(Number).length >= 1")
-    assert speech.locator(f"{LAST} .omni-live[data-phase='running']").count() == 1
+def test_sound_plays_while_later_blocks_still_form(speech: Page, fake: FakeEngine) -> None:
+    with fake.gated(AudioChunk):
+        speak(speech)
+        played(speech)
+        assert speech.locator(f"{LAST} .omni-live[data-phase='running']").count() == 1
     completed(speech)
 
 
-def test_sound_plays_as_soon_as_its_samples_are_there(speech: Page) -> None:
-    hold(speech, 900)
-    played = speech.wait_for_selector("[data-played-after-ms]", state="attached")
-    assert played is not None
-    after_ms = float(str(played.get_attribute("data-played-after-ms")))
-    assert after_ms <= 100
+def test_sound_plays_as_soon_as_its_samples_are_there(speech: Page, fake: FakeEngine) -> None:
+    """The engine makes nothing more before the first block is heard."""
+    with fake.gated(AudioChunk):
+        speak(speech)
+        speech.wait_for_selector("[data-played-after-ms]", state="attached")
+        assert speech.evaluate("window.sent.filter(Number)") == [16_000]
     completed(speech)
 
 
 def test_speaking_again_silences_the_answer_and_is_answered(
-    speech: Page, fake: FakeEngine, monkeypatch: pytest.MonkeyPatch
+    speech: Page, site: Served, fake: FakeEngine
 ) -> None:
-    monkeypatch.setattr(fake, "step_s", 0.3)  # still speaking when it is spoken to
-    hold(speech, 900)
-    speech.wait_for_function("window.sent.filter(Number).length >= 1")
-    before = len(fake.requests)
-    hold(speech, 900)
-    speech.wait_for_function("window.sent.includes('flush')")
-    monkeypatch.undo()
+    with fake.gated(AudioChunk):  # it is still speaking when it is spoken to
+        speak(speech)
+        played(speech)
+        before = len(fake.requests)
+        press(speech)
+        speech.wait_for_function("window.sent.includes('flush')")
+        until(lambda: site.last_run.stopping)
+    phase(speech, "stopped", "#speech-talk .omni-turn.assistant")
+    expect(speech.locator("#speech-talk .omni-turn.assistant .omni-deeds button")).to_have_count(2)
+    speech.mouse.up()
     expect(speech.locator("#speech-talk .omni-turn.user")).to_have_count(2)
     completed(speech)
     assert len(fake.requests) == before + 1
@@ -119,10 +149,12 @@ def test_everything_works_without_a_microphone(
         "() => { navigator.mediaDevices.getUserMedia = async () => "
         "{ throw new DOMException('no', 'NotAllowedError'); }; }"
     )
-    hold(speech, 300)
+    speech.locator(".omni-mic").hover()
+    speech.mouse.down()
     expect(speech.locator(".omni-hint")).to_contain_text(
         "does not let this page use the microphone"
     )
+    speech.mouse.up()
     speech.fill("#speech-typed input, #speech-typed textarea", "hello!")
     speech.keyboard.press("Enter")
     completed(speech)
@@ -147,7 +179,7 @@ def test_a_recorded_voice_can_be_sent(speech: Page, fake: FakeEngine) -> None:
 
 def test_without_websockets_the_answer_is_still_heard(speech: Page) -> None:
     speech.evaluate("() => { window.WebSocket = class { close() {} }; }")
-    hold(speech, 900)
+    speak(speech)
     speech.wait_for_selector(f"{LAST} .omni-live[data-phase='running']")
     completed(speech)
     assert "hello there" in speech.inner_text(f"{LAST} .omni-heard")

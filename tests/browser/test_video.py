@@ -11,10 +11,11 @@ from playwright.sync_api import ConsoleMessage, Page, expect
 from app.forms.example_prompts import ABOUT_FILMS
 from engine.media.images import mp4_bytes, note_in, png_bytes
 from engine.media.video import read_film
-from tests.browser.looking import phase, picture
+from tests.browser.looking import drawn, phase, picture
 from tests.browser.test_chat import LAST, answered, say
 from tests.browser.test_look import overflow
-from tests.fake_engine import FakeEngine, draw, film
+from tests.fake_engine import FakeEngine
+from tests.fake_scenes import draw, film
 from tests.page_server import Served
 
 pytestmark = pytest.mark.browser
@@ -73,7 +74,7 @@ def moves(page: Page) -> None:
 def changed(page: Page, canvas: str, before: str) -> None:
     """Wait until the first such canvas shows something else."""
     look = "([canvas, before]) => document.querySelector(canvas).toDataURL() !== before"
-    page.wait_for_function(look, arg=[canvas, before], timeout=3000)
+    page.wait_for_function(look, arg=[canvas, before])
 
 
 def test_a_film_forms_plays_and_can_be_taken_home(
@@ -81,6 +82,7 @@ def test_a_film_forms_plays_and_can_be_taken_home(
 ) -> None:
     page = watched()
     phase(page, "completed", LIVE)
+    drawn(page)
     assert "recorded" in page.inner_text(f"{LIVE} .omni-recipe")
     assert len(set(strip(page))) == 8, "the recorded film stands there"
     moves(page)
@@ -88,7 +90,7 @@ def test_a_film_forms_plays_and_can_be_taken_home(
     page.wait_for_selector(f"{LIVE} .omni-large .omni-canvas[data-painted]")
     begun = strip(page)
     phase(page, "completed", LIVE)
-    page.wait_for_timeout(200)
+    drawn(page)
     assert painted(page) >= 4
     ended = strip(page)
     assert len(ended) == 8
@@ -111,7 +113,7 @@ def test_stop_keeps_what_is_there(watched: Callable[..., Page]) -> None:
     page.click("#video-stop")
     phase(page, "stopped", LIVE)
     assert "Stopped at step" in page.inner_text(f"{LIVE} .omni-status")
-    page.wait_for_timeout(200)
+    drawn(page)
     kept = strip(page)
     assert len(set(kept)) == 8
     moves(page)
@@ -124,7 +126,7 @@ def test_steps_are_scrubbed_and_replayed_and_a_frame_is_held(watched: Callable[.
     page = watched()
     generate(page)
     phase(page, "completed", LIVE)
-    page.wait_for_timeout(200)
+    drawn(page)
     ended = strip(page)
     slider, facts = page.locator(f"{LIVE} .omni-slider"), page.locator(f"{LIVE} .omni-meta")
     slider.focus()
@@ -135,11 +137,12 @@ def test_steps_are_scrubbed_and_replayed_and_a_frame_is_held(watched: Callable[.
     page.locator(LIVE).get_by_role("button", name="Replay").click()
     page.wait_for_function("window.steps.at(-1) === '8 / 8'")
     assert page.evaluate("window.steps") == [f"{i + 1} / 8" for i in range(8)]
-    page.wait_for_timeout(200)
+    drawn(page)
     assert strip(page) == ended
 
     page.locator(f"{LIVE} .omni-strip .omni-frame").nth(2).click()
     expect(page.locator(f"{LIVE} .omni-strip .shown")).to_have_count(1)
+    drawn(page)
     held = picture(page, LIVE)
     page.wait_for_timeout(700)
     assert held == picture(page, LIVE) == ended[2]
@@ -151,7 +154,7 @@ def test_nothing_moves_by_itself_where_motion_is_unwelcome(watched: Callable[...
     page = watched(reduced_motion="reduce")
     generate(page)
     phase(page, "completed", LIVE)
-    page.wait_for_timeout(300)
+    drawn(page)
     held = picture(page, LIVE)
     page.wait_for_timeout(700)
     assert held == picture(page, LIVE) == strip(page)[-1], "the last frame"
@@ -175,7 +178,8 @@ def test_a_link_makes_the_film_again(watched: Callable[..., Page]) -> None:
     again.click("#video-generate")
     phase(again, "completed", LIVE)
     expect(again.locator(f"{LIVE} .omni-recipe")).to_contain_text("seed 1234")
-    again.wait_for_timeout(200)
+    for one in (again, page):
+        drawn(one)
     assert strip(again) == strip(page)
 
 

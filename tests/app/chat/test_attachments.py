@@ -17,7 +17,8 @@ from engine.api.conversation import Part
 from engine.api.request import Modality, Request
 from engine.media.audio import wav_bytes
 from engine.media.images import mp4_bytes
-from tests.fake_engine import FakeEngine, film
+from tests.fake_engine import FakeEngine
+from tests.fake_scenes import film
 
 PICTURE = Part(image=np.zeros((16, 16, 3), np.uint8))
 SOUND = Part(audio=(0.1 * np.sin(np.arange(8000) / 9)).astype(np.float32))

@@ -1,14 +1,19 @@
 """The Lab's controls become requests, and bad ones become sentences beside the right control."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import cache
+from pathlib import Path
 
+import gradio as gr
 import numpy as np
 import pytest
 
 from app.forms.parse import InputError
 from app.lab.form import LabForm, form_of
-from app.stream.encode import recipe_of
+from app.session import Session
+from app.stream.encode import png, recipe_of
+from app.tabs.lab import LabTab
 from engine.api.request import Modality
 from engine.inspection.trace import Trace
 from tests.app.lab.test_trace_view import recorded
@@ -59,6 +64,38 @@ def test_a_recipe_with_a_bad_value_is_refused(bad: dict[str, object], sentence: 
 def test_a_kind_that_is_not_made_here_is_left_to_the_model(to: str | None, kind: str) -> None:
     assert form_of({"prompt": "a dog", "to": to}, ["image", "video"])[1] == kind
     assert form_of({"prompt": "a dog"}, ["image"])[1] == "image", "files from before"
+
+
+def test_null_in_a_recipe_is_the_checkpoints_default() -> None:
+    own = {"steps": 12, "guidance_scale": 2.5, "transition": "euler", "temperature": 0.4}
+    nothing = dict.fromkeys(("temperature", "grid", "c", "a"))
+    recipe = {"prompt": "a dog", "to": "video", "steps": None, "guidance": None, "method": None}
+    asked: list[str] = []
+
+    def defaults(kind: str) -> Mapping[str, object]:
+        asked.append(kind)
+        return {**own, "grid": "uniform", "c": 8.5, "a": 0.28}
+
+    controls = form_of({**recipe, "seed": None, "more": nothing}, ["video"], defaults)
+    assert controls == ("a dog", "video", 12, 2.5, "euler", 0.4, "uniform", 8.5, 0.28, "0")
+    assert asked == ["video"]
+    silent = form_of({**recipe, "more": nothing}, ["video"])
+    assert silent == form_of({"prompt": "a dog", "to": "video"}, ["video"], defaults)
+
+
+def test_a_file_that_leaves_guidance_to_the_checkpoint_is_opened(tmp_path: Path) -> None:
+    recipe = {"prompt": "a dog", "to": "image", "seed": 3, "steps": 8, "guidance": None}
+    recipe |= {"method": "midpoint", "more": {"c": None}}
+    file = tmp_path / "dog.png"
+    file.write_bytes(png(np.zeros((8, 8, 3), np.uint8), recipe).content)
+    host = Session(FakeEngine(step_s=0.0))
+    host.can = replace(host.can, config={"image_flow": {"guidance_scale": 2.0, "c": 4.0}})
+    tab = LabTab(host)
+    with gr.Blocks():
+        tab.build()
+    _, notice, *controls = tab.open_file(str(file))
+    assert "The settings of this file" in str(notice)
+    assert controls == ["a dog", "image", 8, 2.0, "midpoint", 0.2, "tuned", 4.0, 0.9, "3"]
 
 
 def test_a_film_has_more_steps_from_left_to_right_than_can_be_shown() -> None:

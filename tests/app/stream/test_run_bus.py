@@ -1,7 +1,6 @@
 """The laws of the bus: latest wins, finals are never dropped, nobody slows the producer."""
 
 import asyncio
-import time
 
 import pytest
 
@@ -18,15 +17,33 @@ def last() -> Message:
     return Message({"kind": "completed"}, kept=True)
 
 
-async def watched(run: Run, pause_s: float = 0.0, stop_after: int | None = None) -> list[str]:
-    """What one viewer received, as "refined 3" and the like."""
-    found: list[str] = []
-    async for _, message in run.watch():
-        found.append(f"{message.header['kind']} {message.header.get('index', '')}".strip())
-        if len(found) == stop_after:
-            break
-        await asyncio.sleep(pause_s)
-    return found
+class Viewer:
+    """One viewer, who takes a message only where it may. received: as "refined 3" and the like."""
+
+    def __init__(self, run: Run, reads: asyncio.Event | None = None) -> None:
+        self.received: list[str] = []
+        self._run, self._reads = run, reads
+        self._more = asyncio.Condition()
+
+    async def watch(self) -> list[str]:
+        async for _, message in self._run.watch():
+            async with self._more:
+                kind, index = message.header["kind"], message.header.get("index", "")
+                self.received.append(f"{kind} {index}".strip())
+                self._more.notify_all()
+            if self._reads is not None:
+                await self._reads.wait()
+        return self.received
+
+    async def has(self, message: str) -> None:
+        """Wait until it has received this message."""
+        async with self._more:
+            await self._more.wait_for(lambda: message in self.received)
+
+
+async def watched(run: Run) -> list[str]:
+    """What a viewer received that reads everything."""
+    return await Viewer(run).watch()
 
 
 def begun() -> tuple[StepBus, Run]:
@@ -40,12 +57,13 @@ def test_a_viewer_that_keeps_up_receives_every_step_in_order() -> None:
     _, run = begun()
 
     async def scenario() -> list[str]:
-        viewer = asyncio.create_task(watched(run))
+        viewer = Viewer(run)
+        watching = asyncio.create_task(viewer.watch())
         for index in range(5):
             run.publish(step(index))
-            await asyncio.sleep(0.01)
+            await viewer.has(f"refined {index}")
         run.end(last())
-        return await viewer
+        return await watching
 
     received = asyncio.run(scenario())
     assert [r for r in received if r != "waiting"] == [f"refined {i}" for i in range(5)] + [
@@ -57,12 +75,15 @@ def test_a_slow_viewer_gets_the_latest_step_then_the_end_then_what_it_missed() -
     _, run = begun()
 
     async def scenario() -> list[str]:
-        viewer = asyncio.create_task(watched(run, pause_s=0.05))
-        await asyncio.sleep(0.01)
+        reads = asyncio.Event()
+        viewer = Viewer(run, reads)
+        watching = asyncio.create_task(viewer.watch())
+        await viewer.has("waiting")
         for index in range(20):
             run.publish(step(index))
         run.end(last())
-        return await viewer
+        reads.set()
+        return await watching
 
     received = [r for r in asyncio.run(scenario()) if r != "waiting"]
     assert received[:2] == ["refined 19", "completed"]
@@ -89,16 +110,16 @@ def test_kept_messages_are_never_dropped() -> None:
 def test_a_viewer_that_never_reads_does_not_slow_the_producer() -> None:
     _, run = begun()
 
-    async def scenario() -> float:
-        stuck = asyncio.create_task(watched(run, pause_s=60))
-        await asyncio.sleep(0.01)
-        start = time.perf_counter()
+    async def scenario() -> list[str]:
+        viewer = Viewer(run, reads=asyncio.Event())
+        stuck = asyncio.create_task(viewer.watch())
+        await viewer.has("waiting")
         await asyncio.to_thread(lambda: [run.publish(step(i)) for i in range(2000)])
-        took = time.perf_counter() - start
         stuck.cancel()
-        return took
+        return viewer.received
 
-    assert asyncio.run(scenario()) < 1.0
+    assert asyncio.run(scenario()) == ["waiting"], "everything was published before it read again"
+    assert run.steps()[-1][1].header["index"] == 1999
 
 
 def test_the_first_end_wins_and_nothing_follows_it() -> None:
@@ -162,12 +183,13 @@ def test_a_viewer_that_leaves_is_forgotten() -> None:
     run.publish(step(0))
 
     async def scenario() -> None:
-        viewer = asyncio.create_task(watched(run))
-        await asyncio.sleep(0.01)
+        viewer = Viewer(run)
+        watching = asyncio.create_task(viewer.watch())
+        await viewer.has("refined 0")
         assert run.watched
-        viewer.cancel()
+        watching.cancel()
         with pytest.raises(asyncio.CancelledError):
-            await viewer
+            await watching
 
     asyncio.run(scenario())
     assert not run.watched

@@ -1,0 +1,146 @@
+"""What is kept, and collections that are not all right."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+
+from app.gallery.library import MAX_KEPT, Library
+from app.gallery.routes import add_gallery_routes
+from app.stream.run_bus import StepBus
+from app.stream.run_driver import RunDriver
+from engine.api.conversation import Conversation, Part
+from engine.api.request import Modality, Request
+from engine.api.sampling import Sampling
+from retrieval.index import Where
+from tests.fake_embedding import embed
+from tests.fake_engine import FakeEngine
+from tests.gallery_pack import write_pack
+
+RED, BLUE = Part(text="a red heart"), Part(text="a blue whale")
+
+
+@pytest.fixture
+def library(tmp_path: Path) -> Library:
+    found = Library(FakeEngine(step_s=0, finds=True), write_pack(tmp_path / "pack"))
+    found.shipped.embed()
+    return found
+
+
+@pytest.fixture
+def bus() -> StepBus:
+    return StepBus()
+
+
+@pytest.fixture
+def asks(library: Library, bus: StepBus) -> Iterator[TestClient]:
+    server = FastAPI()
+    add_gallery_routes(server, library, bus)
+    with TestClient(server) as client:
+        yield client
+
+
+def captions(answer: object) -> list[str]:
+    assert isinstance(answer, dict)
+    return [item["caption"] for item in answer["items"]]
+
+
+def made(bus: StepBus, owner: str, to: Modality = Modality.IMAGE, seed: int = 7) -> str:
+    """The id of a run that has ended."""
+    run = bus.open(owner)
+    request = Request(Conversation.ask("a red heart"), to, Sampling(steps=2, seed=seed))
+    for _ in RunDriver(FakeEngine(step_s=0).generate, request, run, bus):
+        pass
+    return run.id
+
+
+# ---- keeping ---------------------------------------------------------------------------------
+
+
+def test_what_is_kept_is_its_owners_alone_and_goes_with_them(
+    asks: TestClient, library: Library, bus: StepBus
+) -> None:
+    (kept,) = asks.post("/gallery/keep", json={"run": made(bus, "me")}).json()["items"]
+    mine = asks.post("/gallery/search", json={"viewer": "me"}).json()["items"][0]
+    assert (mine["id"], mine["mine"], mine["made"]["seed"]) == (kept, True, 7)
+    assert asks.get(f"/gallery/file/{kept}?viewer=me").status_code == 200
+    for viewer in ("", "you"):
+        seen = asks.post("/gallery/search", json={"viewer": viewer, "words": "a red heart"})
+        assert kept not in {i["id"] for i in seen.json()["items"]}
+        assert asks.get(f"/gallery/file/{kept}?viewer={viewer}").status_code == 404
+        theirs = {"item": kept, "viewer": viewer}
+        assert asks.post("/gallery/take_out", json=theirs).status_code == 400
+    library.leave("you")
+    assert library.num_kept("me") == 1
+    library.leave("me")
+    assert library.num_kept("me") == 0
+    assert asks.get(f"/gallery/file/{kept}?viewer=me").status_code == 404
+
+
+@pytest.mark.parametrize("to", [Modality.VIDEO, Modality.AUDIO])
+def test_films_and_sounds_are_kept_too(library: Library, bus: StepBus, to: Modality) -> None:
+    (kept,) = library.keep(bus.find(made(bus, "me", to)))
+    assert kept.modality is to
+    library.take_out(kept.id, "me")
+    assert library.num_kept("me") == 0
+
+
+def test_only_so_many_are_kept(library: Library, bus: StepBus) -> None:
+    for seed in range(MAX_KEPT):
+        library._kept.keep(Part(text=f"thing {seed}"), "me")
+    with pytest.raises(ValueError, match="that is all"):
+        library.keep(bus.find(made(bus, "me")))
+    with pytest.raises(ValueError, match="no picture"):
+        library.keep(bus.find(made(bus, "me", Modality.TEXT)))
+
+
+# ---- collections that are not all right ------------------------------------------------------
+
+
+def test_a_checkpoint_that_does_not_find_looks_for_words(tmp_path: Path, bus: StepBus) -> None:
+    library = Library(FakeEngine(step_s=0), write_pack(tmp_path / "pack"))
+    server = FastAPI()
+    add_gallery_routes(server, library, bus)
+    with TestClient(server) as asks:
+        assert not asks.post("/gallery/state", json={}).json()["finds"]
+        found = asks.post("/gallery/search", json={"words": "blue whale"}).json()
+        assert captions(found)[0] == "a blue whale"
+        assert asks.post("/gallery/map", json={}).json() == {"places": []}
+        for path, body in (("search", {"item": "1"}), ("why", {"found": "1", "words": "x"})):
+            refused = asks.post(f"/gallery/{path}", json=body)
+            assert "not trained to find" in refused.json()["sentence"]
+        kept = asks.post("/gallery/keep", json={"run": made(bus, "me")})
+        assert "not trained to find" in kept.json()["sentence"]
+
+
+def test_what_has_no_vectors_yet_can_be_found_as_soon_as_it_has(tmp_path: Path) -> None:
+    library = Library(FakeEngine(step_s=0, finds=True), write_pack(tmp_path / "pack"))
+    assert library.shipped.ready == 0
+    assert library.search(embed([(BLUE,)])[0], 3, Where()).hits == ()
+    assert len(library.items(Where())) == len(library.shipped.items)
+    library.shipped.embed()
+    assert library.shipped.ready == len(library.shipped.items)
+    assert library.search(embed([(BLUE,)])[0], 3, Where()).hits[0].item.caption == "a blue whale"
+
+
+def test_broken_files_of_the_collection_are_one_sentence_each(tmp_path: Path) -> None:
+    engine, folder = FakeEngine(step_s=0, finds=True), write_pack(tmp_path / "pack")
+    (folder / "vectors.npz").write_bytes(b"garbage")
+    library = Library(engine, folder)
+    assert "is broken" in library.troubles()[0]
+    library.shipped.embed()
+    assert library.shipped.ready == len(library.shipped.items)
+    (folder / "index.json").write_text("{")
+    assert "is not the list of a gallery" in Library(engine, folder).troubles()[0]
+    with pytest.raises(ValueError, match="make one with python -m retrieval add"):
+        Library(engine, folder, tmp_path / "nowhere")
+
+
+def test_what_a_checkpoint_cannot_embed_is_counted(tmp_path: Path) -> None:
+    library = Library(FakeEngine(step_s=0, finds=True), write_pack(tmp_path / "pack"))
+    (library.shipped.folder / "0.png").write_text("broken")
+    library.shipped.embed()
+    assert library.troubles()[0].startswith("1 of 10 cannot be found: 0.png is not a picture")
+    assert library.shipped.ready == 9

@@ -1,0 +1,45 @@
+"""What the tests of the Lab do and wait for."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from playwright.sync_api import Page, expect
+
+from tests.page_server import Served
+
+Visit = Callable[..., Page]
+STEPS = 6
+
+
+def lab(visit: Visit, served_page: Served) -> Page:
+    page = visit(served_page.url)
+    page.get_by_role("tab", name="Lab").click()
+    return page
+
+
+def record(page: Page, prompt: str, kind: str = "draw") -> None:
+    page.fill("#lab-prompt textarea", prompt)
+    page.get_by_label(kind, exact=True).check()
+    page.locator("#lab-steps input[type=number]").fill(str(STEPS))
+    page.locator("#lab-steps input[type=number]").press("Tab")
+    page.click("#lab-record")
+
+
+def open_file(page: Page, file: Path) -> None:
+    with page.expect_file_chooser() as chooser:
+        page.click("#lab-upload")
+    chooser.value.set_files(file)
+
+
+def kept(page: Page, kind: str, folder: Path) -> Path:
+    """The run that is shown, downloaded as that."""
+    with page.expect_download() as started:
+        page.get_by_label("keep this run as").select_option(kind)
+    file = folder / f"run.{kind}"
+    started.value.save_as(file)
+    return file
+
+
+def opened(page: Page) -> None:
+    page.wait_for_selector("#lab-view .omni-desk:visible")
+    expect(page.locator("#lab-view .omni-look > .omni-meta")).to_contain_text(f"{STEPS} / {STEPS}")
