@@ -1,5 +1,5 @@
-"""The gr.HTML components whose inside is drawn by `static/`: a mount point, and which script fills
-it.
+"""The gr.HTML components whose inside is drawn by `static/`: a mount point, and which function of
+`static/main.js` fills it.
 
 Their templates never change, so a new value reaches the script's `watch` without redrawing
 anything.
@@ -9,6 +9,8 @@ from collections.abc import Callable, Mapping
 from html import escape
 
 import gradio as gr
+
+from app.scripts import mount
 
 GRID = 8
 """Patches along a side of a picture to paint on."""
@@ -21,7 +23,7 @@ def live_view(value: dict[str, object] | None, elem_id: str) -> gr.HTML:
     return gr.HTML(
         value,
         html_template=MOUNT,
-        js_on_load="NextOmni.mountLive(element, props, trigger, watch); /* 'again' */",
+        js_on_load=mount("mountLive", "props, trigger, watch", "again"),
         elem_id=elem_id,
         apply_default_css=False,
     )
@@ -48,7 +50,7 @@ def lab_view(
     return gr.HTML(
         value,
         html_template=MOUNT,
-        js_on_load="NextOmni.mountLab(element, props, trigger, watch, server); /* 'branch' */",
+        js_on_load=mount("mountLab", "props, trigger, watch, server", "branch"),
         server_functions=[look_at, exported, believed],
         elem_id=elem_id,
         apply_default_css=False,
@@ -62,8 +64,9 @@ def conversation(value: dict[str, object], elem_id: str) -> gr.HTML:
     return gr.HTML(
         value,
         html_template=MOUNT,
-        js_on_load="NextOmni.mountTalk(element, props, trigger, watch);"
-        " /* 'press' 'rewrite' 'remove' 'again' */",
+        js_on_load=mount(
+            "mountConversation", "props, trigger, watch", "press", "rewrite", "remove", "again"
+        ),
         elem_id=elem_id,
         apply_default_css=False,
     )
@@ -74,7 +77,7 @@ def microphone(elem_id: str) -> gr.HTML:
     16 kHz), `hush` says that somebody begins to speak."""
     return gr.HTML(
         html_template=MOUNT,
-        js_on_load="NextOmni.mountMicrophone(element, trigger); /* 'spoken' 'hush' */",
+        js_on_load=mount("mountMicrophone", "trigger", "spoken", "hush"),
         elem_id=elem_id,
         apply_default_css=False,
     )
@@ -85,7 +88,7 @@ def painter(elem_id: str) -> gr.HTML:
     None) and the numbers of the `GRID` x `GRID` patches that may change (patches)."""
     return gr.HTML(
         html_template=MOUNT,
-        js_on_load="NextOmni.mountPainter(element, trigger); /* 'painted' */",
+        js_on_load=mount("mountMaskEditor", "trigger", "painted"),
         elem_id=elem_id,
         apply_default_css=False,
     )
@@ -98,7 +101,7 @@ def chips(texts: tuple[str, ...], label: str, elem_id: str) -> gr.HTML:
     )
     return gr.HTML(
         html_template=f"<div class='omni-chips' role='group' aria-label='{label}'>{buttons}</div>",
-        js_on_load="NextOmni.mountChips(element, trigger); /* 'press' */",
+        js_on_load=mount("mountChips", "trigger", "press"),
         elem_id=elem_id,
         apply_default_css=False,
     )

@@ -13,6 +13,7 @@ from gradio.components import Component
 from app import theme
 from app.forms.share_link import read_lab_link, read_link
 from app.gallery.routes import add_gallery_routes
+from app.scripts import add_script_route, head, mount
 from app.session import Session
 from app.stream.replay_route import add_recorded_route, recorded_at
 from app.stream.vad_route import add_listening_route
@@ -58,7 +59,7 @@ def build_page(host: Session, first_run: Path | None = FIRST_RUN) -> gr.Blocks:
         info = host.engine.info()
         gr.HTML(
             header_html(info),
-            js_on_load="NextOmni.mountHeader(element);",
+            js_on_load=mount("mountHeader", ""),
             elem_id="header",
             apply_default_css=False,
         )
@@ -107,7 +108,7 @@ def serve(page: gr.Blocks, host: Session, address: str | None, port: int | None)
         max_file_size=MAX_UPLOAD,
         theme=theme.theme(),
         css=theme.css(),
-        head=theme.head(),
+        head=head(),
     )
     # Gradio's queue looks for work a thousand times a second, each time between two operations of a
     # sampler that runs in the same process.
@@ -115,6 +116,7 @@ def serve(page: gr.Blocks, host: Session, address: str | None, port: int | None)
     page._queue.progress_update_sleep_when_free = 10 * QUEUE_LOOKS_EVERY_S
     # What goes over a websocket is packed already: packing it again costs more than a step's send.
     page.server.config.ws_per_message_deflate = False
+    add_script_route(server)
     add_live_route(server, host.bus)
     add_listening_route(server)
     add_gallery_routes(server, host.library, host.bus)

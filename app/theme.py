@@ -1,4 +1,4 @@
-"""How the page looks: Gradio's theme variables, and the stylesheets and scripts of `static/`.
+"""How the page looks: Gradio's theme variables, and the stylesheets of `static/css/`.
 
 System fonts only; nothing here makes the browser ask another host for anything.
 """
@@ -8,15 +8,7 @@ from pathlib import Path
 from gradio.themes import Base
 from gradio.themes.utils import sizes
 
-STATIC = Path(__file__).parent / "static"
-SCRIPTS = (
-    "live/channel.js", "live/recipe.js", "live/segments.js", "live/video_segment.js",
-    "audio/sound.js", "live/candidates.js", "live/live_view.js", "audio/microphone.js",
-    "chat/message_actions.js", "chat/conversation.js", "lab/trace_view.js",
-    "image/mask_editor.js", "lab/token_inspector.js", "lab/lab_view.js", "gallery/api.js",
-    "gallery/item_view.js", "gallery/map_view.js", "gallery/item_card.js",
-    "gallery/gallery_view.js", "main.js",
-)  # fmt: skip
+CSS = Path(__file__).parent / "static/css"
 STYLES = (
     "page.css", "live.css", "chat.css", "audio.css", "mask_editor.css", "lab.css", "gallery.css",
 )  # fmt: skip
@@ -87,10 +79,4 @@ def css() -> str:
     day = "".join(f"--omni-{name.replace('_', '-')}: {value};" for name, value in LIGHT.items())
     night = "".join(f"--omni-{name.replace('_', '-')}: {value};" for name, value in DARK.items())
     palette = f":root {{ {day} }}\n:root.dark, :root .dark {{ {night} }}\n"
-    return palette + "\n".join((STATIC / "css" / name).read_text() for name in STYLES)
-
-
-def head() -> str:
-    """The page's scripts as one inline element: they must be there before any component mounts."""
-    scripts = "\n".join((STATIC / name).read_text() for name in SCRIPTS)
-    return f"<script>(() => {{\n{scripts}\n}})();</script>"
+    return palette + "\n".join((CSS / name).read_text() for name in STYLES)

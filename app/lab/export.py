@@ -8,9 +8,10 @@ from collections.abc import Callable, Mapping
 import numpy as np
 from PIL import Image
 
-from app import theme
 from app.lab.trace_view import CodeInspector, framed
+from app.scripts import bundle
 from app.stream.encode import png, recipe_of
+from app.theme import css
 from engine.api.request import Modality
 from engine.inspection.trace import SegmentTrace, Trace
 from engine.inspection.trace_file import trace_bytes
@@ -20,6 +21,8 @@ SEEN = (Modality.IMAGE, Modality.VIDEO)
 STRIP_FRAMES = 8
 FRAME_MS, FIRST_MS, LAST_MS = 110, 400, 1600
 FPS = 25
+REPLAY = "lab/replay.js"
+"""The module that shows a run on a page of its own."""
 SCALE = 3
 """How much larger a frame of an animation is than the picture."""
 WORDS_ONLY = "this run drew nothing: take the numbers or the page of its own"
@@ -74,10 +77,11 @@ def page_of(seen: Mapping[str, object]) -> str:
     return (
         "<!doctype html><html lang='en'><head><meta charset='utf-8'>"
         "<meta name='viewport' content='width=device-width'>"
-        f"<title>{_escaped(prompt)}</title><style>{theme.css()}\n{PAGE_CSS}</style>{theme.head()}"
+        f"<title>{_escaped(prompt)}</title><style>{css()}\n{PAGE_CSS}</style>"
         f"</head><body><main class='omni-replay'><h1>{_escaped(prompt)}</h1>"
         "<div class='omni-mount'></div></main>"
-        f"<script>NextOmni.replayLab(document.querySelector('.omni-mount'), {run});</script>"
+        f"<script type='module'>{bundle(REPLAY)}\n"
+        f"modules['{REPLAY}'].replay(document.querySelector('.omni-mount'), {run});</script>"
         "</body></html>"
     )
 

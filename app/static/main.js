@@ -1,90 +1,84 @@
-// Mounting: what `js_on_load` of each gr.HTML calls, and the light/dark switch.
+// The page's entry: mounts a view where a gr.HTML component says so. `window.NextOmni` is the promise
+// of this module; see app/scripts.py.
 
-function mountLive(element, props, trigger, watch) {
-  const root = element.querySelector(".omni-mount");
-  const view = new LiveView(root, { again: () => trigger("again", {}), links: true });
-  root.liveView = view;
-  const update = () => {
-    const value = props.value ?? {};
-    if (value.replay) return view.run || view.play(value.replay);
-    if (value.replay_at) return whenSeen(root, () => view.run || fetchRun(view, value.replay_at));
-    if (value.run) view.follow(value.run);
-    for (const message of value.messages ?? []) view.accept(fromJson(message));
-  };
+import { routeUrl } from "./address.js";
+import { Microphone } from "./audio/microphone.js";
+import { Conversation } from "./chat/conversation.js";
+import { download, whenVisible } from "./dom.js";
+import { GalleryView } from "./gallery/gallery_view.js";
+import { MaskEditor } from "./image/mask_editor.js";
+import { LabView } from "./lab/lab_view.js";
+import { LiveView } from "./live/live_view.js";
+import { messageFromJson } from "./live/message.js";
+
+const liveViews = new WeakMap(); // by their mount points
+
+function mountPoint(element) {
+  return element.querySelector(".omni-mount");
+}
+
+// Call update now and whenever the component's value changes.
+function observe(watch, update) {
   watch("value", update);
   update();
-  if (view.root.dataset.phase === "idle") view.status.textContent = "Press Generate and watch.";
 }
 
-// Once, when it is on the screen for the first time.
-function whenSeen(root, act) {
-  const watcher = new IntersectionObserver((entries) => {
-    if (!entries.some((entry) => entry.isIntersecting)) return;
-    watcher.disconnect();
-    act();
+export function mountLive(element, props, trigger, watch) {
+  const root = mountPoint(element);
+  const view = new LiveView(root, { again: () => trigger("again", {}), links: true });
+  liveViews.set(root, view);
+  observe(watch, () => {
+    const value = props.value ?? {};
+    if (value.replay) return view.run || view.play(value.replay);
+    if (value.replay_at) return whenVisible(root, () => playFrom(value.replay_at, view));
+    if (value.run) view.follow(value.run);
+    for (const message of value.messages ?? []) view.accept(messageFromJson(message));
   });
-  watcher.observe(root);
+  if (root.dataset.phase === "idle") view.status.textContent = "Press Generate and watch.";
 }
 
-// Without the recorded run the form works as ever.
-async function fetchRun(view, address) {
-  const answer = await fetch(new URL(address, document.baseURI)).catch(() => null);
+// A recorded run; without it the form works as ever.
+async function playFrom(address, view) {
+  if (view.run) return;
+  const answer = await fetch(routeUrl(address)).catch(() => null);
   if (!answer?.ok || view.run) return;
   view.play(await answer.json());
 }
 
-function mountTalk(element, props, trigger, watch) {
-  const talk = new Talk(element.querySelector(".omni-mount"), trigger);
-  watch("value", () => talk.update(props.value));
-  talk.update(props.value);
+export function mountConversation(element, props, trigger, watch) {
+  const conversation = new Conversation(mountPoint(element), trigger);
+  observe(watch, () => conversation.update(props.value));
 }
 
-function mountMicrophone(element, trigger) {
-  new Microphone(element.querySelector(".omni-mount"), trigger);
+export function mountMicrophone(element, trigger) {
+  new Microphone(mountPoint(element), trigger);
 }
 
-function mountPainter(element, trigger) {
-  const painter = new Painter(element.querySelector(".omni-mount"), (painted) => trigger("painted", painted));
-  painter.source = () => document.querySelector("#image-live .omni-mount")?.liveView;
-}
-
-// A text as a file that the visitor keeps.
-function saveText(text, name) {
-  const link = make("a");
-  link.href = URL.createObjectURL(new Blob([text], { type: "application/json" }));
-  link.download = name;
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href), 10000);
-}
-
-function mountChips(element, trigger) {
-  element.onclick = (event) => {
-    const chip = event.target.closest(".omni-chip");
-    if (chip) trigger("press", { text: chip.textContent });
+export function mountMaskEditor(element, trigger) {
+  const report = (edit) => trigger("painted", edit);
+  const current = () => {
+    const root = document.querySelector("#image-live .omni-mount");
+    return root && liveViews.get(root)?.mediaOf("image/png");
   };
+  new MaskEditor(mountPoint(element), report, current);
 }
 
-function mountHeader(element) {
-  element.querySelector(".omni-theme").onclick = () => document.body.classList.toggle("dark");
-}
-
-function mountLab(element, props, trigger, watch, server) {
-  const lab = new LabView(element.querySelector(".omni-mount"), server, (place) => trigger("branch", place));
-  const update = () => {
+export function mountLab(element, props, trigger, watch, server) {
+  const lab = new LabView(mountPoint(element), server, (place) => trigger("branch", place));
+  observe(watch, () => {
     const value = props.value ?? {};
     if (value.lab) lab.open(value.lab);
     else if (value.runs) lab.follow(value.runs);
-  };
-  watch("value", update);
-  update();
-  takeDrops(element);
+  });
+  openDroppedFiles(element);
 }
 
 // A file that is dropped on the Lab is opened as if it had been chosen.
-function takeDrops(element) {
+function openDroppedFiles(element) {
   element.addEventListener("dragover", (event) => event.preventDefault());
   element.addEventListener("drop", (event) => {
-    const input = document.querySelector("#lab-upload")?.parentElement.querySelector("input[type=file]");
+    const upload = document.querySelector("#lab-upload")?.parentElement;
+    const input = upload?.querySelector("input[type=file]");
     if (!input || !event.dataTransfer.files.length) return;
     event.preventDefault();
     input.files = event.dataTransfer.files;
@@ -92,14 +86,24 @@ function takeDrops(element) {
   });
 }
 
-function mountGallery(element, props, trigger, watch) {
-  const gallery = new GalleryView(element.querySelector(".omni-mount"), props.value, trigger);
-  watch("value", () => gallery.greet(props.value));
+export function mountGallery(element, props, trigger, watch) {
+  const gallery = new GalleryView(mountPoint(element), props.value, trigger);
+  watch("value", () => gallery.setVisitor(props.value));
 }
 
-// A recorded run on a page of its own.
-function replayLab(root, run) {
-  new LabView(root, null, null).open([run]);
+export function mountChips(element, trigger) {
+  element.onclick = (event) => {
+    const chip = event.target.closest(".omni-chip");
+    if (chip) trigger("press", { text: chip.textContent });
+  };
 }
 
-window.NextOmni = { mountLive, mountTalk, mountLab, replayLab, mountMicrophone, mountPainter, saveText, mountChips, mountHeader, mountGallery };
+export function mountHeader(element) {
+  const toggle = () => document.body.classList.toggle("dark");
+  element.querySelector(".omni-theme").onclick = toggle;
+}
+
+// A text as a file that the visitor keeps.
+export function saveText(text, name) {
+  download(new Blob([text], { type: "application/json" }), name);
+}

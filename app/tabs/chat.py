@@ -14,11 +14,14 @@ from app.chat.settings import AFTER_WORDS, AUTO, FIRST_WORDS, AnswerForm, Settin
 from app.components import conversation
 from app.forms.errors import notices
 from app.forms.parse import InputError, beside
+from app.scripts import call
 from app.tabs.conversation_tab import QUIET, ConversationTab
 from engine.api.conversation import Part
 from engine.api.insertion import MAX_WORDS
 
 FILE_NAME = "conversation.json"
+SAVE = f"(text) => {call('saveText', f'text, {FILE_NAME!r}')}"
+"""JavaScript that hands a text to the visitor as a file."""
 THINKING = "or begin a single message with \\think"
 NO_FILES = "This checkpoint knows words alone: write what you want to say."
 NO_THINKING = "this checkpoint does not think before it answers yet"
@@ -66,7 +69,7 @@ class ChatTab(ConversationTab):
         box.stop(self.halt, self.ticket, box, **QUIET, api_name="ask_stop")
         text = gr.Textbox(visible="hidden", label="saved conversation")
         save.click(to_text, self.history, text, **QUIET, api_visibility="private").then(
-            None, text, None, js=f"(text) => NextOmni.saveText(text, '{FILE_NAME}')"
+            None, text, None, js=SAVE
         )
         saved.upload(
             self.reopen,

@@ -18,6 +18,7 @@ from app.components import MOUNT
 from app.forms.example_prompts import FINDS
 from app.forms.parse import as_sentence
 from app.gallery.local_folder import NOT_HERE, adding, is_from_here, read_folder
+from app.scripts import mount
 from app.session import Session
 from engine.api.errors import DeviceError
 from engine.api.request import Modality
@@ -50,8 +51,7 @@ class GalleryTab:
         self.view = gr.HTML(
             self._opening(""),
             html_template=MOUNT,
-            js_on_load="NextOmni.mountGallery(element, props, trigger, watch);"
-            " /* 'send' 'again' */",
+            js_on_load=mount("mountGallery", "props, trigger, watch", "send", "again"),
             elem_id="gallery",
             apply_default_css=False,
         )

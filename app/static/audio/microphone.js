@@ -1,45 +1,57 @@
 // The microphone: hold the button (or the space bar on it) to talk, or leave it open, hands-free.
 
-const LONGEST_TURN_S = 55;
-const BEFORE_S = 0.5; // kept from before speech was noticed
-const FREE_AFTER_MS = 6000; // so long a new turn waits for an answer that is being stopped
+import { socketUrl } from "../address.js";
+import { button, make } from "../dom.js";
+import { LevelMeter } from "./level_meter.js";
+import { base64FromBytes, pcmFromFloats, SAMPLE_RATE } from "./pcm.js";
+import { player } from "./player.js";
+import { Recorder } from "./recorder.js";
+import { Chunker, TurnBuffer } from "./turn_buffer.js";
 
-class Microphone {
+const LONGEST_TURN_S = 55;
+const SHORTEST_TURN_S = 0.25;
+const BEFORE_S = 0.5; // kept from before speech was noticed
+const CHUNK = 512; // samples that go to the server at once: 32 ms
+const FREE_AFTER_MS = 6000; // so long a new turn waits for an answer that is being stopped
+const POLL_MS = 50;
+const STOP_MS = 250; // until the end of a stopped answer has reached the page
+const UNDER_WAY = "#speech-talk .omni-live:is([data-phase='running'], [data-phase='waiting'])";
+const ICON =
+  "<svg viewBox='0 0 24 24' width='26' height='26' aria-hidden='true' fill='none'" +
+  " stroke='currentColor' stroke-width='1.8' stroke-linecap='round'>" +
+  "<rect x='9' y='3' width='6' height='11' rx='3'/>" +
+  "<path d='M5.5 11a6.5 6.5 0 0 0 13 0M12 17.5V21'/></svg>";
+const HOLD = "Hold to talk, release to send.";
+const REFUSED =
+  "The browser does not let this page use the microphone: allow it beside the address, or upload a recording, or type.";
+const ABSENT = "No microphone was found: upload a recording or type instead.";
+const LOST = "The connection was lost: hold the button to talk.";
+
+export class Microphone {
+  // trigger: called with "spoken" and the samples of a turn, and with "hush" where one begins
   constructor(root, trigger) {
-    Object.assign(this, { root, trigger, pieces: [], talking: false, open: false, level: 0 });
+    Object.assign(this, { root, trigger, talking: false, open: false });
+    this.turnBuffer = new TurnBuffer();
+    this.chunker = new Chunker(CHUNK);
     this.build();
-    this.recorder = new Recorder((samples) => this.hear(samples));
-    audio.onplaying = (playing, afterMs) => {
+    this.recorder = new Recorder((samples) => this.receive(samples));
+    player.onplaying = (playing, afterMs) => {
       this.root.classList.toggle("answering", playing);
       if (playing) this.root.dataset.playedAfterMs = Math.round(afterMs);
     };
-    document.addEventListener("pointerdown", () => audio.wake(), { once: true }); // sound may start from now on
+    // sound may start from now on
+    document.addEventListener("pointerdown", () => player.wake(), { once: true });
   }
 
   build() {
-    this.button = make("button", "omni-mic");
-    this.button.type = "button";
-    this.button.innerHTML =
-      "<svg viewBox='0 0 24 24' width='26' height='26' aria-hidden='true' fill='none' stroke='currentColor' stroke-width='1.8'" +
-      " stroke-linecap='round'><rect x='9' y='3' width='6' height='11' rx='3'/><path d='M5.5 11a6.5 6.5 0 0 0 13 0M12 17.5V21'/></svg>";
-    this.button.setAttribute("aria-label", "hold to talk");
-    this.meter = make("canvas", "omni-meter");
-    [this.meter.width, this.meter.height] = [240, 40];
-    this.meter.setAttribute("aria-hidden", "true");
-    this.hint = make("p", "omni-hint", "Hold to talk, release to send.");
-    this.hint.setAttribute("role", "status");
-    this.switch = make("button", "omni-button", "Hands-free");
-    this.switch.type = "button";
-    this.switch.setAttribute("aria-pressed", "false");
-    this.switch.title = "the microphone stays open; a pause ends your turn";
-    this.quiet = make("button", "omni-button", "Stop");
-    this.quiet.type = "button";
-    this.quiet.onclick = () => this.hush();
+    this.button = button("", null, { name: "hold to talk", className: "omni-mic" });
+    this.button.innerHTML = ICON;
     this.button.onpointerdown = (event) => {
       this.button.setPointerCapture(event.pointerId);
       this.hold();
     };
-    this.button.onpointerup = this.button.onpointercancel = () => this.release();
+    this.button.onpointerup = () => this.release();
+    this.button.onpointercancel = () => this.release();
     this.button.onkeydown = (event) => {
       if (event.code !== "Space" && event.code !== "Enter") return;
       event.preventDefault();
@@ -47,23 +59,25 @@ class Microphone {
     };
     this.button.onkeyup = () => this.release();
     this.button.onblur = () => this.release();
-    this.switch.onclick = () => (this.open ? this.close() : this.listen());
-    this.levels = new Float32Array(60);
+    this.meter = new LevelMeter();
+    this.hint = make("p", "omni-hint", HOLD);
+    this.hint.setAttribute("role", "status");
+    this.switch = button("Hands-free", () => (this.open ? this.close() : this.listen()));
+    this.switch.setAttribute("aria-pressed", "false");
+    this.switch.title = "the microphone stays open; a pause ends your turn";
+    const stop = button("Stop", () => this.interrupt());
+    const side = make("div", "omni-mic-side", this.meter.root, this.hint);
     this.root.classList.add("omni-microphone");
-    this.root.append(this.button, make("div", "omni-mic-side", this.meter, this.hint), this.switch, this.quiet);
+    this.root.append(this.button, side, this.switch, stop);
   }
 
+  // Returns whether it records now.
   async begin() {
     try {
       await this.recorder.start();
       return true;
     } catch (error) {
-      const refused = error.name === "NotAllowedError";
-      this.say(
-        refused
-          ? "The browser does not let this page use the microphone: allow it beside the address, or upload a recording, or type."
-          : "No microphone was found: upload a recording or type instead.",
-      );
+      this.say(error.name === "NotAllowedError" ? REFUSED : ABSENT);
       this.root.classList.add("without");
       return false;
     }
@@ -74,8 +88,8 @@ class Microphone {
   async hold() {
     if (this.open || this.talking) return;
     this.talking = true;
-    this.pieces = [];
-    this.hush();
+    this.turnBuffer.clear();
+    this.interrupt();
     this.root.classList.add("talking");
     if (!(await this.begin())) {
       this.talking = false;
@@ -98,18 +112,16 @@ class Microphone {
   async listen() {
     if (!(await this.begin())) return;
     this.open = true;
-    this.pieces = [];
+    this.turnBuffer.clear();
     this.switch.setAttribute("aria-pressed", "true");
     this.root.classList.add("open");
     this.say("Say something; a pause ends your turn.");
-    const url = new URL("listen", document.baseURI);
-    url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
-    this.socket = new WebSocket(url);
-    this.socket.onmessage = ({ data }) => this.turn(JSON.parse(data).kind);
-    this.socket.onclose = ({ reason }) => this.open && this.close(reason || "The connection was lost: hold the button to talk.");
+    this.socket = new WebSocket(socketUrl("listen"));
+    this.socket.onmessage = ({ data }) => this.changeTurn(JSON.parse(data).kind);
+    this.socket.onclose = ({ reason }) => this.open && this.close(reason || LOST);
   }
 
-  close(sentence = "Hold to talk, release to send.") {
+  close(sentence = HOLD) {
     this.open = false;
     this.socket?.close();
     this.recorder.stop();
@@ -119,81 +131,65 @@ class Microphone {
     this.say(sentence);
   }
 
-  turn(kind) {
+  // kind: "speaking" where speech begins, another where it has ended
+  changeTurn(kind) {
     this.talking = kind === "speaking";
     this.root.classList.toggle("talking", this.talking);
     if (this.talking) {
-      this.hush();
+      this.interrupt();
       this.say("Listening …");
     } else {
       this.send();
     }
   }
 
-  // ---- what is heard ---------------------------------------------------------------------------
+  // ---- samples ---------------------------------------------------------------------------------
 
-  hear(samples) {
-    this.pieces.push(samples);
-    const length = this.pieces.reduce((sum, piece) => sum + piece.length, 0);
-    if (this.open && !this.talking) {
-      let spare = length - BEFORE_S * RATE;
-      while (spare > this.pieces[0].length) spare -= this.pieces.shift().length;
-    }
-    if (this.socket && this.socket.readyState === WebSocket.OPEN) this.pass(samples);
-    if (this.talking && length > LONGEST_TURN_S * RATE) this.open ? this.turn("finished") : this.release();
-    this.draw(samples);
+  receive(samples) {
+    this.turnBuffer.push(samples);
+    const tooLong = this.turnBuffer.length > LONGEST_TURN_S * SAMPLE_RATE;
+    if (this.open && !this.talking) this.turnBuffer.keepLast(BEFORE_S * SAMPLE_RATE);
+    if (this.open) this.pass(samples);
+    if (this.talking && tooLong) this.open ? this.changeTurn("finished") : this.release();
+    this.meter.add(samples);
   }
 
-  // To the server in pieces of 32 ms.
+  // To the server, which says when somebody speaks.
   pass(samples) {
-    this.waiting = joined([this.waiting ?? new Float32Array(0), samples]);
-    while (this.waiting.length >= 512) {
-      this.socket.send(int16Of(this.waiting.subarray(0, 512)));
-      this.waiting = this.waiting.slice(512);
-    }
+    if (this.socket.readyState !== WebSocket.OPEN) return;
+    for (const chunk of this.chunker.push(samples)) this.socket.send(pcmFromFloats(chunk));
   }
 
   // A turn is over: once the answer that it interrupts has stopped, it goes out.
   async send() {
-    const samples = joined(this.pieces);
-    this.pieces = [];
-    if (samples.length < 0.25 * RATE) return this.say("That was too short: hold the button while you talk.");
+    const samples = this.turnBuffer.take();
+    if (samples.length < SHORTEST_TURN_S * SAMPLE_RATE) {
+      return this.say("That was too short: hold the button while you talk.");
+    }
     this.say("");
-    const busy = () => document.querySelector("#speech-talk .omni-live:is([data-phase='running'], [data-phase='waiting'])");
-    for (let waited = 0; busy() && waited < FREE_AFTER_MS; waited += 50) await new Promise((done) => setTimeout(done, 50));
-    if (this.hushed) await new Promise((done) => setTimeout(done, 250)); // until its end has reached the page
-    this.hushed = false;
-    this.trigger("spoken", { pcm: base64Of(new Uint8Array(int16Of(samples).buffer)) });
+    const isBusy = () => document.querySelector(UNDER_WAY);
+    for (let waited = 0; isBusy() && waited < FREE_AFTER_MS; waited += POLL_MS) {
+      await after(POLL_MS);
+    }
+    if (this.interrupted) await after(STOP_MS);
+    this.interrupted = false;
+    const pcm = new Uint8Array(pcmFromFloats(samples).buffer);
+    this.trigger("spoken", { pcm: base64FromBytes(pcm) });
   }
 
   // Silence at once; what still forms is stopped.
-  hush() {
-    audio.hush();
-    if (!document.querySelector("#speech-talk .omni-live:is([data-phase='running'], [data-phase='waiting'])")) return;
-    this.hushed = true;
+  interrupt() {
+    player.silence();
+    if (!document.querySelector(UNDER_WAY)) return;
+    this.interrupted = true;
     this.trigger("hush", {});
   }
 
   say(sentence) {
     this.hint.textContent = sentence;
   }
+}
 
-  draw(samples) {
-    let peak = 0;
-    for (const sample of samples) peak = Math.max(peak, Math.abs(sample));
-    this.level = Math.max(peak, this.level);
-    if (performance.now() - (this.drawn ?? 0) < 33) return;
-    this.drawn = performance.now();
-    this.levels.copyWithin(0, 1);
-    this.levels[this.levels.length - 1] = this.level;
-    this.level = 0;
-    const pen = this.meter.getContext("2d");
-    const { width, height } = this.meter;
-    pen.clearRect(0, 0, width, height);
-    pen.fillStyle = ink(this.meter);
-    this.levels.forEach((level, i) => {
-      const tall = Math.max(2, Math.min(1, level * 2.5) * height);
-      pen.fillRect((i * width) / this.levels.length, (height - tall) / 2, width / this.levels.length - 1.5, tall);
-    });
-  }
+function after(milliseconds) {
+  return new Promise((done) => setTimeout(done, milliseconds));
 }

@@ -1,21 +1,29 @@
 // The conversation: what was said, and the forming answer as a live view in its place.
 
-class Talk {
+import { button, copyText, make, whenVisible } from "../dom.js";
+import { LiveView } from "../live/live_view.js";
+import { messageFromJson } from "../live/message.js";
+import { openEditor, setActions } from "./message_actions.js";
+import { messagePart } from "./message_parts.js";
+
+const NOISE = [14, 2]; // patches of what stands in an answer before it begins
+const NEAR_END_PX = 60;
+
+export class Conversation {
+  // trigger: called with "press", "rewrite", "remove" or "again", and what the server needs for it
   constructor(root, trigger) {
-    this.root = root;
-    this.trigger = trigger;
-    this.views = new Map();
-    this.nodes = new Map();
+    Object.assign(this, { root, trigger, views: new Map(), nodes: new Map() });
     this.turns = make("div", "omni-turns");
     this.root.append(this.turns);
     this.root.classList.add("omni-talk");
-    this.atEnd = true;
+    this.isAtEnd = true;
     this.end = 0; // where toEnd() went: what grew since then was not scrolled away from
     this.root.onscroll = () => {
       const { scrollHeight, scrollTop, clientHeight } = this.root;
-      this.atEnd = scrollTop > Math.min(this.end, scrollHeight - clientHeight) - 60;
+      this.isAtEnd = scrollTop > Math.min(this.end, scrollHeight - clientHeight) - NEAR_END_PX;
     };
-    new ResizeObserver(() => this.atEnd && this.nodes.size && this.toEnd()).observe(this.turns);
+    const follow = () => this.isAtEnd && this.nodes.size && this.toEnd();
+    new ResizeObserver(follow).observe(this.turns);
     this.root.tabIndex = 0; // it scrolls: the keyboard must reach it
     this.root.setAttribute("aria-label", "the conversation");
     this.root.setAttribute("role", "log");
@@ -26,56 +34,62 @@ class Talk {
   // example: a recorded run}
   update(value) {
     if (!value) return;
-    const wanted = new Set(value.turns.map((turn) => turn.id));
+    this.removeAllBut(new Set(value.turns.map((turn) => turn.id)));
+    const grew = value.turns.some((turn) => !this.nodes.has(turn.id));
+    value.turns.forEach((turn, i) => this.place(turn, i === value.turns.length - 1));
+    if (grew) {
+      for (const editor of this.turns.querySelectorAll(".omni-editor.sent")) editor.close();
+    }
+    this.welcomeVisitor(value);
+    const forming = this.views.get(value.turns.at(-1)?.id);
+    for (const message of value.messages ?? []) forming?.accept(messageFromJson(message));
+    if (grew) this.toEnd();
+  }
+
+  removeAllBut(ids) {
     for (const [id, node] of this.nodes) {
-      if (wanted.has(id)) continue;
+      if (ids.has(id)) continue;
       if (node.contains(document.activeElement)) this.root.focus();
       node.remove();
       this.nodes.delete(id);
       this.views.get(id)?.reset();
       this.views.delete(id);
     }
-    const grew = value.turns.some((turn) => !this.nodes.has(turn.id));
-    value.turns.forEach((turn, i) => this.place(turn, i === value.turns.length - 1));
-    if (grew) this.turns.querySelectorAll(".omni-editor.sent").forEach((editor) => editor.close());
-    this.greet(value);
-    const forming = this.views.get(value.turns.at(-1)?.id);
-    for (const message of value.messages ?? []) forming?.accept(fromJson(message));
-    if (grew) this.toEnd();
   }
 
-  place(turn, last) {
+  place(turn, isLast) {
     let node = this.nodes.get(turn.id);
     if (!node) {
-      node = turn.role === "user" ? this.said(turn) : this.answer(turn);
+      node = turn.role === "user" ? this.question(turn) : this.answer(turn);
       this.nodes.set(turn.id, node);
       this.turns.append(node);
     }
     this.annotate(node, turn.note);
-    if (turn.role === "assistant") this.settle(node, turn, last);
-    else offer(node, this.asked(node, turn));
+    if (turn.role === "assistant") this.settle(node, turn, isLast);
+    else setActions(node, this.questionActions(node, turn));
   }
 
-  said(turn) {
-    const bubble = make("div", "omni-bubble");
-    for (const part of turn.parts) bubble.append(piece(part));
+  question(turn) {
+    const bubble = make("div", "omni-bubble", ...turn.parts.map(messagePart));
     if (turn.think) bubble.append(make("p", "omni-thinks", "thinks first"));
     return make("div", "omni-turn user", bubble, make("div", "omni-deeds"));
   }
 
-  // What can be done with a message, with what was answered, and with the last answer.
-  asked(node, turn) {
+  questionActions(node, turn) {
+    const remove = () => this.trigger("remove", { turn: turn.id });
+    const edit = () => this.edit(node, turn);
     return [
-      ["Copy", "Copy the words of this message", (button) => copyWords(button, turn.words), turn.words],
-      ["Edit", "Edit this message; what came after it goes", () => this.edit(node, turn), true],
-      ["Delete", "Delete this message and its answer", () => this.trigger("remove", { turn: turn.id }), true],
+      copyAction("Copy the words of this message", turn),
+      ["Edit", "Edit this message; what came after it goes", edit, true],
+      ["Delete", "Delete this message and its answer", remove, true],
     ];
   }
 
-  answered(turn, last) {
+  answerActions(turn, isLast) {
+    const again = () => this.trigger("again", {});
     return [
-      ["Copy", "Copy the words of this answer", (button) => copyWords(button, turn.words), turn.words],
-      ["Answer again", "Answer again with the next seed", () => this.trigger("again", {}), last],
+      copyAction("Copy the words of this answer", turn),
+      ["Answer again", "Answer again with the next seed", again, isLast],
     ];
   }
 
@@ -95,104 +109,66 @@ class Talk {
   }
 
   answer(turn) {
-    const body = make("div", "omni-bubble");
-    const view = new LiveView(make("div"), { noise: [14, 2] });
-    body.append(view.root);
+    const view = new LiveView(make("div"), { noise: NOISE });
+    const bubble = make("div", "omni-bubble", view.root);
     if (turn.run) view.follow(turn.run);
     this.views.set(turn.id, view);
-    return make("div", "omni-turn assistant", body, make("div", "omni-deeds"), make("div", "omni-chips"));
+    const [actions, chips] = [make("div", "omni-deeds"), make("div", "omni-chips")];
+    return make("div", "omni-turn assistant", bubble, actions, chips);
   }
 
-  // After the end: chips under an answer that asks for them; the parts, if the live channel was lost.
-  settle(node, turn, last) {
+  // After the end: chips under an answer that asks for them; the parts, if the channel was lost.
+  settle(node, turn, isLast) {
     const view = this.views.get(turn.id);
-    const over = turn.parts.length > 0 || turn.refusal;
-    if (over && view && !view.last) {
+    const isOver = turn.parts.length > 0 || turn.refusal;
+    if (isOver && view && !view.last) {
       view.reset();
-      view.stage.replaceChildren(...turn.parts.map(piece));
+      view.stage.replaceChildren(...turn.parts.map(messagePart));
       if (turn.refusal) view.fail(turn.refusal);
     }
-    offer(node, over ? this.answered(turn, last) : []);
+    setActions(node, isOver ? this.answerActions(turn, isLast) : []);
     const chips = node.querySelector(".omni-chips");
-    const offered = last ? (turn.suggest ?? []) : [];
-    chips.replaceChildren(...offered.map((text) => this.chip(text)));
-    if (offered.length) this.toEnd();
+    const suggested = isLast ? (turn.suggest ?? []) : [];
+    chips.replaceChildren(...suggested.map((text) => this.chip(text)));
+    if (suggested.length) this.toEnd();
   }
 
   chip(text) {
-    const node = make("button", "omni-chip", text);
-    node.type = "button";
-    node.onclick = () => this.trigger("press", { text });
-    return node;
+    return button(text, () => this.trigger("press", { text }), { className: "omni-chip" });
   }
 
-  greet(value) {
+  // What stands there before the first message.
+  welcomeVisitor(value) {
     this.welcome?.remove();
     this.turns.querySelector(".omni-example")?.remove();
     if (value.turns.length || !value.welcome) return;
     const { title, text, chips } = value.welcome;
-    const offered = make("div", "omni-chips", ...chips.map((chip) => this.chip(chip)));
+    const suggested = make("div", "omni-chips", ...chips.map((chip) => this.chip(chip)));
     this.example ??= value.example;
-    this.welcome = make("div", "omni-welcome", make("h2", "", title), make("p", "", text), offered);
-    this.turns.append(this.welcome, ...this.shown());
+    const heading = make("h2", "", title);
+    this.welcome = make("div", "omni-welcome", heading, make("p", "", text), suggested);
+    this.turns.append(this.welcome, ...this.recordedExample());
   }
 
   // An answer that was recorded, as it formed.
-  shown() {
+  recordedExample() {
     if (!this.example) return [];
     const { prompt } = this.example.messages[0].recipe;
-    const view = new LiveView(make("div"), { noise: [14, 2] });
-    const seen = new IntersectionObserver(([entry]) => {
-      if (!entry.isIntersecting) return;
-      seen.disconnect();
-      view.play(this.example);
-    });
-    seen.observe(view.root);
-    const said = make("div", "omni-bubble", make("p", "omni-words", prompt));
-    const answer = make("div", "omni-bubble", view.root);
+    const view = new LiveView(make("div"), { noise: NOISE });
+    whenVisible(view.root, () => view.play(this.example));
+    const question = make("div", "omni-bubble", make("p", "omni-words", prompt));
     const note = make("p", "omni-recorded", "recorded earlier, shown as it formed");
-    return [make("div", "omni-example", note, make("div", "omni-turn user", said), make("div", "omni-turn assistant", answer))];
+    const answer = make("div", "omni-turn assistant", make("div", "omni-bubble", view.root));
+    return [make("div", "omni-example", note, make("div", "omni-turn user", question), answer)];
   }
 
   toEnd() {
     this.root.scrollTop = this.root.scrollHeight;
     this.end = this.root.scrollTop;
-    this.atEnd = true;
+    this.isAtEnd = true;
   }
 }
 
-function piece(part) {
-  if (part.thought) return folded(part.thought);
-  if (part.text != null) return make("p", "omni-words", part.text);
-  if (part.sound) return soundPiece(part.sound);
-  if (part.film) return filmPiece(part.film);
-  return picturePiece(part.image, "a picture");
-}
-
-function picturePiece(uri, label) {
-  const image = make("img", "omni-picture");
-  image.src = uri;
-  image.alt = label;
-  return image;
-}
-
-// A film that plays again and again; where nothing may move, its first frame.
-function filmPiece(uri) {
-  if (!CALM.matches) return picturePiece(uri, "a film");
-  const still = make("canvas", "omni-picture");
-  still.setAttribute("role", "img");
-  still.setAttribute("aria-label", "a film");
-  createImageBitmap(fromDataUri(uri)).then((frame) => {
-    [still.width, still.height] = [frame.width, frame.height];
-    still.getContext("2d").drawImage(frame, 0, 0);
-  });
-  return still;
-}
-
-// A sound that was said or uploaded.
-function soundPiece(uri) {
-  const player = make("audio", "omni-player");
-  player.controls = true;
-  player.src = URL.createObjectURL(fromDataUri(uri));
-  return player;
+function copyAction(name, { words }) {
+  return ["Copy", name, (node) => copyText(node, words), words];
 }

@@ -1,14 +1,18 @@
-// One item from near: what it is, where it is from, what is like it, and why it was found.
+// One item large: what it is, where it is from, what can be done with it, and why it was found.
 
-const SIDES = { image: 4, video: 8, audio: 8 }; // pieces in a row
-const LEAVING = {
-  image: "What stays bright matters: cover it, and the score falls.",
-  video: "Frames that stay bright matter: cover them, and the score falls.",
-  audio: "Stretches that stay bright matter: silence them, and the score falls.",
-  text: "Words that matter are tinted: without them the score falls.",
-};
+import { SAMPLE_RATE } from "../audio/pcm.js";
+import { drawSound } from "../audio/sound_canvas.js";
+import { stopPreviewIn } from "../audio/sound_preview.js";
+import { button, make } from "../dom.js";
+import { linkTo } from "../live/recipe.js";
+import { percent } from "../numbers.js";
+import { galleryRequest } from "./api.js";
+import { attributionRows, attributionVeil } from "./attribution.js";
 
-class GalleryCard {
+const MADE = { image: "picture", video: "film", audio: "sound" };
+
+export class ItemCard {
+  // gallery: the view that it belongs to
   constructor(gallery) {
     this.gallery = gallery;
     this.root = make("dialog", "omni-card");
@@ -17,7 +21,7 @@ class GalleryCard {
       if (event.target === this.root) this.root.close();
     };
     this.root.onkeydown = (event) => this.key(event);
-    this.root.onclose = () => sounding.button && this.root.contains(sounding.button) && sounding.audio.pause();
+    this.root.onclose = () => stopPreviewIn(this.root);
   }
 
   open(item) {
@@ -26,16 +30,26 @@ class GalleryCard {
     this.said = make("p", "omni-said");
     this.said.setAttribute("role", "status");
     this.reason = make("section", "omni-why");
-    const close = press("×", () => this.root.close(), "close");
+    const close = button("×", () => this.root.close(), { name: "close" });
     close.classList.add("omni-close");
-    this.media = make("div", `omni-media ${item.modality}`, ...this.seen(item));
-    const facts = make("div", "omni-about-item", make("h3", "", item.modality === "text" ? "A sentence" : item.caption || item.text), ...this.facts(item),
-      this.tags(item), this.deeds(item), this.said, this.reason);
-    this.root.replaceChildren(close, this.media, facts);
+    this.media = make("div", `omni-media ${item.modality}`, ...this.preview(item));
+    const title = item.modality === "text" ? "A sentence" : item.caption || item.text;
+    const about = make(
+      "div",
+      "omni-about-item",
+      make("h3", "", title),
+      make("p", "omni-facts-item", this.facts(item)),
+      this.tags(item),
+      make("div", "omni-actions", ...this.actions(item)),
+      this.said,
+      this.reason,
+    );
+    this.root.replaceChildren(close, this.media, about);
     if (!this.root.open) this.root.showModal();
-    if (item.modality === "audio") this.hear(item);
+    if (item.modality === "audio") this.drawAudio(item);
   }
 
+  // Left and right go to the next item that is shown.
   key(event) {
     const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
     const { shown } = this.gallery;
@@ -45,81 +59,91 @@ class GalleryCard {
     if (next) this.open(next);
   }
 
-  seen(item) {
-    const picture = this.gallery.display.picture(item);
+  preview(item) {
+    const { itemView } = this.gallery;
+    const picture = itemView.picture(item);
     if (picture) return [make("div", "omni-frame-item", picture)];
     if (item.modality === "text") return [make("p", "omni-quote", item.text || item.caption)];
     this.canvas = make("canvas", "omni-sound");
-    return [make("div", "omni-frame-item", this.canvas), this.gallery.display.player(item)];
+    return [make("div", "omni-frame-item", this.canvas), itemView.player(item)];
   }
 
   // What a sound looks like.
-  async hear(item) {
-    const canvas = this.canvas;
+  async drawAudio(item) {
+    const { canvas } = this;
     try {
-      const answer = await fetch(this.gallery.display.source(item));
+      const answer = await fetch(this.gallery.itemView.source(item));
       if (!answer.ok) throw new Error((await answer.json()).sentence);
-      const heard = await new OfflineAudioContext(1, 1, RATE).decodeAudioData(await answer.arrayBuffer());
-      const samples = heard.getChannelData(0);
-      drawSound(canvas, samples, samples.length, samples.length / RATE);
+      const context = new OfflineAudioContext(1, 1, SAMPLE_RATE);
+      const samples = (await context.decodeAudioData(await answer.arrayBuffer())).getChannelData(0);
+      drawSound(canvas, samples, samples.length, samples.length / SAMPLE_RATE);
     } catch (error) {
       canvas.replaceWith(make("p", "omni-gone", error.message || "its file is gone"));
     }
   }
 
   facts(item) {
-    const words = [item.kind || item.modality, item.mine ? "kept by you for this visit" : item.from];
+    const words = [
+      item.kind || item.modality,
+      item.mine ? "kept by you for this visit" : item.from,
+    ];
     if (item.made) {
       const { seed, steps, guidance, method } = item.made;
-      words.push(`seed ${seed}`, ...(steps != null ? [`${steps} steps`] : []));
+      words.push(`seed ${seed}`);
+      if (steps != null) words.push(`${steps} steps`);
       if (guidance != null) words.push(`guidance ${guidance}`);
       if (method) words.push(method);
     }
-    if (item.score != null) words.push(this.gallery.value.finds ? `score ${item.score.toFixed(2)}` : `${percent(item.score)} of your words`);
-    return [make("p", "omni-facts-item", words.filter(Boolean).join(" · "))];
+    if (item.score != null) {
+      const { finds } = this.gallery.value;
+      words.push(finds ? `score ${item.score.toFixed(2)}` : `${percent(item.score)} of your words`);
+    }
+    return words.filter(Boolean).join(" · ");
   }
 
   tags(item) {
-    const chips = item.tags.map((tag) => {
-      const chip = make("button", "omni-chip", tag);
-      chip.type = "button";
-      chip.onclick = () => (this.root.close(), this.gallery.tagged(tag));
-      return chip;
-    });
-    return make("div", "omni-chips", ...chips);
-  }
-
-  deeds(item) {
-    const { gallery } = this;
-    const { finds: meant, makes } = gallery.value;
-    const asked = gallery.given || gallery.words.value.trim();
-    const made = { image: "picture", video: "film", audio: "sound" }[item.modality];
-    const like = () => {
-      gallery.words.value = "";
+    const choose = (tag) => {
       this.root.close();
-      gallery.offer({ item: item.id, thumbnail: gallery.display.picture(item) ?? make("b", "", item.caption.slice(0, 24)) });
+      this.gallery.chooseTag(tag);
     };
-    const again = () => (this.root.close(), gallery.trigger("again", { item: item.id }));
-    const send = () => (this.root.close(), gallery.trigger("send", { item: item.id }));
-    return make("div", "omni-actions",
-      ...(meant ? [press("More like this", like)] : []),
-      ...(meant && item.modality === "image" ? [press("Change it in words", () => (like(), gallery.words.focus()))] : []),
-      ...(meant && asked ? [press("Why?", () => this.why(item))] : []),
-      press("Send to chat", send),
-      ...(made && makes.includes(item.modality) ? [press(`Make a ${made} like this`, again)] : []),
-      ...(item.made && !item.made.given?.length && item.modality !== "audio" ? [this.link(item)] : []),
-      ...(item.mine ? [press("Take it out", () => this.takeOut(item))] : []));
+    const chip = (tag) => button(tag, () => choose(tag), { className: "omni-chip" });
+    return make("div", "omni-chips", ...item.tags.map(chip));
   }
 
-  link(item) {
-    const link = make("a", "omni-button", "Open its settings");
-    link.href = linkTo(item.made, item.modality, item.made.checkpoint);
-    return link;
+  actions(item) {
+    const { gallery, root } = this;
+    const { finds, makes } = gallery.value;
+    const { modality, made } = item;
+    const noun = MADE[modality];
+    const like = () => {
+      root.close();
+      gallery.searchLike(item);
+    };
+    const change = () => {
+      like();
+      gallery.queryBar.words.focus();
+    };
+    const trigger = (event) => {
+      root.close();
+      gallery.trigger(event, { item: item.id });
+    };
+    const linked = made && !made.given?.length && modality !== "audio";
+    return [
+      finds && button("More like this", like),
+      finds && modality === "image" && button("Change it in words", change),
+      finds && gallery.queryBar.isFilled && button("Why?", () => this.explain(item)),
+      button("Send to chat", () => trigger("send")),
+      noun &&
+        makes.includes(modality) &&
+        button(`Make a ${noun} like this`, () => trigger("again")),
+      linked && settingsLink(item),
+      item.mine && button("Take it out", () => this.takeOut(item)),
+    ].filter(Boolean);
   }
 
   async takeOut(item) {
     try {
-      await askGallery("take_out", { viewer: this.gallery.viewer, item: item.id });
+      await galleryRequest("take_out", { viewer: this.gallery.viewer, item: item.id });
       this.root.close();
       this.gallery.refresh();
     } catch (error) {
@@ -127,55 +151,30 @@ class GalleryCard {
     }
   }
 
-  async why(item) {
+  async explain(item) {
     this.said.textContent = "Leaving out one piece after another …";
     try {
-      const found = await askGallery("why", { ...this.gallery.asked, found: item.id });
+      const found = await galleryRequest("why", { ...this.gallery.query, found: item.id });
       if (this.item !== item) return;
       this.said.textContent = "";
-      this.explain(item, found);
+      this.showReason(item, found);
     } catch (error) {
       this.said.textContent = error.message;
     }
   }
 
-  // found: {score, words: [[word, fall]], pieces: [fall], labels: [word]}
-  explain(item, { score: whole, words, pieces, labels }) {
-    const most = Math.max(0.02, ...words.map(([, fall]) => fall));
-    const rows = words.length
-      ? [make("h4", "", "Your words"), make("p", "omni-tinted", ...words.map(([word, fall]) => tinted(word, fall, most, whole))),
-        make("p", "omni-hint", "The deeper the tint, the more the score falls without the word; what is struck through speaks against it.")]
-      : [];
-    const top = Math.max(0.005, ...pieces);
-    if (labels.length) {
-      rows.push(make("h4", "", "Its words"), make("p", "omni-tinted", ...labels.map((word, i) => tinted(word, pieces[i], top, whole))));
-    } else if (pieces.length) {
-      this.veil(item, pieces, top);
-      rows.push(make("h4", "", item.modality === "image" ? "Its regions" : item.modality === "video" ? "Its frames" : "Its stretches"));
-    }
-    rows.push(make("p", "omni-hint", `${LEAVING[item.modality]} The score now is ${whole.toFixed(2)}.`));
-    this.reason.replaceChildren(...rows);
-  }
-
-  // Darker where nothing falls.
-  veil(item, pieces, top) {
-    const cells = pieces.map((fall) => {
-      const cell = make("i", "", make("small", "", `${fall >= 0 ? "−" : "+"}${Math.abs(fall).toFixed(2)}`));
-      cell.style.setProperty("--hide", (1 - Math.max(0, fall) / top).toFixed(3));
-      return cell;
-    });
-    const veil = make("div", `omni-veil ${item.modality}`, ...cells);
-    veil.style.setProperty("--side", SIDES[item.modality]);
+  showReason({ modality }, found) {
+    this.reason.replaceChildren(...attributionRows(modality, found));
+    if (found.labels.length || !found.pieces.length) return;
     this.media.querySelector(".omni-veil")?.remove();
     const frame = this.media.querySelector(".omni-frame-item");
-    (item.modality === "video" ? this.media : frame)?.append(veil);
+    const over = modality === "video" ? this.media : frame;
+    over?.append(attributionVeil(modality, found.pieces));
   }
 }
 
-function tinted(word, fall, most, whole) {
-  const node = make("span", "omni-word", word);
-  node.style.setProperty("--confidence", (1 - Math.max(0, Math.min(1, fall / most))).toFixed(2));
-  node.classList.toggle("against", fall < -0.005);
-  node.title = `without it the score goes from ${whole.toFixed(2)} to ${(whole - fall).toFixed(2)}`;
-  return node;
+function settingsLink({ made, modality }) {
+  const link = make("a", "omni-button", "Open its settings");
+  link.href = linkTo(made, modality, made.checkpoint);
+  return link;
 }

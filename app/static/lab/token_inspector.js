@@ -1,9 +1,15 @@
-// One token from near: where it was, what else was likely, what lies near it, and what to put there.
+// One token: where it was, what else was likely, what lies near it, and what to put there.
 
-class Near {
-  // act: {choose(q, id), hold(), release()} change the edits of the chosen position
-  constructor(act) {
-    this.act = act;
+import { button, make } from "../dom.js";
+import { percent } from "../numbers.js";
+import { isKept, pathOf, placeName, probeAt } from "./trace.js";
+
+const [WIDTH, HEIGHT, PADDING] = [300, 46, 5]; // of the chart of a token's path
+
+export class TokenInspector {
+  // edit: {choose(q, id), hold(), release()} change the edit of the chosen position; null: read only
+  constructor(edit) {
+    this.edit = edit;
     this.root = make("div", "omni-near");
     this.root.setAttribute("aria-live", "polite");
   }
@@ -13,96 +19,100 @@ class Near {
     delete this.root.dataset.shown;
   }
 
-  // found: `inspection.token`; part: its segment; edit: {codes, held} or undefined
-  show(found, part, edit) {
-    const { grid, frames } = part;
-    const belief = beliefAt(part, found.step, found.position);
-    const cell = found.position % grid ** 2;
-    const frame = frames > 1 ? `frame ${Math.floor(found.position / grid ** 2) + 1}, ` : "";
-    const where = grid
-      ? `${frame}row ${Math.floor(cell / grid) + 1}, column ${(cell % grid) + 1}`
-      : `place ${found.position + 1}`;
+  // found: `trace_view.token`; segment: the one it is of; edit: {codes, held} or undefined
+  show(found, segment, edit) {
+    const { step, position, codes } = found;
+    const probe = probeAt(segment, step, position);
+    const kept = isKept(segment, position);
+    const notes = [];
+    if (probe) {
+      const words = probe.words || "background";
+      notes.push(`Half-way through the network: ${words}, ${percent(probe.sure)} sure.`);
+    }
+    if (kept) notes.push("It stays from the start: the model would give it back.");
     this.root.replaceChildren(
-      make("h3", "", `${where}, step ${found.step + 1}`),
-      ...(belief ? [make("p", "omni-said", `Half-way through the network: ${belief.words || "background"}, ${percent(belief.sure)} sure.`)] : []),
-      ...(stays(part, found.position) ? [make("p", "omni-said", "It stays from the start: the model would give it back.")] : []),
-      ...this.tools(edit, stays(part, found.position)),
-      ...found.codes.map((code, q) => this.code(code, q, found, edit)),
+      make("h3", "", `${placeName(segment, position)}, step ${step + 1}`),
+      ...notes.map((note) => make("p", "omni-said", note)),
+      ...this.tools(edit, kept),
+      ...codes.map((code, q) => this.code(code, q, found, edit)),
     );
-    this.root.dataset.shown = `${found.segment}.${found.step}.${found.position}`;
+    this.root.dataset.shown = `${found.segment}.${step}.${position}`;
   }
 
   tools(edit, kept) {
-    if (!this.act) return [];
-    const word = (edit ? edit.held : kept) ? "Let it move" : edit ? "Hold it" : "Hold the prediction";
-    const say = edit ? (edit.held ? "Held when the run goes on." : "Changed, but free to move on.") : "";
-    return [make("div", "omni-actions",
-      press(word, () => this.act.hold()),
-      ...(edit ? [press("Undo", () => this.act.release())] : []),
-      make("span", "omni-said", say))];
+    if (!this.edit) return [];
+    const isHeld = edit ? edit.held : kept;
+    const label = isHeld ? "Let it move" : edit ? "Hold it" : "Hold the prediction";
+    const state = edit?.held ? "Held when the run goes on." : "Changed, but free to move on.";
+    const undo = edit ? [button("Undo", () => this.edit.release())] : [];
+    const hold = button(label, () => this.edit.hold());
+    return [
+      make("div", "omni-actions", hold, ...undo, make("span", "omni-said", edit ? state : "")),
+    ];
   }
 
+  // One sub-code of the token, or the word.
   code(code, q, found, edit) {
-    const { step } = found;
-    const name = code.pieces
-      ? `“${code.pieces[step].trim() || "nothing"}”`
-      : `${found.codes.length > 1 ? `sub-code ${q + 1}: ` : ""}${code.now}`;
-    const doubt = code.entropy === null ? "" : `, ${code.entropy} bits of doubt`;
-    const head = make("p", "omni-code-head", make("b", "", name),
-      code.now === code.predicted ? " is where it is predicted to be" : ` is heading for ${code.pieces ? "another word" : code.predicted}`,
-      `; ${percent(code.confidence)} sure${doubt}`);
     const put = edit?.codes[q] ?? null;
-    const row = (title, items, number) => items.length
-      ? [make("h4", "", title), make("div", "omni-shelf", ...items.map((item) =>
-        this.sample(item, number(item), item.id === code.predicted, item.id === put, () => this.act?.choose(q, item.id))))]
-      : [];
-    return make("section", "omni-code", head, this.way(code, step),
-      ...row("What else was likely", code.likely, (item) => percent(item.p)),
-      ...row("What lies near the prediction", code.near, (item) => item.distance.toFixed(2)));
+    const shelf = (title, items, caption) => {
+      if (!items.length) return [];
+      const samples = items.map((item) => this.sample(item, caption(item), code, put, q));
+      return [make("h4", "", title), make("div", "omni-shelf", ...samples)];
+    };
+    return make(
+      "section",
+      "omni-code",
+      codeHeading(code, q, found),
+      pathChart(code, found.step),
+      ...shelf("What else was likely", code.likely, (item) => percent(item.p)),
+      ...shelf("What lies near the prediction", code.near, (item) => item.distance.toFixed(2)),
+    );
   }
 
-  sample(item, number, predicted, put, choose) {
-    const look = item.picture ? make("img", "") : make("b", "", (item.piece || "").trim() || "nothing");
+  // Another code that can be put in its place.
+  sample(item, caption, code, put, q) {
+    const look = item.picture ? make("img") : make("b", "", (item.piece || "").trim() || "nothing");
     if (item.picture) Object.assign(look, { src: item.picture, alt: `with code ${item.id}` });
-    const node = make("button", `omni-sample${predicted ? " chosen" : ""}${put ? " put" : ""}`, look, make("small", "", number));
-    node.type = "button";
+    const choose = () => this.edit?.choose(q, item.id);
+    const node = button("", choose, { className: "omni-sample" });
+    node.append(look, make("small", "", caption));
+    node.classList.toggle("chosen", item.id === code.predicted);
+    node.classList.toggle("put", item.id === put);
     node.title = `code ${item.id}: put it here`;
-    node.onclick = choose;
     return node;
   }
-
-  // The distance to the final code, step by step; a dot where the code changed.
-  way(code, step) {
-    const [w, h, pad] = [300, 46, 5];
-    const top = Math.max(0.01, ...code.path);
-    const x = (k) => pad + (k / Math.max(1, code.path.length - 1)) * (w - 2 * pad);
-    const y = (d) => h - pad - (Math.max(0, d) / top) * (h - 2 * pad);
-    const points = code.path.map((d, k) => `${x(k).toFixed(1)},${y(d).toFixed(1)}`).join(" ");
-    const dots = code.history.map((id, k) => k && id === code.history[k - 1] ? "" :
-      `<circle cx='${x(k).toFixed(1)}' cy='${y(code.path[k]).toFixed(1)}' r='2.6'/>`).join("");
-    const figure = make("figure", "omni-way");
-    figure.innerHTML = `<svg viewBox='0 0 ${w} ${h}' role='img' aria-label='distance to the final code over the steps'>` +
-      `<line x1='${x(step)}' x2='${x(step)}' y1='0' y2='${h}'/><polyline points='${points}'/>${dots}</svg>`;
-    const via = code.pieces
-      ? code.pieces.filter((p, k, all) => k === 0 || p !== all[k - 1]).map((p) => p.trim() || "·").join(" → ")
-      : code.history.filter((id, k, all) => k === 0 || id !== all[k - 1]).join(" → ");
-    figure.append(make("figcaption", "", via));
-    return figure;
-  }
 }
 
-function press(label, act, spoken) {
-  const node = make("button", "omni-button", label);
-  node.type = "button";
-  node.onclick = act;
-  if (spoken) node.setAttribute("aria-label", spoken);
-  return node;
+function codeHeading(code, q, { step, codes }) {
+  const subCode = codes.length > 1 ? `sub-code ${q + 1}: ` : "";
+  const name = code.pieces ? `“${code.pieces[step].trim() || "nothing"}”` : `${subCode}${code.now}`;
+  const heading = code.pieces ? "another word" : code.predicted;
+  const where =
+    code.now === code.predicted ? " is where it is predicted to be" : ` is heading for ${heading}`;
+  const entropy = code.entropy === null ? "" : `, ${code.entropy} bits of doubt`;
+  const confidence = `; ${percent(code.confidence)} sure${entropy}`;
+  return make("p", "omni-code-head", make("b", "", name), where, confidence);
 }
 
-function choice(label, options, change) {
-  const node = make("select", "omni-select");
-  node.setAttribute("aria-label", label);
-  node.append(...options.map(([text, value]) => Object.assign(make("option", "", text), { value: String(value) })));
-  node.onchange = () => change(node.value);
-  return node;
+// The distance to the final code, step by step; a dot where the code changed.
+function pathChart({ path, history, pieces }, step) {
+  const top = Math.max(0.01, ...path);
+  const last = Math.max(1, path.length - 1);
+  const x = (k) => (PADDING + (k / last) * (WIDTH - 2 * PADDING)).toFixed(1);
+  const height = HEIGHT - 2 * PADDING;
+  const y = (d) => (HEIGHT - PADDING - (Math.max(0, d) / top) * height).toFixed(1);
+  const points = path.map((d, k) => `${x(k)},${y(d)}`).join(" ");
+  const changed = history.map((id, k) => k === 0 || id !== history[k - 1]);
+  const dot = (k) => `<circle cx='${x(k)}' cy='${y(path[k])}' r='2.6'/>`;
+  const dots = changed.map((isNew, k) => (isNew ? dot(k) : "")).join("");
+  const figure = make("figure", "omni-way");
+  figure.innerHTML =
+    `<svg viewBox='0 0 ${WIDTH} ${HEIGHT}' role='img'` +
+    " aria-label='distance to the final code over the steps'>" +
+    `<line x1='${x(step)}' x2='${x(step)}' y1='0' y2='${HEIGHT}'/>` +
+    `<polyline points='${points}'/>${dots}</svg>`;
+  const words = pieces?.filter((piece, k) => k === 0 || piece !== pieces[k - 1]);
+  const way = words ? words.map((piece) => piece.trim() || "·").join(" → ") : pathOf(history);
+  figure.append(make("figcaption", "", way));
+  return figure;
 }

@@ -1,6 +1,8 @@
-// Several drafts of a run, each with how near the model finds it to what was asked; the best is kept.
+// The candidates of a best-of-n run, each with its score; the best is kept.
 
-class Drafts {
+import { make } from "../dom.js";
+
+export class Candidates {
   constructor() {
     this.root = make("div", "omni-drafts");
   }
@@ -9,7 +11,7 @@ class Drafts {
     this.root.replaceChildren();
   }
 
-  // One more is there; returns what to say, where it was the last.
+  // Add one; returns the announcement, where it was the last.
   add({ draft, num, seed, score, best }, picture) {
     const image = make("img");
     image.src = URL.createObjectURL(picture);
@@ -19,7 +21,7 @@ class Drafts {
     figure.title = `seed ${seed}: ${score} near what was asked, as the model itself measures it`;
     figure.dataset.seed = seed;
     this.root.append(figure);
-    [...this.root.children].forEach((one, number) => one.classList.toggle("best", number === best));
+    [...this.root.children].forEach((one, i) => one.classList.toggle("best", i === best));
     return draft + 1 === num ? `Of ${num} drafts number ${best + 1} is kept.` : "";
   }
 }

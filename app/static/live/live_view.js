@@ -1,318 +1,268 @@
 // The live view: one run as it forms, and afterwards its steps to scrub through. Used by every tab.
 
+import { floatsFromPcm } from "../audio/pcm.js";
+import { factList, make, REDUCED_MOTION } from "../dom.js";
+import { mean } from "../numbers.js";
+import { Candidates } from "./candidates.js";
+import { Channel } from "./channel.js";
+import { Noise } from "./noise.js";
+import { describeRecipe } from "./recipe.js";
+import { playRecording } from "./recording.js";
+import { RunButtons } from "./run_buttons.js";
+import { createSegment } from "./segments/segment.js";
+import { VideoSegment } from "./segments/video_segment.js";
+import { answerSentence, finalStatus, progressSentence, queueSentence } from "./sentences.js";
+import { StepRuler } from "./step_ruler.js";
+import { lastFrame, quarterDone, stepsSeen, totalSteps } from "./steps.js";
+import { Timing } from "./timing.js";
+
 const REPLAY_MS = 2400;
 const STIR_MS = 280;
-const FILES = { "image/png": "png", "video/mp4": "mp4", "image/gif": "gif", "audio/wav": "wav" };
-const DOUBT = "I am not sure that I heard this right: I know English, and few words. Say it again, or type it.";
-const VIEWS = { text: TextSegment, image: PictureSegment, audio: SoundSegment, video: FilmSegment };
 
-// What stands there before anything is made: patches of random colours.
-class Noise {
-  constructor(width, height) {
-    this.root = make("canvas", "omni-blank");
-    [this.root.width, this.root.height] = [width, height];
-  }
-
-  stir() {
-    speckle(this.root);
-  }
-}
-
-function speckle(canvas) {
-  const pen = canvas.getContext("2d");
-  for (let i = 0; i < canvas.width * canvas.height; i++) {
-    pen.fillStyle = `hsl(${360 * Math.random()} 42% ${48 + 34 * Math.random()}%)`;
-    pen.fillRect(i % canvas.width, Math.floor(i / canvas.width), 1, 1);
-  }
-}
-
-class LiveView {
+export class LiveView {
   // again: what "Run it live" does; links: whether a link can make the run again; noise: the size in
   // patches of what stands there before a run begins, where that is no film
   constructor(root, { again = null, links = false, noise = [8, 8] } = {}) {
-    Object.assign(this, { root, again, links });
-    this.blank = root.closest(".omni-makes-video") ? new FilmSegment() : new Noise(...noise);
-    this.build();
+    this.root = root;
+    this.blank = root.closest(".omni-makes-video") ? new VideoSegment() : new Noise(...noise);
+    this.build({ again, links });
     this.reset();
   }
 
-  build() {
+  build(actions) {
     this.stage = make("div", "omni-stage");
-    this.bars = make("div", "omni-bars");
-    this.slider = make("input", "omni-slider");
-    Object.assign(this.slider, { type: "range", min: 0, step: 1, disabled: true });
-    this.slider.setAttribute("aria-label", "step of the run");
-    this.slider.oninput = () => this.scrub(Number(this.slider.value));
-    this.ruler = make("div", "omni-ruler", this.bars, this.slider);
-    this.meta = make("div", "omni-meta");
+    this.ruler = new StepRuler("step of the run", (step) => this.scrub(step));
+    this.facts = make("div", "omni-meta");
     this.status = make("p", "omni-status");
     this.timed = make("p", "omni-timed");
-    this.drafts = new Drafts();
-    this.recipe = make("p", "omni-recipe");
-    this.spoken = make("p", "omni-spoken");
-    this.spoken.setAttribute("aria-live", "polite");
-    this.actions = make("div", "omni-actions");
-    this.liveButton = this.button("Run it live", () => this.again?.(), "omni-go");
-    this.replayButton = this.button("Replay", () => this.replay());
-    this.gridButton = this.button("What changed", () => this.toggleGrid());
-    this.saveButtons = Object.entries(FILES).map(([type, ending]) => {
-      const button = this.button(`Download ${ending.toUpperCase()}`, () => this.download(type));
-      button.dataset.type = type;
-      return button;
-    });
-    this.linkButton = this.button("Copy link", () => this.copyLink());
-    this.keepButton = this.button("Keep in the gallery", () => keepRun(this));
-    this.watchButton = this.button("Copy watch address", () => this.copyWatchAddress());
-    this.watchButton.title = "for python -m engine watch, while this run forms";
-    this.gridButton.setAttribute("aria-pressed", "true");
+    this.candidates = new Candidates();
+    this.settings = make("p", "omni-recipe");
+    this.announced = make("p", "omni-spoken");
+    this.announced.setAttribute("aria-live", "polite");
+    this.buttons = new RunButtons(this, actions);
     this.root.classList.add("omni-live", "grid-on");
     this.root.replaceChildren(
-      this.stage, this.status, this.ruler, this.meta, this.timed, this.drafts.root, this.recipe, this.actions, this.spoken,
+      this.stage,
+      this.status,
+      this.ruler.root,
+      this.facts,
+      this.timed,
+      this.candidates.root,
+      this.settings,
+      this.buttons.root,
+      this.announced,
     );
-  }
-
-  button(label, press, className = "") {
-    const node = make("button", `omni-button ${className}`, label);
-    node.type = "button";
-    node.onclick = press;
-    this.actions.append(node);
-    return node;
   }
 
   reset() {
     this.channel?.close();
     clearInterval(this.player);
     clearInterval(this.stirring);
-    Object.assign(this, {
-      channel: null, run: null, seen: new Set(), segments: [], position: -1, last: null, settings: null, told: 0, timing: {},
-    });
+    Object.assign(this, { channel: null, run: null, seen: new Set(), last: null, recipe: null });
+    this.clearSegments();
     this.stage.replaceChildren(this.blank.root);
     this.blank.stir();
-    this.ruler.after(this.meta);
-    this.bars.replaceChildren();
-    this.drafts.clear();
-    for (const node of [this.meta, this.status, this.timed, this.recipe, this.spoken]) node.textContent = "";
-    this.slider.disabled = true;
-    this.phase("idle");
+    this.candidates.clear();
+    for (const node of [this.facts, this.status, this.timed, this.settings, this.announced]) {
+      node.textContent = "";
+    }
+    this.ruler.enabled = false;
+    this.setPhase("idle");
   }
 
-  phase(name) {
-    this.root.dataset.phase = name;
-    const pictures = this.segments.some((s) => s.modality === "image" || s.modality === "video");
-    this.root.classList.toggle("with-sound", this.segments.some((s) => s.modality === "audio"));
-    const over = name === "completed" || name === "stopped";
-    this.replayButton.hidden = !over;
-    this.gridButton.hidden = !pictures;
-    for (const button of this.saveButtons) button.hidden = !(over && this.made(button.dataset.type));
-    this.linkButton.hidden = !(over && this.links && this.linked());
-    this.keepButton.hidden = !(over && this.keepable());
-    this.watchButton.hidden = !(this.run && name === "running");
-    this.liveButton.hidden = !(this.again && this.recorded && over);
+  clearSegments() {
+    this.ruler.root.after(this.facts);
+    this.ruler.clear();
+    Object.assign(this, { segments: [], position: -1, announcedQuarter: 0, timing: new Timing() });
   }
 
-  // ---- what comes in -------------------------------------------------------------------------
+  setPhase(phase) {
+    this.root.dataset.phase = phase;
+    const hasSound = this.segments.some((segment) => segment.modality === "audio");
+    this.root.classList.toggle("with-sound", hasSound);
+    this.buttons.update(phase);
+  }
+
+  // ---- messages --------------------------------------------------------------------------------
 
   follow(run) {
     if (this.run === run) return;
     this.reset();
-    this.recorded = false;
+    this.isRecorded = false;
     this.run = run;
     this.channel = new Channel(run, (message) => this.accept(message));
-    if (!CALM.matches) this.stirring = setInterval(() => this.blank.stir(), STIR_MS);
-    this.phase("waiting");
+    if (!REDUCED_MOTION.matches) this.stirring = setInterval(() => this.blank.stir(), STIR_MS);
+    this.setPhase("waiting");
   }
 
-  calm() {
+  removeNoise() {
     clearInterval(this.stirring);
     this.blank.root.remove();
   }
 
   // A recorded run: {messages: [...]}, played at its own pace.
-  async play(trace) {
+  async play(recording) {
     this.reset();
-    this.recorded = true;
-    const mine = (this.playing = Symbol("recorded run"));
-    const start = performance.now();
-    for (const message of trace.messages) {
-      const due = CALM.matches ? 0 : (message.elapsed_s ?? 0) * 1000;
-      const wait = due - (performance.now() - start);
-      if (wait > 0) await new Promise((done) => setTimeout(done, wait));
-      if (this.playing !== mine || this.run) return;
-      this.accept(fromJson(message));
-    }
+    this.isRecorded = true;
+    const mine = Symbol("recorded run");
+    this.playing = mine;
+    await playRecording(recording, {
+      receive: (message) => this.accept(message),
+      stopped: () => this.playing !== mine || this.run !== null,
+      hurry: REDUCED_MOTION.matches,
+    });
   }
 
   accept(message) {
     if (this.seen.has(message.number)) return;
     this.seen.add(message.number);
     const { media, ...header } = message;
-    const take = {
-      waiting: () => this.wait(header.place),
-      started: () => this.start(header),
+    const handlers = {
+      waiting: () => this.showPlace(header.place),
+      started: () => this.startSegment(header),
       refined: () => this.refine({ header, media }),
-      drafted: () => this.say(this.drafts.add(header, media.picture)),
-      sounded: () => this.sound(header, media.samples),
+      drafted: () => this.announce(this.candidates.add(header, media.picture)),
+      sounded: () => this.addSound(header, media.samples),
       completed: () => this.finish(header, media),
       stopped: () => this.finish(header, media),
       failed: () => this.fail(header.sentence),
     };
-    take[header.kind]?.();
+    handlers[header.kind]?.();
   }
 
-  wait(place) {
+  showPlace(place) {
     if (this.segments.length || this.last) return;
-    const ahead = place === 1 ? "1 run is" : `${place} runs are`;
-    this.status.textContent = place ? `${ahead} ahead of yours` : "Starting…";
-    this.say(this.status.textContent);
+    this.status.textContent = queueSentence(place);
+    this.announce(this.status.textContent);
   }
 
-  start(header) {
-    if (header.segment === 0 && this.segments.length) this.anew();
-    const before = this.segments.at(-1);
-    const goesOn = header.modality === "audio" && before?.modality === "audio"; // the next block of a sound
-    const view = goesOn ? before.view : new VIEWS[header.modality]();
-    const answer = before ? before.answer + !goesOn : 0;
-    const offset = this.length;
-    const bars = Array.from({ length: header.num_steps }, () => make("i", "omni-bar"));
-    bars[0]?.classList.add("first");
-    this.bars.append(...bars);
-    const { modality, heard } = header;
-    this.segments[header.segment] = { view, bars, offset, modality, heard, answer, goesOn, from: header.number, frames: [] };
-    if (modality === "audio" && !goesOn) Object.assign(view, { first: header.segment, began: header.elapsed_s });
-    if (heard) view.root.classList.add("omni-heard");
-    const among = header.after && this.segments.findLast((s) => s.modality === "text" && !s.heard);
-    if (among) among.view.open(view.root, header.after);
-    else if (!goesOn) this.stage.append(view.root);
-    if (view.side) view.side.prepend(this.meta); // the facts stand in the free corner
-    this.slider.max = this.length - 1;
-    this.settings = header.recipe;
+  startSegment(header) {
+    if (header.segment === 0 && this.segments.length) this.startCandidate();
+    const segment = createSegment(header, this.segments.at(-1), this.length);
+    this.ruler.addSteps(segment.steps);
+    this.segments[header.segment] = segment;
+    this.place(segment, header.after);
+    this.recipe = header.recipe;
     const part = this.segments.length;
-    this.status.textContent = heard > 1 ? `Writing down part ${part} of ${heard}` : "";
-    this.calm();
-    this.phase("running");
+    this.status.textContent =
+      header.heard > 1 ? `Writing down part ${part} of ${header.heard}` : "";
+    this.removeNoise();
+    this.setPhase("running");
   }
 
-  // The next draft begins where the one before it stood.
-  anew() {
+  // after: behind how many words of the answer it stands, where it stands among words
+  place({ view, heard, continues }, after) {
+    if (heard) view.root.classList.add("omni-heard");
+    const words = after && this.segments.findLast((s) => s.modality === "text" && !s.heard);
+    if (words) words.view.open(view.root, after);
+    else if (!continues) this.stage.append(view.root);
+    if (view.side) view.side.prepend(this.facts); // the facts stand in the free corner
+  }
+
+  // The next candidate begins where the one before it stood.
+  startCandidate() {
     for (const segment of this.segments) segment.view.root.remove();
-    this.ruler.after(this.meta);
-    this.bars.replaceChildren();
-    Object.assign(this, { segments: [], position: -1, told: 0, timing: {} });
+    this.clearSegments();
   }
 
   refine(frame) {
-    const segment = this.segments[frame.header.segment];
-    if (!segment || frame.header.number < segment.from) return; // a late step of an earlier draft
-    segment.frames[frame.header.index] = frame;
-    const share = mean(frame.header.changed);
-    segment.bars[frame.header.index].style.setProperty("--share", Math.sqrt(share).toFixed(3));
-    segment.bars[frame.header.index].classList.add("seen");
+    const { header } = frame;
+    const segment = this.segments[header.segment];
+    if (!segment || header.number < segment.from) return; // a late step of an earlier candidate
+    segment.frames[header.index] = frame;
+    const step = segment.offset + header.index;
+    this.ruler.setChanged(step, mean(header.changed));
     if (this.last) return;
-    this.show(segment.offset + frame.header.index, true);
-    this.progress(frame.header);
-    this.time(segment, frame.header);
+    this.show(step, true);
+    this.announceProgress(header);
+    if (segment.modality !== "text") return;
+    const isLast = header.index === segment.steps - 1;
+    this.timing.addWords({ heard: segment.heard, isLast }, header.elapsed_s);
+    this.timed.textContent = this.timing.describe();
   }
 
   // More of a sound is final; it is played where the run is followed live.
-  async sound(header, blob) {
+  async addSound(header, blob) {
     const segment = this.segments[header.segment];
     if (!segment || this.last) return;
-    this.timing.sound ??= header.elapsed_s;
-    this.timing.sounding = (this.timing.sounding ?? 0) + blob.size / 2 / RATE;
-    this.timing.took = header.elapsed_s - segment.view.began;
-    this.tellTiming();
+    this.timing.addSound(blob.size, segment.view.began, header.elapsed_s);
+    this.timed.textContent = this.timing.describe();
     const buffer = await blob.arrayBuffer();
-    segment.view.add(floatsOf(buffer), !this.recorded);
-  }
-
-  // When what was there, in seconds since the run began.
-  time(segment, header) {
-    if (segment.modality !== "text") return;
-    const name = segment.heard ? "transcript" : "words";
-    const done = header.index === segment.bars.length - 1;
-    if (segment.heard ? done : this.timing.words === undefined) this.timing[name] = header.elapsed_s;
-    this.tellTiming();
-  }
-
-  tellTiming() {
-    const { transcript, words, sound, sounding, took } = this.timing;
-    if (transcript === undefined && sound === undefined) return;
-    const facts = [["transcript", transcript], ["first words", words], ["first sound", sound]];
-    const shown = facts.filter(([, s]) => s !== undefined).map(([name, s]) => `${name} ${s.toFixed(2)} s`);
-    if (sounding) shown.push(`${(took / sounding).toFixed(2)} s of work for a second of sound`);
-    this.timed.textContent = shown.join(" · ");
+    segment.view.add(floatsFromPcm(buffer), !this.isRecorded);
   }
 
   finish(header, media) {
-    this.calm();
+    this.removeNoise();
     this.last = { header, media };
-    this.settings = header.recipe;
-    this.slider.disabled = this.length < 2;
-    this.phase(header.kind);
+    this.recipe = header.recipe;
+    this.ruler.enabled = this.length > 1;
+    this.setPhase(header.kind);
     this.show(this.length - 1, false);
-    const stopped = header.kind === "stopped" ? `Stopped at step ${this.stepsSeen()}. ` : "";
-    this.status.textContent = stopped && header.answers.length === 0 ? "Stopped before it began." : stopped;
-    this.recipe.textContent = describe(this.settings, this.recorded);
-    if (header.answers.some((a) => a.doubtful)) this.status.textContent = DOUBT;
-    const { prompt } = this.settings;
-    const spoken = { image: `a picture of ${prompt}`, video: `a film of ${prompt}`, audio: "a sound" };
-    const text = header.answers.map((a) => a.text ?? spoken[a.modality]).join(". ");
-    this.say(`${stopped}${text}`);
+    const seen = stepsSeen(this.segments);
+    this.status.textContent = finalStatus(header, seen);
+    this.settings.textContent = describeRecipe(this.recipe, this.isRecorded);
+    this.announce(answerSentence(header, this.recipe.prompt, seen));
   }
 
   fail(sentence) {
-    this.calm();
+    this.removeNoise();
     this.last = { header: { answers: [] }, media: {} };
     this.status.textContent = sentence;
-    this.say(sentence);
-    this.phase("failed");
+    this.announce(sentence);
+    this.setPhase("failed");
   }
 
-  // ---- what is shown -------------------------------------------------------------------------
+  // ---- display ---------------------------------------------------------------------------------
 
   get length() {
-    return this.segments.reduce((sum, segment) => sum + segment.bars.length, 0);
+    return totalSteps(this.segments);
   }
 
-  stepsSeen() {
-    const segment = this.segments.at(-1);
-    return segment ? `${segment.frames.length} of ${segment.bars.length}` : "0";
+  get hasPictures() {
+    return this.segments.some((s) => s.modality === "image" || s.modality === "video");
   }
 
+  // The answer's first medium of a content type.
+  mediaOf(type) {
+    return Object.values(this.last?.media ?? {}).find((blob) => blob.type === type);
+  }
+
+  // The run as it was at a step, counted over all segments.
   show(position, live) {
     this.position = position;
-    this.slider.value = position;
-    const final = this.last && position >= this.length - 1;
-    this.segments.forEach((segment) => {
-      const local = position - segment.offset;
-      if (!segment.goesOn) segment.view.root.hidden = local < 0;
-      segment.bars.forEach((bar, k) => bar.classList.toggle("past", k <= local));
-      const frame = nearest(segment.frames, Math.min(local, segment.bars.length - 1));
-      if (local < 0 || !frame) return;
-      const passed = local >= segment.bars.length;
-      segment.view.show(frame, live && !passed, ...["x_1", "x_t"].map((name) => nearest(segment.frames, frame.header.index, name)));
-      const answer = this.last?.header.answers[segment.answer];
-      if (answer && (final || passed)) {
-        const alone = this.last.header.answers.length === 1;
-        segment.view.finish(answer, this.last.media[`answer_${segment.answer}`], this.settings.prompt, alone);
-      } else if (passed) {
-        segment.view.settle(frame);
-      }
-      if (!passed) this.tell(frame.header);
-    });
+    this.ruler.setPosition(position);
+    for (const segment of this.segments) this.showSegment(segment, position - segment.offset, live);
   }
 
-  tell(header) {
+  showSegment(segment, step, live) {
+    const { view, steps, frames } = segment;
+    if (!segment.continues) view.root.hidden = step < 0;
+    const frame = lastFrame(frames, Math.min(step, steps - 1));
+    if (step < 0 || !frame) return;
+    const passed = step >= steps;
+    const decoded = (name) => lastFrame(frames, frame.header.index, name);
+    view.show(frame, live && !passed, decoded("x_1"), decoded("x_t"));
+    const isFinal = this.last && this.position >= this.length - 1;
+    const answers = this.last?.header.answers ?? [];
+    const answer = answers[segment.answer];
+    if (answer && (isFinal || passed)) {
+      const media = this.last.media[`answer_${segment.answer}`];
+      view.finish(answer, media, this.recipe.prompt, answers.length === 1);
+    } else if (passed) {
+      view.settle(frame);
+    }
+    if (!passed) this.showFacts(frame.header);
+  }
+
+  showFacts({ index, num_steps, t, nfe, elapsed_s }) {
     const facts = [
-      ["step", `${header.index + 1} / ${header.num_steps}`],
-      ["t", header.t.toFixed(2)],
-      ["evaluations", header.nfe],
-      ["seconds", header.elapsed_s.toFixed(header.elapsed_s < 1 ? 2 : 1)],
+      ["step", `${index + 1} / ${num_steps}`],
+      ["t", t.toFixed(2)],
+      ["evaluations", nfe],
+      ["seconds", elapsed_s.toFixed(elapsed_s < 1 ? 2 : 1)],
     ];
-    this.meta.replaceChildren(
-      ...facts.map(([name, value]) => make("span", "", make("b", "", String(value)), ` ${name}`)),
-    );
-    this.slider.setAttribute("aria-valuetext", `step ${header.index + 1} of ${header.num_steps}`);
+    this.facts.replaceChildren(...factList(facts));
+    this.ruler.setText(`step ${index + 1} of ${num_steps}`);
   }
 
   scrub(position) {
@@ -324,74 +274,24 @@ class LiveView {
     clearInterval(this.player);
     let position = 0;
     this.show(position, true);
+    const pause = Math.max(40, REPLAY_MS / Math.max(this.length, 1));
     this.player = setInterval(() => {
       position += 1;
       this.show(Math.min(position, this.length - 1), true);
       if (position >= this.length - 1) clearInterval(this.player);
-    }, Math.max(40, REPLAY_MS / Math.max(this.length, 1)));
-  }
-
-  toggleGrid() {
-    const on = this.root.classList.toggle("grid-on");
-    this.gridButton.setAttribute("aria-pressed", String(on));
+    }, pause);
   }
 
   // A progress sentence at each quarter, never every step.
-  progress(header) {
-    const quarter = Math.floor((4 * (header.index + 1)) / header.num_steps);
-    if (quarter === this.told) return;
-    this.told = quarter;
-    this.say(`Refining, step ${header.index + 1} of ${header.num_steps}.`);
+  announceProgress(header) {
+    const quarter = quarterDone(header);
+    if (quarter === this.announcedQuarter) return;
+    this.announcedQuarter = quarter;
+    this.announce(progressSentence(header));
   }
 
-  say(sentence) {
-    if (sentence) this.spoken.textContent = sentence;
-  }
-
-  // ---- what can be taken away ----------------------------------------------------------------
-
-  // What there is of a kind of media in the answer.
-  made(type) {
-    return Object.values(this.last?.media ?? {}).find((blob) => blob.type === type);
-  }
-
-  download(type) {
-    const link = make("a");
-    link.href = URL.createObjectURL(this.made(type));
-    link.download = fileName(this.settings, FILES[type]);
-    link.click();
-    setTimeout(() => URL.revokeObjectURL(link.href), 10000);
-  }
-
-  // Whether there is something that the gallery can hold.
-  keepable() {
-    const kinds = ["image/png", "video/mp4", "audio/wav"];
-    return finds() && this.run && kinds.some((type) => this.made(type));
-  }
-
-  // The tab in which a link makes the run again; none where more than words was given.
-  linked() {
-    if (this.settings.given?.length) return null;
-    return (this.made("video/mp4") && "video") || (this.made("image/png") && "image");
-  }
-
-  copyLink() {
-    return this.copy(this.linkButton, linkTo(this.settings, this.linked()));
-  }
-
-  copyWatchAddress() {
-    return this.copy(this.watchButton, liveUrl(this.run).toString());
-  }
-
-  async copy(button, text) {
-    const label = button.textContent;
-    button.dataset.link = text;
-    try {
-      await navigator.clipboard.writeText(text);
-      button.textContent = "Copied";
-    } catch {
-      prompt("Copy this:", text);
-    }
-    setTimeout(() => (button.textContent = label), 1800);
+  // For screen readers.
+  announce(sentence) {
+    if (sentence) this.announced.textContent = sentence;
   }
 }

@@ -1,6 +1,6 @@
 // A run's recipe (prompt, seed, settings) as a sentence, a file name and a link that makes it again.
 
-function describe({ prompt, seed, steps, guidance, method }, recorded) {
+export function describeRecipe({ prompt, seed, steps, guidance, method }, recorded) {
   const facts = [`seed ${seed}`];
   if (steps != null) facts.push(`${steps} steps`);
   if (guidance != null) facts.push(`guidance ${guidance}`);
@@ -9,19 +9,20 @@ function describe({ prompt, seed, steps, guidance, method }, recorded) {
   return `“${prompt}” · ${facts.join(" · ")}`;
 }
 
-function fileName({ prompt, seed }, kind = "png") {
-  const words = prompt.toLowerCase().replace(/[^a-z0-9]+/g, "-").replace(/^-+|-+$/g, "");
-  return `${words.slice(0, 60) || "answer"}-seed-${seed}.${kind}`;
+export function fileName({ prompt, seed }, ending = "png") {
+  const words = prompt
+    .toLowerCase()
+    .replace(/[^a-z0-9]+/g, "-")
+    .replace(/^-+|-+$/g, "");
+  return `${words.slice(0, 60) || "answer"}-seed-${seed}.${ending}`;
 }
 
-// The digest of the checkpoint behind this page.
-function ours() {
-  return document.querySelector(".omni-header")?.dataset.checkpoint || null;
-}
-
-function linkTo({ prompt, to, seed, steps, guidance, method, more }, tab = "image", checkpoint = ours()) {
-  const url = new URL(location.pathname, location.origin);
-  const values = { tab, prompt, seed, steps, guidance, method, ...(tab === "lab" ? { to: to ?? "auto", ...more } : {}), checkpoint };
+// tab: the one that the link opens; checkpoint: the digest of the one that made the run.
+export function linkTo(recipe, tab, checkpoint, page = location) {
+  const { prompt, to, seed, steps, guidance, method, more } = recipe;
+  const url = new URL(page.pathname, page.origin);
+  const lab = tab === "lab" ? { to: to ?? "auto", ...more } : {};
+  const values = { tab, prompt, seed, steps, guidance, method, ...lab, checkpoint };
   for (const [key, value] of Object.entries(values)) {
     if (value != null) url.searchParams.set(key, value);
   }

@@ -1,0 +1,14 @@
+// What the header says of the checkpoint behind the page; a replay from the disk has no header.
+
+function header() {
+  return document.querySelector(".omni-header")?.dataset ?? {};
+}
+
+export function checkpointDigest() {
+  return header().checkpoint || null;
+}
+
+// Whether it finds things by their meaning.
+export function hasEmbedding() {
+  return header().finds === "True";
+}

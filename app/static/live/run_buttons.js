@@ -1,0 +1,96 @@
+// What can be done with a run: run it live, replay it, download, link, keep it in the gallery.
+
+import { checkpointDigest, hasEmbedding } from "../checkpoint.js";
+import { button, copyText, download, make } from "../dom.js";
+import { galleryRequest } from "../gallery/api.js";
+import { runUrl } from "./channel.js";
+import { fileName, linkTo } from "./recipe.js";
+
+const ENDINGS = { "image/png": "png", "video/mp4": "mp4", "image/gif": "gif", "audio/wav": "wav" };
+const GALLERY_TYPES = ["image/png", "video/mp4", "audio/wav"];
+const FEEDBACK_MS = 1800;
+
+export class RunButtons {
+  // view: the live view whose run it is; again: what "Run it live" does; links: whether a link can
+  // make the run again
+  constructor(view, { again, links }) {
+    Object.assign(this, { view, again, links });
+    this.live = button("Run it live", () => again?.(), { className: "omni-button omni-go" });
+    this.replay = button("Replay", () => view.replay());
+    this.grid = button("What changed", () => this.toggleGrid());
+    this.grid.setAttribute("aria-pressed", "true");
+    this.files = Object.entries(ENDINGS).map(([type, ending]) => {
+      const node = button(`Download ${ending.toUpperCase()}`, () => this.save(type));
+      node.dataset.type = type;
+      return node;
+    });
+    this.link = button("Copy link", () => this.copyLink());
+    this.keep = button("Keep in the gallery", () => this.keepRun());
+    this.watch = button("Copy watch address", () => this.copy(this.watch, runUrl(view.run)));
+    this.watch.title = "for python -m engine watch, while this run forms";
+    const nodes = [this.replay, this.grid, ...this.files, this.link, this.keep, this.watch];
+    this.root = make("div", "omni-actions", this.live, ...nodes);
+  }
+
+  // Show the buttons that act on the run as it is.
+  update(phase) {
+    const { view } = this;
+    const isOver = phase === "completed" || phase === "stopped";
+    this.replay.hidden = !isOver;
+    this.grid.hidden = !view.hasPictures;
+    for (const node of this.files) node.hidden = !(isOver && view.mediaOf(node.dataset.type));
+    this.link.hidden = !(isOver && this.links && this.linkedTab());
+    this.keep.hidden = !(isOver && this.isKeepable());
+    this.watch.hidden = !(view.run && phase === "running");
+    this.live.hidden = !(this.again && view.isRecorded && isOver);
+  }
+
+  toggleGrid() {
+    const on = this.view.root.classList.toggle("grid-on");
+    this.grid.setAttribute("aria-pressed", String(on));
+  }
+
+  save(type) {
+    download(this.view.mediaOf(type), fileName(this.view.recipe, ENDINGS[type]));
+  }
+
+  // The tab in which a link makes the run again; none where more than words was given.
+  linkedTab() {
+    const { view } = this;
+    if (view.recipe.given?.length) return null;
+    return (view.mediaOf("video/mp4") && "video") || (view.mediaOf("image/png") && "image");
+  }
+
+  copyLink() {
+    const { recipe } = this.view;
+    return this.copy(this.link, linkTo(recipe, this.linkedTab(), checkpointDigest()));
+  }
+
+  copy(node, text) {
+    node.dataset.link = text;
+    return copyText(node, String(text));
+  }
+
+  // Whether the gallery can hold something of it.
+  isKeepable() {
+    const { view } = this;
+    return hasEmbedding() && view.run && GALLERY_TYPES.some((type) => view.mediaOf(type));
+  }
+
+  // Into the visitor's own part of the gallery.
+  async keepRun() {
+    const { keep, view } = this;
+    const label = "Keep in the gallery";
+    keep.disabled = true;
+    try {
+      await galleryRequest("keep", { run: view.run });
+      keep.textContent = "Kept";
+      view.announce("Kept in the gallery for this visit.");
+      document.dispatchEvent(new CustomEvent("omni-kept"));
+    } catch (error) {
+      view.status.textContent = error.message;
+      view.announce(error.message);
+    }
+    setTimeout(() => Object.assign(keep, { textContent: label, disabled: false }), FEEDBACK_MS);
+  }
+}

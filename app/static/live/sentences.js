@@ -1,0 +1,33 @@
+// The sentences of the live view, on the page and for screen readers.
+
+const LOW_CONFIDENCE =
+  "I am not sure that I heard this right: I know English, and few words. Say it again, or type it.";
+
+// place: how many runs wait in front of this one
+export function queueSentence(place) {
+  if (!place) return "Starting…";
+  return `${place === 1 ? "1 run is" : `${place} runs are`} ahead of yours`;
+}
+
+export function progressSentence({ index, num_steps }) {
+  return `Refining, step ${index + 1} of ${num_steps}.`;
+}
+
+// steps: those seen, as in "3 of 8"
+export function stoppedSentence(kind, steps) {
+  return kind === "stopped" ? `Stopped at step ${steps}. ` : "";
+}
+
+// What stands above a run that is over.
+export function finalStatus({ kind, answers }, steps) {
+  if (answers.some((answer) => answer.doubtful)) return LOW_CONFIDENCE;
+  if (kind === "stopped" && answers.length === 0) return "Stopped before it began.";
+  return stoppedSentence(kind, steps);
+}
+
+// What was answered, for screen readers.
+export function answerSentence({ kind, answers }, prompt, steps) {
+  const names = { image: `a picture of ${prompt}`, video: `a film of ${prompt}`, audio: "a sound" };
+  const text = answers.map((answer) => answer.text ?? names[answer.modality]).join(". ");
+  return `${stoppedSentence(kind, steps)}${text}`;
+}
