@@ -6,7 +6,7 @@ MINUTES ?= 60
 export GRADIO_ANALYTICS_ENABLED := False
 export HF_HUB_OFFLINE := 1
 
-.PHONY: demo test types test-pages test-long test-rest check train eval bench format browser speech-data
+.PHONY: demo test types scripts test-scripts test-pages test-long test-rest check train eval bench format browser speech-data
 
 $(VENV)/run.stamp: requirements.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -18,20 +18,31 @@ $(VENV)/dev.stamp: requirements.txt pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile '.[dev]'
 	touch $@ $(VENV)/run.stamp
 
+node_modules/check.stamp: package.json package-lock.json
+	npm ci --ignore-scripts --no-audit --no-fund --silent
+	touch $@
+
 demo: $(VENV)/run.stamp ## install, then open the page on the embedded model
 	$(BIN)/python app.py
 
-test: $(VENV)/dev.stamp browser ## install, then run every test
+test: $(VENV)/dev.stamp browser ## install, then run every test; those of the page's scripts where there is node
 	$(BIN)/python -m pytest
+	if command -v node >/dev/null; then $(MAKE) --no-print-directory test-scripts; fi
 
 check: ## format, lint, types, tests: what CI runs
-	$(MAKE) --no-print-directory --jobs 2 $(VENV)/dev.stamp browser
+	$(MAKE) --no-print-directory --jobs 2 $(VENV)/dev.stamp node_modules/check.stamp browser
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	OMP_NUM_THREADS=1 $(MAKE) --no-print-directory --jobs 4 test-pages types test-long test-rest
+	OMP_NUM_THREADS=1 $(MAKE) --no-print-directory --jobs 4 test-pages types scripts test-long test-rest
 
 types:
 	nice $(BIN)/basedpyright
+
+scripts: node_modules/check.stamp test-scripts ## format, lint and unit tests of the page's scripts
+	nice node_modules/.bin/biome ci
+
+test-scripts: ## they need node and nothing else
+	nice node --test tests/static/*.test.js
 
 PYTEST := $(BIN)/python -m pytest --durations 10
 LONG := tests/app tests/benchmarks tests/retrieval tests/training
@@ -47,9 +58,10 @@ test-rest:
 browser: ## the tests drive a real Chromium: install Debian's where there is none
 	command -v chromium >/dev/null || (apt-get update -qq && apt-get install -y -qq chromium)
 
-format: $(VENV)/dev.stamp
+format: $(VENV)/dev.stamp node_modules/check.stamp
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+	node_modules/.bin/biome check --write
 
 # The recipe of docs/training.md in MINUTES of wall time. What is heard and said is learned where the speech
 # corpus lies in SPEECH; without one the checkpoint has no sound. EAR=--from-scratch trains one in place of Whisper's,
