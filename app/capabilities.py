@@ -7,12 +7,13 @@ from html import escape
 from typing import Any
 
 from engine.api.request import USUAL_PROMPT_CHARACTERS, Modality
-from engine.api.sampling import METHODS, SamplerKind
+from engine.api.sampling import SAMPLERS, methods, sampler_of
 
 
 @dataclass(frozen=True)
 class Capabilities:
-    """makes: the modalities of its answers. methods: of `METHODS`, those it was trained for. whole:
+    """makes: the modalities of its answers. methods: names of samplers that it can run.
+    whole:
     whether it reads every turn of a conversation. opens: whether its words may open a picture, or
     else a picture is asked for. lacking: why it does not know a modality that it was trained for.
     steps, guidance, temperature: of a picture, where nothing is said; words_steps: of words. edits:
@@ -45,13 +46,13 @@ class Capabilities:
         """Where nothing is said of samplers, all run; of prompts, they are as long as usual."""
         makes, samplers = info.get("modalities"), info.get("samplers")
         longest, styles = info.get("prompt_characters"), info.get("styles")
-        trained = tuple(samplers) if isinstance(samplers, list) else tuple(SamplerKind)
+        trained = tuple(samplers) if isinstance(samplers, list) else tuple(SAMPLERS)
         config = _inside(info, "config")
         dialogue, picture = _inside(config, "dialogue"), _inside(config, "image_flow")
         tasks, frames = _inside(dialogue, "tasks"), config.get("video_frames")
         return cls(
             makes=tuple(map(str, makes)) if isinstance(makes, list) else (),
-            methods=tuple(m for m in METHODS if _sampler(m) in trained),
+            methods=tuple(m for m in methods() if SAMPLERS[sampler_of(m)].trained_as in trained),
             whole=bool(dialogue.get("whole")),
             opens=not tasks,
             lacking={kind: str(why) for kind, why in _inside(info, "lacking").items()},
@@ -106,15 +107,10 @@ class Capabilities:
     @property
     def flows(self) -> bool:
         """Whether flow matching runs on it."""
-        return any(_sampler(m) == SamplerKind.FLOW for m in self.methods)
+        return any(sampler_of(m) == "flow" for m in self.methods)
 
 
 def _inside(values: Mapping[str, Any], key: str) -> Mapping[str, Any]:
     """The values of that name, or none."""
     found = values.get(key)
     return found if isinstance(found, Mapping) else {}
-
-
-def _sampler(method: str) -> SamplerKind:
-    """The kind of sampler of a method."""
-    return SamplerKind(method) if method in tuple(SamplerKind) else SamplerKind.FLOW

@@ -40,8 +40,18 @@ STOPPED_IN_LINE = "Stopped before it began."
 BUSY = "One answer at a time: press Stop first, or wait for this one."
 
 
+class Inspector(Protocol):
+    """Questions about recorded runs and paths, see `engine.inspection.inspector`."""
+
+    def bits_per_code(self, request: Request, tokens: np.ndarray, modality: Modality) -> float: ...
+
+    def read_probes(self, trace: Trace, index: int) -> ProbeReadout | None: ...
+
+    def path_preview(self, sampling: Sampling, modality: Modality) -> PathPreview: ...
+
+
 class Engine(Protocol):
-    """What the page needs of an engine."""
+    """The methods of an engine that the page calls."""
 
     @property
     def lens(self) -> CodeInspector: ...
@@ -55,11 +65,8 @@ class Engine(Protocol):
 
     def recorder(self) -> TraceRecorder: ...
 
-    def surprise(self, request: Request, tokens: np.ndarray, modality: Modality) -> float: ...
-
-    def believed(self, trace: Trace, index: int) -> ProbeReadout | None: ...
-
-    def preview(self, sampling: Sampling, modality: Modality) -> PathPreview: ...
+    @property
+    def inspector(self) -> Inspector: ...
 
     def info(self) -> dict[str, object]: ...
 

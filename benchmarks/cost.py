@@ -78,13 +78,13 @@ def main() -> int:
 
 def _sampler_share(engine: Engine, modality: Modality, seed: int) -> float:
     """Share of a run of `STEPS` steps, without guidance, that is not spent in the network."""
-    flow, space = engine.runner.flows[modality], engine.model.spaces[modality]
+    flow, space = engine.planner.flows[modality], engine.model.spaces[modality]
     sampler = KineticSampler(
-        engine.runner.metrics, times=uniform_grid(STEPS), schedule=Schedule(flow.c, flow.a)
+        engine.planner.metrics, times=uniform_grid(STEPS), schedule=Schedule(flow.c, flow.a)
     )
     draws = CounterRNG.for_seed(seed, 1, engine.device)
     words = torch.randint(40, 300, (1, PROMPT_TOKENS, 1), device=engine.device)
-    source = sampler.source(space, 1, engine.runner.lengths[modality], draws, segment=1)
+    source = sampler.source(space, 1, engine.planner.lengths[modality], draws, segment=1)
     x_0 = OmniSequence((prompt(Modality.TEXT, words), response(modality, source)))
     timed = Timed(engine.model)
     began = time.process_time()

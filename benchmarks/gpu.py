@@ -38,6 +38,7 @@ from model.loading.placement import Placement, estimate, random_model
 from model.presets import PRESETS
 from model.tokenizers.text import TextTokenizer
 from samplers.counter_rng import CounterRNG
+from samplers.source import random_source
 from world.image.scenes import sample_scene
 from world.text.captions import caption
 
@@ -137,8 +138,8 @@ def _limits(engine: Engine, repeats: int) -> Figures:
 
 def _autoregressive(engine: Engine, repeats: int) -> Figures:
     """Tokens a second from left to right, after the first eighth (which records the step)."""
-    before = engine.runner.lengths[Modality.TEXT]
-    engine.runner.lengths[Modality.TEXT] = 4 * before
+    before = engine.planner.lengths[Modality.TEXT]
+    engine.planner.lengths[Modality.TEXT] = 4 * before
     found: list[float] = []
     try:
         for i in range(repeats):
@@ -148,13 +149,13 @@ def _autoregressive(engine: Engine, repeats: int) -> Figures:
             if len(rest) > 1:
                 found.append((len(rest) - 1) / (rest[-1] - rest[0]))
     finally:
-        engine.runner.lengths[Modality.TEXT] = before
+        engine.planner.lengths[Modality.TEXT] = before
     return {"tokens_s": median(found), "worst_tokens_s": min(found)}
 
 
 def _text(engine: Engine, repeats: int) -> Figures:
     """Tokens a second of one block, all positions refined n times."""
-    block = engine.runner.lengths[Modality.TEXT]
+    block = engine.planner.lengths[Modality.TEXT]
     seconds = {n: _generation(engine, _words(Sampling(steps=n)), repeats) for n in STEPS}
     speed = {f"tokens_s_{n}": block / s for n, s in seconds.items()}
     return speed | {"step_ms": 1000 * seconds[16] / 16}
@@ -178,29 +179,29 @@ def _image_cached(engine: Engine, repeats: int) -> Figures:
 
 def _image_plain(engine: Engine, repeats: int) -> Figures:
     """The same without recorded steps: what launching costs."""
-    recorder, engine.runner.recorder = engine.runner.recorder, None
+    recorder, engine.planner.graphs = engine.planner.graphs, None
     try:
         return {"seconds_16": _generation(engine, _picture(Sampling(steps=16)), repeats)}
     finally:
-        engine.runner.recorder = recorder
+        engine.planner.graphs = recorder
 
 
 def _video(engine: Engine, repeats: int) -> Figures:
     """Seconds of eight guided pictures that are refined together: a clip's positions."""
-    runner, space = engine.runner, engine.model.spaces[Modality.IMAGE]
-    sampling = runner.complete(Sampling(steps=16, guidance_scale=GUIDANCE), Modality.IMAGE)
-    sampler = runner.parallel(sampling, Modality.IMAGE)
+    planner, space = engine.planner, engine.model.spaces[Modality.IMAGE]
+    sampling = planner.complete(Sampling(steps=16, guidance_scale=GUIDANCE), Modality.IMAGE)
     draws = CounterRNG.for_seed(0, 1, engine.device)
-    length = runner.lengths[Modality.IMAGE]
+    length = planner.lengths[Modality.IMAGE]
     frames = [
-        response(Modality.IMAGE, sampler.source(space, 1, length, draws, segment=i + 1))
+        response(Modality.IMAGE, random_source(space, 1, length, draws, segment=i + 1))
         for i in range(FRAMES)
     ]
-    asked = engine.prompt(_picture(sampling), Modality.IMAGE)
+    asked = engine.builder.prompt_of(_picture(sampling), Modality.IMAGE)
+    plan = planner.plan(asked, Modality.IMAGE, sampling, draws, 0)
 
     def run() -> None:
         x_0 = OmniSequence((*asked, *frames))
-        for _ in sampler.sample(runner.denoiser(sampling, GUIDANCE), x_0, draws=draws):
+        for _ in replace(plan, x_0=x_0).steps():
             pass
 
     return {"seconds_16": _seconds(engine, run, repeats)}

@@ -9,6 +9,7 @@ from engine.api.sampling import Sampling
 from engine.engine import Engine
 from flow.modality import Modality
 from flow.sequence import OmniSequence, response
+from samplers.blockwise import BlockwiseSampler
 from samplers.counter_rng import CounterRNG
 from samplers.kinetic import KineticSampler, on_device
 
@@ -26,14 +27,15 @@ class _FixedPosterior:
 
 def refinement_on_fixed_logits(engine: Engine, modality: Modality) -> Callable[[], object]:
     """Return a call of `KineticSampler.refine` on random logits "1 L Q V" of a modality."""
-    runner, space = engine.runner, engine.model.spaces[modality]
-    asked = runner.complete(Sampling(steps=16, grid="uniform"), modality)
-    sampler = runner.parallel(asked, modality)
-    assert isinstance(sampler, KineticSampler)
+    planner, space = engine.planner, engine.model.spaces[modality]
+    asked = planner.complete(Sampling(steps=16, grid="uniform"), modality)
     draws = CounterRNG.for_seed(0, 1, engine.device)
-    source = sampler.source(space, 1, runner.lengths[modality], draws)
+    sampler = planner.plan([], modality, asked, draws, 0).sampler
+    sampler = sampler.inside if isinstance(sampler, BlockwiseSampler) else sampler
+    assert isinstance(sampler, KineticSampler)
+    source = planner.noise(modality, asked, draws, 0)
     x_t = OmniSequence((response(modality, source),)).with_cached_flags()
-    shape = (1, runner.lengths[modality], space.num_codebooks, space.cardinality)
+    shape = (1, planner.lengths[modality], space.num_codebooks, space.cardinality)
     posterior = _FixedPosterior(torch.randn(shape, device=engine.device))
     moment = on_device([sampler.moments()[8]], engine.device)[0]
     return torch.inference_mode()(

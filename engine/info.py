@@ -8,8 +8,7 @@ from typing import Any, Protocol
 
 import torch
 
-from engine.api.sampling import SamplerKind
-from engine.generation.runner import Runner
+from engine.generation.planner import Planner
 from engine.media.codec import Codec
 from model.loading.placement import Placement, held_bytes
 from model.network.omni import OmniModel
@@ -24,7 +23,7 @@ class Loaded(Protocol):
     digest: str
     landmarks: LinearProbes | None
     placement: Placement
-    runner: Runner
+    planner: Planner
     codec: Codec
 
     @property
@@ -37,17 +36,18 @@ class Loaded(Protocol):
 def about(engine: Loaded) -> dict[str, Any]:
     """Its checkpoint, where and how it runs, and what it can do."""
     config = engine.model.config
-    by_flow = engine.runner.flows if SamplerKind.FLOW in config.samplers else ()
+    planner = engine.planner
+    on_paths = planner.flows if "flow" in config.samplers else ()
     return {
         "name": config.name,
         "digest": engine.digest,
         **engine.placement.describe(),
         "weights": {"kept": str(engine.placement.weights), "bytes": held_bytes(engine.model)},
         "layers": engine.model.backbone.layers_on(),
-        "recorded": engine.runner.records,
+        "recorded": planner.records,
         "torch": torch.__version__,
         "parameters": _counts(engine.model),
-        "modalities": [str(m) for m in engine.runner.flows],
+        "modalities": [str(m) for m in planner.flows],
         "samplers": list(config.samplers),
         "lacking": {str(m): why for m, why in config.missing.items()},
         "image_px": 0 if config.vision is None else config.vision.image_px,
@@ -58,7 +58,7 @@ def about(engine: Loaded) -> dict[str, Any]:
         "finds": config.has_embedding,
         "believes": engine.landmarks is not None,
         "facts": engine.facts,
-        "path": {str(m): [asdict(point) for point in engine.runner.path(m)] for m in by_flow},
+        "path": {str(m): [asdict(point) for point in planner.clocks.table(m)] for m in on_paths},
         "config": config.to_json(),
     }
 

@@ -12,7 +12,7 @@ import os
 import sys
 from pathlib import Path
 
-from engine.api.sampling import SamplerKind, Sampling
+from engine.api.sampling import SAMPLERS, Sampling
 from engine.cli.loading import folder_of
 from engine.engine import Engine
 from engine.media.images import png_bytes
@@ -65,7 +65,7 @@ def _parser() -> argparse.ArgumentParser:
     sampled.add_argument("--steps", type=int, help="steps of refinement; default: the checkpoint's")
     sampled.add_argument("--guidance", type=float)
     sampled.add_argument("--temperature", type=float)
-    sampled.add_argument("--sampler", choices=[str(k) for k in SamplerKind], help="on one model")
+    sampled.add_argument("--sampler", choices=list(SAMPLERS), help="on one model")
     sampled.add_argument("--transition", help=f"of flow matching: {', '.join(TRANSITIONS)}")
     sampled.add_argument("--drafts", type=int, default=1, help="of each picture or film")
     commands = parser.add_subparsers(dest="suite", required=True)

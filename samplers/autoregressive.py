@@ -16,6 +16,7 @@ from flow.sequence import OmniSequence, Segment
 from samplers.categorical import check_draw, draw_posterior
 from samplers.counter_rng import CounterRNG
 from samplers.denoiser import Posterior
+from samplers.sampler import Resume, SamplerSettings, SamplerSpec
 from samplers.source import Purpose, active_positions, masked_source, stream
 from samplers.step import Step
 
@@ -62,6 +63,23 @@ class AutoregressiveSampler:
     record: Callable[[Callable[[], None]], Callable[[], None]] | None = None
 
     source = staticmethod(masked_source)
+
+    @classmethod
+    def from_settings(cls, settings: SamplerSettings) -> "AutoregressiveSampler":
+        """Return the sampler of complete settings."""
+        return cls(
+            settings.spaces,
+            settings.temperature,
+            settings.top_p,
+            stop=settings.stop,
+            fill=settings.fill,
+            check_every=settings.check_every,
+            record=settings.record,
+        )
+
+    def num_steps(self, x_0: OmniSequence) -> int:
+        """Return the positions of the last segment."""
+        return x_0.segments[-1].length
 
     def __post_init__(self) -> None:
         check_draw(self.temperature, self.top_p)
@@ -168,3 +186,14 @@ class _DecodeState:
         self.confidence.index_copy_(1, here, torch.where(active, sure, 1.0))
         ends = torch.isin(chosen[:, 0, 0], self._stops) & (self._end > self.index)
         self._end.copy_(torch.where(ends, self.index, self._end))
+
+
+SPEC = SamplerSpec(
+    label="reading from left to right",
+    build=AutoregressiveSampler.from_settings,
+    source=masked_source,
+    num_steps=lambda asked, positions: positions,
+    resume=Resume.FREEZE,
+    trained_as="autoregressive",
+    causal=True,
+)

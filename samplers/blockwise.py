@@ -8,7 +8,6 @@ the length. Does not own: the refinement (any sampler that respects `valid`).
 
 from collections.abc import Generator
 from dataclasses import dataclass, replace
-from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -16,28 +15,20 @@ from torch import Tensor
 from flow.sequence import OmniSequence
 from samplers.counter_rng import CounterRNG
 from samplers.denoiser import Denoiser, Posterior
+from samplers.sampler import Sampler
 from samplers.step import Step
-
-
-class ParallelSampler(Protocol):
-    """A sampler that refines all positions together."""
-
-    def sample(
-        self, denoiser: Denoiser, x_0: OmniSequence, *, draws: CounterRNG
-    ) -> Generator[Step]:
-        """See `samplers.kinetic` and `samplers.masked`."""
-        ...
 
 
 @dataclass(frozen=True)
 class BlockwiseSampler:
-    """inside: refines. block: positions a block. ends: ids of one sub-codebook that end an answer.
-    threshold: a row is long enough when it ends in its last block with at least this probability.
+    """inside: refines all positions together. block: positions a block. ends: ids of one
+    sub-codebook that end an answer. threshold: a row is long enough when it ends in its last block
+    with at least this probability.
 
     Raises: ValueError where the block or the threshold is out of range, or nothing is an end.
     """
 
-    inside: ParallelSampler
+    inside: Sampler
     block: int
     ends: tuple[int, ...]
     threshold: float = 0.5
@@ -49,6 +40,10 @@ class BlockwiseSampler:
             raise ValueError(f"threshold must be between 0 and 1, not {self.threshold}")
         if not self.ends:
             raise ValueError("block-wise generation needs at least one id that ends an answer")
+
+    def num_steps(self, x_0: OmniSequence) -> int:
+        """Return the steps of the sampler inside."""
+        return self.inside.num_steps(x_0)
 
     @torch.inference_mode()
     def sample(

@@ -22,6 +22,7 @@ from flow.transition import TRANSITIONS, Interval, advance
 from samplers.categorical import GREEDY_TEMPERATURE, check_draw, draw_posterior
 from samplers.counter_rng import CounterRNG
 from samplers.denoiser import Denoiser, Posterior, evaluated_positions
+from samplers.sampler import PARALLEL_SETTINGS, Resume, SamplerSettings, SamplerSpec
 from samplers.source import Purpose, active_positions, random_source, stream
 from samplers.step import Step
 
@@ -90,6 +91,27 @@ class KineticSampler:
     first_index: int = 0
 
     source = staticmethod(random_source)
+
+    @classmethod
+    def from_settings(cls, settings: SamplerSettings) -> "KineticSampler":
+        """Return the sampler of complete settings."""
+        assert settings.transition is not None
+        return cls(
+            metrics=settings.metrics,
+            times=settings.times,
+            transition=settings.transition,
+            schedule=settings.clock,
+            temperature=settings.temperature,
+            top_p=settings.top_p,
+            initial_temperature=settings.initial_temperature,
+            patience=settings.patience,
+            recorder=settings.recorder,
+            first_index=settings.first_index,
+        )
+
+    def num_steps(self, x_0: OmniSequence) -> int:
+        """Return the steps of a run: one for each of `times` after the first."""
+        return len(self.times) - 1
 
     def __post_init__(self) -> None:
         check_times(self.times)
@@ -264,3 +286,15 @@ def _moves(uniforms: Callable[[int], Tensor], number: int) -> Tensor:
 
 def _same(one: Mapping[int, Tensor], other: Mapping[int, Tensor]) -> bool:
     return all(torch.equal(one[i], other[i]) for i in one)
+
+
+SPEC = SamplerSpec(
+    label="flow matching",
+    build=KineticSampler.from_settings,
+    source=random_source,
+    num_steps=lambda asked, positions: asked,
+    resume=Resume.PATH,
+    trained_as="flow",
+    settings=PARALLEL_SETTINGS | {"transition", "grid", "c", "a", "patience"},
+    variants=tuple(TRANSITIONS),
+)

@@ -21,6 +21,7 @@ from flow.sequence import OmniSequence, Segment
 from samplers.categorical import check_draw, draw_posterior
 from samplers.counter_rng import CounterRNG
 from samplers.denoiser import Denoiser, Posterior, evaluated_positions
+from samplers.sampler import PARALLEL_SETTINGS, Resume, SamplerSettings, SamplerSpec
 from samplers.source import Purpose, active_positions, masked_source, stream
 from samplers.step import Step
 
@@ -83,6 +84,29 @@ class MaskedSampler:
     fill: int = 0
 
     source = staticmethod(masked_source)
+
+    @classmethod
+    def from_settings(cls, settings: SamplerSettings) -> "MaskedSampler":
+        """Return the sampler of complete settings."""
+        steps = settings.steps
+        return cls(
+            settings.spaces,
+            steps=steps,
+            remasking=settings.remasking,
+            schedule=settings.mask_schedule,
+            block=settings.block,
+            threshold=settings.threshold,
+            temperature=settings.temperature,
+            top_p=settings.top_p,
+            choice_temperature=settings.choice_temperature,
+            first_index=min(round(settings.from_t * steps), steps - 1),
+            stop=settings.stop if settings.stop_at_end else (),
+            fill=settings.fill,
+        )
+
+    def num_steps(self, x_0: OmniSequence) -> int:
+        """Return the steps that are left of `steps`."""
+        return self.steps - self.first_index
 
     def __post_init__(self) -> None:
         if self.steps < 1:
@@ -260,3 +284,15 @@ class _Watched:
             return -torch.xlogy(p, p).sum(dim=-1)
         first, second = p.topk(2, dim=-1).values.unbind(-1)
         return first - second
+
+
+SPEC = SamplerSpec(
+    label="masked diffusion",
+    build=MaskedSampler.from_settings,
+    source=masked_source,
+    num_steps=min,
+    resume=Resume.MASK,
+    trained_as="masked",
+    settings=PARALLEL_SETTINGS
+    | {"remasking", "mask_schedule", "threshold", "stop_at_end", "block"},
+)

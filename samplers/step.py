@@ -31,8 +31,7 @@ class Step:
     Q", codes of x_t that this step moved. confidence: segment index -> float32 "B L Q",
     probability under the untempered posterior of the code drawn for x_1. nfe: network evaluations
     so far. num_active: editable positions that this step's network call evaluated, all segments
-    together, per row. alternatives: by segment index, where somebody watches
-    (`engine.denoisers.alternatives`).
+    together, per row.
     """
 
     index: int
@@ -45,4 +44,3 @@ class Step:
     confidence: Mapping[int, Tensor]
     nfe: int
     num_active: int
-    alternatives: Mapping[int, Alternatives] | None = None

@@ -151,10 +151,14 @@ class FakeEngine:
         """Keeps the ids of the events; there are no pieces to read."""
         return TraceRecorder({"name": "fake", "digest": "0"}, TokenText())
 
-    def surprise(self, request: Request, tokens: np.ndarray, modality: Modality) -> float:
+    @property
+    def inspector(self) -> "FakeEngine":
+        return self
+
+    def bits_per_code(self, request: Request, tokens: np.ndarray, modality: Modality) -> float:
         return 1.5
 
-    def believed(self, trace: Trace, index: int) -> ProbeReadout | None:
+    def read_probes(self, trace: Trace, index: int) -> ProbeReadout | None:
         """A red car at the first place of every state of a picture or film."""
         states = trace.segments[index].arrays["x_t"]
         if trace.segments[index].modality not in (Modality.IMAGE, Modality.VIDEO):
@@ -164,7 +168,7 @@ class FakeEngine:
         sure = np.full(there.shape, 0.75, np.float32)
         return ProbeReadout(("", "car"), ("", "red"), there, there, sure)
 
-    def preview(self, sampling: Sampling, modality: Modality) -> PathPreview:
+    def path_preview(self, sampling: Sampling, modality: Modality) -> PathPreview:
         times, steps = np.linspace(0, 0.99, 20), np.linspace(0, 1, (sampling.steps or 16) + 1)
         share = times[None] ** (sampling.a or 1)
         changes = np.full((1, len(steps) - 1), 1 / len(steps))

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import gradio as gr
 
 from app.forms.parse import new_seed
+from engine.api.sampling import SAMPLERS, sampler_of
 from engine.api.request import USUAL_PROMPT_CHARACTERS
 
 NARROW = 120
@@ -14,7 +15,7 @@ NARROW = 120
 def method_choices(methods: Sequence[str]) -> list[tuple[str, str]]:
     """Return (label, name) of each method for a drop-down list."""
     return [
-        (name if name in ("masked", "autoregressive") else f"flow · {name.replace('_', ' ')}", name)
+        (name if name in SAMPLERS else f"{sampler_of(name)} · {name.replace('_', ' ')}", name)
         for name in methods
     ]
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from app.forms.parse import InputError, beside, read_sampling, read_seed, read_steps
 from engine.api.conversation import Conversation
 from engine.api.request import MAX_PROMPT_CHARACTERS, Modality, Request
-from engine.api.sampling import SamplerKind, Sampling
+from engine.api.sampling import SAMPLERS, Sampling
 from engine.generation.resume import Edit, start_of
 from engine.inspection.trace import Trace
 
@@ -51,19 +51,18 @@ class LabForm:
         """Raises: InputError beside the settings."""
         with beside("settings"):
             base = read_sampling(self.steps, self.guidance, self.method, read_seed(self.seed))
-            by_flow = base.sampler in (None, SamplerKind.FLOW)
             return replace(
                 base,
                 temperature=float(self.temperature),
-                grid=self.grid if by_flow else None,
-                c=float(self.c) if by_flow else None,
-                a=float(self.a) if by_flow else None,
+                grid=self.grid if base.reads("grid") else None,
+                c=float(self.c) if base.reads("c") else None,
+                a=float(self.a) if base.reads("a") else None,
             )
 
     def request(self) -> Request:
         """One run. Raises: InputError with the control that it belongs beside."""
         sampling = self.sampling()
-        if self.kind == Modality.VIDEO and sampling.sampler == SamplerKind.AUTOREGRESSIVE:
+        if self.kind == Modality.VIDEO and sampling.sampler and SAMPLERS[sampling.sampler].causal:
             raise InputError(TOO_LONG, "settings")
         with beside("prompt"):
             to = None if self.kind == "auto" else Modality(self.kind)

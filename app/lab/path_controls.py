@@ -56,4 +56,4 @@ class PathControls:
             return ""
         modality = Modality.IMAGE if kind == "auto" else Modality(kind)
         sampling = Sampling(steps=int(steps), grid=grid, c=float(c), a=float(a))
-        return path_html(self.host.engine.preview(sampling, modality))
+        return path_html(self.host.engine.inspector.path_preview(sampling, modality))

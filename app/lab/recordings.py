@@ -40,7 +40,7 @@ class Recordings:
         Raises: ValueError where the Lab cannot show it.
         """
         engine = self.host.engine
-        seen = overview(trace, engine.lens, run_id, surprises(trace, engine.surprise))
+        seen = overview(trace, engine.lens, run_id, surprises(trace, engine.inspector.bits_per_code))
         return seen | {"believes": self.host.can.believes}
 
     def look_at(self, place: Mapping[str, object]) -> dict[str, object]:
@@ -64,7 +64,7 @@ class Recordings:
             index = int(str(part.get("segment")))
             if not 0 <= index < len(trace.segments):
                 return {"sentence": f"this run has no part {index}"}
-            readout = self.host.engine.believed(trace, index)
+            readout = self.host.engine.inspector.read_probes(trace, index)
         except ValueError as bad:
             return {"sentence": str(bad)}
         return {"sentence": UNASKED} if readout is None else packed(readout)
@@ -93,6 +93,6 @@ class Recordings:
         assert isinstance(parts, list)
         if self.host.can.believes:
             for index, part in enumerate(parts):
-                readout = self.host.engine.believed(trace, index)
+                readout = self.host.engine.inspector.read_probes(trace, index)
                 part["believed"] = None if readout is None else packed(readout)
         return seen

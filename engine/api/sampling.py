@@ -1,10 +1,10 @@
 """The settings of a sampler, as a value that refuses what is out of range."""
 
 from dataclasses import dataclass, replace
-from enum import StrEnum
 
 from flow.calibration import GRIDS
 from flow.transition import TRANSITIONS
+from samplers.catalogue import SAMPLERS, methods, sampler_of
 from samplers.masked import MaskSchedule, Remasking
 
 MAX_STEPS = 128
@@ -16,21 +16,10 @@ MIN_PATH, MAX_PATH = 0.05, 50.0
 """Limits of the numbers c and a of a path; a run outside learns nothing from its state."""
 
 
-class SamplerKind(StrEnum):
-    """What turns noise into an answer; all of them run on the same weights."""
-
-    FLOW = "flow"
-    MASKED = "masked"
-    AUTOREGRESSIVE = "autoregressive"
-
-
-METHODS: tuple[str, ...] = (*TRANSITIONS, SamplerKind.MASKED, SamplerKind.AUTOREGRESSIVE)
-"""Every way to sample under one name: flow matching by its transition, or another sampler."""
-
-
 @dataclass(frozen=True)
 class Sampling:
-    """How to sample. sampler: `SamplerKind`; None is the checkpoint's own. steps: network steps; a
+    """How to sample. sampler: a name of `samplers.catalogue.SAMPLERS`; None is the
+    checkpoint's own. steps: network steps; a
     sampler that commits whole positions takes at most one a position. transition (flow only):
     `flow.transition.TRANSITIONS`. grid (flow only): steps even in t ("uniform"), in the logarithm
     of information ("information", see `flow.calibration`) or in the clock `flow.schedule.TUNED`
@@ -73,8 +62,8 @@ class Sampling:
     drafts: int = 1
 
     def __post_init__(self) -> None:
-        if self.sampler is not None and self.sampler not in tuple(SamplerKind):
-            known = ", ".join(SamplerKind)
+        if self.sampler is not None and self.sampler not in SAMPLERS:
+            known = ", ".join(SAMPLERS)
             raise ValueError(f"unknown sampler {self.sampler!r}: choose one of {known}")
         for what, name, known in (
             ("transition", self.transition, tuple(TRANSITIONS)),
@@ -128,20 +117,29 @@ class Sampling:
 
     @property
     def method(self) -> str | None:
-        """Its name in `METHODS`; None where the checkpoint's transition is taken."""
-        return self.transition if self.sampler in (None, SamplerKind.FLOW) else self.sampler
+        """Its name in `samplers.catalogue.methods`; None where the checkpoint's is taken."""
+        return self.transition if self.sampler in (None, "flow") else self.sampler
+
+    @property
+    def by_flow(self) -> "Sampling":
+        """The same settings by flow matching."""
+        return replace(self, sampler="flow")
 
     def by(self, method: str | None) -> "Sampling":
-        """The same settings with another method; None leaves the checkpoint's.
+        """Return the same settings with another method; None leaves the checkpoint's.
 
-        Raises: ValueError where `METHODS` does not have it.
+        Raises: ValueError where `samplers.catalogue` does not have it.
         """
         if method is None:
             return replace(self, sampler=None, transition=None)
-        if method not in METHODS:
-            raise ValueError(
-                f"there is no method {method[:40]!r}: choose one of {', '.join(METHODS)}"
-            )
-        if method in TRANSITIONS:
-            return replace(self, sampler="flow", transition=method)
-        return replace(self, sampler=method, transition=None)
+        if method not in methods():
+            known = ", ".join(methods())
+            raise ValueError(f"there is no method {method[:40]!r}: choose one of {known}")
+        name = sampler_of(method)
+        variant = method if method in SAMPLERS[name].variants else None
+        return replace(self, sampler=name, transition=variant)
+
+    def reads(self, setting: str) -> bool:
+        """Return whether the sampler reads a setting; the checkpoint's own is taken for flow
+        matching, which reads most."""
+        return setting in SAMPLERS[self.sampler or "flow"].settings

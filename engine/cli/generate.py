@@ -86,7 +86,7 @@ def generate(arguments: argparse.Namespace, load: Callable[[], Engine]) -> int:
 
 def _noted(arguments: argparse.Namespace, request: Request, engine: Engine) -> None:
     """Says what will not be used, and what the model cannot know."""
-    complete = engine.runner.complete(request.sampling, first_modality(request))
+    complete = engine.planner.complete(request.sampling, first_modality(request))
     for sentence in unused(arguments, request, complete):
         _note(sentence)
     guess = guesses(request, engine.facts)

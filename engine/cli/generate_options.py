@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from engine.api.request import Request
-from engine.api.sampling import GRIDS, MAX_DRAFTS, SamplerKind, Sampling
+from engine.api.sampling import GRIDS, MAX_DRAFTS, SAMPLERS, Sampling
 from engine.cli.out_file import NAMES, named
 from engine.media.audio import read_sound
 from engine.media.images import read_picture
@@ -22,26 +22,14 @@ from flow.modality import Modality
 from flow.transition import TRANSITIONS
 
 TEXT, AUDIO = Modality.TEXT, Modality.AUDIO
-FLOW, MASKED = SamplerKind.FLOW, SamplerKind.MASKED
-OF_A_SAMPLER = {
-    "transition": (FLOW,),
-    "grid": (FLOW,),
-    "c": (FLOW,),
-    "a": (FLOW,),
-    "patience": (FLOW,),
-    "remasking": (MASKED,),
-    "mask_schedule": (MASKED,),
-    "threshold": (MASKED,),
-    "stop_at_end": (MASKED,),
-    "steps": (FLOW, MASKED),
-    "cache_share": (FLOW, MASKED),
-    "prompt_every": (FLOW, MASKED),
-    "hold": (FLOW, MASKED),
-    "guidance_from": (FLOW, MASKED),
-    "guidance_until": (FLOW, MASKED),
-    "guidance_every": (FLOW, MASKED),
-}
-"""Options that other samplers have no use for."""
+SETTING = {"guidance_from": "guidance_interval", "guidance_until": "guidance_interval"}
+"""The setting of a sampler that an option sets, where it has another name."""
+OF_A_SAMPLER = (
+    "transition", "grid", "c", "a", "patience", "remasking", "mask_schedule", "threshold",
+    "stop_at_end", "steps", "cache_share", "prompt_every", "hold", "guidance_from",
+    "guidance_until", "guidance_every",
+)  # fmt: skip
+"""Options that some samplers have no use for."""
 SCHEDULE = ("guidance_from", "guidance_until", "guidance_every")
 WATCH = 5
 """Alternatives of each code in a trace."""
@@ -85,7 +73,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--steps", type=int)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--sampler", choices=[str(k) for k in SamplerKind], help="on one model")
+    parser.add_argument("--sampler", choices=list(SAMPLERS), help="on one model")
     parser.add_argument("--transition", help=f"of flow matching: {', '.join(TRANSITIONS)}")
     parser.add_argument("--grid", help=f"of times: {', '.join(GRIDS)}")
     for name in ("c", "a"):
@@ -210,21 +198,23 @@ def unused(arguments: argparse.Namespace, request: Request, complete: Sampling) 
         name for name, value in vars(arguments).items() if value is not None and value is not False
     }
     sampler = complete.sampler
-    for name, kinds in OF_A_SAMPLER.items():
-        if name in said and sampler not in kinds:
+    for name in OF_A_SAMPLER:
+        setting = SETTING.get(name, name)
+        if name in said and not complete.reads(setting):
+            kinds = [kind for kind, spec in SAMPLERS.items() if setting in spec.settings]
             known = " or ".join(f"--sampler {kind}" for kind in kinds)
             yield f"{_option(name)} is for {known}: this run, {sampler}, does not use it"
     to, first = request.to, first_modality(request)
     if to in (TEXT, AUDIO) and "guidance" in said:
         yield f"--guidance is for pictures and films: {to} does not use it"
-    if to is not None and complete.guidance_scale == 0 and sampler != SamplerKind.AUTOREGRESSIVE:
+    if to is not None and complete.guidance_scale == 0 and complete.reads("guidance_every"):
         for name in (n for n in SCHEDULE if n in said):
             yield f"{_option(name)} goes with guidance, which is off: it is not used"
-    if sampler == MASKED and {"threshold", "mask_schedule"} <= said:
+    if complete.reads("threshold") and {"threshold", "mask_schedule"} <= said:
         yield "--threshold takes the place of --mask-schedule, which is not used"
-    if sampler == MASKED and "stop_at_end" in said and first is not TEXT:
+    if complete.reads("stop_at_end") and "stop_at_end" in said and first is not TEXT:
         yield f"--stop-at-end is for words: {first} does not use it"
-    if "prompt_every" in said and "cache_share" not in said and sampler in (FLOW, MASKED):
+    if "prompt_every" in said and "cache_share" not in said and complete.reads("prompt_every"):
         yield "--prompt-every goes with --cache-share: without it, it is not used"
     seen = any(part.image is not None for t in request.conversation.turns for part in t.parts)
     if "hold" in said and not (seen and first in (None, Modality.IMAGE)):

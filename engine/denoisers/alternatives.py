@@ -1,7 +1,7 @@
 """What else the model thought: the likeliest codes and the entropy behind every draw, as a wrapper.
 
 A watched posterior passes its logits on unchanged and keeps a few numbers of them, so the sampler
-runs as it would alone. Owns: `Alternatives`, `WatchedDenoiser`, `WatchedCausalDenoiser`. Does not
+runs as it would alone. Owns: `Alternatives`, `TopKRecorder`, `CausalTopKRecorder`. Does not
 own: what becomes of them (`engine.inspection.trace`).
 """
 
@@ -22,13 +22,13 @@ SMALLEST_LOG = -1e4
 
 
 @dataclass
-class WatchedDenoiser:
+class TopKRecorder:
     """denoiser: is called as ever. num: how many of the likeliest codes are kept. Belongs to one
     generation."""
 
     denoiser: Denoiser
     num: int
-    _seen: dict[int, "_WatchedPosterior"] = field(default_factory=dict, init=False)
+    _seen: dict[int, "_RecordedPosterior"] = field(default_factory=dict, init=False)
 
     @property
     def evaluated(self) -> int | None:
@@ -37,7 +37,7 @@ class WatchedDenoiser:
 
     def __call__(self, x_t: OmniSequence, t: float) -> Mapping[int, Posterior]:
         posteriors = self.denoiser(x_t, t)
-        self._seen = {i: _WatchedPosterior(p, self.num) for i, p in posteriors.items()}
+        self._seen = {i: _RecordedPosterior(p, self.num) for i, p in posteriors.items()}
         return self._seen
 
     def alternatives(self) -> dict[int, Alternatives]:
@@ -46,17 +46,17 @@ class WatchedDenoiser:
 
 
 @dataclass
-class WatchedCausalDenoiser:
+class CausalTopKRecorder:
     """The same from left to right: only the position that was just written has alternatives, the
     others have none (id 0, probability 0)."""
 
     denoiser: CausalDenoiser
     num: int
-    _decoding: "_WatchedDecoding | None" = field(default=None, init=False)
+    _decoding: "_RecordedDecoding | None" = field(default=None, init=False)
 
-    def begin(self, x_0: OmniSequence) -> "_WatchedDecoding":
+    def begin(self, x_0: OmniSequence) -> "_RecordedDecoding":
         """A watched run over the last segment."""
-        self._decoding = _WatchedDecoding(self.denoiser.begin(x_0), self.num, x_0)
+        self._decoding = _RecordedDecoding(self.denoiser.begin(x_0), self.num, x_0)
         return self._decoding
 
     def alternatives(self) -> dict[int, Alternatives]:
@@ -65,14 +65,14 @@ class WatchedCausalDenoiser:
         return self._decoding.alternatives()
 
 
-class _WatchedDecoding:
+class _RecordedDecoding:
     def __init__(self, inside: Decoding, num: int, x_0: OmniSequence) -> None:
         self._inside, self._num = inside, num
         self._place, self._shape = len(x_0.segments) - 1, x_0.segments[-1].tokens.shape
-        self._last: tuple[_WatchedPosterior, Tensor] | None = None
+        self._last: tuple[_RecordedPosterior, Tensor] | None = None
 
-    def next(self, tokens: Tensor | None, index: Tensor) -> "_WatchedPosterior":
-        posterior = _WatchedPosterior(self._inside.next(tokens, index), self._num)
+    def next(self, tokens: Tensor | None, index: Tensor) -> "_RecordedPosterior":
+        posterior = _RecordedPosterior(self._inside.next(tokens, index), self._num)
         self._last = posterior, index.view(1).clone()
         return posterior
 
@@ -92,7 +92,7 @@ class _WatchedDecoding:
         }
 
 
-class _WatchedPosterior:
+class _RecordedPosterior:
     """Passes logits on, keeps them for one step, and then says of all codes what they say."""
 
     def __init__(self, inside: Posterior, num: int) -> None:

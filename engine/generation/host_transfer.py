@@ -1,8 +1,8 @@
-"""Steps on their way from the device to the page, where neither waits for the other.
+"""Steps from the device to the host, where neither waits for the other.
 
 On a CPU a step is there at once. On CUDA its ids are copied, and its preview is decoded, on a
 stream of their own while the sampler goes on; the host reads a step when `AHEAD` later ones are
-under way, so the GPU always has work. Owns: `HostStep`, `landing`, `last_tokens`.
+under way, so the GPU always has work. Owns: `HostStep`, `host_steps`, `last_tokens`.
 """
 
 import time
@@ -17,6 +17,8 @@ import torch
 from torch import Tensor
 
 from engine.api.events import Likely
+from engine.denoisers.alternatives import CausalTopKRecorder, TopKRecorder
+from engine.generation.planner import SegmentPlan
 from engine.media.preview import Preview, PreviewClock
 from samplers.step import Step
 
@@ -47,52 +49,65 @@ class HostStep:
         )
 
 
-def landing(
-    steps: Generator[Step], preview: Preview | None, clock: PreviewClock
+def host_steps(
+    plan: SegmentPlan, preview: Preview | None, clock: PreviewClock
 ) -> Generator[HostStep]:
-    """The steps in order, on the host; closing it closes the sampler. preview: decodes what is
-    shown of media, None where there is nothing."""
+    """Yield the steps of a plan in order, on the host; closing it closes the sampler. preview:
+    decodes what is shown of media, None where there is nothing."""
     flights: deque[_OnCuda] = deque()
-    with closing(steps):
+    with closing(plan.steps()) as steps:
         for step in steps:
+            tensors = _tensors(step, plan.alternatives)
             shows = preview if clock.is_due(last=step.last) else None
             state = clock.with_state(last=step.last)
             if not step.x_t.segments[-1].tokens.is_cuda:
-                yield _at_once(step, shows, clock, state=state)
+                yield _at_once(step, tensors, shows, clock, state=state)
                 continue
-            flights.append(_OnCuda(step, shows, clock, state=state))
+            flights.append(_OnCuda(step, tensors, shows, clock, state=state))
             if len(flights) > AHEAD:
-                yield flights.popleft().landed()
+                yield flights.popleft().host_step()
         while flights:
-            yield flights.popleft().landed()
+            yield flights.popleft().host_step()
 
 
 def last_tokens(step: Step) -> list[np.ndarray]:
-    """ "L Q" of each row of the response segment, the last one, as far as the row goes."""
+    """Return the valid tokens "L Q" of each row of the last segment."""
     segment = step.x_t.segments[-1]
     rows = zip(segment.tokens, segment.valid, strict=True)
     return [tokens[valid].cpu().numpy() for tokens, valid in rows]
 
 
-def _at_once(step: Step, preview: Preview | None, clock: PreviewClock, *, state: bool) -> HostStep:
+def _at_once(
+    step: Step,
+    tensors: Sequence[Tensor],
+    preview: Preview | None,
+    clock: PreviewClock,
+    *,
+    state: bool,
+) -> HostStep:
     began_s = time.monotonic()
     shown: np.ndarray | None = None
     if preview is not None:
         shown = preview.render(step, state=state).numpy()
         clock.shown(began_s, time.monotonic() - began_s, preview.share)
-    return HostStep.of(step, _tensors(step), shown)
+    return HostStep.of(step, tensors, shown)
 
 
 class _OnCuda:
-    """A step whose copies are under way on a stream of their own."""
+    """A step that is being copied on a stream of its own."""
 
     def __init__(
-        self, step: Step, preview: Preview | None, clock: PreviewClock, *, state: bool
+        self,
+        step: Step,
+        tensors: Sequence[Tensor],
+        preview: Preview | None,
+        clock: PreviewClock,
+        *,
+        state: bool,
     ) -> None:
         self._step, self._clock, self._preview = step, clock, preview
         self._began_s = time.monotonic()
         device = step.x_t.segments[-1].tokens.device
-        tensors = _tensors(step)
         side = _side_stream(device)
         side.wait_stream(torch.cuda.current_stream(device))
         self._copied, self._started, self._ended = (
@@ -109,8 +124,8 @@ class _OnCuda:
                 self._shown = _to_host(preview.render(step, state=state), side)
                 self._ended.record(side)
 
-    def landed(self) -> HostStep:
-        """The step, as soon as its copies are there."""
+    def host_step(self) -> HostStep:
+        """Return the step, as soon as its copies are there."""
         self._copied.synchronize()
         shown: np.ndarray | None = None
         if self._shown is not None and self._preview is not None:
@@ -133,8 +148,9 @@ def _to_host(tensor: Tensor, side: torch.cuda.Stream) -> Tensor:
     return host.copy_(tensor, non_blocking=True)
 
 
-def _tensors(step: Step) -> list[Tensor]:
-    """Of the first row of the last segment: x_t, x_1, changed, confidence, and what was watched."""
+def _tensors(step: Step, recorder: TopKRecorder | CausalTopKRecorder | None) -> list[Tensor]:
+    """Return x_t, x_1, changed, confidence of the last segment's first row, and the alternatives
+    where the run is watched."""
     place = len(step.x_t.segments) - 1
     found = [
         step.x_t.segments[place].tokens[0],
@@ -142,7 +158,7 @@ def _tensors(step: Step) -> list[Tensor]:
         step.changed[place][0],
         step.confidence[place][0].float(),
     ]
-    if step.alternatives is not None:
-        seen = step.alternatives[place]
+    if recorder is not None:
+        seen = recorder.alternatives()[place]
         found += [seen.ids[0], seen.probabilities[0], seen.entropy[0]]
     return found

@@ -1,28 +1,27 @@
-"""A generation that is under way: what was asked, how it is watched, and how far it is.
+"""How far a generation is.
 
-Owns: `GenerationProgress`. Does not own: when something is shown
+Owns: `GenerationProgress`. Does not own: when a preview is due
 (`engine.media.preview.PreviewClock`).
 """
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from engine.api.request import Request
 from engine.media.preview import PreviewClock
 
 
 @dataclass
 class GenerationProgress:
-    """request: as it was asked. watch: how many of the likeliest codes each step brings along.
-    started_s: by the monotonic clock. nfe, segments: of the segments that are finished."""
+    """clock: when previews are due. num_alternatives: how many of the likeliest codes each step
+    records. started_s: by the monotonic clock. nfe, segments: of the segments that are finished."""
 
-    request: Request
-    watch: int
     clock: PreviewClock
-    started_s: float
+    num_alternatives: int = 0
+    started_s: float = field(default_factory=time.monotonic)
     nfe: int = 0
     segments: int = 0
 
     @property
     def elapsed_s(self) -> float:
+        """Seconds since the generation started."""
         return time.monotonic() - self.started_s

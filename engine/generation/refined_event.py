@@ -1,4 +1,4 @@
-"""What of a segment that forms is told: a step that landed, as an event.
+"""A step on the host as an event.
 
 Owns: `refined`, and which preview a modality has (`preview_for`). Does not own: how it is decoded
 (`engine.media.preview`, `engine.media.token_text`), how a step leaves the device
@@ -19,47 +19,49 @@ from flow.modality import Modality
 from model.network.omni import OmniModel
 
 
-def preview_for(wish: SegmentSpec, model: OmniModel, *, decodes: bool) -> Preview | None:
-    """What is shown of a segment while it forms, beside its words. decodes: whether the model
+def preview_for(spec: SegmentSpec, model: OmniModel, *, decodes: bool) -> Preview | None:
+    """Return the decoder of a segment's previews; None for words. decodes: whether the model
     itself makes sound of its codes."""
-    match wish.modality:
+    match spec.modality:
         case Modality.IMAGE:
             return PicturePreview(model.vision)
         case Modality.VIDEO:
             return FilmPreview(model.vision)
         case Modality.AUDIO if decodes:
             none = torch.zeros(0, model.spaces[Modality.AUDIO].num_codebooks)
-            return SoundPreview(model.audio, none.long() if wish.begun is None else wish.begun)
+            return SoundPreview(
+                model.audio, none.long() if spec.prefix_codes is None else spec.prefix_codes
+            )
         case _:
             return None
 
 
 def refined(
-    landed: HostStep, wish: SegmentSpec, run: GenerationProgress, words: TokenText
+    host_step: HostStep, spec: SegmentSpec, progress: GenerationProgress, text: TokenText
 ) -> Refined:
-    """The event of a step of the segment that is wished for in this run."""
-    step, shown = landed.step, landed.shown
-    images = shown if wish.modality in (Modality.IMAGE, Modality.VIDEO) else None
-    sound = shown if wish.modality is Modality.AUDIO else None
+    """Return the event of a step of a segment."""
+    step, shown = host_step.step, host_step.shown
+    images = shown if spec.modality in (Modality.IMAGE, Modality.VIDEO) else None
+    sound = shown if spec.modality is Modality.AUDIO else None
     event = Refined(
-        segment=wish.segment,
-        modality=wish.modality,
+        segment=spec.segment,
+        modality=spec.modality,
         index=step.index,
         num_steps=step.num_steps,
         last=step.last,
         t=step.t,
-        tokens_t=landed.x_t,
-        tokens_1=landed.x_1,
-        changed=landed.changed,
-        confidence=landed.confidence,
-        nfe=run.nfe + step.nfe,
+        tokens_t=host_step.x_t,
+        tokens_1=host_step.x_1,
+        changed=host_step.changed,
+        confidence=host_step.confidence,
+        nfe=progress.nfe + step.nfe,
         num_active=step.num_active,
-        elapsed_s=run.elapsed_s,
+        elapsed_s=progress.elapsed_s,
         image_t=None if images is None or len(images) == 1 else images[0],
         image_1=None if images is None else images[-1],
         sound_1=None if sound is None else sound[-1],
-        likely=landed.likely,
+        likely=host_step.likely,
     )
-    if wish.modality is Modality.TEXT:
-        return replace(event, words_t=words.shown(landed.x_t), words_1=words.shown(landed.x_1))
+    if spec.modality is Modality.TEXT:
+        return replace(event, words_t=text.shown(host_step.x_t), words_1=text.shown(host_step.x_1))
     return event

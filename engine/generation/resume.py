@@ -13,7 +13,6 @@ import torch
 from torch import Tensor
 
 from engine.api.request import InitialState
-from engine.api.sampling import SamplerKind, Sampling
 from engine.inspection.trace import Trace
 from flow.metric import CodebookMetric
 from flow.modality import Modality, TokenSpace
@@ -21,6 +20,7 @@ from flow.path import sample_path
 from flow.schedule import Clock
 from flow.sequence import Segment, response
 from samplers.counter_rng import CounterRNG
+from samplers.sampler import Resume
 from samplers.source import Purpose, random_source, stream
 
 SAME_TIME = 1e-5
@@ -88,10 +88,10 @@ def times_from(grid: tuple[float, ...], t: float) -> tuple[tuple[float, ...], in
     return (grid[before] if exact else t, *later), before
 
 
-def begun(
-    start: InitialState, sampling: Sampling, states: StateSpace, draws: CounterRNG, segment: int
+def initial_segment(
+    start: InitialState, rule: Resume, states: StateSpace, draws: CounterRNG, segment: int
 ) -> Segment:
-    """The response segment, one row, that begins at a start; see `InitialState` for the rules.
+    """Return the response segment, one row, that begins at a start, by the rule of its sampler.
 
     Raises: ValueError where its codes are none of this checkpoint.
     """
@@ -101,7 +101,7 @@ def begun(
     masked = tokens == space.mask_id
     if bool((masked.any(2) & pinned).any()):
         raise ValueError("a pinned position has no code yet: choose one, or leave it free")
-    if sampling.sampler == SamplerKind.FLOW:
+    if rule is Resume.PATH:
         unknown = masked | ~(states.metric.is_allowed(tokens) | pinned[..., None])
         drawn = _on_the_path(start, states, predicted, draws, segment)
         return _open(start, torch.where(unknown, drawn, tokens), pinned)
@@ -109,7 +109,7 @@ def begun(
     if bool(written.all()):
         raise ValueError("every position has its code: go on from an earlier step")
     tokens = torch.where(written[..., None], tokens, space.mask_id)
-    return _open(start, tokens, pinned if sampling.sampler == SamplerKind.MASKED else written)
+    return _open(start, tokens, written if rule is Resume.FREEZE else pinned)
 
 
 def _open(start: InitialState, tokens: Tensor, kept: Tensor) -> Segment:

@@ -1,7 +1,7 @@
-"""How surprising is an answer to the model that gave it? One measure for every sampler.
+"""The likelihood of an answer under the model that gave it: one measure for every sampler.
 
-Read from left to right, the weights give an exact probability of any answer: the measure does not
-depend on how the answer came about. It is the model's own opinion, not a judge's.
+Read from left to right, the weights give an exact probability of any answer, however it was
+sampled. It is the model's own opinion, not a judge's.
 """
 
 import math
@@ -18,10 +18,11 @@ from model.tokenizers.text import ENDS
 
 
 @torch.inference_mode()
-def surprise(
+def bits_per_code(
     model: OmniModel, prompt: Sequence[Segment], tokens: np.ndarray, modality: Modality
 ) -> float:
-    """Bits a code of an answer "L Q" to a prompt of one row; words count up to their end.
+    """Return the bits a code of an answer "L Q" to a prompt of one row; words count up to their
+    end.
 
     Raises: ValueError where the codes are none of this checkpoint.
     """

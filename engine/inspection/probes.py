@@ -1,9 +1,8 @@
-"""What the middle of the backbone holds to be at each place of a recorded picture or film.
+"""Probe readouts: the object and colour that linear probes read at each place of a recorded run.
 
-Half-way through the network linear heads read, at every place, which object is there and in which
-colour (`model.network.probes`). It is asked of each recorded state by itself, after the run, so
-that a run is the same whether somebody looks or not. Owns: `ProbeReadout`. Does not own: where it
-is shown.
+The probes (`model.network.probes`) read the middle layer of the backbone for each recorded state by
+itself, after the run, so that a run is the same whether it is inspected or not. Owns:
+`ProbeReadout`. Does not own: where it is shown.
 """
 
 from collections.abc import Sequence
@@ -23,8 +22,8 @@ POSITIONS_AT_ONCE = 4096
 
 @dataclass(frozen=True)
 class ProbeReadout:
-    """objects, colours: what the ids are called; 0 is the background, and a colour that nobody
-    chose. object, colour: int64 "S L", the likeliest at each of S states and L places. sure:
+    """Labels of S states. objects, colours: names of the ids; 0 is the background, and no chosen
+    colour. object, colour: int64 "S L", the likeliest at each of S states and L places. sure:
     float32 "S L", the probability of the object."""
 
     objects: tuple[str, ...]
@@ -35,14 +34,14 @@ class ProbeReadout:
 
 
 @torch.inference_mode()
-def believed(
+def read_probes(
     model: OmniModel,
     heads: LinearProbes,
     prompt: Sequence[Segment],
     states: np.ndarray,
     modality: Modality,
 ) -> ProbeReadout:
-    """Of the states "S L Q" of an answer to a prompt of one row, a picture or a film.
+    """Return the readout of the states "S L Q" of a picture or film, after a prompt of one row.
 
     Raises: ValueError where they are none of this checkpoint.
     """
@@ -66,5 +65,5 @@ def believed(
         sure, likeliest = objects.softmax(-1).max(-1)
         found.append((likeliest.cpu(), colours.argmax(-1).cpu(), sure.cpu()))
     likeliest, colour, sure = (torch.cat(one).numpy() for one in zip(*found, strict=True))
-    called = heads.names[PICTURE]
-    return ProbeReadout(called[0], called[1], likeliest, colour, sure)
+    names = heads.names[PICTURE]
+    return ProbeReadout(names[0], names[1], likeliest, colour, sure)

@@ -104,13 +104,13 @@ class SoundPreview:
     """float32 "1 640 L": the prediction of a block after the codes "L' Q" that are there."""
 
     audio: AudioTokenizer
-    begun: Tensor
+    prefix_codes: Tensor
     share: float = LARGEST_SHARE
 
     def render(self, step: Step, *, state: bool) -> Tensor:
         del state  # a sound that is half noise is nothing to hear
         x_t, x_1 = _first_row(step)
-        known = self.begun[-self.audio.reach :].to(x_t.device)
+        known = self.prefix_codes[-self.audio.reach :].to(x_t.device)
         codes = torch.cat([known[None], x_t if step.last else x_1], 1)
         return heard(self.audio, codes)[:, len(known) * POSITION :]
 

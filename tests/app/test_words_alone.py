@@ -15,7 +15,7 @@ from app.chat.settings import AUTO, choices
 from app.page import FIRST_RUN, build_page
 from app.session import Session
 from app.tabs.about import about_html
-from engine.api.sampling import METHODS
+from engine.api.sampling import methods
 from engine.engine import Engine
 from engine.media.images import png_bytes
 from model.convert.__main__ import main
@@ -80,7 +80,7 @@ def test_a_checkpoint_that_makes_everything_hides_nothing() -> None:
     shown = components(FakeEngine())  # pyright: ignore[reportArgumentType]
     assert {"image-prompt", "video-prompt", "lab-compare", "lab-path", "lab-guidance"} <= set(shown)
     assert not {"image-blind", "lab-no-path"} & set(shown)
-    assert [name for _, name in shown["lab-method"]["choices"]] == list(METHODS)
+    assert [name for _, name in shown["lab-method"]["choices"]] == list(methods())
     assert shown["tabs"]["selected"] == "image"
 
 
@@ -155,7 +155,7 @@ def test_places_of_pictures_need_pictures() -> None:
 def test_where_nothing_is_said_every_method_runs() -> None:
     can = Capabilities.of({"modalities": ["text", "image"]})
     assert (can.methods, can.draws, can.films, can.flows, can.whole) == (
-        METHODS, True, False, True, False,
+        methods(), True, False, True, False,
     )  # fmt: skip
     masked = Capabilities.of({"modalities": ["text"], "samplers": ["masked"]})
     assert (masked.methods, masked.draws, masked.flows) == (("masked",), False, False)

@@ -10,7 +10,7 @@ import pytest
 from engine.api.conversation import Conversation, Part, Turn
 from engine.api.events import Completed, Event, Refined, SegmentStarted
 from engine.api.request import Request
-from engine.api.sampling import GRIDS, SamplerKind, Sampling
+from engine.api.sampling import GRIDS, SAMPLERS, Sampling
 from engine.engine import Engine
 from engine.media.token_text import MASK_SIGN
 from engine.prompt.conversation import kept_turns
@@ -137,7 +137,7 @@ def test_info_is_plain(tiny_engine: Engine) -> None:
 
 def test_the_path_is_computed_once(tiny_engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     first = tiny_engine.info()["path"]
-    monkeypatch.delattr("engine.generation.runner.path_table")
+    monkeypatch.delattr("engine.generation.planner.path_table")
     assert tiny_engine.info()["path"] == first != {}
 
 
@@ -170,7 +170,7 @@ def test_memory_without_a_picture_is_the_question() -> None:
 
 
 @pytest.mark.parametrize("modality", [Modality.TEXT, Modality.IMAGE])
-@pytest.mark.parametrize("sampler", list(SamplerKind))
+@pytest.mark.parametrize("sampler", list(SAMPLERS))
 def test_one_prompt_and_seed_run_under_every_sampler(
     tiny_engine: Engine, sampler: str, modality: Modality
 ) -> None:
@@ -187,7 +187,7 @@ def test_one_prompt_and_seed_run_under_every_sampler(
     completed = events[-1]
     assert isinstance(completed, Completed)
     assert started.num_steps == {"flow": 3, "masked": 3}.get(
-        sampler, tiny_engine.runner.lengths[modality]
+        sampler, tiny_engine.planner.lengths[modality]
     )
     assert [e.last for e in refined] == [False] * (len(refined) - 1) + [True]
     assert len(refined) <= started.num_steps

@@ -87,7 +87,7 @@ def test_a_frame_is_decoded_as_the_picture_of_its_codes(tiny_engine: Engine) -> 
 def test_the_frames_have_places_of_their_own(tiny_engine: Engine) -> None:
     """The same codes in every frame do not look the same to the model."""
     codes = torch.zeros(1, LENGTH, CONFIG.vision.num_codebooks, dtype=torch.long)
-    segment = tiny_engine.prompt(_request("x", shown=True), Modality.TEXT)[1]
+    segment = tiny_engine.builder.prompt_of(_request("x", shown=True), Modality.TEXT)[1]
     assert segment.modality is Modality.VIDEO
     same = replace(segment, tokens=codes)
     model = tiny_engine.model
@@ -97,7 +97,7 @@ def test_the_frames_have_places_of_their_own(tiny_engine: Engine) -> None:
 
 
 def test_a_film_that_is_shown_is_read_frame_by_frame(tiny_engine: Engine) -> None:
-    segments = tiny_engine.prompt(_request("what moves?", shown=True), Modality.TEXT)
+    segments = tiny_engine.builder.prompt_of(_request("what moves?", shown=True), Modality.TEXT)
     assert [s.modality for s in segments] == [Modality.TEXT, Modality.VIDEO, Modality.TEXT]
     codes = segments[1].tokens[0].unflatten(0, (FRAMES, -1))
     for frame, found in zip(CLIP, codes, strict=True):

@@ -26,8 +26,10 @@ LONGEST = CONFIG.audio_length
 
 
 def test_speech_whose_words_are_known_is_read_and_not_heard_again(tiny_engine: Engine) -> None:
-    spoken = tiny_engine.prompt(about(Part(text="draw a dog", audio=NOISE)), Modality.IMAGE)
-    typed = tiny_engine.prompt(about(Part(text="draw a dog")), Modality.IMAGE)
+    spoken = tiny_engine.builder.prompt_of(
+        about(Part(text="draw a dog", audio=NOISE)), Modality.IMAGE
+    )
+    typed = tiny_engine.builder.prompt_of(about(Part(text="draw a dog")), Modality.IMAGE)
     for one, other in zip(spoken, typed, strict=True):
         assert torch.equal(one.tokens, other.tokens)
 
@@ -36,7 +38,7 @@ def test_speech_whose_words_are_known_is_read_and_not_heard_again(tiny_engine: E
     "conversation", [Conversation.ask("", audio=NOISE), Conversation.write_down(NOISE)]
 )
 def test_a_sound_enters_as_its_codes(tiny_engine: Engine, conversation: Conversation) -> None:
-    segments = tiny_engine.prompt(Request(conversation), Modality.TEXT)
+    segments = tiny_engine.builder.prompt_of(Request(conversation), Modality.TEXT)
     assert [s.modality for s in segments] == [Modality.TEXT, Modality.AUDIO, Modality.TEXT]
     codes = tiny_engine.model.audio.encode(torch.from_numpy(NOISE)[None])
     assert torch.equal(segments[1].tokens, codes)
@@ -47,7 +49,9 @@ def test_an_answer_is_likelier_after_one_sound_than_after_another(tiny_engine: E
     tones = [np.sin(pitch * times).astype(np.float32) for pitch in (0.02, 0.17, 0.5, 1.1)]
     requests = [about(Part(audio=sound)) for sound in (NOISE, NOISE, *tones)]
     tokens = tiny_engine.generate_batch(requests[:1])[0][0].tokens
-    first, again, *others = (tiny_engine.surprise(r, tokens, Modality.TEXT) for r in requests)
+    first, again, *others = (
+        tiny_engine.inspector.bits_per_code(r, tokens, Modality.TEXT) for r in requests
+    )
     assert first == again
     assert set(others) != {first}
 
@@ -84,7 +88,9 @@ def test_a_long_recording_is_written_down_in_a_batch_as_alone(tiny_engine: Engin
 def test_the_longest_sound_is_heard_and_a_longer_one_refused(tiny_engine: Engine) -> None:
     most = round(tiny_engine.hears_s * 16_000)
     assert most == LONGEST * 640
-    segments = tiny_engine.prompt(about(Part(audio=np.resize(NOISE, most))), Modality.TEXT)
+    segments = tiny_engine.builder.prompt_of(
+        about(Part(audio=np.resize(NOISE, most))), Modality.TEXT
+    )
     assert segments[1].length == LONGEST
     longer = about(Part(audio=np.resize(NOISE, 2 * most)))
     with pytest.raises(ValueError, match=r"has 1\.0 s, the model hears 0\.48 s at once: cut it"):

@@ -26,7 +26,7 @@ def test_what_is_given_in_one_message_is_read_in_the_order_of_the_lessons(
     found = []
     for parts in permutations(given):
         request = Request(Conversation((Turn("user", parts),)), Modality.TEXT)
-        found.append(tiny_engine.prompt(request, Modality.TEXT))
+        found.append(tiny_engine.builder.prompt_of(request, Modality.TEXT))
     image, sound = Modality.IMAGE, Modality.AUDIO
     for segments in found:
         assert [s.modality for s in segments if s.modality is not Modality.TEXT] == [image, sound]

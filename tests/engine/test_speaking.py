@@ -12,7 +12,7 @@ import torch
 from engine.api.conversation import Conversation
 from engine.api.events import Answer, AudioChunk, Completed, Event, Refined, SegmentStarted
 from engine.api.request import Request
-from engine.api.sampling import SamplerKind, Sampling
+from engine.api.sampling import SAMPLERS, Sampling
 from engine.engine import Engine
 from engine.inspection.trace import events_of
 from engine.media.codec import Codec
@@ -124,7 +124,7 @@ def test_the_end_of_a_last_preview_is_the_end_of_the_sound(
     assert np.array_equal(loud == 0, silent)
 
 
-@pytest.mark.parametrize("sampler", list(SamplerKind))
+@pytest.mark.parametrize("sampler", list(SAMPLERS))
 def test_the_same_request_gives_the_same_sound(tiny_engine: Engine, sampler: str) -> None:
     first, second, other = (
         answers_of(events_of_run(tiny_engine, request_of(seed, sampler=sampler)))[0]

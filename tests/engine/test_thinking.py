@@ -27,8 +27,8 @@ ASKED = Request(Conversation.ask("how many?"), Modality.TEXT, Sampling(steps=2),
 def test_the_prompt_ends_with_the_marker_only_where_it_thinks(tiny_engine: Engine) -> None:
     last = {}
     for think in (False, True):
-        segment = tiny_engine._prompt(
-            [tiny_engine._wish(replace(ASKED, think=think), [], [], Modality.TEXT)]
+        segment = tiny_engine.builder.prompt(
+            [tiny_engine.builder.spec(replace(ASKED, think=think), [], [], Modality.TEXT)]
         )[-1]
         last[think] = int(segment.tokens[0, -1, 0])
     assert last[True] == THINK

@@ -124,21 +124,23 @@ def test_an_answer_in_words_is_asked_for_as_published(pair: Pair) -> None:
     """The conversation alone; or the pictures, each in its markers, and then the conversation."""
     said = Conversation.ask("A red heart? ")
     chat = pair.encoded(f"<|startoftext|>{USER}A red heart?{pair.at_once}<|eot_id|>{ASSISTANT}")
-    found = pair.engine.prompt(Request(said), Modality.TEXT)
+    found = pair.engine.builder.prompt_of(Request(said), Modality.TEXT)
     assert _theirs(pair, found) == chat
     shown = Conversation.ask("A red heart?", image=PICTURE)
-    found = pair.engine.prompt(Request(shown), Modality.TEXT)
+    found = pair.engine.builder.prompt_of(Request(shown), Modality.TEXT)
     mmu, soi, eoi = (pair.special(name) for name in ("mmu", "soi", "eoi"))
     assert _theirs(pair, found) == [mmu, soi, *pair.seen(PICTURE), eoi, *chat]
     turns = (*shown.turns, _said("assistant", "A dog."), _said("user", "What is it"))
-    found = pair.engine.prompt(Request(Conversation(turns)), Modality.TEXT)
+    found = pair.engine.builder.prompt_of(Request(Conversation(turns)), Modality.TEXT)
     chat = pair.encoded(
         f"<|startoftext|>{USER}A red heart?<|eot_id|>{ASSISTANT}A dog.<|eot_id|>"
         f"{USER}What is it{pair.at_once}<|eot_id|>{ASSISTANT}"
     )
     assert _theirs(pair, found) == [mmu, soi, *pair.seen(PICTURE), eoi, *chat]
     later = Conversation.ask("What is it", image=PICTURE[::-1])
-    found = pair.engine.prompt(Request(Conversation((*turns[:2], *later.turns))), Modality.TEXT)
+    found = pair.engine.builder.prompt_of(
+        Request(Conversation((*turns[:2], *later.turns))), Modality.TEXT
+    )
     assert _theirs(pair, found) == [mmu, soi, *pair.seen(PICTURE[::-1]), eoi, *chat]
 
 
@@ -149,7 +151,7 @@ def _said(role: str, words: str) -> Turn:
 def test_a_picture_is_asked_for_as_published(pair: Pair) -> None:
     """By the last words alone; what is drawn and the marker behind it come after."""
     turns = (_said("user", "And a dog?"), _said("assistant", "A dog."), _said("user", "A house"))
-    found = pair.engine.prompt(Request(Conversation(turns)), Modality.IMAGE)
+    found = pair.engine.builder.prompt_of(Request(Conversation(turns)), Modality.IMAGE)
     wanted = pair.drawing("A house", [])
     assert _theirs(pair, found) == wanted[:-1]
     assert [s.keep_unconditional for s in found] == [True, False, True]
@@ -160,9 +162,9 @@ def test_a_change_of_a_picture_is_asked_for_as_published(pair: Pair) -> None:
     asked = Request(Conversation.ask("A red dog", image=PICTURE), Modality.IMAGE)
     if pair.kind == "mmada":
         with pytest.raises(ValueError, match="changes no picture: leave the picture out"):
-            pair.engine.prompt(asked, Modality.IMAGE)
+            pair.engine.builder.prompt_of(asked, Modality.IMAGE)
         return
-    found = pair.engine.prompt(asked, Modality.IMAGE)
+    found = pair.engine.builder.prompt_of(asked, Modality.IMAGE)
     i2i, soi, eoi, bos, eos = (
         pair.special(name) for name in ("i2i", "soi", "eoi", "<|startoftext|>", "<|endoftext|>")
     )

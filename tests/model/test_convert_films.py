@@ -57,7 +57,7 @@ def _theirs(pair: Pair, segments: Sequence[Segment]) -> list[int]:
 
 
 def _asked(pair: Pair, conversation: Conversation) -> list[int]:
-    found = pair.engine.prompt(Request(conversation, Modality.TEXT), Modality.TEXT)
+    found = pair.engine.builder.prompt_of(Request(conversation, Modality.TEXT), Modality.TEXT)
     return _theirs(pair, found)
 
 

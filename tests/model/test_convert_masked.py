@@ -114,7 +114,7 @@ def test_the_logits_are_the_source_s(pair: Pair) -> None:
 @pytest.mark.parametrize("length", [1, 3])
 def test_a_conversation_is_laid_out_as_by_the_source(pair: Pair, length: int) -> None:
     """The whole of it, word by word and marker by marker."""
-    (segment,) = pair.engine.prompt(_asking(SAID[:length]), Modality.TEXT)
+    (segment,) = pair.engine.builder.prompt_of(_asking(SAID[:length]), Modality.TEXT)
     assert segment.tokens[0, :, 0].tolist() == pair.ours(pair.rendered(SAID[:length]))
 
 
@@ -218,7 +218,7 @@ def test_what_it_was_not_trained_for_is_refused(pair: Pair) -> None:
     with pytest.raises(ValueError, match="not trained to find"):
         pair.engine.embed([(Part(text="a dog"),)])
     with pytest.raises(ValueError, match="from left to right"):
-        pair.engine.surprise(_asking(), np.full((3, 1), 99), Modality.TEXT)
+        pair.engine.inspector.bits_per_code(_asking(), np.full((3, 1), 99), Modality.TEXT)
 
 
 def test_nothing_is_random(pair: Pair, capsys: pytest.CaptureFixture[str]) -> None:

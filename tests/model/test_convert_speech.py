@@ -48,7 +48,7 @@ def _theirs(pair: Pair, segments: Sequence[Segment]) -> list[int]:
 
 
 def _asked(pair: Pair, conversation: Conversation, to: Modality) -> list[int]:
-    return _theirs(pair, pair.engine.prompt(Request(conversation, to), to))
+    return _theirs(pair, pair.engine.builder.prompt_of(Request(conversation, to), to))
 
 
 def _heard(pair: Pair) -> list[int]:

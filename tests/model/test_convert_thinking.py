@@ -27,8 +27,8 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Pair:
 
 def _prompt(pair: Pair, request: Request) -> list[int]:
     words = {pair.exchange.place(i): i for i in range(WORDS)}
-    wish = pair.engine._wish(
-        request, pair.engine._messages(request.conversation), [], Modality.TEXT
+    wish = pair.engine.builder.spec(
+        request, pair.engine.builder.messages(request.conversation), [], Modality.TEXT
     )
     (span,) = wish.spans
     return [words[i] for i in span.tokens[:, 0].tolist()]

@@ -98,7 +98,7 @@ def test_a_real_engine_speaks_the_same_events(tiny_engine: Engine) -> None:
     steps = [m.header["index"] for _, m in driven.run.steps() if m.header["kind"] == "refined"]
     assert steps == [0, 1, 2]
     assert driven.outcome is not None
-    flow = tiny_engine.runner.flows[Modality.IMAGE]
+    flow = tiny_engine.planner.flows[Modality.IMAGE]
     assert driven.outcome.request.sampling == replace(
         sampling,
         sampler="flow",

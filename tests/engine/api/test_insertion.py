@@ -60,7 +60,7 @@ def test_the_picture_follows_from_the_words_before_it(tiny_engine: Engine) -> No
     said = Answer(Modality.TEXT, NOTHING, text="here is a dog")
     for place, words in ((2, "here is"), (9, "here is a dog"), (None, "here is a dog")):
         request = replace(ASKED, pin=MediaInsertion(words=place))
-        wish = tiny_engine._wish(request, [], [said], Modality.IMAGE)
+        wish = tiny_engine.builder.spec(request, [], [said], Modality.IMAGE)
         assert wish.spans[-1].tokens[-1, 0] == BEGIN_IMAGE
         encoded = tiny_engine.tokenizer.encode(words)
         assert wish.spans[-1].tokens[-1 - len(encoded) : -1, 0].tolist() == encoded
@@ -81,7 +81,7 @@ def test_words_are_spoken_too(tiny_engine: Engine) -> None:
 def test_what_a_checkpoint_cannot_make_is_refused_before_anything_is_made(
     tiny_engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.delitem(tiny_engine.runner.flows, Modality.VIDEO, raising=False)
+    monkeypatch.delitem(tiny_engine.planner.flows, Modality.VIDEO, raising=False)
     events = tiny_engine.generate(replace(ASKED, pin=MediaInsertion(Modality.VIDEO)))
     with pytest.raises(ValueError, match="cannot answer with video"):
         next(events)

@@ -5,7 +5,7 @@ import pytest
 
 from engine.api.conversation import Conversation, Part, Turn
 from engine.api.request import MAX_PROMPT_CHARACTERS, USUAL_PROMPT_CHARACTERS, Request
-from engine.api.sampling import METHODS, Sampling
+from engine.api.sampling import Sampling, methods
 from engine.engine import Engine
 from flow.modality import Modality
 
@@ -50,7 +50,7 @@ def test_the_last_word_is_the_users() -> None:
 
 
 def test_every_method_has_one_name() -> None:
-    for name in METHODS:
+    for name in methods():
         assert Sampling(steps=3).by(name).method == name
         assert Sampling(steps=3).by(name).steps == 3
     assert Sampling(sampler="masked").by(None) == Sampling()

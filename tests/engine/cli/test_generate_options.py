@@ -14,7 +14,7 @@ from engine.__main__ import main
 from engine.api.conversation import Conversation
 from engine.api.events import Completed
 from engine.api.request import Repaint, Request
-from engine.api.sampling import SamplerKind, Sampling
+from engine.api.sampling import SAMPLERS, Sampling
 from engine.cli.generate_options import OF_A_SAMPLER, add_options, unused
 from engine.cli.out_file import ENDINGS, fits
 from engine.engine import Engine
@@ -65,7 +65,7 @@ def _notes(kind: str, to: str | None, *said: str) -> list[str]:
     return list(unused(parser.parse_args(["--prompt", "a", *to_be, *said]), request, complete))
 
 
-@pytest.mark.parametrize("kind", [str(k) for k in SamplerKind])
+@pytest.mark.parametrize("kind", list(SAMPLERS))
 @pytest.mark.parametrize("name", OF_A_SAMPLER)
 def test_an_option_is_used_by_the_sampler_or_noted(kind: str, name: str) -> None:
     option = f"--{name.replace('_', '-')}"
@@ -77,7 +77,7 @@ def test_an_option_is_used_by_the_sampler_or_noted(kind: str, name: str) -> None
 
 
 def test_what_is_not_said_is_not_noted() -> None:
-    for kind in SamplerKind:
+    for kind in SAMPLERS:
         for to in (None, *map(str, Modality)):
             assert _notes(kind, to) == []
 
@@ -101,7 +101,7 @@ def test_an_option_is_for_its_kind_of_answer(to: str, said: list[str], option: s
     assert note.startswith(f"{option} ")
 
 
-@pytest.mark.parametrize("sampler", [str(k) for k in SamplerKind])
+@pytest.mark.parametrize("sampler", list(SAMPLERS))
 @pytest.mark.parametrize(
     ("said", "sentence"),
     [

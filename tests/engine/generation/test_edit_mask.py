@@ -7,13 +7,13 @@ import pytest
 import torch
 from torch import Tensor
 
-import engine.engine
 from engine.api.conversation import Conversation, Part
 from engine.api.events import Completed, Refined, SegmentStarted
 from engine.api.request import Request
-from engine.api.sampling import METHODS, Sampling
-from engine.engine import READS, Engine
-from engine.generation.edit_mask import likely_again, likely_to_stay, start_with
+from engine.api.sampling import Sampling, methods
+from engine.engine import Engine
+from engine.generation import segment_builder
+from engine.generation.edit_mask import NUM_READS, code_probability, keep_probability, partial_start
 from engine.generation.resume import Edit, start_of
 from engine.inspection.trace_file import read_trace, trace_bytes
 from flow.modality import Modality
@@ -33,7 +33,7 @@ def sure(monkeypatch: pytest.MonkeyPatch) -> None:
     def again(*_: object) -> Tensor:
         return torch.tensor([0.9, 0.1] * 2)
 
-    monkeypatch.setattr(engine.engine, "likely_to_stay", again)
+    monkeypatch.setattr(segment_builder, "keep_probability", again)
 
 
 def _events(engine: Engine, request: Request) -> tuple[SegmentStarted, list[Refined], Completed]:
@@ -44,7 +44,7 @@ def _events(engine: Engine, request: Request) -> tuple[SegmentStarted, list[Refi
 
 
 @pytest.mark.usefixtures("sure")
-@pytest.mark.parametrize("method", [m for m in METHODS if m != "autoregressive"])
+@pytest.mark.parametrize("method", [m for m in methods() if m != "autoregressive"])
 def test_held_places_have_the_codes_of_the_picture_at_every_step(
     tiny_engine: Engine, method: str
 ) -> None:
@@ -55,7 +55,7 @@ def test_held_places_have_the_codes_of_the_picture_at_every_step(
     assert started.held == HELD
     for step in steps:
         assert np.array_equal(step.tokens_t[list(HELD)], before[list(HELD)])
-    assert steps[-1].nfe == READS + 3, "what it took to know is counted"
+    assert steps[-1].nfe == NUM_READS + 3, "what it took to know is counted"
 
 
 @pytest.mark.usefixtures("sure")
@@ -102,8 +102,8 @@ def test_the_probability_is_that_of_all_codes_of_a_place(tiny_engine: Engine) ->
     """Over all codes of the last codebook it sums to that of the codes before it."""
     model = tiny_engine.model
     space = model.spaces[Modality.IMAGE]
-    prompt = tiny_engine.prompt(REQUEST, Modality.IMAGE)
-    length = tiny_engine.runner.lengths[Modality.IMAGE]
+    prompt = tiny_engine.builder.prompt_of(REQUEST, Modality.IMAGE)
+    length = tiny_engine.planner.lengths[Modality.IMAGE]
     noise = torch.randint(space.cardinality, (2, length, space.num_codebooks))
     codes = torch.randint(space.cardinality, (length, space.num_codebooks))
 
@@ -113,13 +113,13 @@ def test_the_probability_is_that_of_all_codes_of_a_place(tiny_engine: Engine) ->
         for row in ids.view(-1, len(freed)):
             now = codes.clone()
             now[:, list(freed)] = row
-            found += likely_again(model, prompt, noise, now)
+            found += code_probability(model, prompt, noise, now)
         return found
 
     with torch.inference_mode():
         last = total((space.num_codebooks - 1,))
         assert (last <= 1 + 1e-5).all()
-        assert (likely_again(model, prompt, noise, codes) <= last).all()
+        assert (code_probability(model, prompt, noise, codes) <= last).all()
         if space.num_codebooks == 2:
             torch.testing.assert_close(total((0, 1)), torch.ones(length), atol=1e-4, rtol=0)
 
@@ -127,8 +127,8 @@ def test_the_probability_is_that_of_all_codes_of_a_place(tiny_engine: Engine) ->
 def test_heads_that_know_what_is_meant_say_what_stays(tiny_engine: Engine) -> None:
     """Each place of the picture in the prompt by itself, and nothing else of the prompt."""
     model = tiny_engine.model
-    prompt = tiny_engine.prompt(REQUEST, Modality.IMAGE)
-    length = tiny_engine.runner.lengths[Modality.IMAGE]
+    prompt = tiny_engine.builder.prompt_of(REQUEST, Modality.IMAGE)
+    length = tiny_engine.planner.lengths[Modality.IMAGE]
     space = model.spaces[Modality.IMAGE]
     noise = torch.randint(space.cardinality, (2, length, space.num_codebooks))
     torch.manual_seed(0)
@@ -137,21 +137,21 @@ def test_heads_that_know_what_is_meant_say_what_stays(tiny_engine: Engine) -> No
     seen: list[Tensor] = []
     hook = model.backbone.layers[0].register_forward_hook(lambda *given: seen.append(given[2][0]))
     with torch.inference_mode():
-        likely = likely_to_stay(model, heads, prompt, noise)
+        likely = keep_probability(model, heads, prompt, noise)
         hook.remove()
         place = next(i for i, s in enumerate(prompt) if s.modality is Modality.IMAGE)
         first = sum(s.length for s in prompt[:place])
         (read,) = heads.logits(seen[0][:, first : first + length], EDIT_TARGET)
         torch.testing.assert_close(likely, read.softmax(-1)[..., 0].mean(0))
-        without = likely_to_stay(model, None, prompt, noise)
+        without = keep_probability(model, None, prompt, noise)
         codes = prompt[place].tokens[0]
-        torch.testing.assert_close(without, likely_again(model, prompt, noise, codes))
+        torch.testing.assert_close(without, code_probability(model, prompt, noise, codes))
 
 
 def test_all_or_nothing_is_no_beginning() -> None:
     codes = np.zeros((3, 2), np.int64)
-    assert start_with(np.zeros(3, bool), codes, 16) is None
-    assert start_with(np.ones(3, bool), codes, 16) is None
-    start = start_with(np.array([True, False, False]), codes, 16)
+    assert partial_start(np.zeros(3, bool), codes, 16) is None
+    assert partial_start(np.ones(3, bool), codes, 16) is None
+    start = partial_start(np.array([True, False, False]), codes, 16)
     assert start is not None
     assert start.tokens.tolist() == [[0, 0], [16, 16], [16, 16]]

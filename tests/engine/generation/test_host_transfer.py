@@ -1,6 +1,6 @@
 """Steps arrive in order and complete, and a failing device is explained."""
 
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 
 import pytest
 import torch
@@ -10,7 +10,8 @@ from engine.api.errors import DeviceError, explained
 from engine.api.request import Request
 from engine.api.sampling import Sampling
 from engine.engine import Engine
-from engine.generation.host_transfer import landing
+from engine.generation.host_transfer import host_steps
+from engine.generation.planner import SegmentPlan
 from engine.media.preview import (
     FILM_SHARE,
     LARGEST_SHARE,
@@ -25,19 +26,24 @@ from samplers.step import Step
 REQUEST = Request(Conversation.ask("draw a dog"), Modality.IMAGE, Sampling(steps=4, seed=3))
 
 
+def _plan(engine: Engine) -> SegmentPlan:
+    sampling = engine.planner.complete(REQUEST.sampling, Modality.IMAGE)
+    prompt = engine.builder.prompt_of(REQUEST, Modality.IMAGE)
+    return engine.planner.plan(prompt, Modality.IMAGE, sampling, CounterRNG.for_seed(3), 0)
+
+
 def test_every_step_lands_with_its_own_tensors(tiny_engine: Engine) -> None:
-    runner = tiny_engine.runner
-    prompt = tiny_engine.prompt(REQUEST, Modality.IMAGE)
-    sampling = runner.complete(REQUEST.sampling, Modality.IMAGE)
-    draws = CounterRNG.for_seed(3)
-    seen: list[Step] = []
+    plan, seen = _plan(tiny_engine), []
 
-    def steps():
-        for step in runner.run(prompt, Modality.IMAGE, sampling, draws, 0):
-            seen.append(step)
-            yield step
+    class Seen(SegmentPlan):
+        def steps(self) -> Generator[Step]:
+            for step in super().steps():
+                seen.append(step)
+                yield step
 
-    landed = list(landing(steps(), PicturePreview(tiny_engine.model.vision), PreviewClock(0)))
+    watched = Seen(plan.sampler, plan.denoiser, plan.x_0, plan.draws)
+    preview = PicturePreview(tiny_engine.model.vision)
+    landed = list(host_steps(watched, preview, PreviewClock(0)))
     assert [one.step.index for one in landed] == [0, 1, 2, 3]
     for one, step in zip(landed, seen, strict=True):
         assert one.x_t.tolist() == step.x_t.segments[-1].tokens[0].tolist()
@@ -46,11 +52,15 @@ def test_every_step_lands_with_its_own_tensors(tiny_engine: Engine) -> None:
 
 
 def test_closing_it_closes_the_sampler(tiny_engine: Engine) -> None:
-    runner = tiny_engine.runner
-    sampling = runner.complete(REQUEST.sampling, Modality.IMAGE)
-    prompt = tiny_engine.prompt(REQUEST, Modality.IMAGE)
-    steps = runner.run(prompt, Modality.IMAGE, sampling, CounterRNG.for_seed(3), 0)
-    flight = landing(steps, None, PreviewClock(0))
+    plan = _plan(tiny_engine)
+    steps = plan.steps()
+
+    class Held(SegmentPlan):
+        def steps(self) -> Generator[Step]:
+            return steps
+
+    held = Held(plan.sampler, plan.denoiser, plan.x_0, plan.draws)
+    flight = host_steps(held, None, PreviewClock(0))
     next(flight)
     flight.close()
     with pytest.raises(StopIteration):

@@ -12,14 +12,15 @@ from engine.__main__ import main
 from engine.api.conversation import Conversation, Part
 from engine.api.events import Completed, Refined
 from engine.api.request import Repaint, Request
-from engine.api.sampling import METHODS, Sampling
+from engine.api.sampling import Sampling, methods
 from engine.engine import Engine
-from engine.generation.inpainting import begun, touched
-from engine.generation.resume import begun as begin
+from engine.generation.inpainting import masked_patches, start_of_inpainting
+from engine.generation.resume import initial_segment
 from engine.inspection.trace_file import read_trace, trace_bytes
 from engine.media.images import png_bytes, read_picture
 from flow.modality import Modality
 from samplers.counter_rng import CounterRNG
+from samplers.sampler import Resume
 
 PICTURE = np.random.default_rng(0).integers(0, 255, (48, 48, 3)).astype(np.uint8)
 SEEDS = 100
@@ -49,7 +50,7 @@ def _codes(engine: Engine, request: Request) -> np.ndarray:
 
 def test_what_is_outside_stays_in_a_hundred_of_a_hundred_runs(tiny_engine: Engine) -> None:
     vision = tiny_engine.model.config.vision
-    free = touched(LEFT, vision.grid, vision.image_px)
+    free = masked_patches(LEFT, vision.grid, vision.image_px)
     assert 0 < free.sum() < len(free)
     before = tiny_engine.encode(Part(image=PICTURE)).tokens.numpy()
     moved = 0
@@ -60,12 +61,12 @@ def test_what_is_outside_stays_in_a_hundred_of_a_hundred_runs(tiny_engine: Engin
     assert moved > SEEDS // 2
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", methods())
 def test_every_method_leaves_the_outside_alone_at_every_step(
     tiny_engine: Engine, method: str
 ) -> None:
     vision = tiny_engine.model.config.vision
-    free = touched(LEFT, vision.grid, vision.image_px)
+    free = masked_patches(LEFT, vision.grid, vision.image_px)
     before = tiny_engine.encode(Part(image=PICTURE)).tokens.numpy()
     request = replace(_request(), sampling=Sampling(steps=3).by(method))
     for event in tiny_engine.generate(request):
@@ -77,16 +78,18 @@ def test_every_method_leaves_the_outside_alone_at_every_step(
 def test_the_weaker_the_nearer_it_begins(tiny_engine: Engine) -> None:
     """Codes of the state that a run begins with, which are those of the picture."""
     before = tiny_engine.encode(Part(image=PICTURE)).tokens.numpy()
-    runner, free = tiny_engine.runner, np.ones(len(before), bool)
-    sampling = runner.complete(Sampling(), Modality.IMAGE)
+    planner, free = tiny_engine.planner, np.ones(len(before), bool)
+    sampling = planner.complete(Sampling(), Modality.IMAGE)
     mask_id = tiny_engine.model.spaces[Modality.IMAGE].mask_id
 
     def kept(strength: float) -> int:
         wish = replace(_request().repaint or Repaint(PICTURE, LEFT), strength=strength)
-        start = begun(wish, before, free, mask_id)
-        states = runner._states(start, sampling)
+        start = start_of_inpainting(wish, before, free, mask_id)
+        states = planner._states(start, sampling)
         found = [
-            begin(start, sampling, states, CounterRNG(torch.tensor([seed])), 0).tokens[0]
+            initial_segment(start, Resume.PATH, states, CounterRNG(torch.tensor([seed])), 0).tokens[
+                0
+            ]
             for seed in range(30)
         ]
         return sum(int((tokens.numpy() == before).sum()) for tokens in found)
@@ -106,7 +109,7 @@ def test_the_weaker_the_nearer_it_begins(tiny_engine: Engine) -> None:
 def test_a_mask_touches_the_patches_it_lies_on(
     rows: slice, columns: slice, wanted: list[int]
 ) -> None:
-    assert touched(_mask(rows, columns), 2, 32).tolist() == [bool(w) for w in wanted]
+    assert masked_patches(_mask(rows, columns), 2, 32).tolist() == [bool(w) for w in wanted]
 
 
 @pytest.mark.parametrize("side", [64, 128, 200, 384, 1000])
@@ -114,7 +117,7 @@ def test_a_mask_of_another_size_touches_no_neighbours(side: int) -> None:
     chosen = np.zeros((8, 8), bool)
     chosen[3, 2:6] = chosen[5, 5] = True
     place = np.arange(side) * 8 // side
-    assert np.array_equal(touched(chosen[place][:, place], 8, 128), chosen.reshape(-1))
+    assert np.array_equal(masked_patches(chosen[place][:, place], 8, 128), chosen.reshape(-1))
 
 
 @pytest.mark.parametrize(

@@ -37,7 +37,7 @@ def test_codes_of_another_tokenizer_are_refused(tiny_engine: Engine) -> None:
 def test_distances_are_the_metrics(tiny_engine: Engine) -> None:
     codes = _codes(tiny_engine, 2)
     found = tiny_engine.lens.distances(Modality.IMAGE, codes[:1], codes[1:])
-    metric = tiny_engine.runner.metrics[Modality.IMAGE]
+    metric = tiny_engine.planner.metrics[Modality.IMAGE]
     for q in range(metric.num_codebooks):
         rows = metric.distances(q, torch.from_numpy(codes[1, :, q]))
         expected = rows.gather(1, torch.from_numpy(codes[0, :, q])[:, None])[:, 0]
@@ -56,7 +56,7 @@ def test_what_is_no_state_is_nowhere(tiny_engine: Engine) -> None:
 
 @pytest.mark.parametrize("modality", [Modality.IMAGE, Modality.TEXT])
 def test_neighbours_are_the_nearest_codes(tiny_engine: Engine, modality: Modality) -> None:
-    metric = tiny_engine.runner.metrics[modality]
+    metric = tiny_engine.planner.metrics[modality]
     code = int(metric.states[0].nonzero()[3])
     near, gaps = tiny_engine.lens.neighbours(modality, 0, code, 5)
     every = metric.distances(0, torch.tensor([code]))[0]

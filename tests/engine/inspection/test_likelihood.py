@@ -16,7 +16,7 @@ REQUEST = Request(Conversation.ask("draw a red dog"))
 
 def _by_steps(engine: Engine, tokens: np.ndarray, modality: Modality) -> float:
     codes = torch.from_numpy(tokens)[None]
-    prompt = engine.prompt(REQUEST, modality)
+    prompt = engine.builder.prompt_of(REQUEST, modality)
     run = engine.model.begin(OmniSequence((*prompt, response(modality, codes))))
     bits: list[float] = []
     for place in range(len(tokens)):
@@ -39,16 +39,18 @@ def test_it_is_the_mean_over_codes_one_after_the_other(
     )
     with torch.inference_mode():
         expected = _by_steps(tiny_engine, tokens, modality)
-    assert tiny_engine.surprise(REQUEST, tokens, modality) == pytest.approx(expected, rel=1e-4)
+    assert tiny_engine.inspector.bits_per_code(REQUEST, tokens, modality) == pytest.approx(
+        expected, rel=1e-4
+    )
 
 
 def test_words_count_up_to_their_end(tiny_engine: Engine) -> None:
     words = np.array([[40], [41], [EOS], [50], [60]])
-    cut = tiny_engine.surprise(REQUEST, words[:3], Modality.TEXT)
-    assert tiny_engine.surprise(REQUEST, words, Modality.TEXT) == pytest.approx(cut)
+    cut = tiny_engine.inspector.bits_per_code(REQUEST, words[:3], Modality.TEXT)
+    assert tiny_engine.inspector.bits_per_code(REQUEST, words, Modality.TEXT) == pytest.approx(cut)
 
 
 def test_what_is_not_finished_has_no_probability(tiny_engine: Engine) -> None:
     mask_id = tiny_engine.model.spaces[Modality.IMAGE].mask_id
     with pytest.raises(ValueError, match="no codes of a whole image"):
-        tiny_engine.surprise(REQUEST, np.full((4, 4), mask_id), Modality.IMAGE)
+        tiny_engine.inspector.bits_per_code(REQUEST, np.full((4, 4), mask_id), Modality.IMAGE)

@@ -59,8 +59,8 @@ def test_the_steps_share_all_jumps_whatever_the_clock(metric: CodebookMetric) ->
 
 def test_the_engine_previews_what_it_would_run(tiny_engine: Engine) -> None:
     sampling = Sampling(steps=5, grid="uniform", c=2.0, a=1.5)
-    found = tiny_engine.preview(sampling, Modality.IMAGE)
+    found = tiny_engine.inspector.path_preview(sampling, Modality.IMAGE)
     assert found.steps == pytest.approx(uniform_grid(5))
     assert found.changes.shape == (4, 5)
-    other = tiny_engine.preview(Sampling(steps=5, grid="uniform"), Modality.IMAGE)
+    other = tiny_engine.inspector.path_preview(Sampling(steps=5, grid="uniform"), Modality.IMAGE)
     assert not np.allclose(found.bits, other.bits)

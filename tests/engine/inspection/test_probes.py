@@ -11,7 +11,7 @@ from engine.api.conversation import Conversation
 from engine.api.request import Request
 from engine.api.sampling import Sampling
 from engine.engine import Engine
-from engine.inspection.probes import POSITIONS_AT_ONCE, ProbeReadout, believed
+from engine.inspection.probes import POSITIONS_AT_ONCE, ProbeReadout, read_probes
 from engine.inspection.trace import Trace
 from flow.modality import Modality
 from model.loading.checkpoint import load_checkpoint, save_checkpoint
@@ -44,7 +44,7 @@ def recorded(engine: Engine, request: Request) -> Trace:
 
 def test_every_state_is_asked_by_itself(engine: Engine) -> None:
     trace = recorded(engine, REQUEST)
-    found = engine.believed(trace, 0)
+    found = engine.inspector.read_probes(trace, 0)
     assert found is not None
     states = trace.segments[0].arrays["x_t"]
     assert found.object.shape == found.colour.shape == found.sure.shape == states.shape[:2]
@@ -52,19 +52,19 @@ def test_every_state_is_asked_by_itself(engine: Engine) -> None:
     assert 1 / 3 < found.sure.min() <= found.sure.max() <= 1
     turned = {name: array[::-1] for name, array in trace.segments[0].arrays.items()}
     backwards = replace(trace, segments=(replace(trace.segments[0], arrays=turned),))
-    again = engine.believed(backwards, 0)
+    again = engine.inspector.read_probes(backwards, 0)
     assert again is not None
     assert np.allclose(again.sure[::-1], found.sure, atol=1e-5)
 
 
 def test_it_is_what_a_hook_behind_that_layer_sees(engine: Engine, heads: LinearProbes) -> None:
     states = recorded(engine, REQUEST).segments[0].arrays["x_t"]
-    prompt = engine.prompt(REQUEST, Modality.IMAGE)
+    prompt = engine.builder.prompt_of(REQUEST, Modality.IMAGE)
     seen: list[torch.Tensor] = []
     hook = engine.model.backbone.layers[heads.behind].register_forward_hook(
         lambda layer, given, output: seen.append(output[0])
     )
-    found = believed(engine.model, heads, prompt, states, Modality.IMAGE)
+    found = read_probes(engine.model, heads, prompt, states, Modality.IMAGE)
     hook.remove()
     (middle,) = seen
     objects = heads.logits(middle[:, -states.shape[1] :], PICTURE)[0]
@@ -74,8 +74,8 @@ def test_it_is_what_a_hook_behind_that_layer_sees(engine: Engine, heads: LinearP
 def test_many_states_are_asked_in_parts(engine: Engine, heads: LinearProbes) -> None:
     states = recorded(engine, REQUEST).segments[0].arrays["x_t"][:1]
     many = np.repeat(states, POSITIONS_AT_ONCE // 4, 0)
-    found = believed(
-        engine.model, heads, engine.prompt(REQUEST, Modality.IMAGE), many, Modality.IMAGE
+    found = read_probes(
+        engine.model, heads, engine.builder.prompt_of(REQUEST, Modality.IMAGE), many, Modality.IMAGE
     )
     assert isinstance(found, ProbeReadout)
     assert len(found.object) == len(many)
@@ -86,22 +86,22 @@ def test_the_words_before_a_picture_are_in_its_prompt(engine: Engine) -> None:
     trace = recorded(engine, REQUEST)
     words = recorded(engine, replace(REQUEST, to=Modality.TEXT)).segments[0]
     behind = replace(trace, segments=(replace(words, text="a cat"), *trace.segments))
-    alone, after = engine.believed(trace, 0), engine.believed(behind, 1)
+    alone, after = engine.inspector.read_probes(trace, 0), engine.inspector.read_probes(behind, 1)
     assert alone is not None
     assert after is not None
     assert not np.allclose(alone.sure, after.sure)
-    assert engine.believed(behind, 0) is None, "words hold nothing at places"
+    assert engine.inspector.read_probes(behind, 0) is None, "words hold nothing at places"
 
 
 def test_states_of_another_model_are_refused(engine: Engine, heads: LinearProbes) -> None:
-    prompt = engine.prompt(REQUEST, Modality.IMAGE)
+    prompt = engine.builder.prompt_of(REQUEST, Modality.IMAGE)
     with pytest.raises(ValueError, match="no states of a image of this checkpoint"):
-        believed(engine.model, heads, prompt, np.full((1, 4, 4), 99), Modality.IMAGE)
+        read_probes(engine.model, heads, prompt, np.full((1, 4, 4), 99), Modality.IMAGE)
 
 
 def test_a_checkpoint_without_heads_is_not_asked(tiny_engine: Engine) -> None:
     assert not tiny_engine.info()["believes"]
-    assert tiny_engine.believed(recorded(tiny_engine, REQUEST), 0) is None
+    assert tiny_engine.inspector.read_probes(recorded(tiny_engine, REQUEST), 0) is None
 
 
 def test_heads_come_back_from_their_file(heads: LinearProbes, tmp_path: Path) -> None:

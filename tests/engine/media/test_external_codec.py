@@ -159,7 +159,7 @@ def test_earlier_sounds_are_left_out(engine: Engine) -> None:
     )
     question = Conversation.ask("What did you say?")
     asked = Request(Conversation((*before, *question.turns)), Modality.TEXT, FEW)
-    assert {s.modality for s in engine.prompt(asked, Modality.TEXT)} == {Modality.TEXT}
+    assert {s.modality for s in engine.builder.prompt_of(asked, Modality.TEXT)} == {Modality.TEXT}
 
 
 @pytest.mark.parametrize(
