@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import gradio as gr
 
 from app.forms.parse import new_seed
-from engine.api.sampling import SAMPLERS, sampler_of
 from engine.api.request import USUAL_PROMPT_CHARACTERS
+from engine.api.sampling import SAMPLERS, sampler_of
 
 NARROW = 120
 """The least width of a control in a row of two, in pixels."""

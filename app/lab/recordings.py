@@ -40,7 +40,9 @@ class Recordings:
         Raises: ValueError where the Lab cannot show it.
         """
         engine = self.host.engine
-        seen = overview(trace, engine.lens, run_id, surprises(trace, engine.inspector.bits_per_code))
+        seen = overview(
+            trace, engine.lens, run_id, surprises(trace, engine.inspector.bits_per_code)
+        )
         return seen | {"believes": self.host.can.believes}
 
     def look_at(self, place: Mapping[str, object]) -> dict[str, object]:
