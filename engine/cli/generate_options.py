@@ -199,10 +199,8 @@ def unused(arguments: argparse.Namespace, request: Request, complete: Sampling) 
     }
     sampler = complete.sampler
     for name in OF_A_SAMPLER:
-        setting = SETTING.get(name, name)
-        if name in said and not complete.reads(setting):
-            kinds = [kind for kind, spec in SAMPLERS.items() if setting in spec.settings]
-            known = " or ".join(f"--sampler {kind}" for kind in kinds)
+        if name in said and sampler not in samplers_that_read(name):
+            known = " or ".join(f"--sampler {kind}" for kind in samplers_that_read(name))
             yield f"{_option(name)} is for {known}: this run, {sampler}, does not use it"
     to, first = request.to, first_modality(request)
     if to in (TEXT, AUDIO) and "guidance" in said:
@@ -232,6 +230,12 @@ def unused(arguments: argparse.Namespace, request: Request, complete: Sampling) 
             yield f"{_option(name)} is not looked at while a sound is written down: add --prompt"
     if "out" in said and to is TEXT and not arguments.aloud:
         yield "--out is for pictures, sounds and films: the words are printed, not written to it"
+
+
+def samplers_that_read(option: str) -> list[str]:
+    """Return the samplers that have a use for an option."""
+    setting = SETTING.get(option, option)
+    return [name for name, spec in SAMPLERS.items() if setting in spec.settings]
 
 
 def _option(name: str) -> str:

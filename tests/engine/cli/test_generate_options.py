@@ -73,7 +73,7 @@ def test_an_option_is_used_by_the_sampler_or_noted(kind: str, name: str) -> None
     beside = ["--cache-share", "0.5"] if name == "prompt_every" else []
     notes = _notes(kind, "text" if name == "stop_at_end" else "image", *said, *beside)
     noted = any(note.startswith(f"{option} is for") for note in notes)
-    assert noted == (kind not in OF_A_SAMPLER[name])
+    assert noted == (kind not in samplers_that_read(name))
 
 
 def test_what_is_not_said_is_not_noted() -> None:
