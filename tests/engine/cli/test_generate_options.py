@@ -15,7 +15,12 @@ from engine.api.conversation import Conversation
 from engine.api.events import Completed
 from engine.api.request import Repaint, Request
 from engine.api.sampling import SAMPLERS, Sampling
-from engine.cli.generate_options import OF_A_SAMPLER, add_options, unused
+from engine.cli.generate_options import (
+    OF_A_SAMPLER,
+    add_options,
+    samplers_that_read,
+    unused,
+)
 from engine.cli.out_file import ENDINGS, fits
 from engine.engine import Engine
 from engine.inspection.trace_file import read_trace
