@@ -55,7 +55,8 @@ class SamplerSettings:
     """All that a sampler may be built from; each reads what it needs.
 
     spaces, metrics: of every modality. times: where the network is called, from `from_t` on, and 1
-    at the end. first_index: steps of the grid before `from_t`. clock: beta(t) of the path. steps:
+    at the end; empty where the sampler reads no grid. first_index: steps of the grid before
+    `from_t`. clock: beta(t) of the path. steps:
     of a whole run. from_t in [0, 1): where the run starts. The rest are the fields of
     `engine.api.sampling.Sampling` and of a checkpoint's defaults, complete. stop: ids that end a
     row of one sub-codebook, empty where nothing does; fill: the id behind an end. recorder,

@@ -213,7 +213,9 @@ class Planner:
         flow, from_t = self.flows[modality], 0.0 if start is None else start.t
         assert sampling.temperature is not None and sampling.top_p is not None
         assert sampling.steps is not None and sampling.mask_schedule is not None
-        times, first_index = times_from(self.clocks.times(sampling, modality), from_t)
+        times, first_index = (), 0
+        if sampling.reads("grid"):  # a modality without a metric has no grid
+            times, first_index = times_from(self.clocks.times(sampling, modality), from_t)
         in_words = modality is Modality.TEXT
         return SamplerSettings(
             spaces=self.model.spaces,

@@ -137,7 +137,7 @@ def test_info_is_plain(tiny_engine: Engine) -> None:
 
 def test_the_path_is_computed_once(tiny_engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     first = tiny_engine.info()["path"]
-    monkeypatch.delattr("engine.generation.planner.path_table")
+    monkeypatch.delattr("engine.generation.clocks.path_table")
     assert tiny_engine.info()["path"] == first != {}
 
 

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 import soundfile
 
-from engine import engine as engine_module
 from engine.__main__ import main
 from engine.api.conversation import Conversation
 from engine.api.events import DOUBTFUL_BITS, Answer, Completed
@@ -17,6 +16,7 @@ from engine.api.sampling import Sampling
 from engine.cli.generate import DOUBT
 from engine.cli.out_file import of_part
 from engine.engine import Engine
+from engine.generation import segment_builder
 from engine.inspection.trace_file import read_trace
 from engine.media.audio import pieces_of, read_sound, wav_bytes
 from flow.modality import Modality
@@ -64,7 +64,7 @@ def test_doubt_is_told_once_and_only_where_there_is_some(
     samples: np.ndarray,
 ) -> None:
     for bits, notes in ((DOUBTFUL_BITS, 0), (DOUBTFUL_BITS + 0.1, 1)):
-        monkeypatch.setattr(engine_module, "surprise", lambda *_, bits=bits: bits)
+        monkeypatch.setattr(segment_builder, "bits_per_code", lambda *_, bits=bits: bits)
         assert tell(samples, *path).count(DOUBT) == notes
 
 
