@@ -1,8 +1,8 @@
-"""A clock and a grid that are even in information: a schedule that fits its codebook.
+"""Calibrated schedule: a clock and a grid of times that are even in information.
 
-p_t(x_1 | x_1) is the wrong thing to be even in: the neighbours of x_1 carry nearly all of the
-information long before a code is exactly right. So t is spread over the logarithm of the mutual
-information I(x_1; x_t), from `FIRST_BITS` to nearly all bits. Owns: `CalibratedSchedule`,
+p_t(x_1 | x_1) is a poor measure of progress, because the neighbours of x_1 carry nearly all
+information long before a code is exactly right. So t is spread evenly over the logarithm of the
+mutual information I(x_1; x_t), from `FIRST_BITS` to nearly all bits. Owns: `CalibratedSchedule`,
 `information_knots`, `information_clock`, `PathPoint`, `path_table`.
 """
 
@@ -15,19 +15,18 @@ from flow.path import exact_hit, information
 from flow.schedule import TUNED, Clock
 
 FIRST_BITS = 0.003
-"""Information of one code at which a path is said to begin."""
+"""Information of one code, in bits, at the start of the calibrated part of a path."""
 LAST_SHARE = 0.99
-"""Share of all bits at which it is said to have arrived."""
+"""Share of all bits at the end of the calibrated part."""
 KNOTS = 32
 LARGEST_BETA = 1e4
 
 
 @dataclass(frozen=True)
 class CalibratedSchedule:
-    """beta(t) through knots at t = k / (K + 1), k = 1 .. K, straight in log beta between them.
+    """beta(t) through knots at t = k / (K + 1), k = 1 .. K, with linear log beta between them.
 
-    Before the first knot beta rises in proportion to t from 0; after the last one in proportion to
-    1 / (1 - t), without bound.
+    Before the first knot beta is proportional to t; after the last one to 1 / (1 - t), unbounded.
 
     Raises: ValueError unless the knots are positive, finite and increasing, and at least two.
     """
@@ -40,7 +39,7 @@ class CalibratedSchedule:
             raise ValueError(f"a schedule needs rising positive knots, not {self.knots}")
 
     def beta(self, t: float) -> float:
-        """Value of the clock at t in [0, 1)."""
+        """Return the value of the clock at t in [0, 1)."""
         place = self._place(t)
         if place <= 1:
             return self.knots[0] * place
@@ -51,7 +50,7 @@ class CalibratedSchedule:
         return math.exp(low + (high - low) * (place - k))
 
     def dbeta(self, t: float) -> float:
-        """Slope of the clock at t in [0, 1), to the right at a knot."""
+        """Return the slope of the clock at t in [0, 1), the right-hand one at a knot."""
         place, scale = self._place(t), len(self.knots) + 1
         if place < 1:
             return self.knots[0] * scale
@@ -61,7 +60,7 @@ class CalibratedSchedule:
         return self.beta(t) * scale * math.log(self.knots[k] / self.knots[k - 1])
 
     def t_of_beta(self, beta: float) -> float:
-        """The time t in [0, 1) at which beta(t) = beta.
+        """Return the time t in [0, 1) at which beta(t) = beta.
 
         Raises: ValueError where beta is negative or not finite.
         """
@@ -77,14 +76,14 @@ class CalibratedSchedule:
         return (k + (math.log(beta) - low) / (high - low)) / scale
 
     def _place(self, t: float) -> float:
-        """t in units of the distance between knots."""
+        """Return t in units of the distance between knots."""
         if not 0 <= t < 1:
             raise ValueError(f"t must be in [0, 1), not {t}")
         return t * (len(self.knots) + 1)
 
 
 def information_knots(metric: CodebookMetric, num: int = KNOTS) -> tuple[float, ...]:
-    """The betas at which the mean information of a code runs evenly, in its logarithm, from
+    """Return betas at which the mean information of a code is evenly spaced in its logarithm, from
     `FIRST_BITS` to `LAST_SHARE` of all bits. About 25 exact sums a knot: seconds, once."""
     full = information_bits(metric, LARGEST_BETA)
     ratio = LAST_SHARE * full / FIRST_BITS
@@ -92,18 +91,18 @@ def information_knots(metric: CodebookMetric, num: int = KNOTS) -> tuple[float, 
 
 
 def information_bits(metric: CodebookMetric, beta: float) -> float:
-    """Information of a code in bits, mean over the codebooks."""
+    """Return the information of a code in bits, averaged over the codebooks."""
     return sum(information(metric, q, beta) for q in range(metric.num_codebooks)) / (
         metric.num_codebooks
     )
 
 
 GRIDS = ("uniform", "information", "tuned")
-"""In which clock times lie evenly: in t itself, in the information of a code, in `TUNED`."""
+"""Names of grids: times are even in t, in the information of a code, or in `TUNED`."""
 
 
 def information_clock(grid: str, metric: CodebookMetric) -> Clock | None:
-    """The clock of a name of `GRIDS`; None is t itself.
+    """Return the clock of a grid's name; None is t itself.
 
     Raises: ValueError where the name is unknown.
     """
@@ -120,8 +119,7 @@ def information_clock(grid: str, metric: CodebookMetric) -> Clock | None:
 
 @dataclass(frozen=True)
 class PathPoint:
-    """What is known of a code of one codebook at one time. bits: I(x_1; x_t). exact_hit:
-    p_t(x_1 | x_1)."""
+    """A point of a codebook's path. bits: I(x_1; x_t). exact_hit: p_t(x_1 | x_1)."""
 
     codebook: int
     t: float
@@ -131,7 +129,7 @@ class PathPoint:
 
 
 def path_table(metric: CodebookMetric, clock: Clock, num: int = 20) -> list[PathPoint]:
-    """For each codebook, the points at t = k / num below 1."""
+    """Return the points t = k / num, below 1, of each codebook."""
     return [
         PathPoint(q, k / num, beta, information(metric, q, beta), exact_hit(metric, q, beta))
         for q in range(metric.num_codebooks)
@@ -141,7 +139,7 @@ def path_table(metric: CodebookMetric, clock: Clock, num: int = 20) -> list[Path
 
 
 def _beta_of(metric: CodebookMetric, bits: float) -> float:
-    """The beta at which a code tells so many bits, by bisection of log beta."""
+    """Return the beta at which a code has that information, by bisection of log beta."""
     low, high = math.log(1e-4), math.log(LARGEST_BETA)
     for _ in range(24):
         middle = (low + high) / 2

@@ -1,7 +1,7 @@
-"""One draw a row from unnormalised weights, by softmax's cheapest companion: the inverse CDF.
+"""One draw a row from unnormalised weights, by the inverse CDF.
 
 `torch.multinomial` or Gumbel noise over 256 x 4096 costs ten times as much on a CPU, and neither
-can take its randomness from a counter. Owns: `inverse_cdf`, `row_chunks`.
+can use counter-based random numbers. Owns: `inverse_cdf`, `row_chunks`.
 """
 
 from collections.abc import Iterator
@@ -15,11 +15,11 @@ CHUNK_ELEMENTS = 2**24
 
 
 def inverse_cdf(weights: Float[Tensor, "N V"], uniforms: Float[Tensor, " N"]) -> Int[Tensor, " N"]:
-    """First index whose cumulative weight reaches `uniforms` times the row's total.
+    """Return the first index whose cumulative weight reaches `uniforms` times the row's total.
 
-    weights >= 0 with a positive total, not necessarily normalised; uniforms in [0, 1]. An index of
-    weight zero is never drawn, whatever rounding does to a uniform next to 0 or 1: the threshold is
-    positive and at most the last cumulative sum, and the first sum to reach it has just risen.
+    weights: >= 0 with a positive total, not necessarily normalised. uniforms: in [0, 1]. An index
+    of weight zero is never drawn, also for uniforms next to 0 or 1: the threshold is positive and
+    at most the last cumulative sum, and the first sum to reach it has just increased.
     """
     cumulative = weights.cumsum(dim=-1)
     threshold = uniforms.to(weights.dtype) * cumulative[:, -1]
@@ -33,7 +33,8 @@ def inverse_cdf(weights: Float[Tensor, "N V"], uniforms: Float[Tensor, " N"]) ->
 
 
 def row_chunks(num_rows: int, width: int) -> Iterator[slice]:
-    """Slices that cut `num_rows` rows of `width` values into pieces of at most `CHUNK_ELEMENTS`."""
+    """Yield slices that split `num_rows` rows of `width` values into chunks of at most
+    `CHUNK_ELEMENTS`."""
     rows = max(1, CHUNK_ELEMENTS // width)
     for start in range(0, num_rows, rows):
         yield slice(start, min(start + rows, num_rows))

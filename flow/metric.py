@@ -1,8 +1,8 @@
-"""Distances between the codes of one codebook: what "near" means on the path.
+"""Distances between the codes of a codebook, which define the path.
 
 Owns: `Metric`, `distance_table`, `distances`, `CodebookMetric`. A codebook of a few thousand codes
-gets a table; a text vocabulary (up to 152k) computes the rows that are asked for and never a V x V
-matrix. Does not own: where the codes come from (`model/`), or the clock beta (`flow.schedule`).
+has a table; for a text vocabulary (up to 152k) only requested rows are computed, never a V x V
+matrix. Does not own: the codes (`model/`), or the clock beta (`flow.schedule`).
 """
 
 from dataclasses import dataclass, replace
@@ -18,10 +18,10 @@ TABLE_ELEMENTS = 2**26
 
 
 class Metric(StrEnum):
-    """d(x, y) of two unit vectors with cosine similarity cos. They need different (c, a).
+    """Distance d(x, y) of two unit vectors with cosine similarity cos. Each needs its own (c, a).
 
-    COSINE: 1 - cos, the paper's. L2_POWER4: (2 - 2 cos)^2, what FUDOKI's code does.
-    L2_SQUARED: 2 - 2 cos.
+    COSINE: 1 - cos, the paper's. L2_POWER4: (2 - 2 cos)^2, used by FUDOKI's code. L2_SQUARED: 2 - 2
+    cos.
     """
 
     COSINE = "cosine"
@@ -32,7 +32,7 @@ class Metric(StrEnum):
 def distances(
     codes: Float[Tensor, "V D"], targets: Int[Tensor, " N"], metric: Metric
 ) -> Float[Tensor, "N V"]:
-    """Row n holds d(x, targets[n]) for every x; codes are unit vectors.
+    """Return row n = d(x, targets[n]) for every x; codes are unit vectors.
 
     Exactly 0 at x = targets[n], at least 0 elsewhere. N x V values: callers chunk over N.
     """
@@ -48,7 +48,7 @@ def distances(
 
 
 def distance_table(codes: Float[Tensor, "K D"], metric: Metric) -> Float[Tensor, "K K"]:
-    """All pairwise distances of a small codebook of any scale: zero diagonal, at least 0."""
+    """Return all pairwise distances of a small codebook of any scale: zero diagonal, at least 0."""
     unit = F.normalize(codes.float(), dim=-1)
     return distances(unit, torch.arange(len(unit), device=unit.device), metric)
 
@@ -78,7 +78,7 @@ class CodebookMetric:
         forbidden: tuple[int, ...] = (),
         dedupe: bool = True,
     ) -> "CodebookMetric":
-        """The metric of `codes` of any scale, where the ids `forbidden` are no states.
+        """Build the metric of `codes` of any scale; the ids `forbidden` are no states.
 
         Raises: ValueError where an allowed row is zero or not finite, or fewer than 2 ids remain.
         """
@@ -113,15 +113,16 @@ class CodebookMetric:
 
     @property
     def states(self) -> Bool[Tensor, "Q V"]:
-        """Ids that the path can reach: allowed, and the first of their equals."""
+        """The ids that the path can reach: allowed, and the first of equal rows."""
         every_id = torch.arange(self.cardinality, device=self.codes.device)
         return self.allowed & (self.representative == every_id)
 
     def distances(self, codebook: int, targets: Int[Tensor, " N"]) -> Float[Tensor, "N V"]:
-        """Row n holds d(x, targets[n]) for every x of one codebook; infinite where x is no state.
+        """Return row n = d(x, targets[n]) for every x of one codebook; infinite where x is no
+        state.
 
-        A fresh tensor, from the table where there is one. Without a table the rows come from a
-        matrix product, whose last bits may depend on N.
+        A new tensor, from the table if there is one. Without a table the rows come from a matrix
+        product, whose last bits may depend on N.
         """
         if self.table is not None:
             return self.table[codebook][targets]
@@ -129,16 +130,17 @@ class CodebookMetric:
         return rows.masked_fill_(~self.states[codebook], torch.inf)
 
     def canonical(self, tokens: Int[Tensor, "B L Q"]) -> Int[Tensor, "B L Q"]:
-        """Each id replaced by the first allowed id with an equal row; a forbidden id stays."""
+        """Replace each id by the first allowed id with an equal row; a forbidden id is
+        unchanged."""
         return _per_codebook(self.representative, tokens)
 
     def is_allowed(self, tokens: Int[Tensor, "B L Q"]) -> Bool[Tensor, "B L Q"]:
-        """Where an id is in range and not forbidden."""
+        """Return True where an id is in range and not forbidden."""
         inside = (tokens >= 0) & (tokens < self.cardinality)
         return inside & _per_codebook(self.allowed, tokens.clamp(0, self.cardinality - 1))
 
     def to(self, device: torch.device | str) -> "CodebookMetric":
-        """The same metric on another device."""
+        """Return the metric on another device."""
         return CodebookMetric(
             kind=self.kind,
             codes=self.codes.to(device),
@@ -149,13 +151,14 @@ class CodebookMetric:
 
 
 def _per_codebook(lookup: Tensor, tokens: Tensor) -> Tensor:
-    """lookup[q, tokens[b, l, q]]."""
+    """Return lookup[q, tokens[b, l, q]]."""
     codebooks = torch.arange(lookup.shape[0], device=tokens.device)
     return lookup[codebooks, tokens]
 
 
 def _first_equal_rows(unit: Tensor, allowed: Tensor, dedupe: bool) -> Tensor:
-    """First allowed id with an equal row, for each row of unit "V D"; a forbidden id stays."""
+    """Return the first allowed id with an equal row, for each row of unit "V D"; a forbidden id is
+    unchanged."""
     every_id = torch.arange(len(unit), device=unit.device)
     if not dedupe:
         return every_id

@@ -9,7 +9,7 @@ from enum import StrEnum
 
 
 class Modality(StrEnum):
-    """What a segment's tokens stand for."""
+    """The modality of a segment's tokens."""
 
     TEXT = "text"
     IMAGE = "image"

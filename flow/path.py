@@ -1,9 +1,9 @@
 """The metric-induced path: p_t(x | x_1) = softmax over x of -beta(t) d(x, x_1).
 
-At t = 0 it is uniform over the states, at t = 1 it is x_1; in between a token drifts through the
+At t = 0 it is uniform over the states, at t = 1 it is x_1; in between a token moves through the
 neighbours of x_1. Source: Luo et al. 2025 (arXiv:2510.13721), App. A; Shaul et al. 2024
-(arXiv:2412.03487), Section 4. Owns: drawing x_t (training), and how much x_t tells about x_1.
-Does not own: how a state moves along the path (`flow.transition`).
+(arXiv:2412.03487), Section 4. Owns: drawing x_t (training), and the information of x_t about x_1.
+Does not own: transitions along the path (`flow.transition`).
 """
 
 import math
@@ -17,15 +17,16 @@ from flow.metric import CodebookMetric
 from flow.schedule import PAPER, Clock
 
 SMALLEST_BETA = 1e-30
-"""Stands in for beta = 0, where 0 times an infinite distance is not a number."""
+"""Replacement for beta = 0, since 0 times an infinite distance is NaN."""
 
 
 def path_weights(
     distances: Float[Tensor, "N V"], beta: float | Float[Tensor, "*N"]
 ) -> Float[Tensor, "N V"]:
-    """exp(-beta d), unnormalised: at most 1, exactly 1 at x_1, 0 where the distance is infinite.
+    """Return exp(-beta d), unnormalised: at most 1, exactly 1 at x_1, 0 where the distance is
+    infinite.
 
-    beta in [0, infinity), one for all rows (a float, or a tensor without an axis) or one a row.
+    beta: in [0, infinity), one for all rows (a float or a scalar tensor) or one a row.
     """
     if isinstance(beta, Tensor):
         beta = beta.to(distances.dtype).clamp(min=SMALLEST_BETA).unsqueeze(-1)
@@ -37,7 +38,7 @@ def path_weights(
 def path_probabilities(
     distances: Float[Tensor, "N V"], beta: float | Float[Tensor, "*N"]
 ) -> Float[Tensor, "N V"]:
-    """p(x | x_1) = softmax_x(-beta d(x, x_1)), rows sum to 1; d(x_1, x_1) = 0 is their maximum."""
+    """Return p(x | x_1) = softmax_x(-beta d(x, x_1)); rows sum to 1, the maximum is at x_1."""
     weights = path_weights(distances, beta)
     return weights / weights.sum(dim=-1, keepdim=True)
 
@@ -50,13 +51,13 @@ def sample_path(
     uniforms: Float[Tensor, "B L Q"],
     schedule: Clock = PAPER,
 ) -> Int[Tensor, "B L Q"]:
-    """x_t ~ p_t(. | x_1), each code by itself, with one time a batch row.
+    """Draw x_t ~ p_t(. | x_1), independently for each code, with one time a batch row.
 
-    t in [0, 1), uniforms in (0, 1). An x_1 that is forbidden (a role marker of a prompt) is no
-    state of the flow and stays as it is. The result is a new tensor.
+    t: in [0, 1); uniforms: in (0, 1). A forbidden x_1 (a role marker of a prompt) is no state of
+    the flow and is returned unchanged. The result is a new tensor.
 
-    Raises: ValueError where a t is outside [0, 1).
-    Source: Luo et al. 2025 (arXiv:2510.13721), App. A.
+    Raises: ValueError where a t is outside [0, 1). Source: Luo et al. 2025 (arXiv:2510.13721), App.
+    A.
     """
     betas = [schedule.beta(float(time)) for time in t.cpu().unbind()]
     beta = torch.tensor(betas, device=x_1.device)
@@ -73,10 +74,10 @@ def sample_path(
 
 @torch.no_grad()
 def information(metric: CodebookMetric, codebook: int, beta: float) -> float:
-    """Mutual information I(x_1; x_t) of one code of one codebook in bits, for uniform x_1.
+    """Return the mutual information I(x_1; x_t) of a code of one codebook in bits, for uniform x_1.
 
     I = H(x_t) - H(x_t | x_1), an exact sum over all pairs in float64: from 0 at beta = 0 to
-    log2(number of states). This, and not p_t(x_1 | x_1), says which times decide a picture.
+    log2(number of states). It shows better than p_t(x_1 | x_1) at which times an image is decided.
     """
     ids = metric.states[codebook].nonzero().squeeze(1)
     marginal = torch.zeros(metric.cardinality, dtype=torch.float64, device=ids.device)
@@ -90,7 +91,7 @@ def information(metric: CodebookMetric, codebook: int, beta: float) -> float:
 
 @torch.no_grad()
 def exact_hit(metric: CodebookMetric, codebook: int, beta: float) -> float:
-    """p(x_1 | x_1) = 1 / Z, the probability that a code is already exactly right; mean over x_1."""
+    """Return p(x_1 | x_1) = 1 / Z, the probability that a code is exactly right; mean over x_1."""
     hits = 0.0
     ids = metric.states[codebook].nonzero().squeeze(1)
     for rows in row_chunks(len(ids), metric.cardinality):
@@ -101,11 +102,10 @@ def exact_hit(metric: CodebookMetric, codebook: int, beta: float) -> float:
 
 @torch.no_grad()
 def jump_rate(metric: CodebookMetric, codebook: int, beta: float) -> float:
-    """Expected jumps of a code while beta rises by one, mean over x_1: sum over x and z of
+    """Return the expected jumps of a code per unit of beta, mean over x_1: the sum over x and z of
     p(z) p(x) [D(z) - D(x)]_+ , exact, in float64.
 
-    A code on its path leaves z at the exit rate of `flow.transition`; this is its mean over
-    z ~ p_t. Times dbeta/dt it is the rate in t.
+    It is the mean exit rate of `flow.transition` over z ~ p_t. Times dbeta/dt it is the rate in t.
     """
     ids = metric.states[codebook].nonzero().squeeze(1)
     total = 0.0
@@ -119,5 +119,5 @@ def jump_rate(metric: CodebookMetric, codebook: int, beta: float) -> float:
 
 
 def _entropy_bits(p: Tensor) -> float:
-    """-sum p log2 p, all entries together."""
+    """Return -sum p log2 p over all entries."""
     return -float(torch.xlogy(p, p).sum()) / math.log(2)

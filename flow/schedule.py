@@ -1,8 +1,8 @@
-"""The clock of the path: beta(t) = c (t / (1-t))^a, and the times at which a sampler stops.
+"""The clock of the path, beta(t) = c (t / (1-t))^a, and the times of a sampler's steps.
 
-Owns: `Clock`, `Schedule`, `uniform_grid`, `times_as_even`, `check_times`. Plain float
-arithmetic; beta is never evaluated at t = 1, where it is infinite. Does not own: the path itself
-(`flow.path`), or which (c, a) suits which codebook.
+Owns: `Clock`, `Schedule`, `uniform_grid`, `times_as_even`, `check_times`. Plain float arithmetic;
+beta is never evaluated at t = 1, where it is infinite. Does not own: the path itself (`flow.path`),
+or the choice of (c, a) for a codebook.
 """
 
 import math
@@ -17,15 +17,15 @@ class Clock(Protocol):
     """A monotone beta(t) from 0 at t = 0 to infinity at t = 1, never evaluated at t = 1."""
 
     def beta(self, t: float) -> float:
-        """Value at t in [0, 1); ValueError elsewhere."""
+        """Return the value at t in [0, 1); ValueError elsewhere."""
         ...
 
     def dbeta(self, t: float) -> float:
-        """Slope at t in [0, 1), may be infinite at t = 0; ValueError elsewhere."""
+        """Return the slope at t in [0, 1), may be infinite at t = 0; ValueError elsewhere."""
         ...
 
     def t_of_beta(self, beta: float) -> float:
-        """The inverse; ValueError where beta is negative or not finite."""
+        """Return the t of a beta; ValueError where beta is negative or not finite."""
         ...
 
 
@@ -49,14 +49,14 @@ class Schedule:
             )
 
     def beta(self, t: float) -> float:
-        """Value of the clock: from 0 at t = 0 upwards without bound.
+        """Return the value of the clock: from 0 at t = 0, increasing without bound.
 
         Raises: ValueError where t is outside [0, 1).
         """
         return self.c * _odds(t) ** self.a
 
     def dbeta(self, t: float) -> float:
-        """dbeta/dt = c a t^(a-1) / (1-t)^(a+1); infinite at t = 0 where a < 1.
+        """Return dbeta/dt = c a t^(a-1) / (1-t)^(a+1); infinite at t = 0 where a < 1.
 
         Raises: ValueError where t is outside [0, 1).
         """
@@ -66,7 +66,7 @@ class Schedule:
         return self.c * self.a * odds ** (self.a - 1) / (1 - t) ** 2
 
     def t_of_beta(self, beta: float) -> float:
-        """The time t in [0, 1) at which beta(t) = beta.
+        """Return the time t in [0, 1) at which beta(t) = beta.
 
         Raises: ValueError where beta is negative or not finite.
         """
@@ -79,12 +79,12 @@ class Schedule:
 PAPER = Schedule()
 """c = 3, a = 0.9."""
 TUNED = Schedule(c=5.0, a=0.6)
-"""A sampler that stops evenly in this clock, whatever clock the path has, needs fewer steps: it
-leaves the nearly empty start and the nearly finished end sooner (docs/log.md)."""
+"""A clock for the times of steps: whatever the path's clock is, fewer steps are needed, since they
+leave the nearly uniform start and the nearly finished end sooner (docs/log.md)."""
 
 
 def uniform_grid(num_steps: int, start: float = 0.0) -> tuple[float, ...]:
-    """num_steps + 1 times at equal distance from `start` in [0, 1) to 1; both ends are exact.
+    """Return num_steps + 1 evenly spaced times from `start` in [0, 1) to 1; both ends are exact.
 
     Raises: ValueError where num_steps < 1 or start is outside [0, 1).
     """
@@ -97,8 +97,8 @@ def uniform_grid(num_steps: int, start: float = 0.0) -> tuple[float, ...]:
 
 
 def times_as_even(clock: Clock, even: Clock, num_steps: int) -> tuple[float, ...]:
-    """num_steps + 1 times of `clock` from 0 to 1 at which it stands where `even` stands at
-    k / num_steps.
+    """Return num_steps + 1 times from 0 to 1 at which `clock` has the values of `even` at k /
+    num_steps.
 
     Raises: ValueError where num_steps < 1.
     """
@@ -109,7 +109,8 @@ def times_as_even(clock: Clock, even: Clock, num_steps: int) -> tuple[float, ...
 
 
 def check_times(times: Sequence[float]) -> None:
-    """Raises ValueError unless the times rise from one in [0, 1) to exactly 1."""
+    """Check the times of a sampler. Raises: ValueError unless they increase from [0, 1) to exactly
+    1."""
     if len(times) < 2:
         raise ValueError(f"at least 1 step is needed: two times, not {len(times)}")
     if not 0 <= times[0] < 1 or times[-1] != 1:

@@ -1,7 +1,7 @@
-"""One point of the state space: an ordered row of segments, each of one modality.
+"""A point of the state space: a sequence of segments, each of one modality.
 
-Owns: `Segment`, `OmniSequence`. Both are values: nothing here is written after it was made.
-Axes: B batch, L positions, Q sub-codebooks.
+Owns: `Segment`, `OmniSequence`. Both are values, never written after creation. Axes: B batch, L
+positions, Q sub-codebooks.
 """
 
 from collections.abc import Mapping
@@ -17,10 +17,10 @@ from flow.modality import Modality
 class Segment:
     """Tokens of one modality.
 
-    tokens: int64 "B L Q". editable: bool "B L", the positions that a sampler may change; the rest
-    is prompt. valid: bool "B L", positions that exist; a False position is attended by nobody and
-    takes no place in the position count (padding of a batch, or a prompt that was dropped). stays:
-    a part of the prompt that is no wish but the frame around one, and is never dropped.
+    tokens: int64 "B L Q". editable: bool "B L", the positions that a sampler may change; the others
+    are prompt. valid: bool "B L", the positions that exist; others are not attended and not counted
+    (padding, or a dropped prompt). keep_unconditional: the segment stays valid in the unconditional
+    branch of guidance, see `drop_prompt`.
     """
 
     modality: Modality
@@ -38,7 +38,7 @@ class Segment:
         return self.tokens.shape[1]
 
     def repeated(self, rows: int) -> "Segment":
-        """The same in so many rows; it has one."""
+        """Expand a segment of one row to `rows` rows."""
         return replace(
             self,
             tokens=self.tokens.expand(rows, -1, -1),
@@ -68,23 +68,23 @@ class OmniSequence:
         return sum(s.length for s in self.segments)
 
     def editable_segments(self) -> tuple[int, ...]:
-        """Indices of the segments in which at least one position may change."""
+        """Return the indices of the segments with an editable position."""
         if self.edited is not None:
             return self.edited
         return tuple(i for i, s in enumerate(self.segments) if bool(s.editable.any()))
 
     def is_padded(self) -> bool:
-        """Whether a position does not exist."""
+        """Return True where a position does not exist."""
         if self.padded is not None:
             return self.padded
         return not all(bool(s.valid.all()) for s in self.segments)
 
     def with_cached_flags(self) -> "OmniSequence":
-        """The same sequence, which knows what may change and whether it is padded."""
+        """Return the sequence with the results of `editable_segments` and `is_padded` stored."""
         return replace(self, edited=self.editable_segments(), padded=self.is_padded())
 
     def with_tokens(self, tokens: Mapping[int, Tensor]) -> "OmniSequence":
-        """The same sequence with the tokens "B L Q" of the given segments replaced."""
+        """Return the sequence with the tokens "B L Q" of the given segments replaced."""
         changed = (
             replace(s, tokens=tokens[i]) if i in tokens else s for i, s in enumerate(self.segments)
         )
@@ -98,7 +98,7 @@ def prompt(
     *,
     keep_unconditional: bool = False,
 ) -> Segment:
-    """A segment that no sampler changes; tokens "B L Q"."""
+    """Return a segment without editable positions; tokens "B L Q"."""
     shape = tokens.shape[:2]
     return Segment(
         modality=modality,
@@ -110,7 +110,7 @@ def prompt(
 
 
 def response(modality: Modality, tokens: Tensor) -> Segment:
-    """A segment whose every position may change; tokens "B L Q" hold the source x_0."""
+    """Return a segment with all positions editable; tokens "B L Q" hold the source x_0."""
     return Segment(
         modality=modality,
         tokens=tokens,
@@ -120,12 +120,12 @@ def response(modality: Modality, tokens: Tensor) -> Segment:
 
 
 def drop_prompt(sequence: OmniSequence, rows: Tensor) -> OmniSequence:
-    """The sequence without its prompt in the batch rows where `rows` bool "B" is True.
+    """Drop the prompt in the batch rows where `rows`, bool "B", is True: the unconditional branch
+    of guidance, in training and sampling.
 
-    What is dropped becomes invalid: every position before the response but the last one, the marker
-    that opens the response, the part of it that is there already, a segment of the response's own
-    modality right before it, and segments that stay. This is the unconditional branch of guidance,
-    in training and sampling.
+    All positions before the response become invalid, except the last one (the marker that opens the
+    response), a segment of the response's modality right before it (a part of the response that
+    exists already), and segments with `keep_unconditional`.
     """
     first = sequence.editable_segments()[0]
     begun = first > 1 and sequence.segments[first - 1].modality is sequence.segments[first].modality
@@ -141,7 +141,7 @@ def drop_prompt(sequence: OmniSequence, rows: Tensor) -> OmniSequence:
 
 
 def _last_valid(segment: Segment) -> Tensor:
-    """bool "B L": the last valid position of each row."""
+    """Return bool "B L": the last valid position of each row."""
     places = torch.arange(segment.length, device=segment.valid.device)
     last = torch.where(segment.valid, places, -1).amax(1, keepdim=True)
     return places == last

@@ -1,4 +1,4 @@
-"""From x_t to x_{t+h}: jumps of the kinetic-optimal process towards a drawn x_1.
+"""Transitions x_t -> x_{t+h}: jumps of the kinetic-optimal process towards a drawn x_1.
 
 With b = beta(t) as the clock, dbeta/dt and its infinities disappear. With D(x) = d(x, x_1):
 rate from z to x   q_b(x | z) = p_b(x) [D(z) - D(x)]_+ , only ever towards x_1
@@ -34,9 +34,9 @@ class Interval:
     """One step [t_0, t_1] of the clock: b_0 = beta(t_0) <= b_1 = beta(t_1), infinite at t_1 = 1.
 
     printed_exposure: h dbeta/dt at t_0, the paper's Euler step; defined as 0 where dbeta/dt is
-    infinite (t_0 = 0 and a < 1), because its limit would make everything jump at once. arrives:
-    whether t_1 = 1. The numbers are floats, or float32 tensors without an axis where one recording
-    of a step serves every interval.
+    infinite (t_0 = 0 and a < 1), because its limit would make every code jump at once. arrives:
+    True where t_1 = 1. The values are floats, or float32 scalar tensors where one recorded step
+    serves every interval.
     """
 
     b_0: float | Tensor
@@ -46,7 +46,7 @@ class Interval:
 
     @classmethod
     def of(cls, schedule: Clock, t_0: float, t_1: float) -> "Interval":
-        """The interval between two times.
+        """Return the interval between two times.
 
         Raises: ValueError unless 0 <= t_0 < t_1 <= 1.
         """
@@ -62,12 +62,12 @@ class Interval:
 
 
 Uniforms = Callable[[int], Tensor]
-"""Numbers in (0, 1): number k of every row or code, the same whenever it is asked for."""
+"""Random numbers in (0, 1): number k of every row or code, equal in every call."""
 
 
 @runtime_checkable
 class Transition(Protocol):
-    """Moves codes over one interval that ends before t = 1, each row by itself."""
+    """Moves codes over one interval that ends before t = 1, each row independently."""
 
     def __call__(
         self,
@@ -76,8 +76,8 @@ class Transition(Protocol):
         interval: Interval,
         uniforms: Uniforms,
     ) -> Int[Tensor, " N"]:
-        """New ids. Row n of distances is d(x, x_1[n]), infinite where x is no state; uniforms(k)
-        is float32 "N"."""
+        """Return new ids. distances: row n is d(x, x_1[n]), infinite where x is no state.
+        uniforms(k): float32 "N"."""
         ...
 
 
@@ -88,8 +88,8 @@ the code that is then drawn."""
 
 @dataclass(frozen=True)
 class SingleJump:
-    """At most one jump an interval, as a law says: number 0 decides whether a code leaves, number
-    1 where to."""
+    """At most one jump an interval, by a law: random number 0 decides whether a code leaves, number
+    1 selects its destination."""
 
     law: Law
 
@@ -100,7 +100,7 @@ class SingleJump:
         interval: Interval,
         uniforms: Uniforms,
     ) -> Int[Tensor, " N"]:
-        """New ids, see `Transition`."""
+        """Return new ids, see `Transition`."""
         leave, destination = self.law(distances, x_t, interval)
         leaves = (uniforms(0) < leave).nonzero().squeeze(1)
         moved = x_t.clone()
@@ -116,9 +116,11 @@ class SingleJump:
         interval: Interval,
         uniforms: Uniforms,
     ) -> Int[Tensor, " N"]:
-        """The same for rows that may be at their target x_1, with a destination drawn for each of
-        them: nothing is counted, so that a GPU is never waited for. On CUDA by `flow.cuda.fused`,
-        where the law has a kernel."""
+        """Return new ids for all rows, including those at their target x_1.
+
+        A destination is drawn for every row, so that no result is read back from a GPU. On CUDA it
+        uses `flow.cuda.fused` where the law has a kernel.
+        """
         if isinstance(self.law, FrozenRates) and x_t.is_cuda and has_triton():
             both = (self.law.rate_beta(interval), self.law.exposure(interval))
             numbers = torch.stack([torch.as_tensor(n, device=x_t.device) for n in both]).float()
@@ -130,14 +132,14 @@ class SingleJump:
 
 @dataclass(frozen=True)
 class FrozenRates:
-    """The kinetic-optimal rates, held at one beta of the interval for a given exposure:
-    P(leave) = 1 - exp(-exposure L), to x with weight w(x) [D(z) - D(x)]_+ ."""
+    """The kinetic-optimal rates, frozen at one beta of the interval for a given exposure: P(leave)
+    = 1 - exp(-exposure L), to x with weight w(x) [D(z) - D(x)]_+ ."""
 
     rate_beta: Callable[[Interval], float | Tensor]
     exposure: Callable[[Interval], float | Tensor]
 
     def __call__(self, distances: Tensor, x_t: Tensor, interval: Interval) -> tuple[Tensor, Tensor]:
-        """See `Law`."""
+        """Return P(leave) and destination weights, see `Law`."""
         weights = path_weights(distances, self.rate_beta(interval))
         total = weights.sum(dim=-1)
         gain = (_at(distances, x_t).unsqueeze(1) - distances).clamp_(min=0)
@@ -200,7 +202,7 @@ of its own. coupling: exact marginals, fewest changes."""
 
 
 def _at(rows: Tensor, ids: Tensor) -> Tensor:
-    """rows[n, ids[n]]."""
+    """Return rows[n, ids[n]]."""
     return rows.gather(1, ids.unsqueeze(1)).squeeze(1)
 
 
@@ -215,12 +217,12 @@ def advance(
     *,
     dense_step: bool = False,
 ) -> Int[Tensor, "B L Q"]:
-    """x_{t+h}: codes moved towards their x_1, or all of them onto x_1 where the step ends at 1.
+    """Return x_{t+h}: codes moved towards their x_1, or x_1 where the step ends at 1.
 
-    Where x_t = x_1 nothing can leave: those rows are skipped, so a position is frozen by x_1 = x_t.
-    Elsewhere both are states of the metric; uniforms(k) is float32 "B L Q". Positions are processed
-    in chunks. everywhere: skip no row, see `SingleJump.dense_step`; the ids are the same, and a
-    transition of another kind ignores it. A new tensor.
+    Rows with x_t = x_1 cannot leave and are skipped, so x_1 = x_t freezes a position. Elsewhere
+    both are states of the metric. uniforms(k): float32 "B L Q". Positions are processed in chunks.
+    dense_step: skip no row, see `SingleJump.dense_step`; the ids are equal, and other kinds of
+    transition ignore it. The result is a new tensor.
     """
     if interval.arrives:
         return x_1.clone()
@@ -247,5 +249,5 @@ def advance(
 
 
 def _numbers_of(number: Uniforms, chosen: Tensor | slice, q: int, k: int) -> Tensor:
-    """Number k of the chosen rows in sub-codebook q."""
+    """Return random number k of the chosen rows in sub-codebook q."""
     return number(k)[chosen, q]

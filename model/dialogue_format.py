@@ -1,5 +1,5 @@
-"""What stands around the words of a conversation: the property of a checkpoint by which
-`model.prompt_template` lays it out. Owns: `Dialogue`, `Tasks`."""
+"""The conversation format of a checkpoint: the text around its messages, from which
+`model.prompt_template` builds prompts. Owns: `Dialogue`, `Tasks`."""
 
 from dataclasses import dataclass
 
@@ -8,16 +8,13 @@ from model.strict_fields import StrictFields
 
 @dataclass(frozen=True)
 class Tasks(StrictFields):
-    """Of a checkpoint that is told by a token what to do.
+    """Prompts of a checkpoint that selects its task by a special token; "" where it lacks the task.
 
-    sees: in front of the pictures that were seen last, which stand in front of the conversation;
-    watches: in front of a film that stands there, "" where it knows none. draws: in front of the
-    words of a picture; edits: in front of the picture that words are to change, "" where it changes
-    none. begins, ends: around those words. hears: in front of a sound that stands in front of the
-    conversation; speaks: in front of what is to be said, "" where it has no speech. transcribe,
-    say: what asks for the words of a sound, and for words to be said. thinks, answers_at_once: what
-    stands behind the user's last words where it is to think first, and where not; "" where it
-    cannot be told to.
+    sees: before the latest images, which precede the conversation. watches: before a video there.
+    hears: before a sound there. draws: before the description of an image. edits: before the image
+    that an instruction edits. begins, ends: around description or instruction. speaks: before text
+    to be spoken. transcribe, say: instructions for transcription and for speech. thinks,
+    answers_at_once: appended to the user's last message to ask for a thought first, or not.
     """
 
     sees: str
@@ -35,17 +32,17 @@ class Tasks(StrictFields):
 
 
 PROMPT_CHARACTERS, LONG_PROMPT_CHARACTERS = 500, 4000
-"""Of one message: to a model of a small world, and to one that reads long texts."""
+"""Longest message in characters, of a model of the small world and of one that reads long texts."""
 
 
 @dataclass(frozen=True)
 class Dialogue(StrictFields):
-    """Text in which the special tokens of the checkpoint's tokenizer stand for themselves.
+    """The text around messages; special tokens of the checkpoint's tokenizer stand for themselves.
 
-    begins: in front of everything. user, assistant: in front of what that side says; closes: behind
-    it, once the other side follows. trims: whether words lose the space around them. whole: whether
-    the model reads every turn, or else the question, what was seen last and the last exchange.
-    tasks: None where pictures stand among the words and every prompt is a conversation.
+    begins: before everything. user, assistant: before a message of that side; closes: after it,
+    once the other side follows. trims: messages are stripped. whole: the model reads all messages;
+    otherwise the question, the latest image and the last exchange. tasks: None where media stand
+    inside the conversation and every prompt is a conversation.
     """
 
     begins: str = "<bos>"
@@ -58,9 +55,9 @@ class Dialogue(StrictFields):
 
     @property
     def prompt_characters(self) -> int:
-        """How long a message may be."""
+        """Longest message in characters."""
         return LONG_PROMPT_CHARACTERS if self.whole else PROMPT_CHARACTERS
 
 
 OURS = Dialogue()
-"""Of the checkpoints that were trained here."""
+"""The format of the checkpoints trained in this project."""

@@ -1,5 +1,5 @@
-"""The sizes that a model can be begun with, by name: one that ships, the same around a
-backbone that knows words, a tiny one for tests, and the published ones."""
+"""Named model sizes: the shipped one, the same tokenizers around SmolLM2's backbone, a tiny one for
+tests, and two of the published size."""
 
 from dataclasses import replace
 

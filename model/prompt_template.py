@@ -1,24 +1,24 @@
-"""How a conversation is laid out as segments: the one template that training and inference share.
+"""The prompt template: a conversation as segments, the same in training and inference.
 
 <bos> <user> <image> PICTURE </image> words <assistant> words <image> PICTURE </image> <user> ..
 .. <user> <audio> SOUND </audio> words .. <video> FRAMES </video> ..
-.. <assistant>                    and then the response segment: a block of text,
-.. <assistant> <image>            or a picture,
-.. <assistant> words <video>      or the frames of a film,
+.. <assistant>                    then the response segment: a block of text,
+.. <assistant> <image>            or an image,
+.. <assistant> words <video>      or the frames of a video,
 .. <assistant> words <audio> SOUND   or the next block of a sound that has begun,
-.. <assistant> <think>            or what is thought, </think> and the answer.
+.. <assistant> <think>            or a thought, </think> and the answer.
 
-A checkpoint of others says in its `Dialogue` what stands there instead of <bos>, <user> and
-<assistant>. One that has `Tasks` is asked in these ways instead, with a token of its own each:
+A converted checkpoint has its own text in place of <bos>, <user> and <assistant>, given by its
+`Dialogue`. One that has `Tasks` selects the task by a token of its own instead:
 
-SEES <image> PICTURE </image> .. and the conversation, for an answer in words,
-WATCHES <video> FRAMES </video>  and the conversation, for an answer in words,
-HEARS <audio> SOUND </audio>     and the conversation, for an answer in words,
-DRAWS words <image>              for a picture, with </image> behind it,
-EDITS <image> PICTURE </image> words <image>   for a picture that is changed,
-SPEAKS <user> words <assistant> <audio>        for words that are said.
+SEES <image> PICTURE </image> .. and the conversation, for a text answer,
+WATCHES <video> FRAMES </video>  and the conversation, for a text answer,
+HEARS <audio> SOUND </audio>     and the conversation, for a text answer,
+DRAWS words <image>              for an image, with </image> after it,
+EDITS <image> PICTURE </image> words <image>   for an edited image,
+SPEAKS <user> words <assistant> <audio>        for speech.
 
-Whether an answer in words then has <think> THOUGHT </think>, the last of its user's words say.
+There the end of the user's last message selects whether a text answer begins with a thought.
 """
 
 from collections.abc import Mapping, Sequence
@@ -43,18 +43,18 @@ from model.tokenizers.text import (
 )
 
 TRANSCRIBE = "write down what i say"
-"""Asks for the words of a sound before it."""
+"""Request for a transcript of the sound before it."""
 END: Mapping[Modality, int] = {
     Modality.IMAGE: END_IMAGE,
     Modality.AUDIO: END_AUDIO,
     Modality.VIDEO: END_VIDEO,
 }
-"""The marker behind a piece of media."""
+"""Marker after a piece of media."""
 SEEN = (Modality.IMAGE, Modality.VIDEO)
 
 
 def opened_by(ids: Sequence[int]) -> Modality | None:
-    """What the words of an answer open behind them; None where they just end."""
+    """Return the modality that a text answer opens after its words; None where it ends."""
     last = next((i for i in ids if i in ENDS), EOS)
     return next((modality for modality, marker in OPENING.items() if marker == last), None)
 
@@ -71,7 +71,7 @@ class Span:
 
 @dataclass(frozen=True)
 class Message:
-    """What one side says: text and pieces of media in reading order."""
+    """A message of one side: text and media in reading order."""
 
     from_user: bool
     parts: tuple[str | Span, ...]
@@ -86,15 +86,15 @@ def layout(
     thinks: bool = False,
     dialogue: Dialogue = OURS,
 ) -> list[Span]:
-    """The spans of a prompt that ends with <assistant> and what opens an answer of that modality.
+    """Return the spans of a prompt that ends where an answer of the modality `opens` begins.
 
-    Neighbouring words and markers form one text span; media is a span of its own. If the last
-    message is the assistant's, its words begin the answer. begun: codes "L Q" of the answer that
-    are there already. thinks: an answer in words begins with what is thought; where there are
-    tasks, the user's last words say so, or that it does not.
+    Neighbouring text and markers form one text span; each piece of media is a span of its own. If
+    the last message is the assistant's, the answer continues its text. begun: codes "L Q" of the
+    answer that exist already. thinks: a text answer begins with a thought; with `Tasks`, the user's
+    last message selects it.
 
-    Raises: ValueError where a picture is to be changed by a checkpoint that changes none, or a
-    message has media that go into no task, or into several.
+    Raises: ValueError where an image is to be edited by a checkpoint that cannot, or a message has
+    media that fit no task, or several.
     """
     told = PromptBuilder(tokenizer, dialogue)
     hears = False
@@ -125,8 +125,8 @@ def layout(
 
 
 def _seen_first(told: "PromptBuilder", messages: Sequence[Message], tasks: Tasks) -> list[Message]:
-    """Tells the pictures, or the film, of the latest message that has any; the messages with words
-    alone."""
+    """Add the images, or the video, of the latest message that has any; return the messages without
+    media."""
     shown = next((seen for m in reversed(messages) if (seen := _media([m], *SEEN))), [])
     films = [part for part in shown if part.modality is Modality.VIDEO]
     if films and len(shown) > 1:
@@ -141,7 +141,7 @@ def _seen_first(told: "PromptBuilder", messages: Sequence[Message], tasks: Tasks
 
 
 def _heard_first(told: "PromptBuilder", messages: Sequence[Message], tasks: Tasks) -> list[Message]:
-    """Tells the sound of the last message; the messages with words alone."""
+    """Add the sound of the last message; return the messages without media."""
     if _media(messages[-1:], *SEEN):
         raise ValueError(
             "this checkpoint hears a sound or sees a picture or a film: leave one of them out of "
@@ -154,8 +154,7 @@ def _heard_first(told: "PromptBuilder", messages: Sequence[Message], tasks: Task
 
 
 def _marked(messages: Sequence[Message], tasks: Tasks, *, thinks: bool) -> list[Message]:
-    """The messages with words alone, those of the user's last one saying whether to think first;
-    what is written down is not thought about."""
+    """Append the thinking tag to the user's last message, except to a request for a transcript."""
     found, mark = list(messages), tasks.thinks if thinks else tasks.answers_at_once
     last = max(i for i, message in enumerate(found) if message.from_user)
     *before, words = found[last].parts or ("",)
@@ -168,7 +167,7 @@ def _marked(messages: Sequence[Message], tasks: Tasks, *, thinks: bool) -> list[
 def _spoken(
     told: "PromptBuilder", messages: Sequence[Message], dialogue: Dialogue, tasks: Tasks
 ) -> list[Span]:
-    """The spans of a prompt that has the last message's words said, whoever wrote them."""
+    """Return the spans of a prompt that speaks the last message's text."""
     if any(isinstance(part, Span) for part in messages[-1].parts):
         raise ValueError(
             "this checkpoint says words alone: leave out what goes with them, or let it answer in "
@@ -184,8 +183,8 @@ def _spoken(
 
 
 def _asked(told: "PromptBuilder", messages: Sequence[Message], tasks: Tasks) -> list[Span]:
-    """The spans of a prompt for a picture: the user's last words, and what they are to change: a
-    picture of their own message or of the one before."""
+    """Return the spans of a prompt for an image: the user's last text, and the image that it edits,
+    from the same message or the one before."""
     last = max(i for i, message in enumerate(messages) if message.from_user)
     if _media(messages[last : last + 1], Modality.AUDIO, Modality.VIDEO):
         raise ValueError("this checkpoint draws from words: say in words what the picture shows")
@@ -221,8 +220,8 @@ def _media(messages: Sequence[Message], *kinds: Modality) -> list[Span]:
 
 
 class PromptBuilder:
-    """Spans that grow by what is told. Words of a template that stand right before a message are
-    cut into tokens together with it."""
+    """Builder of a prompt's spans. Template text right before a message is tokenised together with
+    it."""
 
     def __init__(self, tokenizer: TextTokenizer, dialogue: Dialogue) -> None:
         self.spans: list[Span] = []
@@ -231,7 +230,7 @@ class PromptBuilder:
         self._waiting = ""
 
     def frame(self, text: str) -> None:
-        """A template's own text."""
+        """Add template text; its special tokens become ids."""
         for part in self._tokenizer.parts(text):
             if isinstance(part, str):
                 self._waiting += part
@@ -243,7 +242,7 @@ class PromptBuilder:
         self._ids.append(token)
 
     def say(self, part: str | Span) -> None:
-        """A part of a message."""
+        """Add text or media of a message."""
         if isinstance(part, str):
             words = part.strip() if self._trims else part
             self._ids += self._tokenizer.encode(self._waiting + words)
@@ -255,7 +254,7 @@ class PromptBuilder:
             self.mark(END[part.modality])
 
     def close(self) -> None:
-        """Neighbouring words end here."""
+        """End the current text span."""
         self._flush()
         if self._ids:
             tokens = torch.tensor(self._ids, dtype=torch.long)[:, None]
@@ -269,8 +268,8 @@ class PromptBuilder:
 
 
 def embedded(tokenizer: TextTokenizer, parts: tuple[str | Span, ...]) -> list[Span]:
-    """The spans of one message to be found by: <eos> where its answer would begin, whose feature
-    stands for it (see `OmniModel.embedding`)."""
+    """Return the spans of a message for its retrieval embedding: <eos> in place of the answer,
+    whose feature is the embedding (`OmniModel.embedding`)."""
     spans = layout(tokenizer, [Message(True, parts)])
     spans[-1].tokens[-1] = EOS
     return spans
@@ -279,8 +278,8 @@ def embedded(tokenizer: TextTokenizer, parts: tuple[str | Span, ...]) -> list[Sp
 def collate_prompts(
     prompts: Sequence[Sequence[Span]], device: torch.device, multiple: int = 1
 ) -> list[Segment]:
-    """Prompts with the same modalities in the same order as one batch, padded on the right of each
-    span, to a `multiple` of positions."""
+    """Batch prompts with equal sequences of modalities; each span is padded on the right to a
+    `multiple` of positions."""
     return [_column([p[i] for p in prompts], device, multiple) for i in range(len(prompts[0]))]
 
 

@@ -1,1 +1,1 @@
-"""Fused kernels of a transition, and their plain twin."""
+"""Fused kernels of a transition."""

@@ -1,10 +1,10 @@
-"""A jump of the kinetic process in two passes over the codebook, without its distances in memory.
+"""A jump of the kinetic process in two passes over the codebook, without distances in memory.
 
-Pass one sums the weights, and the weights of the jumps, over each block of codes; pass two decides
-which rows leave, finds the block in which a row's threshold falls, and the code in the block: an
-inverse CDF of two levels. For 64 rows of a text vocabulary of 152 k codes that reads 39 MB instead
-of writing and reading them ten times. Owns: `fused_jumps`, its twin in plain torch, and where it
-can run. Does not own: the law (`flow.transition.FrozenRates`).
+Pass one sums the weights, and the jump weights, over each block of codes. Pass two decides which
+rows leave, and finds the block that contains a row's threshold, then the code in that block: an
+inverse CDF of two levels. For 64 rows of a text vocabulary of 152 k codes it reads 39 MB once
+instead of writing and reading them ten times. Owns: `fused_jumps`. Does not own: the law
+(`flow.transition.FrozenRates`).
 """
 
 from functools import cache
@@ -24,12 +24,12 @@ POWERS = {Metric.COSINE: 1, Metric.L2_SQUARED: 2, Metric.L2_POWER4: 4}
 
 @cache
 def has_triton() -> bool:
-    """Whether the kernels can be compiled here."""
+    """Return True where Triton is installed."""
     return find_spec("triton") is not None
 
 
 def heights(metric: CodebookMetric, codebook: int, x_t: Tensor, target: Tensor) -> Tensor:
-    """D(z) = d(x_t, x_1), float32 "N"."""
+    """Return D(z) = d(x_t, x_1), float32 "N"."""
     if metric.table is not None:
         return metric.table[codebook, target, x_t]
     codes = metric.codes[codebook]
@@ -52,8 +52,9 @@ def fused_jumps(
     numbers: Float[Tensor, "2"],
     uniforms: Float[Tensor, "2 N"],
 ) -> Int[Tensor, " N"]:
-    """The codes after one interval, by the kernels. numbers: beta and exposure of the interval.
-    uniforms: whether a row leaves, and where to. Needs Triton, and CUDA or its interpreter."""
+    """Return the codes after one interval, computed by the kernels. numbers: beta and exposure of
+    the interval. uniforms: for leaving, and for the destination. Needs Triton, and CUDA or its
+    interpreter."""
     triton: Any = import_module("triton")
     kernels: Any = import_module("flow.cuda.kernels")
     num, cardinality = len(x_t), metric.cardinality
@@ -87,40 +88,3 @@ def fused_jumps(
         **shape,
     )
     return moved
-
-
-def two_level_jumps(
-    metric: CodebookMetric,
-    codebook: int,
-    x_t: Int[Tensor, " N"],
-    target: Int[Tensor, " N"],
-    numbers: Float[Tensor, "2"],
-    uniforms: Float[Tensor, "2 N"],
-) -> Int[Tensor, " N"]:
-    """`fused_jumps` in plain torch, block after block as the kernels do it."""
-    distances = metric.distances(codebook, target)
-    weights = torch.exp(-numbers[0] * distances)
-    gain = (heights(metric, codebook, x_t, target)[:, None] - distances).clamp(min=0)
-    jumps = _in_blocks(weights * gain)
-    sums = jumps.sum(-1)
-    total = sums.sum(-1)
-    leave = 1 - torch.exp(-numbers[1] * total / _in_blocks(weights).sum(-1).sum(-1))
-    threshold = (uniforms[1] * total)[:, None]
-    chosen = _first((sums.cumsum(-1) >= threshold) & (sums > 0), sums > 0)
-    before = torch.where(torch.arange(sums.shape[1], device=sums.device) < chosen, sums, 0.0)
-    inside = jumps.gather(1, chosen[..., None].expand(-1, 1, BLOCK))[:, 0]
-    reached = before.sum(-1, keepdim=True) + inside.cumsum(-1) >= threshold
-    code = (chosen * BLOCK + _first(reached & (inside > 0), inside > 0))[:, 0]
-    return torch.where(uniforms[0] < leave, code, x_t)
-
-
-def _in_blocks(rows: Tensor) -> Tensor:
-    """ "N V" as "N num_blocks BLOCK", zeros at the end."""
-    missing = -rows.shape[1] % BLOCK
-    return torch.nn.functional.pad(rows, (0, missing)).unflatten(1, (-1, BLOCK))
-
-
-def _first(wanted: Tensor, otherwise: Tensor) -> Tensor:
-    """The first True of each row "N 1"; where there is none, the last True of `otherwise`."""
-    last = otherwise.shape[1] - 1 - otherwise.flip(1).int().argmax(1, keepdim=True)
-    return torch.where(wanted.any(1, keepdim=True), wanted.int().argmax(1, keepdim=True), last)

@@ -1,7 +1,7 @@
-"""One conversion: everything is checked on names, shapes and sizes first; then tensor after tensor
-moves from the source into new shards, so that no copy of either is ever in memory.
+"""One conversion. All names, shapes and sizes are checked first; then one tensor after the other
+moves from the source to new shards, so that memory never holds a full copy of either.
 
-Numbers keep the type in which the source stores them. Owns: `convert`.
+Tensors keep the data type of the source. Owns: `convert`, `rehearse`.
 """
 
 from collections.abc import Iterator
@@ -30,8 +30,9 @@ HALF_BYTES = 2
 
 @dataclass(frozen=True)
 class _Plan:
-    """Where each tensor of the new checkpoint comes from. used: name of the source -> ours. moved:
-    those of `kept` that lie beside others which go; staying: the shards that are not touched."""
+    """The origin of each tensor of the new checkpoint. used: source name -> our name. kept: our
+    names that stay as they are; moved: those of `kept` in shards that are replaced. fresh: our
+    names to initialise randomly. staying: shards that are not touched."""
 
     config: OmniConfig
     wanted: Shapes
@@ -43,10 +44,10 @@ class _Plan:
 
 
 def convert(layout: Layout, source: HfFolder, target: Target) -> Report:
-    """Fill the target's part of this layout from the source.
+    """Fill this layout's part of the target from the source.
 
-    Raises: ValueError with one sentence where they do not fit or the source is broken; nothing of
-    the target has changed then.
+    Raises: ValueError with one sentence where they do not fit or the source is broken; the target
+    is then unchanged.
     """
     plan = _planned(layout, source, target)
     exchange = layout.exchange(source)
@@ -79,9 +80,10 @@ def convert(layout: Layout, source: HfFolder, target: Target) -> Report:
 
 
 def rehearse(layout: Layout, source: HfFolder, target: Target) -> OmniConfig:
-    """The config that `convert` would leave; all that it checks is, but for the numbers.
+    """Return the config that `convert` would write, after all of its checks but those of tensor
+    values.
 
-    Raises: ValueError as it does.
+    Raises: ValueError as `convert` does.
     """
     config = _planned(layout, source, target).config
     _tokenizer(layout, source, target, config, layout.exchange(source))
@@ -122,7 +124,7 @@ def _planned(layout: Layout, source: HfFolder, target: Target) -> _Plan:
 def _arriving(
     layout: Layout, source: HfFolder, target: Target, plan: _Plan, exchange: Exchange
 ) -> Iterator[tuple[str, Tensor]]:
-    """Every tensor that is written, under our name."""
+    """Yield every tensor to write, under our name."""
     for name, tensor in source.read(plan.used):
         yield from layout.turned(plan.used[name], tensor, plan.config, exchange).items()
     for file in sorted({target.stored[name].file for name in plan.moved}):
@@ -133,7 +135,8 @@ def _arriving(
 def _tokenizer(
     layout: Layout, source: HfFolder, target: Target, config: OmniConfig, exchange: Exchange
 ) -> TextTokenizer | None:
-    """The source's where it brings words; bytes alone for a new checkpoint; None keeps what is."""
+    """Return the tokenizer to write: the source's where the layout has text, an empty one for a new
+    checkpoint, or None to keep the present one."""
     if layout.words:
         found = with_markers(source.folder, config.text_vocabulary, exchange)
         layout.proof(source, found)
@@ -142,7 +145,7 @@ def _tokenizer(
 
 
 def _facts(layout: Layout, source: HfFolder, target: Target, name: str) -> dict[str, Any]:
-    """The target's facts and what was converted, by kind."""
+    """Return the target's facts with this conversion added, by kind."""
     before = target.facts.get("converted", {})
     untrained = [kind for kind in target.facts.get("untrained", []) if kind != layout.kind]
     if layout.whole:

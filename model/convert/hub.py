@@ -1,8 +1,8 @@
-"""A checkpoint by its folder or by its name on the Hugging Face Hub, ready to be loaded.
+"""Resolution of a checkpoint's folder or Hugging Face Hub name to a folder that can be loaded.
 
-What is in a published layout that one step converts is converted once, into a folder that later
-starts find again. Nothing but weights and settings is fetched, and no code of it is run. Owns:
-`ready`, where converted checkpoints are kept, and the sentence about a name that leads nowhere.
+A published layout that one step converts is converted once, into a folder that later starts find
+again. Only weights and settings are fetched, and no code is run. Owns: `ready`, the folder of
+converted checkpoints, and the error for a name that cannot be resolved.
 """
 
 import json
@@ -23,16 +23,16 @@ from model.convert.writer import Target
 from model.loading.hf_folder import CONFIG, INDEX, HfFolder, read_config
 
 READ = ("*.json", "*.jinja", "merges.txt", "*.safetensors")
-"""The files of a checkpoint that are fetched, and that a conversion reads."""
+"""File patterns of a checkpoint that are fetched and read by a conversion."""
 VERSION = 1
-"""Of what a conversion writes: with another one all is converted again."""
+"""Version of the output format; a new value makes every checkpoint be converted again."""
 CHOICE = "NEXT_OMNI_CONVERTED"
 HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 Told = Callable[[str], None]
 
 
 def room(environment: Mapping[str, str]) -> Path:
-    """Where converted checkpoints are kept, by the variables of a process."""
+    """Return the folder for converted checkpoints, given the environment variables of a process."""
     if chosen := environment.get(CHOICE):
         return Path(chosen)
     caches = environment.get("XDG_CACHE_HOME")
@@ -40,11 +40,11 @@ def room(environment: Mapping[str, str]) -> Path:
 
 
 def ready(given: Path | str, kept: Path, told: Told) -> Path:
-    """The folder to load. kept: where converted checkpoints are, or come to be; told: is given a
-    line before anything that takes long.
+    """Return the folder to load. kept: the folder for converted checkpoints; told: called with a
+    line before any long operation.
 
-    Raises: ValueError with one sentence where a name leads nowhere or a source cannot be converted;
-    nothing is left behind then. What is wrong with any other folder is for its reader to say.
+    Raises: ValueError with one sentence where the name cannot be resolved or the source cannot be
+    converted; nothing is left behind then. Errors in other folders are left to their reader.
     """
     folder = on_disk(given, told)
     layout = _layout(folder)
@@ -63,10 +63,10 @@ def ready(given: Path | str, kept: Path, told: Told) -> Path:
 
 
 def on_disk(given: Path | str, told: Told | None) -> Path:
-    """The folder that is given, or that the Hub's cache has under this name. told: None where
-    nothing is to be fetched.
+    """Return the given folder, or the one that the Hub's cache has under this name. told: None to
+    fetch nothing.
 
-    Raises: ValueError where it is a name and could not be had.
+    Raises: ValueError where it is a name that is not in the cache and cannot be fetched.
     """
     folder, name = Path(given), str(given)
     if folder.exists() or not HUB_NAME.fullmatch(name) or Path(name.partition("/")[0]).exists():
@@ -90,12 +90,12 @@ def on_disk(given: Path | str, told: Told | None) -> Path:
 
 
 def _line(error: Exception) -> str:
-    """The first line of what it says."""
+    """Return the first line of an error's message."""
     return next(iter(str(error).strip().splitlines()), type(error).__name__).rstrip(".: ")
 
 
 def _cached(name: str) -> Path | None:
-    """Its folder in the Hub's cache, where all of it is there."""
+    """Return its folder in the Hub's cache, or None where files are missing."""
     try:
         folder = Path(snapshot_download(name, local_files_only=True))
         found = {file.name for file in folder.iterdir()}
@@ -108,7 +108,7 @@ def _cached(name: str) -> Path | None:
 
 
 def _layout(folder: Path) -> Layout | None:
-    """The layout that one step converts; None for anything else."""
+    """Return the layout of a complete checkpoint that one step converts; None for anything else."""
     if not (folder / CONFIG).is_file():
         return None
     config = read_config(folder)
@@ -118,7 +118,7 @@ def _layout(folder: Path) -> Layout | None:
 
 
 def _digest(folder: Path) -> str:
-    """Of the place, and of every file that is read its name, size and time."""
+    """Hash the folder's path and the name, size and time of every file that a conversion reads."""
     files = sorted({file for pattern in READ for file in folder.glob(pattern)})
     states = [(f.name, f.stat().st_size, f.stat().st_mtime_ns) for f in files]
     said = json.dumps([VERSION, str(folder.resolve()), states])
@@ -126,7 +126,8 @@ def _digest(folder: Path) -> str:
 
 
 def _convert(layout: Layout, folder: Path, out: Path) -> None:
-    """Beside its place first: what was stopped half way is never taken for a checkpoint."""
+    """Convert into a temporary folder and rename it, so that an interrupted conversion is never
+    loaded."""
     beside = out.with_name(f"{out.name}.part")
     shutil.rmtree(beside, ignore_errors=True)
     try:

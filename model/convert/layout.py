@@ -1,5 +1,5 @@
-"""What a layout of published checkpoints is to ours: where each tensor goes, and which sizes must
-agree. Owns: `Layout`, and the sentences about tensors and sizes that do not fit."""
+"""The mapping from a published checkpoint layout to ours: names of tensors and sizes that must
+agree. Owns: `Layout`, and the errors about tensors and sizes that do not fit."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,11 +13,11 @@ from model.loading.hf_folder import HfFolder
 from model.tokenizers.text import TextTokenizer
 
 UNUSED = ""
-"""The place of a tensor that is known and has none here."""
+"""Target name of a tensor that is known and not used."""
 FLOATS = ("F64", "F32", "F16", "BF16")
-"""The types of number that weights come in."""
+"""Data types of weights, as safetensors names them."""
 LARGEST = 2**40
-"""What is above is no size."""
+"""Upper bound of a plausible size."""
 Shape = tuple[int, ...]
 Shapes = Mapping[str, Shape]
 Turned = Callable[[str, Tensor, OmniConfig, Exchange], dict[str, Tensor]]
@@ -25,18 +25,20 @@ Turned = Callable[[str, Tensor, OmniConfig, Exchange], dict[str, Tensor]]
 
 @dataclass(frozen=True)
 class Layout:
-    """kind: its name on the command line. what: it, in words. model_types: of config.json.
-    fills: prefixes of our tensors that it fills, all of them; makes: those it computes. words:
-    whether its tokenizer comes along. whole: whether that is all of a checkpoint, whose sizes are
-    the source's and not a preset's. joins: whether it is a part of such a one, and not of ours.
+    """A published layout.
 
-    adopted: our config as the source asks for, and raises ValueError where sizes differ. place_of:
-    our name for a name of the source, UNUSED, or None where it is unknown. fits: whether it can be
-    a part of such a config. shape: in which the source has the tensor of our name, from ours.
-    turned: the tensor of our name as we store it, and what is computed from it. check: raises
-    ValueError where the source's numbers are not what we compute ourselves. exchange: its tokens
-    that take the places of our markers. proof: raises ValueError where its words are not read as it
-    reads them. joined: a config that it can be a part of, where it joins one.
+    kind: name on the command line. what: description in words. model_types: values in config.json.
+    fills: prefixes of our tensors, all of which it fills; makes: our tensors that are computed.
+    words: its tokenizer is converted, too. whole: it is a complete checkpoint, whose sizes are the
+    source's and not a preset's. joins: it is a part of such a complete checkpoint.
+
+    adopted: returns our config with the source's settings; ValueError where sizes differ. place_of:
+    our name for a source name, UNUSED, or None where unknown. fits: True where it can be a part of
+    that config. shape: the source's shape of our tensor, given ours. turned: the tensor under our
+    name as we store it, with tensors computed from it. check: ValueError where source tensors
+    differ from values that we compute. exchange: source tokens that replace our markers. proof:
+    ValueError where the converted tokenizer disagrees with the source's chat template. joined: a
+    config that it can be a part of, where it joins one.
     """
 
     kind: str
@@ -59,7 +61,10 @@ class Layout:
 
 
 def asked_for(layout: Layout, config: OmniConfig, source: HfFolder) -> OmniConfig:
-    """As `layout.adopted`. Raises: ValueError also where a value is of another kind than known."""
+    """Return `layout.adopted`.
+
+    Raises: ValueError also where a value of the source has an unexpected type.
+    """
     try:
         return layout.adopted(config, source)
     except (TypeError, AttributeError, LookupError, ArithmeticError) as error:
@@ -70,8 +75,11 @@ def asked_for(layout: Layout, config: OmniConfig, source: HfFolder) -> OmniConfi
 
 
 def numbers(source: HfFolder, whole: Sequence[str], real: Sequence[str] = ()) -> None:
-    """Nothing. Raises: ValueError where config.json says one of these, and it is no such number
-    above zero."""
+    """Check numbers of config.json, where present. whole: keys of integers; real: keys of any
+    number.
+
+    Raises: ValueError where one is not a number of that kind in (0, 2^40).
+    """
     for key in (*whole, *real):
         said = source.config.get(key)
         kinds = (int, float) if key in real else int
@@ -86,7 +94,10 @@ def numbers(source: HfFolder, whole: Sequence[str], real: Sequence[str] = ()) ->
 
 
 def agree(source: HfFolder, theirs: Mapping[str, Any], ours: Mapping[str, Any], name: str) -> None:
-    """Raises: ValueError with every size that differs; name: of our config."""
+    """Check that sizes agree. name: of our config, for the message.
+
+    Raises: ValueError that lists every size that is absent or differs.
+    """
     absent = [key for key in ours if theirs.get(key) is None]
     if absent:
         raise ValueError(f"{source.folder}/config.json does not say {', '.join(absent)}: fetch it")
@@ -101,9 +112,9 @@ def agree(source: HfFolder, theirs: Mapping[str, Any], ours: Mapping[str, Any], 
 
 
 def places(layout: Layout, source: HfFolder, config: OmniConfig, wanted: Shapes) -> dict[str, str]:
-    """Name of the source -> ours, of every tensor that is used; wanted: all of ours.
+    """Return source name -> our name of every tensor that is used. wanted: shapes of all of ours.
 
-    Raises: ValueError where one is missing, unknown or of another shape.
+    Raises: ValueError where one is missing, unknown or of another shape or data type.
     """
     found = {name: layout.place_of(name, config) for name in source.stored}
     unknown = sorted(name for name, place in found.items() if place is None)

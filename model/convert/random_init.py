@@ -1,6 +1,6 @@
-"""Random tensors of a model, a layer at a time: what no source has filled yet.
+"""Random tensors of a model, one layer at a time, for the parts that no source has filled yet.
 
-The same numbers' spread as a new `OmniModel` has, without the memory of one. Owns: `fresh_tensors`.
+Same distribution as in a new `OmniModel`, without its memory. Owns: `fresh_tensors`.
 """
 
 from collections.abc import Iterator
@@ -18,11 +18,11 @@ from model.network.omni import OmniModel
 SEED = 0
 DURATIONS = "embeddings.pace.duration"
 FEWEST = 2
-"""Rows that a space of words has at least."""
+"""Smallest vocabulary of a text space."""
 
 
 def fresh_tensors(config: OmniConfig, wanted: set[str]) -> Iterator[tuple[str, Tensor]]:
-    """Name and float16 tensor of each that is wanted; the same numbers in every call."""
+    """Yield name and float16 tensor of each wanted name; deterministic."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(SEED)
         bare = _bare(config, words="embeddings.text.weight" in wanted)
@@ -41,12 +41,12 @@ def fresh_tensors(config: OmniConfig, wanted: set[str]) -> Iterator[tuple[str, T
 
 
 def _durations(config: OmniConfig) -> Tensor:
-    """What the clock of words begins with: one number for every word, whoever brings their rows."""
+    """Return the initial token durations of `TimeEmbedding`, equal for all tokens."""
     return TimeEmbedding(config.text_vocabulary, 1).duration
 
 
 def _bare(config: OmniConfig, *, words: bool) -> OmniModel:
-    """The model with layers that take no room; without the rows of words where nobody asks."""
+    """Build the model with layers of minimal size; without text rows unless they are wanted."""
     thin = replace(config.backbone, heads=1, kv_heads=1, head_dim=2, mlp_width=1)
     rows = config.text_vocabulary if words else FEWEST
     space = TokenSpace(Modality.TEXT, 1, rows)
@@ -54,7 +54,7 @@ def _bare(config: OmniConfig, *, words: bool) -> OmniModel:
 
 
 def _layer(config: OmniConfig, depth: int) -> dict[str, Tensor]:
-    """A layer of the backbone of a model with `depth` of them, as `initialise` leaves it."""
+    """Initialise a backbone layer of a model with `depth` layers, as `initialise` does."""
     shape = config.backbone
     block = Block(
         shape.width,

@@ -1,4 +1,4 @@
-"""What a conversion did, in lines: filled, taken over, as it was, untrained, not used."""
+"""The report of a conversion: tensors filled, computed, kept, untrained and unused."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -12,8 +12,8 @@ from model.loading.hf_folder import HfFolder
 
 @dataclass(frozen=True)
 class Report:
-    """Names of ours: filled from the source, made from it, kept as they were, fresh (random, in a
-    new checkpoint); unused: names of the source. before, after: the config."""
+    """The result of a conversion. Our names: filled from the source, made (computed from it), kept,
+    fresh (random, in a new checkpoint). unused: names of the source. before, after: the configs."""
 
     layout: Layout
     source: HfFolder
@@ -27,7 +27,7 @@ class Report:
     after: OmniConfig
 
     def lines(self) -> list[str]:
-        """One line a fact."""
+        """Return the report, one line a fact."""
         found = [f"{self.source.name}: {self.source.architecture or self.layout.what}"]
         for said, names in (
             ("filled", self.filled),
@@ -43,7 +43,7 @@ class Report:
 
 
 def _parts(names: list[str]) -> str:
-    """How many tensors lie in each part, by the first two words of their names."""
+    """Count tensors by the first two parts of their names."""
     counts = Counter(".".join(name.split(".")[:2]) for name in names)
     listed = ", ".join(f"{part} ({n})" if n > 1 else part for part, n in sorted(counts.items()))
     return f": {listed}" if listed else ""

@@ -1,8 +1,7 @@
-"""The checkpoint that is filled: what it holds already, and new shards that take their place at
-once.
+"""The target of a conversion: its present content, and the new shards that replace it.
 
-New shards are written into a folder of their own inside it; only when all are complete are they
-moved beside the old ones, and those that they replace removed. Owns: `Target`, `Staging`.
+New shards are written into a subfolder. Once all are complete they are moved next to the old ones,
+and replaced shards are removed. Owns: `Target`, `Staging`.
 """
 
 import json
@@ -30,8 +29,8 @@ DEFAULT_PRESET = "next_omni_7b"
 
 @dataclass(frozen=True)
 class Target:
-    """config: of the checkpoint, or of the preset for a new one. stored: its tensors, none yet in
-    a new one."""
+    """A folder to convert into. config: the checkpoint's, or the preset's for a new one. stored:
+    its tensors, empty for a new one."""
 
     folder: Path
     config: OmniConfig
@@ -40,10 +39,10 @@ class Target:
 
     @classmethod
     def open(cls, folder: Path, preset: str | None) -> "Target":
-        """An empty or absent folder becomes a checkpoint of the preset.
+        """Open a folder; an empty or absent one becomes a checkpoint of the preset.
 
-        Raises: ValueError where the preset is unknown or not the checkpoint's, or the folder holds
-        something else.
+        Raises: ValueError where the preset is unknown or another than the checkpoint's, or the
+        folder holds something else.
         """
         if preset is not None and preset not in PRESETS:
             raise ValueError(f"unknown preset {preset!r}: choose {', '.join(PRESETS)}")
@@ -69,7 +68,7 @@ class Target:
 
     @classmethod
     def new(cls, folder: Path, config: OmniConfig) -> "Target":
-        """Nothing yet, to be a checkpoint of that config."""
+        """Return the target of a new checkpoint of that config."""
         return cls(folder, config, {}, _facts_of(config))
 
     @property
@@ -78,17 +77,18 @@ class Target:
 
     @property
     def is_whole(self) -> bool:
-        """Whether all of it came from one source."""
+        """True where one source filled the whole checkpoint."""
         converted = self.facts.get("converted", {})
         return any(layout.whole for kind, layout in LAYOUTS.items() if kind in converted)
 
 
 class Staging:
-    """New shards of a checkpoint; a context that leaves nothing behind where `commit` was not
+    """New shards of a checkpoint, as a context that removes everything unless `commit` was
     reached."""
 
     def __init__(self, target: Target, num_bytes: int) -> None:
-        """Raises: ValueError where the disk has no room for that many bytes."""
+        """Reserve the subfolder. Raises: ValueError where the disk has less free space than
+        num_bytes."""
         self._target = target
         self._folder = target.folder / STAGED
         self._waiting: dict[str, Tensor] = {}
@@ -110,7 +110,7 @@ class Staging:
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def add(self, name: str, tensor: Tensor) -> None:
-        """Write the tensor with the numbers that it has."""
+        """Write the tensor in its data type."""
         if self._size and self._size + tensor.nbytes > SHARD_BYTES:
             self._write()
         self._waiting[name] = tensor.contiguous()
@@ -123,8 +123,8 @@ class Staging:
         tokenizer: TextTokenizer | None,
         staying: set[Path],
     ) -> None:
-        """Put the shards in place and remove every other that is not staying. tokenizer: None
-        keeps the one that is there."""
+        """Move the shards into place and remove all others but `staying`. tokenizer: None keeps the
+        present one."""
         self._write()
         folder = self._target.folder
         old = sorted(folder.glob(SHARDS))
@@ -147,7 +147,8 @@ class Staging:
 
 
 def _facts_of(config: OmniConfig) -> dict[str, Any]:
-    """untrained: the kinds that no conversion has filled yet."""
+    """Return the facts of a new checkpoint. untrained: the layouts that no conversion has filled
+    yet."""
     untrained = [
         kind
         for kind, layout in LAYOUTS.items()

@@ -1,11 +1,11 @@
-"""Features of a layer that hardly changed are used again: the adaptive cache of diffusion models.
+"""The adaptive feature cache of diffusion language models: reuse of features that hardly changed.
 
-Every layer keeps its keys, values, attention output and MLP output. A later call recomputes the
-positions that are due and, of the others, those whose new value vector has turned furthest from the
-kept one. Attention is bidirectional, so a kept feature is an approximation; only where everything
-is due nothing is approximated. Sources: Luo et al. 2025 (arXiv:2510.13721), Section 2.3; Liu et al.
-2025 (dLLM-Cache, arXiv:2506.06295), Section 3. Owns: what a layer keeps, and which positions it
-recomputes. Does not own: when what is due (`engine.denoisers.cache`).
+Each layer keeps its keys, values, attention output and MLP output. A later call recomputes the due
+positions, and of the free ones those whose value vector has the lowest cosine similarity to the
+kept one. Attention is bidirectional, so kept features are approximate unless all positions are due.
+Sources: Luo et al. 2025 (arXiv:2510.13721), Section 2.3; Liu et al. 2025 (dLLM-Cache,
+arXiv:2506.06295), Section 3. Owns: the kept features of a layer, and the choice of positions. Does
+not own: when positions are due (`engine.denoisers.cache`).
 """
 
 from dataclasses import dataclass
@@ -19,13 +19,14 @@ from model.layers.transformer import Block, rotate
 from model.network.backbone import Backbone, attention_mask, brought_to
 
 BUCKET = 64
-"""Positions, on a GPU: a forward of a few costs what one of so many costs."""
+"""Multiple to which the number of recomputed positions is rounded up on a GPU, where fewer cost the
+same."""
 
 
 @dataclass(frozen=True)
 class KeptLayer:
-    """keys, values "B kv_heads L head_dim"; attended, mlp "B L width": the two residual terms.
-    Written in place."""
+    """Kept features of a layer, written in place. keys, values: "B kv_heads L head_dim". attended,
+    mlp: "B L width", the two residual terms."""
 
     keys: Tensor
     values: Tensor
@@ -34,7 +35,7 @@ class KeptLayer:
 
     @classmethod
     def empty(cls, layer: Block, batch: int, length: int) -> "KeptLayer":
-        """Room for a sequence."""
+        """Allocate the features of a sequence."""
         attention, weight = layer.self_attn, layer.input_layernorm.weight
         shape = (batch, attention.kv_heads, length, attention.head_dim)
         wide = (batch, length, len(weight))
@@ -45,15 +46,15 @@ class KeptLayer:
 
 
 def empty_cache(backbone: Backbone, batch: int, length: int) -> list[KeptLayer]:
-    """What a backbone keeps between the calls of one generation, before the first."""
+    """Allocate the cache of a backbone for one generation."""
     return [KeptLayer.empty(_block(layer), batch, length) for layer in backbone.layers]
 
 
 def whole_features(
     backbone: Backbone, x: Tensor, valid: Tensor, cache: list[KeptLayer], *, padded: bool | None
 ) -> Tensor:
-    """Features "B L width" of embedded positions x "B L width", bit for bit as `Backbone.forward`
-    gives them, and everything that later calls need. padded: see `attention_mask`."""
+    """Return the features "B L width" of all embedded positions x "B L width" and fill the cache.
+    Equal bit for bit to `Backbone.forward`. padded: see `attention_mask`."""
     positions = (valid.long().cumsum(1) - 1).clamp(min=0)
     cos, sin = backbone.rotary(positions)
     mask = attention_mask(valid, causal=False, padded=padded)
@@ -80,11 +81,11 @@ def cached_features(
     *,
     padded: bool | None = None,
 ) -> Tensor:
-    """The same with `num` positions of every row recomputed by each layer.
+    """Return the features "B L width" with `num` positions of every row recomputed by each layer.
 
     due: bool "B L", positions that every layer recomputes. free: bool "B L", positions of which
-    each layer recomputes those that turned most, as far as `num` goes; see `num_wanted`. Shapes
-    depend on num only, and nothing waits for the device.
+    each layer recomputes those that changed most, up to `num` in all; see `num_wanted`. Shapes
+    depend on `num` only, and no result is read back from the device.
     """
     positions = (valid.long().cumsum(1) - 1).clamp(min=0)
     cos, sin = backbone.rotary(positions)
@@ -96,9 +97,8 @@ def cached_features(
 
 
 def num_wanted(due: Tensor, free: Tensor, num_free: int) -> int:
-    """How many positions the row that needs most must recompute, so that all are that are due, and
-    `num_free` of the free ones with them. On a GPU a multiple of `BUCKET`: fewer cost the same, and
-    shapes recur."""
+    """Return the number of positions to recompute a row: all due ones and at least `num_free` free
+    ones in every row. On a GPU a multiple of `BUCKET`."""
     wanted = (due & ~free).sum(1) + (due & free).sum(1).clamp(min=num_free)
     num = int(wanted.max())
     return min(due.shape[1], -(-num // BUCKET) * BUCKET) if due.is_cuda else num
@@ -115,8 +115,7 @@ def _part(
     *,
     padded: bool | None,
 ) -> Tensor:
-    """The layer's output with `num` positions recomputed in every row; `kept` is brought up to
-    date."""
+    """Return the layer's output with `num` positions of every row recomputed, and update `kept`."""
     attention = layer.self_attn
     normed = layer.input_layernorm(x)
     values = attention.split(attention.v_proj(normed), attention.kv_heads)
@@ -144,7 +143,8 @@ def _part(
 
 
 def _chosen(kept: Tensor, values: Tensor, due: Tensor, free: Tensor, num: int) -> Tensor:
-    """Positions "B num" to recompute: those that are due, then the free ones that turned most."""
+    """Return the positions "B num" to recompute: due ones, then free ones by change of value
+    vector."""
     turned = 1 - F.cosine_similarity(
         kept.transpose(1, 2).flatten(2), values.transpose(1, 2).flatten(2), dim=-1
     )
@@ -153,12 +153,12 @@ def _chosen(kept: Tensor, values: Tensor, due: Tensor, free: Tensor, num: int) -
 
 
 def _take(x: Tensor, index: Tensor) -> Tensor:
-    """x[b, index[b]] "B num width"."""
+    """Return x[b, index[b]], "B num width"."""
     return x.gather(1, _spread(index, x))
 
 
 def _spread(index: Tensor, like: Tensor) -> Tensor:
-    """The index "... num" with the width of `like` as its last axis and its leading axes."""
+    """Expand the index "... num" by the leading axes and the last axis of `like`."""
     shape = (*like.shape[:-2], index.shape[-1], like.shape[-1])
     return index[..., None].expand(shape)
 

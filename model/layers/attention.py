@@ -1,4 +1,4 @@
-"""Attention by whatever implementation is there: FlashAttention, torch's own, plain products.
+"""Attention with the fastest implementation available: FlashAttention, torch's, or plain products.
 
 Chosen once at load (`model.loading.placement`). Owns: `AttentionBackend`, `attend`, `best_backend`.
 Does not own: projections and rotary positions (`model.layers.transformer`).
@@ -27,8 +27,8 @@ HOPPER, AMPERE = (9, 0), (8, 0)
 
 
 def best_backend(device: torch.device, dtype: torch.dtype) -> AttentionBackend:
-    """The fastest that is installed and can run there; FlashAttention takes half precision on CUDA
-    only."""
+    """Return the fastest installed backend for that device and dtype. FlashAttention needs CUDA and
+    half precision."""
     if device.type != "cuda" or dtype not in HALF:
         return AttentionBackend.SDPA
     capability = torch.cuda.get_device_capability(device)
@@ -42,9 +42,11 @@ def best_backend(device: torch.device, dtype: torch.dtype) -> AttentionBackend:
 def attend(
     q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, backend: AttentionBackend
 ) -> Tensor:
-    """softmax(q k^T / sqrt(head_dim)) v, "B H L head_dim". q: "B H L head_dim"; k, v: "B kv_heads
-    L' head_dim", each shared by H / kv_heads heads in a row. mask: bool, broadcast over "B H L L'",
-    True = may look; None for everything. FlashAttention takes no mask: torch's does those calls.
+    """Compute softmax(q k^T / sqrt(head_dim)) v.
+
+    q: "B H L head_dim". k, v: "B kv_heads L' head_dim", each shared by H / kv_heads consecutive
+    heads. mask: bool, broadcast to "B H L L'", True = attend; None for all. Calls with a mask use
+    torch's attention, since FlashAttention takes none. Returns "B H L head_dim".
     """
     match backend:
         case AttentionBackend.FLASH_3 if mask is None:
@@ -71,7 +73,7 @@ def attend(
 
 
 def _flash(function: object, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-    """Its layout is "B L H head_dim"; some versions return a pair."""
+    """Call FlashAttention, whose layout is "B L H head_dim"; some versions return a pair."""
     assert callable(function)
     found = function(q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2))
     out = found[0] if isinstance(found, tuple) else found
@@ -80,6 +82,6 @@ def _flash(function: object, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
 
 
 def _widened(q: Tensor, shared: Tensor) -> Tensor:
-    """Keys or values with one copy for each head."""
+    """Repeat keys or values for each query head."""
     groups = q.shape[1] // shared.shape[1]
     return shared if groups == 1 else shared.repeat_interleave(groups, 1)

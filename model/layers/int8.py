@@ -1,11 +1,10 @@
-"""Weights of linear layers in 8 bits, with one scale a row: half the memory of 16 bits.
+"""Linear layers with 8-bit weights and one scale a row, at half the memory of 16 bits.
 
-A row w is kept as q = round(w / s), whole numbers in [-127, 127], with s = max |w| / 127; so every
-weight is off by at most s / 2. Weights alone: what enters stays in the model's numbers, and
-y = (x q^T) s + b. Both float32 and bfloat16 hold every q exactly; in float16 the product could
-overflow. It saves memory, not time: q is turned into those numbers at every call. The rounding is
-the absmax one of Dettmers et al. 2022 (LLM.int8(), arXiv:2208.07339), with a scale for each row and
-nothing else of theirs. Owns: `Int8Linear`, and which weights are kept so.
+A row w is stored as q = round(w / s), integers in [-127, 127], with s = max |w| / 127, so the error
+of a weight is at most s / 2. Activations keep their dtype: y = (x q^T) s + b. float32 and bfloat16
+hold every q exactly; in float16 the product could overflow. This saves memory, not time: q is
+converted at every call. Rounding: absmax of Dettmers et al. 2022 (LLM.int8(), arXiv:2208.07339), by
+row. Owns: `Int8Linear`, and the choice of weights.
 """
 
 from collections.abc import Sequence
@@ -17,14 +16,14 @@ from torch import Tensor, nn
 
 LARGEST = 127
 ROUNDED = ("backbone.layers.", "text_head.")
-"""How the names of the weights begin that are kept in 8 bits; norms and biases are not."""
+"""Name prefixes of the weights stored in 8 bits, except norms and biases."""
 IN_A_CACHE, ON_A_GPU = 2**20, 2**26
-"""Numbers of a weight that are taken out of their 8 bits at once. In a CPU's cache they are read
-faster than whole float32 weights from memory; a GPU is given few and large parts."""
+"""Weights converted from 8 bits at once: on a CPU as many as fit its cache, on a GPU a large
+part."""
 
 
 class Int8Linear(nn.Module):
-    """As nn.Linear, "... in" -> "... out". weight: int8 "out in". scale: float32 "out"."""
+    """A linear layer "... in" -> "... out". weight: int8 "out in". scale: float32 "out"."""
 
     scale: Tensor
 
@@ -37,8 +36,8 @@ class Int8Linear(nn.Module):
     @classmethod
     @torch.no_grad()
     def of(cls, weight: Tensor, bias: nn.Parameter | None, device: torch.device) -> "Int8Linear":
-        """A layer on a device from weights "out in" of any numbers, wherever they lie; of them a
-        few rows at a time are copied."""
+        """Quantize weights "out in" of any dtype and device, a few rows at a time, into a layer on
+        `device`."""
         rounded = torch.empty(weight.shape, dtype=torch.int8, device=device)
         scale = torch.empty(len(weight), device=device)
         num, tiny = _rows_at_once(weight), torch.finfo(torch.float32).tiny
@@ -50,7 +49,7 @@ class Int8Linear(nn.Module):
         return cls(rounded, scale, bias)
 
     def forward(self, x: Tensor, rows: slice = slice(None)) -> Tensor:
-        """rows: of the weight, all or those that are wanted."""
+        """Compute "... in" -> "... rows". rows: the output rows to compute."""
         parts = self.weight[rows].split(_rows_at_once(self.weight))
         product = torch.cat([F.linear(x, part.to(x.dtype)) for part in parts], -1)
         y = (product * self.scale[rows]).to(x.dtype)
@@ -58,12 +57,12 @@ class Int8Linear(nn.Module):
 
 
 def is_rounded(name: str, shape: Sequence[int]) -> bool:
-    """Whether the weight of that name in a model is kept in 8 bits, where weights are."""
+    """Return True where the weight of that name is stored in 8 bits by int8 placements."""
     return name.startswith(ROUNDED) and len(shape) == 2
 
 
 def rounded_bytes(shape: Sequence[int]) -> int:
-    """What a weight "out in" and its scale take."""
+    """Return the bytes of an 8-bit weight "out in" and its scale."""
     return prod(shape) + shape[0] * torch.float32.itemsize
 
 

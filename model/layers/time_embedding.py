@@ -1,12 +1,12 @@
-"""When each word would be said: words and sound on one clock.
+"""Time embedding: text and audio positions on one time axis.
 
-Where a sequence holds sound, every position of it enters with the time at which it sounds, and
-every piece of a word with the time at which it would begin, were its text said from the last marker
-on ("say", too, is one), each piece as long as it is on average. So which words belong to which part
-of a sound can be looked up by their times, in hearing and in speaking, before a small model has
-learned to follow the one along the other; neither paper has it. Times are written as sinusoids
-(Vaswani et al. 2017, arXiv:1706.03762, Section 3.5) and brought in by one matrix. Owns: the clock.
-Does not own: how long pieces are, which is counted in a corpus (`training.data.speech_examples`).
+In a sequence with audio, every audio position enters with the time at which it sounds, and every
+text token with the time at which it would begin if the text were spoken from the last marker on
+("say" is a marker, too) at average token durations. Attention can then match text and audio by time
+before a small model has learned the alignment; neither paper has this. Times are encoded as
+sinusoids (Vaswani et al. 2017, arXiv:1706.03762, Section 3.5) and projected by one matrix. Owns:
+the times and their encoding. Does not own: token durations, which are counted in a corpus
+(`training.data.speech_examples`).
 """
 
 import math
@@ -19,17 +19,17 @@ from flow.sequence import OmniSequence, Segment
 from model.tokenizers.text import NUM_MARKERS
 
 SHORTEST, LONGEST = 4.0, 800.0
-"""Wavelengths, in positions of sound."""
+"""Wavelengths, in audio positions."""
 NUM_WAVES = 16
 
 
 RESTARTS = -1.0
-"""The duration of what is not said itself, and after which the clock begins again."""
+"""Duration of a token that is not spoken and restarts the time."""
 
 
 class TimeEmbedding(nn.Module):
-    """The time of every position as a vector. duration: float "V+1", positions of sound that each
-    piece of a word takes, and a masked one; or `RESTARTS`."""
+    """The embedding of each position's time. duration: float "V+1", audio positions of each text
+    token and of the masked state, or `RESTARTS`."""
 
     duration: Tensor
     waves: Tensor
@@ -44,15 +44,15 @@ class TimeEmbedding(nn.Module):
         self.projection = nn.Linear(2 * NUM_WAVES, width, bias=False)
 
     def forward(self, sequence: OmniSequence) -> list[Tensor | None]:
-        """ "B L width" of each segment of words or sound; None of the others, and of all where
-        there is no sound."""
+        """Return the embeddings "B L width" of text and audio segments; None for others, and for
+        all where the sequence has no audio."""
         if all(s.modality is not Modality.AUDIO for s in sequence.segments):
             return [None] * len(sequence.segments)
         return [None if t is None else self._vectors(t) for t in self.times(sequence)]
 
     def times(self, sequence: OmniSequence) -> list[Tensor | None]:
-        """When each position of words or sound begins: float "B L" in positions of sound. A sound
-        right behind another one goes on with its time."""
+        """Return the start time of each text or audio position, float "B L" in audio positions.
+        Adjacent audio segments share one time axis."""
         found: list[Tensor | None] = []
         heard = 0
         for segment in sequence.segments:
@@ -66,7 +66,8 @@ class TimeEmbedding(nn.Module):
         return found
 
     def _of_words(self, segment: Segment) -> Tensor:
-        """The clock of an answer begins once: what is not settled yet would often restart it."""
+        """Return the times of a text segment. In an answer the time starts once, since unfinished
+        tokens would restart it often."""
         lasts = self.duration[segment.tokens[..., 0]]
         ends = (lasts.clamp(min=0) * segment.valid).cumsum(1)
         starts = ends - lasts.clamp(min=0) * segment.valid

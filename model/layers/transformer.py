@@ -1,9 +1,7 @@
-"""The parts that every transformer here is made of: rotary positions, grouped-query attention,
-SwiGLU.
+"""Parts of the transformers: rotary positions, grouped-query attention, SwiGLU.
 
-Shaped as Qwen2 (transformers' Qwen2Model with the same weights gives the same numbers, see tests);
-one addition, `qk_norm`, is off for published checkpoints. Axes: B batch, L positions, D width, H
-heads.
+Equal to transformers' Qwen2Model with the same weights (see tests). One addition, `qk_norm`, is off
+for published checkpoints. Axes: B batch, L positions, D width, H heads.
 """
 
 from dataclasses import dataclass
@@ -32,30 +30,30 @@ class RotaryTable(nn.Module):
 
 
 def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-    """x "B H L head_dim" turned by its position's angles, half-split layout; in float32."""
+    """Rotate x "B H L head_dim" by its positions' angles (half-split layout), in float32."""
     first, second = x.chunk(2, -1)
     return (x * cos + torch.cat([-second, first], -1) * sin).to(x.dtype)
 
 
 @dataclass(frozen=True)
 class KVCacheSlots:
-    """Keys and values "B kv_heads L head_dim" of a run, written in place at `places` int64 "L'"."""
+    """A preallocated key-value cache "B kv_heads L head_dim", written at `places`, int64 "L'"."""
 
     keys: Tensor
     values: Tensor
     places: Tensor
 
     def extended(self, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
-        """All keys and values, these ones at their places."""
+        """Write k and v at their places; return all keys and values."""
         return self.keys.index_copy_(2, self.places, k), self.values.index_copy_(2, self.places, v)
 
 
 Past = tuple[Tensor, Tensor] | KVCacheSlots
-"""What attention may look at besides its own positions: put in front, or written into."""
+"""Keys and values of other positions: a tuple to prepend, or a cache to write into."""
 
 
 class Attention(nn.Module):
-    """Grouped-query attention. mask: bool "B 1 L L" (True = may look), or None for everything."""
+    """Grouped-query attention. mask: bool "B 1 L L" (True = attend), or None for all."""
 
     def __init__(
         self,
@@ -84,8 +82,8 @@ class Attention(nn.Module):
         mask: Tensor | None = None,
         past: Past | None = None,
     ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
-        """x "B L D" -> ("B L D", (keys, values) "B kv_heads L' head_dim" with the past in
-        front)."""
+        """Compute x "B L D" -> ("B L D", (keys, values) "B kv_heads L' head_dim", with the
+        past)."""
         q = self.q_norm(self.split(self.q_proj(x), self.heads))
         k = self.k_norm(self.split(self.k_proj(x), self.kv_heads))
         v = self.split(self.v_proj(x), self.kv_heads)
@@ -152,7 +150,8 @@ class Block(nn.Module):
 
 
 def initialise(module: nn.Module, std: float = 0.02) -> None:
-    """Normal(0, std) for matrices, zero for biases, and output projections scaled down by depth."""
+    """Initialise in place: Normal(0, std) for matrices, zero for biases; output projections are
+    scaled down by depth."""
     depth = sum(isinstance(m, Block) for m in module.modules()) or 1
     for name, parameter in module.named_parameters():
         if parameter.ndim >= 2 and "codebook" not in name:

@@ -1,8 +1,8 @@
-"""A checkpoint: a folder with config.json, tokenizer.json, facts.json and safetensors shards under
-9 MB.
+"""Checkpoints: a folder with config.json, tokenizer.json, facts.json and safetensors shards below 9
+MB.
 
-Weights are stored in float16; `model.loading.placement` says what they are computed in. Owns:
-reading and writing, and the sentence that explains a broken folder.
+Weights are stored in float16; `model.loading.placement` chooses the dtype of computation. Owns:
+reading and writing, and the errors about broken folders.
 """
 
 import json
@@ -30,16 +30,16 @@ TOKENIZER = "tokenizer.json"
 SHARD_BYTES = 8_500_000
 READ_BYTES = 2**20
 TOKENIZER_DIGEST = "tokenizer_digest"
-"""In the facts, of the file that the words were learned by; older checkpoints have none."""
+"""Key in facts.json of the tokenizer file's hash; older checkpoints have none."""
 Progress = Callable[[int, int], None]
-"""Is told the bytes of weights that are in place, and those of all, after every tensor."""
+"""Callback after every tensor: bytes of weights loaded, and bytes of all."""
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A loaded checkpoint. facts: how it was made (date, pictures seen, minutes ..), plain values.
-    digest: a short hash of the weights. landmarks, prompts: what its middle can be asked with, of
-    answers and of what a prompt shows, where that was learned beside it."""
+    """A loaded checkpoint. facts: provenance (date, images seen, minutes ..), plain values. digest:
+    a short hash of the weights. landmarks: probes of answers, prompts: probes of media in prompts;
+    None where none were trained."""
 
     model: OmniModel
     tokenizer: TextTokenizer
@@ -52,7 +52,7 @@ class Checkpoint:
 def save_checkpoint(
     folder: Path, model: OmniModel, tokenizer: TextTokenizer, facts: dict[str, Any]
 ) -> None:
-    """Write the checkpoint; shards of an older one in the same folder are removed."""
+    """Write the checkpoint; remove the shards of an older one in the same folder."""
     folder.mkdir(parents=True, exist_ok=True)
     for old in folder.glob("model-*.safetensors"):
         old.unlink()
@@ -63,14 +63,15 @@ def save_checkpoint(
 
 
 def write_tokenizer(folder: Path, tokenizer: TextTokenizer, facts: dict[str, Any]) -> None:
-    """Write tokenizer.json, and facts.json with what tells it from another one."""
+    """Write tokenizer.json, and facts.json with its hash."""
     tokenizer.save(folder / TOKENIZER)
     told = {**facts, TOKENIZER_DIGEST: _digest_of(folder / TOKENIZER)}
     (folder / "facts.json").write_text(json.dumps(told, indent=1) + "\n")
 
 
 def read_tokenizer(folder: Path, config: OmniConfig, facts: Mapping[str, Any]) -> TextTokenizer:
-    """Raises: ValueError where it is missing, broken or another checkpoint's."""
+    """Read the tokenizer. Raises: ValueError where it is missing, broken or another
+    checkpoint's."""
     file = folder / TOKENIZER
     tokenizer = TextTokenizer.load(file, config.text_vocabulary)
     if facts.get(TOKENIZER_DIGEST) not in (None, _digest_of(file)):
@@ -91,11 +92,11 @@ def load_checkpoint(
     *,
     speech: bool = False,
 ) -> Checkpoint:
-    """The model in evaluation mode; None places it on the CPU. A tensor at a time is read, so that
-    two copies never are in memory. speech: whether a program of its own knows its codes of speech.
+    """Load a checkpoint in evaluation mode; tensors are read one at a time, so memory never holds
+    two copies. placement: None for the CPU. speech: an external program is the speech codec.
 
-    Raises: ValueError with one sentence that says what is missing or broken, or does not fit, and
-    what to do; before any weights are read.
+    Raises: ValueError with one sentence that says what is missing, broken or does not fit, and what
+    to do; before any weights are read.
     """
     config = config_from_json(_read_json(folder, "config.json"))
     config = config.with_speech() if speech else config
@@ -146,7 +147,7 @@ def _read_json(folder: Path, name: str) -> dict[str, Any]:
 
 
 def weights_in(folder: Path, model: Mapping[str, Tensor]) -> dict[Path, dict[str, Stored]]:
-    """What each file of weights holds, read off their heads: all that the model has by its names.
+    """Return the tensors of each weight file, read from their headers, checked against the model's.
 
     Raises: ValueError where one is missing, unknown or of another shape.
     """
@@ -184,7 +185,7 @@ def _filled(
     placement: Placement,
     progress: Progress | None,
 ) -> str:
-    """Every tensor of the files put into the model, one at a time; the digest of the files."""
+    """Load all tensors into the model, one at a time; return the hash of the files."""
     filling = WeightLoader(model, placement)
     digest = blake2b(digest_size=6)
     every = sum(place.num_bytes for table in stored.values() for place in table.values())

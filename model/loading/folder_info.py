@@ -1,5 +1,5 @@
-"""What a folder with a checkpoint can do, said without loading weights: ours, or one in a known
-layout of Hugging Face and which command takes it. Owns: `folder_info`."""
+"""Capabilities of a checkpoint's folder, without loading weights: one of ours, or a known Hugging
+Face layout with the command that converts it. Owns: `folder_info`."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -28,17 +28,17 @@ KNOWN = {
     "mmada": "MMaDA of another shape, masked diffusion over words and pictures",
     "dynin": "Dynin-Omni of another shape, any-to-any masked diffusion",
 }
-"""What no layout takes, by how its model_type begins."""
+"""Descriptions of checkpoints that no layout takes, by prefix of model_type."""
 OURS = ("config.json", "tokenizer.json", "facts.json")
 
 
 def folder_info(folder: Path, *, speech: bool = False) -> dict[str, Any]:
-    """Plain values. kind: "next-omni" for ours, or the model_type; whole: whether all of it is
-    there and is taken, and where not `trouble` says why. speech: whether a program of its own knows
-    its codes of speech.
+    """Return plain values. kind: "next-omni" for ours, or the model_type. whole: True where it is
+    complete and can be used; otherwise `trouble` has the reason. speech: an external program is the
+    speech codec.
 
-    Raises: ValueError where there is no folder, or no config.json that can be read, or such a
-    program is of no use to it.
+    Raises: ValueError where there is no folder or no readable config.json, or the codec does not
+    apply.
     """
     config = read_config(folder)
     if "backbone" in config and "vision" in config:
@@ -48,10 +48,9 @@ def folder_info(folder: Path, *, speech: bool = False) -> dict[str, Any]:
 
 
 def refuse_theirs(folder: Path) -> None:
-    """Nothing where the folder may be one of ours.
+    """Refuse a checkpoint in a Hugging Face layout.
 
-    Raises: ValueError where it is a checkpoint in a layout of Hugging Face, with the command that
-    takes it or the reason why none does.
+    Raises: ValueError with the command that converts it, or the reason why none does.
     """
     if not (folder / "config.json").is_file():
         return
@@ -90,7 +89,7 @@ def _ours(folder: Path, config: OmniConfig) -> dict[str, Any]:
 
 
 def _abilities(config: OmniConfig) -> dict[str, Any]:
-    """What a checkpoint of that config takes, makes and edits, and how."""
+    """Return the modalities that a checkpoint takes, generates and edits, and its samplers."""
     vision, films = config.vision, config.video_frames > 0
     senses = {"text": True, "image": vision, "audio": config.audio, "video": films}
     return {
@@ -115,7 +114,7 @@ def _encoder(vision: VisionConfig | None) -> str | None:
 
 
 def _heads(folder: Path) -> dict[str, Stored]:
-    """What those of our files of weights hold that can be read."""
+    """Return the tensors of our weight files that can be read."""
     stored: dict[str, Stored] = {}
     for file in sorted(folder.glob("model-*.safetensors")):
         with suppress(ValueError):
@@ -154,7 +153,7 @@ def _theirs(folder: Path, config: Mapping[str, Any], *, speech: bool = False) ->
 
 
 def _after(layout: Layout | None, source: HfFolder, fits: list[str]) -> OmniConfig:
-    """The config that its conversion leaves. Raises: ValueError where that would refuse."""
+    """Return the config after conversion. Raises: ValueError where the conversion would refuse."""
     if layout is None:
         raise ValueError("no command converts it yet")
     if layout.joined is not None:
@@ -165,12 +164,12 @@ def _after(layout: Layout | None, source: HfFolder, fits: list[str]) -> OmniConf
 
 
 def read_facts(folder: Path) -> Mapping[str, Any]:
-    """The plain values of facts.json, none where there is no such file."""
+    """Return the content of facts.json, empty where there is no such file."""
     return read_config(folder, "facts.json") if (folder / "facts.json").is_file() else {}
 
 
 def _fitting(layout: Layout, source: HfFolder) -> list[str]:
-    """The presets that have its sizes."""
+    """Return the names of the presets of its sizes."""
     found: list[str] = []
     for name, preset in PRESETS.items():
         try:
@@ -187,7 +186,7 @@ def _command(layout: Layout, folder: Path, fits: list[str]) -> str:
 
 
 def _counted(stored: Mapping[str, Stored]) -> dict[str, Any]:
-    """Numbers, bytes and types of number of all tensors."""
+    """Count tensors, parameters and bytes, and tensors by data type."""
     kinds = Counter(place.dtype for place in stored.values())
     return {
         "tensors": len(stored),

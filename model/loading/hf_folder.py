@@ -1,9 +1,9 @@
-"""A checkpoint in Hugging Face layout: config.json beside one file of weights, or beside shards
-that an index names.
+"""Checkpoints in Hugging Face layout: config.json with one weight file, or with shards and an
+index.
 
-Owns: finding every tensor without reading it, streaming them file by file, and one sentence for
-each way in which such a folder can be incomplete. Safetensors only: a pickle can run code when it
-is read, and is refused unless it was named. Does not know what the tensors mean.
+Safetensors only: a pickle can run code when it is read, and is refused unless the user names it.
+Owns: finding tensors without reading them, streaming them file by file, and one sentence for each
+way in which a folder can be incomplete. Does not own: the meaning of tensors.
 """
 
 import json
@@ -23,14 +23,14 @@ WEIGHTS = "model.safetensors"
 INDEX = "model.safetensors.index.json"
 PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt")
 HUB_PREFIX = "models--"
-"""How folders begin in the cache of the Hugging Face Hub."""
+"""Prefix of folders in the Hugging Face Hub's cache."""
 OTHER_PICKLES = ("training_args.bin", "optimizer.pt", "scheduler.pt")
 
 
 @dataclass(frozen=True)
 class HfFolder:
-    """config: of config.json. stored: every tensor by its name. pickled: those that were named by
-    the reader, by their file."""
+    """A folder in Hugging Face layout. config: content of config.json. stored: all tensors by name.
+    pickled: tensors of the pickles that the user named, by file."""
 
     folder: Path
     config: Mapping[str, Any]
@@ -39,7 +39,7 @@ class HfFolder:
 
     @classmethod
     def open(cls, folder: Path, allowed_pickles: Iterable[Path] = ()) -> "HfFolder":
-        """Only the heads of the files are read.
+        """Open a folder; only file headers are read.
 
         Raises: ValueError with one sentence that says what is missing or broken, and what to do.
         """
@@ -55,18 +55,18 @@ class HfFolder:
 
     @property
     def model_type(self) -> str:
-        """What config.json calls it; its class where it is no language model."""
+        """The model_type of config.json, or its class where it is no language model."""
         return str(self.config.get("model_type") or self.config.get("_class_name") or "")
 
     @property
     def architecture(self) -> str:
-        """The class that the checkpoint was saved from, "" where it does not say."""
+        """Class that the checkpoint was saved from, "" where unknown."""
         said = self.config.get("architectures")
         return str(said[0]) if isinstance(said, list) and said else ""
 
     @property
     def name(self) -> str:
-        """The folder's; of one in the cache of the Hugging Face Hub, what the Hub calls it."""
+        """Name of the folder, or the Hub's name for one in the Hub's cache."""
         whole = self.folder.resolve()
         stored = whole.parent.parent.name
         if whole.parent.name == "snapshots" and stored.startswith(HUB_PREFIX):
@@ -74,7 +74,7 @@ class HfFolder:
         return whole.name
 
     def read(self, names: Iterable[str]) -> Iterator[tuple[str, Tensor]]:
-        """The named tensors, file by file, one in memory at a time."""
+        """Yield the named tensors, file by file, one in memory at a time."""
         by_file: dict[Path, list[str]] = defaultdict(list)
         for name in names:
             by_file[self.stored[name].file].append(name)
@@ -86,7 +86,7 @@ class HfFolder:
 
 
 def read_config(folder: Path, name: str = CONFIG) -> Mapping[str, Any]:
-    """The plain values of config.json, or of another file of JSON.
+    """Return the content of config.json, or of another JSON file.
 
     Raises: ValueError where there is no such folder or file, or it is broken.
     """
@@ -98,7 +98,7 @@ def read_config(folder: Path, name: str = CONFIG) -> Mapping[str, Any]:
 
 
 def stored_in(folder: Path) -> dict[str, Stored]:
-    """Every tensor of the folder's safetensors.
+    """Return all tensors of the folder's safetensors.
 
     Raises: ValueError where shards are missing or broken, or there are none.
     """
@@ -120,7 +120,7 @@ def stored_in(folder: Path) -> dict[str, Stored]:
 
 
 def pickles_in(folder: Path) -> list[str]:
-    """The names of files that may be weights as a pickle."""
+    """Return the names of files that may be pickled weights."""
     return sorted(f.name for p in PICKLES for f in folder.glob(p) if f.name not in OTHER_PICKLES)
 
 
@@ -155,7 +155,7 @@ def _lies_in(stored: Mapping[str, Stored], name: str) -> str | None:
 
 
 def _dtype(tensor: Tensor) -> str:
-    """As safetensors names it."""
+    """Return a tensor's data type, as safetensors names it."""
     bits = 8 * tensor.element_size()
     if tensor.dtype is torch.bfloat16:
         return "BF16"

@@ -1,7 +1,7 @@
-"""A model without numbers, filled tensor by tensor, so that no second copy of it is in memory.
+"""A model without weights, filled tensor by tensor, so that memory never holds two copies.
 
-Owns: `hollow_model` (what layers compute for themselves is there, their weights are shapes only)
-and `WeightLoader`.
+Owns: `hollow_model` (computed buffers are present, weights are on the meta device) and
+`WeightLoader`.
 """
 
 from collections.abc import Callable
@@ -19,7 +19,7 @@ from model.network.omni import OmniModel
 
 
 class _ShapesOnly(TorchFunctionMode):
-    """torch.empty, by which layers ask for room for their weights, takes none."""
+    """Redirect torch.empty, which allocates layers' weights, to the meta device."""
 
     def __torch_function__(
         self,
@@ -35,21 +35,21 @@ class _ShapesOnly(TorchFunctionMode):
 
 
 def hollow_model(config: OmniConfig, space: TokenSpace) -> OmniModel:
-    """The model; large weights are on the meta device until a `WeightLoader` brings them."""
+    """Build the model with its weights on the meta device, for a `WeightLoader` to fill."""
     with _ShapesOnly():
         return OmniModel(config, space)
 
 
 class WeightLoader:
-    """Puts tensors into a model at their names, each on its device and in its numbers; a layer
-    whose weight is kept in 8 bits is made when that comes."""
+    """Loads tensors into a model by name, each on its device and in its dtype; a layer with an
+    8-bit weight is replaced when its weight arrives."""
 
     def __init__(self, model: OmniModel, placement: Placement) -> None:
         self._model, self._placement = model, placement
         self._parameters = {name for name, _ in model.named_parameters()}
 
     def put(self, name: str, tensor: Tensor) -> None:
-        """Copy a tensor of the shape that the model has at that name."""
+        """Copy a tensor into the model; it has the shape of the model's tensor of that name."""
         path, _, leaf = name.rpartition(".")
         owner, device = self._model.get_submodule(path), device_of(name, self._placement)
         if rounds(name, tensor, self._placement):

@@ -1,9 +1,8 @@
-"""Which device holds which layers of the backbone, where one device is too small for all of them.
+"""Distribution of backbone layers over several devices, where one is too small for all.
 
-Everything else is on the first device: the rows of words, the heads, the tokenizers of pictures and
-sound, the tables of distances; there the features of the last layer come back to. Only what a layer
-hands to the next one moves between devices (`model.network.backbone`). Owns: `plan_pipeline`,
-`assign_layers`.
+Everything else is on the first device: embeddings, heads, tokenizers and distance tables; the last
+layer's features return to it. Only a layer's output moves between devices
+(`model.network.backbone`). Owns: `plan_pipeline`, `assign_layers`.
 """
 
 from collections.abc import Sequence
@@ -26,9 +25,10 @@ from model.loading.placement import (
 
 
 def plan_pipeline(config: OmniConfig, space: TokenSpace, placement: Placement) -> Placement:
-    """The placement with a device for every layer, where it has several and needs them.
+    """Return the placement with a device for every layer, where there are several and they are
+    needed.
 
-    Raises: ValueError with the numbers where the model does not fit.
+    Raises: ValueError with the sizes where the model does not fit.
     """
     devices = placement.devices
     if len(devices) == 1:
@@ -57,9 +57,9 @@ def plan_pipeline(config: OmniConfig, space: TokenSpace, placement: Placement) -
 
 
 def assign_layers(layers: Sequence[int], rooms: Sequence[int]) -> tuple[int, ...] | None:
-    """How many of the layers, in their order, each device takes, so that as much room as possible
-    is left on the one with the least; None where there is too little. layers: their bytes, all
-    alike. rooms: free bytes of each device."""
+    """Return the number of consecutive layers of each device that leaves the most memory free on
+    the fullest one; None where memory is short. layers: bytes of each layer, all equal. rooms: free
+    bytes of each device."""
     left, counts = list(rooms), [0] * len(rooms)
     for size in layers:
         widest = left.index(max(left))

@@ -1,9 +1,9 @@
-"""Where a model lives and in which numbers it computes: chosen once, when it is loaded.
+"""Device and dtype of a model, chosen once at load.
 
-bfloat16 on a GPU that has it, float32 elsewhere (on an AVX2 CPU bfloat16 is two hundred times
-slower). The picture tokenizer and everything of the path stay in float32. Owns: `Placement`,
-`place`, `random_model`, and the estimate of memory that refuses before anything is allocated. Does
-not own: which layers go where on several devices (`model.loading.pipeline_split`).
+bfloat16 on GPUs that support it, float32 elsewhere (on an AVX2 CPU bfloat16 is 200 times slower).
+Tokenizers and the path stay in float32. Owns: `Placement`, `place`, `random_model`, and the memory
+estimate that refuses a model before anything is allocated. Does not own: the distribution of layers
+over devices (`model.loading.pipeline_split`).
 """
 
 import os
@@ -25,16 +25,16 @@ from model.network.omni import OmniModel
 
 FLOAT32_BYTES = 4
 WORKING_BYTES = 600 * 2**20
-"""Libraries, kernels' workspace and recorded steps."""
+"""Bytes of libraries, kernel workspace and recorded CUDA graphs."""
 KEPT_IN_FLOAT32 = ("vision.", "audio.")
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 LAYERS = "backbone.layers."
-"""How the names of the layers' weights begin; their number follows."""
+"""Name prefix of the layers' weights; the layer's number follows."""
 
 
 class Weights(StrEnum):
-    """How weights are kept: in the numbers that they are computed in (AUTO), or the large ones of
-    the backbone and of the head that writes words in 8 bits (INT8), see `model.layers.int8`."""
+    """Storage of weights: in the dtype of computation (AUTO), or backbone and text head in 8 bits
+    (INT8), see `model.layers.int8`."""
 
     AUTO = "auto"
     INT8 = "int8"
@@ -42,10 +42,12 @@ class Weights(StrEnum):
 
 @dataclass(frozen=True)
 class Placement:
-    """device, the dtype of the backbone and its heads, and who computes attention. weights: how
-    they are kept. others: devices that take layers of the backbone, too; if_needed: or only where
-    the first one is too small. layers: the device of each layer, none where all are on the first;
-    found by `model.loading.pipeline_split`."""
+    """Devices and dtype of a model.
+
+    dtype: of backbone and heads. attention: the backend. weights: their storage. others: more
+    devices for backbone layers; if_needed: only where the first is too small. layers: the device of
+    each layer, empty where all are on the first (`model.loading.pipeline_split`).
+    """
 
     device: torch.device
     dtype: torch.dtype
@@ -57,8 +59,8 @@ class Placement:
 
     @classmethod
     def of(cls, device: str = "auto", dtype: str = "auto", weights: str = "auto") -> "Placement":
-        """ "auto": CUDA where there is one, more GPUs only for what the first cannot hold, and
-        bfloat16 where they compute in it. Several devices have commas between them.
+        """Choose a placement. "auto": CUDA if available, more GPUs only for what the first cannot
+        hold, and bfloat16 where supported. Several devices are separated by commas.
 
         Raises: ValueError with the reason where a device cannot be used.
         """
@@ -77,11 +79,11 @@ class Placement:
 
     @property
     def devices(self) -> tuple[torch.device, ...]:
-        """The first, and the others."""
+        """All devices, the first one first."""
         return (self.device, *self.others)
 
     def describe(self) -> dict[str, str]:
-        """Plain values for `python -m engine info` and the page."""
+        """Return plain values for `python -m engine info` and the page."""
         on_cuda = self.device.type == "cuda"
         return {
             "device": str(self.device),
@@ -92,7 +94,7 @@ class Placement:
 
 
 def place(model: OmniModel, placement: Placement) -> OmniModel:
-    """The model on its devices, in its numbers, for inference; changed in place."""
+    """Move the model to its devices and dtypes, for inference; changed in place."""
     model = model.eval().requires_grad_(False)
     for name in [n for n, _ in (*model.named_buffers(), *model.named_parameters())]:
         path, _, leaf = name.rpartition(".")
@@ -111,7 +113,7 @@ def place(model: OmniModel, placement: Placement) -> OmniModel:
 
 @dataclass(frozen=True)
 class Memory:
-    """Bytes that a model needs before it has seen a token."""
+    """Bytes that a model needs before any input."""
 
     weights: int
     tables: int
@@ -122,7 +124,7 @@ class Memory:
 
 
 def estimate(config: OmniConfig, space: TokenSpace, placement: Placement) -> Memory:
-    """What the model will take, from shapes alone: nothing is allocated."""
+    """Estimate the memory of a model from its shapes; nothing is allocated."""
     weights = sum(weight_bytes(config, space, placement).values())
     pictures = 0 if config.vision is None else _table(config.image_space())
     words = config.text_vocabulary**2
@@ -133,7 +135,7 @@ def estimate(config: OmniConfig, space: TokenSpace, placement: Placement) -> Mem
 
 
 def weight_bytes(config: OmniConfig, space: TokenSpace, placement: Placement) -> Mapping[str, int]:
-    """What each weight will take, by its name."""
+    """Return the bytes of each weight by name."""
     return {
         name: rounded_bytes(p.shape)
         if rounds(name, p, placement)
@@ -143,7 +145,7 @@ def weight_bytes(config: OmniConfig, space: TokenSpace, placement: Placement) ->
 
 
 def held_bytes(model: OmniModel) -> int:
-    """What the weights of a model take, with the scales of those in 8 bits."""
+    """Return the bytes of a model's weights, with the scales of 8-bit ones."""
     scales = sum(m.scale.nbytes for m in model.modules() if isinstance(m, Int8Linear))
     return scales + sum(p.nbytes for p in model.parameters())
 
@@ -153,7 +155,7 @@ def _table(space: TokenSpace) -> int:
 
 
 def check_memory(config: OmniConfig, space: TokenSpace, placement: Placement) -> Memory:
-    """The estimate. Raises: ValueError with the numbers where it does not fit."""
+    """Return the estimate. Raises: ValueError with the sizes where it does not fit."""
     needed = estimate(config, space, placement)
     free = free_bytes(placement.device)
     if needed.total > free:
@@ -166,21 +168,21 @@ def check_memory(config: OmniConfig, space: TokenSpace, placement: Placement) ->
 
 
 def free_bytes(device: torch.device) -> int:
-    """Free memory of a GPU; all of the machine's for a CPU, where the system makes room."""
+    """Return the free memory of a GPU, or all memory of the machine for a CPU, in bytes."""
     if device.type == "cuda":
         return torch.cuda.mem_get_info(device)[0]
     return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
 def shapes(config: OmniConfig, space: TokenSpace) -> OmniModel:
-    """The model without memory, on the meta device."""
+    """Build the model on the meta device."""
     with torch.device("meta"):
         return OmniModel(config, space)
 
 
 def random_model(config: OmniConfig, space: TokenSpace, placement: Placement) -> OmniModel:
-    """A model with random weights, made where it will stay and in its numbers: for measuring speed,
-    on one device and with weights as they are computed.
+    """Build a model with random weights on its device and in its dtype, to measure speed; one
+    device, no 8-bit weights.
 
     Raises: ValueError where it does not fit.
     """
@@ -203,7 +205,7 @@ def random_model(config: OmniConfig, space: TokenSpace, placement: Placement) ->
 
 
 def _devices(names: str) -> list[torch.device]:
-    """Those that are named, or that "auto" finds."""
+    """Return the named devices, or those that "auto" finds."""
     if names == "auto":
         found = _device("auto")
         num = torch.cuda.device_count() if found.type == "cuda" else 1
@@ -241,33 +243,33 @@ def _dtype(devices: list[torch.device]) -> torch.dtype:
 
 
 def device_of(name: str, placement: Placement) -> torch.device:
-    """Where the parameter or buffer of that name lives."""
+    """Return the device of the parameter or buffer of that name."""
     if not placement.layers or not name.startswith(LAYERS):
         return placement.device
     return placement.layers[layer_of(name)]
 
 
 def layer_of(name: str) -> int:
-    """The number of the layer that a name is of."""
+    """Return the layer index in a tensor's name."""
     return int(name.removeprefix(LAYERS).partition(".")[0])
 
 
 def rounds(name: str, weight: Tensor, placement: Placement) -> bool:
-    """Whether the weight of that name is kept in 8 bits."""
+    """Return True where the weight of that name is stored in 8 bits."""
     return placement.weights is Weights.INT8 and is_rounded(name, weight.shape)
 
 
 def dtype_of(name: str, placement: Placement) -> torch.dtype:
-    """The numbers in which the parameter of that name is computed."""
+    """Return the dtype of the parameter of that name."""
     return torch.float32 if name.startswith(KEPT_IN_FLOAT32) else placement.dtype
 
 
 def gigabytes(num_bytes: int) -> str:
-    """ "1.5 GB"."""
+    """Format bytes, as "1.5 GB"."""
     return f"{num_bytes / 1e9:.1f} GB"
 
 
 def advice(placement: Placement) -> str:
-    """What to do where memory is short."""
+    """Return the advice for a model that does not fit."""
     smaller = "" if placement.weights is Weights.INT8 else "--weights int8, "
     return f"choose {smaller}a smaller checkpoint or another device"

@@ -1,7 +1,7 @@
-"""One file of tensors: what it holds, read safely and without its numbers.
+"""A file of tensors: its table of contents, read without the data.
 
-Owns: `Stored`, the table of a safetensors file, the sentence about a broken one, and pickles, which
-are read only where somebody named them.
+Owns: `Stored`, the header of a safetensors file, the error for a broken one, and pickles, which are
+read only where the user named them.
 """
 
 import warnings
@@ -16,13 +16,13 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 BITS = {"F64": 64, "I64": 64, "F32": 32, "I32": 32, "F16": 16, "BF16": 16, "I16": 16}
-"""Of the types of number that are named otherwise than their size; every other has 8."""
+"""Bits of the data types; all others have 8."""
 LFS_POINTER = b"version https://git-lfs"
 
 
 @dataclass(frozen=True)
 class Stored:
-    """Where a tensor lies. dtype: as safetensors names it, e.g. BF16."""
+    """The location of a tensor. dtype: as safetensors names it, e.g. BF16."""
 
     file: Path
     shape: tuple[int, ...]
@@ -34,9 +34,9 @@ class Stored:
 
 
 def contents(file: Path) -> dict[str, Stored]:
-    """Name -> place of every tensor of a safetensors file; only its head is read.
+    """Return name -> location of every tensor of a safetensors file; only its header is read.
 
-    Raises: ValueError where it is missing, cut off, or something else.
+    Raises: ValueError where it is missing, cut off, or of another format.
     """
     if not file.is_file():
         raise ValueError(f"{file} is missing: fetch it again")
@@ -52,15 +52,15 @@ def contents(file: Path) -> dict[str, Stored]:
 
 
 def tensors(file: Path, names: list[str]) -> Iterator[tuple[str, Tensor]]:
-    """The named tensors one after the other, on the CPU, as they are stored. The file stays in
-    place on the disk, and only what is read takes memory."""
+    """Yield the named tensors one after the other, on the CPU, as stored. The file is
+    memory-mapped."""
     with safe_open(file, framework="pt") as shard:
         for name in names:
             yield name, shard.get_tensor(name)
 
 
 def unpickled(file: Path) -> dict[str, Tensor]:
-    """The tensors of a pickle, which may hold nothing else: no code of it is run.
+    """Return the tensors of a pickle that holds nothing else; no code in it is run.
 
     Raises: ValueError where it holds something else or is broken.
     """
@@ -79,7 +79,7 @@ def unpickled(file: Path) -> dict[str, Tensor]:
 
 
 def _loaded(file: Path) -> object:
-    """What the pickle holds; tensors stay on the disk where its format allows it."""
+    """Load a pickle, memory-mapped where its format allows it."""
     try:
         return torch.load(file, map_location="cpu", weights_only=True, mmap=True)
     except RuntimeError:

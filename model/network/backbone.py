@@ -1,8 +1,8 @@
 """The backbone: a Qwen2-shaped transformer, bidirectional by default, causal on request.
 
-Its layers may live on several devices (`model.loading.pipeline_split`): what enters a layer is
-brought to it. With the same weights and a causal mask it equals transformers' Qwen2Model. Source:
-Qwen2.5 technical report (arXiv:2412.15115); Luo et al. 2025 (arXiv:2510.13721), Section 2.2.
+Layers may be on several devices (`model.loading.pipeline_split`); a layer's inputs are moved to its
+device. With the same weights and a causal mask it equals transformers' Qwen2Model. Source: Qwen2.5
+technical report (arXiv:2412.15115); Luo et al. 2025 (arXiv:2510.13721), Section 2.2.
 """
 
 from collections import Counter
@@ -18,8 +18,8 @@ from model.layers.transformer import Block, KVCacheSlots, RotaryTable
 
 @dataclass(frozen=True)
 class CausalCache:
-    """Room for a causal run of L positions, filled in place. valid: bool "B L", which positions
-    were read and exist; each layer's keys and values, "B kv_heads L head_dim"."""
+    """The cache of a causal run over L positions, written in place. valid: bool "B L", positions
+    that were read and exist. layers: keys and values "B kv_heads L head_dim" of each layer."""
 
     valid: Tensor
     layers: list[tuple[Tensor, Tensor]]
@@ -56,10 +56,13 @@ class Backbone(nn.Module):
         positions: Tensor | None = None,
         behind: int | None = None,
     ) -> Tensor:
-        """x "B L width"; valid bool "B L": positions that exist. Only they are counted and
-        attended. padded: whether one does not exist; None: look. positions: int64 "B L", where x is
-        a part of a longer sequence; None: see `positions`. behind: a layer, counted from 0, that
-        the pass ends at, with what it gives, not normed."""
+        """Compute the features of x "B L width".
+
+        valid: bool "B L", positions that exist; only these are counted and attended. padded: True
+        where a position does not exist; None to check. positions: int64 "B L" for a part of a
+        longer sequence; None for `positions(valid)`. behind: index of a layer after which to stop
+        and return its output without the final norm.
+        """
         cos, sin = self.rotary(self.positions(valid) if positions is None else positions)
         mask = attention_mask(valid, causal=causal, padded=padded)
         for number, layer in enumerate(self.layers):
@@ -70,24 +73,24 @@ class Backbone(nn.Module):
         return self.finished(x)
 
     def finished(self, x: Tensor) -> Tensor:
-        """The last layer's output "B L width", normed, on the first device."""
+        """Apply the final norm to the last layer's output "B L width", on the first device."""
         return self.norm(x.to(self.norm.weight.device))
 
     def layers_on(self) -> dict[str, int]:
-        """How many layers live on each device, in their order."""
+        """Return the number of layers on each device, in order."""
         return dict(Counter(map(str, self.devices())))
 
     def devices(self) -> list[torch.device]:
-        """Where each layer lives."""
+        """Return the device of each layer."""
         return [device_of(layer) for layer in self.layers]
 
     @staticmethod
     def positions(valid: Tensor) -> Tensor:
-        """int64 "B L": the number of each position among those that exist."""
+        """Return int64 "B L": the index of each position among the valid ones."""
         return (valid.long().cumsum(1) - 1).clamp(min=0)
 
     def causal_cache(self, batch: int, length: int) -> CausalCache:
-        """An empty cache for a run of `length` positions."""
+        """Allocate a cache for `length` positions."""
         weight = self.norm.weight
         valid = torch.zeros(batch, length, dtype=torch.bool, device=weight.device)
         rooms: list[tuple[Tensor, Tensor]] = []
@@ -100,9 +103,12 @@ class Backbone(nn.Module):
         return CausalCache(valid, rooms)
 
     def extend(self, x: Tensor, valid: Tensor, places: Tensor, cache: CausalCache) -> Tensor:
-        """Causal features of positions "B L width" at `places` int64 "L", which follow those that
-        the cache holds and are written to it; equal to those of one causal pass over all. Shapes
-        depend on L only, and nothing waits for the device: one position can be recorded."""
+        """Return causal features of positions "B L width" at `places`, int64 "L".
+
+        They follow the positions in the cache and are written to it; the result equals that of one
+        causal pass over all. Shapes depend on L only and nothing is read back from the device, so a
+        call with one position can be recorded as a CUDA graph.
+        """
         cache.valid.index_copy_(1, places, valid)
         positions = self.positions(cache.valid).index_select(1, places)
         cos, sin = self.rotary(positions)
@@ -116,20 +122,20 @@ class Backbone(nn.Module):
 
 
 def device_of(layer: nn.Module) -> torch.device:
-    """Where a layer lives."""
+    """Return the device of a layer."""
     assert isinstance(layer, Block)
     return layer.input_layernorm.weight.device
 
 
 def brought_to(layer: nn.Module, *entering: Tensor | None) -> tuple[Any, ...]:
-    """What enters a layer, on its device; None stays None. Nothing moves on one device."""
+    """Move a layer's inputs to its device; None stays None."""
     device = device_of(layer)
     return tuple(None if x is None else x.to(device) for x in entering)
 
 
 def attention_mask(valid: Tensor, *, causal: bool, padded: bool | None = None) -> Tensor | None:
-    """bool "B 1 L L", True = may look, or None where everybody sees everybody. Each position sees
-    itself. padded: whether a position does not exist; None: look."""
+    """Return bool "B 1 L L", True = attend, or None where all positions attend to all. Each
+    position attends to itself. padded: True where a position does not exist; None to check."""
     if not causal and not (not bool(valid.all()) if padded is None else padded):
         return None
     length = valid.shape[1]

@@ -1,15 +1,12 @@
-"""From tokens to the backbone's input: words by their row, media by their continuous codebook
-vectors.
+"""Input embeddings: text tokens by row, media codes by their continuous codebook vectors.
 
-A media position enters as the concatenated vectors of its sub-codes, projected, plus its place on
-the grid (Luo et al. 2025, arXiv:2510.13721, Section 2.2), and in a film its place in this very
-frame. Where a checkpoint has `neighbours`, it also sees what is at the same place in the picture
-right before and right after it, which the papers do not have: a small model learns to keep what
-stays from that far sooner than from attention. Where it is `paced`, words and sound are on one
-clock. Where codes have rows among the words'
-(`OmniConfig.code_rows`), a position of a picture or of speech enters by its row, and nothing is
-added to it. Owns: the input embeddings of every modality, the masked state, and the shift of causal
-mode.
+A media position enters as the projected concatenation of its sub-codes' vectors plus a position
+embedding of the grid (Luo et al. 2025, arXiv:2510.13721, Section 2.2), and of the frame in a video.
+With `neighbours` it also enters with the same position of the image before and after it
+(`TemporalNeighbourMixing`), which the papers do not have: a small model learns static content from
+it sooner than from attention. With `time_aligned` text and audio have a `TimeEmbedding`. In a
+shared vocabulary (`OmniConfig.code_rows`) media codes enter by row, with nothing added. Owns: the
+input embeddings of all modalities, the masked state, and the shift of causal mode.
 """
 
 from collections.abc import Mapping, Sequence
@@ -61,15 +58,18 @@ class OmniEmbeddings(nn.Module):
         self.causal = nn.Parameter(torch.randn(width) * 0.02)
 
     def zero_init_layers(self) -> list[nn.Linear]:
-        """What adds nothing before it has learned, so that a checkpoint can learn it later."""
+        """Return the layers that start at zero, so that an older checkpoint can be trained on with
+        them."""
         found = [] if self.beside is None else [self.beside.before, self.beside.after]
         return found if self.pace is None else [*found, self.pace.projection]
 
     def forward(self, sequence: OmniSequence, codebooks: Codebooks, *, causal: bool) -> Tensor:
-        """codebooks: unit codes "Q K code_dim" of each kind of media. A segment in which something
-        may change is an answer, marked as one at every position, those that stay included. In
-        causal mode its positions see the code of the position before and predict their own (text
-        that is shifted at the output excepted), and none sees its neighbours."""
+        """Embed a sequence. codebooks: unit codes "Q K code_dim" of each modality.
+
+        All positions of a segment with an editable position get the answer embedding. In causal
+        mode its positions enter with the code of the position before (except text with
+        `shift_text`), and without temporal neighbours.
+        """
         found = [self._segment(s, codebooks, causal=causal) for s in sequence.segments]
         if self.pace is not None:
             timed = zip(found, self.pace(sequence), strict=True)
@@ -98,7 +98,7 @@ class OmniEmbeddings(nn.Module):
         return x + self.editable * response.to(x.dtype)
 
     def _tokens(self, segment: Segment, codebooks: Codebooks) -> tuple[Tensor, Tensor]:
-        """Embedded tokens "B L D" and the embedded masked state "D"."""
+        """Return the embedded tokens "B L D" and the embedded masked state "D"."""
         match segment.modality:
             case Modality.TEXT:
                 return self._rows(segment.tokens[..., 0], ((0, self.text.num_embeddings),))
@@ -120,8 +120,8 @@ class OmniEmbeddings(nn.Module):
                 )
 
     def _rows(self, ids: Tensor, runs: Sequence[tuple[int, int]]) -> tuple[Tensor, Tensor]:
-        """As `_tokens`, of ids "B L" whose rows are those of the runs, one run after the other; the
-        id behind the last one is the masked state."""
+        """Embed ids "B L" by the rows of consecutive runs, as `_tokens`; the id after the last row
+        is the masked state."""
         (first, num), *more = runs
         rows = first + ids.clamp(max=num - 1)
         for start, length in more:
@@ -132,8 +132,7 @@ class OmniEmbeddings(nn.Module):
 
 
 class TemporalNeighbourMixing(nn.Module):
-    """What is at the same place in the pictures before and after, for each frame of a film and for
-    each picture after another one."""
+    """A linear map of the same position in the previous and the next frame or image."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -141,8 +140,8 @@ class TemporalNeighbourMixing(nn.Module):
         self.after = nn.Linear(width, width, bias=False)
 
     def forward(self, frames: Tensor, last: Tensor | None) -> Tensor:
-        """frames "B F L D" of a film, or of a picture alone; last: the frame "B 1 L D" that came
-        before them, in another segment -> "B F*L D"."""
+        """Return the sum of both maps, "B F*L D". frames: "B F L D" of a video or an image (F = 1).
+        last: "B 1 L D", the frame before them in another segment."""
         first = torch.zeros_like(frames[:, :1]) if last is None else last
         before = torch.cat([first, frames[:, :-1]], 1)
         after = F.pad(frames[:, 1:], (0, 0, 0, 0, 0, 1))

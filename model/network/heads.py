@@ -1,8 +1,7 @@
-"""From the backbone's features to logits: a linear head for text, an autoregressive one for media.
+"""The sub-codebook head: from backbone features to the logits of media codes.
 
-The media head predicts the sub-codebooks of one position one after the other: a few small causal
-layers on [h, e(k_1), e(k_2), ..]; all positions at once. Source: Luo et al. 2025
-(arXiv:2510.13721), Section 2.3.
+A few small causal layers predict the codes of one position in order from [h, e(k_1), e(k_2), ..],
+for all positions in parallel. Source: Luo et al. 2025 (arXiv:2510.13721), Section 2.3.
 """
 
 import torch
@@ -13,7 +12,7 @@ from model.layers.transformer import Block
 
 
 class SubCodebookHead(nn.Module):
-    """Features "N D" -> logits of Q codes, each given the ones before it."""
+    """The head "N D" -> logits of Q codes, each given the codes before it."""
 
     def __init__(
         self, feature_width: int, num_codebooks: int, cardinality: int, config: HeadConfig
@@ -34,7 +33,7 @@ class SubCodebookHead(nn.Module):
         )
 
     def forward(self, features: Tensor, codes: Tensor) -> list[Tensor]:
-        """Teacher forcing: features "N D", true codes "N Q" -> Q logits "N K"."""
+        """Return Q logits "N K" by teacher forcing, given features "N D" and true codes "N Q"."""
         inputs = [self.enter(features)]
         inputs += [embed(codes[:, q]) for q, embed in enumerate(self.codes)]
         x = torch.stack(inputs, 1) + self.place
@@ -47,8 +46,8 @@ class SubCodebookHead(nn.Module):
     def step(
         self, entering: Tensor, q: int, past: list[tuple[Tensor, Tensor]] | None
     ) -> tuple[Tensor, list[tuple[Tensor, Tensor]]]:
-        """Logits "N K" of code q and the keys and values so far. `entering` is the features "N D"
-        for q = 0, else the codes "N" chosen for q - 1."""
+        """Return the logits "N K" of code q, and keys and values so far. entering: the features "N
+        D" for q = 0, otherwise the codes "N" chosen for q - 1."""
         x = self.enter(entering) if q == 0 else self.codes[q - 1](entering)
         x = (x + self.place[q])[:, None]
         present: list[tuple[Tensor, Tensor]] = []

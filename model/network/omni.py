@@ -1,8 +1,9 @@
-"""The model: one backbone over one sequence of every modality, and its posterior for the samplers.
+"""The model: one backbone over a sequence of all modalities, and its posterior for the samplers.
 
-`OmniModel` fits `samplers.denoiser.Denoiser` by its shape. Source: Luo et al. 2025
-(arXiv:2510.13721), Section 2. Owns: how segments become features and features become logits. Does
-not own: losses, sampling, text <-> ids, pixels <-> codes.
+`OmniModel` satisfies the protocol `samplers.denoiser.Denoiser`. Source: Luo et al. 2025
+(arXiv:2510.13721), Section 2. Owns: segments -> features -> logits, and the causal decoder. Does
+not own: losses, sampling, tokenizers. Axes: B batch, L positions, Q codebooks, V text vocabulary, K
+codes of a codebook, D width.
 """
 
 from collections.abc import Hashable, Mapping, Sequence
@@ -21,12 +22,16 @@ from model.layers.transformer import initialise
 from model.network.backbone import Backbone
 from model.network.embeddings import OmniEmbeddings
 from model.network.heads import SubCodebookHead
+from model.network.posterior import MultiCodebookPosterior, SingleCodebookPosterior
 from model.tokenizers.audio import AudioTokenizer
 from model.tokenizers.image import VisionTokenizer
 
 
 class OmniModel(nn.Module):
-    """Every network of a checkpoint. `text_space` says which text ids may be drawn."""
+    """All networks of a checkpoint.
+
+    text_space: the state space of text, whose forbidden ids are never drawn.
+    """
 
     text_metric_codes: Tensor
     text_forbidden: Tensor
@@ -81,7 +86,7 @@ class OmniModel(nn.Module):
         return self.text_bias.device
 
     def metrics(self) -> dict[Modality, CodebookMetric]:
-        """The distances of each modality's path, on the model's device."""
+        """Return the distances of each modality's path (`flow.metric`), on the model's device."""
         config = self.config
         text_codes = self.text_metric_codes[None]
         books = self.codebooks()
@@ -107,7 +112,7 @@ class OmniModel(nn.Module):
         return found
 
     def codebooks(self) -> dict[Modality, Tensor]:
-        """Unit codes "Q K code_dim" of each kind of media."""
+        """Return the unit code vectors "Q K code_dim" of each tokenizer in the checkpoint."""
         books: dict[Modality, Tensor] = {}
         if self.config.vision is not None:
             books[Modality.IMAGE] = self.vision.quantizer.unit_codebooks()
@@ -116,18 +121,18 @@ class OmniModel(nn.Module):
         return books
 
     def features(self, sequence: OmniSequence, *, causal: bool = False) -> tuple[Tensor, ...]:
-        """Backbone features "B L D" of each segment, read at the position that predicts."""
+        """Return the backbone features "B L D" of each segment, read at the predicting position."""
         x, valid = self.embed(sequence, causal=causal)
         hidden = self.backbone(x, valid, causal=causal, padded=sequence.padded)
         return self.by_segment(hidden, sequence)
 
     def embed(self, sequence: OmniSequence, *, causal: bool = False) -> tuple[Tensor, Tensor]:
-        """What enters the backbone: "B L D", and which positions exist, bool "B L"."""
+        """Return the backbone's input "B L D", and bool "B L": the positions that exist."""
         x = self.embeddings(sequence, self.codebooks(), causal=causal)
         return x, torch.cat([s.valid for s in sequence.segments], 1)
 
     def by_segment(self, hidden: Tensor, sequence: OmniSequence) -> tuple[Tensor, ...]:
-        """The backbone's output "B L D" cut into segments, each read where it predicts."""
+        """Split the backbone's output "B L D" into segments, read at the predicting positions."""
         valid = torch.cat([s.valid for s in sequence.segments], 1)
         ends = torch.tensor([s.length for s in sequence.segments]).cumsum(0).tolist()
         found = []
@@ -138,8 +143,11 @@ class OmniModel(nn.Module):
         return tuple(found)
 
     def embedding(self, sequence: OmniSequence) -> Tensor:
-        """Unit vectors "B D" to find things by: the feature of the last position of each row, its
-        <eos>, after one clean pass. Source: Luo et al. 2025 (arXiv:2510.13721), Section 3.5."""
+        """Return the retrieval embedding, unit vectors "B D": the feature of each row's last valid
+        position, its <eos>, in one pass over clean tokens.
+
+        Source: Luo et al. 2025 (arXiv:2510.13721), Section 3.5.
+        """
         last = sequence.segments[-1]
         ends = last.valid.sum(1) - 1
         features = self.features(sequence)[-1]
@@ -147,17 +155,18 @@ class OmniModel(nn.Module):
         return F.normalize(features[rows, ends].float(), dim=-1)
 
     def recording_key(self, x_t: OmniSequence, t: float) -> Hashable:
-        """A call depends on the weights and on tensors only, see `samplers.cuda_graph`."""
+        """Return the key of a recorded call, which depends on the weights and on tensors only; see
+        `samplers.cuda_graph`."""
         return id(self)
 
     def begin(self, x_0: OmniSequence) -> "CausalDecoder":
-        """A left-to-right run over the last segment, see `samplers.autoregressive`."""
+        """Start left-to-right decoding of the last segment, see `samplers.autoregressive`."""
         return CausalDecoder(self, x_0)
 
     def posterior(
         self, features: Tensor, modality: Modality
-    ) -> "SingleCodebookPosterior | MultiCodebookPosterior":
-        """The posterior of positions with the features "B L D"."""
+    ) -> SingleCodebookPosterior | MultiCodebookPosterior:
+        """Return the posterior of positions with the features "B L D"."""
         if modality is Modality.TEXT:
             return SingleCodebookPosterior(self.text_logits(features))
         if self.config.code_rows is not None:
@@ -166,22 +175,22 @@ class OmniModel(nn.Module):
         return MultiCodebookPosterior(self.media_head(modality), features)
 
     def media_head(self, modality: Modality) -> SubCodebookHead:
-        """The head over the sub-codebooks of pictures and films, or of sound."""
+        """Return the sub-codebook head: one for image and video, one for audio."""
         return self.audio_head if modality is Modality.AUDIO else self.image_head
 
     def text_logits(self, features: Tensor) -> Tensor:
-        """Logits float32 "... V"; forbidden ids are -inf."""
+        """Return text logits float32 "... V"; forbidden ids are -inf."""
         logits = (self._written(features, slice(None)) + self.text_bias).float()
         return logits.masked_fill(self.text_forbidden, -torch.inf)
 
     def code_logits(self, features: Tensor, runs: Sequence[tuple[int, int]]) -> Tensor:
-        """Logits float32 "... K" of codes that have rows among the words', see `CodeRows.runs`."""
+        """Return logits float32 "... K" of codes in a shared vocabulary, see `CodeRows.runs`."""
         rows = [slice(first, first + num) for first, num in runs]
         found = [(self._written(features, there) + self.text_bias[there]) for there in rows]
         return torch.cat(found, -1).float()
 
     def _written(self, features: Tensor, rows: slice) -> Tensor:
-        """Products "... R" with some of the rows that write words."""
+        """Multiply features "... D" with R rows of the text head: "... R", without bias."""
         head = self.text_head
         if isinstance(head, Int8Linear):
             return head(features, rows)
@@ -189,14 +198,14 @@ class OmniModel(nn.Module):
 
     def forward(
         self, x_t: OmniSequence, t: float
-    ) -> Mapping[int, "SingleCodebookPosterior | MultiCodebookPosterior"]:
-        """One network evaluation; t is not used (the model reads the noise level off the state)."""
+    ) -> Mapping[int, SingleCodebookPosterior | MultiCodebookPosterior]:
+        """Evaluate the network once. t is not used: the model infers the noise level from x_t."""
         return self.posteriors(self.features(x_t), x_t)
 
     def posteriors(
         self, features: tuple[Tensor, ...], x_t: OmniSequence
-    ) -> Mapping[int, "SingleCodebookPosterior | MultiCodebookPosterior"]:
-        """The posterior of each segment that may change, from the features of all segments."""
+    ) -> Mapping[int, SingleCodebookPosterior | MultiCodebookPosterior]:
+        """Return the posterior of each editable segment, given the features of all segments."""
         return {
             i: self.posterior(features[i], x_t.segments[i].modality)
             for i in x_t.editable_segments()
@@ -204,68 +213,31 @@ class OmniModel(nn.Module):
 
 
 def _with_end(books: Tensor) -> Tensor:
-    """Codes "Q K D" -> "Q K+1 D+1": the end is as far from every code as two unrelated ones."""
+    """Append the end code to codes "Q K D" -> "Q K+1 D+1", orthogonal to all others."""
     padded = F.pad(books, (0, 1))
     end = F.one_hot(torch.tensor([padded.shape[-1] - 1]), padded.shape[-1]).to(padded)
     return torch.cat([padded, end.expand(len(books), 1, -1)], 1)
 
 
 def _shifted(hidden: Tensor, valid: Tensor, start: int, end: int) -> Tensor:
-    """hidden at i - 1 for the positions start .. end; the first one reads the last before it that
-    exists, or where there is none itself."""
+    """Return hidden at i - 1 for the positions start .. end. The first one reads the last valid
+    position before it, or itself where there is none."""
     before = _last(hidden[:, :start], valid[:, :start]) if start > 0 else hidden[:, :1]
     return torch.cat([before, hidden[:, start : end - 1]], 1)
 
 
 def _last(hidden: Tensor, valid: Tensor) -> Tensor:
-    """hidden "B 1 D" at the last position of each row that exists."""
+    """Return hidden "B 1 D" at the last valid position of each row."""
     places = torch.arange(valid.shape[1], device=valid.device)
     last = (places * valid).amax(1)
     return hidden.gather(1, last[:, None, None].expand(-1, 1, hidden.shape[-1]))
 
 
-class SingleCodebookPosterior:
-    """The posterior of one code a position, from its logits "B L V"."""
-
-    num_codebooks = 1
-
-    def __init__(self, logits: Tensor) -> None:
-        self._logits = logits
-
-    def logits(self, chosen: Tensor) -> Tensor:
-        """ "B L V"; `chosen` "B L 0" holds nothing yet."""
-        assert chosen.shape[-1] == 0
-        return self._logits
-
-
-class MultiCodebookPosterior:
-    """The posterior of Q codes a position, one after the other, with the head's keys and values
-    kept."""
-
-    def __init__(self, head: SubCodebookHead, features: Tensor) -> None:
-        self.num_codebooks = head.num_codebooks
-        self._head = head
-        self._features = features
-        self._past: list[tuple[Tensor, Tensor]] | None = None
-        self._next = 0
-
-    def logits(self, chosen: Tensor) -> Tensor:
-        """Logits "B L K" of code q = chosen.shape[-1]; q must come in order 0, 1, .., Q-1."""
-        q = chosen.shape[-1]
-        if q == 0:
-            self._past, self._next = None, 0
-        assert q == self._next, "sub-codebooks are read in order"
-        entering = self._features if q == 0 else chosen[..., -1]
-        logits, self._past = self._head.step(entering.flatten(0, 1), q, self._past)
-        self._next = q + 1
-        return logits.float().unflatten(0, chosen.shape[:2])
-
-
 class CausalDecoder:
-    """The model read from left to right over the last segment of a sequence, with a cache.
+    """Left-to-right decoding of the last segment of a sequence, with a key-value cache.
 
-    Where text is shifted, the posterior of a position is read at the one before it, which holds its
-    own token; else it is read in place, where the input is the token before.
+    With `shift_text` the posterior of text position i is read at i - 1, which holds its own token.
+    Otherwise it is read at i, whose input is the token of i - 1.
     """
 
     def __init__(self, model: OmniModel, x_0: OmniSequence) -> None:
@@ -284,8 +256,11 @@ class CausalDecoder:
     def next(
         self, tokens: Tensor | None, index: Tensor
     ) -> SingleCodebookPosterior | MultiCodebookPosterior:
-        """The posterior of position `index`, int64 without an axis, given the tokens "B Q" of the
-        one before; None at the first. Can be recorded from the second on."""
+        """Return the posterior of position `index`, an int64 scalar tensor.
+
+        tokens: "B Q" of the position before it, None at the first one. Calls from the second on
+        can be recorded as a CUDA graph.
+        """
         if tokens is not None:
             self._tokens.index_copy_(1, (index - 1).view(1), tokens[:, None])
         features = self._last
@@ -300,7 +275,7 @@ class CausalDecoder:
         return self._model.posterior(features, self._segment.modality)
 
     def _embedded(self) -> Tensor:
-        """All positions "B L D" as they enter: when a word is said depends on those before it."""
+        """Embed all positions, "B L D": the time of a token depends on those before it."""
         segment = replace(self._segment, tokens=self._tokens)
         sequence = OmniSequence((*self._prompt, segment))
         return self._model.embeddings(sequence, self._books, causal=True)

@@ -1,8 +1,8 @@
-"""What the middle of the backbone holds to be at a place: linear heads on its features.
+"""Linear probes: content of a position, read from features in the middle of the backbone.
 
-They were learned beside the model (`training.objectives.probe_loss`), which does not need them;
-they let it be seen what it has decided before any code says so. Owns: the heads and their file.
-Does not own: what was asked of them, and what is shown of it (`engine.inspection.probes`).
+They are trained with the model (`training.objectives.probe_loss`), which does not use them, and
+show what it has decided before any code does. Owns: the probes and their file. Does not own: their
+targets, and their display (`engine.inspection.probes`).
 """
 
 import json
@@ -14,16 +14,16 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 LANDMARKS, PROMPTS = "landmarks.safetensors", "prompts.safetensors"
-"""The files in a checkpoint's folder: what is asked of answers, and of what a prompt shows."""
+"""File names in a checkpoint's folder: probes of answers, and of media in prompts."""
 PICTURE, SOUND, REFERRED, EDIT_TARGET = "picture", "sound", "named", "meant"
-"""What is asked: what a place shows; of a picture in a prompt whether the words behind it name
-that, and, where it is to be changed, whether this place will be."""
+"""Names of probes, as stored in the files: image content, audio content; for an image in a prompt
+whether the text refers to the position, and whether an edit will change it."""
 
 
 class LinearProbes(nn.Module):
-    """behind: the layer, counted from 0, whose features are read. names: by what is asked, for each
-    fact of a place what its values are called; a picture's facts are the object, its colour and
-    which part of it, a sound's the piece of a word and the letter."""
+    """Linear probes. behind: index of the layer whose output is read. names: by probe, the value
+    names of each fact of a position. An image has the facts object, colour and part; audio has
+    token and letter."""
 
     def __init__(
         self, width: int, behind: int, names: Mapping[str, Sequence[Sequence[str]]]
@@ -40,23 +40,23 @@ class LinearProbes(nn.Module):
         )
 
     def logits(self, features: Tensor, kind: str) -> list[Tensor]:
-        """For each fact logits "... values" of features "... D"."""
+        """Return the logits "... values" of each fact, given features "... D"."""
         heads = self.heads[kind]
         assert isinstance(heads, nn.ModuleList)
         read = self.norm(features.float())
         return [head(read) for head in heads]
 
     def save(self, folder: Path, name: str = LANDMARKS) -> None:
-        """Write them beside the model, in half precision, into the file of that name."""
+        """Write the probes into a file of the checkpoint, in half precision."""
         about = json.dumps({"behind": self.behind, "names": self.names})
         weights = {name: w.half().contiguous() for name, w in self.state_dict().items()}
         save_file(weights, folder / name, {"about": about})
 
 
 def load_landmarks(folder: Path, width: int, name: str = LANDMARKS) -> LinearProbes | None:
-    """The heads in that file of a checkpoint, float32 on the CPU; None where it has none.
+    """Load the probes of a checkpoint's file, float32 on the CPU; None where there is no file.
 
-    Raises: ValueError where the file is broken or does not fit features of this width.
+    Raises: ValueError where the file is broken or its width is another.
     """
     file = folder / name
     if not file.exists():

@@ -1,1 +1,1 @@
-"""Text, pictures and sounds to codes, and codes back."""
+"""Tokenizers of text, images and audio."""

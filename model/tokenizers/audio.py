@@ -1,9 +1,9 @@
-"""The sound tokenizer: samples -> codes -> samples, 25 positions a second.
+"""The audio tokenizer: samples -> codes -> samples, 25 positions a second.
 
-Encoder: Whisper's, read after its stem, half-way and at its end, two frames joined to one position.
-Multi-codebook quantisation. Decoder as in Vocos: ConvNeXt layers and an inverse short-time Fourier
-transform; it looks a fixed way back and ahead, so that a stream is decoded to the same samples as a
-whole clip. Source: Luo et al. 2025 (arXiv:2510.13721), Section 2.1; Siuzdak 2023
+Encoder: Whisper's, read after its stem, half-way and at its end, with two frames joined to one
+position. Multi-codebook quantization. Decoder as in Vocos: ConvNeXt layers and an inverse
+short-time Fourier transform, with a fixed receptive field, so that a stream decodes to the same
+samples as a whole clip. Source: Luo et al. 2025 (arXiv:2510.13721), Section 2.1; Siuzdak 2023
 (arXiv:2306.00814). Samples are float32 "B N" at 16 kHz in [-1, 1], N = 640 L.
 """
 
@@ -19,10 +19,10 @@ from model.tokenizers.quantizer import MultiCodebookQuantizer, Quantized
 from model.tokenizers.whisper_encoder import HOP, SAMPLE_RATE, LogMel, WhisperEncoder
 
 POSITION = 640
-"""Samples of one position: 40 ms."""
+"""Samples of a position: 40 ms."""
 POSITIONS_A_SECOND = SAMPLE_RATE // POSITION
 FRAMES = POSITION // HOP
-"""Frames of the decoder in one position."""
+"""Decoder frames of a position."""
 KERNEL = 7
 LOUDEST_BAND = math.log(100.0)
 
@@ -44,8 +44,8 @@ class ConvNeXt(nn.Module):
 
 
 class SpectralHead(nn.Module):
-    """Features "B T D" at 100 frames a second -> samples "B 160 T": the magnitude and the phase of
-    each band, transformed back and overlapped."""
+    """The inverse STFT head: features "B T D" at 100 frames a second -> samples "B 160 T". It
+    predicts magnitude and phase of each band, and overlaps and adds the windowed frames."""
 
     window: Tensor
 
@@ -65,7 +65,7 @@ class SpectralHead(nn.Module):
 
 
 def overlapped(frames: Tensor) -> Tensor:
-    """Frames "B S T" added where they lie, "B 1 160 T": what reaches past the ends is cut off."""
+    """Overlap and add frames "B S T" -> "B 1 160 T"; samples past the ends are cut off."""
     _, size, count = frames.shape
     length = (count - 1) * HOP + size
     summed = F.fold(frames, (1, length), (1, size), stride=(1, HOP))[:, 0]
@@ -74,7 +74,7 @@ def overlapped(frames: Tensor) -> Tensor:
 
 
 class AudioTokenizer(nn.Module):
-    """encode: samples -> codes "B L Q"; decode: codes -> samples."""
+    """The audio tokenizer. encode: samples -> codes "B L Q"; decode: codes -> samples."""
 
     def __init__(self, config: AudioConfig) -> None:
         super().__init__()
@@ -102,35 +102,35 @@ class AudioTokenizer(nn.Module):
 
     @property
     def reach(self) -> int:
-        """Positions to either side that the samples of a position depend on."""
+        """Receptive field: positions on either side that affect the samples of a position."""
         half = KERNEL // 2
         fast = half * self.config.fast_layers + self.head.size // HOP // 2
         return half * self.config.slow_layers + -(-fast // FRAMES)
 
     def hear(self, samples: Tensor) -> Tensor:
-        """What the encoder makes of samples "B N": "B 2L 3*encoder_width"."""
+        """Return encoder features "B 2L 3*encoder_width" of samples "B N"."""
         features = self.encoder(self.mel(whole_positions(samples)))
         normal = [F.layer_norm(features[i], features[i].shape[-1:]) for i in self.read]
         return torch.cat(normal, -1)
 
     def features(self, heard: Tensor) -> Tensor:
-        """Continuous features "B L Q*code_dim" before quantisation."""
+        """Return continuous features "B L Q*code_dim" before quantization."""
         x = self.join(F.silu(self.mix(heard)).unflatten(1, (-1, 2)).flatten(2))
         for layer in self.refine:
             x = layer(x)
         return self.to_codes(x)
 
     def encode(self, samples: Tensor) -> Tensor:
-        """Codes int64 "B L Q" of samples "B N"; the last position is filled up with silence."""
+        """Return codes int64 "B L Q" of samples "B N"; the last position is padded with silence."""
         return self.quantizer.encode(self.features(self.hear(samples)))
 
     def decode(self, codes: Tensor) -> Tensor:
-        """Samples float32 "B 640 L" of codes "B L Q"."""
+        """Return samples float32 "B 640 L" in [-1, 1] of codes "B L Q"."""
         return self.decode_vectors(self.quantizer.decode(codes)).clamp(-1, 1)
 
     def decode_vectors(self, vectors: Tensor, voice: Tensor | None = None) -> Tensor:
-        """Samples of code vectors "B L Q*code_dim". voice "B D": another one than the output voice,
-        in training."""
+        """Return samples of code vectors "B L Q*code_dim". voice: "B D", added to the features in
+        training, for another voice than the output voice."""
         x = self.from_codes(vectors)
         if voice is not None:
             x = x + voice[:, None]
@@ -142,21 +142,21 @@ class AudioTokenizer(nn.Module):
         return self.head(self.head_norm(x))
 
     def forward(self, samples: Tensor) -> Quantized:
-        """The quantised features."""
+        """Return the quantized features of samples, for training."""
         return self.quantizer(self.features(self.hear(samples)))
 
 
 def whole_positions(samples: Tensor) -> Tensor:
-    """Samples "B N" with silence up to a multiple of 640."""
+    """Pad samples "B N" with silence to a multiple of 640."""
     return F.pad(samples, (0, -samples.shape[-1] % POSITION))
 
 
 @dataclass
 class AudioStream:
-    """Decodes a growing run of codes: the samples of `take` and `finish`, joined, are those of
-    `decode`, whatever the pieces (to rounding).
+    """Streaming decoder: the samples of all `take` calls and `finish`, joined, equal those of
+    `decode` to rounding, for any split of the codes.
 
-    A position is final once as many as `AudioTokenizer.reach` are known behind it.
+    A position is final once `AudioTokenizer.reach` positions after it are known.
     """
 
     tokenizer: AudioTokenizer
@@ -164,12 +164,12 @@ class AudioStream:
     _done: int = field(default=0, init=False)
 
     def take(self, codes: Tensor) -> Tensor:
-        """Codes int64 "L Q" that follow -> samples "N" that are final now, often fewer or none."""
+        """Add codes int64 "L Q"; return the samples "N" that are final now, often fewer or none."""
         self._codes = codes if self._codes is None else torch.cat([self._codes, codes])
         return self._decoded(len(self._codes) - self.tokenizer.reach)
 
     def finish(self) -> Tensor:
-        """The samples that were held back."""
+        """Return the remaining samples."""
         return self._decoded(0 if self._codes is None else len(self._codes))
 
     def _decoded(self, end: int) -> Tensor:

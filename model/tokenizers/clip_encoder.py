@@ -1,8 +1,8 @@
-"""The picture encoder of CLIP: pixels -> features of patches that see the whole picture.
+"""The vision encoder of CLIP: pixels -> features of patches, each with attention to all others.
 
-Shaped as transformers' CLIPVisionModel (the same weights give the same numbers, see tests), up to
-its last layer: the class position is computed, since patches look at it, and left out. Source:
-Radford et al. 2021 (arXiv:2103.00020), Section 2.4. Axes: B batch, L patches, D width.
+Equal to transformers' CLIPVisionModel up to its last layer, with the same weights (see tests). The
+class position is computed, since patches attend to it, and left out of the result. Source: Radford
+et al. 2021 (arXiv:2103.00020), Section 2.4. Axes: B batch, L patches, D width.
 """
 
 import torch
@@ -13,12 +13,12 @@ from model.tokenizer_config import ClipConfig
 
 MEAN = (0.48145466, 0.4578275, 0.40821073)
 STD = (0.26862954, 0.26130258, 0.27577711)
-"""Of red, green and blue in 0..1, over the pictures that CLIP was trained on."""
+"""Mean and standard deviation of red, green and blue in [0, 1] over CLIP's training images."""
 ACTIVATIONS = ("quick_gelu", "gelu")
 
 
 class ClipLayer(nn.Module):
-    """Pre-norm attention and activated layers with residuals; every projection has a bias."""
+    """Pre-norm attention and MLP with residuals; all projections have a bias."""
 
     def __init__(self, config: ClipConfig, width: int) -> None:
         super().__init__()
@@ -37,7 +37,7 @@ class ClipLayer(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        """x "B L D"."""
+        """Compute x "B L D" -> "B L D"."""
         entering = self.layer_norm1(x)
         q, k, v = (
             self.self_attn[name](entering).unflatten(-1, (self.heads, -1)).transpose(1, 2)
@@ -51,8 +51,8 @@ class ClipLayer(nn.Module):
 
 
 class ClipEncoder(nn.Module):
-    """Pixels float32 "B 3 H W" in [-1, 1] -> features "B grid^2 D", row by row. A picture of
-    another size than grid * patch_px is resized first."""
+    """CLIP's encoder: pixels float32 "B 3 H W" in [-1, 1] -> features "B grid^2 D", row by row.
+    Images of another size than grid * patch_px are resized."""
 
     mean: Tensor
     std: Tensor
@@ -79,7 +79,7 @@ class ClipEncoder(nn.Module):
         return x[:, 1:]
 
     def entering(self, pixels: Tensor) -> Tensor:
-        """The pixels at CLIP's own size and with its mean and deviation."""
+        """Resize and normalise pixels for CLIP."""
         if pixels.shape[-2:] != (self.side, self.side):
             size = (self.side, self.side)
             pixels = F.interpolate(pixels, size, mode="bicubic", antialias=True)

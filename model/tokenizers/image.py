@@ -1,13 +1,12 @@
-"""The picture tokenizer: pixels -> codes -> pixels, with features that also align with words.
+"""The image tokenizer: pixels -> codes -> pixels, with features that align with text.
 
-Encoder: a hierarchy of non-overlapping convolutions (4x unshuffle, twice 2x) and pointwise layers,
-so that the codes of a 16 px patch depend on its own pixels only: the same drawing gets the same
-codes wherever it stands, which is what makes them easy to predict. Or CLIP's, which sees the whole
-picture, as the paper has it (`VisionConfig.clip`). Multi-codebook quantisation. In checkpoints of
-others MAGVIT-v2 takes the place of all of it (`VisionConfig.magvit`).
-Decoder: transformer blocks that see the whole picture, and two convolutions that blend patch
-borders. Source: Luo et al. 2025 (arXiv:2510.13721), Section 2.1 and Eq. 1.
-Pixels are float32 "B 3 H W" in [-1, 1].
+Encoder: non-overlapping convolutions (4x unshuffle, twice 2x) and pointwise layers, so that the
+codes of a 16 px patch depend on its own pixels only. The same sprite then has the same codes at
+every patch position, which makes codes easy to predict. Alternatively CLIP's encoder, as in the
+paper (`VisionConfig.clip`). Multi-codebook quantization. Decoder: transformer blocks over all
+positions, and two convolutions that blend patch borders. In converted checkpoints MAGVIT-v2 can
+replace all of this (`VisionConfig.magvit`). Source: Luo et al. 2025 (arXiv:2510.13721), Section 2.1
+and Eq. 1. Pixels are float32 "B 3 H W" in [-1, 1].
 """
 
 import torch
@@ -22,22 +21,22 @@ from model.tokenizers.quantizer import MultiCodebookQuantizer, Quantized
 
 
 def pixels_from_uint8(images: Tensor) -> Tensor:
-    """uint8 "B H W 3" -> float32 "B 3 H W" in [-1, 1]."""
+    """Convert uint8 "B H W 3" -> float32 "B 3 H W" in [-1, 1]."""
     return images.permute(0, 3, 1, 2).float() / 127.5 - 1
 
 
 def uint8_from_pixels(pixels: Tensor) -> Tensor:
-    """float32 "B 3 H W" -> uint8 "B H W 3", clipped."""
+    """Convert float32 "B 3 H W" -> uint8 "B H W 3", clipped."""
     return ((pixels + 1) * 127.5).round().clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1)
 
 
 def mlp_width(width: int) -> int:
-    """Hidden width of the SwiGLU layers: 2.5 times, a multiple of 16."""
+    """Return the hidden width of the SwiGLU layers: 2.5 times, a multiple of 16."""
     return width * 5 // 2 // 16 * 16
 
 
 class Pointwise(nn.Module):
-    """A pre-norm SwiGLU layer with a residual, at each position by itself."""
+    """A pre-norm SwiGLU layer with a residual, at each position independently."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -49,8 +48,7 @@ class Pointwise(nn.Module):
 
 
 class VisionTokenizer(nn.Module):
-    """encode: pixels -> codes "B L Q"; decode: codes -> pixels; both on the same grid, row by
-    row."""
+    """The image tokenizer. encode: pixels -> codes "B L Q"; decode: codes -> pixels; row by row."""
 
     def __init__(self, config: VisionConfig) -> None:
         super().__init__()
@@ -92,7 +90,7 @@ class VisionTokenizer(nn.Module):
         return Block(self.config.width, self.config.heads, mlp_width(self.config.width))
 
     def features(self, pixels: Tensor) -> Tensor:
-        """Continuous features "B L Q*code_dim" before quantisation."""
+        """Return continuous features "B L Q*code_dim" before quantization."""
         if self.magvit is not None:
             return self.magvit.encoder(pixels).flatten(2).transpose(1, 2)
         if self.clip is not None:
@@ -103,24 +101,24 @@ class VisionTokenizer(nn.Module):
         return self.to_codes(x)
 
     def encode(self, pixels: Tensor) -> Tensor:
-        """Codes int64 "B L Q"."""
+        """Return codes int64 "B L Q" of pixels."""
         return self.quantizer.encode(self.features(pixels))
 
     def decode(self, codes: Tensor) -> Tensor:
-        """Pixels float32 "B 3 H W" of codes "B L Q"."""
+        """Return pixels float32 "B 3 H W" of codes "B L Q"."""
         return self.pixels(self.quantizer.decode(codes))
 
     def pixels(self, vectors: Tensor) -> Tensor:
-        """Pixels float32 "B 3 H W" of code vectors "B L Q*code_dim"; a vector of zeros is no
-        code."""
+        """Return pixels float32 "B 3 H W" of code vectors "B L Q*code_dim"; zero vectors stand for
+        unknown codes."""
         if self.magvit is None:
             return self.decode_vectors(vectors)[0]
         grid = (self.config.grid, self.config.grid)
         return self.magvit.decoder(vectors.transpose(1, 2).unflatten(2, grid))
 
     def decode_vectors(self, vectors: Tensor) -> tuple[Tensor, Tensor]:
-        """Pixels and the pooled semantic feature "B semantic_dim" of code vectors "B L
-        Q*code_dim", of a tokenizer of our own."""
+        """Return pixels and the pooled semantic feature "B semantic_dim" of code vectors "B L
+        Q*code_dim". Not for MAGVIT-v2."""
         first, *others = self.decoder
         x, _ = first(self.from_codes(vectors) + self.decoder_position)
         semantic = self.semantic(x.mean(1))
@@ -131,7 +129,7 @@ class VisionTokenizer(nn.Module):
         return self.to_pixels(patches), F.normalize(semantic, dim=-1)
 
     def forward(self, pixels: Tensor) -> tuple[Tensor, Quantized, Tensor]:
-        """Reconstruction, quantisation, and the semantic feature."""
+        """Return reconstruction, quantization and semantic feature of pixels, for training."""
         quantized = self.quantizer(self.features(pixels))
         reconstruction, semantic = self.decode_vectors(quantized.vectors)
         return reconstruction, quantized, semantic

@@ -1,11 +1,10 @@
-"""MAGVIT-v2's picture tokenizer, as Show-o trained it: residual convolutions down to one position
-per 16 px and up again, and codes without a table.
+"""MAGVIT-v2's image tokenizer, as trained by Show-o: a convolutional autoencoder with one position
+per 16 px, and look-up-free quantization.
 
-A code is a row of bits, each the sign of one feature (look-up-free quantisation). Layers have the
-names of the published checkpoint `showlab/magvitv2`, so that each tensor has one place. Sources: Yu
-et al. 2024 (MAGVIT-v2, arXiv:2310.05737, Section 3.1); Xie et al. 2024 (Show-o, arXiv:2408.12528);
-the residual and attention blocks are those of Esser et al. 2021 (VQGAN, arXiv:2012.09841). Pixels
-are float32 "B 3 H W" in [-1, 1].
+A code is a row of bits, each the sign of one feature. Layers have the names of the published
+checkpoint `showlab/magvitv2`. Sources: Yu et al. 2024 (MAGVIT-v2, arXiv:2310.05737, Section 3.1);
+Xie et al. 2024 (Show-o, arXiv:2408.12528); residual and attention blocks as in Esser et al. 2021
+(VQGAN, arXiv:2012.09841). Pixels are float32 "B 3 H W" in [-1, 1].
 """
 
 from collections.abc import Sequence
@@ -17,12 +16,12 @@ from torch import Tensor, nn
 from model.tokenizer_config import MagvitConfig
 
 GROUPS, EPS = 32, 1e-6
-"""Of every normalisation."""
+"""Groups and epsilon of all group norms."""
 
 
 class LookupFree(nn.Module):
-    """features "B L bits" <-> codes "B L 1" in [0, 2^bits): bit by bit the sign of a feature, the
-    first one the highest; what is not above zero is -1."""
+    """Look-up-free quantizer: features "B L bits" <-> codes "B L 1" in [0, 2^bits). Each bit is the
+    sign of a feature, the first one the highest bit; features <= 0 decode to -1."""
 
     shifts: Tensor
 
@@ -32,21 +31,21 @@ class LookupFree(nn.Module):
         self.register_buffer("shifts", torch.arange(bits - 1, -1, -1), persistent=False)
 
     def unit_codebooks(self) -> Tensor:
-        """Unit codes "1 K bits"."""
+        """Return the unit codes "1 K bits"."""
         codes = torch.arange(2**self.bits, device=self.shifts.device)
         return F.normalize(self.decode(codes[None, :, None]), dim=-1)
 
     def encode(self, features: Tensor) -> Tensor:
-        """Codes int64 "B L 1"."""
+        """Return codes int64 "B L 1" of features."""
         return ((features > 0).long() << self.shifts).sum(-1, keepdim=True)
 
     def decode(self, codes: Tensor) -> Tensor:
-        """Vectors float32 "B L bits" of -1 and 1."""
+        """Return vectors float32 "B L bits" of -1 and 1."""
         return ((codes >> self.shifts) & 1).float() * 2 - 1
 
 
 class Magvit(nn.Module):
-    """Pixels -> features "B bits H/16 W/16", and their signs -> pixels."""
+    """The autoencoder: pixels -> features "B bits H/16 W/16", and vectors of signs -> pixels."""
 
     def __init__(self, config: MagvitConfig, bits: int) -> None:
         super().__init__()
@@ -55,7 +54,7 @@ class Magvit(nn.Module):
 
 
 class Encoder(nn.Module):
-    """Pixels -> features."""
+    """The encoder: pixels -> features."""
 
     def __init__(self, widths: Sequence[int], blocks: Sequence[int], bits: int) -> None:
         super().__init__()
@@ -79,8 +78,8 @@ class Encoder(nn.Module):
 
 
 class Decoder(nn.Module):
-    """Signs -> pixels. Levels are numbered from the pixels on and run from the last to the
-    first."""
+    """The decoder: vectors of signs -> pixels. Levels are numbered from the pixels, and run from
+    last to first."""
 
     def __init__(self, widths: Sequence[int], blocks: Sequence[int], bits: int) -> None:
         super().__init__()
@@ -102,7 +101,7 @@ class Decoder(nn.Module):
 
 
 class Level(nn.Module):
-    """Residual blocks, and where there is one the step to half or double the side."""
+    """Residual blocks, optionally followed by halving or doubling of the side."""
 
     def __init__(
         self,
@@ -127,7 +126,7 @@ class Level(nn.Module):
 
 
 class Middle(nn.Module):
-    """Where every position sees every other one."""
+    """Residual blocks with attention over all positions between them."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -140,7 +139,7 @@ class Middle(nn.Module):
 
 
 class Residual(nn.Module):
-    """Two normalised 3 x 3 convolutions beside what enters."""
+    """A residual block of two normalised 3 x 3 convolutions."""
 
     def __init__(self, entering: int, width: int) -> None:
         super().__init__()
@@ -157,7 +156,7 @@ class Residual(nn.Module):
 
 
 class Seeing(nn.Module):
-    """Attention of one head over all positions, beside what enters."""
+    """Single-head attention over all positions, with a residual."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -172,7 +171,7 @@ class Seeing(nn.Module):
 
 
 class Downsample(nn.Module):
-    """Half the side; the picture goes on with zeros to the right and below."""
+    """Convolution that halves the side; zeros are padded on the right and below."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -183,7 +182,7 @@ class Downsample(nn.Module):
 
 
 class Upsample(nn.Module):
-    """Double the side: each place four times, then blended."""
+    """Nearest-neighbour upsampling that doubles the side, and a convolution."""
 
     def __init__(self, width: int) -> None:
         super().__init__()

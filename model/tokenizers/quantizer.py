@@ -1,8 +1,8 @@
-"""Multi-codebook quantisation: one position is `num_codebooks` independent nearest-code choices.
+"""Multi-codebook quantization: a position is `num_codebooks` independent nearest-code choices.
 
-Each sub-quantiser L2-normalises its chunk of the feature and its codes and picks the best cosine,
-with a straight-through gradient. Source: Luo et al. 2025 (arXiv:2510.13721), Section 2.1; UniTok
-(arXiv:2502.20321).
+Each sub-quantizer L2-normalises its chunk of the feature and its codes and picks the code of
+highest cosine similarity, with a straight-through gradient. Source: Luo et al. 2025
+(arXiv:2510.13721), Section 2.1; UniTok (arXiv:2502.20321).
 """
 
 from dataclasses import dataclass
@@ -17,8 +17,8 @@ ENTROPY_TEMPERATURE = 0.05
 
 @dataclass(frozen=True)
 class Quantized:
-    """codes int64 "B L Q"; vectors "B L Q*code_dim" unit per chunk, straight-through; loss and
-    entropy scalars."""
+    """The result of quantization. codes: int64 "B L Q". vectors: "B L Q*code_dim", unit per chunk,
+    straight-through. loss, entropy: scalars."""
 
     codes: Tensor
     vectors: Tensor
@@ -27,7 +27,7 @@ class Quantized:
 
 
 class MultiCodebookQuantizer(nn.Module):
-    """features "B L Q*code_dim" <-> codes "B L Q"."""
+    """The quantizer: features "B L Q*code_dim" <-> codes "B L Q"."""
 
     used: Tensor
 
@@ -39,21 +39,21 @@ class MultiCodebookQuantizer(nn.Module):
         self.register_buffer("used", torch.ones(num_codebooks, cardinality), persistent=False)
 
     def unit_codebooks(self) -> Tensor:
-        """Unit codes "Q K code_dim"."""
+        """Return the unit codes "Q K code_dim"."""
         return F.normalize(self.codebooks, dim=-1)
 
     def chunks(self, features: Tensor) -> Tensor:
-        """Unit chunks "B L Q code_dim" of the features."""
+        """Return the unit chunks "B L Q code_dim" of the features."""
         return F.normalize(features.unflatten(-1, (self.num_codebooks, self.code_dim)), dim=-1)
 
     def encode(self, features: Tensor) -> Tensor:
-        """Codes "B L Q" of the best cosine."""
+        """Return the codes "B L Q" of highest cosine similarity."""
         return torch.einsum("blqd,qkd->blqk", self.chunks(features), self.unit_codebooks()).argmax(
             -1
         )
 
     def decode(self, codes: Tensor) -> Tensor:
-        """Vectors "B L Q*code_dim" of the codes."""
+        """Return the vectors "B L Q*code_dim" of the codes."""
         books = self.unit_codebooks()
         return torch.cat(
             [F.embedding(codes[..., q], books[q]) for q in range(self.num_codebooks)], -1
@@ -78,7 +78,7 @@ class MultiCodebookQuantizer(nn.Module):
 
     @torch.no_grad()
     def _revive(self, z: Tensor) -> None:
-        """A code unused for a long while moves onto a random feature of this batch."""
+        """Move codes that were long unused to random features of this batch."""
         for q in range(self.num_codebooks):
             dead = (self.used[q] < 0.01).nonzero()[:, 0]
             if len(dead):

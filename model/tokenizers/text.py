@@ -1,8 +1,8 @@
-"""The text tokenizer: a byte-level BPE of our own, with the markers of every modality in its first
+"""The text tokenizer: a byte-level BPE, lower case, with the markers of all modalities in its first
 rows.
 
-Any text can be encoded (unknown words fall apart into bytes) and everything is lower case. Markers
-for sound, video and thinking exist from the first checkpoint, so that later ones extend it.
+Unknown words split into bytes. Markers of audio, video and thoughts exist from the first checkpoint
+on, so that later ones extend it.
 """
 
 import re
@@ -17,8 +17,7 @@ PAD, EOS, BOS, USER, ASSISTANT = range(5)
 BEGIN_IMAGE, END_IMAGE, BEGIN_AUDIO, END_AUDIO, BEGIN_VIDEO, FRAME, END_VIDEO = range(5, 12)
 THINK, END_THINK, SUGGEST = range(12, 15)
 MASKED = 15
-"""The place of a published vocabulary's own masked state, see
-`model.convert.layouts.text_tokenizer`."""
+"""Row of a published vocabulary's own mask token, see `model.convert.layouts.text_tokenizer`."""
 NUM_MARKERS = 32
 MARKERS: tuple[str, ...] = (
     "<pad>", "<eos>", "<bos>", "<user>", "<assistant>", "<image>", "</image>", "<audio>",
@@ -30,13 +29,13 @@ OPENING: Mapping[Modality, int] = {
     Modality.AUDIO: BEGIN_AUDIO,
     Modality.VIDEO: BEGIN_VIDEO,
 }
-"""The marker behind the words of an answer that opens a piece of media."""
+"""Marker after the text of an answer that opens a piece of media."""
 ENDS = (EOS, *OPENING.values())
-"""What the words of an answer end with."""
+"""Markers that end the text of an answer."""
 
 
 class TextTokenizer:
-    """str <-> ids in [0, cardinality)."""
+    """A text tokenizer: str <-> ids in [0, cardinality)."""
 
     def __init__(self, tokenizer: Tokenizer, cardinality: int) -> None:
         if tokenizer.get_vocab_size() > cardinality:
@@ -58,7 +57,7 @@ class TextTokenizer:
 
     @classmethod
     def train(cls, texts: Iterable[str], cardinality: int) -> "TextTokenizer":
-        """Learn the merges from texts."""
+        """Train a tokenizer on texts."""
         tokenizer = Tokenizer(models.BPE())
         tokenizer.normalizer = normalizers.Sequence([normalizers.NFKC(), normalizers.Lowercase()])
         tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=True)
@@ -74,7 +73,7 @@ class TextTokenizer:
 
     @classmethod
     def load(cls, file: Path, cardinality: int) -> "TextTokenizer":
-        """Raises ValueError where the file is missing or broken."""
+        """Read a tokenizer's JSON file. Raises: ValueError where it is missing or broken."""
         if not file.exists():
             raise ValueError(f"the checkpoint has no text tokenizer: {file} is missing")
         try:
@@ -94,9 +93,12 @@ class TextTokenizer:
         opens_thoughts: bool = False,
         suggests: bool = True,
     ) -> TokenSpace:
-        """Text's state space: rows without a piece are forbidden, and markers that no answer of a
-        checkpoint contains that makes these media, and thinks and suggests or does not.
-        opens_thoughts: see `OmniConfig`."""
+        """Return the state space of text.
+
+        Forbidden are rows without a token, and markers that no answer of this checkpoint contains,
+        given the media that it generates and the abilities to think and to suggest. opens_thoughts:
+        see `OmniConfig`.
+        """
         answerable = {PAD, EOS, *(OPENING[m] for m in media)}
         answerable |= {END_THINK} if thinks else set()
         answerable |= {THINK} if thinks and opens_thoughts else set()
@@ -107,29 +109,31 @@ class TextTokenizer:
         return TokenSpace(Modality.TEXT, 1, self.cardinality, forbidden)
 
     def encode(self, text: str) -> list[int]:
-        """Ids without markers; text that looks like a marker is read as plain words, and where a
-        published vocabulary's own tokens took their places, letter by letter."""
+        """Return the ids of a text. Text that looks like a marker is encoded as plain text."""
         for marker in self._signs:
             text = text.replace(marker, marker[1:-1])
         return self._tokenizer.encode(text, add_special_tokens=False).ids
 
     def parts(self, text: str) -> list[int | str]:
-        """A template's text in order: the ids of its special tokens, and the words between."""
+        """Split a template into the ids of its special tokens and the text between them."""
         return [self._special.get(piece, piece) for piece in self._between.split(text) if piece]
 
     def decode(self, ids: Sequence[int]) -> str:
-        """Text up to its end or to what opens a piece of media, markers left out, without the
-        leading space."""
+        """Decode ids up to the first <eos> or media marker; markers and the leading space are left
+        out."""
         return self._tokenizer.decode([i for i in until_end(ids) if i >= NUM_MARKERS]).strip()
 
     def pieces(self, ids: Sequence[int]) -> tuple[str, ...]:
-        """Each id's own text, "" for markers; joined they read as the text."""
+        """Return the text of each id, "" for markers; joined they are the text."""
         return tuple(self._pieces[i] if i < len(self._pieces) else "" for i in ids)
 
 
 def thought_of(ids: Sequence[int]) -> tuple[list[int], list[int]]:
-    """The ids of what was thought before the answer, and those of the answer. A thought begins with
-    the ids or where they say so; one that was begun there and never ends leaves nothing behind."""
+    """Split ids into thought and answer.
+
+    A thought begins at <think>, or at the first id where only </think> follows. One that begins at
+    <think> and does not end leaves no answer after it.
+    """
     if THINK not in ids and END_THINK not in ids:
         return [], list(ids)
     found = list(ids)
@@ -139,6 +143,6 @@ def thought_of(ids: Sequence[int]) -> tuple[list[int], list[int]]:
 
 
 def until_end(ids: Sequence[int]) -> list[int]:
-    """The ids before the first <eos> or the first marker that opens a piece of media."""
+    """Return the ids before the first <eos> or media marker."""
     ends = [i for i, token in enumerate(ids) if token in ENDS]
     return list(ids[: ends[0]] if ends else ids)

@@ -1,7 +1,7 @@
-"""The encoder of Whisper, which hears sound: log-mel frames -> features, 50 a second.
+"""The audio encoder of Whisper: log-mel frames -> features, 50 a second.
 
-Shaped as transformers' WhisperEncoder, name by name (the same weights give the same numbers, see
-tests), for windows of any length: nothing is padded to 30 seconds. Source: Radford et al. 2022
+Equal to transformers' WhisperEncoder with the same weights (see tests), with the same tensor names,
+but for windows of any length: nothing is padded to 30 seconds. Source: Radford et al. 2022
 (arXiv:2212.04356), Section 2.2. Axes: B batch, M mel bands, T mel frames, L = T / 2, D width.
 """
 
@@ -14,13 +14,13 @@ from transformers.audio_utils import mel_filter_bank
 
 SAMPLE_RATE = 16_000
 WINDOW, HOP = 400, 160
-"""Samples of a mel frame, and from one to the next: 100 frames a second."""
+"""Window and hop of a mel frame in samples: 100 frames a second."""
 DYNAMIC_RANGE = 8.0
-"""Decades below a clip's loudest band that are heard."""
+"""Dynamic range in decades below a clip's loudest band; lower values are clipped."""
 
 
 class LogMel(nn.Module):
-    """Samples "B N" at 16 kHz in [-1, 1] -> "B M N/160", about -1 to 1."""
+    """Log-mel spectrogram: samples "B N" at 16 kHz in [-1, 1] -> "B M N/160", about -1 to 1."""
 
     filters: Tensor
     window: Tensor
@@ -48,7 +48,7 @@ class LogMel(nn.Module):
 
 
 class WhisperLayer(nn.Module):
-    """Pre-norm attention and GELU layers with residuals; keys have no bias."""
+    """Pre-norm attention and GELU MLP with residuals; keys have no bias."""
 
     def __init__(self, width: int, heads: int, mlp_width: int) -> None:
         super().__init__()
@@ -65,7 +65,7 @@ class WhisperLayer(nn.Module):
         self.final_layer_norm = nn.LayerNorm(width)
 
     def forward(self, x: Tensor) -> Tensor:
-        """x "B L D"."""
+        """Compute x "B L D" -> "B L D"."""
         attention = self.self_attn
         entering = self.self_attn_layer_norm(x)
         q, k, v = (
@@ -78,8 +78,8 @@ class WhisperLayer(nn.Module):
 
 
 class WhisperEncoder(nn.Module):
-    """Log-mel "B M T", T even -> features "B L D" after the stem, after each layer, and at last
-    normalised: `layers` + 1 of them."""
+    """The encoder: log-mel "B M T", T even -> `layers` + 1 features "B L D": after the stem and
+    after each layer, the last one normalised."""
 
     def __init__(self, mel_bins: int, width: int, heads: int, layers: int, mlp_width: int) -> None:
         super().__init__()
@@ -101,7 +101,7 @@ class WhisperEncoder(nn.Module):
 
 
 def sinusoids(length: int, width: int) -> Tensor:
-    """Positions "L D": sines, then cosines, of wavelengths from 2 pi to 10,000 times as much."""
+    """Return positions "L D": sines, then cosines, of wavelengths from 2 pi to 20,000 pi."""
     rates = torch.exp(-math.log(10_000) * torch.arange(width // 2) / (width // 2 - 1))
     angles = torch.arange(length)[:, None] * rates[None]
     return torch.cat([angles.sin(), angles.cos()], 1)

@@ -9,9 +9,10 @@ import sys
 
 os.environ["TRITON_INTERPRET"] = "1"
 
-from flow.cuda.fused import fused_jumps, two_level_jumps
+from flow.cuda.fused import fused_jumps
 from flow.metric import Metric
 from tests.flow.fused_cases import metric_of, numbers_of, rows_of
+from tests.flow.two_level_jumps import two_level_jumps
 
 
 def main() -> int:

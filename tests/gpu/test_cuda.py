@@ -10,9 +10,10 @@ from engine.api.events import Completed, Event, Refined
 from engine.api.request import Request
 from engine.api.sampling import Sampling
 from engine.engine import Engine
-from flow.cuda.fused import fused_jumps, two_level_jumps
+from flow.cuda.fused import fused_jumps
 from flow.metric import CodebookMetric
 from flow.modality import Modality
+from tests.flow.two_level_jumps import two_level_jumps
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU")
 NANO = Path(__file__).resolve().parents[2] / "assets" / "nano"

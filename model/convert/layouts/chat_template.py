@@ -1,8 +1,8 @@
-"""What the tokenizer of a published chat model says about conversations.
+"""The conversation format of a published chat model, read from its tokenizer files.
 
-Nothing is taken for granted: which of its tokens end a turn, fill what is left and mask is read
-from tokenizer_config.json and config.json, which must agree with the tokenizer; what stands around
-the words is found by laying out a conversation with its own chat template. Owns: `Chat`.
+The tokens that end a turn, pad and mask are read from tokenizer_config.json and config.json, which
+must agree with the tokenizer. The text around messages is found by rendering a sample conversation
+with the model's own chat template. Owns: `Chat`.
 """
 
 import json
@@ -23,13 +23,17 @@ from model.tokenizers.text import EOS, MASKED, PAD, TextTokenizer
 
 TEMPLATE = "chat_template.jinja"
 ASKED = (" What is red? ", " A heart.\n", "\nAnd blue? 12 + 7, <b>")
-"""What is said in turns where a template is tried."""
+"""Messages of the sample conversation."""
 
 
 @dataclass(frozen=True)
 class Chat:
-    """dialogue: what stands around the words. exchange: its tokens that take the places of ours:
-    the end of a turn that of <eos>, what fills the rest that of <pad>, and the masked state."""
+    """The conversation format of a source.
+
+    dialogue: text around the messages. exchange: source tokens that replace our markers: its end of
+    turn <eos>, its padding <pad>, and its mask token. named: special tokens by name, for the
+    template.
+    """
 
     dialogue: Dialogue
     exchange: Exchange
@@ -39,10 +43,9 @@ class Chat:
 
     @classmethod
     def of(cls, source: HfFolder, template: str | None = None) -> "Chat":
-        """template: where it is not the one that the files of the tokenizer have.
+        """Read the format of a source. template: replaces the one in the tokenizer's files.
 
-        Raises: ValueError where those files are missing, do not agree, or say nothing about
-        conversations.
+        Raises: ValueError where those files are missing, do not agree, or have no chat template.
         """
         settings = read_config(source.folder, SETTINGS)
         whole = published(source.folder)
@@ -57,7 +60,10 @@ class Chat:
         return cls(found, exchange, template, named, tokenizer)
 
     def check(self, source: HfFolder, ours: TextTokenizer) -> None:
-        """Raises: ValueError where a conversation is laid out otherwise than by the source."""
+        """Compare our layout of sample conversations with the source's.
+
+        Raises: ValueError where the token ids differ.
+        """
         plain = replace(self.dialogue, tasks=None)
         for turns in (ASKED[:1], ASKED):
             theirs = self.tokenizer.encode(
@@ -118,7 +124,7 @@ def _content(token: Any) -> Any:
 def _rendered(
     source: HfFolder, template: str, named: Mapping[str, Any], turns: Sequence[str]
 ) -> str:
-    """The text of a conversation that ends where the next answer begins."""
+    """Render a conversation up to the point where the next answer begins."""
     roles = ("user", "assistant")
     messages = [{"role": roles[i % 2], "content": words} for i, words in enumerate(turns)]
     environment = ImmutableSandboxedEnvironment(
@@ -135,7 +141,7 @@ def _rendered(
 def _dialogue(
     source: HfFolder, template: str, named: Mapping[str, Any], special: set[str]
 ) -> Dialogue:
-    """From what the template puts around and between three things that are said."""
+    """Derive the format from the template's text around and between three sample messages."""
     said = [f"  ({word})  " for word in ("first", "second", "third")]
     text = _rendered(source, template, named, said)
     trims = not all(words in text for words in said)
@@ -157,7 +163,7 @@ def _dialogue(
 
 
 def _closes(between: str, special: set[str]) -> str:
-    """The special token that ends a turn, with the plain text behind it."""
+    """Return the special token that ends a turn, with the plain text after it."""
     pieces = [p for p in re.split(f"({'|'.join(map(re.escape, special))})", between) if p]
     if not pieces or pieces[0] not in special:
         return ""
@@ -185,7 +191,7 @@ def _exchange(
 
 
 def _agreed(source: HfFolder, named: Mapping[str, Any], tokenizer: Tokenizer, kind: str) -> int:
-    """The id of a token that config.json and the tokenizer both name."""
+    """Return the id of a token on which config.json and the tokenizer agree."""
     number, name = source.config.get(f"{kind}_token_id"), named.get(f"{kind}_token")
     found = None if name is None else tokenizer.token_to_id(str(name))
     if found is None or number != found:

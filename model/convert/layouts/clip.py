@@ -1,8 +1,8 @@
-"""CLIP-ViT: the picture encoder, up to its last layer.
+"""CLIP-ViT: the vision encoder, up to its last layer.
 
-It takes the place of the encoder that sees each patch by itself, which has no layer in common with
-it. Not used: the text side, and what CLIP does with its class position behind the last layer.
-Source: Radford et al. 2021 (arXiv:2103.00020); Luo et al. 2025 (arXiv:2510.13721), Section 2.1.
+It replaces the patch encoder, with which it shares no layer. Not used: the text encoder, and the
+norm and projection after the last layer. Source: Radford et al. 2021 (arXiv:2103.00020); Luo et al.
+2025 (arXiv:2510.13721), Section 2.1.
 """
 
 from collections.abc import Mapping
@@ -25,7 +25,7 @@ NOT_SAID = {
     "hidden_act": "quick_gelu",
     "layer_norm_eps": 1e-5,
 }
-"""What a config.json means that leaves it out: the sizes of ViT-B/32."""
+"""Default values of a CLIP config.json: the sizes of ViT-B/32."""
 ELSEWHERE = (
     "text_model.",
     "post_layernorm.",

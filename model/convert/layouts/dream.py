@@ -1,6 +1,6 @@
-"""Dream: a masked-diffusion model that began as Qwen2.5 and kept its shape.
+"""Dream: a masked-diffusion model initialised from Qwen2.5, with the same architecture.
 
-The output at i - 1 still predicts position i. Source: Ye et al. 2025 (Dream 7B, arXiv:2508.15487).
+Position i is predicted by the output at i - 1. Source: Ye et al. 2025 (Dream 7B, arXiv:2508.15487).
 """
 
 from model.config import BackboneConfig, OmniConfig

@@ -1,6 +1,6 @@
-"""LLaDA: a bidirectional Llama that was trained by masked diffusion from the first step on.
+"""LLaDA: a bidirectional Llama trained by masked diffusion from scratch.
 
-Its blocks are named as OLMo's; each tensor is one of our backbone's. Source: Nie et al. 2025
+Its blocks are named as in OLMo; each tensor maps to one of our backbone's. Source: Nie et al. 2025
 (arXiv:2502.09992).
 """
 
@@ -14,7 +14,7 @@ from model.convert.layouts.qwen import HEAD, ROWS
 from model.loading.hf_folder import HfFolder
 
 BLOCK = 32
-"""Positions that are written before the next ones."""
+"""Positions of a block in block-wise decoding."""
 FIXED = {
     "block_type": "llama",
     "activation_type": "silu",
@@ -29,7 +29,7 @@ FIXED = {
     "scale_logits": False,
     "block_group_size": 1,
 }
-"""What our backbone computes."""
+"""Settings of the architecture that our backbone computes."""
 SIZES = ("d_model", "n_heads", "n_layers", "mlp_hidden_size", "rms_norm_eps", "rope_theta")
 OUTSIDE = {"wte.weight": ROWS, "ff_out.weight": HEAD, "ln_f.weight": "backbone.norm.weight"}
 INSIDE = {
@@ -46,10 +46,10 @@ INSIDE = {
 
 
 def body(source: HfFolder) -> tuple[BackboneConfig, int | None, bool]:
-    """The backbone, the rows of words where config.json says how many, and whether the same rows
-    read and write.
+    """Return the backbone, the rows of the text embedding (None where not given), and True where
+    embedding and head are tied.
 
-    Raises: ValueError where a size is not said, or the shape is another one.
+    Raises: ValueError where a size is missing or the architecture differs.
     """
     theirs = source.config
     complete(source, theirs, SIZES)
@@ -81,12 +81,12 @@ def _adopted(_: OmniConfig, source: HfFolder) -> OmniConfig:
 
 
 def inner(name: str) -> str:
-    """A tensor's name without what stands before it in every one."""
+    """Return a tensor's name without the common prefix."""
     return name.removeprefix("model.").removeprefix("transformer.")
 
 
 def place_of(name: str, config: OmniConfig) -> str | None:
-    """Our name for a name of LLaDA's."""
+    """Return our name for a tensor of LLaDA."""
     short = inner(name)
     if short in OUTSIDE:
         return UNUSED if config.text_tied and OUTSIDE[short] == HEAD else OUTSIDE[short]

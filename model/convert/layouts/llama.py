@@ -1,8 +1,8 @@
-"""Llama, and what has its shape (SmolLM2): the backbone, the rows of words, and the head.
+"""Llama and models of its architecture (SmolLM2): backbone, text embedding and text head.
 
-All is as in `model.convert.layouts.qwen`, but that queries, keys and values have no bias, and that
-every row of theirs has a word: the rows of our markers are added in front of them. Sources: Touvron
-et al. 2023 (arXiv:2302.13971); Allal et al. 2025 (SmolLM2, arXiv:2502.02737).
+As `model.convert.layouts.qwen`, without biases of queries, keys and values. Every row of the source
+has a token, so the rows of our markers are added. Sources: Touvron et al. 2023 (arXiv:2302.13971);
+Allal et al. 2025 (SmolLM2, arXiv:2502.02737).
 """
 
 from dataclasses import replace
@@ -17,13 +17,13 @@ from model.loading.hf_folder import HfFolder
 from model.tokenizers.text import NUM_MARKERS
 
 SPREAD = 0.1
-"""Of a marker's row around the mean of all, of their own spread: none is likely at first, and all
-differ."""
+"""Standard deviation of a new marker's row around the mean row, relative to that of all rows: no
+marker is likely at first, and all differ."""
 SEED = 0
 
 
 def with_new_rows(rows: Tensor) -> Tensor:
-    """Rows "V D" and behind them those of our markers; the same numbers in every call."""
+    """Append rows of our markers to rows "V D"; deterministic."""
     mean, spread = rows.float().mean(0), rows.float().std(0)
     generator = torch.Generator().manual_seed(SEED)
     drawn = torch.randn(NUM_MARKERS, rows.shape[1], generator=generator)

@@ -1,7 +1,8 @@
-"""MAGVIT-v2: the picture tokenizer of a checkpoint whose vocabulary goes on with its codes.
+"""MAGVIT-v2: the image tokenizer of a checkpoint with a shared vocabulary.
 
-It joins a whole checkpoint and changes nothing else there. Its sizes are read off its tensors. Not
-used: the table of bits, which is computed here and compared first. Source: `showlab/magvitv2`.
+It is added to a complete checkpoint and changes nothing else there. Sizes are read from its
+tensors. Not used: the table of bits, which is computed here and compared. Source:
+`showlab/magvitv2`.
 """
 
 import re
@@ -17,14 +18,14 @@ from model.tokenizer_config import PATCH_PX, MagvitConfig, VisionConfig
 from model.tokenizers.magvit import LookupFree
 
 LEVELS = 5
-"""Of which each but the last halves the side: 16 px become one position."""
+"""Number of levels; each but the last halves the side, so that 16 px become one position."""
 BITS = "encoder.quant_conv.weight"
 TABLE = "quantize.embedding"
 COMPUTED = (TABLE, "quantize.power_vals")
 
 
 def _joined(source: HfFolder) -> OmniConfig:
-    """A small checkpoint with as many codes of pictures as it has."""
+    """Return a small config with as many image codes as the source has."""
     bits = source.stored[BITS].shape[0] if BITS in source.stored else 1
     return OmniConfig(
         vision=None, audio=None, video_frames=0, code_rows=CodeRows(0, 2**bits, LEVELS**2)
@@ -59,7 +60,7 @@ def _adopted(config: OmniConfig, source: HfFolder) -> OmniConfig:
 
 
 def _levels(source: HfFolder, side: str) -> list[tuple[int, int]]:
-    """Width and number of blocks of each level."""
+    """Return the width and the number of blocks of each level."""
     pattern = re.compile(rf"{re.escape(side)}\.(\d+)\.block\.(\d+)\.conv2\.weight")
     found: dict[int, list[int]] = {}
     for name, place in source.stored.items():

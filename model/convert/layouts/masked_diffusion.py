@@ -1,8 +1,7 @@
-"""What the published masked-diffusion models have in common here: a chat template of their own, and
-no left-to-right run.
+"""The common part of the published masked-diffusion models: chat template, masked sampling only.
 
-Nothing is added where an answer stands, and what is masked is read by the row of their own masked
-token. Owns: the config, and the tensors that are made beside the rows.
+No embedding is added at answer positions, and a masked position enters by the row of the model's
+own mask token. Owns: the config, and the tensors computed from the text embedding.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -25,11 +24,10 @@ NOTHING_ADDED = ("embeddings.editable", "embeddings.causal")
 MADE = (CODES, BIAS, MASK, *NOTHING_ADDED)
 FILLS = ("backbone.", "embeddings.text.", "text_head.")
 CANVAS = 128
-"""Positions of an answer, and the steps that fill it: one a position, as their authors' examples
-do it."""
+"""Positions of an answer and number of steps: one position a step, as in the authors' examples."""
 METRIC_DIM = 64
 REAL = ("rms_norm_eps", "rope_theta")
-"""Of what a config says, numbers that need not be whole."""
+"""Settings that need not be integers."""
 
 
 def masked(
@@ -41,7 +39,7 @@ def masked(
     tied: bool,
     block: int | None,
 ) -> OmniConfig:
-    """The config of a checkpoint that answers in words by masked diffusion. block: see
+    """Return the config of a checkpoint that answers by masked diffusion. block: see
     `samplers.masked`."""
     return OmniConfig(
         name=source.name,
@@ -74,8 +72,8 @@ def layout(
     place_of: Callable[[str, OmniConfig], str | None],
     chat: Callable[[HfFolder], Chat] = Chat.of,
 ) -> Layout:
-    """The layout of such a model; the arguments are those of `Layout`. chat: what it says about
-    conversations."""
+    """Return the layout of such a model. Arguments are fields of `Layout`; chat: reads its
+    conversation format."""
     return Layout(
         kind=kind,
         what=what,
@@ -93,7 +91,10 @@ def layout(
 
 
 def complete(source: HfFolder, theirs: Mapping[str, Any], keys: Sequence[str]) -> None:
-    """Nothing. Raises: ValueError where the config does not say one of these, or no number."""
+    """Check that the config has all of these keys, as numbers.
+
+    Raises: ValueError where one is absent or no number.
+    """
     absent = [key for key in keys if theirs.get(key) is None]
     if absent:
         raise ValueError(f"{source.folder}/config.json does not say {', '.join(absent)}: fetch it")
@@ -101,7 +102,8 @@ def complete(source: HfFolder, theirs: Mapping[str, Any], keys: Sequence[str]) -
 
 
 def _turned(name: str, tensor: Tensor, config: OmniConfig, exchange: Exchange) -> dict[str, Tensor]:
-    """As `turned`, with the row of the masked token and nothing added to an answer."""
+    """Transform as `turned`; add the mask token's row, and zeros for the embedding of answer
+    positions."""
     found = turned(name, tensor, config, exchange)
     if name == ROWS:
         found[MASK] = found[ROWS][MASKED].clone()

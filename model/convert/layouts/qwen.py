@@ -1,8 +1,8 @@
-"""Qwen2 and Qwen2.5: the backbone, the rows of words, and the head that writes them.
+"""Qwen2 and Qwen2.5: backbone, text embedding and text head.
 
-Our markers stand in the first rows of the vocabulary, so every word of theirs lies `NUM_MARKERS`
-rows further down; their last rows, which no word has, come to stand in front. The distances between
-words are taken from their rows. Source: Qwen2.5 technical report (arXiv:2412.15115).
+Our markers take the first rows of the vocabulary, so every token of the source moves `NUM_MARKERS`
+rows down; the source's last rows, which have no token, become the first. Distances between tokens
+are computed from their rows. Source: Qwen2.5 technical report (arXiv:2412.15115).
 """
 
 from dataclasses import replace
@@ -20,12 +20,12 @@ from model.loading.hf_folder import HfFolder
 ROWS, HEAD = "embeddings.text.weight", "text_head.weight"
 CODES, BIAS = "text_metric_codes", "text_bias"
 SAMPLED = 16_384
-"""Rows of which the main directions are computed."""
+"""Largest number of rows of which the principal components are computed."""
 
 
 def metric_codes(rows: Tensor, dim: int) -> Tensor:
-    """Unit codes float32 "V dim" of rows "V D": their differences from the mean along the `dim`
-    directions in which they differ most (principal components of up to 16384 of them)."""
+    """Return unit codes float32 "V dim" of rows "V D": the centred rows in the basis of their first
+    `dim` principal components (computed from up to 16384 rows)."""
     some = rows[:: max(1, len(rows) // SAMPLED)].float()
     mean = some.mean(0)
     _, directions = torch.linalg.eigh((some - mean).T @ (some - mean))
@@ -35,9 +35,10 @@ def metric_codes(rows: Tensor, dim: int) -> Tensor:
 
 
 def adopted(config: OmniConfig, source: HfFolder, rows: int) -> OmniConfig:
-    """Our config with what a source of this shape says. rows: of words that it is to have.
+    """Return our config with the settings of a source of this architecture. rows: the text rows
+    that it must have.
 
-    Raises: ValueError where its sizes differ, or it attends or activates otherwise.
+    Raises: ValueError where its sizes, attention or activation differ.
     """
     ours, theirs = config.backbone, with_head_dim(source)
     sizes = {
@@ -74,9 +75,9 @@ def _adopted(config: OmniConfig, source: HfFolder) -> OmniConfig:
 
 
 def with_head_dim(source: HfFolder) -> dict[str, Any]:
-    """The source's config, with the width of a head also where it does not say it.
+    """Return the source's config with head_dim, which is derived where it is absent.
 
-    Raises: ValueError where that is no number.
+    Raises: ValueError where a size is no number.
     """
     numbers(source, ("hidden_size", "num_attention_heads", "head_dim"), ("rope_theta",))
     theirs = dict(source.config)
@@ -86,9 +87,9 @@ def with_head_dim(source: HfFolder) -> dict[str, Any]:
 
 
 def rope_theta(source: HfFolder) -> float:
-    """The base of the positions of a source shaped as Qwen2 or Llama.
+    """Return the RoPE base of a source with the architecture of Qwen2 or Llama.
 
-    Raises: ValueError where it attends or activates otherwise than our backbone.
+    Raises: ValueError where its attention or activation differs from our backbone's.
     """
     theirs = source.config
     rope = theirs.get("rope_parameters") or {}
@@ -106,7 +107,7 @@ def rope_theta(source: HfFolder) -> float:
 
 
 def place_of(name: str, config: OmniConfig) -> str | None:
-    """Our name for a name of Qwen2's, or of Llama's."""
+    """Return our name for a tensor of Qwen2 or Llama."""
     if name == "lm_head.weight":
         return UNUSED if config.text_tied else HEAD
     inner = name.removeprefix("model.")
@@ -118,7 +119,8 @@ def place_of(name: str, config: OmniConfig) -> str | None:
 
 
 def turned(name: str, tensor: Tensor, config: OmniConfig, exchange: Exchange) -> dict[str, Tensor]:
-    """Rows in our order, and from those that words are read by their codes and a bias of zero."""
+    """Reorder the rows of embedding and head; compute metric codes and a zero bias from the
+    embedding."""
     if name not in (ROWS, HEAD):
         return {name: tensor}
     rows = exchange.rows(tensor)

@@ -1,9 +1,9 @@
-"""What MMaDA and Dynin-Omni have in common: a LLaDA whose one vocabulary goes on with codes.
+"""The common part of MMaDA and Dynin-Omni: a LLaDA with media codes in its text vocabulary.
 
-Codes count from the length of the tokenizer, not from the rounded number of rows that its words
-have. Tasks are told by tokens of the tokenizer, by name or by their place among its reserved ones.
-Neither chat template nor tasks are read from the folder: they are those of the published code.
-Sources: Yang et al. 2025 (MMaDA, arXiv:2505.15809); Dynin-Omni (arXiv:2604.00007).
+Codes start at the tokenizer's length, not at the padded number of rows. Tasks are selected by
+special tokens, by name or by their place among the reserved ones. Chat template and tasks are not
+in the folder: they are those of the published code. Sources: Yang et al. 2025 (MMaDA,
+arXiv:2505.15809); Dynin-Omni (arXiv:2604.00007).
 """
 
 from collections.abc import Callable
@@ -38,25 +38,25 @@ TEMPLATE = (
     "{{ '<|start_header_id|>' ~ m.role ~ '<|end_header_id|>\n' ~ m.content | trim }}<|eot_id|>"
     "{% endfor %}{{ '<|start_header_id|>assistant<|end_header_id|>\n' }}"
 )
-"""How both lay out a conversation: LLaDA's own template with one line break."""
+"""Chat template of both: LLaDA's, with one line break."""
 PLACES = {"soi": 0, "eoi": 1, "t2i": 4, "mmu": 5, "i2i": 11}
 SPEECH_PLACES = {"s2t": 12, "soa": 13, "eoa": 14, "t2s": 15}
 FILM_PLACES = {"sov": 2, "eov": 3, "v2t": 16}
 THOUGHT_PLACES = {"think": 21, "end_think": 22}
-"""Of the tokens that are used here, their numbers among the reserved tokens."""
+"""Places of the special tokens among the reserved ones."""
 TRANSCRIBE, SAY = "Transcribe the given audio.", "Speak the given text."
-"""What is asked for about speech, of the several ways that Dynin-Omni was trained with."""
+"""Prompts for transcription and speech, one of several used in training Dynin-Omni."""
 THINKS, AT_ONCE = "\\think", "\\no_think"
-"""What its authors put behind the words of a user."""
+"""Tags that the authors append to a user's message."""
 NUM_IMAGE, POSITIONS = 8192, 1024
-"""Codes and positions of a picture, where config.json does not say them."""
+"""Default number of codes and positions of an image."""
 FRAMES, FRAME_PLACES = 5, 14 * 14
-"""Of a film, and positions of each: 224 px."""
+"""Frames of a video, and positions of a frame: 224 px."""
 ROUNDED = 128
-"""The rows of words are rounded up to a multiple of so many."""
+"""The number of rows is padded to a multiple of this."""
 PICTURES = FlowConfig(steps=16, guidance_scale=3.5, choice_temperature=1.0)
 SPOKEN, SPOKEN_BLOCK = 384, 128
-"""Positions of the longest speech, and of the blocks that are filled one after the other."""
+"""Positions of the longest speech, and of the blocks that are decoded one after the other."""
 SPEECH = FlowConfig(steps=128, mask_schedule="linear", block=SPOKEN_BLOCK)
 SIZES = ("new_vocab_size", "vocab_size", "embedding_size")
 
@@ -72,9 +72,9 @@ def coded(
     thinks: bool,
     block: int | None,
 ) -> Layout:
-    """The layout of such a model. num_audio: codes of speech behind those of pictures. edits:
-    whether it changes pictures. watches: whether it is shown films. thinks: whether it can be told
-    to think first. block: see `samplers.masked`."""
+    """Return the layout of such a model. num_audio: speech codes after the image codes. edits: it
+    edits images. watches: it takes videos. thinks: it can be told to think first. block: see
+    `samplers.masked`."""
 
     def chat(source: HfFolder) -> Chat:
         speaks = num_audio > 0
@@ -113,7 +113,7 @@ def _adopted(
 
 
 def _spoken(config: OmniConfig, chat: Chat) -> OmniConfig:
-    """With what ends speech, each by its row, and how it is drawn."""
+    """Add the rows that end speech, and the sampling defaults of speech."""
     rows, tasks = config.code_rows, chat.dialogue.tasks
     assert rows is not None and tasks is not None
     last = chat.tokenizer.token_to_id(tasks.ends)
@@ -128,7 +128,8 @@ def _spoken(config: OmniConfig, chat: Chat) -> OmniConfig:
 
 
 def _rows(source: HfFolder) -> int:
-    """Of the whole vocabulary, as many as there are and as config.json says."""
+    """Return the number of rows of the shared vocabulary; stored tensor and config.json must
+    agree."""
     said = [source.config[key] for key in SIZES if source.config.get(key) is not None]
     stored = [
         place.shape[0] for name, place in source.stored.items() if OUTSIDE.get(inner(name)) == ROWS
@@ -149,7 +150,8 @@ def _number(source: HfFolder, key: str, otherwise: int) -> int:
 
 
 def _chat(source: HfFolder, *, edits: bool, speaks: bool, watches: bool, thinks: bool) -> Chat:
-    """As `Chat.of`, with the tasks and the markers around a picture, speech, a film, a thought."""
+    """Read the format as `Chat.of`; add the tasks and the markers around image, speech, video,
+    thought."""
     chat = Chat.of(source, TEMPLATE)
     places = PLACES | (SPEECH_PLACES if speaks else {}) | (FILM_PLACES if watches else {})
     places |= THOUGHT_PLACES if thinks else {}
@@ -178,8 +180,8 @@ def _chat(source: HfFolder, *, edits: bool, speaks: bool, watches: bool, thinks:
 
 
 def _task_token(source: HfFolder, tokenizer: Tokenizer, task: str, place: int) -> tuple[str, int]:
-    """The special token of a task and its id: the one of its name, or the reserved one of its
-    place, where that stands so far behind the first as the published code counts."""
+    """Return the special token of a task and its id: by name, or the reserved token at its place,
+    counted from the first reserved token as in the published code."""
     added = tokenizer.get_added_tokens_decoder().items()
     special = {token.content: number for number, token in added if token.special}
     if (named := f"<|{task}|>") in special:

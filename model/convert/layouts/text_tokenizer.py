@@ -1,8 +1,8 @@
-"""The text tokenizer of a published checkpoint with our markers in front.
+"""The text tokenizer of a published checkpoint, with our markers in the first rows.
 
-Every id of theirs moves `NUM_MARKERS` up, as its row does. Their tokens keep their bytes and
-merges: text is cut as they cut it. Where a token of theirs means what a marker of ours means, the
-two change places. Owns: the tokenizer, and the order of rows that belongs to it.
+All source ids move up by `NUM_MARKERS`, as their rows do. Bytes and merges are unchanged, so text
+is split as by the source. Where a source token has the meaning of one of our markers, the two swap
+places. Owns: the tokenizer, and the order of rows that belongs to it.
 """
 
 import json
@@ -23,26 +23,26 @@ QWEN_PIECES = (
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*"
     r"|\s*[\r\n]+|\s+(?!\S)|\s+"
 )
-"""What Qwen2 cuts text into before its merges. Source: its tokenizer.json."""
+"""Pre-tokenizer pattern of Qwen2. Source: its tokenizer.json."""
 
 
 @dataclass(frozen=True)
 class Exchange:
-    """By marker of ours, the source's id that takes its place."""
+    """Swapped places. ids: our marker -> the source id that takes its place."""
 
     ids: Mapping[int, int]
 
     def place(self, theirs: int) -> int:
-        """Our id of an id of theirs."""
+        """Return our id for a source id."""
         return next((m for m, i in self.ids.items() if i == theirs), theirs + NUM_MARKERS)
 
     def marker_place(self, marker: int) -> int:
-        """Our id of one of our markers."""
+        """Return the id of one of our markers."""
         return self.ids[marker] + NUM_MARKERS if marker in self.ids else marker
 
     def rows(self, tensor: Tensor) -> Tensor:
-        """Rows "V .." of theirs in our order; their last ones, which no word has, stand in
-        front."""
+        """Reorder source rows "V .." to our order; the last ones, which have no token, become the
+        first."""
         order = torch.arange(len(tensor)).roll(NUM_MARKERS)
         for marker, theirs in self.ids.items():
             other = theirs + NUM_MARKERS
@@ -54,10 +54,10 @@ NONE = Exchange({})
 
 
 def published(folder: Path) -> dict[str, Any]:
-    """The plain values of a folder's tokenizer.json, or of one made from the older files of Qwen2's
-    tokenizer.
+    """Return the content of a folder's tokenizer.json, or of one made from the older files of
+    Qwen2.
 
-    Raises: ValueError where the files are missing or broken, or hold another kind of tokenizer.
+    Raises: ValueError where files are missing or broken, or hold another kind of tokenizer.
     """
     file = folder / FILE
     older = [folder / name for name in (VOCABULARY, MERGES, SETTINGS)]
@@ -79,10 +79,9 @@ def published(folder: Path) -> dict[str, Any]:
 
 
 def with_markers(folder: Path, cardinality: int, exchange: Exchange = NONE) -> TextTokenizer:
-    """The folder's tokenizer (byte-level BPE), moved behind our markers.
+    """Return the folder's byte-level BPE tokenizer, moved behind our markers.
 
-    Raises: ValueError as `published`, and where it has more entries than fit into `cardinality`
-    rows.
+    Raises: ValueError as `published`, and where it has more than `cardinality` entries.
     """
     file, whole = folder / FILE, published(folder)
     words: dict[str, int] = whole["model"]["vocab"]
@@ -111,7 +110,7 @@ def _marker(number: int, content: str) -> dict[str, Any]:
 
 
 def _qwen(folder: Path) -> str:
-    """The JSON of Qwen2's tokenizer from its vocabulary, its merges and its settings."""
+    """Build the JSON of Qwen2's tokenizer from vocabulary, merges and settings."""
     tokenizer = Tokenizer(
         models.BPE.from_file(str(folder / VOCABULARY), str(folder / MERGES))  # pyright: ignore
     )

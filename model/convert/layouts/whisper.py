@@ -1,6 +1,6 @@
-"""Whisper: the encoder, which hears. Its positions are sines that
-`model.tokenizers.whisper_encoder` computes; the decoder, which writes down, is not used. Source:
-Radford et al. 2022 (arXiv:2212.04356)."""
+"""Whisper: the audio encoder. Its sinusoidal positions are computed by
+`model.tokenizers.whisper_encoder`; the decoder is not used. Source: Radford et al. 2022
+(arXiv:2212.04356)."""
 
 from model.config import OmniConfig
 from model.convert.layout import UNUSED, Layout, agree
@@ -9,7 +9,7 @@ from model.tokenizers.whisper_encoder import sinusoids
 
 PLACES = "encoder.embed_positions.weight"
 TOLERANCE = 2e-3
-"""Between a computed position and one that was stored in float16."""
+"""Largest difference between a computed position and one stored in float16."""
 
 
 def _adopted(config: OmniConfig, source: HfFolder) -> OmniConfig:

@@ -8,10 +8,11 @@ import pytest
 import torch
 from scipy.stats import chisquare
 
-from flow.cuda.fused import has_triton, two_level_jumps
+from flow.cuda.fused import has_triton
 from flow.metric import Metric
 from flow.transition import TRANSITIONS, SingleJump, advance
 from tests.flow.fused_cases import INTERVAL, metric_of, numbers_of, rows_of
+from tests.flow.two_level_jumps import two_level_jumps
 
 
 @pytest.mark.parametrize("kind", list(Metric))

@@ -5,7 +5,8 @@ import torch
 
 from flow.modality import Modality
 from flow.sequence import OmniSequence, drop_prompt, prompt, response
-from model.network.omni import MultiCodebookPosterior, OmniModel
+from model.network.omni import OmniModel
+from model.network.posterior import MultiCodebookPosterior
 from samplers.denoiser import Denoiser, Posterior
 
 
