@@ -22,11 +22,11 @@ from model.tokenizers.text import TextTokenizer
 from model.tokenizers.whisper_encoder import SAMPLE_RATE
 
 BATCH_POSITIONS = 4096
-"""Of a network call; at least one message."""
+"""The most positions of a network call; a call has at least one message."""
 
 
 class Reader(Protocol):
-    """What is needed of an engine."""
+    """The interface that embedding needs of an engine."""
 
     model: OmniModel
     tokenizer: TextTokenizer
@@ -67,7 +67,7 @@ def _beginning(part: Part, hears_s: float) -> Part:
 
 
 def _vectors(reader: Reader, items: Sequence[tuple[Part, ...]]) -> np.ndarray:
-    """Of each message as it is."""
+    """The vector of each message, taken as it is."""
     spans = [_spans(reader, parts) for parts in items]
     lengths = [sum(len(s.tokens) for s in found) for found in spans]
     alike: defaultdict[tuple[Modality, ...], list[int]] = defaultdict(list)

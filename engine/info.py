@@ -1,4 +1,5 @@
-"""What runs here, as plain values: for `python -m engine info`, and for the page.
+"""The loaded checkpoint and its environment as plain values, for `python -m engine info` and for
+the page.
 
 Owns: `about`. Does not own: what a folder holds that is not loaded (`model.loading.folder_info`).
 """
@@ -16,7 +17,7 @@ from model.network.probes import LinearProbes
 
 
 class Loaded(Protocol):
-    """What is needed of an engine."""
+    """The interface that `about` needs of an engine."""
 
     model: OmniModel
     facts: dict[str, Any]
@@ -34,7 +35,7 @@ class Loaded(Protocol):
 
 
 def about(engine: Loaded) -> dict[str, Any]:
-    """Its checkpoint, where and how it runs, and what it can do."""
+    """Return the checkpoint, its placement and its capabilities."""
     config = engine.model.config
     planner = engine.planner
     on_paths = planner.flows if "flow" in config.samplers else ()

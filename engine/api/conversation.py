@@ -26,12 +26,12 @@ class Part:
 
     @property
     def is_seen(self) -> bool:
-        """Whether it is a picture or a film."""
+        """Return whether the part is a picture or a film."""
         return self.image is not None or self.video is not None
 
     @property
     def modality(self) -> Modality:
-        """What the model gets of it."""
+        """The modality of the part as model input."""
         if self.is_seen:
             return Modality.IMAGE if self.video is None else Modality.VIDEO
         return Modality.AUDIO if self.text is None else Modality.TEXT
@@ -39,7 +39,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Turn:
-    """What one side said. `role` is "user" or "assistant"."""
+    """The message of one side. `role` is "user" or "assistant"."""
 
     role: str
     parts: tuple[Part, ...]

@@ -1,4 +1,4 @@
-"""What a GPU can do to a generation, said in a sentence.
+"""Turn CUDA failures into user messages.
 
 Owns: `DeviceError`, `explained`. What a person can get wrong is a ValueError elsewhere.
 """

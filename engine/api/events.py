@@ -1,4 +1,4 @@
-"""What a generation reports: plain values (str, numbers, NumPy), never tensors. Errors are
+"""The events of a generation: plain values (str, numbers, NumPy), never tensors. Errors are
 exceptions.
 
 A generation yields one `SegmentStarted` per answer segment, its `Refined` steps, and one
@@ -37,7 +37,7 @@ class SegmentStarted:
 
 @dataclass(frozen=True)
 class Likely:
-    """What else could have been drawn for x_1, given the codes before it, untempered.
+    """The alternatives to the draw of x_1, given the codes before it, untempered.
 
     ids: int64 "L Q k", the k likeliest codes, likeliest first. probabilities: float32 "L Q k".
     entropy: float32 "L Q", in nats.
@@ -98,8 +98,8 @@ class AudioChunk:
 
 @dataclass(frozen=True)
 class CandidateDone:
-    """One of several drafts is there, see `engine.generation.best_of_n`: number 0 .. num-1, its
-    seed, the picture or film, and how near the model finds it to what was asked, a cosine. best:
+    """One of several drafts is finished, see `engine.generation.best_of_n`: number 0 .. num-1, its
+    seed, the picture or film, and its cosine similarity to the request by the model. best:
     the number of the nearest so far. Another segment 0 follows: the next draft, or the best one
     again."""
 
@@ -116,7 +116,7 @@ class Answer:
     """One finished piece: `text`, `image` uint8 "H W 3", `video` uint8 "F H W 3", or `audio`
     float32 "N" at 16 kHz (all segments of a sound together); tokens int64 "L Q".
 
-    suggest: the model said that the wish lies outside its world, so a page should offer examples.
+    suggest: the model reported a request outside its domain, so a page should offer examples.
     thought: what it thought before the answer in words. doubt: of what was heard, in bits a piece
     of a word: how little the model would have expected these words from this sound.
     heard: the words are what the model heard the user say.
@@ -135,13 +135,13 @@ class Answer:
 
     @property
     def doubtful(self) -> bool:
-        """Whether what was heard may be something else."""
+        """Return whether the transcript is uncertain: `doubt` above `DOUBTFUL_BITS`."""
         return self.doubt is not None and self.doubt > DOUBTFUL_BITS
 
 
 @dataclass(frozen=True)
 class Completed:
-    """The whole answer to `request` as it was asked, of several drafts to that of the best one:
+    """The whole answer to the original `request`, or of several drafts to that of the best one:
     running it again gives the same answers."""
 
     request: Request

@@ -31,11 +31,11 @@ class MediaInsertion:
 
     @property
     def first(self) -> Modality:
-        """What is made first."""
+        """The modality that is generated first."""
         return self.modality if self.words == 0 else Modality.TEXT
 
     def follows(self, made: Collection[Modality]) -> Modality | None:
-        """What is made after these; None at the end."""
+        """Return the modality that is generated after these; None at the end."""
         wanted = (self.first, Modality.TEXT, self.modality)
         return next((modality for modality in wanted if modality not in made), None)
 

@@ -90,15 +90,15 @@ class Request:
 
     @property
     def listens(self) -> bool:
-        """Whether the last message is speech alone, which is written down before it is answered: no
-        words go with it, and what kind of answer is wanted is not said."""
+        """Return whether the last message is speech alone, which is transcribed before it is
+        answered: it has no words, and the request names no answer modality."""
         parts = self.conversation.turns[-1].parts
         kinds = {p.modality for p in parts}
         return self.to is None and Modality.AUDIO in kinds and Modality.TEXT not in kinds
 
     @property
     def writes_down(self) -> bool:
-        """Whether the words of a sound are the whole answer, see `Conversation.write_down`."""
+        """Return whether the answer is a transcript only, see `Conversation.write_down`."""
         heard = any(p.modality is Modality.AUDIO for p in self.conversation.turns[-1].parts)
         return self.to is Modality.TEXT and heard and self.words == TRANSCRIBE
 

@@ -18,9 +18,9 @@ MIN_PATH, MAX_PATH = 0.05, 50.0
 
 @dataclass(frozen=True)
 class Sampling:
-    """How to sample. sampler: a name of `samplers.catalogue.SAMPLERS`; None is the
-    checkpoint's own. steps: network steps; a
-    sampler that commits whole positions takes at most one a position. transition (flow only):
+    """The sampling settings. sampler: a name of `samplers.catalogue.SAMPLERS`; None is the
+    checkpoint's own. steps: network steps; a sampler that commits whole positions takes at most
+    one a position. transition (flow only):
     `flow.transition.TRANSITIONS`. grid (flow only): steps even in t ("uniform"), in the logarithm
     of information ("information", see `flow.calibration`) or in the clock `flow.schedule.TUNED`
     ("tuned"). c, a (flow only): of the path, beta(t) = c (t / (1-t))^a. patience (flow only): end

@@ -99,8 +99,8 @@ def _note(sentence: str) -> None:
 
 
 def _repaint(arguments: argparse.Namespace, media: dict[str, np.ndarray]) -> Repaint | None:
-    """What is to be made anew of the picture, which then is no part of the conversation: where it
-    is masked, or all of it where it is weakened. Otherwise the words say what to change."""
+    """Return the inpainting of the picture, which then is not part of the conversation: of the
+    masked area, or of all of it at a reduced strength. Otherwise the words are an instruction."""
     strength = 1.0 if arguments.strength is None else arguments.strength
     if arguments.mask is None and strength == 1.0:
         return None

@@ -36,7 +36,7 @@ WATCH = 5
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """What is given, what is wanted, and how it is sampled; None and False are not said."""
+    """Add the options for input, output and sampling; None and False are unset."""
     parser.add_argument("--prompt", default="", help="what to draw, say or ask")
     parser.add_argument("--image", type=Path, help="a picture that the prompt is about")
     parser.add_argument(
@@ -148,7 +148,7 @@ def sampling_of(arguments: argparse.Namespace) -> Sampling:
 
 
 def media_of(arguments: argparse.Namespace) -> dict[str, np.ndarray]:
-    """What was given beside the words, by the names of `Conversation.ask`."""
+    """Read the media beside the prompt, by the parameter names of `Conversation.ask`."""
     given = {
         "image": (arguments.image, read_picture),
         "audio": (arguments.audio, read_sound),
@@ -179,7 +179,7 @@ def checked(arguments: argparse.Namespace) -> None:
 
 
 def _missing_words(arguments: argparse.Namespace) -> str:
-    """What to say where there is no prompt."""
+    """Return the error message for a missing prompt."""
     if arguments.mask is not None:
         return "say what the picture shows then: --prompt WORDS"
     for file, what in ((arguments.image, "picture"), (arguments.video, "film")):

@@ -28,7 +28,7 @@ class Told:
 
     @property
     def line(self) -> str:
-        """What it says, for a terminal."""
+        """The event as a line for a terminal."""
         h = self.header
         match h["kind"]:
             case "waiting":

@@ -1,5 +1,5 @@
-"""What comes before an engine, told on stderr: the folder behind a name, and how far its weights
-are read. Owns: `LoadingBar`, `folder_of`."""
+"""Loading a checkpoint, reported on stderr: the folder behind a name, and the progress of reading
+its weights. Owns: `LoadingBar`, `folder_of`."""
 
 import sys
 from collections.abc import Mapping
@@ -10,9 +10,9 @@ from tqdm import tqdm
 from model.convert.hub import ready, room
 
 QUICK_S = 1.0
-"""What is read in less shows no bar."""
+"""The loading time, in seconds, below which no bar is shown."""
 LINES_EVERY_S = 10.0
-"""In a log, which keeps every state of the bar."""
+"""The interval in a log, which keeps every state of the bar, in seconds."""
 
 
 def folder_of(given: Path | str, environment: Mapping[str, str]) -> Path:

@@ -51,18 +51,18 @@ def example(kind: Modality) -> str:
 
 
 def fits(out: Path, kind: Modality) -> bool:
-    """Whether a file of that name can hold such an answer."""
+    """Return whether the format of that file name fits such an answer."""
     return out.suffix.lower() in ENDINGS.get(kind, ())
 
 
 def of_part(out: Path, part: int) -> Path:
-    """The file of one part of an answer that has several, counted from 1: the first one is named as
-    it was asked for."""
+    """The file of one part of an answer that has several, counted from 1: the first one has the
+    requested name."""
     return out if part == 1 else out.with_name(f"{out.stem}-part-{part}{out.suffix}")
 
 
 def content(answer: Answer, out: Path, prompt: str, seed: int) -> bytes:
-    """What is in the file: the answer in the format of its name, with a note of how it was made."""
+    """Encode the answer in the format of the file name, with a note of its prompt and seed."""
     ending = out.suffix.lower()
     note = json.dumps({"prompt": prompt, "seed": seed})
     if answer.audio is not None:

@@ -1,8 +1,8 @@
-"""What else the model thought: the likeliest codes and the entropy behind every draw, as a wrapper.
+"""The alternatives to every draw: the likeliest codes and the entropy, as a wrapper.
 
 A watched posterior passes its logits on unchanged and keeps a few numbers of them, so the sampler
 runs as it would alone. Owns: `Alternatives`, `TopKRecorder`, `CausalTopKRecorder`. Does not
-own: what becomes of them (`engine.inspection.trace`).
+own: their recording (`engine.inspection.trace`).
 """
 
 from collections.abc import Mapping
@@ -32,7 +32,7 @@ class TopKRecorder:
 
     @property
     def evaluated(self) -> int | None:
-        """What the network reports."""
+        """The number that the network reports."""
         return self.denoiser.evaluated if isinstance(self.denoiser, PartialEvaluation) else None
 
     def __call__(self, x_t: OmniSequence, t: float) -> Mapping[int, Posterior]:

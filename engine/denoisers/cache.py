@@ -28,9 +28,9 @@ from samplers.denoiser import Posterior
 
 @dataclass(eq=False)
 class LayerBuffers:
-    """What is kept of one sequence: features, and the tokens of the call before. owner: the
-    generation that it belongs to now; calls: how many that made. The tensors stay for the next
-    one, so that a recorded call can be replayed."""
+    """The cached features of one sequence, and the tokens of the previous call. owner: the
+    generation that uses it now; calls: the number of its calls. The next generation reuses the
+    tensors, so that a recorded call can be replayed."""
 
     layers: list[KeptLayer]
     tokens: tuple[Tensor, ...]
@@ -112,7 +112,7 @@ class CachedDenoiser:
         return model.posteriors(model.by_segment(hidden, x_t), x_t)
 
     def _plan(self, x_t: OmniSequence) -> _Plan:
-        """What the next call does; it counts as made."""
+        """Return the plan of the next call, and count that call."""
         room = self._room(x_t)
         every = self.prompt_every
         first, prompt_due = room.calls == 0, every > 0 and room.calls % every == 0

@@ -1,5 +1,5 @@
-"""What stands behind an answer, as a wrapper around a denoiser: the network sees it, and the state
-that a sampler refines does not hold it.
+"""The end marker behind an answer, as a wrapper around a denoiser: the network sees it, but the
+state that a sampler refines does not contain it.
 
 For checkpoints whose prompt for a picture also has the marker that ends it. Owns:
 `ClosedDenoiser`.
@@ -22,7 +22,7 @@ class ClosedDenoiser:
 
     @property
     def evaluated(self) -> int | None:
-        """What the network reports."""
+        """The number that the network reports."""
         return self.denoiser.evaluated if isinstance(self.denoiser, PartialEvaluation) else None
 
     def __call__(self, x_t: OmniSequence, t: float) -> Mapping[int, Posterior]:

@@ -36,7 +36,7 @@ class GuidedDenoiser:
 
     @property
     def evaluated(self) -> int | None:
-        """What the network reports, of one branch."""
+        """The number that the network reports, of one branch."""
         return self.denoiser.evaluated if isinstance(self.denoiser, PartialEvaluation) else None
 
     def recording_key(self, x_t: OmniSequence, t: float) -> Hashable | None:
@@ -49,7 +49,7 @@ class GuidedDenoiser:
         return None if inside is None else (inside, self.scale if guides else 0.0)
 
     def recorded_state(self) -> list[Tensor]:
-        """What the network inside keeps."""
+        """The state tensors of the wrapped network."""
         return self.denoiser.recorded_state() if isinstance(self.denoiser, Stateful) else []
 
     def __call__(self, x_t: OmniSequence, t: float) -> Mapping[int, Posterior]:

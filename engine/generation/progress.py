@@ -1,4 +1,4 @@
-"""How far a generation is.
+"""The progress of a generation.
 
 Owns: `GenerationProgress`. Does not own: when a preview is due
 (`engine.media.preview.PreviewClock`).

@@ -29,7 +29,7 @@ SAME_TIME = 1e-5
 
 @dataclass(frozen=True)
 class StateSpace:
-    """What codes of one modality can be. longest: positions of its longest answer."""
+    """The state space of one modality. longest: positions of its longest answer."""
 
     space: TokenSpace
     metric: CodebookMetric

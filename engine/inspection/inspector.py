@@ -1,4 +1,4 @@
-"""Questions about a checkpoint and its recorded runs, asked after the fact.
+"""Queries about a checkpoint and its recorded runs, after the fact.
 
 Owns: `Inspector`, which lays out the prompt of a recorded run again. Does not own: the measures
 (`engine.inspection.likelihood`, `engine.inspection.probes`, `engine.inspection.path_preview`).

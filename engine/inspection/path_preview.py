@@ -1,4 +1,4 @@
-"""What a path and a grid of times would do to a code, before anything runs.
+"""A preview of the effect of a path and a time grid on a code, before a run.
 
 Everything depends on the clock through beta alone: a table over beta is made once, and each choice
 of c, a and grid reads it at its own times.

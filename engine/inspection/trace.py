@@ -46,14 +46,14 @@ class SegmentTrace:
 
     @property
     def answer(self) -> Answer:
-        """What it ended with; pictures are not decoded."""
+        """The final answer; pictures are not decoded."""
         tokens = self.arrays["x_t"][-1].astype(np.int64)[: self.length]
         return Answer(self.modality, tokens, text=self.text, heard=self.heard > 0)
 
 
 @dataclass(frozen=True)
 class Trace:
-    """A generation: the request as it was asked, the checkpoint that answered (its name and
+    """A generation: the original request, the checkpoint that answered (its name and
     digest), and the segments of the answer."""
 
     request: Request
@@ -73,11 +73,11 @@ class TraceRecorder:
 
     @property
     def has_steps(self) -> bool:
-        """Whether there is anything to keep."""
+        """Return whether any step was recorded."""
         return any(self._steps)
 
     def see(self, event: Event) -> None:
-        """Keep what one event tells."""
+        """Record one event."""
         match event:
             case SegmentStarted():
                 if event.segment == 0:  # of several drafts the last run is kept
@@ -90,7 +90,7 @@ class TraceRecorder:
                 self._completed = event
 
     def trace(self) -> Trace:
-        """What was seen so far. Raises: ValueError before the first step."""
+        """Return the trace so far. Raises: ValueError before the first step."""
         seen = [(s, steps) for s, steps in zip(self._started, self._steps, strict=True) if steps]
         if not seen:
             raise ValueError("there is nothing to keep yet: not a step was taken")
@@ -134,7 +134,7 @@ class TraceRecorder:
         return dict(zip(written, texts, strict=True))
 
     def _length(self, started: SegmentStarted) -> int | None:
-        """How much of a block of sound belongs to the whole sound."""
+        """The number of positions of an audio block that belong to the whole sound."""
         sounds = [s for s in self._started if s.modality is Modality.AUDIO]
         if started not in sounds or self._completed is None:
             return None

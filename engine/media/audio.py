@@ -22,7 +22,7 @@ FRAME_S = 0.05
 KNOWN = {"format_whitelist": "wav,mp3,ogg,flac,matroska,webm,mov,mp4,m4a,3gp,3g2,mj2,aac,aiff"}
 """Containers that are opened: no play lists, which name other files, and no streams."""
 EARLIEST_CUT = 0.5
-"""Of the longest piece: a cut comes no earlier."""
+"""The earliest cut, as a share of the longest piece."""
 
 
 def read_sound(source: Path | str | bytes) -> np.ndarray:

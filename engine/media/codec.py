@@ -39,7 +39,7 @@ class Codec:
 
     @property
     def styles(self) -> tuple[str, ...]:
-        """How it can speak, the usual way first; none where there is no choice."""
+        """The speaking styles, the default first; empty where there is no choice."""
         return () if self.speech is None else self.speech.styles
 
     def check(self, style: str | None) -> None:

@@ -1,4 +1,4 @@
-"""A program of its own that is asked over its stdin and answers over its stdout.
+"""A separate program that reads requests on its stdin and answers on its stdout.
 
 For what needs packages that do not go with ours: it runs in a Python of its own. Which command that
 is says whoever starts the engine, never a checkpoint. A message either way is a line of JSON, and
@@ -24,11 +24,11 @@ from typing import IO, Any
 from engine.api.errors import DeviceError
 
 START_S, ANSWER_S, LAST_S = 600.0, 120.0, 2.0
-"""How long it may take to be ready, to answer, and to end once nothing more is asked."""
+"""Time limits to start, to answer, and to exit once its stdin is closed."""
 PIECE_BYTES, LINE_BYTES, CONTENT_BYTES = 2**16, 2**16, 2**28
-"""Read at once; of the longest line; of the longest content."""
+"""The sizes of one read, of the longest line and of the longest content."""
 TOLD_LINES, TOLD_CHARACTERS = 3, 400
-"""Of its stderr, what goes into a sentence."""
+"""The part of its stderr that an error message quotes: last lines, and characters."""
 Message = tuple[dict[str, Any], bytes]
 
 
@@ -50,7 +50,7 @@ class SpeechProcess:
         self._child = _Child(self._words)
 
     def greeting(self) -> Mapping[str, Any]:
-        """What it says of itself as soon as it is ready.
+        """Return the header that it sends as soon as it is ready.
 
         Raises: DeviceError where it ends before that, is silent too long or not understood.
         """
@@ -109,7 +109,7 @@ class SpeechProcess:
             raise self._failed(f"is not understood ({error})") from error
 
     def _failed(self, how: str) -> DeviceError:
-        """It is ended, and its last words are told."""
+        """End the process, and return an error that quotes the end of its stderr."""
         self._child.end()
         told = self._child.told()
         return DeviceError(f"the speech codec {how}" + (f": {told}" if told else ""))
@@ -140,7 +140,7 @@ class _Child:
 
     @property
     def lives(self) -> bool:
-        """Whether nobody ended it; it may have ended by itself."""
+        """Return whether it was not ended from here; it may have exited by itself."""
         return self._finish.alive
 
     def end(self) -> None:
@@ -212,7 +212,7 @@ def _whole(found: bytearray) -> Message | None:
 
 
 def _ended(process: subprocess.Popen[bytes]) -> None:
-    """Nothing more is asked, which ends it; what goes on is killed with all that it started."""
+    """Close its stdin, which ends it; kill it with its children if it goes on."""
     assert process.stdin is not None and process.stdout is not None
     process.stdin.close()
     try:

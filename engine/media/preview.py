@@ -1,4 +1,4 @@
-"""What of a step is decoded for the eye and the ear, and when: by the clock, never by the step.
+"""The previews that are decoded of a run, and their times: by the clock, never by the step.
 
 Words always; pictures and sound at most `rate_hz` times a second, never more than a share of the
 run's time, and always at the last step.
@@ -24,7 +24,7 @@ LARGEST_SHARE, FILM_SHARE = 0.058, 0.2
 are dearer and their steps are few, so that most of them are worth a sight."""
 STATE_EVERY, LAST_COSTS = 3, 6
 MASK_GREY = -0.1
-"""Of a masked patch, in pixels from -1 to 1."""
+"""The grey of a masked patch, in pixels from -1 to 1."""
 
 
 @dataclass
@@ -37,12 +37,12 @@ class PreviewClock:
     _costs_s: deque[float] = field(default_factory=lambda: deque(maxlen=LAST_COSTS), init=False)
 
     def is_due(self, *, last: bool) -> bool:
-        """Whether this step is shown."""
+        """Return whether a preview of this step is due."""
         return last or (self.rate_hz > 0 and time.monotonic() >= self._next_s)
 
     def with_state(self, *, last: bool) -> bool:
-        """Whether the picture that is due comes with that of the state: every third one does, for
-        the state is the smaller sight and costs as much."""
+        """Return whether the due preview includes the state: every third one does, because the
+        state is less informative and costs as much."""
         return last or self._num_shown % STATE_EVERY == 0
 
     def shown(self, began_s: float, cost_s: float, share: float = LARGEST_SHARE) -> None:
@@ -66,7 +66,7 @@ class Preview(Protocol):
     def share(self) -> float: ...
 
     def render(self, step: Step, *, state: bool) -> Tensor:
-        """The state, where it is asked for, and the prediction, along the first axis."""
+        """The state, where it is requested, and the prediction, along the first axis."""
         ...
 
 

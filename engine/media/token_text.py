@@ -1,4 +1,4 @@
-"""What ids look like as words: the pieces, and where an answer ends. Owns: `TokenText`."""
+"""The text of token ids: the pieces, and the end of an answer. Owns: `TokenText`."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -8,7 +8,7 @@ import numpy as np
 from model.tokenizers.text import END_THINK, ENDS, TextTokenizer
 
 MASK_SIGN = " ▒"
-"""How a masked word looks."""
+"""The text of a masked token."""
 THOUGHT_SIGN = " →"
 """Between what is thought and the answer."""
 
@@ -22,7 +22,7 @@ class TokenText:
 
     @classmethod
     def of(cls, tokenizer: TextTokenizer, mask_id: int) -> "TokenText":
-        """Everything that a tokenizer knows, and the masked state."""
+        """The whole vocabulary of a tokenizer, and the masked state."""
         pieces = dict(enumerate(tokenizer.pieces(range(tokenizer.cardinality))))
         return cls(pieces | {mask_id: MASK_SIGN, END_THINK: THOUGHT_SIGN}, ENDS)
 

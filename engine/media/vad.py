@@ -1,4 +1,4 @@
-"""When does somebody speak, and when have they finished? A detector for a live microphone.
+"""A voice activity detector for a live microphone: the start and the end of a turn.
 
 The voice activity model is Silero's (MIT licence). Owns: the rule that turns its opinion of each 32
 ms into the beginning and the end of a turn.
@@ -31,7 +31,7 @@ class TurnDetector:
     _run_s: float = field(default=0.0, init=False)
 
     def hear(self, samples: np.ndarray) -> list[str]:
-        """What happened within these float32 samples at 16 kHz: of "speaking" and "finished"."""
+        """Return the events in these float32 samples at 16 kHz: "speaking" and "finished"."""
         self._rest = np.concatenate([self._rest, samples])
         found: list[str] = []
         while len(self._rest) >= WINDOW:

@@ -45,7 +45,7 @@ PICTURES = ("WEBP", "GIF", "PNG", "JPEG", "BMP", "TIFF")
 STILL_BRANDS = ("avif", "avis", "heic", "heix", "mif1")
 """The pictures of phones, which are MP4 files inside."""
 BROKEN = (OSError, EOFError, SyntaxError, IndexError, struct.error)
-"""What PIL raises for broken pictures."""
+"""The exceptions that PIL raises for broken pictures."""
 
 
 def read_film(source: Path | str | bytes) -> np.ndarray:
@@ -77,8 +77,8 @@ def sampled(frames: np.ndarray, num: int) -> np.ndarray:
 
 
 def held_in(source: Path | str | bytes) -> set[Modality]:
-    """Which of VIDEO and AUDIO there are in a film or a recording, however long or broken they are;
-    its cover is no film. Nothing where it cannot be opened."""
+    """Return which of VIDEO and AUDIO a film or a recording contains, however long or broken they
+    are; cover art is not a film. Empty where it cannot be opened."""
     import av
     from av.error import FFmpegError
 
@@ -132,7 +132,7 @@ def _picture(file: Path | bytes, name: str) -> list[Image.Image]:
 
 
 def _ends_ms(picture: Image.Image, name: str) -> list[int]:
-    """When each frame of an animation ends, as far as they can be decoded."""
+    """The end time of each frame of an animation, as far as they can be decoded."""
     ends: list[int] = []
     with suppress(*BROKEN):
         while True:
@@ -153,7 +153,7 @@ def _small(picture: Image.Image, position: int) -> Image.Image:
 
 @dataclass(frozen=True)
 class _Timing:
-    """When the frames of a film are shown, in its own unit, read off its packets undecoded.
+    """The frame times of a film, in its own time base, read from its packets without decoding.
 
     times: of every frame, sorted. keys: of those that can be decoded by themselves, each with the
     moment to seek for it. end: of the last frame.
@@ -182,7 +182,7 @@ class _Timing:
         return found
 
     def cost(self, wanted: list[int]) -> int:
-        """How many frames have to be decoded for these, from the last key or where one is."""
+        """The number of frames to decode for these, from the last key frame or the current one."""
         total = done = 0
         for time in wanted:
             position = bisect_left(self.times, time) + 1

@@ -1,5 +1,5 @@
-"""What comes after what in an answer: words first, then what they open, unless the request says
-otherwise.
+"""The order of the segments of an answer: words first, then the media that they open, unless the
+request sets another order.
 
 Owns: `first_modality`, `next_modality`. Does not own: how a piece is made (`engine.engine`), where
 a pin opens something (`engine.api.insertion`).
@@ -14,7 +14,7 @@ from model.prompt_template import opened_by
 
 
 def first_modality(request: Request) -> Modality:
-    """Of the first segment that will be sampled."""
+    """The modality of the first segment to be sampled."""
     if request.start is not None:
         return request.start.modality
     if request.pin is not None:
@@ -25,8 +25,8 @@ def first_modality(request: Request) -> Modality:
 def next_modality(
     request: Request, answers: Sequence[Answer], known: Collection[Modality]
 ) -> Modality | None:
-    """What follows the answers: words are spoken where that is asked for, and then comes what a pin
-    or the words open. known: what the checkpoint can make."""
+    """Return the modality of the next segment: words are spoken on request, and then a pin or the
+    words open a medium. known: the modalities that the checkpoint can generate."""
     last = answers[-1]
     if request.aloud and last.modality is Modality.TEXT and last.text:
         return Modality.AUDIO
@@ -41,7 +41,7 @@ def next_modality(
 
 
 def _opened(answer: Answer) -> Modality | None:
-    """What the answer's words open."""
+    """The modality that the answer's words open."""
     if answer.modality is not Modality.TEXT:
         return None
     return opened_by(answer.tokens[:, 0].tolist())

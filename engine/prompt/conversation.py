@@ -46,8 +46,8 @@ def kept_turns(conversation: Conversation) -> tuple[Turn, ...]:
 
 
 def kept_places(turns: Sequence[Turn]) -> list[int]:
-    """Which of the turns the model gets to read. An exchange about another picture than the one
-    that is looked at is none of them: then it is as if the question came right behind that one."""
+    """Return the indices of the turns that enter the prompt. An exchange about another picture than
+    the one referred to is left out, as if the question directly followed that picture."""
     seen, last = _looked_at(turns), len(turns) - 1
     if seen is None:
         return [last]
@@ -76,7 +76,7 @@ def named_place(turns: Sequence[Turn]) -> int | None:
 
 
 def shown_kind(turn: Turn) -> Modality:
-    """Of the last thing to see in a turn that has one."""
+    """The modality of the last picture or film in a turn that has one."""
     return [part.modality for part in turn.parts if part.is_seen][-1]
 
 
@@ -91,8 +91,8 @@ def _shows(turn: Turn) -> bool:
 
 
 def reading_order(parts: Iterable[Part]) -> tuple[Part, ...]:
-    """What a visitor gives in one message as every lesson has it: what is seen, what is heard, then
-    the words, which speech has, too, once it is written down."""
+    """Sort the parts of one message into the order of training: pictures and films, sound, then the
+    words, which include the transcript of speech."""
     return tuple(sorted(parts, key=lambda p: (not p.is_seen, p.modality is Modality.TEXT)))
 
 

@@ -1,7 +1,7 @@
-"""Which of the pictures and films of a conversation words speak of: "the first one", "the second
-picture", "the one before".
+"""References to the pictures and films of a conversation: "the first one", "the second picture",
+"the one before".
 
-Owns: `named_earlier`. Does not own: what of a conversation is read (`engine.prompt.conversation`).
+Owns: `named_earlier`. Does not own: which turns enter the prompt (`engine.prompt.conversation`).
 """
 
 import re
@@ -25,9 +25,9 @@ REFERRED = re.compile(
 
 
 def named_earlier(words: str, shown: Sequence[Modality]) -> int | None:
-    """Which of what was shown, pictures and films in their order, the words speak of in place of
-    the last one; None where they speak of none that is there, or of the last one itself. Of a word
-    for a picture pictures are counted, of one for a film films, of "one" both."""
+    """Return the index of the earlier picture or film that the words refer to in place of the last
+    one; None where they refer to none that exists, or to the last one itself. A word for a picture
+    counts pictures, a word for a film counts films, "one" counts both."""
     found = REFERRED.search(words.lower())
     if found is None:
         return None

@@ -1,7 +1,7 @@
-"""What the lessons of this repository teach: from which media to which answer, in one step.
+"""The training tasks of this repository: from which media to which answer, in one step.
 
-Where no lesson goes from one to the other the model answers all the same, and guesses. A
-checkpoint of others had lessons that are not known here, so nothing is said of it. Owns: `TAUGHT`,
+Without a task from one to the other the model still answers, but guesses. The training tasks of a
+third-party checkpoint are unknown here, so no warning is given for it. Owns: `TAUGHT`,
 `no_lesson`, `guesses`, `is_guess`. Does not own: how well what is taught is done
 (`evaluation.suites.any_to_any`).
 """
@@ -23,7 +23,7 @@ TAUGHT: Mapping[frozenset[Modality], frozenset[Modality]] = {
     frozenset({AUDIO}): frozenset({TEXT}),
     frozenset({IMAGE, AUDIO}): frozenset({TEXT}),
 }
-"""What is given beside words -> what is made of it."""
+"""Input media beside text -> trained answer modalities."""
 WHY: Mapping[tuple[frozenset[Modality], Modality], str] = {
     (frozenset({AUDIO}), VIDEO): "in the speech corpus nobody wishes for a film",
     (frozenset({IMAGE, AUDIO}), IMAGE): "in the speech corpus nobody wishes for a change",
@@ -33,7 +33,7 @@ NAMES = {TEXT: "words", IMAGE: "a picture", AUDIO: "a sound", VIDEO: "a film"}
 
 
 def no_lesson(given: Collection[Modality], answer: Modality) -> str:
-    """Why no lesson goes from what is given, beside words, to that answer; "" where one does."""
+    """Return why no training task maps these media to that answer; "" where one does."""
     media = frozenset(given) - {TEXT}
     return "" if answer in TAUGHT.get(media, ()) else _why(media, answer)
 
@@ -44,8 +44,8 @@ def _why(media: frozenset[Modality], answer: Modality) -> str:
 
 
 def guesses(request: Request, facts: Mapping[str, Any]) -> str | None:
-    """A sentence where nobody taught the checkpoint what is asked of it; None where somebody did,
-    or where that is not known. facts: of the checkpoint, how it was made."""
+    """Return a warning where the checkpoint was not trained for the request; None where it was, or
+    where that is unknown. facts: the training metadata of the checkpoint."""
     if "converted" in facts or "flow_steps" not in facts:
         return None
     turns = kept_turns(request.conversation)
@@ -57,7 +57,7 @@ def guesses(request: Request, facts: Mapping[str, Any]) -> str | None:
 
 
 def is_guess(sentence: object) -> bool:
-    """Whether `guesses` may have said it, of these lessons or of earlier ones."""
+    """Return whether the sentence is a warning of `guesses`, of these tasks or of earlier ones."""
     media = [kind for kind in Modality if kind is not TEXT]
     given = (frozenset(g) for num in range(1, 4) for g in combinations(media, num))
     return sentence in [GUESS.format(_why(g, answer)) for g in given for answer in Modality]
