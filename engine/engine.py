@@ -21,7 +21,7 @@ from engine.generation.answer import AnswerStream
 from engine.generation.batch import batch_answers
 from engine.generation.best_of_n import best_of, best_of_all
 from engine.generation.planner import Planner
-from engine.generation.progress import GenerationProgress
+from engine.generation.refined_event import GenerationProgress
 from engine.generation.segment_builder import SegmentBuilder
 from engine.info import about
 from engine.inspection.code_inspector import CodeInspector
@@ -44,15 +44,12 @@ class Engine:
     """`generate` streams one answer; `generate_batch` computes many at once, for evaluations."""
 
     def __init__(
-        self,
-        checkpoint: Checkpoint,
-        placement: Placement,
-        speech: ExternalSpeechCodec | None = None,
+        self, checkpoint: Checkpoint, where: Placement, speech: ExternalSpeechCodec | None = None
     ) -> None:
         self.model, self.tokenizer = checkpoint.model, checkpoint.tokenizer
         self.facts, self.digest = checkpoint.facts, checkpoint.digest
         self.landmarks = checkpoint.landmarks
-        self.placement, self.device = placement, placement.device
+        self.placement, self.device = where, where.device
         self.planner = Planner(self.model)
         self.codec = Codec(self.model, self.tokenizer, speech)
         self.builder = SegmentBuilder(self.model, self.codec, self.planner, checkpoint.prompts)
@@ -92,7 +89,6 @@ class Engine:
     ) -> Generator[Event]:
         """Yield the events of one answer; closing the generator stops within one step. Only which
         steps carry a preview depends on the clock. watch: likeliest codes that each step records.
-
         Raises: ValueError where watch is out of range, the prompt too long for the checkpoint, or
         it does not think; DeviceError where the GPU runs out of memory or fails.
         """
@@ -111,9 +107,7 @@ class Engine:
     @torch.inference_mode()
     def generate_batch(self, requests: Sequence[Request]) -> list[tuple[Answer, ...]]:
         """Return the answers of many requests, computed together where they agree in shape.
-
-        Raises: ValueError where one goes on from a state, or has too long a prompt.
-        """
+        Raises: ValueError where one goes on from a state, or has too long a prompt."""
         for request in requests:
             self.codec.check(request.within(self.prompt_characters).style)
         if any(r.start is not None or r.repaint is not None for r in requests):
@@ -128,14 +122,13 @@ class Engine:
         return TraceRecorder(name, self.words)
 
     def encode(self, part: Part) -> Span:
-        """Return the codes of one part, on the CPU, see `engine.media.codec.Codec.encode`."""
+        """Return the codes of one part, see `engine.media.codec.Codec.encode`."""
         return self.codec.encode(part)
 
     def embed(self, items: Sequence[tuple[Part, ...]]) -> np.ndarray:
         """Return unit vectors float32 "N D" of N messages, see `engine.embedding.embed`.
 
-        Raises: ValueError where the checkpoint was not trained for it, see also `encode`.
-        """
+        Raises: ValueError where the checkpoint was not trained for it, see also `encode`."""
         if not self.model.config.has_embedding:
             raise ValueError("this checkpoint was not trained to find things")
         with explained(self.planner.free):
@@ -153,6 +146,5 @@ class Engine:
 
     @property
     def hears_s(self) -> float:
-        """Seconds of the longest sound in one message, and of the longest that is made; 0 where
-        the checkpoint has no sound."""
+        """Seconds of the longest sound, heard or made; 0 where the checkpoint has none."""
         return self.codec.hears_s

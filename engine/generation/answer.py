@@ -16,8 +16,7 @@ import torch
 from engine.api.events import Answer, AudioChunk, Completed, Event, Refined, SegmentStarted
 from engine.api.request import Request
 from engine.generation.host_transfer import HostStep, host_steps, last_tokens
-from engine.generation.progress import GenerationProgress
-from engine.generation.refined_event import preview_for, refined
+from engine.generation.refined_event import GenerationProgress, preview_for, refined
 from engine.generation.segment_builder import SegmentBuilder
 from engine.generation.segment_spec import SegmentSpec
 from engine.media.token_text import TokenText

@@ -1,22 +1,45 @@
 """A step on the host as an event.
 
-Owns: `refined`, and which preview a modality has (`preview_for`). Does not own: how it is decoded
-(`engine.media.preview`, `engine.media.token_text`), how a step leaves the device
-(`engine.generation.host_transfer`).
+Owns: `refined`, `GenerationProgress`, and which preview a modality has (`preview_for`). Does not
+own: how it is decoded (`engine.media.preview`, `engine.media.token_text`), how a step leaves the
+device (`engine.generation.host_transfer`).
 """
 
-from dataclasses import replace
+import time
+from dataclasses import dataclass, field, replace
 
 import torch
 
 from engine.api.events import Refined
 from engine.generation.host_transfer import HostStep
-from engine.generation.progress import GenerationProgress
 from engine.generation.segment_spec import SegmentSpec
-from engine.media.preview import FilmPreview, PicturePreview, Preview, SoundPreview
+from engine.media.preview import (
+    FilmPreview,
+    PicturePreview,
+    Preview,
+    PreviewClock,
+    SoundPreview,
+)
 from engine.media.token_text import TokenText
 from flow.modality import Modality
 from model.network.omni import OmniModel
+
+
+@dataclass
+class GenerationProgress:
+    """clock: when previews are due. num_alternatives: how many of the likeliest codes each step
+    records. started_s: by the monotonic clock. nfe, segments: of the segments that are finished."""
+
+    clock: PreviewClock
+    num_alternatives: int = 0
+    started_s: float = field(default_factory=time.monotonic)
+    nfe: int = 0
+    segments: int = 0
+
+    @property
+    def elapsed_s(self) -> float:
+        """Seconds since the generation started."""
+        return time.monotonic() - self.started_s
 
 
 def preview_for(spec: SegmentSpec, model: OmniModel, *, decodes: bool) -> Preview | None:
