@@ -27,7 +27,7 @@ class Collection(Protocol):
 
 @dataclass(frozen=True)
 class Place:
-    """Where an item is on the map: x and y in [0, 1]."""
+    """The position of an item on the map: x and y in [0, 1]."""
 
     item: Item
     x: float

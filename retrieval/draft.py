@@ -1,4 +1,4 @@
-"""What is to be added to a gallery, and what became of it."""
+"""Items to be added to a gallery, and the report of adding them."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -12,13 +12,13 @@ MEDIA = "media"
 """The folder of the files that a gallery keeps itself."""
 
 Progress = Callable[[int], object]
-"""Is told how many more are done."""
+"""A callback that receives the number of newly finished items."""
 
 
 @dataclass(frozen=True)
 class Draft:
-    """What is to be added. part: what the model gets of it. content: of its file, where the gallery
-    keeps the file itself."""
+    """An item to be added. part: its model input. content: the bytes of its file, where the gallery
+    stores the file itself."""
 
     item: Item
     part: Part
@@ -42,7 +42,7 @@ class Report:
 def kept(
     part: Part, owner: str, caption: str, tags: tuple[str, ...], provenance: Mapping[str, Any]
 ) -> Draft:
-    """What a visitor keeps of what was made; a file carries its provenance."""
+    """The draft of a generation that a visitor keeps; a file carries its provenance."""
     number = part_id(part, owner)
     file, content = "", None
     if part.text is None:

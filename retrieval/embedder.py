@@ -1,4 +1,4 @@
-"""What a gallery needs of the engine: vectors of messages, some at a time."""
+"""The interface that a gallery needs of the engine: vectors of messages, in batches."""
 
 from collections.abc import Sequence
 from typing import Protocol

@@ -38,8 +38,8 @@ def _is_media(name: str) -> bool:
 
 
 def add_folder(gallery: Gallery, folder: Path, progress: Progress | None = None) -> Report:
-    """Adds the files below a folder; the progress is told of each. Of a file that has changed, only
-    what is in there now is kept; what cannot be read is reported.
+    """Add the files below a folder; `progress` counts each. A changed file replaces its old items;
+    unreadable files are reported.
 
     Raises: ValueError where there is no such folder, see also `Gallery.add`.
     """

@@ -73,7 +73,7 @@ class Gallery:
 
     @property
     def manifest(self) -> Manifest:
-        """As it is now, whoever wrote it. Raises: ValueError where it cannot be read."""
+        """The manifest now on disk, by any writer. Raises: ValueError where it cannot be read."""
         with _explained(self.folder):
             mark = self._mark()
             if self._seen is None or self._seen[0] != mark:
@@ -97,7 +97,7 @@ class Gallery:
 
     @property
     def trouble(self) -> str | None:
-        """Why it cannot be searched, in a sentence that says what to do; None where it can."""
+        """A message that says why it cannot be searched and what to do; None where it can."""
         try:
             self._ready(self.manifest)
         except NeedsRebuildError as error:
@@ -105,11 +105,11 @@ class Gallery:
         return None
 
     def path(self, item: Item) -> Path | None:
-        """Where its file is, or was; None of a text without one."""
+        """The path of its file, which may be gone; None for a text without one."""
         return self.folder / item.file if item.file else None
 
     def add(self, drafts: Iterable[Draft], progress: Progress | None = None) -> Report:
-        """Embeds and keeps what is not there yet, some at a time: what is done is done.
+        """Embed and store new items in batches; finished batches stay stored.
 
         Raises: NeedsRebuildError, or ValueError where nothing can be written.
         """
@@ -161,7 +161,7 @@ class Gallery:
         tags: tuple[str, ...] = (),
         provenance: Mapping[str, Any] | None = None,
     ) -> Item:
-        """What a visitor made, as an item that only they find; its file carries the provenance.
+        """Add a visitor's generation as an item that only they find; its file has the provenance.
 
         Raises: ValueError where it cannot be embedded or written, NeedsRebuildError.
         """
@@ -174,14 +174,14 @@ class Gallery:
         return draft.item
 
     def amend(self, items: Sequence[Item]) -> None:
-        """What is known of items that are there, new; the index keeps what it knows of them."""
+        """Replace the metadata of existing items; the index records stay unchanged."""
         if items:
             with self._writing() as manifest:
                 newer = {item.id: item for item in items if item.id in manifest.items}
                 self._save(replace(manifest, items={**manifest.items, **newer}))
 
     def delete(self, ids: Sequence[str]) -> int:
-        """Takes items out, and files that the gallery keeps itself; how many there were."""
+        """Remove items, and the files that the gallery owns; return the number of items."""
         with self._writing() as manifest:
             gone = {i: manifest.items[i] for i in ids if i in manifest.items}
             left = {i: item for i, item in manifest.items.items() if i not in gone}

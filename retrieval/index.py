@@ -14,7 +14,7 @@ import numpy as np
 from engine.api.request import Modality
 
 LENGTH_TOLERANCE = 1e-2
-"""Of a vector's length from one; a shipped vector has half precision."""
+"""The largest deviation of a vector's norm from 1; a shipped vector has half precision."""
 
 
 class NeedsRebuildError(ValueError):
@@ -23,7 +23,7 @@ class NeedsRebuildError(ValueError):
 
 @dataclass(frozen=True)
 class Record:
-    """What is known of a row beside its vector. owner: whose it is; "" is everybody's."""
+    """The metadata of a row beside its vector. owner: its user; "" is everybody's."""
 
     id: str
     modality: Modality
@@ -33,8 +33,8 @@ class Record:
 
 @dataclass(frozen=True)
 class Where:
-    """Which rows count. modalities: any of these, none is all. tags: every one of these. viewer:
-    who looks; they see their own rows and everybody's, None sees all rows."""
+    """The filter of a search. modalities: any of these, none is all. tags: every one of these.
+    viewer: the user, who sees their own rows and everybody's; None sees all rows."""
 
     modalities: tuple[Modality, ...] = ()
     tags: tuple[str, ...] = ()

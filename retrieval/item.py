@@ -1,4 +1,4 @@
-"""What a gallery holds: a picture, a sound, a film or a text, with where it came from.
+"""The item of a gallery: a picture, a sound, a film or a text, with where it came from.
 
 Owns: `Item`, its JSON, the ids that follow from the content. Does not own: the vectors.
 """
@@ -37,17 +37,17 @@ class Item:
 
     @property
     def record(self) -> Record:
-        """What the index knows of it; it is found by its kind as by its tags."""
+        """The index record of the item; its kind is searchable like a tag."""
         kinds = (self.kind,) if self.kind and self.kind not in self.tags else ()
         return Record(self.id, self.modality, (*self.tags, *kinds), self.owner)
 
     @property
     def name(self) -> str:
-        """What people know it by."""
+        """The display name: the file, or the text without one."""
         return self.file or self.text
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values; what is empty is left out."""
+        """Plain values without the empty fields."""
         return {name: value for name, value in vars(self).items() if value}
 
     @classmethod

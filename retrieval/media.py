@@ -15,7 +15,7 @@ from engine.media.images import mp4_bytes, png_bytes, read_picture
 from engine.media.video import FRAMES_A_SECOND, read_film
 
 HEARD_S = 60
-"""Of a sound: more than any checkpoint hears at once."""
+"""The part of a sound that is read, in seconds: longer than the input of any checkpoint."""
 PICTURE, SOUND, FILM = Modality.IMAGE, Modality.AUDIO, Modality.VIDEO
 TRIED: dict[str, tuple[Modality, ...]] = {
     ".txt": (Modality.TEXT,),

@@ -45,8 +45,8 @@ class Pack:
     def open(
         cls, folder: Path | str, embedder: Embedder, progress: Progress | None = None
     ) -> "Pack":
-        """The pack of a folder; what has no vector of this checkpoint is embedded, the progress
-        being told of all items.
+        """Open the pack of a folder; items without a vector of this checkpoint are embedded, and
+        `progress` counts all items.
 
         Raises: ValueError where the folder is no pack, or the checkpoint embeds nothing.
         """
@@ -134,7 +134,7 @@ def _item(folder: Path, values: Mapping[str, Any]) -> Item | None:
 
 
 def part_of(folder: Path, item: Item) -> Part:
-    """What the model gets of an item. Raises: ValueError where its file cannot be read."""
+    """The model input of an item. Raises: ValueError where its file cannot be read."""
     return read_part(folder / item.file, item.modality) if item.file else Part(text=item.text)
 
 

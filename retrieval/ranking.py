@@ -13,7 +13,7 @@ from retrieval.index import VectorIndex, Where
 from retrieval.item import Item
 
 MORE = 4
-"""So many times as many rows are asked for where some that were found cannot be shown."""
+"""The factor by which the number of requested rows grows where some results cannot be shown."""
 
 
 @dataclass(frozen=True)

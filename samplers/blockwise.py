@@ -1,9 +1,9 @@
-"""How long should an answer be? Blocks are added while the model does not see its end.
+"""Dynamic-length generation: blocks are added until the model predicts the end of the answer.
 
-The last segment starts with one block; after one denoising step on it the model says how sure it is
-that the answer ends in there; while it is not, a block is added. Then everything is refined
-together. Source: Luo et al. 2025 (arXiv:2510.13721), Section 2.3 (dynamic-length generation). Owns:
-the length. Does not own: the refinement (any sampler that respects `valid`).
+The last segment starts with one block. After one denoising step on it the model gives the
+probability that the answer ends inside; while that is too low, a block is added. Then all blocks
+are refined together. Source: Luo et al. 2025 (arXiv:2510.13721), Section 2.3 (dynamic-length
+generation). Owns: the length. Does not own: the refinement (any sampler that respects `valid`).
 """
 
 from collections.abc import Generator

@@ -30,8 +30,8 @@ class Recordable(Protocol):
     """A denoiser that does the same for the same tensors at every call."""
 
     def recording_key(self, x_t: OmniSequence, t: float) -> Hashable | None:
-        """What a recording of its next call depends on besides the values of tensors; None: do not
-        record, because it depends on the calls before. Asked once before each call."""
+        """The key of a recording of the next call: all that it depends on besides tensor values.
+        None: do not record, because it depends on earlier calls. Read once before each call."""
         ...
 
 
@@ -50,7 +50,7 @@ Capture = Callable[[Callable[[], StepResult]], tuple[Replay, StepResult]]
 
 
 def can_record(devices: Iterable[torch.device]) -> bool:
-    """Whether the steps of a model on these devices are recorded: a graph is of one GPU."""
+    """Return whether steps on these devices can be recorded: a CUDA graph belongs to one GPU."""
     found = set(devices)
     return len(found) == 1 and all(device.type == "cuda" for device in found)
 
@@ -161,7 +161,7 @@ class CudaGraphCache:
 def _key(
     sampler: KineticSampler, denoiser: Denoiser, x_t: OmniSequence, moment: StepInputs
 ) -> Hashable | None:
-    """What a recording is good for; None where the step cannot be recorded."""
+    """The key under which a recording can be replayed; None where the step cannot be recorded."""
     network = denoiser.recording_key(x_t, moment.t) if isinstance(denoiser, Recordable) else None
     on_device = isinstance(moment.index, Tensor)
     if network is None or not on_device or sampler.transition == "thinning":

@@ -1,4 +1,4 @@
-"""What a sampler needs from a network, as protocols; prompt, guidance and cache are wrappers.
+"""The protocols of a network that a sampler calls; prompt, guidance and cache are wrappers.
 
 A model fits `Denoiser` by its shape, it does not inherit from it.
 """
@@ -51,6 +51,6 @@ class PartialEvaluation(Protocol):
 
 
 def evaluated_positions(denoiser: Denoiser, everything: int) -> int:
-    """How many editable positions a row the last call evaluated."""
+    """The number of editable positions a row that the last call evaluated."""
     found = denoiser.evaluated if isinstance(denoiser, PartialEvaluation) else None
     return everything if found is None else found

@@ -29,8 +29,8 @@ from samplers.step import Step
 
 @dataclass(frozen=True)
 class StepInputs:
-    """Where in a run a refinement is. t: a hint for the denoiser. index: number of the network
-    call. The numbers are Python's, or tensors without an axis on the device of the run."""
+    """The place of a refinement in its run. t: a hint for the denoiser. index: number of the
+    network call. The numbers are Python's, or tensors without an axis on the device of the run."""
 
     t: float
     index: int | Tensor
@@ -40,7 +40,7 @@ class StepInputs:
 
 @dataclass(frozen=True)
 class StepResult:
-    """What one refinement found, by segment index; see `samplers.step.Step`. tokens: of x_t."""
+    """The result of one refinement, by segment index; see `samplers.step.Step`. tokens: of x_t."""
 
     tokens: Mapping[int, Tensor]
     x_1: Mapping[int, Tensor]

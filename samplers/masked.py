@@ -30,8 +30,8 @@ LATER = 2**62
 
 
 class Remasking(StrEnum):
-    """Which masked positions are committed first: those whose draw is likely (what is masked again
-    has LOW_CONFIDENCE), any (RANDOM), those of little ENTROPY, or of a large MARGIN between the two
+    """The order in which masked positions are committed: likely draws first (LOW_CONFIDENCE is what
+    is remasked), at RANDOM, those of little ENTROPY, or of a large MARGIN between the two
     likeliest codes. The sub-codes of a position count together: the product of their probabilities,
     the sum of their entropies, the smallest of their margins."""
 
@@ -195,8 +195,9 @@ class MaskedSampler:
         return (segment.tokens == self.spaces[segment.modality].mask_id).all(dim=-1)
 
     def _at_first(self, masked: Tensor, active: Tensor) -> Tensor:
-        """How many positions "B" were masked before the first step of all: every active one where
-        the schedule would have left as many as there are now, else in proportion to these."""
+        """The number of positions "B" that were masked before the first step of the whole run:
+        every active one where the schedule would have left as many as there are now, else in
+        proportion to these."""
         now = masked.sum(dim=1)
         left = MaskSchedule(self.schedule).share(self.first_index / self.steps)
         every = active.sum(dim=1)
@@ -241,7 +242,7 @@ class MaskedSampler:
         return masked & (ranked < num.unsqueeze(1))
 
     def _rest(self, tokens: Tensor, masked: Tensor) -> Bool[Tensor, "B L 1"]:
-        """What is masked behind an end before which nothing is."""
+        """The masked positions behind an end marker that has no masked position before it."""
         ends = torch.isin(tokens[..., 0], torch.tensor(self.stop, device=tokens.device))
         ended = (ends & (masked.cumsum(dim=1) == 0)).any(dim=1, keepdim=True)
         return (masked & ended).unsqueeze(-1)

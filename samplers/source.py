@@ -1,4 +1,4 @@
-"""Where a run starts and what may change: x_0 of each kind of sampler, and the streams of its
+"""The start of a run: x_0 of each kind of sampler, its active positions, and the streams of its
 uniforms.
 
 Owns: `random_source`, `masked_source`, `active_positions`, `Purpose`, `stream`.
@@ -19,7 +19,7 @@ MAX_SEGMENTS = 1024
 
 
 class Purpose(IntEnum):
-    """What a uniform is for. Every number from MOVE on belongs to the move of the state."""
+    """The purpose of a uniform. Every number from MOVE on belongs to the move of the state."""
 
     SOURCE = 0
     PREDICT = 1

@@ -1,4 +1,4 @@
-"""What a sampler yields: one refinement step, as values on the device."""
+"""One refinement step that a sampler yields, as values on the device."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from flow.sequence import OmniSequence
 
 @dataclass(frozen=True)
 class Alternatives:
-    """What else could have been drawn for x_1, given the codes before it, untempered.
+    """The alternatives to the draw of x_1, given the codes before it, untempered.
 
     ids: int64 "B L Q k", the k likeliest codes, likeliest first. probabilities: float32 "B L Q k".
     entropy: float32 "B L Q", in nats.

@@ -1,4 +1,4 @@
-"""Which backend a URI names."""
+"""The backend of a URI."""
 
 import tempfile
 from pathlib import Path
