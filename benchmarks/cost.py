@@ -1,4 +1,4 @@
-"""What does the sampler itself cost, and what does the cache save?
+"""The cost of the sampler itself, and the savings of the adaptive cache.
 
 The sampler's share of a step is the time outside the network (backbone, guidance and the head over
 sub-codebooks are network), on one thread, by processor time. Active tokens are counted, not timed.
@@ -27,39 +27,39 @@ from samplers.denoiser import Denoiser, Posterior
 from samplers.kinetic import KineticSampler
 
 PROMPT_TOKENS, STEPS, CACHE_SHARE = 16, 16, 0.4
-WISHES = ("a red heart above a dog", "three apples at sea", "a cat", "a blue car and a tree")
+PROMPTS = ("a red heart above a dog", "three apples at sea", "a cat", "a blue car and a tree")
 
 
 @dataclass
-class Timed:
+class TimedDenoiser:
     """A denoiser that adds up the processor time that it and its posteriors take."""
 
     inside: Denoiser
     seconds: float = field(default=0.0, init=False)
 
     def __call__(self, x_t: OmniSequence, t: float) -> Mapping[int, Posterior]:
-        began = time.process_time()
+        started = time.process_time()
         found = self.inside(x_t, t)
-        self.seconds += time.process_time() - began
+        self.seconds += time.process_time() - started
         return {i: _TimedPosterior(p, self) for i, p in found.items()}
 
 
 class _TimedPosterior:
-    def __init__(self, inside: Posterior, owner: Timed) -> None:
+    def __init__(self, inside: Posterior, owner: TimedDenoiser) -> None:
         self.num_codebooks = inside.num_codebooks
         self._inside, self._owner = inside, owner
 
     def logits(self, chosen: Tensor) -> Tensor:
-        began = time.process_time()
+        started = time.process_time()
         found = self._inside.logits(chosen)
-        self._owner.seconds += time.process_time() - began
+        self._owner.seconds += time.process_time() - started
         return found
 
 
 def main() -> int:
     parser = common_parser("cost", __doc__, num=9, seed=0)
     arguments = parser.parse_args()
-    began = time.monotonic()
+    started = time.monotonic()
     torch.set_num_threads(1)
     engine = loaded(arguments)
     if engine is None:
@@ -72,12 +72,12 @@ def main() -> int:
     }
     for name, share in (("plain", None), ("cached", CACHE_SHARE)):
         metrics[f"active_tokens_{name}"] = _active_tokens(engine, share, arguments.seed)
-    publish("cost", engine, arguments, began, metrics)
+    publish("cost", engine, arguments, started, metrics)
     return 0
 
 
 def _sampler_share(engine: Engine, modality: Modality, seed: int) -> float:
-    """Share of a run of `STEPS` steps, without guidance, that is not spent in the network."""
+    """Return the share of an unguided run of `STEPS` steps spent outside the network."""
     flow, space = engine.planner.flows[modality], engine.model.spaces[modality]
     sampler = KineticSampler(
         engine.planner.metrics, times=uniform_grid(STEPS), schedule=Schedule(flow.c, flow.a)
@@ -86,19 +86,19 @@ def _sampler_share(engine: Engine, modality: Modality, seed: int) -> float:
     words = torch.randint(40, 300, (1, PROMPT_TOKENS, 1), device=engine.device)
     source = sampler.source(space, 1, engine.planner.lengths[modality], draws, segment=1)
     x_0 = OmniSequence((prompt(Modality.TEXT, words), response(modality, source)))
-    timed = Timed(engine.model)
-    began = time.process_time()
+    timed = TimedDenoiser(engine.model)
+    started = time.process_time()
     for _ in sampler.sample(timed, x_0, draws=draws):
         pass
-    return 1 - timed.seconds / (time.process_time() - began)
+    return 1 - timed.seconds / (time.process_time() - started)
 
 
 def _active_tokens(engine: Engine, share: float | None, seed: int) -> float:
-    """Mean number of positions of a picture that a step of a guided run evaluates."""
+    """Return the mean number of image positions that a step of a guided run evaluates."""
     counts: list[int] = []
-    for i, wish in enumerate(WISHES):
+    for i, case in enumerate(PROMPTS):
         sampling = Sampling(steps=STEPS, cache_share=share, seed=seed + i)
-        request = Request(Conversation.ask(wish), Modality.IMAGE, sampling)
+        request = Request(Conversation.ask(case), Modality.IMAGE, sampling)
         events = engine.generate(request, preview_hz=0)
         counts += [e.num_active for e in events if isinstance(e, Refined)]
     return sum(counts) / len(counts)

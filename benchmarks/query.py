@@ -1,4 +1,4 @@
-"""How long does a visitor who types wait for what the gallery finds?
+"""The latency of a text query to the gallery, over HTTP.
 
 The real page on a folder of --items texts and the items that ship; each of --num different queries
 is sent as the page's script sends it, over HTTP, one after the other.
@@ -25,20 +25,20 @@ from world.image.scenes import sample_scene
 from world.text.captions import caption
 
 SHOWN = 60
-"""Results that the page asks for."""
+"""The number of results that the page requests."""
 
 
 def main() -> int:
     parser = common_parser("query", __doc__, num=50, seed=0)
     parser.add_argument("--items", type=int, default=10_000, help="texts in the folder")
     arguments = parser.parse_args()
-    began = time.monotonic()
+    started = time.monotonic()
     engine = loaded(arguments)
     if engine is None:
         return 2
     with TemporaryDirectory() as room:
         metrics = _measured(engine, Path(room), arguments)
-    publish("query", engine, arguments, began, metrics)
+    publish("query", engine, arguments, started, metrics)
     return 0
 
 
@@ -48,14 +48,15 @@ def _measured(engine: Engine, room: Path, arguments: argparse.Namespace) -> dict
     texts.mkdir()
     for i, text in enumerate(words[: arguments.items]):
         (texts / f"{i}.txt").write_text(text)
-    began = time.perf_counter()
+    started = time.perf_counter()
     add_folder(Gallery.open(gallery, engine, ""), texts)
-    metrics = {"index_s": time.perf_counter() - began, "items": arguments.items}
+    metrics = {"index_s": time.perf_counter() - started, "items": arguments.items}
     host = Session(engine, gallery=gallery)
     page = build_page(host)
-    serve(page, host, "127.0.0.1", free_port())
+    port = free_port()
+    serve(page, host, "127.0.0.1", port)
     try:
-        seconds = [_asked(page.local_url, text) for text in words[arguments.items :]]
+        seconds = [_query_s(f"http://127.0.0.1:{port}/", text) for text in words[arguments.items :]]
     finally:
         page.close(verbose=False)
     middle, slow = np.percentile(seconds[1:], (50, 95)).tolist()
@@ -63,7 +64,7 @@ def _measured(engine: Engine, room: Path, arguments: argparse.Namespace) -> dict
 
 
 def _captions(num: int, seed: int) -> list[str]:
-    """Different sentences about held-out scenes."""
+    """Return different sentences about held-out scenes."""
     rng = np.random.default_rng(seed)
     found: dict[str, None] = {}
     while len(found) < num:
@@ -71,17 +72,17 @@ def _captions(num: int, seed: int) -> list[str]:
     return list(found)
 
 
-def _asked(url: str, words: str) -> float:
-    """Seconds from the typed words to the end of the answer. Raises: RuntimeError where nothing is
-    found."""
+def _query_s(url: str, words: str) -> float:
+    """Return the seconds from the query to the end of the response. Raises: RuntimeError where
+    nothing is found."""
     body = json.dumps({"words": words, "k": SHOWN}).encode()
     headers = {"Content-Type": "application/json"}
-    began = time.perf_counter()
+    started = time.perf_counter()
     with urlopen(Request(f"{url}gallery/search", body, headers)) as answer:
         found = json.load(answer)
     if not found["items"]:
         raise RuntimeError(f"nothing was found for {words!r}")
-    return time.perf_counter() - began
+    return time.perf_counter() - started
 
 
 if __name__ == "__main__":

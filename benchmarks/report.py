@@ -1,5 +1,4 @@
-"""What every benchmark's command line shares: its arguments, and its result on stdout and in a
-file."""
+"""The common command line of the benchmarks: arguments, and the result on stdout and in a file."""
 
 import argparse
 import sys
@@ -12,7 +11,7 @@ from evaluation.report.result import Result
 
 
 def common_parser(name: str, doc: str | None, *, num: int, seed: int) -> argparse.ArgumentParser:
-    """The arguments of all benchmarks, with the defaults of this one."""
+    """Return a parser of the common arguments, with the defaults of one benchmark."""
     parser = argparse.ArgumentParser(prog=f"python -m benchmarks.{name}", description=doc)
     parser.add_argument("--checkpoint", type=Path, default=Path("assets/nano"))
     parser.add_argument("--device", default="auto")
@@ -23,7 +22,7 @@ def common_parser(name: str, doc: str | None, *, num: int, seed: int) -> argpars
 
 
 def loaded(arguments: argparse.Namespace) -> Engine | None:
-    """The engine of `common_parser`'s arguments; where there is none, stderr says why."""
+    """Load the engine of `common_parser`'s arguments; None after a message on stderr."""
     try:
         return Engine.load(arguments.checkpoint, arguments.device)
     except ValueError as error:
@@ -35,7 +34,7 @@ def publish(
     name: str,
     engine: Engine | None,
     arguments: argparse.Namespace,
-    began_s: float,
+    started_s: float,
     metrics: dict[str, float],
 ) -> None:
     """Print the result as one line of JSON. engine: what was measured, None where no checkpoint
@@ -47,7 +46,7 @@ def publish(
         device="cpu" if engine is None else str(engine.device),
         seed=arguments.seed,
         num=arguments.num,
-        seconds=time.monotonic() - began_s,
+        seconds=time.monotonic() - started_s,
         metrics=metrics,
     )
     if arguments.json is not None:

@@ -1,4 +1,4 @@
-"""How fast is the index of the gallery, and does it find what is near?
+"""The speed and the recall of the gallery's index.
 
 Clustered unit vectors, LanceDB on this disk: rows written a second, queries with and without a
 filter (and the time that all cores together are busy with one, which other work on the machine
@@ -26,7 +26,7 @@ SIZES = (1000, 10_000, 50_000)
 NEAREST = 10
 BATCH = 1000
 SPREAD = 0.08
-"""Of a number around its cluster's, beside numbers of about 0.07."""
+"""The deviation of a component within its cluster; components are about 0.07."""
 PICTURES = Where((Modality.IMAGE,), viewer=None)
 
 
@@ -38,12 +38,12 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--json", type=Path, help="also write the result here")
     arguments = parser.parse_args()
-    began = time.monotonic()
+    started = time.monotonic()
     metrics: dict[str, float] = {}
     for size in arguments.sizes:
         found = _measured(size, arguments)
         metrics |= {f"{name}_{size}": value for name, value in found.items()}
-    publish("retrieval-index", None, arguments, began, metrics)
+    publish("retrieval-index", None, arguments, started, metrics)
     return 0
 
 
@@ -85,7 +85,7 @@ def _unit(rows: np.ndarray) -> np.ndarray:
 
 
 def _around(rng: np.random.Generator, centres: np.ndarray, num: int) -> np.ndarray:
-    """Unit vectors "N D" near centres drawn by chance."""
+    """Return unit vectors "N D" near randomly drawn centres."""
     chosen = centres[rng.integers(len(centres), size=num)]
     return _unit(chosen + rng.normal(scale=SPREAD, size=chosen.shape))
 
@@ -96,13 +96,13 @@ def _written(index: VectorIndex, records: list[Record], rows: np.ndarray) -> Non
 
 
 def _seconds(action: Callable[[], None]) -> float:
-    began = time.perf_counter()
+    started = time.perf_counter()
     action()
-    return time.perf_counter() - began
+    return time.perf_counter() - started
 
 
 def _times_ms(index: VectorIndex, queries: np.ndarray, where: Where) -> list[float]:
-    """Of each query; the first one warms up."""
+    """Return the milliseconds of each query, after a warm-up."""
     index.search(queries[0], NEAREST, where)
     return [1000 * _seconds(lambda q=q: _ask(index, q, where)) for q in queries]
 

@@ -1,4 +1,4 @@
-"""One draw and one move of the flow sampler on fixed logits: a step without its network."""
+"""One draw and one jump of the flow sampler on fixed logits: a step without its network."""
 
 from collections.abc import Callable
 
@@ -39,5 +39,5 @@ def refinement_on_fixed_logits(engine: Engine, modality: Modality) -> Callable[[
     posterior = _FixedPosterior(torch.randn(shape, device=engine.device))
     moment = on_device([sampler.moments()[8]], engine.device)[0]
     return torch.inference_mode()(
-        lambda: sampler.refine(lambda x, t: {0: posterior}, x_t, moment, draws)
+        lambda: sampler.refine(lambda x_t, t: {0: posterior}, x_t, moment, draws)
     )

@@ -1,8 +1,8 @@
-"""What does a network call buy? Quality against the number of steps, for every sampler.
+"""Quality against the number of steps, for every sampler.
 
-Toy joint laws, followed exactly, and pictures of held-out wishes by the embedded model: every
-setting draws the same wishes from the same seeds, so that differences are paired; their intervals
-are bootstrapped. Parts that are done are kept beside --json and not computed again.
+Toy joint distributions, followed exactly, and images of held-out prompts by the embedded model.
+Every setting has the same prompts and seeds, so differences are paired; their intervals are
+bootstrapped. Finished parts are stored beside --json and not computed again.
 """
 
 import argparse
@@ -18,7 +18,7 @@ from benchmarks.report import common_parser, publish
 from benchmarks.toy import toy_errors
 from engine.api.sampling import Sampling
 from engine.engine import Engine
-from evaluation.suites.scenes import TestCase, draw, wishes
+from evaluation.suites.scenes import TestCase, draw, plan
 from flow.transition import TRANSITIONS
 
 STEPS = (4, 8, 16, 32, 64)
@@ -29,22 +29,22 @@ def main() -> int:
     parser = common_parser("steps", __doc__, num=60, seed=2000)
     parser.add_argument("--quick", action="store_true", help="a few settings and wishes only")
     arguments = parser.parse_args()
-    began = time.monotonic()
+    started = time.monotonic()
     try:
         engine = Engine.load(arguments.checkpoint, arguments.device)
         arguments.num = 6 if arguments.quick else arguments.num
-        wished = wishes(arguments.num, arguments.seed)
+        cases = plan(arguments.num, arguments.seed)
     except ValueError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     toy = toy_errors(1, (4, 8)) if arguments.quick else toy_errors(5, STEPS)
-    parts = _pictures(engine, wished, arguments)
-    publish("steps", engine, arguments, began, {**toy, **_summary(parts, arguments.seed)})
+    parts = _pictures(engine, cases, arguments)
+    publish("steps", engine, arguments, started, {**toy, **_summary(parts, arguments.seed)})
     return 0
 
 
 def settings(quick: bool) -> dict[str, Sampling]:
-    """Name -> how to sample; the checkpoint's own temperature and guidance everywhere."""
+    """Return name -> sampling settings, with the checkpoint's temperature and guidance."""
     if quick:
         return {"midpoint_4": Sampling(steps=4), "euler_4": Sampling(steps=4, transition="euler")}
     found: dict[str, Sampling] = {}
@@ -64,9 +64,9 @@ def settings(quick: bool) -> dict[str, Sampling]:
 
 
 def _pictures(
-    engine: Engine, wished: list[TestCase], arguments: argparse.Namespace
+    engine: Engine, cases: list[TestCase], arguments: argparse.Namespace
 ) -> dict[str, list[bool]]:
-    """For each setting, which of the wishes came out right."""
+    """Return the verdicts on the prompts for each setting."""
     kept_in: Path | None = None
     parts: dict[str, list[bool]] = {}
     if arguments.json is not None and not arguments.quick:
@@ -75,11 +75,11 @@ def _pictures(
         if kept_in.exists():
             parts = json.loads(kept_in.read_text())
     for name, sampling in settings(arguments.quick).items():
-        if len(parts.get(name, [])) == len(wished):
+        if len(parts.get(name, [])) == len(cases):
             continue
-        drawn = draw(engine, wished, replace(sampling, seed=arguments.seed))
+        drawn = draw(engine, cases, replace(sampling, seed=arguments.seed))
         parts[name] = [bool(d.right) for d in drawn]
-        print(name, sum(parts[name]), "of", len(wished), file=sys.stderr, flush=True)
+        print(name, sum(parts[name]), "of", len(cases), file=sys.stderr, flush=True)
         if kept_in is not None:
             kept_in.parent.mkdir(parents=True, exist_ok=True)
             kept_in.write_text(json.dumps(parts))
@@ -87,8 +87,8 @@ def _pictures(
 
 
 def _summary(parts: dict[str, list[bool]], seed: int) -> dict[str, float]:
-    """The share of right pictures of each setting, and paired differences with their 90 percent
-    intervals."""
+    """Return the share of right images of each setting, and paired differences with their 90
+    percent intervals."""
     found = {f"right_{name}": float(np.mean(values)) for name, values in parts.items()}
     pairs = {
         "midpoint_8_minus_euler_16": ("midpoint_8", "euler_16"),
@@ -106,7 +106,7 @@ def _summary(parts: dict[str, list[bool]], seed: int) -> dict[str, float]:
 
 
 def paired_interval(one: list[bool], other: list[bool], seed: int) -> tuple[float, float]:
-    """The 90 percent bootstrap interval of the mean difference of paired outcomes."""
+    """Return the 90 percent bootstrap interval of the mean difference of paired outcomes."""
     difference = np.asarray(one, float) - np.asarray(other, float)
     rng = np.random.default_rng(seed)
     picks = rng.integers(len(difference), size=(RESAMPLES, len(difference)))

@@ -1,4 +1,4 @@
-"""How fast is the embedded model, and what does watching it cost?
+"""The speed of the embedded model, and the cost of streaming previews.
 
 Loading, the first visible refinement, a guided 16-step picture, a film in the checkpoint's own
 steps, an answer in words, and the time with previews over the time without: interleaved repeats in
@@ -24,12 +24,12 @@ STEPS, GUIDANCE = 16, 3.0
 def main() -> int:
     parser = common_parser("streaming", __doc__, num=9, seed=0)
     arguments = parser.parse_args()
-    began = time.monotonic()
+    started = time.monotonic()
     engine = loaded(arguments)
     if engine is None:
         return 2
-    metrics = {"load_s": time.monotonic() - began, **_measured(engine, arguments)}
-    publish("streaming", engine, arguments, began, metrics)
+    metrics = {"load_s": time.monotonic() - started, **_measured(engine, arguments)}
+    publish("streaming", engine, arguments, started, metrics)
     return 0
 
 
@@ -65,8 +65,8 @@ def _picture(seed: int) -> Request:
 
 
 def _film(seed: int) -> Request:
-    wish = Conversation.ask("a dog moving to the left")
-    return Request(wish, Modality.VIDEO, Sampling(seed=seed))
+    case = Conversation.ask("a dog moving to the left")
+    return Request(case, Modality.VIDEO, Sampling(seed=seed))
 
 
 def _of_films(timed: list[tuple[float, float]]) -> dict[str, float]:
@@ -81,12 +81,12 @@ def _of_films(timed: list[tuple[float, float]]) -> dict[str, float]:
 
 
 def _timed(engine: Engine, request: Request, preview_hz: float) -> tuple[float, float]:
-    """Seconds of the whole run, and until its first picture can be shown."""
-    began, first = time.perf_counter(), float("nan")
+    """Return the seconds of a run, and until its first image can be shown."""
+    started, first = time.perf_counter(), float("nan")
     for event in engine.generate(request, preview_hz=preview_hz):
         if isinstance(event, Refined) and event.image_1 is not None and first != first:
-            first = time.perf_counter() - began
-    return time.perf_counter() - began, first
+            first = time.perf_counter() - started
+    return time.perf_counter() - started, first
 
 
 if __name__ == "__main__":

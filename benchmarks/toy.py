@@ -1,4 +1,4 @@
-"""A joint law small enough to follow exactly: how far does the sampler's answer lie from the truth?
+"""A joint distribution small enough to follow exactly: the sampler's total variation error.
 
 Two positions of one codebook, a random joint law p(x_1), and a denoiser that knows it: the
 posterior of each position given the noisy pair is Bayes' rule. The sampler draws the positions
@@ -31,14 +31,14 @@ class Toy:
 
     @classmethod
     def of_seed(cls, seed: int, num_codes: int = 12, dim: int = 4) -> "Toy":
-        """Random codes, and a law in which each first code goes with a few second ones."""
+        """Return random codes, and a law in which each first code goes with a few second ones."""
         generator = torch.Generator().manual_seed(seed)
         metric = CodebookMetric.of(torch.randn(1, num_codes, dim, generator=generator))
         weights = torch.rand(num_codes, num_codes, generator=generator).double() ** 8
         return cls(metric, weights / weights.sum())
 
     def error(self, transition: str, times: tuple[float, ...]) -> float:
-        """Total variation between the sampler's answer and the law."""
+        """Return the total variation between the sampler's distribution and the law."""
         num = len(self.joint)
         state = torch.full((num, num), 1 / num**2, dtype=torch.float64)
         for t_0, t_1 in pairwise(times):
@@ -65,7 +65,7 @@ class Toy:
         return both.sum(-1), both.sum(-2)
 
     def _moves(self, transition: str, t_0: float, t_1: float) -> Tensor:
-        """The transition matrices "K K K": x_1, from z, to x."""
+        """Return the transition matrices "K K K": x_1, from z, to x."""
         if transition != "thinning":
             return self._matrices(transition, Interval.of(PAPER, t_0, t_1))
         fine = uniform_grid(FINE)
@@ -88,7 +88,7 @@ class Toy:
 
 
 def toy_errors(num_seeds: int, steps: tuple[int, ...]) -> dict[str, float]:
-    """Mean error over the seeds, for each transition, grid and number of steps."""
+    """Return the mean error over the seeds, for each transition, grid and number of steps."""
     found: dict[str, list[float]] = {}
     for seed in range(num_seeds):
         toy = Toy.of_seed(seed)

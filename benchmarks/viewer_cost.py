@@ -1,4 +1,4 @@
-"""What does a visitor far away see of a run, and what does being seen and recorded cost it?
+"""The frames that a distant viewer sees, and the cost of viewers and of recording to a run.
 
 The real server, its websocket behind a proxy that delays each direction by half of --latency, one
 viewer and twenty; and runs that are recorded against runs that are not. Interleaved, medians.
@@ -27,6 +27,7 @@ from app.page import build_page, serve
 from app.session import Session
 from benchmarks.report import common_parser, loaded, publish
 from engine.api.conversation import Conversation
+from engine.api.events import Completed
 from engine.api.request import Request
 from engine.api.sampling import Sampling
 from engine.engine import Engine
@@ -35,23 +36,23 @@ from flow.modality import Modality
 
 STEPS, LONG, WATCHERS, WATCH = 32, 64, 20, 6
 NICE = 19
-"""By which the viewers are nicer than the sampler."""
+"""The niceness of the viewers' process."""
 TestCase = tuple[str, int, float]
-"""A run, how many viewers it gets, and how late everything reaches them, each way, in seconds."""
+"""A run, its number of viewers, and their delay each way in seconds."""
 
 
 @dataclass
 class Seen:
-    """What one viewer got. frames: arrival, by the monotonic clock, of each different picture."""
+    """The messages of one viewer. frames: arrival, by the monotonic clock, of each different
+    image."""
 
     frames: list[float] = field(default_factory=list)
     looks: set[str] = field(default_factory=set)
     elapsed_s: float | None = None
 
 
-class Elsewhere:
-    """Viewers in a process of their own, so that they do not share the interpreter of the sampler;
-    at the lowest priority, for a visitor's computer is another one."""
+class ViewerProcess:
+    """Viewers in a separate process at the lowest priority, which stand for other computers."""
 
     def __init__(self, port: int) -> None:
         context = get_context("spawn")
@@ -63,12 +64,12 @@ class Elsewhere:
         self._process.start()
 
     def watch(self, run: str, num: int, delay_s: float) -> None:
-        """Returns once so many viewers are connected to the run."""
+        """Connect viewers to a run; return once all are connected."""
         self._wishes.put((run, num, delay_s))
         assert self._found.get() is None
 
     def seen(self) -> list[Seen]:
-        """What they saw, once it is over."""
+        """Return what the viewers received, after the end of the run."""
         found = self._found.get()
         assert found is not None
         return found
@@ -82,25 +83,26 @@ def main() -> int:
     parser = common_parser("viewing", __doc__, num=9, seed=0)
     parser.add_argument("--latency", type=float, default=120.0, help="there and back, ms")
     arguments = parser.parse_args()
-    began = time.monotonic()
+    started = time.monotonic()
     engine = loaded(arguments)
     if engine is None:
         return 2
     host = Session(engine)
     page = build_page(host)
-    serve(page, host, "127.0.0.1", free_port())
-    elsewhere = Elsewhere(int(page.local_url.rstrip("/").rpartition(":")[2]))
+    port = free_port()
+    serve(page, host, "127.0.0.1", port)
+    elsewhere = ViewerProcess(port)
     try:
         metrics = _measured(host, elsewhere, arguments) | _recorded(host, arguments)
     finally:
         elsewhere.close()
         page.close(verbose=False)
-    publish("viewing", engine, arguments, began, metrics)
+    publish("viewing", engine, arguments, started, metrics)
     return 0
 
 
 def _measured(
-    host: Session, elsewhere: Elsewhere, arguments: argparse.Namespace
+    host: Session, elsewhere: ViewerProcess, arguments: argparse.Namespace
 ) -> dict[str, float]:
     alone, one, many, speeds, firsts, ended = [], [], [], [], [], 0
     _run(host, elsewhere, _request(0, LONG), 0, 0.0)
@@ -130,10 +132,10 @@ def _recorded(host: Session, arguments: argparse.Namespace) -> dict[str, float]:
         request = _request(arguments.seed + i, STEPS)
         for watch, times in ((0, plain), (WATCH, kept)):
             run = host.open(request, owner="benchmark", watch=watch)
-            began = time.perf_counter()
+            started = time.perf_counter()
             for _ in host.drive(run.id):
                 pass
-            times.append(time.perf_counter() - began)
+            times.append(time.perf_counter() - started)
             if watch:
                 with TemporaryDirectory() as folder:
                     (Path(folder) / "run.npz").write_bytes(trace_bytes(host.traces[run.id]))
@@ -151,10 +153,11 @@ def _request(seed: int, steps: int) -> Request:
 
 
 def _unwatched(host: Session, request: Request) -> float:
-    """Seconds of the sampler without previews and viewers."""
+    """Return the seconds of the sampler without previews and viewers."""
     engine = host.engine
     assert isinstance(engine, Engine)
     *_, completed = engine.generate(request, preview_hz=0)
+    assert isinstance(completed, Completed)
     return completed.elapsed_s
 
 
@@ -162,26 +165,26 @@ def _view(
     port: int, nice: int, wishes: "Queue[TestCase | None]", found: "Queue[list[Seen] | None]"
 ) -> None:
     os.nice(nice)
-    while (wish := wishes.get()) is not None:
-        run, num, delay_s = wish
+    while (case := wishes.get()) is not None:
+        run, num, delay_s = case
         seen = [Seen() for _ in range(num)]
         asyncio.run(_watch(seen, port, run, delay_s, lambda: found.put(None)))
         found.put(seen)
 
 
 def _run(
-    host: Session, elsewhere: Elsewhere, request: Request, viewers: int, latency_ms: float
+    host: Session, elsewhere: ViewerProcess, request: Request, viewers: int, latency_ms: float
 ) -> tuple[list[Seen], float, float]:
-    """What the viewers saw, when the run began, and the seconds of its sampler."""
+    """Return what the viewers saw, the start of the run, and the seconds of its sampler."""
     run = host.open(request, owner="benchmark")
     elsewhere.watch(run.id, viewers, latency_ms / 2000)
-    began = time.monotonic()
+    started = time.monotonic()
     for _ in host.drive(run.id):
         pass
     (last,) = [m for _, m in run.pending(0, 0)[0] if m.header["kind"] == "completed"]
     elapsed_s = last.header["elapsed_s"]
     assert isinstance(elapsed_s, float)
-    return elsewhere.seen(), began, elapsed_s
+    return elsewhere.seen(), started, elapsed_s
 
 
 async def _watch(
@@ -212,7 +215,7 @@ async def _follow(live: object, seen: Seen) -> None:
 def _delayed(
     port: int, delay_s: float
 ) -> Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]:
-    """Passes everything on to that port and back, each way so much later."""
+    """Return a proxy to a port that delays each direction."""
 
     async def pipe(source: asyncio.StreamReader, to: asyncio.StreamWriter) -> None:
         waiting: asyncio.Queue[tuple[float, bytes]] = asyncio.Queue()
@@ -241,7 +244,7 @@ def _delayed(
 
 
 def free_port() -> int:
-    """Of 127.0.0.1, one that nobody listens on."""
+    """Return a free port of 127.0.0.1."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]

@@ -1,10 +1,9 @@
-"""Command line: python -m evaluation scenes | captions | thinking | editing | video | tokenizer |
-chat, of sound asr | tts | spoken_qa | sounds | omni, and of everything matrix | symmetric |
-retrieval. `all` runs them one after the other, `compare` puts two results side by side, `card`
-prints one as the model card shows it, `sheet` draws what comes of held-out wishes, `smoke` tries
-whether a checkpoint runs at all. Progress goes to stderr, the result, one line of JSON, is the last
-line of stdout and the content of --json FILE.
-python -m evaluation pack makes the clips for the suites of sound."""
+"""Command line: python -m evaluation SUITE, with SUITE one of scenes, captions, thinking, editing,
+video, tokenizer, chat; asr, tts, spoken_qa, sounds, omni (audio); any_to_any, cycle_consistency,
+retrieval (all modalities). `all` runs every suite, `compare` puts two results side by side, `card`
+prints one as the table of the model card, `sheet` draws uncurated examples, `smoke` checks that a
+checkpoint runs, `pack` makes the clips of the audio suites. Progress goes to stderr; the result,
+one line of JSON, is the last line of stdout and the content of --json FILE."""
 
 import argparse
 import json
@@ -21,23 +20,23 @@ from evaluation.report import contact_sheet, examples, html_page
 from evaluation.report.compare import compare
 from evaluation.report.model_card import card
 from evaluation.report.recording_engine import Group, RecordingEngine
-from evaluation.report.result import AUTO, Measured
+from evaluation.report.result import AUTO, Measurement
 from evaluation.run_all import AllResults
 from evaluation.suites import any_to_any, catalogue, cycle_consistency, smoke
-from evaluation.suites.catalogue import SUITES, Run
+from evaluation.suites.catalogue import COMMANDS, SUITES, Run, stored_name
 from flow.transition import TRANSITIONS
 
 QUICK = 0.1
-"""Of the default sizes, with --quick."""
+"""The part of the default sizes that --quick runs."""
 TABLES = {"matrix": any_to_any.table, "symmetric": cycle_consistency.table}
 STOPPED = 130
-"""What a shell calls a command that was stopped by Ctrl-C."""
+"""The exit code of a command that Ctrl-C stopped."""
 
 
 def main(argv: list[str] | None = None) -> int:
-    """0, or 2 after one sentence on stderr about what was wrong with the request."""
+    """Run the command line; return 0, or 2 after one sentence on stderr about a bad request."""
     arguments = _parser().parse_args(argv)
-    others = {
+    commands = {
         "pack": _pack,
         "all": _all,
         "compare": _compare,
@@ -46,7 +45,7 @@ def main(argv: list[str] | None = None) -> int:
         "smoke": _smoke,
     }
     try:
-        others.get(arguments.suite, _suite)(arguments)
+        commands.get(arguments.suite, _suite)(arguments)
     except ValueError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -54,7 +53,7 @@ def main(argv: list[str] | None = None) -> int:
         print(f"error: cannot write {error.filename}: {error.strerror}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("stopped; what is in the file stays, all --resume goes on", file=sys.stderr)
+        print("stopped; the file keeps its results, all --resume continues", file=sys.stderr)
         return STOPPED
     return 0
 
@@ -62,42 +61,48 @@ def main(argv: list[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m evaluation", description=__doc__)
     sampled = argparse.ArgumentParser(add_help=False)
-    sampled.add_argument("--steps", type=int, help="steps of refinement; default: the checkpoint's")
+    sampled.add_argument("--steps", type=int, help="refinement steps; default: the checkpoint's")
     sampled.add_argument("--guidance", type=float)
     sampled.add_argument("--temperature", type=float)
-    sampled.add_argument("--sampler", choices=list(SAMPLERS), help="on one model")
-    sampled.add_argument("--transition", help=f"of flow matching: {', '.join(TRANSITIONS)}")
-    sampled.add_argument("--drafts", type=int, default=1, help="of each picture or film")
+    sampled.add_argument("--sampler", choices=list(SAMPLERS), help="default: the checkpoint's")
+    sampled.add_argument("--transition", help=f"kinetic sampler: {', '.join(TRANSITIONS)}")
+    sampled.add_argument("--drafts", type=int, default=1, help="best of n images or videos")
     commands = parser.add_subparsers(dest="suite", required=True)
     for name, suite in SUITES.items():
-        best = f", best a multiple of {suite.multiple}" if suite.multiple > 1 else ""
+        best = f", ideally a multiple of {suite.multiple}" if suite.multiple > 1 else ""
         settings = [_common(), *([sampled] if suite.sampled else [])]
-        one = commands.add_parser(name, parents=settings, help=suite.about)
-        one.add_argument("--num", type=int, default=suite.num, help=f"how many {suite.about}{best}")
+        command, old = COMMANDS.get(name, name), [name] if name in COMMANDS else []
+        one = commands.add_parser(command, aliases=old, parents=settings, help=suite.about)
+        one.set_defaults(suite=name)
+        one.add_argument(
+            "--num", type=int, default=suite.num, help=f"number of {suite.about}{best}"
+        )
         if suite.clips:
             one.add_argument("--pack", type=Path, default=pack.FOLDER, help="folder of the clips")
         if name == "scenes":
-            one.add_argument("--sheet", type=Path, help="where the judged pictures go (PNG)")
+            one.add_argument("--sheet", type=Path, help="write the judged images (PNG)")
     _add_all(commands.add_parser("all", parents=[_common()], help="every suite in one file"))
     two = commands.add_parser("compare", help="two results side by side")
-    two.add_argument("a", type=Path, metavar="A.json", help="of all suites, or of one")
+    two.add_argument("a", type=Path, metavar="A.json", help="a result of all suites, or of one")
     two.add_argument("b", type=Path, metavar="B.json")
     shown = commands.add_parser("card", help="a result as the table of the model card")
-    shown.add_argument("result", type=Path, metavar="A.json", help="of all suites")
+    shown.add_argument("result", type=Path, metavar="A.json", help="a result of all suites")
     drawn = commands.add_parser("sheet", parents=[_common(), sampled], help="uncurated examples")
     drawn.add_argument("--task", choices=contact_sheet.TASKS, required=True)
-    drawn.add_argument("--num", type=int, default=64, help="how many, from the first seed on")
-    drawn.add_argument("--out", type=Path, required=True, help="where the sheet goes (PNG)")
+    drawn.add_argument(
+        "--num", type=int, default=64, help="number of examples, from the first seed on"
+    )
+    drawn.add_argument("--out", type=Path, required=True, help="write the sheet (PNG)")
     drawn.add_argument("--pack", type=Path, default=pack.FOLDER, help="folder of the clips")
-    tried = commands.add_parser("smoke", help="does a checkpoint run, every way that it promises?")
+    tried = commands.add_parser("smoke", help="check that a checkpoint runs")
     tried.add_argument(
         "--model", type=Path, required=True, help="folder of the weights, or Hub name"
     )
-    tried.add_argument("--steps", type=int, default=smoke.STEPS, help="of each run")
+    tried.add_argument("--steps", type=int, default=smoke.STEPS, help="steps of each run")
     _add_numbers(tried)
     codec = os.environ.get("NEXT_OMNI_SPEECH_CODEC") or None
     tried.add_argument("--speech-codec", default=codec, help="command, see docs/checkpoints.md")
-    tried.add_argument("--json", type=Path, help="where the result is written, too")
+    tried.add_argument("--json", type=Path, help="also write the result here")
     packed = commands.add_parser("pack", help="make the clips for asr, tts, spoken_qa and sounds")
     packed.add_argument("--speech", type=Path, required=True, help="folder of the speech corpus")
     packed.add_argument("--out", type=Path, default=pack.FOLDER)
@@ -108,7 +113,7 @@ def _common() -> argparse.ArgumentParser:
     default = os.environ.get("NEXT_OMNI_CHECKPOINT", "assets/nano")
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument("--seed", type=int, default=0)
-    common.add_argument("--json", type=Path, help="where the result is written, too")
+    common.add_argument("--json", type=Path, help="also write the result here")
     common.add_argument(
         "--checkpoint", type=Path, default=Path(default), help="folder of the weights"
     )
@@ -123,12 +128,16 @@ def _add_numbers(parser: argparse.ArgumentParser) -> None:
 
 def _add_all(parser: argparse.ArgumentParser) -> None:
     size = parser.add_mutually_exclusive_group()
-    size.add_argument("--num", type=int, help="about so many of every suite")
-    size.add_argument("--share", type=float, default=1.0, help="of the default sizes, above 0 to 1")
+    size.add_argument("--num", type=int, help="about this number of items a suite")
+    size.add_argument(
+        "--share", type=float, default=1.0, help="share of the default sizes, above 0 to 1"
+    )
     size.add_argument("--quick", action="store_true", help=f"the same as --share {QUICK:g}")
-    parser.add_argument("--only", nargs="+", choices=SUITES, help="these suites", metavar="SUITE")
-    parser.add_argument("--resume", action="store_true", help="keep what --json has already")
-    parser.add_argument("--report", type=Path, help="where a page about it is written (HTML)")
+    parser.add_argument(
+        "--only", nargs="+", type=stored_name, choices=SUITES, help="these suites", metavar="SUITE"
+    )
+    parser.add_argument("--resume", action="store_true", help="keep the results in --json")
+    parser.add_argument("--report", type=Path, help="write a report page (HTML)")
     parser.add_argument("--against", type=Path, help="an earlier result to compare with")
     parser.add_argument("--pack", type=Path, default=pack.FOLDER, help="folder of the clips")
 
@@ -147,7 +156,7 @@ def _suite(arguments: argparse.Namespace) -> None:
     engine = _loaded(arguments)
     result = catalogue.result(engine, run, str(arguments.checkpoint))
     if arguments.suite in TABLES:
-        print(TABLES[arguments.suite](Measured(result.metrics, result.judge, result.left_out)))
+        print(TABLES[arguments.suite](Measurement(result.metrics, result.judge, result.left_out)))
     if arguments.json is not None:
         arguments.json.write_text(result.to_json() + "\n")
     print(result.to_json())
@@ -171,7 +180,7 @@ def _sampling(arguments: argparse.Namespace) -> Sampling:
 
 def _all(arguments: argparse.Namespace) -> None:
     if arguments.resume and arguments.json is None:
-        raise ValueError("--resume needs --json FILE: the file that is gone on with")
+        raise ValueError("--resume needs --json FILE: the file to continue")
     share = QUICK if arguments.quick else arguments.share
     names = [name for name in SUITES if name in (arguments.only or SUITES)]
     sizes = run_all.sizes(names, part=share, num=arguments.num)
@@ -180,11 +189,11 @@ def _all(arguments: argparse.Namespace) -> None:
     _need_folders(arguments.json, arguments.report)
     engine = _loaded(arguments)
     if engine.hears_s:
-        sizes = run_all.within(sizes, pack.read_pack(arguments.pack))
+        sizes = run_all.limit_to_clips(sizes, pack.read_pack(arguments.pack))
     asked = (str(arguments.checkpoint), arguments.seed, sizes, arguments.pack)
-    wanted = run_all.Wanted(*asked, weights=arguments.weights)
+    wanted = run_all.RunSpec(*asked, weights=arguments.weights)
     shown, page = dict[str, str](), arguments.report
-    found = run_all.begun(engine, wanted, before)
+    found = run_all.resumable(engine, wanted, before)
     if arguments.resume and page is not None and page.exists():
         shown = html_page.examples_in(page.read_text(), found)
 
@@ -248,8 +257,8 @@ def _sheet(arguments: argparse.Namespace) -> None:
     _need_folders(arguments.out, arguments.json)
     engine = _loaded(arguments)
     asked = (arguments.task, arguments.num, arguments.seed, arguments.pack)
-    tiles = contact_sheet.made(
-        engine, arguments.task, contact_sheet.gathered(*asked), _sampling(arguments)
+    tiles = contact_sheet.generate_tiles(
+        engine, arguments.task, contact_sheet.collect_material(*asked), _sampling(arguments)
     )
     about = {
         "task": arguments.task,

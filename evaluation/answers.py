@@ -1,4 +1,4 @@
-"""How the suites ask: an engine seen from outside, batches with a progress bar, plain answers."""
+"""The client side of the suites: an engine as a protocol, batched requests, normalised answers."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -14,68 +14,70 @@ from engine.api.sampling import Sampling
 BATCH = 24
 
 
-class Answerer(Protocol):
-    """The part of an engine that an evaluation needs; `engine.engine.Engine` fits it."""
+class AnswerEngine(Protocol):
+    """The part of an engine that a suite needs; `engine.engine.Engine` fits it."""
 
     model: Any
     device: Any
 
     def generate_batch(self, requests: Sequence[Request]) -> list[tuple[Answer, ...]]:
-        """The answers of each request, in order."""
+        """Return the answers of each request, in order."""
         ...
 
 
 @runtime_checkable
-class Remembering(Protocol):
-    """An engine that keeps what it was asked; `evaluation.report.recording_engine.RecordingEngine`
+class RequestRecorder(Protocol):
+    """An engine that records its requests; `evaluation.report.recording_engine.RecordingEngine`
     fits it."""
 
-    def remember(
+    def record(
         self, what: str, requests: Sequence[Request], answers: Sequence[tuple[Answer, ...]]
     ) -> None:
-        """Keeps requests under a name, with an answer each."""
+        """Record requests under a name, with an answer each."""
         ...
 
     def judge(self, what: str, right: Sequence[bool]) -> None:
-        """Keeps whether each of them was answered right."""
+        """Record whether each answer is right."""
         ...
 
 
-def ask(engine: Answerer, requests: Sequence[Request], what: str) -> list[tuple[Answer, ...]]:
-    """All answers in order, `BATCH` requests at a time; progress goes to stderr under that name."""
+def generate_answers(
+    engine: AnswerEngine, requests: Sequence[Request], what: str
+) -> list[tuple[Answer, ...]]:
+    """Return all answers in order, `BATCH` requests at a time; progress goes to stderr under that
+    name."""
     answers: list[tuple[Answer, ...]] = []
     with tqdm(total=len(requests), desc=what) as bar:
         for start in range(0, len(requests), BATCH):
             batch = requests[start : start + BATCH]
             answers += engine.generate_batch(batch)
             bar.update(len(batch))
-    if isinstance(engine, Remembering):
-        engine.remember(what, requests, answers)
+    if isinstance(engine, RequestRecorder):
+        engine.record(what, requests, answers)
     return answers
 
 
-def tell(engine: Answerer, what: str, right: Iterable[bool]) -> None:
-    """Lets an engine that remembers know whether each answer that was asked for under that name is
-    right; nothing else happens."""
-    if isinstance(engine, Remembering):
+def record_verdicts(engine: AnswerEngine, what: str, right: Iterable[bool]) -> None:
+    """Give a recording engine the verdict on each answer to the requests of that name."""
+    if isinstance(engine, RequestRecorder):
         engine.judge(what, list(right))
 
 
-def picture_of(answers: Sequence[Answer]) -> np.ndarray | None:
-    """The first picture of an answer, uint8 "H W 3", or None."""
+def image_of(answers: Sequence[Answer]) -> np.ndarray | None:
+    """Return the first image of an answer, uint8 "H W 3", or None."""
     return next((a.image for a in answers if a.image is not None), None)
 
 
-def words_of(answers: Sequence[Answer]) -> str:
-    """The words of an answer, see `plain`."""
+def text_of(answers: Sequence[Answer]) -> str:
+    """Return the text of an answer, see `plain`."""
     return plain(" ".join(a.text for a in answers if a.text))
 
 
 def plain(text: str) -> str:
-    """Lower case, single spaces, without a full stop or exclamation mark at the end."""
+    """Normalise text: lower case, single spaces, no full stop or exclamation mark at the end."""
     return " ".join(text.lower().split()).rstrip(".!").rstrip()
 
 
 def seeded(sampling: Sampling, number: int) -> Sampling:
-    """The settings of request `number`."""
+    """Return the settings of request `number`: the seed is offset by it."""
     return replace(sampling, seed=sampling.seed + number)

@@ -1,4 +1,4 @@
-"""The held-out clips that the suites of hearing and speaking use: a small folder in the repository.
+"""The held-out clips of the audio suites: a small folder in the repository.
 
 `python -m evaluation pack` makes it from the speech corpus, once: Opus files, `index.json` with
 their sentences and voices, and the judge of sounds fitted on the corpus. Owns: writing and reading
@@ -22,15 +22,15 @@ from world.audio.voices import OUTPUT_VOICE, SAMPLE_RATE
 
 FOLDER = Path("assets/speech")
 INDEX, JUDGE = "index.json", "sound_judge.npz"
-MAX_SPOKEN_CHARS, MOST_A_SOUND = 144, 2
-LARGEST_BYTES = 4_000_000
+MAX_SPOKEN, MAX_PER_SOUND = 144, 2
+MAX_BYTES = 4_000_000
 COMPRESSION = 0.85
-"""Of Opus in libsndfile: about 45 kbit a second."""
+"""The Opus compression of libsndfile: about 45 kbit/s."""
 
 
 @dataclass(frozen=True)
 class Pack:
-    """Held-out clips, and who judges sounds."""
+    """Held-out clips, and the judge of sounds."""
 
     clips: tuple[Clip, ...]
     judge: SoundJudge
@@ -41,7 +41,7 @@ class Pack:
 
     @property
     def own(self) -> tuple[Clip, ...]:
-        """The sentences in the output voice."""
+        """The clips in the output voice."""
         return tuple(c for c in self.clips if c.voice == OUTPUT_VOICE)
 
     @property
@@ -50,16 +50,18 @@ class Pack:
 
 
 def first(clips: Sequence[Clip], num: int, what: str) -> list[Clip]:
-    """The first of some clips. Raises: ValueError where there are not so many."""
+    """Return the first num clips. Raises: ValueError where there are fewer."""
     if not 1 <= num <= len(clips):
         raise ValueError(f"--num must be from 1 to {len(clips)} for {what}, not {num}")
     return list(clips[:num])
 
 
 def write_pack(corpus: Path, folder: Path) -> int:
-    """The pack of a corpus, in place of the one that was there; returns its size in bytes.
+    """Write the pack of a corpus, replacing an older one; return its size in bytes.
 
-    Raises: ValueError where the corpus lacks a part, or the files become too large.
+    Raises: ValueError where the corpus lacks a part, or the files exceed `MAX_BYTES`.
+
+
     """
     packed = _held_out(corpus)
     known = list(clips(corpus, [Part.SOUND]))
@@ -78,13 +80,14 @@ def write_pack(corpus: Path, folder: Path) -> int:
     (folder / INDEX).write_text(f"[\n{lines}\n]\n")
     SoundJudge.fitted(known).save(folder / JUDGE)
     size = sum(file.stat().st_size for file in folder.iterdir())
-    if size > LARGEST_BYTES:
-        raise ValueError(f"{folder} has {size} bytes, {LARGEST_BYTES} are the limit: pack less")
+    if size > MAX_BYTES:
+        raise ValueError(f"{folder} has {size} bytes, {MAX_BYTES} are the limit: pack less")
     return size
 
 
 def read_pack(folder: Path) -> Pack:
-    """Raises: ValueError where the folder is no pack, or a part of it is missing or broken."""
+    """Read a pack. Raises: ValueError where the folder is no pack, or a part is missing or
+    broken."""
     try:
         rows = json.loads((folder / INDEX).read_text())
         found = tuple(
@@ -100,16 +103,16 @@ def read_pack(folder: Path) -> Pack:
 
 
 def _held_out(corpus: Path) -> list[Clip]:
-    """The first sentences, and of each sound the first ones."""
+    """Return the first sentences, and the first clips of each sound."""
     packed: list[Clip] = []
     for clip in clips(corpus, [Part.TEST]):
-        if len(packed) == MAX_SPOKEN_CHARS:
+        if len(packed) == MAX_SPOKEN:
             break
         packed.append(clip)
     counts: Counter[str] = Counter()
     for clip in clips(corpus, [Part.SOUND_TEST]):
         counts[clip.sentence] += 1
-        if counts[clip.sentence] <= MOST_A_SOUND:
+        if counts[clip.sentence] <= MAX_PER_SOUND:
             packed.append(clip)
     return packed
 

@@ -1,7 +1,7 @@
-"""What a checkpoint must have learned before something can be measured, and why something is not.
+"""The abilities that a suite requires of a checkpoint, and the reasons for leaving one out.
 
-Owns: `Needs`, `NOT_TRAINED`, `NOT_JUDGED`. Does not own: what a checkpoint has learned
-(`evaluation.suites.any_to_any.learned`).
+Owns: `Requirement`, `NOT_TRAINED`, `NOT_JUDGED`. Does not own: the abilities of a checkpoint
+(`evaluation.suites.any_to_any.trained_requirements`).
 """
 
 from enum import StrEnum
@@ -11,11 +11,11 @@ INSTALL = "pip install '.[judges]'"
 """The command that installs the judges of speech."""
 
 
-class Needs(StrEnum):
-    """What a checkpoint must have learned; each is the reason where it has not."""
+class Requirement(StrEnum):
+    """An ability that must have been trained; its text is the reason where it was not."""
 
     SOUND = "the checkpoint neither hears nor speaks"
-    FILMS = "the checkpoint had no lessons of films, of changes, and of sounds with pictures"
-    MAKING = "the checkpoint only watches and finds films"
+    VIDEO = "the checkpoint had no lessons of films, of changes, and of sounds with pictures"
+    VIDEO_GENERATION = "the checkpoint only watches and finds films"
     THINKING = "the checkpoint had no lessons of thinking before it answers"
-    FINDING = "the checkpoint was not trained to find things"
+    RETRIEVAL = "the checkpoint was not trained to find things"

@@ -1,8 +1,8 @@
-"""Every suite, one after the other, in one file that is complete after each of them.
+"""All suites in one result file, which is complete after each suite.
 
 A suite that the checkpoint was not trained for, or whose judge is not installed, is left out with
-its reason. Owns: `AllResults`, its file, which suites are run and in what sizes. Does not own: the
-suites (`evaluation.suites.catalogue`), the page about them (`evaluation.report.html_page`).
+its reason. Owns: `AllResults`, its file, the choice and sizes of suites. Does not own: the suites
+(`evaluation.suites.catalogue`), the page about them (`evaluation.report.html_page`).
 """
 
 import json
@@ -25,13 +25,13 @@ from evaluation.suites.catalogue import SUITES, Run
 
 NAME = "all"
 SAME = ("digest", "seed", "weights")
-"""What an earlier file must agree in to be gone on with."""
+"""The fields in which an earlier file must agree to be resumed."""
 
 
 @dataclass(frozen=True)
 class AllResults:
-    """What all suites measured. date: ISO 8601, UTC, of the last change. digest: of the weights.
-    left_out: suites -> why there is no result. weights: how they were kept."""
+    """The results of all suites. date: ISO 8601, UTC, of the last change. digest: of the weights.
+    left_out: suite -> reason. weights: their storage format."""
 
     date: str
     checkpoint: str
@@ -43,7 +43,7 @@ class AllResults:
     weights: str = AUTO
 
     def to_json(self) -> str:
-        """One line of JSON; every suite as `Result.to_json` writes it."""
+        """Return one line of JSON; every suite as `Result.to_json` writes it."""
         values = asdict(self)
         if self.weights == AUTO:
             del values["weights"]
@@ -51,7 +51,7 @@ class AllResults:
         return json.dumps({"name": NAME, **values}, allow_nan=False)
 
     def with_result(self, result: Result) -> "AllResults":
-        """With one more suite, or with another result of one."""
+        """Return a copy with a suite added or replaced."""
         left_out = {k: v for k, v in self.left_out.items() if k != result.name}
         return replace(
             self, date=_now(), suites=_ordered({**self.suites, result.name: result}),
@@ -59,7 +59,7 @@ class AllResults:
         )  # fmt: skip
 
     def without(self, name: str, reason: str) -> "AllResults":
-        """With one more suite that has no result."""
+        """Return a copy with a suite left out for a reason."""
         left = {k: v for k, v in self.suites.items() if k != name}
         left_out = _ordered({**self.left_out, name: reason})
         return replace(self, date=_now(), suites=left, left_out=left_out)
@@ -74,9 +74,10 @@ def _now() -> str:
 
 
 def read(file: Path) -> AllResults | Result:
-    """What a file holds: the result of all suites, or of one.
+    """Read a file with the result of all suites, or of one.
 
     Raises: ValueError where it cannot be read or holds something else.
+
     """
     try:
         values: dict[str, Any] = json.loads(file.read_text())
@@ -90,9 +91,9 @@ def read(file: Path) -> AllResults | Result:
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """What to run. sizes: suites -> how many of what they consist of. pack: folder of the
-    recordings. weights: how the engine keeps them."""
+class RunSpec:
+    """The suites to run. sizes: suite -> number of items. pack: folder of the recordings. weights:
+    their storage format."""
 
     checkpoint: str
     seed: int
@@ -102,19 +103,20 @@ class Wanted:
 
 
 def sizes(names: Iterable[str], *, part: float = 1.0, num: int | None = None) -> dict[str, int]:
-    """The size of each suite, see `evaluation.suites.catalogue.Suite.size`. Raises: ValueError."""
+    """Return the size of each suite, see `evaluation.suites.catalogue.Suite.size`. Raises:
+    ValueError."""
     return {name: SUITES[name].size(part=part, num=num) for name in names}
 
 
-def within(sizes: Mapping[str, int], clips: pack.Pack) -> dict[str, int]:
-    """The same, where there are not so many recordings so many as there are."""
+def limit_to_clips(sizes: Mapping[str, int], clips: pack.Pack) -> dict[str, int]:
+    """Limit the sizes of suites on recordings to the number of clips in the pack."""
     most = {"asr": len(clips.spoken), "tts": len(clips.own), "sounds": len(clips.sounds)}
     return {name: min(size, most.get(name, size)) for name, size in sizes.items()}
 
 
-def begun(engine: Engine, wanted: Wanted, before: AllResults | None) -> AllResults:
-    """What there is already: results of the same weights, kept alike, seed and sizes, and those of
-    suites that are not wanted now; nothing of other weights or another seed."""
+def resumable(engine: Engine, wanted: RunSpec, before: AllResults | None) -> AllResults:
+    """Return the earlier results that stay valid: same weights, storage format, seed and size, and
+    those of suites that are not run now."""
     empty = AllResults(
         _now(), wanted.checkpoint, engine.digest, str(engine.device), wanted.seed,
         weights=wanted.weights,
@@ -126,17 +128,18 @@ def begun(engine: Engine, wanted: Wanted, before: AllResults | None) -> AllResul
     return replace(empty, suites=kept, left_out=left_out)
 
 
-Measured = Callable[[AllResults, str, tuple[Group, ...]], None]
-"""Called after every suite with all that there is, its name and its examples."""
+AfterSuite = Callable[[AllResults, str, tuple[Group, ...]], None]
+"""Callback after every suite: all results so far, the suite's name and its examples."""
 
 
 def measure(
-    engine: Engine | RecordingEngine, wanted: Wanted, so_far: AllResults, after: Measured
+    engine: Engine | RecordingEngine, wanted: RunSpec, so_far: AllResults, after: AfterSuite
 ) -> AllResults:
-    """All that is wanted and not there yet; progress goes to stderr.
+    """Run the suites that have no result yet; progress goes to stderr.
 
-    A suite that cannot be run, because of the checkpoint, a judge or its clips, is left out with
-    its reason.
+    A suite that cannot run, for want of training, a judge or clips, is left out with its reason.
+
+
     """
     for place, (name, num) in enumerate(wanted.sizes.items(), 1):
         head = f"[{place}/{len(wanted.sizes)}] {name}"
@@ -144,7 +147,7 @@ def measure(
             print(f"{head}: is there already", file=sys.stderr)
             continue
         found = _measured(engine, wanted, name, num, head)
-        groups = engine.taken() if isinstance(engine, RecordingEngine) else ()
+        groups = engine.take_groups() if isinstance(engine, RecordingEngine) else ()
         if isinstance(found, str):
             print(f"{head}: left out, {found}", file=sys.stderr)
             so_far, groups = so_far.without(name, found), ()
@@ -155,9 +158,9 @@ def measure(
 
 
 def _measured(
-    engine: Engine | RecordingEngine, wanted: Wanted, name: str, num: int, head: str
+    engine: Engine | RecordingEngine, wanted: RunSpec, name: str, num: int, head: str
 ) -> Result | str:
-    """The result of a suite, or why there is none."""
+    """Return the result of a suite, or the reason for leaving it out."""
     if reason := catalogue.missing(engine, name):
         return reason
     print(f"{head}: {num} {SUITES[name].about}", file=sys.stderr)
@@ -172,7 +175,7 @@ def _measured(
 
 
 def write(file: Path, text: str) -> None:
-    """In one piece: a reader, or a crash, never sees half of it."""
+    """Write atomically: neither a reader nor a crash leaves half a file."""
     half = file.with_name(f"{file.name}.part")
     half.write_text(text)
     half.replace(file)

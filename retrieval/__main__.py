@@ -94,7 +94,7 @@ def _existing(arguments: argparse.Namespace) -> Gallery:
 
 
 def _folder(arguments: argparse.Namespace) -> Path:
-    """The folder of an existing gallery. Raises: ValueError where there is none."""
+    """Return the folder of an existing gallery. Raises: ValueError without one."""
     if not (arguments.gallery / "manifest.json").exists():
         raise ValueError(f"there is no gallery at {arguments.gallery}: add a folder first")
     return arguments.gallery

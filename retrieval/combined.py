@@ -1,4 +1,4 @@
-"""Several collections searched as one: what ships with the program, and what visitors keep."""
+"""Several collections searched as one: the bundled items, and those that visitors keep."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -42,7 +42,7 @@ class Together:
     collections: tuple[Collection, ...]
 
     def find(self, item_id: str, where: Where = PUBLIC) -> tuple[Item, Path | None]:
-        """An item and its file. Raises: ValueError where this viewer sees no such item."""
+        """Return an item and its file. Raises: ValueError where this viewer sees no such item."""
         for collection in self.collections:
             item = collection.items.get(item_id)
             if item is not None and where.admits(item.record):
@@ -50,9 +50,10 @@ class Together:
         raise ValueError("this item is not in the gallery any more")
 
     def search(self, vector: np.ndarray, k: int = 10, where: Where = PUBLIC) -> Found:
-        """The k nearest items to a vector "D", best first.
+        """Return the k nearest items to a vector "D", best first.
 
         Raises: ValueError where k is not positive.
+
         """
         found = Found()
         for collection in self.collections:
@@ -67,9 +68,10 @@ class Together:
         return found.best(k)
 
     def like(self, item_id: str, k: int = 10, where: Where = PUBLIC) -> Found:
-        """The k items nearest to an item, without it.
+        """Return the k items nearest to an item, without it.
 
         Raises: ValueError where this viewer sees no such item.
+
         """
         self.find(item_id, where)
         vector = self._vectors([item_id]).get(item_id)
@@ -78,7 +80,7 @@ class Together:
         return self.search(vector, k + 1, where).without(item_id).best(k)
 
     def places(self, where: Where = PUBLIC) -> list[Place]:
-        """The map of what a viewer sees."""
+        """Return the map of the items that a viewer sees."""
         items = {
             i: item
             for collection in reversed(self.collections)

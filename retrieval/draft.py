@@ -1,4 +1,4 @@
-"""Items to be added to a gallery, and the report of adding them."""
+"""Items to add to a gallery, and the report of an addition."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -12,13 +12,13 @@ MEDIA = "media"
 """The folder of the files that a gallery keeps itself."""
 
 Progress = Callable[[int], object]
-"""A callback that receives the number of newly finished items."""
+"""Callback with the number of further items done."""
 
 
 @dataclass(frozen=True)
 class Draft:
-    """An item to be added. part: its model input. content: the bytes of its file, where the gallery
-    stores the file itself."""
+    """An item to add. part: the model's input. content: of its file, where the gallery stores the
+    file itself."""
 
     item: Item
     part: Part
@@ -27,7 +27,7 @@ class Draft:
 
 @dataclass(frozen=True)
 class Report:
-    """refused: names with the sentence why they are not there."""
+    """The outcome of an addition. refused: names with the reason as a sentence."""
 
     added: int = 0
     known: int = 0
@@ -42,7 +42,8 @@ class Report:
 def kept(
     part: Part, owner: str, caption: str, tags: tuple[str, ...], provenance: Mapping[str, Any]
 ) -> Draft:
-    """The draft of a generation that a visitor keeps; a file carries its provenance."""
+    """Build the draft of a generated answer that a visitor keeps; its file carries the
+    provenance."""
     number = part_id(part, owner)
     file, content = "", None
     if part.text is None:

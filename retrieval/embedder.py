@@ -1,4 +1,4 @@
-"""The interface that a gallery needs of the engine: vectors of messages, in batches."""
+"""The part of the engine that a gallery needs: embeddings of messages in batches."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -12,19 +12,19 @@ BATCH = 32
 
 
 class Embedder(Protocol):
-    """`engine.engine.Engine`, by its shape. digest: of the checkpoint."""
+    """The protocol that `engine.engine.Engine` fits. digest: of the checkpoint."""
 
     @property
     def digest(self) -> str: ...
 
     def embed(self, items: Sequence[tuple[Part, ...]]) -> np.ndarray:
-        """Unit vectors float32 "N D". Raises: ValueError where one cannot be embedded."""
+        """Return unit vectors float32 "N D". Raises: ValueError where one cannot be embedded."""
         ...
 
 
 def embed_each(embedder: Embedder, parts: Sequence[Part]) -> list[np.ndarray | str]:
-    """The vector "D" of each part, or the sentence why it has none: one that the model refuses does
-    not spoil the others."""
+    """Return the vector "D" of each part, or the reason as a sentence: one refused part does not
+    fail the others."""
     if not parts:
         return []
     try:

@@ -1,4 +1,4 @@
-"""A folder of one's own as part of a gallery: its files stay where they are.
+"""A local folder as part of a gallery: its files stay in place.
 
 A file whose size and time are known is not opened; one whose content is known is not embedded. So
 an interrupted run goes on where it stopped. Owns: `add_folder`.
@@ -16,13 +16,14 @@ from retrieval.item import Item, content_id
 from retrieval.media import TRIED, part_of_file
 
 LARGEST = 500_000_000
-"""Bytes of a file that is looked at."""
+"""The most bytes of a file that is read."""
 
 
 def media_files(folder: Path) -> list[Path]:
-    """The pictures, sounds, films and texts below a folder, by name; nothing that is hidden.
+    """Return the images, audio, videos and texts below a folder, by name, without hidden ones.
 
     Raises: ValueError where there is no such folder.
+
     """
     if not folder.is_dir():
         raise ValueError(f"there is no folder {folder}: check the path")
@@ -38,10 +39,11 @@ def _is_media(name: str) -> bool:
 
 
 def add_folder(gallery: Gallery, folder: Path, progress: Progress | None = None) -> Report:
-    """Add the files below a folder; `progress` counts each. A changed file replaces its old items;
-    unreadable files are reported.
+    """Add the files below a folder; progress is called for each. A changed file replaces its
+    earlier item; unreadable files are reported.
 
     Raises: ValueError where there is no such folder, see also `Gallery.add`.
+
     """
     reading = _Reading(gallery, progress)
     report = gallery.add(reading.drafts(media_files(folder.absolute())))
@@ -52,8 +54,8 @@ def add_folder(gallery: Gallery, folder: Path, progress: Progress | None = None)
 
 @dataclass
 class _Reading:
-    """moved: known items in files that were not known, or not in this state. outdated: ids of what
-    was in files that have changed. seen: ids of what is in the files."""
+    """The state of a scan. moved: known items at new paths or with new file states. outdated: ids
+    of the earlier contents of changed files. seen: ids of the current contents."""
 
     gallery: Gallery
     progress: Progress | None
@@ -80,7 +82,7 @@ class _Reading:
                 self.progress(1)
 
     def _draft(self, file: Path, known: dict[str, Item], before: Item | None) -> Draft | None:
-        """None where the content is known."""
+        """Return the draft of a file; None where its content is known."""
         stat = file.stat()
         state = {"size": stat.st_size, "mtime_ns": stat.st_mtime_ns}
         if before is not None and state.items() <= before.provenance.items():

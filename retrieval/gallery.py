@@ -1,9 +1,10 @@
-"""A gallery: a folder with items, their media, and an index to find them by.
+"""A gallery: a folder with items, their media, and a vector index.
 
-The manifest is the truth; the index is made from it and can be made again. A write goes to the
-files, then to the index, then to the manifest: a crash leaves at most rows that no item stands for,
-which are never shown. Owns: `Gallery`. Does not own: the manifest's file (`retrieval.manifest`),
-what a folder of one's own becomes (`retrieval.folder`), the shipped items (`retrieval.pack`).
+The manifest is the truth; the index is derived from it and can be rebuilt. A write goes to the
+files, then to the index, then to the manifest: a crash leaves at most rows without an item, which
+are never shown. Owns: `Gallery`. Does not own: the manifest's file (`retrieval.manifest`), local
+folders (`retrieval.folder`), the bundled items (`retrieval.pack`), open indexes
+(`retrieval.backends.pool`).
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -16,49 +17,50 @@ from typing import Any
 import numpy as np
 
 from engine.api.conversation import Part
-from retrieval.backends.by_uri import drop_index, make_place, open_index
+from retrieval.backends.by_uri import make_place
+from retrieval.backends.pool import IndexPool
 from retrieval.draft import Draft, Progress, Report, kept
 from retrieval.embedder import BATCH, Embedder, embed_each
-from retrieval.index import PUBLIC, NeedsRebuildError, VectorIndex, Where
+from retrieval.index import PUBLIC, NeedsRebuildError, Where
 from retrieval.item import Item
 from retrieval.manifest import FILE, Manifest, locked, write_whole
 from retrieval.media import read_part
 from retrieval.ranking import Found, rank
 
-INDEX = "index"
 TIDY_AFTER = 50
 """Writes to the index; each leaves small files behind."""
 
 
 class Gallery:
-    """Open to several threads and processes at once; one at a time writes."""
+    """A gallery for several threads and processes; one at a time writes."""
 
     def __init__(self, folder: Path, embedder: Embedder) -> None:
         self.folder = folder
         self._embedder = embedder
         self._seen: tuple[tuple[int, ...], Manifest] | None = None
-        self._indexes: dict[str, VectorIndex] = {}
+        self._indexes = IndexPool(folder, embedder)
         self._writes = 0
 
     @classmethod
     def open(cls, folder: Path | str, embedder: Embedder, uri: str = "") -> "Gallery":
-        """The gallery in a folder; it is made where there is none. uri: where its index is, see
-        `retrieval.backends.by_uri`; "" is in the folder, or wherever it was made.
+        """Open the gallery in a folder, or create one. uri: of its index, see
+        `retrieval.backends.by_uri`; "" is the folder itself, or the uri of its creation.
 
         Raises: ValueError with one sentence where it cannot be read or made.
+
         """
         gallery = cls(Path(folder), embedder)
         if not (gallery.folder / FILE).exists():
             gallery._make(uri)
         if uri not in ("", gallery.manifest.uri):
             raise ValueError(
-                f"the index of {gallery.folder} is at {gallery._uri(gallery.manifest)}, "
+                f"the index of {gallery.folder} is at {gallery._indexes.uri(gallery.manifest)}, "
                 f"not at {uri}: make a new gallery for that"
             )
         return gallery
 
     def _make(self, uri: str) -> None:
-        """An empty one, unless somebody else just made one there."""
+        """Create an empty gallery, unless another process just did."""
         make_place(uri)
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -73,47 +75,49 @@ class Gallery:
 
     @property
     def manifest(self) -> Manifest:
-        """The manifest now on disk, by any writer. Raises: ValueError where it cannot be read."""
-        with _explained(self.folder):
+        """Return the current manifest, whichever process wrote it. Raises: ValueError where it
+        cannot be read."""
+        with _errors_as_messages(self.folder):
             mark = self._mark()
             if self._seen is None or self._seen[0] != mark:
                 self._seen = (mark, Manifest.load(self.folder))
             return self._seen[1]
 
     def _mark(self) -> tuple[int, ...]:
-        """Another one for every state of the list."""
+        """Return a stamp that differs for every state of the file."""
         stat = (self.folder / FILE).stat()
         return (stat.st_ino, stat.st_mtime_ns, stat.st_size)
 
     def _save(self, manifest: Manifest) -> None:
-        """By whoever holds the lock."""
+        """Save the manifest; the caller holds the lock."""
         manifest.save(self.folder)
         self._seen = (self._mark(), manifest)
 
     @property
     def items(self) -> Mapping[str, Item]:
-        """By id, in the order in which they came."""
+        """Return the items by id, in the order of addition."""
         return self.manifest.items
 
     @property
     def trouble(self) -> str | None:
-        """A message that says why it cannot be searched and what to do; None where it can."""
+        """Return the reason why it cannot be searched, with advice; None where it can."""
         try:
-            self._ready(self.manifest)
+            self._indexes.searchable(self.manifest)
         except NeedsRebuildError as error:
             return str(error)
         return None
 
     def path(self, item: Item) -> Path | None:
-        """The path of its file, which may be gone; None for a text without one."""
+        """Return the path of an item's file, which may be gone; None for a text without one."""
         return self.folder / item.file if item.file else None
 
     def add(self, drafts: Iterable[Draft], progress: Progress | None = None) -> Report:
-        """Embed and store new items in batches; finished batches stay stored.
+        """Embed and add new items in batches; finished batches survive an interruption.
 
         Raises: NeedsRebuildError, or ValueError where nothing can be written.
+
         """
-        self._ready(self.manifest)
+        self._indexes.searchable(self.manifest)
         left = iter(drafts)
         report = Report()
         while batch := list(islice(left, BATCH)):
@@ -135,12 +139,12 @@ class Gallery:
         return Report(len(good), len(batch) - len(fresh), refused)
 
     def _put(self, manifest: Manifest, good: Sequence[tuple[Draft, np.ndarray]]) -> None:
-        """Media, then rows, then the list."""
-        index = self._ready(manifest)
+        """Write media, then rows, then the manifest."""
+        index = self._indexes.searchable(manifest)
         if index is None:
-            manifest = self._begun(manifest)
+            manifest = self._indexes.next_generation(manifest)
             manifest = replace(manifest, width=len(good[0][1]))
-            index = self._opened(manifest)
+            index = self._indexes.open(manifest)
         for draft, _ in good:
             if draft.content is not None:
                 file = self.folder / draft.item.file
@@ -161,9 +165,10 @@ class Gallery:
         tags: tuple[str, ...] = (),
         provenance: Mapping[str, Any] | None = None,
     ) -> Item:
-        """Add a visitor's generation as an item that only they find; its file has the provenance.
+        """Add a visitor's generated answer as a private item; its file carries the provenance.
 
         Raises: ValueError where it cannot be embedded or written, NeedsRebuildError.
+
         """
         draft = kept(part, owner, caption, tags, provenance or {})
         known = self.items.get(draft.item.id)
@@ -174,20 +179,20 @@ class Gallery:
         return draft.item
 
     def amend(self, items: Sequence[Item]) -> None:
-        """Replace the metadata of existing items; the index records stay unchanged."""
+        """Update the metadata of existing items; the index is unchanged."""
         if items:
             with self._writing() as manifest:
                 newer = {item.id: item for item in items if item.id in manifest.items}
                 self._save(replace(manifest, items={**manifest.items, **newer}))
 
     def delete(self, ids: Sequence[str]) -> int:
-        """Remove items, and the files that the gallery owns; return the number of items."""
+        """Delete items and the files that the gallery stores itself; return their number."""
         with self._writing() as manifest:
             gone = {i: manifest.items[i] for i in ids if i in manifest.items}
             left = {i: item for i, item in manifest.items.items() if i not in gone}
             self._save(replace(manifest, items=left))
             with suppress(NeedsRebuildError):  # then its rows go with the next rebuild
-                index = self._opened(manifest) if manifest.width else None
+                index = self._indexes.open(manifest) if manifest.width else None
                 if index is not None:
                     index.delete(list(gone))
             for item in gone.values():
@@ -196,14 +201,15 @@ class Gallery:
         return len(gone)
 
     def rebuild(self, progress: Progress | None = None) -> Report:
-        """Makes the index anew from the files; until it is done, the old one is used. What cannot
-        be read any more is taken out of the gallery and reported.
+        """Rebuild the index from the files; until it is done, the old one is used. Unreadable items
+        are removed from the gallery and reported.
 
         Raises: ValueError where nothing can be written.
+
         """
         with self._writing() as old:
             self._embedder.embed([(Part(text="a"),)])  # raises where a rebuild would lose all
-            new = self._begun(old)
+            new = self._indexes.next_generation(old)
             left, report = iter(old.items.values()), Report()
             while batch := list(islice(left, BATCH)):
                 new, some = self._rebuilt(new, batch)
@@ -211,19 +217,10 @@ class Gallery:
                 if progress is not None:
                     progress(len(batch))
             if new.width:
-                self._opened(new).optimize()
+                self._indexes.open(new).optimize()
             self._save(new)
-        self._indexes.pop(old.table, None)
-        with suppress(NeedsRebuildError):
-            drop_index(self._uri(old), old.table)
+        self._indexes.drop(old)
         return report
-
-    def _begun(self, old: Manifest) -> Manifest:
-        """An empty one that follows another, its table free of what a killed writer left there."""
-        new = Manifest(self._embedder.digest, old.uri, old.generation + 1)
-        self._indexes.pop(new.table, None)
-        drop_index(self._uri(new), new.table)
-        return new
 
     def _rebuilt(self, new: Manifest, batch: Sequence[Item]) -> tuple[Manifest, Report]:
         parts: dict[str, Part] = {}
@@ -242,71 +239,42 @@ class Gallery:
         items = {item.id: item for item in batch if item.id in rows}
         if items:
             new = replace(new, width=len(rows[next(iter(rows))]), items={**new.items, **items})
-            index = self._opened(new, counted=False)
+            index = self._indexes.open(new, counted=False)
             index.add([item.record for item in items.values()], np.stack([rows[i] for i in items]))
         names = {item.id: item.name for item in batch}
         return new, Report(len(items), 0, tuple((names[i], why) for i, why in refused.items()))
 
     def search(self, vector: np.ndarray, k: int = 10, where: Where = PUBLIC) -> Found:
-        """The k nearest items to a vector "D"; those whose files are gone are left out and named.
+        """Return the k nearest items to a vector "D"; those whose files are gone are reported as
+        missing.
 
         Raises: NeedsRebuildError, or ValueError where k is not positive.
+
         """
         manifest = self.manifest
-        index = self._ready(manifest)
+        index = self._indexes.searchable(manifest)
         if index is None:
             return Found()
         return rank(index, manifest.items, self.path, vector, k, where)
 
     def vectors(self, ids: Sequence[str]) -> dict[str, np.ndarray]:
-        """The vectors "D" of items. Raises: NeedsRebuildError."""
-        index = self._ready(self.manifest)
+        """Return the vectors "D" of items. Raises: NeedsRebuildError."""
+        index = self._indexes.searchable(self.manifest)
         return {} if index is None else index.vectors(ids)
 
     def close(self) -> None:
-        """Lets go of its index; it is opened again when it is needed."""
-        while self._indexes:
-            self._indexes.popitem()[1].close()
-
-    def _uri(self, manifest: Manifest) -> str:
-        return manifest.uri or str(self.folder / INDEX)
-
-    def _ready(self, manifest: Manifest) -> VectorIndex | None:
-        """The index that can be searched; None where the gallery is empty.
-
-        Raises: NeedsRebuildError.
-        """
-        if not manifest.items:
-            return None
-        if manifest.digest != self._embedder.digest:
-            raise NeedsRebuildError(
-                f"this gallery was indexed by another checkpoint ({manifest.digest}, now "
-                f"{self._embedder.digest}): rebuild it to search it"
-            )
-        return self._opened(manifest)
-
-    def _opened(self, manifest: Manifest, counted: bool = True) -> VectorIndex:
-        index = self._indexes.get(manifest.table)
-        if index is None:
-            index = open_index(self._uri(manifest), manifest.table, manifest.width)
-            missing = len(manifest.items) - index.count()
-            if counted and missing > 0:
-                raise NeedsRebuildError(
-                    f"{missing} of {len(manifest.items)} items are not in the index: please "
-                    "rebuild it"
-                )
-            self._indexes[manifest.table] = index
-        return index
+        """Release the index; the next use opens it again."""
+        self._indexes.close()
 
     @contextmanager
     def _writing(self) -> Iterator[Manifest]:
-        """Nobody else writes; the manifest as it is then."""
-        with _explained(self.folder), locked(self.folder):
+        """Hold the lock of writers and yield the current manifest."""
+        with _errors_as_messages(self.folder), locked(self.folder):
             yield self.manifest
 
 
 @contextmanager
-def _explained(folder: Path) -> Iterator[None]:
+def _errors_as_messages(folder: Path) -> Iterator[None]:
     try:
         yield
     except FileNotFoundError as error:

@@ -1,8 +1,8 @@
-"""A vector index: rows that are found by the direction of their vectors.
+"""A vector index: rows found by cosine similarity.
 
 Owns: `Record`, `Where`, `Hit` and the protocol `VectorIndex`. Does not own: the backends
-(`retrieval.backends.exact`, `retrieval.backends.lance`, `retrieval.backends.milvus`), what a row
-stands for (`retrieval.gallery`), how vectors are made (`engine.embedding`).
+(`retrieval.backends.exact`, `retrieval.backends.lance`, `retrieval.backends.milvus`), the items of
+rows (`retrieval.gallery`), the embeddings (`engine.embedding`).
 """
 
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ import numpy as np
 from engine.api.request import Modality
 
 LENGTH_TOLERANCE = 1e-2
-"""The largest deviation of a vector's norm from 1; a shipped vector has half precision."""
+"""The tolerance of a vector's length around one; bundled vectors have half precision."""
 
 
 class NeedsRebuildError(ValueError):
@@ -23,7 +23,7 @@ class NeedsRebuildError(ValueError):
 
 @dataclass(frozen=True)
 class Record:
-    """The metadata of a row beside its vector. owner: its user; "" is everybody's."""
+    """The metadata of a row. owner: "" is public."""
 
     id: str
     modality: Modality
@@ -33,8 +33,8 @@ class Record:
 
 @dataclass(frozen=True)
 class Where:
-    """The filter of a search. modalities: any of these, none is all. tags: every one of these.
-    viewer: the user, who sees their own rows and everybody's; None sees all rows."""
+    """A filter of rows. modalities: any of these, none is all. tags: every one of these. viewer:
+    sees their own and public rows; None sees all."""
 
     modalities: tuple[Modality, ...] = ()
     tags: tuple[str, ...] = ()
@@ -42,7 +42,7 @@ class Where:
 
     @property
     def owners(self) -> tuple[str, ...] | None:
-        """Whose rows are seen; None is no condition."""
+        """Return the visible owners; None is no condition."""
         return None if self.viewer is None else tuple(sorted({"", self.viewer}))
 
     def admits(self, record: Record) -> bool:
@@ -69,23 +69,23 @@ class VectorIndex(Protocol):
     """Rows under unique ids. Vectors are float32 "D" of unit length, D fixed."""
 
     def add(self, records: Sequence[Record], vectors: np.ndarray) -> None:
-        """Rows with vectors "N D", all or none of them; a row of the same id is replaced."""
+        """Add rows with vectors "N D", all or none; a row of the same id is replaced."""
         ...
 
     def search(self, vector: np.ndarray, k: int, where: Where = PUBLIC) -> list[Hit]:
-        """The k rows nearest to a vector "D", best first, equals by id."""
+        """Return the k rows nearest to a vector "D", best first, equals by id."""
         ...
 
     def vectors(self, ids: Sequence[str]) -> dict[str, np.ndarray]:
-        """The vectors "D" of those ids that are there."""
+        """Return the vectors "D" of the existing ids."""
         ...
 
     def delete(self, ids: Sequence[str]) -> None:
-        """Takes rows out; ids that are not there are no error."""
+        """Delete rows; unknown ids are no error."""
         ...
 
     def optimize(self) -> None:
-        """To be called after many writes: tidies up, and builds what makes many rows fast."""
+        """Compact the index after many writes, and build the search tree of a large one."""
         ...
 
     def count(self) -> int: ...
@@ -94,7 +94,7 @@ class VectorIndex(Protocol):
 
 
 def checked(records: Sequence[Record], vectors: np.ndarray, width: int) -> np.ndarray:
-    """The vectors as float32 "N D". Raises: ValueError where they cannot be rows of an index."""
+    """Return the vectors as float32 "N D". Raises: ValueError where width or length is wrong."""
     if vectors.shape != (len(records), width):
         raise ValueError(
             f"{len(records)} rows of {width} numbers are needed, not {vectors.shape}: "
@@ -108,5 +108,5 @@ def checked(records: Sequence[Record], vectors: np.ndarray, width: int) -> np.nd
 
 
 def best(hits: list[Hit], k: int) -> list[Hit]:
-    """The k best, equals by id."""
+    """Return the k best hits, equals by id."""
     return sorted(hits, key=lambda hit: (-hit.score, hit.id))[:k]

@@ -1,4 +1,4 @@
-"""The item of a gallery: a picture, a sound, a film or a text, with where it came from.
+"""An item of a gallery: an image, audio, video or text, with its provenance.
 
 Owns: `Item`, its JSON, the ids that follow from the content. Does not own: the vectors.
 """
@@ -17,8 +17,8 @@ ID_DIGITS = 24
 
 @dataclass(frozen=True)
 class Item:
-    """file: of a picture, a sound or a film, in the gallery's folder or absolute. text: the words
-    of a text. kind: finer than the modality ("speech", "sound"). owner: whose it is; "" is
+    """One item. file: of an image, audio or video, in the gallery's folder or absolute. text: the
+    words of a text. kind: finer than the modality ("speech", "sound"). owner: whose it is; "" is
     everybody's. provenance: seed, settings, source .., plain values."""
 
     id: str
@@ -37,35 +37,36 @@ class Item:
 
     @property
     def record(self) -> Record:
-        """The index record of the item; its kind is searchable like a tag."""
+        """Return the index record; the kind acts as a tag."""
         kinds = (self.kind,) if self.kind and self.kind not in self.tags else ()
         return Record(self.id, self.modality, (*self.tags, *kinds), self.owner)
 
     @property
     def name(self) -> str:
-        """The display name: the file, or the text without one."""
+        """Return the display name."""
         return self.file or self.text
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values without the empty fields."""
+        """Return plain values; empty ones are omitted."""
         return {name: value for name, value in vars(self).items() if value}
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> "Item":
-        """Raises: ValueError, KeyError or TypeError where these are no values of an item."""
+        """Read plain values. Raises: ValueError, KeyError or TypeError where these are no values of
+        an item."""
         modality, tags = Modality(values["modality"]), tuple(values.get("tags", ()))
         return cls(**{**values, "modality": modality, "tags": tags})
 
 
 def content_id(modality: Modality, content: bytes, owner: str = "") -> str:
-    """The same content of the same owner has the same id, hexadecimal."""
+    """Return the hexadecimal id of an owner's content; equal contents have equal ids."""
     made = hashlib.sha256(f"{owner}\n{modality}\n".encode())
     made.update(content)
     return made.hexdigest()[:ID_DIGITS]
 
 
 def part_id(part: Part, owner: str) -> str:
-    """The id of what has not been written to a file yet."""
+    """Return the id of a part that is not in a file yet."""
     if part.text is not None:
         return content_id(Modality.TEXT, part.text.encode(), owner)
     media = {

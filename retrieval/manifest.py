@@ -1,4 +1,4 @@
-"""The list of what a gallery holds, `manifest.json`: the truth that its index is made from.
+"""The list of a gallery's items, `manifest.json`, from which its index is derived.
 
 It is replaced as a whole, so a crash leaves the list before or the list after; writers of several
 processes take turns by a lock. Owns: `Manifest`, `locked`, `write_whole`.
@@ -22,8 +22,9 @@ PATIENCE_S, LOOK_AGAIN_S = 20.0, 0.02
 
 @dataclass(frozen=True)
 class Manifest:
-    """digest: of the checkpoint whose vectors the index holds. uri: where the index is. generation:
-    counts the rebuilds; each has its own table. width: of the vectors; 0 before the first."""
+    """The content of the file. digest: of the checkpoint whose vectors the index holds. uri: of the
+    index. generation: counts the rebuilds; each has its own table. width: of the vectors; 0 before
+    the first."""
 
     digest: str
     uri: str
@@ -36,7 +37,7 @@ class Manifest:
         return f"items_{self.generation}"
 
     def save(self, folder: Path) -> None:
-        """Raises: OSError where it cannot be written."""
+        """Write the manifest. Raises: OSError."""
         values = {
             "format": FORMAT,
             "digest": self.digest,
@@ -49,7 +50,8 @@ class Manifest:
 
     @classmethod
     def load(cls, folder: Path) -> "Manifest":
-        """Raises: ValueError where it is no manifest, FileNotFoundError where there is none."""
+        """Read a manifest. Raises: ValueError where it is none, FileNotFoundError without a
+        file."""
         try:
             values = json.loads((folder / FILE).read_bytes())
             items = [Item.from_json(v) for v in values["items"]]
@@ -70,7 +72,7 @@ class Manifest:
 
 
 def write_whole(file: Path, content: bytes) -> None:
-    """A file that is there whole or not at all. Raises: OSError where it cannot be written."""
+    """Write a file atomically. Raises: OSError where it cannot be written."""
     beside = file.with_name(f".{file.name}.new")
     with beside.open("wb") as opened:
         opened.write(content)
@@ -81,9 +83,10 @@ def write_whole(file: Path, content: bytes) -> None:
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Only one writer at a time, of all processes; a killed one holds nobody up.
+    """Hold the lock of writers of all processes; that of a killed process is released.
 
     Raises: ValueError where another one takes too long, OSError where nothing can be written.
+
     """
     with (folder / LOCK).open("a") as file:
         until = time.monotonic() + PATIENCE_S

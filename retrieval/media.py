@@ -1,6 +1,6 @@
-"""Files to what the model gets of them, and generated answers to files.
+"""Files to parts of a message, and generated answers to files.
 
-Which files are tried as what follows from their names; what is inside decides.
+The suffix selects the modalities to try; the content decides.
 """
 
 import json
@@ -15,7 +15,7 @@ from engine.media.images import mp4_bytes, png_bytes, read_picture
 from engine.media.video import FRAMES_A_SECOND, read_film
 
 HEARD_S = 60
-"""The part of a sound that is read, in seconds: longer than the input of any checkpoint."""
+"""The seconds read of a clip: more than any checkpoint takes."""
 PICTURE, SOUND, FILM = Modality.IMAGE, Modality.AUDIO, Modality.VIDEO
 TRIED: dict[str, tuple[Modality, ...]] = {
     ".txt": (Modality.TEXT,),
@@ -24,11 +24,11 @@ TRIED: dict[str, tuple[Modality, ...]] = {
     **dict.fromkeys((".wav", ".mp3", ".ogg", ".opus", ".flac", ".m4a", ".aac"), (SOUND,)),
     **dict.fromkeys((".mp4", ".mov", ".m4v", ".mkv", ".webm"), (FILM, SOUND)),
 }
-"""Suffix -> what its files may be, likeliest first."""
+"""The possible modalities by suffix, likeliest first."""
 
 
 def read_part(file: Path, modality: Modality) -> Part:
-    """Raises: ValueError with one sentence where the file cannot be read as that."""
+    """Read a file as a modality. Raises: ValueError with one sentence where that fails."""
     match modality:
         case Modality.IMAGE:
             return Part(image=read_picture(file))
@@ -41,7 +41,8 @@ def read_part(file: Path, modality: Modality) -> Part:
 
 
 def part_of_file(file: Path) -> tuple[Modality, Part]:
-    """Raises: ValueError with one sentence where nothing can read the file."""
+    """Read a file as the first modality that fits. Raises: ValueError with one sentence where none
+    does."""
     refused: list[ValueError] = []
     for modality in TRIED.get(file.suffix.lower(), ()):
         try:
@@ -54,7 +55,7 @@ def part_of_file(file: Path) -> tuple[Modality, Part]:
 
 
 def _words(file: Path) -> str:
-    """The beginning of a text, as much as a prompt may have."""
+    """Read the beginning of a text, up to the length of a prompt."""
     try:
         with file.open(encoding="utf-8") as opened:
             words = opened.read(USUAL_PROMPT_CHARACTERS)
@@ -68,7 +69,7 @@ def _words(file: Path) -> str:
 
 
 def file_of_part(part: Part, notes: Mapping[str, Any]) -> tuple[str, bytes]:
-    """The suffix and the bytes of a picture's, a sound's or a film's file, with notes inside."""
+    """Encode an image, audio or video: return suffix and bytes, with notes inside."""
     note = json.dumps(dict(notes))
     if part.image is not None:
         return ".png", png_bytes(part.image, {"settings": note})

@@ -1,7 +1,7 @@
-"""The items that ship with the program: a folder that is only read.
+"""The bundled items: a read-only folder.
 
-`index.json` names them, `vectors.npz` holds what one checkpoint makes of them; with another one
-they are embedded anew, in memory. Owns: `Pack`.
+`index.json` lists them, `vectors.npz` holds the vectors of one checkpoint; with another one they
+are embedded in memory. Owns: `Pack`.
 """
 
 import json
@@ -27,8 +27,8 @@ LIST, VECTORS = "index.json", "vectors.npz"
 
 
 class Pack:
-    """Items with their vectors, in memory. embedded: how many the checkpoint at hand had to
-    embed."""
+    """Items with their vectors, in memory. embedded: the number of items that had no stored
+    vector."""
 
     def __init__(
         self, folder: Path, items: Mapping[str, Item], vectors: Mapping[str, np.ndarray]
@@ -45,10 +45,11 @@ class Pack:
     def open(
         cls, folder: Path | str, embedder: Embedder, progress: Progress | None = None
     ) -> "Pack":
-        """Open the pack of a folder; items without a vector of this checkpoint are embedded, and
-        `progress` counts all items.
+        """Open the pack of a folder; items without a vector of this checkpoint are embedded.
+        progress counts all items.
 
         Raises: ValueError where the folder is no pack, or the checkpoint embeds nothing.
+
         """
         folder = Path(folder)
         items = listed(folder)
@@ -74,7 +75,7 @@ class Pack:
         return pack
 
     def save_vectors(self, digest: str) -> Path:
-        """Writes the vectors for a checkpoint, in half precision. Raises: ValueError."""
+        """Write the vectors for a checkpoint in half precision. Raises: ValueError."""
         file = self.folder / VECTORS
         found = self._index.vectors(list(self.items))
         beside = file.with_suffix(".new.npz")
@@ -95,7 +96,7 @@ class Pack:
         return self.folder / item.file if item.file else None
 
     def search(self, vector: np.ndarray, k: int = 10, where: Where = PUBLIC) -> Found:
-        """See `retrieval.gallery.Gallery.search`."""
+        """Return the nearest items, like `retrieval.gallery.Gallery.search`."""
         return rank(self._index, self.items, self.path, vector, k, where)
 
     def vectors(self, ids: Sequence[str]) -> dict[str, np.ndarray]:
@@ -103,7 +104,7 @@ class Pack:
 
 
 def listed(folder: Path) -> dict[str, Item]:
-    """The listed items whose files are there, by the id of their content."""
+    """Return the listed items with existing files, by the id of their content."""
     try:
         rows = json.loads((folder / LIST).read_bytes())
         found = [_item(folder, values) for values in rows]
@@ -134,12 +135,12 @@ def _item(folder: Path, values: Mapping[str, Any]) -> Item | None:
 
 
 def part_of(folder: Path, item: Item) -> Part:
-    """The model input of an item. Raises: ValueError where its file cannot be read."""
+    """Return the model's input of an item. Raises: ValueError where its file cannot be read."""
     return read_part(folder / item.file, item.modality) if item.file else Part(text=item.text)
 
 
 def shipped(folder: Path, digest: str) -> dict[str, np.ndarray]:
-    """The vectors that lie beside the list; none where they are of another checkpoint."""
+    """Return the stored vectors; none where they are of another checkpoint."""
     try:
         with np.load(folder / VECTORS) as found:
             if str(found["digest"]) != digest:

@@ -1,6 +1,6 @@
-"""From rows that were found to items that can be shown, best first.
+"""The ranking of found rows as items to show.
 
-Owns: `Ranked`, `Found`, what becomes of an item whose file is gone, and the map of a collection.
+Owns: `Ranked`, `Found`, the handling of missing files, and the map of a collection.
 """
 
 from collections.abc import Callable, Mapping
@@ -13,12 +13,13 @@ from retrieval.index import VectorIndex, Where
 from retrieval.item import Item
 
 MORE = 4
-"""The factor by which the number of requested rows grows where some results cannot be shown."""
+"""The factor of rows requested again where some hits cannot be shown."""
 
 
 @dataclass(frozen=True)
 class Ranked:
-    """score: the cosine, in [-1, 1]. path: of the item's file; None of a text without one."""
+    """One hit. score: the cosine, in [-1, 1]. path: of the item's file; None of a text without
+    one."""
 
     item: Item
     score: float
@@ -27,15 +28,15 @@ class Ranked:
 
 @dataclass(frozen=True)
 class Found:
-    """hits: best first. missing: items that were left out, since their files are gone. troubles:
-    why a collection was left out."""
+    """The result of a search. hits: best first. missing: items whose files are gone. troubles:
+    reasons why a collection was left out."""
 
     hits: tuple[Ranked, ...] = ()
     missing: tuple[Item, ...] = ()
     troubles: tuple[str, ...] = ()
 
     def best(self, k: int) -> "Found":
-        """The k best hits, equals by id."""
+        """Return the k best hits, equals by id."""
         ranked = sorted(self.hits, key=lambda hit: (-hit.score, hit.item.id))
         return replace(self, hits=tuple(ranked[:k]))
 
@@ -51,9 +52,10 @@ def rank(
     k: int,
     where: Where,
 ) -> Found:
-    """The k items nearest to a vector "D" whose files are there.
+    """Return the k items nearest to a vector "D" whose files are there.
 
     Raises: ValueError where k is not positive.
+
     """
     if k < 1:
         raise ValueError(f"ask for one result or more, not {k}")
@@ -70,10 +72,12 @@ def rank(
 
 
 def projection(vectors: np.ndarray) -> np.ndarray:
-    """A map of vectors "N D": their two principal components, float32 "N 2" in [0, 1].
+    """Project vectors "N D" onto their two principal components, float32 "N 2" in [0, 1].
 
-    The same vectors give the same map: of each axis the largest coefficient is positive. Where
-    there is nothing to tell apart, everything is in the middle.
+    The same vectors give the same map: of each axis the largest coefficient is positive. Equal
+    vectors are in the middle.
+
+
     """
     found = np.full((len(vectors), 2), 0.5, np.float32)
     if len(vectors) < 2:

@@ -1,4 +1,4 @@
-"""EMOVA's speech codec as a program of its own, for the environment in which its packages are.
+"""EMOVA's speech codec as a separate program, for the environment of its packages.
 
     PYTHON speech_codec/emova.py FOLDER [--device cuda]
 
@@ -34,34 +34,35 @@ import numpy as np
 CODES, HEARD_HZ = 4096, 16_000
 ENCODER = "SPIRAL-FSQ-CTC"
 SEED = 0
-"""Before each decoding: the same codes sound the same again."""
+"""The seed of each decoding, so that equal codes give equal audio."""
 STYLES = {
     f"{speaker}-{emotion}-{pitch}": f"gender-{speaker}_emotion-{emotion}_speed-normal_pitch-{pitch}"
     for speaker in ("female", "male")
     for emotion in ("neutral", "happy", "sad", "angry")
     for pitch in ("normal", "high", "low")
 }
-"""The 24 styles that it is published with, by our names; the first is the usual one."""
+"""The 24 published styles by our names; the first is the default."""
 
 
 class Codec(Protocol):
-    """What is served. codes: of its codebook; rate_hz: of what it decodes; styles: by name."""
+    """The protocol of a served codec. codes: size of its codebook; rate_hz: of decoded audio;
+    styles: names."""
 
     codes: int
     rate_hz: int
     styles: list[str]
 
     def encode(self, samples: np.ndarray) -> np.ndarray:
-        """Codes "L" of samples float32 "N" at 16 kHz."""
+        """Return codes "L" of samples float32 "N" at 16 kHz."""
         ...
 
     def decode(self, codes: np.ndarray, style: str) -> np.ndarray:
-        """Samples "N" at rate_hz of codes int64 "L"; style: one of its own."""
+        """Return samples "N" at rate_hz of codes int64 "L"; style: one of its own."""
         ...
 
 
 def serve(codec: Codec, asked: IO[bytes], told: IO[bytes]) -> None:
-    """Answer until nothing more is asked."""
+    """Answer requests until stdin ends."""
     _tell(told, {"codes": codec.codes, "rate_hz": codec.rate_hz, "styles": codec.styles})
     while line := asked.readline():
         wanted = json.loads(line)
@@ -77,7 +78,7 @@ def serve(codec: Codec, asked: IO[bytes], told: IO[bytes]) -> None:
 
 
 def own_stdout() -> IO[bytes]:
-    """The stdout for messages alone: what packages print goes to stderr from now on."""
+    """Return the stdout reserved for messages; prints of packages go to stderr from now on."""
     ours = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     return ours
@@ -101,8 +102,8 @@ class Emova:
     """The published codec, put together from the parts of its package. Fits `Codec`."""
 
     def __init__(self, folder: Path, device: str) -> None:
-        """Raises: ImportError where the package is missing, OSError or KeyError where the folder is
-        not whole."""
+        """Load the codec. Raises: ImportError without the package, OSError or KeyError where the
+        folder is incomplete."""
         self._torch: Any = importlib.import_module("torch")
         self._package: Any = importlib.import_module("emova_speech_tokenizer.speech_utils")
         load_file: Any = importlib.import_module("safetensors.torch").load_file
@@ -118,7 +119,7 @@ class Emova:
         self.styles = [name for name, style in STYLES.items() if style in self._places]
 
     def encode(self, samples: np.ndarray) -> np.ndarray:
-        """A sound that goes on has one code, not many: the package leaves repetitions out."""
+        """Encode samples; the package removes repeated codes."""
         with tempfile.TemporaryDirectory() as folder:
             file = str(Path(folder) / "heard.wav")
             _write_wav(file, samples)
@@ -152,7 +153,7 @@ class Emova:
         return sizes, voice
 
     def _filled(self, part: Any, weights: dict[str, Any], prefix: str) -> Any:
-        """The part with its weights, all of them."""
+        """Load all weights of a part."""
         own = {n.removeprefix(prefix): w for n, w in weights.items() if n.startswith(prefix)}
         part.load_state_dict(own)
         return part.float().eval().to(self._device)

@@ -1,4 +1,4 @@
-"""What a fresh machine and a Hugging Face Space need from the repository's top level."""
+"""The repository's top level, as a fresh machine and a Hugging Face Space need it."""
 
 import re
 import tomllib

@@ -1,6 +1,6 @@
-"""Whether a picture shows the change that was asked for, and nothing else changed.
+"""The judge of image edits: the edit is done, and everything else is unchanged.
 
-Owns: `EditVerdict`, `judged`, `verdict`. Does not own: reading pictures
+Owns: `EditVerdict`, `judge_edit`, `verdict`. Does not own: reading pictures
 (`evaluation.judges.image_parser`), instructions (`world.image.edits`).
 """
 
@@ -8,16 +8,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from evaluation.judges.image_judge import stands
+from evaluation.judges.image_judge import boxes_in_relation
 from evaluation.judges.image_parser import Detected, Parsed, parse
 from world.image.edits import Change, Edit
 from world.image.scenes import CELL_PX, Item
 
 PLACE_PX = 12
-"""How far a centre may be off, across and down, and still be in the same place: less than a
-cell, more than the half cell by which a new size moves it."""
+"""The largest offset of a centre, across and down, that counts as the same place: less than a cell,
+more than the half cell by which a new size moves it."""
 MOVED_PX = CELL_PX // 2
-"""How far a centre must be from where it was to count as moved there."""
+"""The smallest shift of a centre that counts as a move."""
 
 _FREE: dict[Change, frozenset[str]] = {
     Change.REPLACE: frozenset({"concept", "colour"}),
@@ -25,13 +25,13 @@ _FREE: dict[Change, frozenset[str]] = {
     Change.MOVE: frozenset({"place"}),
     Change.SIZE: frozenset({"size"}),
 }
-"""What may change in the object that an instruction is about."""
+"""The attributes of the edited object that an edit may change."""
 
 
 @dataclass(frozen=True)
 class EditVerdict:
-    """done: the asked change is visible. kept: everything else is as before; that the changed
-    object is in the same place, for example, where only its colour was to change."""
+    """done: the edit is visible. kept: everything else is as before, such as the place of an object
+    whose colour was to change."""
 
     done: bool
     kept: bool
@@ -41,13 +41,13 @@ class EditVerdict:
         return self.done and self.kept
 
 
-def judged(edit: Edit, after_picture: np.ndarray) -> EditVerdict:
-    """The verdict on the picture, uint8 "128 128 3", that came for an instruction."""
+def judge_edit(edit: Edit, after_picture: np.ndarray) -> EditVerdict:
+    """Judge the image, uint8 "128 128 3", generated for an instruction."""
     return verdict(edit, parse(after_picture))
 
 
 def verdict(edit: Edit, parsed: Parsed) -> EditVerdict:
-    """The verdict on what was read from a picture.
+    """Judge a parsed image.
 
     done, by kind of change. BACKGROUND: the new one. REPLACE: the old concept is absent, one of
     the new is there in its colour. REMOVE: the concept is absent and its place is empty. ADD: one
@@ -55,6 +55,7 @@ def verdict(edit: Edit, parsed: Parsed) -> EditVerdict:
     are in the new one. MOVE: further in that direction, and in no other. SIZE: bigger or smaller.
     kept: all objects before are found again, in what the change leaves alone, and no others; a
     background that was not to change is the same.
+
     """
     return EditVerdict(_done(edit, parsed), _kept(edit, parsed))
 
@@ -90,12 +91,12 @@ def _is_added(edit: Edit, parsed: Parsed, seen: Detected, new: Item) -> bool:
     relation, neighbour = edit.beside
     alike = seen.colour == new.colour and (not new.size or seen.size_px == new.cells * CELL_PX)
     return alike and any(
-        stands(relation, seen, o) for o in parsed.objects if o.concept == neighbour
+        boxes_in_relation(relation, seen, o) for o in parsed.objects if o.concept == neighbour
     )
 
 
 def _went(seen: Detected, old: Item, new: Item) -> bool:
-    """Whether it stands further from its old place in the asked direction, and in no other."""
+    """Return whether the object moved in the requested direction only."""
     asked = np.sign(np.subtract(new.centre, old.centre))
     moved = np.subtract(seen.centre_px, _centre_px(old))
     along, aside = float(moved @ asked), float(np.abs(moved[asked == 0]).max())
@@ -106,10 +107,10 @@ def _kept(edit: Edit, parsed: Parsed) -> bool:
     if edit.change is not Change.BACKGROUND and parsed.background != edit.before.background:
         return False
     left = list(parsed.objects)
-    gone = () if edit.change is Change.REMOVE else edit.removed
+    removed = () if edit.change is Change.REMOVE else edit.removed
     others = [i for i in edit.before.items if i not in edit.removed]
     none: frozenset[str] = frozenset()
-    wanted = [(i, none) for i in others] + [(i, _FREE[edit.change]) for i in gone]
+    wanted = [(i, none) for i in others] + [(i, _FREE[edit.change]) for i in removed]
     for item, free in wanted:
         found = next((o for o in left if _differences(o, item) <= free), None)
         if found is None:
@@ -122,7 +123,7 @@ def _kept(edit: Edit, parsed: Parsed) -> bool:
 
 
 def _differences(seen: Detected, item: Item) -> set[str]:
-    """In which of concept, colour, size and place they differ."""
+    """Return which of concept, colour, size and place differ."""
     differs = {
         "concept": seen.concept != item.concept,
         "colour": seen.colour != item.colour,
@@ -133,7 +134,7 @@ def _differences(seen: Detected, item: Item) -> set[str]:
 
 
 def _is_trace(seen: Detected, item: Item) -> bool:
-    """Whether it is such a thing, or stands in its place."""
+    """Return whether the object has the item's concept or place."""
     return seen.concept == item.concept or _is_at(seen, item)
 
 

@@ -1,5 +1,5 @@
-"""What is true of a picture or a film, as a set of small facts: of its graph, of what a judge read
-from it, and of words about it. Two of them share what both hold.
+"""Atomic facts of an image or a video, from its scene graph, from a parsed image or from text; two
+sets are compared by intersection.
 
 A fact is a tuple of words, such as ("number", "dog", "2"). Owns: the facts of scenes, of films and
 of sentences. Does not own: reading pixels (`evaluation.judges.image_parser`,
@@ -11,9 +11,9 @@ from collections import Counter
 from collections.abc import Iterable
 from itertools import permutations
 
-from evaluation.judges.image_judge import stands
+from evaluation.judges.image_judge import boxes_in_relation
 from evaluation.judges.image_parser import Parsed
-from evaluation.judges.video_judge import Seen
+from evaluation.judges.video_judge import ParsedVideo
 from world.concepts import CONCEPT_WORDS, OBJECT_COLOURS, named_concepts
 from world.image.scenes import BACKGROUND_COLOURS, CELL_PX, SIZES, Background, Scene, relation_holds
 from world.text.captions import NUMBER_WORDS, PLACE_PHRASES, RELATION_PHRASES
@@ -22,7 +22,7 @@ from world.video.captions import MOTION_PHRASES
 from world.video.motion import VideoScene
 
 Facts = frozenset[tuple[str, ...]]
-Look = tuple[str, str | None, str]
+Appearance = tuple[str, str | None, str]
 """A concept, its colour or None, and its size word or ""."""
 
 STATED = ("left of", "above")
@@ -44,8 +44,8 @@ _LINKING = {"a", "an", "and", "with"} | {
 
 
 def scene_facts(scene: Scene) -> Facts:
-    """All that can be seen: each thing with its number, colour and size, that there is nothing
-    else, the relation of two things, the background."""
+    """Return all visible facts of a scene: the objects with number, colour and size, that there are
+    no others, the relation of two objects, the background."""
     items = scene.items
     pairs = permutations(items, 2) if len(items) == 2 else ()
     relations = [
@@ -55,16 +55,18 @@ def scene_facts(scene: Scene) -> Facts:
     return _things(looks) | _behind(scene.background) | _between(relations)
 
 
-def picture_facts(parsed: Parsed) -> Facts:
-    """The same of what was read from a picture."""
+def image_facts(parsed: Parsed) -> Facts:
+    """Return the facts of a parsed image."""
     pairs = permutations(parsed.objects, 2)
-    relations = [(r, a.concept, b.concept) for a, b in pairs for r in STATED if stands(r, a, b)]
+    relations = [
+        (r, a.concept, b.concept) for a, b in pairs for r in STATED if boxes_in_relation(r, a, b)
+    ]
     looks = [(o.concept, o.colour, SIZE_WORDS.get(o.size_px, "")) for o in parsed.objects]
     return _things(looks) | _behind(parsed.background) | _between(relations)
 
 
-def word_facts(text: str) -> Facts:
-    """What words say of a picture, in any phrasing of `world.text.captions`."""
+def text_facts(text: str) -> Facts:
+    """Return the facts that a text states, in any phrasing of `world.text.captions`."""
     background, rest = _said_background(text.lower())
     words = re.findall("[a-z]+", rest)
     places = [i for i, word in enumerate(words) if word in CONCEPT_WORDS]
@@ -80,33 +82,34 @@ def word_facts(text: str) -> Facts:
     return found | (_between([(relation, pair[0], pair[1])]) if relation else frozenset())
 
 
-def film_facts(film: VideoScene) -> Facts:
-    """All that can be seen but sizes: what moves, each with its number and colour, and how; what
-    stands still; the background."""
-    looks: list[Look] = [(i.concept, i.colour, "") for i in film.movers]
+def video_facts(film: VideoScene) -> Facts:
+    """Return all visible facts of a video but sizes: the moving objects with number and colour,
+    their motion, the static objects, the background."""
+    looks: list[Appearance] = [(i.concept, i.colour, "") for i in film.movers]
     return _moving(looks, [i.concept for i in film.still], film.motion, film.background)
 
 
-def seen_facts(seen: Seen) -> Facts:
-    """The same of what was read from frames. Where nothing moves, what stands there counts as if it
-    were to move."""
+def parsed_video_facts(seen: ParsedVideo) -> Facts:
+    """Return the facts of a parsed video. Where nothing moves, static objects count as the
+    movers."""
     movers, still = (seen.movers, seen.still) if seen.movers else (seen.still, ())
-    looks: list[Look] = [(concept, colour, "") for concept, colour in movers]
+    looks: list[Appearance] = [(concept, colour, "") for concept, colour in movers]
     return _moving(looks, [c for c, _ in still], seen.motion, seen.background)
 
 
-def film_word_facts(text: str) -> Facts:
-    """What words say of a film, in the phrasing of `world.video.captions.full_video_caption`."""
+def video_text_facts(text: str) -> Facts:
+    """Return the facts that a text states of a video, in the phrasing of
+    `world.video.captions.full_video_caption`."""
     moves, _, stands_still = text.lower().partition(" while ")
     said = next(((m, p) for m, p in MOTION_PHRASES.items() if p in moves), None)
-    facts = word_facts(moves.replace(said[1], "") if said else moves)
+    facts = text_facts(moves.replace(said[1], "") if said else moves)
     still = {("still", concept) for concept in named_concepts(stands_still)}
     return facts | still | ({("motion", str(said[0]))} if said else frozenset())
 
 
-def wished_caption(sentence: str) -> str | None:
-    """The caption in a wish for a picture, in the phrasings of `world.text.dialogue`; None where a
-    sentence is none, or names what lies outside the world."""
+def requested_caption(sentence: str) -> str | None:
+    """Return the caption in a request for an image, in the phrasings of `world.text.dialogue`; None
+    for other sentences, and for captions outside the world."""
     for phrase in DRAW_PHRASES:
         before, _, after = phrase.partition("{}")
         if sentence.startswith(before) and sentence.endswith(after):
@@ -122,9 +125,9 @@ def _is_caption(text: str) -> bool:
     return bool(named_concepts(rest)) and known.issuperset(re.findall("[a-z]+", rest))
 
 
-def _things(looks: Iterable[Look]) -> Facts:
-    """Of each thing that it is there, how often, in which colours and named sizes; and that these
-    are all."""
+def _things(looks: Iterable[Appearance]) -> Facts:
+    """Return presence, number, colours and named sizes of each object, and the set of all
+    objects."""
     looks = list(looks)
     numbers = Counter(concept for concept, _, _ in looks)
     found = {("thing", name) for name in numbers}
@@ -135,7 +138,7 @@ def _things(looks: Iterable[Look]) -> Facts:
 
 
 def _between(relations: Iterable[tuple[str, str, str]]) -> Facts:
-    """Relations of different things."""
+    """Return the relations of different objects."""
     return frozenset(r for r in relations if r[1] != r[2])
 
 
@@ -143,14 +146,16 @@ def _behind(background: Background) -> Facts:
     return frozenset({("background", background.kind, *background.colours)})
 
 
-def _moving(looks: list[Look], still: list[str], motion: str | None, behind: Background) -> Facts:
+def _moving(
+    looks: list[Appearance], still: list[str], motion: str | None, behind: Background
+) -> Facts:
     found = {("still", concept) for concept in still}
     found |= {("motion", str(motion))} if motion else set()
     return _things(looks) | _behind(behind) | found
 
 
 def _said_background(text: str) -> tuple[Background | None, str]:
-    """The background that is named, and the words without it."""
+    """Return the background that a text names, and the text without it."""
     for kind, pattern in _BACKGROUNDS:
         named = re.search(pattern, text)
         if named:
@@ -159,8 +164,8 @@ def _said_background(text: str) -> tuple[Background | None, str]:
     return None, text
 
 
-def _looks(words: list[str], place: int) -> list[Look]:
-    """What the words right before the name of a thing say of it, as often as they say."""
+def _looks(words: list[str], place: int) -> list[Appearance]:
+    """Return the appearance that the words before a concept state, repeated by their number."""
     start = place
     while start and words[start - 1] in _LOOKS:
         start -= 1

@@ -1,7 +1,7 @@
-"""Whether a picture shows what was wished for, by GenEval's rules, and how far to trust that.
+"""The judge of generated images by GenEval's rules, and measures of its reliability.
 
 Source of the six kinds of scene and their rules: Ghosh et al. 2023, GenEval (arXiv:2310.11513).
-Owns: `satisfies`, `with_one_error`, `judge_figures`. Does not own: reading pictures
+Owns: `satisfies`, `with_one_error`, `judge_metrics`. Does not own: reading pictures
 (`evaluation.judges.image_parser`).
 """
 
@@ -17,16 +17,17 @@ from world.concepts import BY_NAME, CONCEPTS, OBJECT_COLOURS
 from world.image.scenes import CELLS, Family, Item, Scene, render
 
 SLACK_PX = 4
-"""How far boxes may run into each other and still stand beside each other."""
+"""The largest overlap of two boxes that still counts as beside each other."""
 
 
 def satisfies(parsed: Parsed, scene: Scene) -> bool:
-    """Whether what was read from a picture is what the scene's caption asks for.
+    """Return whether a parsed image satisfies the scene's caption.
 
     SINGLE_OBJECT, TWO_OBJECTS, GROUP: every concept is present. COUNTING: exactly that many of the
     concept. COLOURS: the concept in that colour. POSITION: both present, and some pair of them
     stands in that relation. COLOUR_ATTRIBUTION: both present, each in its own colour. Other
     objects, sizes and the background are not asked about, nor are colours in the other families.
+
     """
     items = scene.items
     match scene.family:
@@ -40,14 +41,14 @@ def satisfies(parsed: Parsed, scene: Scene) -> bool:
             first, second = (
                 [o for o in parsed.objects if o.concept == i.concept] for i in items[:2]
             )
-            return any(stands(scene.relation, a, b) for a in first for b in second)
+            return any(boxes_in_relation(scene.relation, a, b) for a in first for b in second)
         case _:
             return all(parsed.count(i.concept) > 0 for i in items)
 
 
-def stands(relation: str, a: Detected, b: Detected) -> bool:
-    """Whether a is above, below, left of or right of b: `world.image.scenes.relation_holds` on
-    detected boxes, which may overlap by `SLACK_PX`."""
+def boxes_in_relation(relation: str, a: Detected, b: Detected) -> bool:
+    """Return whether a is above, below, left of or right of b: `world.image.scenes.relation_holds`
+    on detected boxes, which may overlap by `SLACK_PX`."""
     dx, dy = (q - p for p, q in zip(a.centre_px, b.centre_px, strict=True))
     along, aside = (dx, dy) if relation in ("left of", "right of") else (dy, dx)
     if relation in ("right of", "below"):
@@ -56,8 +57,8 @@ def stands(relation: str, a: Detected, b: Detected) -> bool:
 
 
 def with_one_error(scene: Scene, rng: np.random.Generator) -> Scene:
-    """The scene with exactly one thing wrong, the thing that its family is about: an object is
-    another one, one object more or less, another colour, the places or the colours exchanged."""
+    """Return the scene with one error of its family's kind: another object, one object more or
+    less, another colour, exchanged places or colours."""
     items = scene.items
     match scene.family:
         case Family.COUNTING:
@@ -91,7 +92,7 @@ def _another_thing(items: tuple[Item, ...], rng: np.random.Generator) -> tuple[I
 
 
 def _miscounted(items: tuple[Item, ...], rng: np.random.Generator) -> tuple[Item, ...]:
-    """One more where one fits and a coin says so, else one less."""
+    """Add an object where one fits and a coin flip says so, else remove one."""
     room = CELLS - items[0].cells + 1
     places = [replace(items[0], column=x, row=y) for x in range(room) for y in range(room)]
     free = [p for p in places if not any(p.overlaps(i) for i in items)]
@@ -100,17 +101,19 @@ def _miscounted(items: tuple[Item, ...], rng: np.random.Generator) -> tuple[Item
     return items[:-1]
 
 
-def judge_figures(
+def judge_metrics(
     scenes: Sequence[Scene],
     round_trip: Callable[[np.ndarray], np.ndarray],
     seed: int,
 ) -> dict[str, float]:
-    """How far the parser can be trusted, on the scenes of an evaluation, each a share in [0, 1].
+    """Measure the parser's reliability on the scenes of an evaluation; each figure is a share in
+    [0, 1].
 
     true_renders: exact pictures of the scenes that are accepted. false_accepts: pictures of
     `with_one_error` that are accepted. round_trips: pictures that went through the picture
     tokenizer and are accepted, the best that a generator over its codes could score. round_trip
     maps uint8 "B 128 128 3" to the same. num: pictures behind each figure.
+
     """
     rng = np.random.default_rng((2, seed))
     true = np.stack([render(s) for s in scenes])

@@ -1,9 +1,9 @@
-"""What is in a picture, read from its pixels alone: the parser sees no prompt and no scene graph.
+"""A parser of images that reads pixels alone: it sees neither the prompt nor the scene graph.
 
 Analysis by synthesis. The background is the painter that explains most of the picture; objects are
 the sprites that explain the rest (`evaluation.judges.sprite_search`). An object stays only if it
 explains its own pixels, its inner drawing and the rim around it. Owns: `Detected`, `Parsed`,
-`parse`. Does not own: whether that fits a wish (`evaluation.judges.image_judge`).
+`parse`. Does not own: the comparison with a request (`evaluation.judges.image_judge`).
 """
 
 from dataclasses import dataclass
@@ -12,11 +12,11 @@ from functools import cache
 import cv2
 import numpy as np
 
-from evaluation.judges.sprite_search import Placed, proposed, shrunk, smooth
+from evaluation.judges.sprite_search import Placed, blurred, downsampled, propose_objects
 from world.image.scenes import BACKGROUND_COLOURS, IMAGE_PX, PLACES, Background, background_picture
 
 MIN_EXPLAINED, MIN_DETAIL, MAX_RIM = 0.5, 0.35, 0.4
-"""What an object needs in order to count, see `_Fit`."""
+"""Thresholds that an object must pass, see `_Fit`."""
 FLAT = 0.05
 """Contrast (pixel values 0-1) of an inner drawing below which its details are not asked for."""
 
@@ -36,7 +36,7 @@ class Detected:
 
 @dataclass(frozen=True)
 class Parsed:
-    """Everything read from one picture, objects in the order they were found."""
+    """The background and objects of one image, objects in the order of detection."""
 
     background: Background
     objects: tuple[Detected, ...]
@@ -47,8 +47,8 @@ class Parsed:
 
 @dataclass(frozen=True)
 class _Fit:
-    """How well an object holds. explained: the share of the squared error over its pixels that it
-    removes. detail: the same for its inner drawing, against a flat fill, slightly blurred.
+    """The quality of one object's fit. explained: the share of the squared error over its pixels
+    that it removes. detail: the same for its inner drawing, against a flat fill, slightly blurred.
     rim: the error on a rim 1 to 3 pixels outside it as a share of its contrast."""
 
     explained: float
@@ -57,21 +57,22 @@ class _Fit:
 
     @property
     def margin(self) -> float:
-        """Below 0 where one of the three is not good enough."""
+        """Return the smallest margin of the three; below 0 the object is rejected."""
         return min(self.explained - MIN_EXPLAINED, self.detail - MIN_DETAIL, MAX_RIM - self.rim)
 
 
 def parse(picture: np.ndarray) -> Parsed:
-    """What the picture, uint8 "128 128 3", shows.
+    """Parse an image, uint8 "128 128 3".
 
     Raises ValueError where the picture has another shape or type.
+
     """
     if picture.shape != (IMAGE_PX, IMAGE_PX, 3) or picture.dtype != np.uint8:
         raise ValueError(f"the parser reads uint8 128x128x3, not {picture.dtype} {picture.shape}")
     pixels = picture.astype(np.float32) / 255
     background = read_background(pixels)
     empty = _empty_canvas(pixels, background)
-    placed = _confirmed(pixels, empty, proposed(pixels, empty))
+    placed = _confirmed(pixels, empty, propose_objects(pixels, empty))
     objects = tuple(
         Detected(
             p.look.concept,
@@ -92,22 +93,23 @@ def _backgrounds() -> tuple[tuple[Background, ...], np.ndarray]:
     found = [Background("plain", (n,)) for n in names]
     found += [Background("gradient", (a, b)) for a in names for b in names if a != b]
     found += [Background(p) for p in PLACES]
-    small = np.stack([shrunk(background_picture(b), 4) for b in found])
+    small = np.stack([downsampled(background_picture(b), 4) for b in found])
     return tuple(found), small
 
 
 def read_background(pixels: np.ndarray) -> Background:
-    """The background with the least truncated error: all differences above 0.1 count alike.
+    """Return the background with the least truncated error: all differences above 0.1 count alike.
 
     pixels: float32 "128 128 3" in [0, 1].
+
     """
     backgrounds, small = _backgrounds()
-    error = np.abs(small - shrunk(pixels, 4)).max(-1)
+    error = np.abs(small - downsampled(pixels, 4)).max(-1)
     return backgrounds[int(np.minimum(error, 0.1).mean((1, 2)).argmin())]
 
 
 def _empty_canvas(pixels: np.ndarray, background: Background) -> np.ndarray:
-    """The background as this picture paints it: the ideal one and the slow drift around it."""
+    """Return the background as this image renders it: the ideal one plus a slow drift."""
     ideal = background_picture(background)
     drift = pixels - ideal
     near = (np.abs(drift).max(-1) < 0.08).astype(np.float32)[..., None]
@@ -118,7 +120,7 @@ def _empty_canvas(pixels: np.ndarray, background: Background) -> np.ndarray:
 def _confirmed(
     pixels: np.ndarray, empty: np.ndarray, found: list[Placed]
 ) -> list[tuple[Placed, _Fit]]:
-    """The objects that hold with all others painted in; the weakest is dropped until all hold."""
+    """Drop the weakest object until all pass with the others painted in."""
     while found:
         fits = [_fit(pixels, empty, found, i) for i in range(len(found))]
         worst = min(range(len(found)), key=lambda i: fits[i].margin)
@@ -129,7 +131,7 @@ def _confirmed(
 
 
 def _fit(pixels: np.ndarray, empty: np.ndarray, found: list[Placed], index: int) -> _Fit:
-    """How well object `index` holds when every other one is painted in."""
+    """Fit object `index` with every other one painted in."""
     placed = found[index]
     art = placed.look.art
     without = empty.copy()
@@ -146,8 +148,8 @@ def _fit(pixels: np.ndarray, empty: np.ndarray, found: list[Placed], index: int)
     mean = art[..., :3].sum((0, 1)) / mass
     solid = (cover[..., 0] > 0.02).astype(np.uint8)
     inside = _inside(solid)
-    drawing = float((smooth(inside * (whole - mean)) ** 2).sum()) / inside.sum()
-    missed = float((smooth(inside * (pixels - whole)) ** 2).sum()) / inside.sum()
+    drawing = float((blurred(inside * (whole - mean)) ** 2).sum()) / inside.sum()
+    missed = float((blurred(inside * (pixels - whole)) ** 2).sum()) / inside.sum()
     wide, narrow = (cv2.dilate(solid, np.ones((side, side))) for side in (7, 3))
     rim = (wide > 0) & (narrow == 0)
     around = float(((pixels - whole) ** 2).sum(-1)[rim].mean())

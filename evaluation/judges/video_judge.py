@@ -1,9 +1,9 @@
-"""What happens in a film, read from its frames alone, and whether that is what was wished for.
+"""A parser of videos that reads frames alone, and the judge of generated videos.
 
-Each frame is read by `evaluation.judges.image_parser`, what is read is followed from frame to
-frame, and a rule for each motion says what a track does. The parser knows upright sprites only:
-what spins is read in some frames, and in the others the pixels of its place are compared with its
-drawing turned. Owns: `Seen`, `seen`, `FilmVerdict`, `verdict`. Does not own: reading frames, films
+Each frame is parsed by `evaluation.judges.image_parser`, detections are linked into tracks, and one
+rule a motion classifies a track. The image parser knows upright sprites only, so a spinning object
+is detected in some frames and matched by rotated sprites in the others. Owns: `ParsedVideo`,
+`parse_video`, `VideoVerdict`, `verdict`. Does not own: reading frames, films
 (`world.video.motion`).
 """
 
@@ -25,26 +25,26 @@ Sightings = list[tuple[int, Detected]]
 """One thing in some frames: (frame, what was read), in order."""
 
 LEAST_SEEN, LEAST_FOLLOWED = 3, 5
-"""Frames in which a thing must be read in order to count, and to be said to slide or bounce."""
+"""The fewest frames in which an object must be detected to count, and to slide or bounce."""
 LEAST_WAY_PX, MOST_ASIDE_PX = 2 * CELL_PX, CELL_PX
-"""How far a slide goes at least, and how far aside anything may stray, less than that."""
+"""The shortest slide, and the exclusive bound of its sideways deviation."""
 LEAST_STEPS, STEP_PX, SLACK_PX = 3, CELL_PX // 2, CELL_PX // 4
-"""A slide has so many steps of more than `STEP_PX`, and none back of more than `SLACK_PX`."""
+"""The fewest steps of more than `STEP_PX` in a slide; no step goes back more than `SLACK_PX`."""
 LEAST_RISE_PX, MOST_TURNS = CELL_PX * 3 // 2, 3
-"""How far a bounce goes up at least, to come back half of it, and how often it turns at most."""
+"""The smallest rise of a bounce, half of which must come down again, and its most turns."""
 HIDDEN = 2
 """The number of first frames in which a thing that appears is not seen."""
 QUARTER_TURNS = 5
-"""So many of the 7 steps from frame to frame are quarter turns the same way where a thing spins."""
+"""The fewest quarter turns in one direction, of the 7 frame steps, of a spinning object."""
 EXPLAINED, CLEARER = 0.7, 0.7
-"""The most squared error that a turned drawing may leave: of that of the empty background, and of
-that of the upright drawing; after the tokenizer it leaves 0.1 to 0.6 of either."""
+"""The largest squared error of a rotated sprite, relative to the empty background and to the
+upright sprite; after the tokenizer it is 0.1 to 0.6 of either."""
 
 
 @dataclass(frozen=True)
-class Seen:
-    """What happens. movers: all things that move; still: all others. motion: what every mover does,
-    or `CROSS`; None where nothing moves, or not all of them in one of these ways."""
+class ParsedVideo:
+    """A parsed video. movers: moving objects; still: the others. motion: the motion of all movers,
+    or `CROSS`; None where nothing moves or the motions differ."""
 
     movers: tuple[Thing, ...]
     still: tuple[Thing, ...]
@@ -53,7 +53,7 @@ class Seen:
 
 
 @dataclass(frozen=True)
-class FilmVerdict:
+class VideoVerdict:
     """direction: the motion is the film's. object: the movers have the right concept, colour and
     number, or where nothing moves, they stand there. background: it is the film's."""
 
@@ -63,13 +63,13 @@ class FilmVerdict:
 
     @property
     def both(self) -> bool:
-        """Whether the right things do the right thing."""
+        """Return whether the right objects have the right motion."""
         return self.direction and self.object
 
 
 @dataclass(frozen=True)
 class _Track:
-    """One thing in all frames in which it was read."""
+    """The detections of one object, by frame."""
 
     seen: Sightings
 
@@ -79,7 +79,7 @@ class _Track:
 
     @property
     def thing(self) -> Thing:
-        """Its concept, in the colour that was read most often."""
+        """Return the concept with the colour detected most often."""
         return Counter((o.concept, o.colour) for _, o in self.seen).most_common(1)[0][0]
 
     @property
@@ -96,30 +96,32 @@ class _Track:
         return bool((np.ptp(self.centres_px, axis=0) < MOST_ASIDE_PX).all())
 
 
-def verdict(film: VideoScene, frames: np.ndarray) -> FilmVerdict:
-    """The verdict on frames, uint8 "8 128 128 3", that were to show the film.
+def verdict(film: VideoScene, frames: np.ndarray) -> VideoVerdict:
+    """Judge frames, uint8 "8 128 128 3", that were to show the film.
 
     Sizes, the object that stands still and, in `CROSS`, who comes from where are not asked for.
+
     """
-    found = seen(frames)
+    found = parse_video(frames)
     wanted = Counter((i.concept, i.colour) for i in film.movers)
     names = {concept for concept, _ in wanted}
     shown = found.movers or tuple(t for t in found.still if t[0] in names)
-    return FilmVerdict(
+    return VideoVerdict(
         direction=found.motion is film.motion,
         object=Counter(shown) == wanted,
         background=found.background == film.background,
     )
 
 
-def seen(frames: np.ndarray) -> Seen:
-    """What happens in frames, uint8 "8 128 128 3". A frame in which nothing is read is skipped.
+def parse_video(frames: np.ndarray) -> ParsedVideo:
+    """Parse frames, uint8 "8 128 128 3". Frames without detections are skipped.
 
     slides: one way, two cells or more in three steps or more, less than a cell aside. bounce: up
     and back again, with three turns at most. grow, shrink: by a cell or more, never the other way.
     appear: not in the first two frames, and in the last. spin: by quarter turns, nearly always the
     same way. cross: two different things slide past each other, to the left and to the right.
     Raises ValueError where the frames have another number, shape or type.
+
     """
     if len(frames) != FRAMES:
         raise ValueError(f"a film has {FRAMES} frames, not {len(frames)}")
@@ -134,11 +136,13 @@ def seen(frames: np.ndarray) -> Seen:
     does = [(s, Motion.SPIN) for s in spinners] + [(t, _motion(t)) for t in others]
     moving = [(t, motion) for t, motion in does if motion is not None or not t.stays]
     still = [t.thing for t, motion in does if motion is None and t.stays]
-    return Seen(tuple(t.thing for t, _ in moving), tuple(still), _together(moving), background)
+    return ParsedVideo(
+        tuple(t.thing for t, _ in moving), tuple(still), _together(moving), background
+    )
 
 
 def _tracks(readings: Sequence[Parsed]) -> list[_Track]:
-    """All tracks: in each frame the things of one concept go on with the nearest ones before."""
+    """Link detections into tracks: those of one concept continue the nearest earlier ones."""
     tracks: list[Sightings] = []
     for frame, parsed in enumerate(readings):
         for concept in dict.fromkeys(o.concept for o in parsed.objects):
@@ -152,7 +156,7 @@ def _tracks(readings: Sequence[Parsed]) -> list[_Track]:
 
 
 def _nearest(before: list[Sightings], found: list[Detected]) -> list[tuple[Sightings, int]]:
-    """Pairs (track, index of what was found) with the least sum of squared distances."""
+    """Return pairs (track, index of a detection) with the least sum of squared distances."""
     if not before:
         return []
     ends = np.array([t[-1][1].centre_px for t in before])
@@ -162,7 +166,7 @@ def _nearest(before: list[Sightings], found: list[Detected]) -> list[tuple[Sight
 
 
 def _motion(track: _Track) -> Motion | None:
-    """What a thing does that does not spin."""
+    """Classify the motion of a track that does not spin."""
     x, y = track.centres_px.T
     if len(track.seen) >= LEAST_FOLLOWED:
         for motion, (right, down) in SLIDES.items():
@@ -197,14 +201,14 @@ def _bounces(height: np.ndarray) -> bool:
 
 
 def _appears(frames: list[int]) -> bool:
-    """Read from some frame on until the end, in all of them but one perhaps."""
+    """Return whether a track starts late and lasts to the end, with at most one gap."""
     return (
         frames[0] >= HIDDEN and frames[-1] == FRAMES - 1 and len(frames) >= frames[-1] - frames[0]
     )
 
 
 def _together(moving: list[tuple[_Track, Motion | None]]) -> Motion | None:
-    """What all of them do."""
+    """Return the motion that all tracks share."""
     motions = {motion for _, motion in moving}
     if len(motions) == 1:
         return motions.pop()
@@ -217,7 +221,7 @@ def _together(moving: list[tuple[_Track, Motion | None]]) -> Motion | None:
 
 
 def _spinners(frames: np.ndarray, background: Background, tracks: list[_Track]) -> list[_Track]:
-    """The tracks of things that spin; of several in one place the one that explains it best."""
+    """Return the tracks of spinning objects; of several in one place the best fit."""
     errors = {i: _spin_error(frames, background, t) for i, t in enumerate(tracks) if t.stays}
     spins = sorted((error, i) for i, error in errors.items() if error is not None)
     found: list[_Track] = []
@@ -228,8 +232,8 @@ def _spinners(frames: np.ndarray, background: Background, tracks: list[_Track]) 
 
 
 def _spin_error(frames: np.ndarray, background: Background, track: _Track) -> float | None:
-    """The mean squared error of its drawing, turned as fits each frame; None where it does not
-    spin."""
+    """Return the mean squared error of the sprite at each frame's best rotation; None where the
+    object does not spin."""
     clearest = track.clearest
     side = clearest.size_px
     left, top = (round(c - side / 2) for c in clearest.centre_px)
@@ -250,6 +254,6 @@ def _spin_error(frames: np.ndarray, background: Background, track: _Track) -> fl
 
 
 def _stands_in(track: _Track, place: _Track) -> bool:
-    """Whether its centre lies in the other's box."""
+    """Return whether the centre of a track lies in the other's box."""
     away = np.abs(np.subtract(track.clearest.centre_px, place.clearest.centre_px))
     return bool((away < place.clearest.size_px / 2).all())

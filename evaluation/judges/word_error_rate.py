@@ -1,20 +1,22 @@
-"""How far a transcript is from what was said: the word error rate over words that are spelled one
-way. Owns: the rate and its interval. Does not own: the spelling (`world.text.spelling`), who
-listens (`evaluation.judges.speech_judges`)."""
+"""The word error rate over normalised spelling. Owns: the rate and its interval. Does not own: the
+spelling (`world.text.spelling`), the recognisers (`evaluation.judges.speech_judges`)."""
 
 from collections.abc import Sequence
 
 import numpy as np
 
-from evaluation.report.result import ratio_figures
+from evaluation.report.result import ratio_metrics
 from world.text.sentences import edit_distance
 from world.text.spelling import normalised_words
 
 
 def word_error_rate(found: Sequence[str], wanted: Sequence[str]) -> float:
-    """Edits of all texts / words of all wanted ones; 0 is perfect, more than 1 is possible.
+    """Return the edits of all texts / the words of all references; 0 is perfect, more than 1 is
+    possible.
 
-    Raises: ValueError where nothing was wanted.
+    Raises: ValueError where the references have no words.
+
+
     """
     wrong, total = _counts(found, wanted).sum(0)
     if not total:
@@ -22,11 +24,11 @@ def word_error_rate(found: Sequence[str], wanted: Sequence[str]) -> float:
     return float(wrong / total)
 
 
-def error_figures(name: str, found: Sequence[str], wanted: Sequence[str]) -> dict[str, float]:
-    """The rate under its name, and `_low` and `_high`: its 95 percent interval by resampling the
-    texts (the bootstrap's percentiles)."""
+def wer_metrics(name: str, found: Sequence[str], wanted: Sequence[str]) -> dict[str, float]:
+    """Return the rate under its name, and `_low` and `_high`: its 95 percent interval by the
+    percentile bootstrap over texts."""
     rate = word_error_rate(found, wanted)
-    return {**ratio_figures(name, _counts(found, wanted)), name: rate}
+    return {**ratio_metrics(name, _counts(found, wanted)), name: rate}
 
 
 def _counts(found: Sequence[str], wanted: Sequence[str]) -> np.ndarray:

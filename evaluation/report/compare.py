@@ -1,5 +1,4 @@
-"""Is one checkpoint better than another? Two results side by side, and what their intervals
-say.
+"""Two results side by side, with a verdict from their confidence intervals.
 
 Owns: `Difference`, the verdict, the table. Does not own: reading results (`evaluation.run_all`).
 """
@@ -26,8 +25,8 @@ class Difference:
 
     @property
     def verdict(self) -> str:
-        """What b is beside a: `BETTER` or `WORSE` where the two 95 percent intervals do not
-        overlap, `UNCLEAR` where they do, `UNKNOWN` where there are not two."""
+        """Compare b with a: `BETTER` or `WORSE` where the two 95 percent intervals do not overlap,
+        `UNCLEAR` where they do, `UNKNOWN` where one is missing."""
         if self.a is None or self.b is None:
             return ""
         a, b = self.a, self.b
@@ -38,7 +37,7 @@ class Difference:
         return BETTER if (b.low > a.high) != b.lower_is_better else WORSE
 
     def row(self) -> str:
-        """As a line of the table."""
+        """Return the line of the table."""
         both = [f.written() if f else "-" for f in (self.a, self.b)]
         change = f"{self.b.value - self.a.value:+.3f}" if self.a and self.b else ""
         columns = f"{self.name:<{WIDE}}{both[0]:<{NARROW}}{both[1]:<{NARROW}}{change:<9}"
@@ -46,16 +45,17 @@ class Difference:
 
 
 def differences(a: Result, b: Result) -> list[Difference]:
-    """The figures of both in the order of the first, then those that only the second has."""
+    """Return the figures of both in the order of the first, then those of the second alone."""
     first, second = ({f.name: f for f in figures(r.metrics)} for r in (a, b))
     return [Difference(name, first.get(name), second.get(name)) for name in {**first, **second}]
 
 
 def compare(a: AllResults | Result, b: AllResults | Result) -> str:
-    """The table in words: both checkpoints, then every suite that both have, and what makes them
-    hard to compare: other seeds, other sizes, suites that one of them lacks.
+    """Return the table as text: both checkpoints, every common suite, and what limits the
+    comparison: other seeds, other sizes, missing suites.
 
     Raises: ValueError where they have no suite in common.
+
     """
     ours, theirs = _suites(a), _suites(b)
     common = [name for name in ours if name in theirs]

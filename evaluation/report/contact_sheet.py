@@ -1,8 +1,7 @@
-"""A contact sheet: what comes of held-out wishes, one after the other in the order of their seeds,
-nobody chooses among them.
+"""A contact sheet of uncurated answers to held-out requests, in the order of their seeds.
 
-The wishes and their judges are those of the matrix. Owns: the tasks, the sheet, how a sound looks.
-Does not own: the items (`evaluation.suites.cells`).
+The requests and their judges are those of the any-to-any cells. Owns: the tasks, the sheet, the
+spectrogram. Does not own: the items (`evaluation.suites.cells`).
 """
 
 from collections.abc import Sequence
@@ -20,23 +19,23 @@ from engine.api.events import Answer
 from engine.api.request import Request
 from engine.api.sampling import Sampling
 from engine.media.images import fitted
-from evaluation.answers import ask, seeded
+from evaluation.answers import generate_answers, seeded
 from evaluation.judges.speech_judges import Listen, whisper
 from evaluation.pack import read_pack
-from evaluation.requirements import Needs
-from evaluation.speech_client import Talker
-from evaluation.suites.any_to_any import learned
+from evaluation.requirements import Requirement
+from evaluation.speech_client import SpeechEngine
+from evaluation.suites.any_to_any import trained_requirements
 from evaluation.suites.cell_item import Answers, Material
 from evaluation.suites.cells import CELLS, Cell
-from evaluation.suites.scenes import FAIL_RGB, FRAME_PX, PASS_RGB, wrapped
+from evaluation.suites.scenes import FAIL_RGB, FRAME_PX, PASS_RGB, wrap_text
 from model.prompt_template import TRANSCRIBE
 from model.tokenizers.whisper_encoder import SAMPLE_RATE, LogMel
 
 
 @dataclass(frozen=True)
 class Task:
-    """cell: of the matrix. columns: of the sheet. picture_px, frame_px: the side of a picture, and
-    of a frame of a film."""
+    """A row of the command's tasks. cell: of `evaluation.suites.cells`. columns: of the sheet.
+    picture_px, frame_px: the side of an image, and of a video frame."""
 
     cell: str
     columns: int
@@ -56,36 +55,36 @@ TASKS = {
     "say": Task("text_to_audio", 4),
     "sound": Task("text_to_sound", 4),
 }
-"""What is made: a picture of words, the picture after a change, a film of words, what comes next
-after a picture, an answer to words, to a question about a picture and about a film, what was said,
-speech, and the sound of a thing."""
+"""The tasks by command-line name: text to image, image editing, text to video, image to video, text
+answers, image description, video description, transcription, speech, and sounds."""
 LABEL_PX, LINES = 36, 3
 SOUND_PX, MELS, SHOWN_S = 256, 64, 4.0
-"""A sound is so wide and has so many mel bands, one a pixel; of a longer one its beginning is
-seen."""
+"""The width of a spectrogram, its mel bands (one a pixel), and the seconds shown of a longer
+clip."""
 WORDS_PX = (256, 8)
-"""Width and height of the bar above words alone."""
+"""The width and height in pixels of the blank strip above answers in text."""
 SIXES = 6
-"""Wishes are drawn in so many kinds, all of them in turn."""
+"""The number of kinds in a cell; items are drawn in multiples of it."""
 
 
 @dataclass(frozen=True)
 class Tile:
-    """One wish. strip: what was given and what was made side by side, uint8 "H W 3". words: the
-    seed, what was asked, what was answered or heard, and, if that is wrong, what is right."""
+    """One request. strip: input and output side by side, uint8 "H W 3". words: the seed, the
+    request, the answer or its transcript, and the right answer to a wrong one."""
 
     strip: np.ndarray
     words: str
     right: bool
 
 
-def gathered(task: str, num: int, seed: int, folder: Path) -> Material:
-    """What a task is made of: clips of that folder and a listener where it is about sound.
+def collect_material(task: str, num: int, seed: int, folder: Path) -> Material:
+    """Load what a task needs: clips of the folder and a recogniser for audio tasks.
 
     Raises: ValueError where these are needed and not there.
+
     """
     cell = _cell(task)
-    clips = read_pack(folder) if Needs.SOUND in cell.needs else None
+    clips = read_pack(folder) if Requirement.SOUND in cell.needs else None
     return Material(num, seed, clips, whisper() if cell.heard else None)
 
 
@@ -93,26 +92,29 @@ def _cell(task: str) -> Cell:
     return next(c for c in CELLS if c.name == TASKS[task].cell)
 
 
-def made(engine: Talker, task: str, material: Material, sampling: Sampling) -> list[Tile]:
-    """The first `material.num` wishes of a seed, or all that there are, with what came of them;
-    wish i has seed sampling.seed + i.
+def generate_tiles(
+    engine: SpeechEngine, task: str, material: Material, sampling: Sampling
+) -> list[Tile]:
+    """Answer the first `material.num` requests of a seed, or all that exist; request i has seed
+    sampling.seed + i.
 
     Raises: ValueError where num is below 1, the checkpoint was not trained for the task, or there
     is nobody to judge it.
+
     """
     num, cell = material.num, _cell(task)
     if num < 1:
         raise ValueError(f"--num must be at least 1, not {num}")
-    if reason := cell.missing(learned(engine), listens=material.listen is not None):
+    if reason := cell.missing(trained_requirements(engine), listens=material.listen is not None):
         raise ValueError(f"{task}: {reason}")
     assert cell.plan is not None
-    heard = Heard(material.listen)
+    heard = RecordingListener(material.listen)
     listened = replace(material, num=-(-num // SIXES) * SIXES, listen=heard)
     items = cell.plan(listened)[:num]
     requests = [
         Request(item.conversation, item.to, seeded(sampling, i)) for i, item in enumerate(items)
     ]
-    answers = ask(engine, requests, task)
+    answers = generate_answers(engine, requests, task)
     tiles: list[Tile] = []
     for item, request, found in zip(items, requests, tqdm(answers, desc="judge"), strict=True):
         heard.words = None
@@ -125,8 +127,8 @@ def made(engine: Talker, task: str, material: Material, sampling: Sampling) -> l
 
 
 @dataclass
-class Heard:
-    """A listener that remembers what it heard last."""
+class RecordingListener:
+    """A recogniser that keeps its last transcript."""
 
     listen: Listen | None
     words: str | None = None
@@ -138,7 +140,7 @@ class Heard:
 
 
 def _strip(task: Task, request: Request, answers: Answers) -> np.ndarray:
-    """What was given, if it can be seen, and beside it what was made."""
+    """Return the visible input and, beside it, the output."""
     shown: list[np.ndarray] = []
     for part in (*request.conversation.turns[-1].parts, *answers):
         shown += _seen(task, part)
@@ -155,8 +157,8 @@ def _seen(task: Task, part: Part | Answer) -> list[np.ndarray]:
 
 
 def spectrogram(samples: np.ndarray) -> np.ndarray:
-    """Samples "N" at 16 kHz as a picture uint8 "`MELS` `SOUND_PX` 3", low bands at the bottom,
-    silence after the end."""
+    """Render samples "N" at 16 kHz as a mel spectrogram uint8 "`MELS` `SOUND_PX` 3", low bands at
+    the bottom, silence after the end."""
     whole = np.zeros(int(SHOWN_S * SAMPLE_RATE), np.float32)
     begun = samples[: len(whole)]
     whole[: len(begun)] = begun
@@ -175,8 +177,8 @@ def _label(request: Request, answers: Answers) -> str:
 
 
 def sheet(tiles: Sequence[Tile], columns: int) -> np.ndarray:
-    """All of them in rows, framed green where right and red where not; below each its seed and its
-    words. uint8 "H W 3"."""
+    """Draw all tiles in rows, framed green where right and red where wrong, with their words below.
+    Returns uint8 "H W 3"."""
     height, width = (n + 2 * FRAME_PX for n in tiles[0].strip.shape[:2])
     rows, columns = -(-len(tiles) // columns), min(len(tiles), columns)
     page = Image.new("RGB", (columns * width, rows * (height + LABEL_PX)), (255, 255, 255))
@@ -187,6 +189,6 @@ def sheet(tiles: Sequence[Tile], columns: int) -> np.ndarray:
         frame = (left, top, left + width - 2, top + height - 2)
         pen.rectangle(frame, fill=PASS_RGB if tile.right else FAIL_RGB)
         page.paste(Image.fromarray(tile.strip), (left + FRAME_PX, top + FRAME_PX))
-        label = "\n".join(wrapped(tile.words, pen, font, width - 4)[:LINES])
+        label = "\n".join(wrap_text(tile.words, pen, font, width - 4)[:LINES])
         pen.multiline_text((left + 2, top + height), label, (20, 20, 20), font, spacing=1)
     return np.asarray(page)

@@ -1,8 +1,7 @@
-"""Examples of what a suite asked and what was answered, as a piece of a page: words, pictures,
-films and sounds, all within it.
+"""Example requests and answers of a suite as an HTML section with embedded media.
 
-Owns: the look of an example, media as data URIs, and finding the pieces of an earlier page again.
-Does not own: which examples (`evaluation.report.recording_engine`), the page
+Owns: the markup of an example, media as data URIs, reuse of the sections of an earlier page. Does
+not own: the choice of examples (`evaluation.report.recording_engine`), the page
 (`evaluation.report.html_page`).
 """
 
@@ -24,20 +23,20 @@ from model.tokenizers.whisper_encoder import SAMPLE_RATE
 
 FILM_PX, FRAME_MS, LONGEST_S = 96, 160, 8
 COMPRESSION = 0.7
-"""Of MP3 in libsndfile: about 40 kbit a second."""
+"""The MP3 compression of libsndfile: about 40 kbit/s."""
 
 
 def section(groups: Sequence[Group], key: str) -> str:
-    """The examples of one suite as HTML, between marks with a key; one line where there are
-    none."""
+    """Render the examples of one suite as HTML between marks with a key; one line without
+    examples."""
     shown = "\n".join(_group(g) for g in groups if g.examples)
     shown = shown or "<p class=quiet>This suite asks nothing that could be shown.</p>"
     return f"<!-- examples {key} -->\n{shown}\n<!-- end {key} -->"
 
 
-def kept(page: str, key: str) -> str | None:
-    """The section with that key of an earlier page, None where it has none. What was said and
-    answered is escaped, so that nothing in it looks like a mark."""
+def find_section(page: str, key: str) -> str | None:
+    """Return the section with that key of an earlier page, or None. Texts are escaped, so that none
+    looks like a mark."""
     found = re.search(rf"<!-- examples {re.escape(key)} -->.*?<!-- end {re.escape(key)} -->", page,
                       re.DOTALL)  # fmt: skip
     return found.group() if found else None
@@ -109,7 +108,7 @@ def _uri(kind: str, content: bytes) -> str:
 
 
 def mp3_bytes(samples: np.ndarray) -> bytes:
-    """A small MP3 of float32 samples "N" at 16 kHz in [-1, 1]; every browser plays it."""
+    """Encode float32 samples "N" at 16 kHz in [-1, 1] as a small MP3, which every browser plays."""
     file = BytesIO()
     with soundfile.SoundFile(
         file,

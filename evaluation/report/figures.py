@@ -1,4 +1,4 @@
-"""The figures of a result as rows: a value, its interval, and what its judge says of true data.
+"""The figures of a result as rows: a value, its interval, and the judge's figure on true data.
 
 Owns: `Figure`, which names belong together, and which figures are better where they are lower. Does
 not own: measuring (`evaluation.suites.catalogue`), comparing (`evaluation.report.compare`).
@@ -38,7 +38,7 @@ class Figure:
         return self.name.startswith(LOWER)
 
     def written(self, digits: int = 3) -> str:
-        """The value, and in brackets its interval."""
+        """Format the value with its interval in brackets."""
         value = f"{self.value:.{digits}f}"
         if self.low is None or self.high is None:
             return value
@@ -46,7 +46,7 @@ class Figure:
 
 
 def figures(metrics: Mapping[str, float]) -> list[Figure]:
-    """The figures of flat metrics in their order; NAME_low and NAME_high are the interval of
+    """Return the figures of flat metrics in their order; NAME_low and NAME_high are the interval of
     NAME."""
     return [
         Figure(name, value, metrics.get(f"{name}{LOW}"), metrics.get(f"{name}{HIGH}"))
@@ -56,8 +56,8 @@ def figures(metrics: Mapping[str, float]) -> list[Figure]:
 
 
 def ceiling(suite: str, name: str, judge: Mapping[str, float]) -> float | None:
-    """What the judge of a figure says of true data, pictures, films or recordings: the best that
-    can be hoped for; None where it says nothing."""
+    """Return the judge's figure on true data (images, videos or recordings), the ceiling of a
+    model's figure; None where there is none."""
     if suite in ("matrix", "symmetric"):
         return judge.get(name)
     known = CEILINGS.get(suite, {})

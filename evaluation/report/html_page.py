@@ -1,7 +1,7 @@
-"""All results on one page that opens without a network: every figure with its interval and with
-what its judge says of true data, and examples of successes and of failures.
+"""The report of all results as one offline page: every figure with its interval and the judge's
+figure on true data, and examples of successes and failures.
 
-Owns: the page. Does not own: one example (`evaluation.report.examples`), which ones are shown
+Owns: the page. Does not own: one example (`evaluation.report.examples`), the choice of examples
 (`evaluation.report.recording_engine`).
 """
 
@@ -44,23 +44,24 @@ th{white-space:normal}}
 
 
 def _kept(found: AllResults) -> str:
-    """How weights were kept that were rounded."""
+    """Return the storage format of quantised weights."""
     return "" if found.weights == AUTO else f" in {found.weights}"
 
 
 def key(found: AllResults, name: str) -> str:
-    """What the examples of a suite depend on: its name, the weights, the seed and the size."""
+    """Return the key of a suite's examples: its name, the weights, the seed and the size."""
     return f"{name} {found.digest}{_kept(found)} {found.seed} {found.suites[name].num}"
 
 
 def examples_in(page: str, found: AllResults) -> dict[str, str]:
-    """The sections of an earlier page that are of the same weights, seeds and sizes."""
-    sections = {name: examples.kept(page, key(found, name)) for name in found.suites}
+    """Return the sections of an earlier page with the same weights, seeds and sizes."""
+    sections = {name: examples.find_section(page, key(found, name)) for name in found.suites}
     return {name: section for name, section in sections.items() if section is not None}
 
 
 def page(found: AllResults, shown: Mapping[str, str]) -> str:
-    """The page as HTML. shown: suites -> their section of `evaluation.report.examples.section`."""
+    """Render the page as HTML. shown: suites -> their section of
+    `evaluation.report.examples.section`."""
     links = " ".join(f"<a href=#{name}>{name}</a>" for name in found.suites)
     sections = "\n".join(
         _suite(name, result, shown.get(name)) for name, result in found.suites.items()
@@ -110,7 +111,7 @@ def _row(suite: str, figure: Figure, judge: Mapping[str, float]) -> str:
 
 
 def _bar(figure: Figure) -> str:
-    """The interval on a line from 0 to 1; nothing where it does not lie there."""
+    """Draw the interval on a line from 0 to 1; empty where it lies outside."""
     if figure.low is None or figure.high is None or not 0 <= figure.low <= figure.high <= 1:
         return ""
     left, width, at = (100 * v for v in (figure.low, figure.high - figure.low, figure.value))

@@ -1,7 +1,7 @@
-"""The figures of a result as the model card shows them: one Markdown table, and a sentence about
-the matrix.
+"""The figures of a result for the model card: one Markdown table, and a sentence about the
+any-to-any cells.
 
-Owns: which figures stand in the card, and in which words. Does not own: measuring
+Owns: the choice and wording of the figures in the card. Does not own: measuring
 (`evaluation.suites.catalogue`), all figures with examples (`evaluation.report.html_page`).
 """
 
@@ -160,14 +160,14 @@ ROWS: dict[str, tuple[tuple[str, str], ...]] = {
         ),
     ),
 }
-"""Suite -> its lines: what is shown, and the figures in it by name, with `i` their intervals."""
+"""The lines of each suite: a label, and a template of figures by name, with `i` their intervals."""
 WIDTH = 100
 UNITS = {"video": " videos", "spoken_qa": " conversations", "symmetric": " a direction"}
 
 
 @dataclass(frozen=True)
 class _Number:
-    """A figure that is written with two digits, or as the format says."""
+    """A figure formatted with two digits, or as the format says."""
 
     value: float
     low: float | None
@@ -182,7 +182,8 @@ class _Number:
 
 
 def card(found: AllResults) -> str:
-    """Markdown. A figure that a result lacks is a dash; a suite that was left out has no line."""
+    """Return the table as Markdown. A missing figure is a dash; a suite that was left out has no
+    line."""
     lines = [HEAD]
     for suite, rows in ROWS.items():
         result = found.suites.get(suite)
@@ -197,7 +198,7 @@ def card(found: AllResults) -> str:
 
 
 class _Dash:
-    """A figure that is not there."""
+    """A missing figure."""
 
     def __format__(self, how: str) -> str:
         return "-"
@@ -216,7 +217,7 @@ class _Numbers(dict[str, _Number | _Dash]):
 
 
 def _cells(matrix: Result) -> str:
-    """Every cell that was tried, and those that the checkpoint was not trained for."""
+    """List the measured cells, and those that the checkpoint was not trained for."""
     tried = {
         name.replace("_", " "): value
         for name, value in matrix.metrics.items()

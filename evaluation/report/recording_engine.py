@@ -1,9 +1,9 @@
-"""An engine that remembers what it was asked and what it answered, so that examples can be shown.
+"""An engine that records its requests and answers, as the source of examples.
 
-A suite asks as ever; `evaluation.answers.ask` hands over the requests with their answers, and
-`evaluation.answers.tell` the verdicts, where the suite has one for each. Owns: `RecordingEngine`,
-`Group` and which examples are kept: the first ones in the order of their seeds, never chosen by
-eye. Does not own: how they are shown (`evaluation.report.examples`).
+`evaluation.answers.generate_answers` hands over requests with their answers, and
+`evaluation.answers.record_verdicts` the verdicts of suites that judge each answer. Owns:
+`RecordingEngine`, `Group` and the choice of examples: the first ones in the order of their seeds,
+never by eye. Does not own: their markup (`evaluation.report.examples`).
 """
 
 from collections.abc import Iterator, Sequence
@@ -15,8 +15,8 @@ from engine.api.request import Request
 from engine.engine import Engine
 
 FEW, EACH, EACH_OF_FEW = 4, 2, 4
-"""Of every group so many right and so many wrong answers are kept, more where a suite has at most
-`FEW` groups."""
+"""The number of right, and of wrong, answers kept of a group: `EACH_OF_FEW` where a suite has at
+most `FEW` groups, else `EACH`."""
 
 
 @dataclass(frozen=True)
@@ -30,8 +30,8 @@ class Example:
 
 @dataclass(frozen=True)
 class Group:
-    """Requests that were asked together under one name. num: how many; num_right: how many were
-    right, None where nobody judged each. examples: the first ones, by their seeds."""
+    """Requests of one name. num: their number; num_right: the number of right answers, None where
+    each was not judged. examples: the first ones by seed."""
 
     what: str
     num: int
@@ -40,7 +40,7 @@ class Group:
 
 
 class RecordingEngine:
-    """An engine seen from outside, and what a suite asked it since `taken` was called last."""
+    """A wrapper of an engine that records the requests since the last `take_groups`."""
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
@@ -59,27 +59,27 @@ class RecordingEngine:
         return self.engine.hears_s
 
     def generate_batch(self, requests: Sequence[Request]) -> list[tuple[Answer, ...]]:
-        """The answers of the engine."""
+        """Return the answers of the engine."""
         return self.engine.generate_batch(requests)
 
     def generate(self, request: Request) -> Iterator[Event]:
-        """The events of the engine; they are not remembered."""
+        """Yield the events of the engine; they are not recorded."""
         return self.engine.generate(request)
 
-    def remember(
+    def record(
         self, what: str, requests: Sequence[Request], answers: Sequence[tuple[Answer, ...]]
     ) -> None:
-        """Keeps a group of requests with one answer each."""
+        """Record a group of requests with one answer each."""
         self._groups.append(_Open(what, list(requests), list(answers)))
 
     def judge(self, what: str, right: Sequence[bool]) -> None:
-        """Keeps the verdicts of the last group under that name, one for each request."""
+        """Record the verdicts of the last group of that name, one for each request."""
         group = next(g for g in reversed(self._groups) if g.what == what)
         assert len(right) == len(group.requests), what
         group.right = [bool(r) for r in right]
 
-    def taken(self) -> tuple[Group, ...]:
-        """What was asked, cut down to a few examples of each group, and forgotten."""
+    def take_groups(self) -> tuple[Group, ...]:
+        """Return the recorded groups, cut to a few examples each, and clear the record."""
         groups, self._groups = self._groups, []
         each = EACH_OF_FEW if len(groups) <= FEW else EACH
         return tuple(group.cut(each) for group in groups)
@@ -87,7 +87,7 @@ class RecordingEngine:
 
 @dataclass
 class _Open:
-    """A group as long as its suite runs."""
+    """A group while its suite runs."""
 
     what: str
     requests: list[Request]
@@ -95,8 +95,8 @@ class _Open:
     right: list[bool] | None = None
 
     def cut(self, each: int) -> Group:
-        """The first `each` right and the first `each` wrong; the first 2 each where nobody
-        judged."""
+        """Keep the first `each` right and the first `each` wrong; the first 2 each of unjudged
+        ones."""
         num = len(self.requests)
         verdicts: Sequence[bool | None] = self.right if self.right is not None else [None] * num
         rows = [Example(*row) for row in zip(self.requests, self.answers, verdicts, strict=True)]

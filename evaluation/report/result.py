@@ -1,4 +1,4 @@
-"""The one shape of every evaluation's result, and the arithmetic that all suites share."""
+"""The result format of all suites, and the statistics that they share."""
 
 import json
 import math
@@ -9,14 +9,14 @@ import numpy as np
 
 RESAMPLED = 1000
 AUTO = "auto"
-"""Weights that were kept in the numbers that they are computed in."""
+"""The storage format of weights that are not quantised."""
 
 
 @dataclass(frozen=True)
 class Result:
-    """What a run measured. date: ISO 8601, UTC. seconds: wall clock. metrics: flat names -> numbers
-    of the checkpoint; judge: the same of whoever judged, where somebody did. left_out: why a figure
-    is not there. weights: how they were kept, see `model.loading.placement`."""
+    """The result of a run. date: ISO 8601, UTC. seconds: wall clock. metrics: flat names -> figures
+    of the checkpoint; judge: the same of its judge, if any. left_out: figure -> reason. weights:
+    their storage format, see `model.loading.placement`."""
 
     name: str
     date: str
@@ -31,10 +31,11 @@ class Result:
     weights: str = AUTO
 
     def to_json(self) -> str:
-        """One line of JSON, numbers rounded to four digits after the point; left_out only where
-        something is, weights where they were rounded.
+        """Return one line of JSON, numbers rounded to four decimals; an empty left_out and default
+        weights are omitted.
 
         Raises ValueError where a number is not finite.
+
         """
         values = asdict(self)
         values["seconds"] = round(self.seconds, 1)
@@ -48,9 +49,9 @@ class Result:
 
 
 @dataclass(frozen=True)
-class Measured:
-    """What a suite returns: flat names -> numbers of the checkpoint, and of its judge; names ->
-    why there is no number."""
+class Measurement:
+    """The return value of a suite: flat names -> figures of the checkpoint, and of its judge; names
+    -> reasons of missing figures."""
 
     metrics: dict[str, float]
     judge: dict[str, float] = field(default_factory=dict)
@@ -58,7 +59,7 @@ class Measured:
 
 
 def share(outcomes: Iterable[bool]) -> float:
-    """The share that is true, in [0, 1]. Raises ValueError where there are none."""
+    """Return the share of true outcomes, in [0, 1]. Raises ValueError without outcomes."""
     counted = [bool(o) for o in outcomes]
     if not counted:
         raise ValueError("there is nothing to take a share of")
@@ -66,10 +67,11 @@ def share(outcomes: Iterable[bool]) -> float:
 
 
 def wilson(proportion: float, num: int, z: float = 1.96) -> tuple[float, float]:
-    """Wilson's score interval of a proportion seen in num trials; z = 1.96 covers 95 percent.
+    """Return Wilson's score interval of a proportion in num trials; z = 1.96 covers 95 percent.
 
     centre = (p + z^2/2n) / (1 + z^2/n), half = z sqrt(p(1-p)/n + z^2/4n^2) / (1 + z^2/n).
     Raises ValueError where num is below 1 or the proportion outside [0, 1].
+
     """
     if num < 1 or not 0 <= proportion <= 1:
         raise ValueError(f"no interval for a proportion of {proportion} in {num} trials")
@@ -80,18 +82,18 @@ def wilson(proportion: float, num: int, z: float = 1.96) -> tuple[float, float]:
     return max(centre - half, 0.0), min(centre + half, 1.0)
 
 
-def share_figures(name: str, outcomes: Iterable[bool]) -> dict[str, float]:
-    """The share under its name, `_low` and `_high`: its 95 percent Wilson interval."""
+def share_metrics(name: str, outcomes: Iterable[bool]) -> dict[str, float]:
+    """Return the share under its name, `_low` and `_high`: its 95 percent Wilson interval."""
     counted = list(outcomes)
     found = share(counted)
     low, high = wilson(found, len(counted))
     return {name: found, f"{name}_low": low, f"{name}_high": high}
 
 
-def ratio_figures(name: str, counts: np.ndarray) -> dict[str, float]:
-    """sum(counts[:, 0]) / sum(counts[:, 1]) under its name, 0 where there is nothing to divide by;
-    `_low` and `_high`: its 95 percent interval by resampling the rows (the bootstrap's
-    percentiles). counts: int "N 2"."""
+def ratio_metrics(name: str, counts: np.ndarray) -> dict[str, float]:
+    """Return sum(counts[:, 0]) / sum(counts[:, 1]) under its name, 0 for a zero denominator; `_low`
+    and `_high`: its 95 percent interval by the percentile bootstrap over rows. counts: int "N
+    2"."""
     drawn = np.random.default_rng(0).integers(len(counts), size=(RESAMPLED, len(counts)))
     part, whole = np.moveaxis(counts[drawn].sum(1), 1, 0)
     low, high = np.percentile(part / np.maximum(whole, 1), (2.5, 97.5))

@@ -1,7 +1,7 @@
-"""What can be made of what? Each of text, picture, sound and film to each, and of some together, on
-held-out items.
+"""Held-out items of every pair of modalities: text, image, audio and video to each, and mixed
+inputs.
 
-Owns: measuring the cells of `evaluation.suites.cells`, and their table in words.
+Owns: measuring the cells of `evaluation.suites.cells`, and their table as text.
 """
 
 from collections.abc import Sequence
@@ -10,28 +10,29 @@ from tqdm import tqdm
 
 from engine.api.request import Request
 from engine.api.sampling import Sampling
-from evaluation.answers import ask, seeded, tell
-from evaluation.report.result import Measured, share, share_figures
-from evaluation.requirements import Needs
-from evaluation.speech_client import Talker
+from evaluation.answers import generate_answers, record_verdicts, seeded
+from evaluation.report.result import Measurement, share, share_metrics
+from evaluation.requirements import Requirement
+from evaluation.speech_client import SpeechEngine
 from evaluation.suites.cell_item import Answers, Item, Material
 from evaluation.suites.cells import CELLS
 from flow.modality import Modality
 
 KINDS = tuple(str(m) for m in (Modality.TEXT, Modality.IMAGE, Modality.AUDIO, Modality.VIDEO))
 WIDE, NARROW = 28, 21
-"""Characters of the columns of the table of cells, and of the table of kinds."""
+"""The width in characters of the columns of both tables."""
 
 
-def evaluate(engine: Talker, material: Material, sampling: Sampling) -> Measured:
-    """The share in [0, 1] of right answers of each cell under its name, `text_to_image` and so on,
-    with its 95 percent interval; `trained`: how many cells were measured.
+def evaluate(engine: SpeechEngine, material: Material, sampling: Sampling) -> Measurement:
+    """Return the share in [0, 1] of right answers of each cell under its name, `text_to_image` and
+    so on, with its 95 percent interval; `trained`: how many cells were measured.
 
     Judge: under the name of a cell the share of true data that its judge accepts, exact pictures
     and films, or real recordings; NAME_num: items. left_out: why a cell was not measured.
     Item i is made with seed sampling.seed + i. Raises ValueError where num is no multiple of 6.
+
     """
-    has, listens = learned(engine), material.listen is not None
+    has, listens = trained_requirements(engine), material.listen is not None
     reasons = {cell.name: cell.missing(has, listens=listens) for cell in CELLS}
     plans = {
         cell.name: cell.plan(material)
@@ -41,33 +42,35 @@ def evaluate(engine: Talker, material: Material, sampling: Sampling) -> Measured
     metrics: dict[str, float] = {}
     judge: dict[str, float] = {"num": float(material.num)}
     for name, items in plans.items():
-        metrics |= share_figures(name, outcomes(engine, name, items, sampling))
+        metrics |= share_metrics(name, outcomes(engine, name, items, sampling))
         judge[name] = share(i.true() for i in tqdm(items, desc=f"judge: true {name}"))
         judge[f"{name}_num"] = float(len(items))
     left_out = {name: reason for name, reason in reasons.items() if reason is not None}
     metrics["trained"] = float(len(plans))
-    return Measured(metrics, judge, left_out)
+    return Measurement(metrics, judge, left_out)
 
 
-def learned(engine: Talker) -> frozenset[Needs]:
-    """What the lessons of this checkpoint were about, beside pictures and words."""
-    sound = {Needs.SOUND} if engine.hears_s else set()
+def trained_requirements(engine: SpeechEngine) -> frozenset[Requirement]:
+    """Return the trained abilities of a checkpoint beyond images and text."""
+    sound = {Requirement.SOUND} if engine.hears_s else set()
     config = engine.model.config
-    films = {Needs.FILMS} if config.video_frames else set()
-    making = {Needs.MAKING} if Modality.VIDEO in config.media else set()
+    films = {Requirement.VIDEO} if config.video_frames else set()
+    making = {Requirement.VIDEO_GENERATION} if Modality.VIDEO in config.media else set()
     return frozenset(sound | films | making)
 
 
-def outcomes(engine: Talker, name: str, items: Sequence[Item], sampling: Sampling) -> list[bool]:
-    """Whether each item is answered right; what was heard is no part of an answer."""
+def outcomes(
+    engine: SpeechEngine, name: str, items: Sequence[Item], sampling: Sampling
+) -> list[bool]:
+    """Answer each item and judge it; a transcript of the input is no part of an answer."""
     requests = [
         Request(item.conversation, item.to, seeded(sampling, i), aloud=item.aloud)
         for i, item in enumerate(items)
     ]
-    answers = ask(engine, requests, name)
+    answers = generate_answers(engine, requests, name)
     pairs = zip(items, tqdm(answers, desc=f"judge: {name}"), strict=True)
     right = [item.right(_answered(found)) for item, found in pairs]
-    tell(engine, name, right)
+    record_verdicts(engine, name, right)
     return right
 
 
@@ -75,9 +78,9 @@ def _answered(answers: Answers) -> Answers:
     return [a for a in answers if not a.heard]
 
 
-def table(measured: Measured) -> str:
-    """The cells in words: a row for what is given, a column for what is made of it; then every cell
-    with what was asked and who judged; then the reasons of those without a number."""
+def table(measured: Measurement) -> str:
+    """Return the cells as text: a row an input, a column an output; then every cell with its
+    request and judge, or the reason why it was not measured."""
     head = "".join(f"{kind:<{NARROW}}" for kind in KINDS)
     rows = [f"{'given':<8}{head}".rstrip()]
     for given in KINDS:
@@ -86,7 +89,7 @@ def table(measured: Measured) -> str:
     rows += ["", "share right (95% interval); the judge's own share on true data is below", ""]
     for cell in CELLS:
         figure = _figure(measured, cell.name)
-        rows.append(f"{cell.name:<{WIDE}}{figure:<{NARROW}}{cell.wish}")
+        rows.append(f"{cell.name:<{WIDE}}{figure:<{NARROW}}{cell.request}")
         if cell.name in measured.metrics:
             ceiling, num = measured.judge[cell.name], measured.judge[f"{cell.name}_num"]
             by = "; goes by words in between" if cell.by_words else ""
@@ -96,7 +99,7 @@ def table(measured: Measured) -> str:
     return "\n".join(rows)
 
 
-def _figure(measured: Measured, name: str) -> str:
+def _figure(measured: Measurement, name: str) -> str:
     if name not in measured.metrics:
         return measured.left_out[name].partition(":")[0]
     value, low, high = (measured.metrics[f"{name}{end}"] for end in ("", "_low", "_high"))

@@ -1,4 +1,4 @@
-"""Does it see? Questions about exact pictures of held-out scenes, answered in words."""
+"""Questions about rendered images of held-out scenes, answered in text."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -8,39 +8,40 @@ import numpy as np
 from engine.api.conversation import Conversation
 from engine.api.request import Request
 from engine.api.sampling import Sampling
-from evaluation.answers import Answerer, ask, plain, tell, words_of
-from evaluation.report.result import Measured, share_figures
+from evaluation.answers import AnswerEngine, generate_answers, plain, record_verdicts, text_of
+from evaluation.report.result import Measurement, share_metrics
 from flow.modality import Modality
 from world.concepts import named_concepts
 from world.image.scenes import GENEVAL, Family, Scene, render, sample_scene
 from world.text.captions import Question, questions
 
 COUNT_FAMILIES = (Family.COUNTING, Family.COUNTING, Family.COUNTING, Family.TWO_OBJECTS)
-"""So that the answers one, two, three and four are about equally frequent."""
+"""The families of counting scenes; the answers one to four are about equally frequent."""
 FAMILIES: dict[str, tuple[Family, ...]] = {
     "object": GENEVAL,
     "count": COUNT_FAMILIES,
     "colour": (Family.COLOURS, Family.COLOUR_ATTRIBUTION),
 }
-"""The scenes that each kind of question is about, in turn."""
+"""The families of scenes for each kind of question, in turn."""
 
 
 @dataclass(frozen=True)
-class Asked:
-    """A question about the picture of a scene."""
+class VisualQuestion:
+    """A question about the image of a scene."""
 
     scene: Scene
     question: Question
 
 
 def evaluate(
-    engine: Answerer,
+    engine: AnswerEngine,
     num: int,
     seed: int,
     sampling: Sampling,
     families: Mapping[str, tuple[Family, ...]] = FAMILIES,
-) -> Measured:
-    """Shares in [0, 1], each over num questions about num pictures, with 95 percent intervals.
+) -> Measurement:
+    """Return shares in [0, 1], each over num questions about num pictures, with 95 percent
+    intervals.
 
     object: asked what it sees (in many phrasings, scenes of the six families), the answer names
     exactly the scene's concepts, all of them and no other. exact: that answer is
@@ -49,60 +50,64 @@ def evaluate(
     heart?" is answered with the right word. Capitals, spaces and a final full stop do not count.
     families: of the scenes asked about, by the kind of question; no other kind is asked. Raises
     ValueError where num is below 1.
+
     """
     asked = plan(num, seed, families)
     said = {
         kind: _said(engine, one, replace(sampling, seed=seed), kind) for kind, one in asked.items()
     }
 
-    def right(kind: str, is_right: Callable[[str, Asked], bool]) -> list[bool]:
+    def right(kind: str, is_right: Callable[[str, VisualQuestion], bool]) -> list[bool]:
         return [is_right(s, a) for s, a in zip(said[kind], asked[kind], strict=True)]
 
     judges = {"object": names_the_objects, "count": says_the_answer, "colour": says_the_answer}
     found = {kind: right(kind, judges[kind]) for kind in asked}
     for kind, verdicts in found.items():
-        tell(engine, kind, verdicts)
+        record_verdicts(engine, kind, verdicts)
     metrics: dict[str, float] = {}
     if "object" in asked:
         found["exact"] = right("object", says_the_answer)
     for kind, verdicts in found.items():
-        metrics |= share_figures(kind, verdicts)
-    return Measured(metrics)
+        metrics |= share_metrics(kind, verdicts)
+    return Measurement(metrics)
 
 
 def plan(
     num: int, seed: int, families: Mapping[str, tuple[Family, ...]] = FAMILIES
-) -> dict[str, list[Asked]]:
-    """num questions of each kind about held-out scenes: kind -> questions, in the order asked."""
+) -> dict[str, list[VisualQuestion]]:
+    """Sample num questions of each kind about held-out scenes: kind -> questions, in the order
+    asked."""
     if num < 1:
         raise ValueError(f"--num must be at least 1, not {num}")
     rng = np.random.default_rng(seed)
     return {kind: _asked(rng, num, kind, row) for kind, row in families.items()}
 
 
-def names_the_objects(said: str, asked: Asked) -> bool:
-    """Whether an answer names all concepts of the scene and no other."""
+def names_the_objects(said: str, asked: VisualQuestion) -> bool:
+    """Return whether an answer names all concepts of the scene and no other."""
     return named_concepts(said) == {i.concept for i in asked.scene.items}
 
 
-def says_the_answer(said: str, asked: Asked) -> bool:
-    """Whether an answer is the right one, word for word."""
+def says_the_answer(said: str, asked: VisualQuestion) -> bool:
+    """Return whether an answer matches exactly."""
     return said == plain(asked.question.answer)
 
 
 def _asked(
     rng: np.random.Generator, num: int, kind: str, families: tuple[Family, ...]
-) -> list[Asked]:
-    """num questions of that kind about held-out scenes, the families in turn."""
-    asked: list[Asked] = []
+) -> list[VisualQuestion]:
+    """Sample num questions of a kind about held-out scenes, the families in turn."""
+    asked: list[VisualQuestion] = []
     for i in range(num):
         scene = sample_scene(rng, test=True, family=families[i % len(families)])
         question = next(q for q in questions(scene, rng) if q.kind == kind)
-        asked.append(Asked(scene, question))
+        asked.append(VisualQuestion(scene, question))
     return asked
 
 
-def _said(engine: Answerer, asked: list[Asked], sampling: Sampling, what: str) -> list[str]:
+def _said(
+    engine: AnswerEngine, asked: list[VisualQuestion], sampling: Sampling, what: str
+) -> list[str]:
     requests = [
         Request(
             Conversation.ask(a.question.text, render(a.scene)),
@@ -111,4 +116,4 @@ def _said(engine: Answerer, asked: list[Asked], sampling: Sampling, what: str) -
         )
         for i, a in enumerate(asked)
     ]
-    return [words_of(answers) for answers in ask(engine, requests, what)]
+    return [text_of(answers) for answers in generate_answers(engine, requests, what)]

@@ -1,8 +1,7 @@
-"""Every suite under its name: what it consists of, how large it is, what it needs, and how it is
-run.
+"""The catalogue of suites: items, default size, requirements, and how each is run.
 
-Owns: `Suite`, `SUITES`, `Run`, why a suite cannot be run, and a run's result. Does not own: what a
-suite measures (its own file), running all of them (`evaluation.run_all`).
+Owns: `Suite`, `SUITES`, `Run`, the reason why a suite cannot run, a run's result. Does not own: the
+figures of a suite (its own file), running all of them (`evaluation.run_all`).
 """
 
 import sys
@@ -16,9 +15,9 @@ from engine.engine import Engine
 from evaluation import pack
 from evaluation.judges import speech_judges
 from evaluation.report.recording_engine import RecordingEngine
-from evaluation.report.result import AUTO, Measured, Result
-from evaluation.requirements import NOT_TRAINED, Needs
-from evaluation.speech_client import need_sound
+from evaluation.report.result import AUTO, Measurement, Result
+from evaluation.requirements import NOT_TRAINED, Requirement
+from evaluation.speech_client import require_audio
 from evaluation.suites import (
     any_to_any,
     asr,
@@ -41,24 +40,25 @@ from evaluation.suites.cell_item import Material
 
 @dataclass(frozen=True)
 class Suite:
-    """One suite. about: what it consists of. num: how many by default. multiple: of kinds that come
-    in turn, so that each is as frequent as the others. right: when an answer is right. needs: what
-    the checkpoint must have learned. sampled: whether it makes anything. clips: whether it takes
-    held-out recordings."""
+    """One suite. about: its items. num: their default number. multiple: the number of kinds that
+    alternate, so that each is equally frequent. right: the criterion of a right answer. needs:
+    abilities that the checkpoint must have. sampled: it generates. clips: it uses held-out
+    recordings."""
 
     about: str
     num: int
     multiple: int = 1
     right: str = ""
-    needs: tuple[Needs, ...] = ()
+    needs: tuple[Requirement, ...] = ()
     sampled: bool = True
     clips: bool = False
 
     def size(self, *, part: float = 1.0, num: int | None = None) -> int:
-        """About that part of the default size, in (0, 1], or at least num; a multiple of `multiple`
-        unless it is the default.
+        """Return about that part, in (0, 1], of the default size, or at least num; a multiple of
+        `multiple` unless it is the default.
 
         Raises ValueError where part or num is out of range.
+
         """
         if num is not None:
             if num < 1:
@@ -73,63 +73,72 @@ class Suite:
         )
 
 
-_SOUND, _FILMS = (Needs.SOUND,), (Needs.FILMS,)
+_SOUND, _FILMS = (Requirement.SOUND,), (Requirement.VIDEO,)
 _WORDS = "at most 30% of the words wrong"
-_BY_CELL = "what each cell asks for, see the table of the command line"
+_BY_CELL = "the criterion of each cell, see the table of the command"
 
 SUITES: dict[str, Suite] = {
-    "scenes": Suite("wishes for pictures", 240, 6, "the parser finds what was wished for"),
+    "scenes": Suite("prompts for images", 240, 6, "the parser finds what the prompt asks for"),
     "captions": Suite(
-        "questions of each kind about pictures", 240, 12,
-        "the things by name; the number or the colour, word for word",
+        "questions of each kind about images", 240, 12,
+        "the objects by name; the number or the colour, word for word",
     ),
-    "tokenizer": Suite("pictures through the tokenizer", 240, sampled=False),
+    "tokenizer": Suite("images through the tokenizer", 240, sampled=False),
     "chat": Suite(
-        "dialogues", 240, 6, "words as expected, a picture where one was wished for that shows it",
+        "dialogues", 240, 6, "text as expected; where an image was requested, one that shows it",
     ),
     "editing": Suite(
-        "changes of pictures", 140, 7, "the change is there and all else is as before", _FILMS
+        "edits of images", 140, 7, "the edit is done and all else is as before", _FILMS
     ),
     "thinking": Suite(
         "questions that need counting", 240, 1, "the right answer, word for word",
-        (Needs.THINKING,),
+        (Requirement.THINKING,),
     ),
     "video": Suite(
-        "films made and watched", 120, 10,
-        "the motion and what moves; of answers, word for word", _FILMS,
+        "videos generated and described", 120, 10,
+        "the motion and the moving objects; of answers, word for word", _FILMS,
     ),
-    "asr": Suite("spoken sentences to write down", 144, 1, _WORDS, _SOUND, clips=True),
+    "asr": Suite("spoken sentences to transcribe", 144, 1, _WORDS, _SOUND, clips=True),
     "tts": Suite(
-        "sentences to say aloud", 36, 1, f"whisper tiny.en hears it, {_WORDS}", _SOUND, clips=True
+        "sentences to speak", 36, 1, f"whisper tiny.en hears it, {_WORDS}", _SOUND, clips=True
     ),
     "spoken_qa": Suite(
         "spoken conversations of three turns", 24, 3, "the words of the answer are right", _SOUND,
         clips=True,
     ),
     "sounds": Suite(
-        "sounds to name and to make", 66, 2,
-        "named word for word; the judge of sounds takes it for the thing", _SOUND, clips=True,
+        "sounds to name and to generate", 66, 2,
+        "named word for word; the judge of sounds names it", _SOUND, clips=True,
     ),
     "omni": Suite(
-        "questions about a picture and a sound", 120, 1, "the right answer, word for word",
+        "questions about an image and a sound", 120, 1, "the right answer, word for word",
         (*_SOUND, *_FILMS), clips=True,
     ),
     "matrix": Suite(
-        "items of every cell, from any modality to any", 24, 6, _BY_CELL, clips=True
+        "items of every cell, any modality to any", 24, 6, _BY_CELL, clips=True
     ),
-    "symmetric": Suite("pictures, recordings and films, there and back", 24, 6, clips=True),
+    "symmetric": Suite("images, recordings and videos, there and back", 24, 6, clips=True),
     "retrieval": Suite(
-        "held-out scenes to search among", 500, 10, needs=(Needs.FINDING,), sampled=False,
+        "held-out scenes to search", 500, 10, needs=(Requirement.RETRIEVAL,), sampled=False,
         clips=True,
     ),
 }  # fmt: skip
-"""All suites, in the order in which they are run one after the other."""
+"""The suites by stored name, in the order of `python -m evaluation all`."""
+
+
+COMMANDS = {"matrix": "any_to_any", "symmetric": "cycle_consistency"}
+"""The commands of suites whose stored name is another one; both names are accepted."""
+
+
+def stored_name(command: str) -> str:
+    """Return the name of a suite in results."""
+    return next((name for name, new in COMMANDS.items() if new == command), command)
 
 
 @dataclass(frozen=True)
 class Run:
-    """One run of a suite; sampling has the same seed. pack: folder of the clips. sheet: where the
-    judged pictures of `scenes` are written, if anywhere. weights: how the engine keeps them."""
+    """One run of a suite; sampling has the same seed. pack: folder of the clips. sheet: file for
+    the judged images of `scenes`, if any. weights: their storage format."""
 
     suite: str
     num: int
@@ -141,20 +150,22 @@ class Run:
 
 
 def missing(engine: Engine | RecordingEngine, name: str) -> str | None:
-    """Why the checkpoint cannot do a suite, beginning with `NOT_TRAINED`; None where it can."""
+    """Return the reason why a checkpoint cannot run a suite, beginning with `NOT_TRAINED`, or
+    None."""
     config = engine.model.config
-    has = any_to_any.learned(engine)
-    has |= {Needs.THINKING} if config.thinks else set()
-    has |= {Needs.FINDING} if config.has_embedding else set()
+    has = any_to_any.trained_requirements(engine)
+    has |= {Requirement.THINKING} if config.thinks else set()
+    has |= {Requirement.RETRIEVAL} if config.has_embedding else set()
     lacks = [need for need in SUITES[name].needs if need not in has]
     return f"{NOT_TRAINED}: {lacks[0]}" if lacks else None
 
 
 def result(engine: Engine | RecordingEngine, run: Run, checkpoint: str) -> Result:
-    """What the run measured. checkpoint: the name that is written down.
+    """Run a suite. checkpoint: the name stored in the result.
 
     Raises: ValueError where the size does not fit, or the checkpoint, the clips or a judge lack
     what is needed.
+
     """
     date, started_s = datetime.now(UTC).isoformat(timespec="seconds"), time.monotonic()
     found = _measured(engine, run)
@@ -173,7 +184,7 @@ def result(engine: Engine | RecordingEngine, run: Run, checkpoint: str) -> Resul
     )
 
 
-def _measured(engine: Engine | RecordingEngine, run: Run) -> Measured:
+def _measured(engine: Engine | RecordingEngine, run: Run) -> Measurement:
     asked = (engine, run.num, run.seed, run.sampling)
     match run.suite:
         case "scenes":
@@ -211,8 +222,8 @@ def _material(engine: Engine | RecordingEngine, run: Run) -> Material:
     return Material(run.num, run.seed, clips, listen)
 
 
-def _measured_aloud(engine: Engine | RecordingEngine, run: Run) -> Measured:
-    need_sound(engine)
+def _measured_aloud(engine: Engine | RecordingEngine, run: Run) -> Measurement:
+    require_audio(engine)
     clips = pack.read_pack(run.pack)
     asked = (engine, clips, run.num, run.seed, run.sampling)
     match run.suite:

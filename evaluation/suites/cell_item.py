@@ -1,4 +1,4 @@
-"""One thing that is asked in a cell of the matrix, and what a right answer is."""
+"""One item of an any-to-any cell: a request and the test of a right answer."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -17,9 +17,9 @@ _NO_TOKENS = np.zeros((0, 1), np.int64)
 
 @dataclass(frozen=True)
 class Item:
-    """conversation, to, aloud: of the request. right: whether an answer is right. true: whether
-    the same judge accepts true data, exact pictures and films or real recordings. wanted: the right
-    words, where one answer in words is known."""
+    """One item. conversation, to, aloud: of the request. right: judges an answer. true: the same
+    judge on true data, rendered images and videos or real recordings. wanted: the reference text,
+    if there is one."""
 
     conversation: Conversation
     to: Modality | None
@@ -31,8 +31,8 @@ class Item:
 
 @dataclass(frozen=True)
 class Material:
-    """What a cell is made of. num: how many items at most. pack, listen: held-out clips, and who
-    hears; None where there are none."""
+    """The sources of a cell's items. num: the most items. pack, listen: held-out clips and a
+    recogniser, or None."""
 
     num: int
     seed: int
@@ -41,21 +41,21 @@ class Material:
 
     @property
     def recordings(self) -> Pack:
-        """The clips of a cell that needs them."""
+        """Return the clips for a cell that requires them."""
         assert self.pack is not None
         return self.pack
 
     @property
     def hears(self) -> Listen:
-        """Who hears, for a cell that needs it."""
+        """Return the recogniser for a cell that requires one."""
         assert self.listen is not None
         return self.listen
 
 
-def judged(
+def item_with_answer(
     conversation: Conversation, to: Modality, right: Callable[[Answers], bool], true: Answer
 ) -> Item:
-    """An item whose true answer is known."""
+    """Build an item whose true answer is known."""
     return Item(conversation, to, right, lambda: right((true,)), wanted=true.text)
 
 

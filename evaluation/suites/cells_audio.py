@@ -1,7 +1,7 @@
-"""The cells of the matrix with sound: what is asked, and what is right.
+"""The any-to-any cells with audio: their items and judges.
 
-What is said is heard by a judge, and right where at most `evaluation.suites.spoken_qa.MOST_ERRORS`
-of its words are wrong; how far the judge can be trusted is seen on recordings in the same voice.
+Generated speech is transcribed by a recogniser and right up to a word error rate of
+`evaluation.suites.spoken_qa.MOST_ERRORS`; recordings in the same voice measure the recogniser.
 """
 
 from collections.abc import Sequence
@@ -10,14 +10,21 @@ from functools import partial
 import numpy as np
 
 from engine.api.conversation import Conversation
-from evaluation.answers import picture_of, plain, words_of
-from evaluation.judges.facts import Facts, picture_facts, wished_caption, word_facts
+from evaluation.answers import image_of, plain, text_of
+from evaluation.judges.facts import Facts, image_facts, requested_caption, text_facts
 from evaluation.judges.image_parser import parse
-from evaluation.speech_client import sound_of
+from evaluation.speech_client import audio_of
 from evaluation.suites import captions, chat, omni, scenes, spoken_qa, video
-from evaluation.suites.cell_item import Answers, Item, Material, as_sound, in_words, judged
+from evaluation.suites.cell_item import (
+    Answers,
+    Item,
+    Material,
+    as_sound,
+    in_words,
+    item_with_answer,
+)
 from evaluation.suites.sounds import MAKE_IT, NAME_IT
-from evaluation.suites.spoken_qa import Asked, same_words
+from evaluation.suites.spoken_qa import SpokenQuestion, same_words
 from flow.modality import Modality
 from world.audio.speech import Clip
 from world.image.scenes import render
@@ -27,9 +34,9 @@ from world.video.motion import render_video
 
 
 def transcripts(material: Material) -> list[Item]:
-    """The sentences of `evaluation.suites.asr`."""
+    """Sample the sentences of `evaluation.suites.asr`."""
     return [
-        judged(
+        item_with_answer(
             Conversation.write_down(clip.samples),
             Modality.TEXT,
             partial(_is_written, clip.sentence),
@@ -40,13 +47,13 @@ def transcripts(material: Material) -> list[Item]:
 
 
 def _is_written(sentence: str, answers: Answers) -> bool:
-    return same_words(words_of(answers), sentence)
+    return same_words(text_of(answers), sentence)
 
 
 def sayings(material: Material) -> list[Item]:
-    """The sentences of `evaluation.suites.tts`."""
+    """Sample the sentences of `evaluation.suites.tts`."""
     return [
-        judged(
+        item_with_answer(
             Conversation.ask(SAY.format(clip.sentence)),
             Modality.AUDIO,
             partial(_is_heard, material, clip.sentence),
@@ -57,11 +64,11 @@ def sayings(material: Material) -> list[Item]:
 
 
 def _is_heard(material: Material, wanted: str, answers: Answers) -> bool:
-    return same_words(material.hears(sound_of(answers)), wanted)
+    return same_words(material.hears(audio_of(answers)), wanted)
 
 
 def described_aloud(material: Material) -> list[Item]:
-    """What is seen in a picture, said aloud."""
+    """Sample spoken descriptions of images."""
     asked = captions.plan(material.num, material.seed)["object"]
     return [
         _aloud(
@@ -75,7 +82,7 @@ def described_aloud(material: Material) -> list[Item]:
 
 
 def told_aloud(material: Material) -> list[Item]:
-    """What happens in a film, said aloud."""
+    """Sample spoken descriptions of videos."""
     asked = [(w.film, w.questions[-1]) for w in video.plan(material.num, material.seed)]
     return [
         _aloud(material, i, Conversation.ask(q.text, video=render_video(film)), q.answer)
@@ -90,7 +97,7 @@ def _aloud(
     answer: str,
     to: Modality | None = Modality.TEXT,
 ) -> Item:
-    """A question whose answer is said aloud. The judge is tried on a recording of another
+    """Build a question with a spoken answer. The judge is tested on a recording of another
     sentence."""
     own = material.recordings.own
     return Item(
@@ -107,7 +114,8 @@ def _hears_recording(material: Material, clip: Clip) -> bool:
 
 
 def spoken_questions(material: Material) -> list[Item]:
-    """The small talk and the simple facts of `evaluation.suites.spoken_qa`, each asked alone."""
+    """Sample the small talk and the simple facts of `evaluation.suites.spoken_qa`, each asked
+    alone."""
     rows = [a for a in _asked(material) if a.dialogue.kind is not Kind.ASK]
     return [
         _aloud(
@@ -122,7 +130,7 @@ def spoken_questions(material: Material) -> list[Item]:
 
 
 def spoken_about_pictures(material: Material) -> list[Item]:
-    """Spoken questions about pictures, answered in words."""
+    """Sample spoken questions about images, answered in text."""
     rows = [a for a in _asked(material) if a.dialogue.kind is Kind.ASK]
     return [
         Item(
@@ -135,48 +143,49 @@ def spoken_about_pictures(material: Material) -> list[Item]:
     ]
 
 
-def _asked(material: Material) -> Sequence[Asked]:
+def _asked(material: Material) -> Sequence[SpokenQuestion]:
     talks = spoken_qa.plan(material.recordings, material.num, material.seed)
     return [asked for talk in talks for asked in talk]
 
 
-def _is_answered(asked: Asked, answers: Answers) -> bool:
-    return chat.judged(asked.dialogue, tuple(answers)).right
+def _is_answered(asked: SpokenQuestion, answers: Answers) -> bool:
+    return chat.judge_answer(asked.dialogue, tuple(answers)).right
 
 
 def spoken_wishes(material: Material) -> list[Item]:
-    """Recorded wishes for pictures. The judge is tried on exact pictures of other wishes."""
+    """Sample recorded requests for images. The judge is tested on rendered images of other
+    requests."""
     wished = [
-        (clip, word_facts(caption))
+        (clip, text_facts(caption))
         for clip in material.recordings.spoken
-        if (caption := wished_caption(clip.sentence)) is not None
+        if (caption := requested_caption(clip.sentence)) is not None
     ]
-    known = scenes.wishes(material.num, material.seed)
+    known = scenes.plan(material.num, material.seed)
     return [
         Item(
             Conversation.ask("", audio=clip.samples),
             None,
             partial(_shows_all, facts),
-            partial(_holds, word_facts(wish.prompt), render(wish.scene)),
+            partial(_holds, text_facts(case.prompt), render(case.scene)),
         )
-        for (clip, facts), wish in zip(wished, known, strict=False)
+        for (clip, facts), case in zip(wished, known, strict=False)
     ]
 
 
 def _shows_all(facts: Facts, answers: Answers) -> bool:
-    picture = picture_of(answers)
+    picture = image_of(answers)
     return picture is not None and _holds(facts, picture)
 
 
 def _holds(facts: Facts, picture: np.ndarray) -> bool:
-    return facts <= picture_facts(parse(picture))
+    return facts <= image_facts(parse(picture))
 
 
 def together(material: Material) -> list[Item]:
-    """The questions of `evaluation.suites.omni`."""
+    """Sample the questions of `evaluation.suites.omni`."""
     asked = omni.plan(material.recordings, material.num, material.seed)
     return [
-        judged(
+        item_with_answer(
             Conversation.ask(q.question, image=render(q.scene), audio=clip.samples),
             Modality.TEXT,
             partial(_says, q.answer),
@@ -187,13 +196,13 @@ def together(material: Material) -> list[Item]:
 
 
 def _says(wanted: str, answers: Answers) -> bool:
-    return words_of(answers) == plain(wanted)
+    return text_of(answers) == plain(wanted)
 
 
 def named_sounds(material: Material) -> list[Item]:
-    """The sounds of `evaluation.suites.sounds`, to be named."""
+    """Sample sounds of `evaluation.suites.sounds` to be named."""
     return [
-        judged(
+        item_with_answer(
             Conversation.ask(NAME_IT, audio=clip.samples),
             Modality.TEXT,
             partial(_says, sound_answer(clip.sentence)),
@@ -204,9 +213,9 @@ def named_sounds(material: Material) -> list[Item]:
 
 
 def made_sounds(material: Material) -> list[Item]:
-    """The same, to be made."""
+    """Sample sounds of `evaluation.suites.sounds` to be generated."""
     return [
-        judged(
+        item_with_answer(
             Conversation.ask(MAKE_IT.format(clip.sentence)),
             Modality.AUDIO,
             partial(_sounds_like, material, clip.sentence),
@@ -217,4 +226,4 @@ def made_sounds(material: Material) -> list[Item]:
 
 
 def _sounds_like(material: Material, thing: str, answers: Answers) -> bool:
-    return material.recordings.judge.name(sound_of(answers)) == thing
+    return material.recordings.judge.name(audio_of(answers)) == thing

@@ -1,4 +1,4 @@
-"""Does it hold a conversation? Held-out dialogues; the model itself chooses words or a picture."""
+"""Held-out dialogues in which the model itself chooses text or an image as its answer."""
 
 from dataclasses import dataclass, replace
 
@@ -8,18 +8,25 @@ from engine.api.conversation import Conversation, Part, Turn
 from engine.api.events import Answer
 from engine.api.request import Request
 from engine.api.sampling import Sampling
-from evaluation.answers import Answerer, ask, picture_of, plain, tell, words_of
+from evaluation.answers import (
+    AnswerEngine,
+    generate_answers,
+    image_of,
+    plain,
+    record_verdicts,
+    text_of,
+)
 from evaluation.judges.image_judge import satisfies
 from evaluation.judges.image_parser import parse
-from evaluation.report.result import Measured, share_figures
+from evaluation.report.result import Measurement, share_metrics
 from world.image.scenes import render
 from world.text.dialogue import Dialogue, Kind, Utterance, sample_dialogue
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What an answer was worth. right: see `judged`. suggests: it said that the wish lies outside.
-    shows: for a wish for a picture, whether the picture shows it; None for other dialogues."""
+    """The verdict on an answer. right: see `judge_answer`. suggests: it declared the request out of
+    domain. shows: the image satisfies the request; None for other dialogues."""
 
     kind: Kind
     right: bool
@@ -27,29 +34,30 @@ class Verdict:
     shows: bool | None = None
 
 
-def evaluate(engine: Answerer, num: int, seed: int, sampling: Sampling) -> Measured:
-    """Shares in [0, 1] over num held-out dialogues, the six kinds in turn, judged by `judged`,
-    with their 95 percent intervals.
+def evaluate(engine: AnswerEngine, num: int, seed: int, sampling: Sampling) -> Measurement:
+    """Return shares in [0, 1] over num held-out dialogues, the six kinds in turn, judged by
+    `judge_answer`, with their 95 percent intervals.
 
     in_world: asks and wishes for pictures together; asked, drawn: each alone; follow_ups: answers
     that need what was said before; knowledge: simple facts; small_talk; out_of_world: wishes that
     the world does not hold. drawn_right: wishes whose picture shows what was wished for.
     false_refusals: dialogues of the other kinds that were taken for out of world.
     Raises ValueError where num is below the number of kinds.
+
     """
     dialogues = plan(num, seed)
     requests = [
         Request(conversation_of(d), None, replace(sampling, seed=seed + i))
         for i, d in enumerate(dialogues)
     ]
-    answers = ask(engine, requests, "chat")
-    verdicts = [judged(d, a) for d, a in zip(dialogues, answers, strict=True)]
-    tell(engine, "chat", (v.right and v.shows is not False for v in verdicts))
-    return Measured(figures(verdicts))
+    answers = generate_answers(engine, requests, "chat")
+    verdicts = [judge_answer(d, a) for d, a in zip(dialogues, answers, strict=True)]
+    record_verdicts(engine, "chat", (v.right and v.shows is not False for v in verdicts))
+    return Measurement(figures(verdicts))
 
 
 def plan(num: int, seed: int) -> list[Dialogue]:
-    """num held-out dialogues, the kinds in turn."""
+    """Sample num held-out dialogues, the kinds in turn."""
     kinds = tuple(Kind)
     if num < len(kinds):
         raise ValueError(f"--num must be at least {len(kinds)} for chat, not {num}")
@@ -58,7 +66,7 @@ def plan(num: int, seed: int) -> list[Dialogue]:
 
 
 def conversation_of(dialogue: Dialogue) -> Conversation:
-    """All that was said before the answer that is judged; scenes become their exact pictures."""
+    """Return the turns before the judged answer; scenes become rendered images."""
     return Conversation(tuple(_turn(u) for u in dialogue.utterances[:-1]))
 
 
@@ -69,11 +77,12 @@ def _turn(said: Utterance) -> Turn:
     return Turn(said.role, parts)
 
 
-def judged(dialogue: Dialogue, answers: tuple[Answer, ...]) -> Verdict:
-    """One verdict. Right is: OUTSIDE, the answer suggests what lies inside; SMALL_TALK, it has
-    words and no picture; where a picture was wished for, it holds one; everywhere else its words
-    are the expected ones and it holds no picture. Only an answer to OUTSIDE may suggest."""
-    expected, picture, words = dialogue.utterances[-1], picture_of(answers), words_of(answers)
+def judge_answer(dialogue: Dialogue, answers: tuple[Answer, ...]) -> Verdict:
+    """Judge an answer. Right is: OUT_OF_DOMAIN, the answer suggests what lies inside; SMALL_TALK,
+    it has words and no picture; where a picture was wished for, it holds one; everywhere else its
+    words are the expected ones and it holds no picture. Only an answer to OUT_OF_DOMAIN may
+    suggest."""
+    expected, picture, words = dialogue.utterances[-1], image_of(answers), text_of(answers)
     suggests = any(a.suggest for a in answers)
     if dialogue.kind is Kind.OUT_OF_DOMAIN:
         return Verdict(dialogue.kind, suggests, suggests)
@@ -87,7 +96,7 @@ def judged(dialogue: Dialogue, answers: tuple[Answer, ...]) -> Verdict:
 
 
 def figures(verdicts: list[Verdict]) -> dict[str, float]:
-    """The metrics of verdicts that hold at least one of each kind."""
+    """Return the metrics of verdicts with at least one of each kind."""
 
     def right(*kinds: Kind) -> list[bool]:
         return [v.right for v in verdicts if v.kind in kinds]
@@ -105,5 +114,5 @@ def figures(verdicts: list[Verdict]) -> dict[str, float]:
     }
     metrics: dict[str, float] = {}
     for name, found in outcomes.items():
-        metrics |= share_figures(name, found)
+        metrics |= share_metrics(name, found)
     return metrics

@@ -1,8 +1,8 @@
-"""Does anything find anything? Held-out scenes, films and changes; a hit is the same scene graph.
+"""Cross-modal retrieval of held-out scenes, videos and edits; a hit has the same scene graph.
 
-Beside it the same search with two representations that were made apart: the mean code of the
-picture tokenizer, and the counts of words mapped onto it. Owns: what is searched for what, recall.
-Does not own: the vectors (`engine.engine.Engine.embed`).
+A baseline has two separate representations: the mean code of the image tokenizer, and word counts
+mapped onto it. Owns: queries, items and recall. Does not own: the vectors
+(`engine.engine.Engine.embed`).
 """
 
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ import torch
 
 from engine.api.conversation import Part
 from engine.engine import Engine
-from evaluation.report.result import Measured, share, share_figures
+from evaluation.report.result import Measurement, share, share_metrics
 from model.tokenizers.image import pixels_from_uint8
 from world.audio.speech import Clip, scene_of
 from world.image.edits import Change, sample_edit
@@ -25,13 +25,13 @@ from world.video.motion import render_video, sample_video
 K = 5
 MOST_FILMS = 200
 FITTED, RIDGE = 2000, 1.0
-"""Training scenes that words are mapped onto pictures by, and the penalty."""
+"""Training scenes of the baseline's ridge regression, and its penalty."""
 ENCODED = 64
 
 
 @dataclass(frozen=True)
 class Search:
-    """Vectors "Q D" of what is looked for and "N D" of what there is, and what each of them is."""
+    """Query vectors "Q D" and item vectors "N D", with the key of each."""
 
     queries: np.ndarray
     items: np.ndarray
@@ -39,14 +39,14 @@ class Search:
     keys: Sequence[str]
 
     def hits(self, k: int = K) -> list[bool]:
-        """Whether one of the k items nearest to each query is what was looked for."""
+        """Return whether one of the k items nearest to each query has its key."""
         best = np.argsort(-self.queries @ self.items.T, axis=1, kind="stable")[:, :k]
         pairs = zip(self.wanted, best.tolist(), strict=True)
         return [wanted in {self.keys[i] for i in row} for wanted, row in pairs]
 
 
-def evaluate(engine: Engine, clips: Sequence[Clip], num: int, seed: int) -> Measured:
-    """Recall among the 5 best, in [0, 1], with 95 percent intervals.
+def evaluate(engine: Engine, clips: Sequence[Clip], num: int, seed: int) -> Measurement:
+    """Return recall at 5, in [0, 1], with 95 percent intervals.
 
     text_to_image, image_to_text: num held-out scenes and all that can be said of them.
     text_to_video: at most 200 held-out films. speech_to_image: the clips that describe a scene, or
@@ -54,6 +54,7 @@ def evaluate(engine: Engine, clips: Sequence[Clip], num: int, seed: int) -> Meas
     num / 2 held-out changes, among both pictures of each. decoupled_text_to_image: see above. The
     judge's figures are those of chance. Raises ValueError where num is below 2, or the checkpoint
     was not trained to find things.
+
     """
     if num < 2:
         raise ValueError(f"--num must be at least 2 for retrieval, not {num}")
@@ -77,12 +78,12 @@ def evaluate(engine: Engine, clips: Sequence[Clip], num: int, seed: int) -> Meas
         searches["speech_to_image"] = _heard(engine, spoken, seen, keys)
     metrics, chance = {}, {}
     for name, search in searches.items():
-        metrics |= share_figures(f"{name}_r5", search.hits())
+        metrics |= share_metrics(f"{name}_r5", search.hits())
         chance[f"{name}_chance"] = min(K / len(search.keys), 1.0)
     metrics["told_apart"] = _told_apart(engine, rng, max(num // 2, 1))
     missing = {"text_to_video": "watches no films", "speech_to_image": "does not hear"}
     left = {f"{k}_r5": f"the checkpoint {v}" for k, v in missing.items() if k not in searches}
-    return Measured(metrics, chance, left)
+    return Measurement(metrics, chance, left)
 
 
 def _embedded(engine: Engine, items: Sequence[tuple[Part, ...]]) -> np.ndarray:
@@ -105,8 +106,8 @@ def _composed(engine: Engine, rng: np.random.Generator, num: int) -> Search:
 
 
 def _told_apart(engine: Engine, rng: np.random.Generator, num: int) -> float:
-    """How often the words of a scene are nearer to its picture than to that of the scene in which
-    one thing is changed, and the other way round; chance is 0.25."""
+    """Return the share of pairs of a scene and its edit in which each caption is nearer to its own
+    image; chance is 0.25."""
     edits = [sample_edit(rng, test=True) for _ in range(num)]
     pairs = [(e.before, e.after) for e in edits if full_caption(e.before) != full_caption(e.after)]
     scenes = [s for pair in pairs for s in pair]
@@ -124,7 +125,7 @@ def _filmed(engine: Engine, rng: np.random.Generator, num: int) -> Search:
 
 
 def _spoken(clips: Sequence[Clip]) -> list[tuple[Clip, Scene]]:
-    """The clips that speak of a scene, with the scene."""
+    """Return the clips that describe a scene, with the scene."""
     found = ((clip, scene_of(clip)) for clip in clips)
     return [(clip, scene) for clip, scene in found if scene is not None]
 
@@ -144,7 +145,8 @@ def _decoupled(
     keys: Sequence[str],
     pictures: Sequence[np.ndarray],
 ) -> Search:
-    """Words counted, mapped by ridge regression onto the mean codes of training pictures."""
+    """Return the baseline's search: word counts mapped by ridge regression onto mean codes of
+    images."""
     scenes = [sample_scene(rng, test=False) for _ in range(FITTED)]
     said = [full_caption(s) for s in scenes]
     place = {word: i for i, word in enumerate(sorted({w for text in said for w in text.split()}))}
@@ -157,7 +159,7 @@ def _decoupled(
 
 
 def _counts(texts: Sequence[str], place: dict[str, int]) -> np.ndarray:
-    """How often each known word, and a constant 1, float64 "N W+1"."""
+    """Count each known word, with a constant 1, float64 "N W+1"."""
     counts = np.zeros((len(texts), len(place) + 1))
     counts[:, -1] = 1
     for row, text in zip(counts, texts, strict=True):
@@ -168,7 +170,7 @@ def _counts(texts: Sequence[str], place: dict[str, int]) -> np.ndarray:
 
 
 def _mean_codes(engine: Engine, pictures: Sequence[np.ndarray]) -> np.ndarray:
-    """The mean code vector of each picture, float64 "N D"."""
+    """Return the mean code vector of each image, float64 "N D"."""
     vision, found = engine.model.vision, list[np.ndarray]()
     for start in range(0, len(pictures), ENCODED):
         shown = torch.from_numpy(np.stack(pictures[start : start + ENCODED])).to(engine.device)

@@ -1,4 +1,4 @@
-"""Does it draw what was wished for? Six kinds of held-out wishes, named and judged as GenEval's."""
+"""Held-out scenes drawn from prompts, judged by GenEval's rules in its six families."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -10,18 +10,18 @@ from PIL import Image, ImageDraw, ImageFont
 from engine.api.conversation import Conversation
 from engine.api.request import Request
 from engine.api.sampling import Sampling
-from evaluation.answers import Answerer, ask, picture_of, tell
-from evaluation.judges.facts import word_facts
-from evaluation.judges.image_judge import judge_figures, satisfies
+from evaluation.answers import AnswerEngine, generate_answers, image_of, record_verdicts
+from evaluation.judges.facts import text_facts
+from evaluation.judges.image_judge import judge_metrics, satisfies
 from evaluation.judges.image_parser import parse
-from evaluation.report.result import Measured, share_figures, wilson
+from evaluation.report.result import Measurement, share_metrics, wilson
 from evaluation.suites.tokenizer import round_trip
 from flow.modality import Modality
 from world.image.scenes import GENEVAL, IMAGE_PX, Family, Scene, sample_scene
 from world.text.captions import caption
 
 MANY_FACTS = 4
-"""Words that state so many facts, or more, are long: things, numbers above one, colours, sizes, a
+"""The fewest facts of a prompt with many facts: objects, numbers above one, colours, sizes, a
 relation, the background."""
 SHEET_COLUMNS, FRAME_PX, LABEL_PX = 12, 4, 34
 Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
@@ -37,73 +37,74 @@ class TestCase:
 
 
 @dataclass(frozen=True)
-class Drawn:
-    """A wish, the picture that came (uint8 "128 128 3"), and whether it is right."""
+class JudgedImage:
+    """A test case, the generated image (uint8 "128 128 3"), and its verdict."""
 
-    wish: TestCase
+    case: TestCase
     picture: np.ndarray
     right: bool
 
 
-def wishes(num: int, seed: int, families: Sequence[Family] = GENEVAL) -> list[TestCase]:
-    """num wishes, the families in turn; half of them mention the background. More wishes of the
-    same seed begin with the same ones.
+def plan(num: int, seed: int, families: Sequence[Family] = GENEVAL) -> list[TestCase]:
+    """Sample num test cases, the families in turn; half of them mention the background. More cases
+    of a seed begin with the same ones.
 
     Raises ValueError where num is not a positive multiple of the number of families.
+
     """
     if num < 1 or num % len(families):
         raise ValueError(f"--num must be a multiple of {len(families)} for scenes, not {num}")
     rng = np.random.default_rng(seed)
-    wished: list[TestCase] = []
+    cases: list[TestCase] = []
     for i in range(num):
         scene = sample_scene(rng, test=True, family=families[i % len(families)])
-        wished.append(TestCase(scene, caption(scene, rng, background=0.5)))
-    return wished
+        cases.append(TestCase(scene, caption(scene, rng, background=0.5)))
+    return cases
 
 
-def draw(engine: Answerer, wished: list[TestCase], sampling: Sampling) -> list[Drawn]:
-    """One judged picture a wish; wish i is drawn with seed sampling.seed + i."""
+def draw(engine: AnswerEngine, cases: list[TestCase], sampling: Sampling) -> list[JudgedImage]:
+    """Generate and judge one image a case; case i has seed sampling.seed + i."""
     requests = [
         Request(
             Conversation.ask(w.prompt), Modality.IMAGE, replace(sampling, seed=sampling.seed + i)
         )
-        for i, w in enumerate(wished)
+        for i, w in enumerate(cases)
     ]
-    drawn: list[Drawn] = []
-    for wish, answers in zip(wished, ask(engine, requests, "draw"), strict=True):
-        picture = picture_of(answers)
+    drawn: list[JudgedImage] = []
+    for case, answers in zip(cases, generate_answers(engine, requests, "draw"), strict=True):
+        picture = image_of(answers)
         assert picture is not None, "a request for a picture is answered with one"
-        drawn.append(Drawn(wish, picture, satisfies(parse(picture), wish.scene)))
-    tell(engine, "draw", (d.right for d in drawn))
+        drawn.append(JudgedImage(case, picture, satisfies(parse(picture), case.scene)))
+    record_verdicts(engine, "draw", (d.right for d in drawn))
     return drawn
 
 
 def evaluate(
-    engine: Answerer, num: int, seed: int, sampling: Sampling
-) -> tuple[Measured, list[Drawn]]:
-    """The six columns of GenEval and their mean `overall`, all in [0, 1], with their 95 percent
-    Wilson intervals NAME_low, NAME_high; many_facts, of the wishes that state `MANY_FACTS`; the
-    judge's own figures; and the pictures."""
-    wished = wishes(num, seed)
-    drawn = draw(engine, wished, replace(sampling, seed=seed))
-    figures = judge_figures([w.scene for w in wished], partial(round_trip, engine), seed)
-    many = [d.right for d in drawn if num_facts(d.wish.prompt) >= MANY_FACTS]
-    found = columns(drawn) | (share_figures("many_facts", many) if many else {})
-    return Measured(found, figures), drawn
+    engine: AnswerEngine, num: int, seed: int, sampling: Sampling
+) -> tuple[Measurement, list[JudgedImage]]:
+    """Return the six columns of GenEval and their mean `overall`, all in [0, 1], with their 95
+    percent Wilson intervals NAME_low, NAME_high; many_facts, of the wishes that state `MANY_FACTS`;
+    the judge's own figures; and the pictures."""
+    cases = plan(num, seed)
+    drawn = draw(engine, cases, replace(sampling, seed=seed))
+    figures = judge_metrics([w.scene for w in cases], partial(round_trip, engine), seed)
+    many = [d.right for d in drawn if num_facts(d.case.prompt) >= MANY_FACTS]
+    found = geneval_metrics(drawn) | (share_metrics("many_facts", many) if many else {})
+    return Measurement(found, figures), drawn
 
 
 def num_facts(words: str) -> int:
-    """How many facts words about a picture state, see `MANY_FACTS`."""
-    facts = word_facts(words)
+    """Count the facts that a prompt states, see `MANY_FACTS`."""
+    facts = text_facts(words)
     return sum(f[0] != "things" and (f[0], f[-1]) != ("number", "1") for f in facts)
 
 
-def columns(drawn: list[Drawn]) -> dict[str, float]:
-    """The metrics of judged pictures that hold equally many of each family."""
+def geneval_metrics(drawn: list[JudgedImage]) -> dict[str, float]:
+    """Return the metrics of judged images with equally many of each family."""
     by_family: dict[str, float] = {}
     for f in GENEVAL:
-        outcomes = [d.right for d in drawn if d.wish.scene.family is f]
-        by_family |= share_figures(str(f), outcomes)
+        outcomes = [d.right for d in drawn if d.case.scene.family is f]
+        by_family |= share_metrics(str(f), outcomes)
     overall = sum(by_family[str(f)] for f in GENEVAL) / len(GENEVAL)
     low, high = wilson(overall, len(drawn))
     return {
@@ -114,8 +115,9 @@ def columns(drawn: list[Drawn]) -> dict[str, float]:
     }
 
 
-def sheet(drawn: list[Drawn]) -> Image.Image:
-    """All pictures in rows of twelve, framed green where right and red where not, prompts below."""
+def sheet(drawn: list[JudgedImage]) -> Image.Image:
+    """Draw all images in rows of twelve, framed green where right and red where not, prompts
+    below."""
     cell = IMAGE_PX + 2 * FRAME_PX
     rows = -(-len(drawn) // SHEET_COLUMNS)
     size = (min(len(drawn), SHEET_COLUMNS) * cell, rows * (cell + LABEL_PX))
@@ -127,13 +129,13 @@ def sheet(drawn: list[Drawn]) -> Image.Image:
         frame = (left, top, left + cell - 2, top + cell - 2)
         pen.rectangle(frame, fill=PASS_RGB if one.right else FAIL_RGB)
         page.paste(Image.fromarray(one.picture), (left + FRAME_PX, top + FRAME_PX))
-        label = "\n".join(wrapped(one.wish.prompt, pen, font, cell - 4)[:3])
+        label = "\n".join(wrap_text(one.case.prompt, pen, font, cell - 4)[:3])
         pen.multiline_text((left + 2, top + cell), label, (20, 20, 20), font, spacing=1)
     return page
 
 
-def wrapped(text: str, pen: ImageDraw.ImageDraw, font: Font, width_px: float) -> list[str]:
-    """The words of a text in lines that are at most that wide."""
+def wrap_text(text: str, pen: ImageDraw.ImageDraw, font: Font, width_px: float) -> list[str]:
+    """Wrap a text into lines of at most that width."""
     lines = [""]
     for word in text.split():
         longer = f"{lines[-1]} {word}".strip()

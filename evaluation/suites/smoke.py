@@ -1,8 +1,7 @@
-"""Does a checkpoint run? Every way from what it takes to what it makes, once, in a few steps.
+"""A smoke test of a checkpoint: every pair of input and output, once, in a few steps.
 
-For weights that were converted or fetched: not whether an answer is good, but whether it comes,
-step by step, in the right shape, again the same, and stops when it is told to. Owns: the ways that
-are tried and what is asked of each.
+For converted or downloaded weights. It checks no quality: an answer must stream, have the right
+shape, repeat exactly, and stop on request. Owns: the pairs and their checks.
 """
 
 import json
@@ -27,28 +26,28 @@ from world.image.scenes import render, sample_scene
 from world.video.motion import Motion, render_video, sample_video
 
 STEPS = 4
-"""Of each run, unless told otherwise; enough to see it refine."""
+"""The default steps of a run, enough to observe refinement."""
 NOTHING: Mapping[str, str] = {}
 SOUND_HZ, SOUND_S = 440.0, 1.0
 
 
 class Streaming(Protocol):
-    """The part of an engine that is tried; `engine.engine.Engine` fits it."""
+    """The part of an engine under test; `engine.engine.Engine` fits it."""
 
     model: Any
 
     def generate(self, request: Request) -> Generator[Event]:
-        """The events of one answer."""
+        """Yield the events of one answer."""
         ...
 
     def embed(self, items: Sequence[tuple[Part, ...]]) -> np.ndarray:
-        """Unit vectors "N D"."""
+        """Return unit vectors "N D"."""
         ...
 
 
 @dataclass(frozen=True)
-class Tried:
-    """One way. trouble: why it does not work, "" where it does. first_s, seconds: until the first
+class CheckResult:
+    """The result of one pair. trouble: the error, or "". first_s, seconds: until the first
     refinement and until the end, the second time; steps: of all segments of the answer."""
 
     way: str
@@ -62,21 +61,23 @@ class Tried:
         return not self.trouble
 
 
-def smoke(engine: Streaming, sampling: Sampling, told: Callable[[str], None]) -> list[Tried]:
-    """Every way that the checkpoint's config promises, in turn; each name is told before it is
-    tried."""
-    tried: list[Tried] = []
+def smoke(
+    engine: Streaming, sampling: Sampling, on_check: Callable[[str], None]
+) -> list[CheckResult]:
+    """Check every pair that the checkpoint's config supports; on_check gets each name before its
+    run."""
+    tried: list[CheckResult] = []
     for name, request in ways(engine, sampling).items():
-        told(name)
+        on_check(name)
         tried.append(_tried(engine, name, request))
     if engine.model.config.has_embedding:
-        told("to be found")
+        on_check("to be found")
         tried.append(_found(engine))
     return tried
 
 
 def ways(engine: Streaming, sampling: Sampling) -> Mapping[str, Request]:
-    """From each modality that can be part of a message to each that can be made."""
+    """Return one request for each pair of an input and an output modality, by name."""
     config, spaces, media = engine.model.config, engine.model.spaces, engine.model.config.media
     makes = (Modality.TEXT, *(m for m in media if m in spaces))
     return {
@@ -89,19 +90,19 @@ def ways(engine: Streaming, sampling: Sampling) -> Mapping[str, Request]:
 
 
 def not_tried(engine: Streaming) -> Mapping[str, str]:
-    """By modality, why nothing of it is tried that the checkpoint's vocabulary has codes of."""
+    """Return modality -> reason for those with codes in the vocabulary but no tokenizer."""
     return {str(modality): why for modality, why in engine.model.config.missing.items()}
 
 
 def _leads(config: OmniConfig, taken: Modality, made: Modality) -> bool:
-    """Whether a message with that is answered with this; where each has a task of its own, words
-    lead everywhere, and all else to words or to what it changes."""
+    """Return whether the config supports a pair; with separate tasks text leads everywhere, other
+    inputs to text or to an edit."""
     changes = config.edits and taken is made is Modality.IMAGE
     return config.dialogue.tasks is None or Modality.TEXT in (taken, made) or changes
 
 
 def _messages(config: OmniConfig) -> dict[Modality, Conversation]:
-    """One message of each modality; the sound no longer than the checkpoint hears."""
+    """Return one message of each modality; audio no longer than the checkpoint's limit."""
     rng = np.random.default_rng(0)
     heard_s = config.audio_length / POSITIONS_A_SECOND
     times = np.arange(int(SAMPLE_RATE * min(SOUND_S, heard_s))) / SAMPLE_RATE
@@ -116,23 +117,23 @@ def _messages(config: OmniConfig) -> dict[Modality, Conversation]:
     }
 
 
-def _tried(engine: Streaming, way: str, request: Request) -> Tried:
-    """Once to the end, once more, and once stopped after its first step."""
+def _tried(engine: Streaming, way: str, request: Request) -> CheckResult:
+    """Run a request twice to the end, and once until its first step."""
     try:
         first, _, _ = _run(engine, request)
         again, first_s, steps = _run(engine, request)
         with closing(engine.generate(request)) as events:
             next((e for e in events if isinstance(e, Refined)), None)
     except (ValueError, RuntimeError, AssertionError) as error:
-        return Tried(way, f"{type(error).__name__}: {error}")
+        return CheckResult(way, f"{type(error).__name__}: {error}")
     trouble = _trouble(request, first, steps)
     if not trouble and not _same(first, again):
         trouble = "the same request gave another answer"
-    return Tried(way, trouble, first_s, again.elapsed_s if again else 0.0, steps)
+    return CheckResult(way, trouble, first_s, again.elapsed_s if again else 0.0, steps)
 
 
 def _run(engine: Streaming, request: Request) -> tuple[Completed | None, float, int]:
-    """How it ended, the seconds to its first step, and its steps."""
+    """Return the last event, the seconds to the first step, and the number of steps."""
     first_s, steps = 0.0, 0
     completed: Completed | None = None
     for event in engine.generate(request):
@@ -167,16 +168,16 @@ def _same(one: Completed | None, other: Completed | None) -> bool:
     return all(np.array_equal(a.tokens, b.tokens) for a, b in pairs)
 
 
-def _found(engine: Streaming) -> Tried:
+def _found(engine: Streaming) -> CheckResult:
     started = time.perf_counter()
     vector = engine.embed([(Part(text="a red heart"),)])[0]
     long = float(np.linalg.norm(vector))
     trouble = "" if abs(long - 1) < 1e-2 else f"its vector has the length {long:.3f}, not 1"
-    return Tried("to be found", trouble, seconds=time.perf_counter() - started)
+    return CheckResult("to be found", trouble, seconds=time.perf_counter() - started)
 
 
-def table(tried: Sequence[Tried], lacking: Mapping[str, str] = NOTHING) -> str:
-    """A line a way, and one for all that is not tried of a modality."""
+def table(tried: Sequence[CheckResult], lacking: Mapping[str, str] = NOTHING) -> str:
+    """Return the table as text: a line a pair, and one a modality that was not checked."""
     lines = [f"{'way':16} {'first':>7} {'all':>7} {'steps':>5}"]
     for t in tried:
         figures = f"{t.first_s:6.2f}s {t.seconds:6.2f}s {t.steps:5}"
@@ -186,12 +187,12 @@ def table(tried: Sequence[Tried], lacking: Mapping[str, str] = NOTHING) -> str:
 
 
 def to_json(
-    tried: Sequence[Tried],
+    tried: Sequence[CheckResult],
     checkpoint: str,
     weights: str = AUTO,
     lacking: Mapping[str, str] = NOTHING,
 ) -> str:
-    """One line. works: whether all that was tried does; not_tried: what was not, and why."""
+    """Return one line of JSON. works: all checks passed; not_tried: modality -> reason."""
     works = all(t.works for t in tried)
     whole = {"checkpoint": checkpoint, "weights": weights, "works": works, "not_tried": {**lacking}}
     return json.dumps({**whole, "ways": [asdict(t) for t in tried]})

@@ -1,5 +1,4 @@
-"""Does it know what things sound like? Held-out sounds are named, and sounds are made from words
-and named by a judge."""
+"""Held-out sounds, named by the model; and sounds generated from text, named by a judge."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -10,10 +9,10 @@ from tqdm import tqdm
 from engine.api.conversation import Conversation
 from engine.api.request import Request
 from engine.api.sampling import Sampling
-from evaluation.answers import ask, plain, seeded, tell, words_of
+from evaluation.answers import generate_answers, plain, record_verdicts, seeded, text_of
 from evaluation.pack import Pack, first
-from evaluation.report.result import Measured, share, share_figures
-from evaluation.speech_client import Talker, sound_of, sound_round_trip
+from evaluation.report.result import Measurement, share, share_metrics
+from evaluation.speech_client import SpeechEngine, audio_of, sound_round_trip
 from flow.modality import Modality
 from world.text.sentences import sound_answer
 
@@ -21,14 +20,18 @@ NAME_IT = "what do you hear?"
 MAKE_IT = "the sound of {}"
 
 
-def evaluate(engine: Talker, pack: Pack, num: int, seed: int, sampling: Sampling) -> Measured:
-    """Shares in [0, 1] over the first num sounds of the pack, with their 95 percent intervals.
+def evaluate(
+    engine: SpeechEngine, pack: Pack, num: int, seed: int, sampling: Sampling
+) -> Measurement:
+    """Return shares in [0, 1] over the first num sounds of the pack, with their 95 percent
+    intervals.
 
     sound_caption: sounds whose answer is `world.text.sentences.sound_answer` the thing. sound_made:
     sounds that the model makes of the same things and that the judge
     (`evaluation.judges.sound_judge`) takes for them. Judge: true_sounds, the held-out sounds that
     it names right; round_trips, the same after the sound tokenizer, the best that a generator over
     its codes could score. Raises ValueError where the pack has fewer sounds.
+
     """
     clips = first(pack.sounds, num, "sounds")
     sampling = replace(sampling, seed=seed)
@@ -41,22 +44,22 @@ def evaluate(engine: Talker, pack: Pack, num: int, seed: int, sampling: Sampling
         Request(Conversation.ask(MAKE_IT.format(t)), Modality.AUDIO, seeded(sampling, i))
         for i, t in enumerate(things)
     ]
-    named = [words_of(answers) for answers in ask(engine, to_name, "name")]
-    made = [sound_of(answers) for answers in ask(engine, to_make, "make")]
+    named = [text_of(answers) for answers in generate_answers(engine, to_name, "name")]
+    made = [audio_of(answers) for answers in generate_answers(engine, to_make, "make")]
     decoded = [sound_round_trip(engine, c.samples) for c in tqdm(clips, desc="decode")]
 
-    def judged(sounds: Sequence[np.ndarray]) -> list[bool]:
+    def named_correctly(sounds: Sequence[np.ndarray]) -> list[bool]:
         return [pack.judge.name(s) == thing for s, thing in zip(sounds, things, strict=True)]
 
     right = [n == plain(sound_answer(thing)) for n, thing in zip(named, things, strict=True)]
-    taken_for_it = judged(made)
-    tell(engine, "name", right)
-    tell(engine, "make", taken_for_it)
-    return Measured(
-        {**share_figures("sound_caption", right), **share_figures("sound_made", taken_for_it)},
+    taken_for_it = named_correctly(made)
+    record_verdicts(engine, "name", right)
+    record_verdicts(engine, "make", taken_for_it)
+    return Measurement(
+        {**share_metrics("sound_caption", right), **share_metrics("sound_made", taken_for_it)},
         {
             "num": float(num),
-            "true_sounds": share(judged([c.samples for c in clips])),
-            "round_trips": share(judged(decoded)),
+            "true_sounds": share(named_correctly([c.samples for c in clips])),
+            "round_trips": share(named_correctly(decoded)),
         },
     )

@@ -1,24 +1,25 @@
-"""What the picture tokenizer keeps: fidelity on held-out scenes, and how many codes are in use."""
+"""The fidelity of the image tokenizer on held-out scenes, and the use of its codes."""
 
 import numpy as np
 import torch
 from tqdm import tqdm
 
-from evaluation.answers import Answerer
-from evaluation.report.result import Measured
+from evaluation.answers import AnswerEngine
+from evaluation.report.result import Measurement
 from model.tokenizers.image import VisionTokenizer, pixels_from_uint8, uint8_from_pixels
 from world.image.scenes import CELL_PX, Scene, render, sample_scene
 
 BATCH = 32
 
 
-def evaluate(engine: Answerer, num: int, seed: int) -> Measured:
-    """Figures over num held-out scenes of all families.
+def evaluate(engine: AnswerEngine, num: int, seed: int) -> Measurement:
+    """Return figures over num held-out scenes of all families.
 
     psnr: mean over pictures of 10 log10(255^2 / MSE), in dB. psnr_pooled: the same of the mean MSE.
     psnr_objects: pooled over the boxes of the objects only. codebook_use: share of codes that
     occur, mean over codebooks; codebook_use_0 .. : of each. codebook_perplexity: exp of the entropy
     of the codes, mean over codebooks. Raises ValueError where num is below 1.
+
     """
     if num < 1:
         raise ValueError(f"--num must be at least 1, not {num}")
@@ -26,26 +27,27 @@ def evaluate(engine: Answerer, num: int, seed: int) -> Measured:
     rng = np.random.default_rng(seed)
     scenes = [sample_scene(rng, test=True) for _ in range(num)]
     pictures = np.stack([render(s) for s in scenes])
-    codes = encoded(engine.model.vision, pictures, engine.device)
-    decoded = decoded_pictures(engine.model.vision, codes, engine.device)
+    codes = encode_images(engine.model.vision, pictures, engine.device)
+    decoded = decode_images(engine.model.vision, codes, engine.device)
     errors = ((decoded.astype(np.float32) - pictures) ** 2).mean(-1)
-    return Measured(
+    return Measurement(
         {
             "psnr": float(np.mean([psnr(float(e.mean())) for e in errors])),
             "psnr_pooled": psnr(float(errors.mean())),
             "psnr_objects": psnr(_object_error(scenes, errors)),
-            **code_figures(codes.reshape(-1, codes.shape[-1]), cardinality),
+            **code_metrics(codes.reshape(-1, codes.shape[-1]), cardinality),
         }
     )
 
 
 def psnr(mse: float) -> float:
-    """10 log10(255^2 / mse) in dB of a mean squared error of 8-bit values; at most 100 dB."""
+    """Return 10 log10(255^2 / mse) in dB of a mean squared error of 8-bit values; at most 100
+    dB."""
     return float(10 * np.log10(255**2 / max(mse, 255**2 / 1e10)))
 
 
-def code_figures(codes: np.ndarray, cardinality: int) -> dict[str, float]:
-    """Use and perplexity of codes int64 "N Q" that lie in [0, cardinality)."""
+def code_metrics(codes: np.ndarray, cardinality: int) -> dict[str, float]:
+    """Return use and perplexity of codes int64 "N Q" that lie in [0, cardinality)."""
     counts = np.stack([np.bincount(column, minlength=cardinality) for column in codes.T])
     use = (counts > 0).mean(1)
     p = counts / counts.sum(1, keepdims=True)
@@ -57,14 +59,16 @@ def code_figures(codes: np.ndarray, cardinality: int) -> dict[str, float]:
     }
 
 
-def round_trip(engine: Answerer, pictures: np.ndarray) -> np.ndarray:
-    """decode(encode(pictures)), uint8 "B H W 3"."""
-    codes = encoded(engine.model.vision, pictures, engine.device)
-    return decoded_pictures(engine.model.vision, codes, engine.device)
+def round_trip(engine: AnswerEngine, pictures: np.ndarray) -> np.ndarray:
+    """Return decode(encode(pictures)), uint8 "B H W 3"."""
+    codes = encode_images(engine.model.vision, pictures, engine.device)
+    return decode_images(engine.model.vision, codes, engine.device)
 
 
-def encoded(vision: VisionTokenizer, pictures: np.ndarray, device: torch.device) -> np.ndarray:
-    """Codes int64 "B L Q" of pictures uint8 "B H W 3"."""
+def encode_images(
+    vision: VisionTokenizer, pictures: np.ndarray, device: torch.device
+) -> np.ndarray:
+    """Encode images uint8 "B H W 3" as codes int64 "B L Q"."""
     found: list[np.ndarray] = []
     with torch.inference_mode():
         for start in tqdm(range(0, len(pictures), BATCH), desc="encode"):
@@ -73,10 +77,8 @@ def encoded(vision: VisionTokenizer, pictures: np.ndarray, device: torch.device)
     return np.concatenate(found)
 
 
-def decoded_pictures(
-    vision: VisionTokenizer, codes: np.ndarray, device: torch.device
-) -> np.ndarray:
-    """Pictures uint8 "B H W 3" of codes "B L Q"."""
+def decode_images(vision: VisionTokenizer, codes: np.ndarray, device: torch.device) -> np.ndarray:
+    """Decode codes "B L Q" to images uint8 "B H W 3"."""
     found: list[np.ndarray] = []
     with torch.inference_mode():
         for start in tqdm(range(0, len(codes), BATCH), desc="decode"):
@@ -86,7 +88,7 @@ def decoded_pictures(
 
 
 def _object_error(scenes: list[Scene], errors: np.ndarray) -> float:
-    """The mean of errors "B H W" over all object boxes."""
+    """Return the mean of errors "B H W" over all object boxes."""
     inside = np.zeros(errors.shape, bool)
     for picture, scene in zip(inside, scenes, strict=True):
         for i in scene.items:

@@ -1,4 +1,4 @@
-"""The backend of a URI."""
+"""The choice of a backend by URI."""
 
 import tempfile
 from pathlib import Path
@@ -12,12 +12,13 @@ MEMORY = "memory:"
 
 
 def open_index(uri: str, name: str, width: int) -> VectorIndex:
-    """The index `name` of vectors of `width` numbers at a URI; it is made where there is none.
+    """Open the index `name` of vectors of `width` numbers at a URI, or create it.
 
     "memory:" is gone with the process; http://, https:// and a file .db are Milvus; everything
     else, a folder or an object storage (s3://, gs://, az://), is LanceDB.
 
     Raises: ValueError where it cannot be opened, NeedsRebuildError where it is broken.
+
     """
     if uri == MEMORY:
         return ExactIndex(width)
@@ -27,8 +28,8 @@ def open_index(uri: str, name: str, width: int) -> VectorIndex:
 
 
 def make_place(uri: str) -> None:
-    """The folder of a new index, where it is to be in one. Raises: ValueError where it cannot be
-    made or written."""
+    """Create the folder of a new local index. Raises: ValueError where it cannot be created or
+    written."""
     if uri in ("", MEMORY) or "://" in uri:
         return
     folder = Path(uri).parent if _is_milvus(uri) else Path(uri)
@@ -43,7 +44,7 @@ def make_place(uri: str) -> None:
 
 
 def drop_index(uri: str, name: str) -> None:
-    """Removes the index `name`, also a broken one. Raises: ValueError where that fails."""
+    """Remove the index `name`, also a broken one. Raises: ValueError where that fails."""
     if _is_milvus(uri):
         connected(uri).drop_collection(name)
     elif uri != MEMORY:

@@ -1,5 +1,4 @@
-"""The index that compares with every row, in memory: the reference of the others, and right for
-some thousand rows that come with their vectors."""
+"""The exact index in memory: the reference of the others, and enough for some thousand rows."""
 
 import threading
 from collections.abc import Sequence
@@ -39,7 +38,7 @@ class ExactIndex:
         return best([Hit(ids[i], min(1.0, float(scores[i]))) for i in near], k)
 
     def _rows(self) -> np.ndarray:
-        """float32 "N D", in the order of the records."""
+        """Return float32 "N D", in the order of the records."""
         if self._matrix is None:
             self._matrix = np.stack([self._vectors[i] for i in self._records])
         return self._matrix

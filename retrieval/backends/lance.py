@@ -16,7 +16,7 @@ from retrieval.index import PUBLIC, Hit, NeedsRebuildError, Record, Where, best,
 
 TREE_FROM = 50_000
 PROBES = 32
-"""Cells of the tree that are looked through."""
+"""The cells of the tree that a search visits."""
 IDS_AT_ONCE = 500
 KEPT_VERSIONS = timedelta(hours=1)
 """A reader of another process may still be at an older state of the table."""
@@ -90,7 +90,7 @@ class LanceIndex:
         return bool(list(self._table.list_indices()))
 
     def grow(self) -> None:
-        """Builds the tree, anew where there is one."""
+        """Build the tree, replacing an older one."""
         from lancedb.index import IvfFlat
 
         self._table.create_index("vector", config=IvfFlat(distance_type="cosine"), replace=True)
@@ -104,7 +104,7 @@ class LanceIndex:
 
 
 def drop_table(uri: str, name: str) -> None:
-    """Also of one that cannot be read. Raises: ValueError where it cannot be removed."""
+    """Remove a table, also an unreadable one. Raises: ValueError where that fails."""
     import lancedb
 
     with _explained(uri):
@@ -114,7 +114,7 @@ def drop_table(uri: str, name: str) -> None:
 
 @contextmanager
 def _explained(uri: str) -> Iterator[None]:
-    """LanceDB's errors in a sentence."""
+    """Turn LanceDB's errors into sentences."""
     try:
         yield
     except (RuntimeError, OSError) as error:

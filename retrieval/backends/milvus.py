@@ -12,14 +12,15 @@ from retrieval.index import PUBLIC, Hit, NeedsRebuildError, Record, Where, best,
 LONGEST_WORD, MOST_TAGS = 512, 64
 TREE = {"M": 16, "efConstruction": 200}
 LOOKED_AT = 128
-"""Rows that a search of the tree keeps in view; at least k."""
+"""The candidate list of a tree search; at least k."""
 IDS_AT_ONCE = 500
 
 
 def connected(uri: str) -> Any:
-    """A client of the server (http://..) or of the file (..db) at a URI.
+    """Return a client of the server (http://..) or of the file (..db) at a URI.
 
     Raises: ValueError where pymilvus is not installed or nobody answers.
+
     """
     try:
         from pymilvus import (  # pyright: ignore[reportMissingImports]
@@ -125,7 +126,7 @@ class MilvusIndex:
 
 
 def condition(where: Where) -> str:
-    """In Milvus' own words; "" where every row counts."""
+    """Return a Milvus filter expression; "" for all rows."""
     conditions: list[str] = []
     if where.modalities:
         conditions.append(f"modality in {json.dumps([str(m) for m in where.modalities])}")

@@ -60,5 +60,5 @@ def shown(scene: Scene, words: str = "") -> tuple[Answer, ...]:
 
 @cache
 def parsed(pixels: bytes) -> Parsed:
-    """What the parser reads of a picture of 128 pixels; the same pixels are read once."""
+    """Parse an image of 128 pixels; equal pixels are parsed once."""
     return parse(np.frombuffer(pixels, np.uint8).reshape(128, 128, 3))

@@ -13,7 +13,7 @@ from torch import Tensor
 from engine.api.events import Answer, AudioChunk, Completed, Event
 from engine.api.request import Request
 from evaluation.pack import Pack
-from evaluation.speech_client import sound_of
+from evaluation.speech_client import audio_of
 from evaluation.suites.sounds import MAKE_IT, NAME_IT
 from flow.modality import Modality
 from model.prompt_template import TRANSCRIBE
@@ -27,7 +27,7 @@ UNIT = 1000
 
 
 def voiced(text: str) -> np.ndarray:
-    """1.25 s of noise whose first samples are the text."""
+    """Noise of 1.25 s whose first samples encode the text."""
     samples = np.random.default_rng(len(text)).standard_normal(20_000) * 0.1
     letters = [len(text), *(ord(c) for c in text)]
     samples[: len(letters)] = np.array(letters) / UNIT
@@ -35,7 +35,7 @@ def voiced(text: str) -> np.ndarray:
 
 
 def heard(samples: np.ndarray) -> str:
-    """What `voiced` hid; "" in nothing."""
+    """Return the text that `voiced` encoded; "" for silence."""
     letters = np.round(samples[:500] * UNIT).astype(int)
     return "".join(chr(c) for c in letters[1 : 1 + letters[0]]) if len(letters) else ""
 
@@ -70,7 +70,7 @@ class Talker:
 
     def generate(self, request: Request) -> Iterator[Event]:
         answers = self.rule(request)
-        samples = sound_of(answers)
+        samples = audio_of(answers)
         for piece in (samples[:0], samples[:100], samples[100:]):
             yield AudioChunk(0, piece, len(piece) > 100, 0.0)
         yield Completed(request, answers, 1, 0.0)

@@ -12,7 +12,7 @@ from tests.evaluation.perfect import ScriptedAnswerer, shown
 
 @pytest.fixture
 def perfect(monkeypatch: pytest.MonkeyPatch) -> ScriptedAnswerer:
-    engine = ScriptedAnswerer([shown(w.scene) for w in scenes.wishes(6, seed=5)])
+    engine = ScriptedAnswerer([shown(w.scene) for w in scenes.plan(6, seed=5)])
     monkeypatch.setattr(command.Engine, "load", lambda *_, **__: engine)
     return engine
 

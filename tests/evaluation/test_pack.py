@@ -54,11 +54,11 @@ def test_a_pack_holds_what_is_held_out(corpus: Path, tmp_path: Path) -> None:
 
 
 def test_a_pack_is_limited(corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pack, "MAX_SPOKEN_CHARS", 3)
-    monkeypatch.setattr(pack, "MOST_A_SOUND", 1)
+    monkeypatch.setattr(pack, "MAX_SPOKEN", 3)
+    monkeypatch.setattr(pack, "MAX_PER_SOUND", 1)
     write_pack(corpus, tmp_path / "pack")
     assert len(read_pack(tmp_path / "pack").clips) == 5
-    monkeypatch.setattr(pack, "LARGEST_BYTES", 1000)
+    monkeypatch.setattr(pack, "MAX_BYTES", 1000)
     with pytest.raises(ValueError, match="limit"):
         write_pack(corpus, tmp_path / "pack")
 

@@ -1,4 +1,4 @@
-"""All suites in one file: sizes, what is left out, what a break-off leaves, going on from there."""
+"""The file of all suites: sizes, reasons, an interrupted run and its continuation."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -14,7 +14,7 @@ from engine.api.request import Request
 from evaluation import run_all
 from evaluation.judges import speech_judges
 from evaluation.report.result import Result
-from evaluation.requirements import Needs
+from evaluation.requirements import Requirement
 from evaluation.run_all import AllResults
 from evaluation.suites import catalogue
 from evaluation.suites.catalogue import SUITES
@@ -65,7 +65,7 @@ def test_each_suite_has_its_own_size() -> None:
 
 
 def test_there_are_never_more_than_the_recordings() -> None:
-    found = run_all.within({"asr": 144, "tts": 1, "sounds": 66, "chat": 144}, PACK)
+    found = run_all.limit_to_clips({"asr": 144, "tts": 1, "sounds": 66, "chat": 144}, PACK)
     assert found == {"asr": len(PACK.spoken), "tts": 1, "sounds": len(PACK.sounds), "chat": 144}
 
 
@@ -77,10 +77,10 @@ def test_what_cannot_be_measured_is_left_out_with_its_reason(
     found = run(file, "--num", "6", "--only", *names)
     assert list(found.suites) == ["chat"]
     assert found.left_out == {
-        "thinking": f"not trained: {Needs.THINKING}",
-        "video": f"not trained: {Needs.FILMS}",
-        "asr": f"not trained: {Needs.SOUND}",
-        "retrieval": f"not trained: {Needs.FINDING}",
+        "thinking": f"not trained: {Requirement.THINKING}",
+        "video": f"not trained: {Requirement.VIDEO}",
+        "asr": f"not trained: {Requirement.SOUND}",
+        "retrieval": f"not trained: {Requirement.RETRIEVAL}",
     }
     assert (found.digest, found.seed, found.suites["chat"].num) == ("abc", 3, 6)
     assert [r.sampling.seed for r in engine.asked] == list(range(3, 9))
@@ -214,4 +214,4 @@ def test_whisper_is_found_where_it_is(monkeypatch: pytest.MonkeyPatch, tmp_path:
     found = run(tmp_path / "all.json", "--num", "2", "--only", "asr", "sounds", "omni")
     assert found.suites["asr"].judge["wer_floor"] == 0
     assert found.suites["sounds"].metrics["sound_made"] == 1
-    assert found.left_out == {"omni": f"not trained: {Needs.FILMS}"}
+    assert found.left_out == {"omni": f"not trained: {Requirement.VIDEO}"}

@@ -10,8 +10,8 @@ from engine.api.events import Answer
 from engine.api.request import Request
 from engine.api.sampling import Sampling
 from evaluation.pack import Pack
-from evaluation.report.result import share_figures
-from evaluation.speech_client import need_sound
+from evaluation.report.result import share_metrics
+from evaluation.speech_client import require_audio
 from evaluation.suites import asr, sounds, spoken_qa, tts
 from flow.modality import Modality
 from tests.evaluation.perfect import TOKENS, said
@@ -26,23 +26,23 @@ JUDGES = tts.Judges(heard, heard, lambda samples: 4.0 if len(samples) else 1.0)
 Rule = Callable[[Request], tuple[Answer, ...]]
 
 
-def _known(talks: list[tuple[spoken_qa.Asked, ...]]) -> Known:
+def _known(talks: list[tuple[spoken_qa.SpokenQuestion, ...]]) -> Known:
     return {_key(a): a.right_answer for talk in talks for a in talk}
 
 
-def _key(asked: spoken_qa.Asked) -> tuple[str, bytes | None]:
+def _key(asked: spoken_qa.SpokenQuestion) -> tuple[str, bytes | None]:
     scene = asked.dialogue.utterances[0].scene
     return asked.clip.sentence, None if scene is None else render(scene).tobytes()
 
 
 def test_a_checkpoint_without_sound_is_refused() -> None:
     with pytest.raises(ValueError, match="neither hears nor speaks"):
-        need_sound(Talker(perfect(), hears_s=0.0))
-    need_sound(Talker(perfect()))
+        require_audio(Talker(perfect(), hears_s=0.0))
+    require_audio(Talker(perfect()))
 
 
 def test_a_share_lies_in_its_interval() -> None:
-    found = share_figures("right", iter([True, False, True, True]))
+    found = share_metrics("right", iter([True, False, True, True]))
     assert list(found) == ["right", "right_low", "right_high"]
     assert found["right_low"] < found["right"] == 0.75 < found["right_high"]
 
@@ -246,4 +246,4 @@ def test_a_picture_that_was_drawn_stays_in_the_conversation() -> None:
     answers = spoken_qa.converse(engine, talks, SAMPLING)
     drawn = engine.asked[1].conversation.turns[1].parts
     assert [p.modality for p in drawn] == [Modality.TEXT, Modality.IMAGE]
-    assert not spoken_qa.judged(talks[0][0], answers[0], heard).text
+    assert not spoken_qa.judge_turn(talks[0][0], answers[0], heard).text

@@ -67,7 +67,7 @@ def clustered(num: int, width: int = WIDTH, seed: int = 0) -> np.ndarray:
 
 
 def records(num: int) -> list[Record]:
-    """Of every modality, with tags and owners."""
+    """Records of every modality, with tags and owners."""
     kinds = list(Modality)
     return [
         Record(

@@ -6,7 +6,7 @@ from functools import cache
 import numpy as np
 import pytest
 
-from evaluation.judges.editing_judge import PLACE_PX, EditVerdict, judged, verdict
+from evaluation.judges.editing_judge import PLACE_PX, EditVerdict, judge_edit, verdict
 from evaluation.judges.image_parser import Detected, Parsed
 from evaluation.report.result import share
 from world.concepts import CONCEPTS, OBJECT_COLOURS
@@ -181,13 +181,13 @@ def test_one_of_many_in_the_new_colour_is_not_all() -> None:
 @every_change
 def test_true_pictures_are_right_and_unchanged_ones_undone(change: Change) -> None:
     tried = edits(change)[:12]
-    verdicts = [judged(e, render(e.after)) for e in tried]
+    verdicts = [judge_edit(e, render(e.after)) for e in tried]
     ceiling = share(v.right for v in verdicts)
-    unchanged = [judged(e, render(e.before)) for e in tried[:3]]
+    unchanged = [judge_edit(e, render(e.before)) for e in tried[:3]]
     assert ceiling >= 0.9
     assert unchanged == [UNDONE] * 3
 
 
 def test_a_picture_of_the_wrong_shape_is_refused() -> None:
     with pytest.raises(ValueError, match="128x128x3"):
-        judged(edits(Change.MOVE)[0], np.zeros((64, 64, 3), np.uint8))
+        judge_edit(edits(Change.MOVE)[0], np.zeros((64, 64, 3), np.uint8))

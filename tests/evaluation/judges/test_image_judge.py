@@ -3,9 +3,14 @@
 import numpy as np
 import pytest
 
-from evaluation.judges.image_judge import judge_figures, satisfies, stands, with_one_error
+from evaluation.judges.image_judge import (
+    boxes_in_relation,
+    judge_metrics,
+    satisfies,
+    with_one_error,
+)
 from evaluation.judges.image_parser import Detected, Parsed
-from evaluation.suites.scenes import wishes
+from evaluation.suites.scenes import plan
 from world.concepts import BY_NAME
 from world.image.scenes import (
     GENEVAL,
@@ -92,12 +97,12 @@ def test_stands_agrees_with_the_world_on_the_lattice() -> None:
         a, b = (Item("dog", None, "", int(rng.integers(6)), int(rng.integers(6))) for _ in range(2))
         found = [seen("dog", *(16 * c for c in item.centre)) for item in (a, b)]
         for relation in ("above", "below", "left of", "right of"):
-            assert stands(relation, *found) == relation_holds(relation, a, b)
+            assert boxes_in_relation(relation, *found) == relation_holds(relation, a, b)
 
 
 def test_stands_forgives_a_few_pixels() -> None:
-    assert stands("above", seen("dog", 24, 24), seen("cat", 26, 70))
-    assert not stands("above", seen("dog", 24, 24), seen("cat", 24, 60))
+    assert boxes_in_relation("above", seen("dog", 24, 24), seen("cat", 26, 70))
+    assert not boxes_in_relation("above", seen("dog", 24, 24), seen("cat", 24, 60))
 
 
 @pytest.mark.parametrize("family", list(Family))
@@ -128,9 +133,9 @@ def test_exactly_one_thing_is_wrong(family: Family) -> None:
 
 
 def test_the_judge_can_be_trusted() -> None:
-    scenes = [w.scene for w in wishes(36, seed=7)]
+    scenes = [w.scene for w in plan(36, seed=7)]
     assert {s.family for s in scenes} == set(GENEVAL)
-    figures = judge_figures(scenes, _coarser, seed=7)
+    figures = judge_metrics(scenes, _coarser, seed=7)
     assert figures["num"] == 36
     assert figures["true_renders"] >= 0.97
     assert figures["false_accepts"] <= 0.03

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from evaluation.judges.image_parser import Detected, parse
-from evaluation.judges.sprite_search import Look, Placed
+from evaluation.judges.sprite_search import Placed, SpriteVariant
 from world.image.scenes import (
     CELL_PX,
     Background,
@@ -75,7 +75,7 @@ def test_it_sees_through_blur_and_noise() -> None:
 
 def test_a_flat_stain_in_an_animals_shape_and_colour_is_not_the_animal() -> None:
     for name in ("panda", "fox", "owl", "cow", "bee", "drum"):
-        bear = Placed(Look(name, None, 64), 32, 32)
+        bear = Placed(SpriteVariant(name, None, 64), 32, 32)
         canvas = background_picture(GREEN).copy()
         cover = bear.look.art[..., 3:]
         mean = bear.look.art[..., :3].sum((0, 1)) / cover.sum()

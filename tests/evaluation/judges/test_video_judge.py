@@ -9,7 +9,7 @@ import pytest
 
 from evaluation.judges import video_judge
 from evaluation.judges.image_parser import Detected, Parsed, parse
-from evaluation.judges.video_judge import FilmVerdict, Seen, seen, verdict
+from evaluation.judges.video_judge import ParsedVideo, VideoVerdict, parse_video, verdict
 from world.concepts import CONCEPTS, OBJECT_COLOURS
 from world.image.scenes import CELL_PX, Background, Item
 from world.video.motion import (
@@ -23,11 +23,11 @@ from world.video.motion import (
     sample_video,
 )
 
-RIGHT = FilmVerdict(direction=True, object=True, background=True)
+RIGHT = VideoVerdict(direction=True, object=True, background=True)
 NUM = 12
 Readings = list[Parsed]
-Judge = Callable[[VideoScene, Readings], FilmVerdict]
-Reader = Callable[[VideoScene, Readings], Seen]
+Judge = Callable[[VideoScene, Readings], VideoVerdict]
+Reader = Callable[[VideoScene, Readings], ParsedVideo]
 every_motion = pytest.mark.parametrize("motion", list(Motion))
 every_slide = pytest.mark.parametrize("motion", list(SLIDES))
 
@@ -86,8 +86,8 @@ def readable(monkeypatch: pytest.MonkeyPatch) -> Callable[[VideoScene, Readings]
 
 @pytest.fixture
 def reader(readable: Callable[[VideoScene, Readings], np.ndarray]) -> Reader:
-    """What is seen in a film's true frames where the parser reads that."""
-    return lambda film, readings: seen(readable(film, readings))
+    """Parse a video from the true objects of its frames."""
+    return lambda film, readings: parse_video(readable(film, readings))
 
 
 @pytest.fixture
@@ -118,12 +118,14 @@ def test_the_last_frame_alone_shows_the_things_and_not_what_they_do(
     for film in films(motion):
         if motion is not Motion.SPIN:  # its pixels turn
             found = judge(film, [read(film)[-1]] * FRAMES)
-            assert found == FilmVerdict(direction=False, object=True, background=True)
+            assert found == VideoVerdict(direction=False, object=True, background=True)
 
 
 def test_what_has_turned_and_stands_still_does_not_spin() -> None:
     for frame in (0, 1):
-        found = seen(np.repeat(render_video(films(Motion.SPIN)[1])[frame : frame + 1], FRAMES, 0))
+        found = parse_video(
+            np.repeat(render_video(films(Motion.SPIN)[1])[frame : frame + 1], FRAMES, 0)
+        )
         assert (found.movers, found.motion) == ((), None)
 
 
@@ -148,8 +150,8 @@ def test_backwards_it_goes_the_other_way(
 def test_a_turn_the_other_way_is_a_turn() -> None:
     film = replace(films(Motion.SPIN)[1], still=())
     frames = render_video(film)
-    assert seen(frames[[0, 3, 2, 1, 0, 3, 2, 1]]).motion is Motion.SPIN
-    assert seen(frames[[0, 1, 0, 1, 0, 1, 0, 1]]).motion is None
+    assert parse_video(frames[[0, 3, 2, 1, 0, 3, 2, 1]]).motion is Motion.SPIN
+    assert parse_video(frames[[0, 1, 0, 1, 0, 1, 0, 1]]).motion is None
 
 
 @every_slide
@@ -192,7 +194,7 @@ def test_one_more_that_does_the_same_is_one_too_many(motion: Motion, judge: Judg
                 replace(r, objects=r.objects + o.objects)
                 for r, o in zip(readings, others, strict=True)
             ]
-            assert judge(film, both) == FilmVerdict(direction=True, object=False, background=True)
+            assert judge(film, both) == VideoVerdict(direction=True, object=False, background=True)
 
 
 def stranger(film: VideoScene) -> str:
@@ -209,22 +211,22 @@ def test_another_thing_is_not_the_one(motion: Motion, what: str, judge: Judge) -
         wrong = replace(first, **{what: stranger(film) if what == "concept" else other})
         shown = replace(film, movers=(wrong, *others))
         found = judge(film, read(shown))
-        assert found == FilmVerdict(direction=True, object=False, background=True)
+        assert found == VideoVerdict(direction=True, object=False, background=True)
 
 
 def test_two_are_not_one(judge: Judge) -> None:
     for film in films(Motion.LEFT, 40):
         if len(film.movers) == 2:
             one = replace(film, movers=film.movers[:1])
-            assert judge(film, read(one)) == FilmVerdict(True, False, True)
-            assert judge(one, read(film)) == FilmVerdict(True, False, True)
+            assert judge(film, read(one)) == VideoVerdict(True, False, True)
+            assert judge(one, read(film)) == VideoVerdict(True, False, True)
 
 
 def test_one_that_stays_behind_is_missed(judge: Judge) -> None:
     twins = [f for f in films(Motion.RIGHT, 40) if len(f.movers) == 2]
     for film in twins:
         lazy = replace(film, movers=film.movers[:1], still=film.movers[1:])
-        assert judge(film, read(lazy)) == FilmVerdict(True, False, True)
+        assert judge(film, read(lazy)) == VideoVerdict(True, False, True)
 
 
 def test_two_that_go_the_same_way_do_not_cross(judge: Judge) -> None:
@@ -241,7 +243,7 @@ def test_two_that_go_the_same_way_do_not_cross(judge: Judge) -> None:
 def test_another_background_is_noticed(judge: Judge) -> None:
     film = films(Motion.UP)[0]
     shown = replace(film, background=Background("gradient", ("black", "pink")))
-    assert judge(film, read(shown)) == FilmVerdict(True, True, False)
+    assert judge(film, read(shown)) == VideoVerdict(True, True, False)
 
 
 @every_motion
@@ -254,15 +256,15 @@ def test_things_that_are_seen_in_every_frame_do_not_appear() -> None:
     star = Item("star", "red", "", 2, 2)
     film = VideoScene(Background("plain", ("white",)), (star,), Motion.APPEAR)
     frames = render_video(film)
-    assert seen(frames).motion is Motion.APPEAR
-    assert seen(frames[[0, 7, 7, 7, 7, 7, 7, 7]]).motion is None
-    assert seen(frames[::-1]).motion is None
+    assert parse_video(frames).motion is Motion.APPEAR
+    assert parse_video(frames[[0, 7, 7, 7, 7, 7, 7, 7]]).motion is None
+    assert parse_video(frames[::-1]).motion is None
 
 
 @pytest.mark.parametrize("shape", [(7, 128, 128, 3), (8, 64, 64, 3)], ids=str)
 def test_a_film_of_the_wrong_shape_is_refused(shape: tuple[int, ...]) -> None:
     with pytest.raises(ValueError, match=r"8 frames|128x128x3"):
-        seen(np.zeros(shape, np.uint8))
+        parse_video(np.zeros(shape, np.uint8))
 
 
 def test_the_readings_made_by_hand_are_the_parser_s() -> None:

@@ -1,6 +1,6 @@
 import pytest
 
-from evaluation.judges.word_error_rate import error_figures, word_error_rate
+from evaluation.judges.word_error_rate import wer_metrics, word_error_rate
 from world.text.sentences import edit_distance
 from world.text.spelling import normalised_words
 
@@ -41,7 +41,7 @@ def test_the_rate_counts_all_words_of_all_texts() -> None:
 
 def test_the_interval_holds_the_rate_and_closes_with_certainty() -> None:
     wanted = ["a dog", "a cat"] * 20
-    sure = error_figures("wer", wanted, wanted)
+    sure = wer_metrics("wer", wanted, wanted)
     assert sure == {"wer": 0, "wer_low": 0, "wer_high": 0}
-    found = error_figures("wer", ["a dog"] * 40, wanted)
+    found = wer_metrics("wer", ["a dog"] * 40, wanted)
     assert found["wer_low"] < found["wer"] == 0.25 < found["wer_high"]

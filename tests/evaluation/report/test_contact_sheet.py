@@ -16,7 +16,7 @@ from evaluation.judges import video_judge
 from evaluation.report import contact_sheet
 from evaluation.suites import cells_image, cells_video, editing, video
 from evaluation.suites.cell_item import Material
-from evaluation.suites.scenes import FAIL_RGB, PASS_RGB, wishes
+from evaluation.suites.scenes import FAIL_RGB, PASS_RGB, plan
 from flow.modality import Modality
 from tests.evaluation.perfect import TOKENS, PixelTokenizer, parsed, said, shown
 from tests.evaluation.talker import PACK, Talker, heard, perfect, spoken
@@ -57,7 +57,7 @@ def pixel(page: np.ndarray, x: int, y: int) -> tuple[int, ...]:
 def test_pictures_in_the_order_of_their_seeds(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    wished = wishes(6, 5)
+    wished = plan(6, 5)
     talker = engine([shown(wished[0].scene), shown(wished[0].scene)])
     monkeypatch.setattr(command.Engine, "load", lambda *_, **__: talker)
     out = tmp_path / "sheet.png"
@@ -84,7 +84,7 @@ def test_pictures_in_the_order_of_their_seeds(
 
 def test_a_change_is_shown_beside_its_picture() -> None:
     edits = editing.plan(1, 2)
-    (tile,) = contact_sheet.made(
+    (tile,) = contact_sheet.generate_tiles(
         engine([shown(edits[0].after)]), "edit", alone(2), Sampling(seed=2)
     )
     before, after = render(edits[0].before), render(edits[0].after)
@@ -95,7 +95,7 @@ def test_a_change_is_shown_beside_its_picture() -> None:
 
 def test_a_change_that_was_not_made_is_wrong() -> None:
     edits = editing.plan(1, 2)
-    (tile,) = contact_sheet.made(
+    (tile,) = contact_sheet.generate_tiles(
         engine([shown(edits[0].before)]), "edit", alone(2), Sampling(seed=2)
     )
     assert tile.right is False, "it can be written as JSON"
@@ -106,14 +106,14 @@ def test_a_film_is_a_strip_of_frames(task: str, frames: int) -> None:
     motions = cells_video.GOES_ON if task == "next" else cells_video.Motion
     film = render_video(video.plan(1, 1, tuple(motions))[0].film)
     made = (Answer(Modality.VIDEO, TOKENS, video=film),)
-    (tile,) = contact_sheet.made(engine([made]), task, alone(1), Sampling(seed=1))
+    (tile,) = contact_sheet.generate_tiles(engine([made]), task, alone(1), Sampling(seed=1))
     assert tile.strip.shape == (64, frames * 64, 3)
     assert tile.right
 
 
 def test_an_answer_stands_below_what_it_is_about() -> None:
     talker = Talker(lambda _: said("nothing"), model=engine([]).model)
-    (tile,) = contact_sheet.made(talker, "describe", alone(1), Sampling(seed=1))
+    (tile,) = contact_sheet.generate_tiles(talker, "describe", alone(1), Sampling(seed=1))
     parts = talker.asked[0].conversation.turns[-1].parts
     (given,) = (p.image for p in parts if p.image is not None)
     assert np.array_equal(tile.strip, given)
@@ -123,7 +123,7 @@ def test_an_answer_stands_below_what_it_is_about() -> None:
 
 def test_words_alone_have_a_bar() -> None:
     talker = Talker(lambda _: said("nothing"), model=engine([]).model)
-    (tile,) = contact_sheet.made(talker, "answer", alone(1), Sampling(seed=1))
+    (tile,) = contact_sheet.generate_tiles(talker, "answer", alone(1), Sampling(seed=1))
     assert tile.strip.shape == (8, 256, 3)
     assert "> nothing (right: " in tile.words
 
@@ -131,20 +131,20 @@ def test_words_alone_have_a_bar() -> None:
 def test_what_is_said_is_seen_and_heard() -> None:
     talker = Talker(perfect(), model=engine([]).model)
     material = Material(64, 0, PACK, heard)
-    tiles = contact_sheet.made(talker, "say", material, Sampling())
+    tiles = contact_sheet.generate_tiles(talker, "say", material, Sampling())
     assert [t.words for t in tiles] == [
         f"{i}: say {c.sentence} > heard: {c.sentence}" for i, c in enumerate(PACK.own)
     ], "all that there are"
     assert all(t.right and t.strip.shape == (64, 256, 3) for t in tiles)
     mistaken = Talker(lambda _: spoken("another thing"), model=engine([]).model)
-    (tile, *_) = contact_sheet.made(mistaken, "say", material, Sampling())
+    (tile, *_) = contact_sheet.generate_tiles(mistaken, "say", material, Sampling())
     assert not tile.right
     assert tile.words == f"0: say {PACK.own[0].sentence} > heard: another thing"
 
 
 def test_what_was_said_is_told_where_it_was_not_written_down() -> None:
     talker = Talker(lambda _: said("a song"), model=engine([]).model)
-    (tile,) = contact_sheet.made(talker, "write", Material(1, 0, PACK, None), Sampling())
+    (tile,) = contact_sheet.generate_tiles(talker, "write", Material(1, 0, PACK, None), Sampling())
     assert tile.words == f"0: > a song (right: {PACK.spoken[0].sentence})"
     assert not tile.right
 
@@ -166,13 +166,13 @@ def test_a_sound_looks_as_long_and_as_high_as_it_is() -> None:
 def test_nobody_to_judge_is_said() -> None:
     talker = Talker(perfect(), model=engine([]).model)
     with pytest.raises(ValueError, match="say: no judge"):
-        contact_sheet.made(talker, "say", Material(1, 0, PACK, None), Sampling())
+        contact_sheet.generate_tiles(talker, "say", Material(1, 0, PACK, None), Sampling())
 
 
 @pytest.mark.parametrize("task", ["edit", "film", "next"])
 def test_what_was_not_trained_is_refused(task: str) -> None:
     with pytest.raises(ValueError, match=f"{task}: not trained"):
-        contact_sheet.made(engine([], films=0), task, alone(0), Sampling())
+        contact_sheet.generate_tiles(engine([], films=0), task, alone(0), Sampling())
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from engine.api.request import Request
 from engine.api.sampling import Sampling
 from engine.engine import Engine
 from evaluation import run_all
-from evaluation.answers import Answerer, ask, tell
+from evaluation.answers import AnswerEngine, generate_answers, record_verdicts
 from evaluation.report import examples, html_page
 from evaluation.report.recording_engine import EACH, EACH_OF_FEW, FEW, Group, RecordingEngine
 from evaluation.report.result import Result
@@ -51,20 +51,20 @@ def seeds(group: Group) -> list[tuple[int, bool | None]]:
 
 def test_the_first_right_and_the_first_wrong_ones_are_kept() -> None:
     engine = collector()
-    ask(engine, wishes(12), "draw")
-    tell(engine, "draw", (i % 6 == 5 for i in range(12)))
-    (group,) = engine.taken()
+    generate_answers(engine, wishes(12), "draw")
+    record_verdicts(engine, "draw", (i % 6 == 5 for i in range(12)))
+    (group,) = engine.take_groups()
     wrong = [(i, False) for i in range(EACH_OF_FEW)]
     assert seeds(group) == [(5, True), (11, True), *wrong]
     assert (group.what, group.num, group.num_right) == ("draw", 12, 2)
-    assert engine.taken() == ()
+    assert engine.take_groups() == ()
 
 
 def test_without_verdicts_the_first_ones_are_kept() -> None:
     engine = collector()
     for _ in range(FEW + 1):
-        ask(engine, wishes(9), "say")
-    groups = engine.taken()
+        generate_answers(engine, wishes(9), "say")
+    groups = engine.take_groups()
     assert all(seeds(g) == [(i, None) for i in range(2 * EACH)] for g in groups)
     assert {g.num_right for g in groups} == {None}
 
@@ -72,21 +72,21 @@ def test_without_verdicts_the_first_ones_are_kept() -> None:
 def test_verdicts_belong_to_the_last_group_of_a_name() -> None:
     engine = collector()
     for num in (2, 3):
-        ask(engine, wishes(num), "say")
-    tell(engine, "say", [True, True, False])
-    assert [g.num_right for g in engine.taken()] == [None, 2]
+        generate_answers(engine, wishes(num), "say")
+    record_verdicts(engine, "say", [True, True, False])
+    assert [g.num_right for g in engine.take_groups()] == [None, 2]
 
 
 def test_an_engine_that_remembers_nothing_is_asked_as_ever() -> None:
-    engine: Answerer = ScriptedAnswerer([said("x")] * 2)
-    assert len(ask(engine, wishes(2), "say")) == 2
-    tell(engine, "say", [True, False])
+    engine: AnswerEngine = ScriptedAnswerer([said("x")] * 2)
+    assert len(generate_answers(engine, wishes(2), "say")) == 2
+    record_verdicts(engine, "say", [True, False])
 
 
 def test_the_suite_of_talk_hands_over_its_verdicts() -> None:
     engine = collector([said("no", suggest=True)] * 12)
     chat.evaluate(engine, 12, 0, Sampling())
-    (group,) = engine.taken()
+    (group,) = engine.take_groups()
     assert (group.what, group.num, group.num_right) == ("chat", 12, 2)
 
 
@@ -94,11 +94,11 @@ def test_questions_hand_over_their_verdicts_by_kind() -> None:
     plan = captions.plan(4, 1)
     engine = collector([said(a.question.answer) for row in plan.values() for a in row])
     captions.evaluate(engine, 4, 1, Sampling())
-    found = {g.what: g.num_right for g in engine.taken()}
+    found = {g.what: g.num_right for g in engine.take_groups()}
     assert found == {"object": 4, "count": 4, "colour": 4}
     engine = collector([said("x")] * 8)
     thinking.evaluate(engine, 4, 1, Sampling())
-    assert [(g.what, g.num_right) for g in engine.taken()] == [("think", 0), ("at once", 0)]
+    assert [(g.what, g.num_right) for g in engine.take_groups()] == [("think", 0), ("at once", 0)]
 
 
 def media_answer() -> tuple[Answer, ...]:
@@ -126,9 +126,9 @@ class Tags(HTMLParser):
 
 def section() -> str:
     engine = collector([media_answer()])
-    ask(engine, wishes(1), "<talk>")
-    tell(engine, "<talk>", [False])
-    return examples.section(engine.taken(), "matrix abc 0 24")
+    generate_answers(engine, wishes(1), "<talk>")
+    record_verdicts(engine, "<talk>", [False])
+    return examples.section(engine.take_groups(), "matrix abc 0 24")
 
 
 def test_the_page_holds_all_that_it_shows() -> None:
@@ -188,17 +188,17 @@ def test_the_page_of_a_run_that_is_gone_on_with(engine: Whole, tmp_path: Path) -
         return page.read_text()
 
     first = run("chat")
-    old = examples.kept(first, "chat abc 0 6")
+    old = examples.find_section(first, "chat abc 0 6")
     assert old is not None
     assert "<article" in old
     assert engine.asked
     second = run("captions", "chat")
-    assert examples.kept(second, "chat abc 0 6") == old
-    assert examples.kept(second, "captions abc 0 12") is not None
+    assert examples.find_section(second, "chat abc 0 6") == old
+    assert examples.find_section(second, "captions abc 0 12") is not None
     engine.digest = "other"
     third = run("captions")
-    assert examples.kept(third, "chat abc 0 6") is None
-    assert examples.kept(third, "captions other 0 12") is not None
+    assert examples.find_section(third, "chat abc 0 6") is None
+    assert examples.find_section(third, "captions other 0 12") is not None
     found = run_all.read(file)
     assert isinstance(found, AllResults)
     assert list(found.suites) == ["captions"]

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from evaluation.answers import plain
-from evaluation.report.result import Result, ratio_figures, share, wilson
+from evaluation.report.result import Result, ratio_metrics, share, wilson
 
 
 def test_share_counts() -> None:
@@ -53,11 +53,11 @@ def test_what_is_left_out_is_said_where_there_is_something() -> None:
 
 
 def test_a_ratio_lies_in_its_interval() -> None:
-    found = ratio_figures("kept", np.array([(3, 4), (0, 2)] * 10))
+    found = ratio_metrics("kept", np.array([(3, 4), (0, 2)] * 10))
     assert found["kept"] == 0.5
     assert 0 < found["kept_low"] < 0.5 < found["kept_high"] < 1
-    assert set(ratio_figures("kept", np.array([(0, 0)])).values()) == {0.0}
-    assert set(ratio_figures("kept", np.array([(2, 2)] * 3)).values()) == {1.0}
+    assert set(ratio_metrics("kept", np.array([(0, 0)])).values()) == {0.0}
+    assert set(ratio_metrics("kept", np.array([(2, 2)] * 3)).values()) == {1.0}
 
 
 def test_a_number_that_is_none_is_refused() -> None:

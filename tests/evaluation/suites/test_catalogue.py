@@ -26,7 +26,7 @@ def shares(metrics: dict[str, float]) -> dict[str, float]:
 
 
 def test_scenes_of_a_perfect_engine() -> None:
-    engine = ScriptedAnswerer([shown(w.scene) for w in scenes.wishes(12, seed=1)])
+    engine = ScriptedAnswerer([shown(w.scene) for w in scenes.plan(12, seed=1)])
     measured, drawn = scenes.evaluate(engine, 12, 1, SAMPLING)
     assert measured.metrics["overall"] == 1
     assert measured.metrics["overall_low"] == pytest.approx(1 / (1 + 1.96**2 / 12))
@@ -58,37 +58,37 @@ def test_what_words_state(words: str, facts: int) -> None:
 
 def test_scenes_of_an_engine_with_one_error_each() -> None:
     rng = np.random.default_rng(0)
-    wished = scenes.wishes(12, seed=1)
+    wished = scenes.plan(12, seed=1)
     engine = ScriptedAnswerer([shown(with_one_error(w.scene, rng)) for w in wished])
     drawn = scenes.draw(engine, wished, SAMPLING)
-    assert scenes.columns(drawn)["overall"] == 0
+    assert scenes.geneval_metrics(drawn)["overall"] == 0
 
 
 def test_overall_is_the_mean_of_the_six_columns() -> None:
-    wished = scenes.wishes(12, seed=0)
+    wished = scenes.plan(12, seed=0)
     picture = np.zeros((128, 128, 3), np.uint8)
-    drawn = [scenes.Drawn(w, picture, i in (0, 2, 6)) for i, w in enumerate(wished)]
-    columns = scenes.columns(drawn)
+    drawn = [scenes.JudgedImage(w, picture, i in (0, 2, 6)) for i, w in enumerate(wished)]
+    columns = scenes.geneval_metrics(drawn)
     assert (columns["single_object"], columns["counting"], columns["colours"]) == (1, 0.5, 0)
     assert columns["overall"] == pytest.approx(1.5 / 6)
     assert columns["overall_low"] < 0.25 < columns["overall_high"]
 
 
 def test_the_wishes_depend_on_the_seed_only() -> None:
-    assert scenes.wishes(6, seed=3) == scenes.wishes(12, seed=3)[:6]
-    assert scenes.wishes(6, seed=3) != scenes.wishes(6, seed=4)
+    assert scenes.plan(6, seed=3) == scenes.plan(12, seed=3)[:6]
+    assert scenes.plan(6, seed=3) != scenes.plan(6, seed=4)
 
 
 @pytest.mark.parametrize("num", [0, -6, 7])
 def test_scenes_come_in_sixes(num: int) -> None:
     with pytest.raises(ValueError, match="multiple of 6"):
-        scenes.wishes(num, seed=0)
+        scenes.plan(num, seed=0)
 
 
 def test_the_sheet_frames_right_and_wrong() -> None:
-    wished = scenes.wishes(18, seed=0)
+    wished = scenes.plan(18, seed=0)
     picture = np.zeros((128, 128, 3), np.uint8)
-    page = scenes.sheet([scenes.Drawn(w, picture, i == 0) for i, w in enumerate(wished)])
+    page = scenes.sheet([scenes.JudgedImage(w, picture, i == 0) for i, w in enumerate(wished)])
     assert page.size == (12 * 136, 2 * 170)
     assert page.getpixel((1, 1)) == scenes.PASS_RGB
     assert page.getpixel((137, 1)) == scenes.FAIL_RGB
@@ -112,7 +112,7 @@ def test_captions_of_a_silent_engine() -> None:
 
 
 def test_the_same_words_in_another_frame_are_the_object_but_not_exact() -> None:
-    asked = captions.Asked(HEART, Question("what is this?", full_caption(HEART), "object"))
+    asked = captions.VisualQuestion(HEART, Question("what is this?", full_caption(HEART), "object"))
     assert captions.names_the_objects("a big blue heart at sea", asked)
     assert not captions.says_the_answer("a big blue heart at sea", asked)
     assert not captions.names_the_objects("a red heart and a dog", asked)
@@ -158,22 +158,22 @@ def test_chat_of_an_engine_that_refuses_everything() -> None:
 
 
 def test_chat_verdicts_by_hand() -> None:
-    wish = Utterance("user", "draw a red heart")
-    drawn = Dialogue(Kind.DRAW, (wish, Utterance("assistant", HERE_YOU_ARE, scene=HEART)))
+    case = Utterance("user", "draw a red heart")
+    drawn = Dialogue(Kind.DRAW, (case, Utterance("assistant", HERE_YOU_ARE, scene=HEART)))
     other = replace(HEART, items=(replace(HEART.items[0], concept="star"),))
-    assert chat.judged(drawn, shown(HEART)) == chat.Verdict(Kind.DRAW, True, False, True)
-    assert chat.judged(drawn, shown(other)) == chat.Verdict(Kind.DRAW, True, False, False)
-    assert chat.judged(drawn, said("a heart")) == chat.Verdict(Kind.DRAW, False, False, False)
+    assert chat.judge_answer(drawn, shown(HEART)) == chat.Verdict(Kind.DRAW, True, False, True)
+    assert chat.judge_answer(drawn, shown(other)) == chat.Verdict(Kind.DRAW, True, False, False)
+    assert chat.judge_answer(drawn, said("a heart")) == chat.Verdict(Kind.DRAW, False, False, False)
     asked = Dialogue(
         Kind.ASK, (Utterance("user", "how many?", scene=HEART), Utterance("assistant", "one"))
     )
-    assert chat.judged(asked, said("One.")).right
-    assert not chat.judged(asked, said("two")).right
-    assert not chat.judged(asked, shown(HEART, "one")).right
+    assert chat.judge_answer(asked, said("One.")).right
+    assert not chat.judge_answer(asked, said("two")).right
+    assert not chat.judge_answer(asked, shown(HEART, "one")).right
     hello = Dialogue(Kind.SMALL_TALK, (Utterance("user", "hi"), Utterance("assistant", "hello!")))
-    assert chat.judged(hello, said("good day")).right
-    assert not chat.judged(hello, said(" ")).right
-    assert not chat.judged(hello, said("hello!", suggest=True)).right
+    assert chat.judge_answer(hello, said("good day")).right
+    assert not chat.judge_answer(hello, said(" ")).right
+    assert not chat.judge_answer(hello, said("hello!", suggest=True)).right
 
 
 def test_a_dialogue_becomes_a_conversation() -> None:

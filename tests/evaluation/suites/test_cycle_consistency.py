@@ -15,7 +15,7 @@ from engine.api.request import Request
 from engine.api.sampling import Sampling
 from evaluation.judges import video_judge
 from evaluation.judges.image_parser import Parsed, parse
-from evaluation.requirements import Needs
+from evaluation.requirements import Requirement
 from evaluation.suites import cycle_consistency, scenes, video
 from evaluation.suites.cell_item import Material
 from evaluation.suites.cycle_consistency import DESCRIBE, TELL, Loop
@@ -29,7 +29,7 @@ from world.video.motion import FRAMES, render_video
 
 SAMPLING = Sampling(steps=4)
 MATERIAL = Material(6, 1, PACK, heard)
-PICTURES, SPEECH, FILMS = (names for names, _, _ in cycle_consistency.WAYS)
+PICTURES, SPEECH, VIDEO = (names for names, _, _ in cycle_consistency.WAYS)
 HEART = Scene(
     Family.SINGLE_OBJECT, Background("plain", ("white",)), (Item("heart", "red", "", 2, 2),)
 )
@@ -52,7 +52,7 @@ def parsed_once(monkeypatch: pytest.MonkeyPatch) -> None:
 @cache
 def known() -> tuple[dict[bytes, Scene], dict[str, Scene]]:
     """Scenes under their pictures, and under their captions and wishes."""
-    wished = scenes.wishes(6, 1)
+    wished = scenes.plan(6, 1)
     seen = {render(w.scene).tobytes(): w.scene for w in wished}
     words = {full_caption(w.scene): w.scene for w in wished}
     return seen, words | {w.prompt: w.scene for w in wished}
@@ -107,8 +107,8 @@ def test_pictures_that_are_kept() -> None:
 
 
 def test_an_engine_that_always_draws_the_same() -> None:
-    """It describes without a mistake: what is lost is lost by drawing."""
-    same = scenes.wishes(6, 1)[0].scene
+    """Perfect descriptions: every loss is one of drawing."""
+    same = scenes.plan(6, 1)[0].scene
 
     def rule(request: Request) -> Answers:
         return shown(same) if request.to is Modality.IMAGE else artist(request)
@@ -182,10 +182,10 @@ def test_films_that_are_kept_and_films_that_stand_still() -> None:
 
     material = replace(MATERIAL, num=2)
     kept = cycle_consistency.films(engine(films(False), films=True), material, SAMPLING)
-    for found in shares(kept, FILMS):
+    for found in shares(kept, VIDEO):
         assert found == {"": 1, "first": 1, "second": 1}
     lost = cycle_consistency.films(engine(films(True), films=True), material, SAMPLING)
-    there, back = shares(lost, FILMS)
+    there, back = shares(lost, VIDEO)
     assert there["first"] == 1
     assert 0 < there[""] < 1
     assert back[""] == 0
@@ -201,8 +201,8 @@ def test_from_the_command_line(
     assert values["metrics"]["agreement"] == 1
     assert values["metrics"]["describe_then_draw"] == values["judge"]["describe_then_draw"] == 1
     assert values["left_out"] == {
-        **dict.fromkeys(SPEECH, f"not trained: {Needs.SOUND}"),
-        **dict.fromkeys(FILMS, f"not trained: {Needs.FILMS}"),
+        **dict.fromkeys(SPEECH, f"not trained: {Requirement.SOUND}"),
+        **dict.fromkeys(VIDEO, f"not trained: {Requirement.VIDEO}"),
     }
     assert any(line.startswith("watch_then_act") and "not trained" in line for line in printed)
     assert command.main(["symmetric", "--num", "7"]) == 2
@@ -215,4 +215,4 @@ def test_without_a_listener_there_is_no_figure_of_speech() -> None:
     assert measured.left_out["listen_then_speak"].startswith("no judge: ")
     assert "watch_then_act" in measured.left_out
     assert set(PICTURES) < set(measured.metrics)
-    assert not {*SPEECH, *FILMS} & set(measured.metrics)
+    assert not {*SPEECH, *VIDEO} & set(measured.metrics)

@@ -29,7 +29,7 @@ QUICK = Sampling(steps=2)
 
 
 def _longer(answer: Answer, number: int) -> Answer:
-    """With a token more, even where there was none."""
+    """Append a token."""
     more = np.full((1, answer.tokens.shape[1]), number)
     return replace(answer, tokens=np.concatenate([answer.tokens, more]))
 
@@ -84,7 +84,7 @@ def _smoked(capsys: pytest.CaptureFixture[str], *options: str) -> tuple[dict[str
 
 
 def test_what_is_not_tried_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """What a codec of speech or a picture tokenizer would add, until it is there."""
+    """The modalities of a codec that is missing."""
     source, out = coded_models.save("dynin", tmp_path / "source"), tmp_path / "out"
     assert convert(["dynin", str(source), str(out)]) == 0
     capsys.readouterr()

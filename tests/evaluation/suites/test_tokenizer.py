@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from evaluation.suites.tokenizer import code_figures, evaluate, psnr, round_trip
+from evaluation.suites.tokenizer import code_metrics, evaluate, psnr, round_trip
 from tests.evaluation.perfect import ScriptedAnswerer
 
 
@@ -13,7 +13,7 @@ def test_psnr_by_hand() -> None:
 
 def test_code_figures_by_hand() -> None:
     codes = np.array([[0, 3], [1, 3], [0, 3], [1, 3]])
-    figures = code_figures(codes, 4)
+    figures = code_metrics(codes, 4)
     assert figures["codebook_use_0"] == 0.5
     assert figures["codebook_use_1"] == 0.25
     assert figures["codebook_use"] == 0.375

@@ -12,7 +12,7 @@ import evaluation.__main__ as command
 from engine.api.events import Answer
 from engine.api.sampling import Sampling
 from evaluation.judges import video_judge
-from evaluation.requirements import Needs
+from evaluation.requirements import Requirement
 from evaluation.suites import video
 from flow.modality import Modality
 from tests.evaluation.perfect import TOKENS, PixelTokenizer, ScriptedAnswerer, parsed, said
@@ -48,7 +48,7 @@ def filmed(shown: np.ndarray) -> tuple[Answer, ...]:
 
 
 def still(film: VideoScene) -> np.ndarray:
-    """It stands still as in the first frame."""
+    """A still video of the first frame."""
     return np.repeat(frames(film)[:1], FRAMES, 0)
 
 
@@ -59,9 +59,9 @@ def answered() -> Script:
     return [said(q.answer + ".") for q in asked]
 
 
-def asked_of(wish: video.TestCase) -> list[Question]:
-    """In the order of the suite."""
-    return [*wish.questions, *([] if wish.place is None else [wish.place])]
+def asked_of(case: video.TestCase) -> list[Question]:
+    """The questions in the order of the suite."""
+    return [*case.questions, *([] if case.place is None else [case.place])]
 
 
 def filmer(script: Script, video_frames: int = FRAMES, *, makes: bool = True) -> ScriptedAnswerer:
@@ -101,7 +101,9 @@ def test_an_engine_that_only_watches_films() -> None:
     found = shares(measured.metrics)
     assert set(found) == {*video.UNDERSTOOD, video.PLACE}
     assert set(found.values()) == {1.0}
-    assert measured.left_out == dict.fromkeys(video.MADE, f"not trained: {Needs.MAKING}")
+    assert measured.left_out == dict.fromkeys(
+        video.MADE, f"not trained: {Requirement.VIDEO_GENERATION}"
+    )
 
 
 def test_what_an_engine_is_asked() -> None:
@@ -109,16 +111,16 @@ def test_what_an_engine_is_asked() -> None:
     engine = filmer(true + true + answered())
     video.evaluate(engine, NUM, SEED, SAMPLING)
     made, begun, asked = engine.asked[:NUM], engine.asked[NUM : 2 * NUM], engine.asked[2 * NUM :]
-    for i, wish in enumerate(plan()):
+    for i, case in enumerate(plan()):
         (words,) = made[i].conversation.turns[0].parts
         picture, same = begun[i].conversation.turns[0].parts
-        assert words.text == same.text == wish.words
+        assert words.text == same.text == case.words
         assert picture.image is not None
-        assert (picture.image == frames(wish.film)[0]).all()
+        assert (picture.image == frames(case.film)[0]).all()
         film, question = asked[i].conversation.turns[0].parts
         assert film.video is not None
-        assert (film.video == frames(wish.film)).all()
-        assert question.text == wish.questions[0].text
+        assert (film.video == frames(case.film)).all()
+        assert question.text == case.questions[0].text
     assert {r.to for r in made + begun} == {Modality.VIDEO}
     assert {r.to for r in asked} == {Modality.TEXT}
     for requests in (made, begun):
@@ -136,7 +138,7 @@ def test_an_engine_whose_films_stand_still() -> None:
 
 
 def share_of_things_in_the_first_frame() -> float:
-    """What appears is not there yet."""
+    """An appearing object is not in the first frame."""
     return sum(w.film.motion is not Motion.APPEAR for w in plan()) / NUM
 
 
