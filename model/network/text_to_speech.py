@@ -78,7 +78,7 @@ class Letters:
 
 
 class _Sampler(Protocol):
-    """What `samplers` has, by its shape."""
+    """The posterior that `samplers` reads, by its shape."""
 
     source: Any
 
@@ -248,7 +248,7 @@ def _plain(sentence: str) -> str:
 def _keys_and_values(
     layer: nn.Module, x: Tensor, rotary: tuple[Tensor, Tensor]
 ) -> tuple[Tensor, Tensor]:
-    """What a layer's attention sees of features "B L D"."""
+    """The state that a layer's attention sees of features "B L D"."""
     assert isinstance(layer, Block)
     attention = layer.self_attn
     x = layer.input_layernorm(x)

@@ -110,7 +110,7 @@ class SpeechDecoder(nn.Module):
     def spectra(
         self, symbols: Tensor, durations: Tensor, f0: Tensor, energy: Tensor
     ) -> tuple[Tensor, ...]:
-        """What each frame's spectrum is made of, five of "601 T": logarithm of the harmonic part's
+        """The parts of each frame's spectrum, five of "601 T": logarithm of the harmonic part's
         magnitude, its phase before tanh, logarithms of the noise's and of the free part's
         magnitude, and the latter's phase. symbols, durations: int64 "L"; f0, energy: float32
         "T"."""
