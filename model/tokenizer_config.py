@@ -39,14 +39,27 @@ class MagvitConfig(StrictFields):
 
 
 @dataclass(frozen=True)
-class VisionConfig(StrictFields):
-    """Size of the image tokenizer: `image_px` squared pixels -> (image_px / 16)^2 positions of
-    `num_codebooks` codes.
+class DecoderConfig(StrictFields):
+    """Size of the convolutional image decoder (`model.tokenizers.image_decoder`).
 
-    clip: None for the patch encoder, which sees each patch separately; otherwise the CLIP encoder
-    that replaces it (encoder_layers and conv_width of the encoder are then unused). magvit: None,
-    or the MAGVIT-v2 tokenizer that replaces encoder and decoder (a code has code_dim bits; the
-    fields from width to semantic_dim are then unused).
+    Channels and blocks at the grid of the codes, at twice as many positions a side, and so on. The
+    last grid has a quarter of the image's pixels a side.
+    """
+
+    widths: tuple[int, ...] = (320, 128, 64, 32)
+    depths: tuple[int, ...] = (3, 1, 1, 0)
+
+
+@dataclass(frozen=True)
+class VisionConfig(StrictFields):
+    """Size of the image tokenizer: `image_px` squared pixels -> (image_px / patch_px)^2 positions
+    of `num_codebooks` codes.
+
+    decoder: None for the decoder of transformer blocks (decoder_layers of them); otherwise the
+    convolutional one that replaces it. clip: None for the patch encoder, which sees each patch
+    separately; otherwise the CLIP encoder that replaces it (encoder_layers and conv_width of the
+    encoder are then unused). magvit: None, or the MAGVIT-v2 tokenizer that replaces encoder and
+    decoder (a code has code_dim bits; the fields from width to semantic_dim are then unused).
     """
 
     image_px: int = 128
@@ -61,11 +74,13 @@ class VisionConfig(StrictFields):
     semantic_dim: int = 128
     clip: ClipConfig | None = None
     magvit: MagvitConfig | None = None
+    patch_px: int = PATCH_PX
+    decoder: DecoderConfig | None = None
 
     @property
     def grid(self) -> int:
         """Number of positions along a side."""
-        return self.image_px // PATCH_PX
+        return self.image_px // self.patch_px
 
     @property
     def positions(self) -> int:
