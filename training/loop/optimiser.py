@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from model.layers.transformer import Block
+from model.tokenizers.image_decoder import ConvBlock
 
 QUINTIC = (3.4445, -4.7750, 2.0315)
 """Coefficients of the odd polynomial that pushes singular values towards 1, from Muon's author."""
@@ -38,7 +39,8 @@ def orthogonalised(matrices: Tensor, rounds: int = 5) -> Tensor:
 
 
 class Muon(torch.optim.Optimizer):
-    """Nesterov momentum, orthogonalised; matrices of one shape are done in one batch."""
+    """Nesterov momentum, orthogonalised; matrices of one shape are done in one batch. A
+    convolution's weight is a matrix with a row for each channel that comes out."""
 
     def __init__(
         self,
@@ -57,13 +59,14 @@ class Muon(torch.optim.Optimizer):
             shapes = defaultdict(list)
             for p in group["params"]:
                 if p.grad is not None:
-                    shapes[tuple(sorted(p.shape))].append((p, self._direction(p, group)))
+                    direction = self._direction(p, group).flatten(1)
+                    shapes[tuple(sorted(direction.shape))].append((p, direction))
             for (rows, columns), members in shapes.items():
                 wide = torch.stack([d if d.shape[0] == rows else d.mT for _, d in members])
                 scale = group["lr"] * 0.2 * columns**0.5
                 for (p, _), update in zip(members, orthogonalised(wide), strict=True):
                     p.mul_(1 - group["lr"] * group["weight_decay"])
-                    p.sub_(update if p.shape[0] == rows else update.mT, alpha=scale)
+                    p.sub_((update if p.shape[0] == rows else update.mT).view_as(p), alpha=scale)
 
     def _direction(self, p: nn.Parameter, group: dict[str, Any]) -> Tensor:
         assert p.grad is not None
@@ -85,8 +88,8 @@ def make_optimisers(
     """AdamW for every trained parameter, or for those that Muon leaves: all but the matrices
     inside transformer blocks. Vectors do not decay. slowly: the share of the rate at which AdamW
     steps the parameters whose names begin so."""
-    blocks = [m for m in model.modules() if isinstance(m, Block)]
-    matrices = {id(p) for m in blocks for p in m.parameters() if muon and p.ndim == 2}
+    blocks = [m for m in model.modules() if isinstance(m, (Block, ConvBlock))]
+    matrices = {id(p) for m in blocks for p in m.parameters() if muon and p.ndim >= 2}
     trained = {name: p for name, p in model.named_parameters() if p.requires_grad}
     slow = [
         (share, [trained.pop(name) for name in list(trained) if name.startswith(prefix)])

@@ -8,6 +8,7 @@ from torch import nn
 
 from model.network.omni import OmniModel
 from model.presets import PRESETS
+from model.tokenizers.image_decoder import ConvBlock
 from model.tokenizers.text import TextTokenizer
 from training.data.examples import training_texts
 from training.loop.optimiser import Muon, make_optimisers, orthogonalised
@@ -89,3 +90,21 @@ def test_its_momentum_is_saved() -> None:
     advance(weight, rule, 2)
     advance(again, other, 2)
     assert torch.equal(weight, again)
+
+
+def test_a_convolution_is_stepped_as_the_matrix_it_is() -> None:
+    torch.manual_seed(4)
+    gradient = torch.randn(6, 4, 3, 3)
+    whole, flat = nn.Parameter(torch.zeros(6, 4, 3, 3)), nn.Parameter(torch.zeros(6, 36))
+    whole.grad, flat.grad = gradient, gradient.flatten(1)
+    Muon([whole, flat], lr=0.1).step()
+    assert float(flat.detach().abs().max()) > 0
+    torch.testing.assert_close(whole.detach().flatten(1), flat.detach())
+
+
+def test_muon_takes_the_matrices_of_convolution_blocks() -> None:
+    block = ConvBlock(8, 16)
+    adam, muon = make_optimisers(block, 1e-3, 0.0, muon=True)
+    taken = [p for group in muon.param_groups for p in group["params"]]
+    assert {p.ndim for p in taken} == {2, 4}
+    assert all(p.ndim < 2 for group in adam.param_groups for p in group["params"])
