@@ -174,7 +174,7 @@ class TextToSpeech(nn.Module):
 
     @classmethod
     def load(cls, folder: Path) -> "TextToSpeech":
-        """What `save` wrote, for inference. Raises: ValueError where it is missing."""
+        """Read the network that `save` wrote, for inference. Raises: ValueError where it is missing."""
         if not (folder / CONFIG).exists():
             raise ValueError(f"{folder} holds no speaker: {CONFIG} is missing")
         speaker = cls(TextToSpeechConfig.from_json(json.loads((folder / CONFIG).read_text())))
@@ -185,7 +185,7 @@ class TextToSpeech(nn.Module):
         return self.training or torch.is_grad_enabled()
 
     def _embedded(self, segment: Segment) -> Tensor:
-        """What enters of a sound, "B L D"."""
+        """The embedding of a sound, "B L D"."""
         first, second = (table(segment.tokens[..., q]) for q, table in enumerate(self.codes))
         asked = segment.editable.any(1)[:, None, None].to(first.dtype)
         return first + second + self.sound + self.editable * asked

@@ -75,7 +75,7 @@ SYMBOL_SHARE, VOICE_SHARE = 0.7, 0.6
 
 @dataclass(frozen=True)
 class Prosody:
-    """What the decoder reads of a sentence. symbols: int64 "L"; durations: int64 "L" in units of
+    """The inputs of the decoder for a sentence. symbols: int64 "L"; durations: int64 "L" in units of
     `UNIT_S`; f0: float32 "T" in Hz, 0 without a voice, energy: float32 "T", T = 2 * all
     durations."""
 
