@@ -18,7 +18,7 @@ import numpy as np
 from tqdm import tqdm
 
 from evaluation.judges import speech_judges as listeners
-from evaluation.judges.word_error_rate import error_figures, word_error_rate
+from evaluation.judges.word_error_rate import wer_metrics, word_error_rate
 from flow.modality import Modality
 from flow.schedule import TUNED, times_as_even
 from model.network.text_to_speech import CLOCK, SPACE, TextToSpeech
@@ -132,7 +132,7 @@ def _heard(
             continue
         listen = JUDGES[name]()
         heard = [listen(s) for s in tqdm(sounds, desc=name, mininterval=10)]
-        figures = error_figures(f"wer_{name}", heard, sentences)
+        figures = wer_metrics(f"wer_{name}", heard, sentences)
         line |= {k: round(v, 4) for k, v in figures.items()}
         if arguments.show:
             rates = [word_error_rate([h], [s]) for h, s in zip(heard, sentences, strict=True)]

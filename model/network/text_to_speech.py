@@ -174,7 +174,8 @@ class TextToSpeech(nn.Module):
 
     @classmethod
     def load(cls, folder: Path) -> "TextToSpeech":
-        """Read the network that `save` wrote, for inference. Raises: ValueError where it is missing."""
+        """Read the network that `save` wrote, for inference. Raises: ValueError where it is
+        missing."""
         if not (folder / CONFIG).exists():
             raise ValueError(f"{folder} holds no speaker: {CONFIG} is missing")
         speaker = cls(TextToSpeechConfig.from_json(json.loads((folder / CONFIG).read_text())))

@@ -75,8 +75,8 @@ SYMBOL_SHARE, VOICE_SHARE = 0.7, 0.6
 
 @dataclass(frozen=True)
 class Prosody:
-    """The inputs of the decoder for a sentence. symbols: int64 "L"; durations: int64 "L" in units of
-    `UNIT_S`; f0: float32 "T" in Hz, 0 without a voice, energy: float32 "T", T = 2 * all
+    """The inputs of the decoder for a sentence. symbols: int64 "L"; durations: int64 "L" in units
+    of `UNIT_S`; f0: float32 "T" in Hz, 0 without a voice, energy: float32 "T", T = 2 * all
     durations."""
 
     symbols: np.ndarray
