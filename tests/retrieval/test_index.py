@@ -119,7 +119,7 @@ def test_a_broken_index_says_so_and_can_be_dropped(tmp_path: Path) -> None:
 WRITER = """
 import sys
 sys.path.insert(0, {root!r})
-from retrieval.lance import LanceIndex
+from retrieval.backends.lance import LanceIndex
 from tests.retrieval.making import WIDTH, clustered, records
 from dataclasses import replace
 index = LanceIndex({uri!r}, "rows", WIDTH)
