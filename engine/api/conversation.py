@@ -59,8 +59,7 @@ class Conversation:
         audio: np.ndarray | None = None,
         video: np.ndarray | None = None,
     ) -> "Conversation":
-        """A single message, about what is given beside the words; a sound may stand without
-        words."""
+        """A single message about the media beside the words; a sound may have no words."""
         media = () if image is None else (Part(image=image),)
         media += () if video is None else (Part(video=video),)
         media += () if audio is None else (Part(audio=audio),)
@@ -68,7 +67,7 @@ class Conversation:
         return cls((Turn("user", (*media, *words)),))
 
     def worded(self, words: str) -> "Conversation":
-        """The same, where the sound of the last message is known to say these words."""
+        """The same conversation with these words as the transcript of the last message's sound."""
         *before, last = self.turns
         parts = tuple(
             replace(p, text=words) if p.modality is Modality.AUDIO else p for p in last.parts
@@ -77,5 +76,5 @@ class Conversation:
 
     @classmethod
     def write_down(cls, audio: np.ndarray) -> "Conversation":
-        """Speech whose words are wanted."""
+        """A message of speech to be transcribed."""
         return cls.ask(TRANSCRIBE, audio=audio)

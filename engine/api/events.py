@@ -16,15 +16,15 @@ from engine.api.request import Request
 from flow.modality import Modality
 
 DOUBTFUL_BITS = 1.5
-"""A piece of a word: of what is written down rightly 95 in 100 stay below 0.5, of German and
-French nothing does (docs/log.md)."""
+"""The threshold, per word piece: 95 in 100 correct transcripts stay below 0.5, no German or French
+one does (docs/log.md)."""
 
 
 @dataclass(frozen=True)
 class SegmentStarted:
-    """A segment begins to form. `sampling` of `request` has every default filled in. heard: it is
-    what the user said, in so many pieces; 0 where it is not. held: positions that stay as they are
-    from the start, see `engine.generation.edit_mask`."""
+    """The start of a segment. `sampling` of `request` has every default filled in. heard: the
+    number of pieces of the user's speech that it transcribes; 0 for no transcript. held: positions
+    fixed from the start, see `engine.generation.edit_mask`."""
 
     request: Request
     segment: int
@@ -117,9 +117,9 @@ class Answer:
     float32 "N" at 16 kHz (all segments of a sound together); tokens int64 "L Q".
 
     suggest: the model reported a request outside its domain, so a page should offer examples.
-    thought: what it thought before the answer in words. doubt: of what was heard, in bits a piece
-    of a word: how little the model would have expected these words from this sound.
-    heard: the words are what the model heard the user say.
+    thought: its reasoning before an answer in words. doubt: of a transcript, in bits a word piece,
+    the surprise of the model at these words given this sound. heard: the words are the transcript
+    of the user's speech.
     """
 
     modality: Modality

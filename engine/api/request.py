@@ -1,7 +1,7 @@
 """A request: everything that a generation depends on.
 
-The same Request, weights and device give the same events, bit for bit. Everything that a user can
-get wrong is refused here, with a sentence that says what to do.
+The same Request, weights and device give the same events, bit for bit. Invalid user input is
+refused here, with a message that says what to do.
 """
 
 from dataclasses import dataclass, field
@@ -70,12 +70,12 @@ class Repaint:
 
 @dataclass(frozen=True)
 class Request:
-    """One generation. `to` is the modality of the answer; None lets the model decide. start: where
-    the first segment of the answer begins; None is noise. aloud: an answer in words is spoken,
-    too. think: an answer in words says first what is thought. repaint: the answer is this picture,
-    in part made anew; the conversation says what the whole of it shows. pin: the answer is words
-    and a picture or a film, which opens there. style: how it speaks, where there is a choice; None
-    is the usual way.
+    """One generation. `to` is the modality of the answer; None lets the model decide. start: the
+    initial state of the first segment of the answer; None is noise. aloud: an answer in words is
+    also spoken. think: an answer in words begins with its reasoning. repaint: the answer is this
+    picture, regenerated in part; the conversation describes the whole of it. pin: the answer
+    is words and a picture or a film, which opens there. style: the speaking style, where there is a
+    choice; None is the default.
     """
 
     conversation: Conversation

@@ -1,4 +1,4 @@
-"""The settings of a sampler, as a value that refuses what is out of range."""
+"""The settings of a sampler, as a value that refuses out-of-range numbers."""
 
 from dataclasses import dataclass, replace
 

@@ -36,8 +36,7 @@ DOUBT = (
 
 
 def generate(arguments: argparse.Namespace, load: Callable[[], Engine]) -> int:
-    """Answers as the arguments say. Raises: ValueError with one sentence where they cannot be
-    met."""
+    """Answer by the arguments. Raises: ValueError with one sentence where they cannot be met."""
     checked(arguments)
     sampling = sampling_of(arguments)
     to = None if arguments.to is None else Modality(arguments.to)
@@ -85,7 +84,7 @@ def generate(arguments: argparse.Namespace, load: Callable[[], Engine]) -> int:
 
 
 def _noted(arguments: argparse.Namespace, request: Request, engine: Engine) -> None:
-    """Says what will not be used, and what the model cannot know."""
+    """Print notes on unused options, and a warning for an untrained task."""
     complete = engine.planner.complete(request.sampling, first_modality(request))
     for sentence in unused(arguments, request, complete):
         _note(sentence)

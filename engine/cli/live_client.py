@@ -1,4 +1,4 @@
-"""A run of somebody's page, watched from the command line: the client of docs/live.md.
+"""A run of a page, watched from the command line: the client of docs/live.md.
 
 Owns: reading the wire, a line for each message, keeping the answers. Does not own: the server
 (`app.stream.websocket`).
@@ -74,7 +74,7 @@ def decode(frame: bytes) -> Told:
 def watch(url: str) -> Iterator[Told]:
     """The messages of a run until its end.
 
-    Raises: ValueError where the address is none, nobody answers, or the run is not known there.
+    Raises: ValueError for an invalid address, a server that does not answer, or an unknown run.
     """
     try:
         with websockets.sync.client.connect(url, max_size=None) as socket:

@@ -1,4 +1,4 @@
-"""The file that an answer is written to: the end of its name says in which format.
+"""The file that an answer is written to; its suffix selects the format.
 
 Owns: `named`, `fits`, `of_part`, `content`. Does not own: the formats (`engine.media.images`,
 `engine.media.audio`).

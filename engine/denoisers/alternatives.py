@@ -93,7 +93,7 @@ class _RecordedDecoding:
 
 
 class _RecordedPosterior:
-    """Passes logits on, keeps them for one step, and then says of all codes what they say."""
+    """Pass logits on, keep them for one step, and then return the alternatives of all codes."""
 
     def __init__(self, inside: Posterior, num: int) -> None:
         self.num_codebooks = inside.num_codebooks

@@ -2,7 +2,7 @@
 they changed.
 
 Positions whose tokens changed since the last call are always evaluated, exactly as the sampler's
-jumps made them. Owns: when what is due, and the rooms in which features are kept. Does not own: the
+jumps made them. Owns: the refresh schedule, and the feature buffers. Does not own: the
 features (`model.layers.adaptive_cache`).
 """
 

@@ -1,5 +1,5 @@
-"""Several drafts of one picture or film, and the one that the model itself finds nearest to what
-was asked.
+"""Several drafts of one picture or film, and the choice of the one that the model scores nearest
+to the request.
 
 One representation makes and finds (Luo et al. 2025, arXiv:2510.13721, Section 3.5): the message and
 each draft have a vector, and the draft whose vector is nearest is kept. What it buys is measured by

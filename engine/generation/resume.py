@@ -39,8 +39,8 @@ class StateSpace:
 
 @dataclass(frozen=True)
 class Edit:
-    """One position of a state. codes: an id for each sub-codebook, None where it stays; held: it
-    does not change any more."""
+    """An edit at one position of a state. codes: an id for each sub-codebook, None where it stays;
+    held: the position is fixed from here on."""
 
     position: int
     codes: tuple[int | None, ...]
@@ -48,7 +48,7 @@ class Edit:
 
 
 def start_of(trace: Trace, segment: int, step: int, edits: Sequence[Edit] = ()) -> InitialState:
-    """The state after a recorded step, with its edits; what the run held stays held.
+    """The state after a recorded step, with its edits; fixed positions of the run stay fixed.
 
     Raises: ValueError where there is no such place, or nothing would be left to do.
     """
@@ -113,7 +113,7 @@ def initial_segment(
 
 
 def _open(start: InitialState, tokens: Tensor, kept: Tensor) -> Segment:
-    """All of it exists, and what is not kept may change."""
+    """A segment without padding; all positions that are not kept may change."""
     whole = response(start.modality, tokens)
     return Segment(whole.modality, tokens, whole.editable & ~kept, whole.valid)
 

@@ -17,7 +17,7 @@ from model.tokenizers.whisper_encoder import SAMPLE_RATE
 LONGEST_S, SHORTEST_S = 600.0, 0.2
 SILENCE_DB = -55.0
 LOUDNESS = 0.06
-"""Root mean square of what the model hears, as in its training."""
+"""The root mean square of audio input, as in training."""
 FRAME_S = 0.05
 KNOWN = {"format_whitelist": "wav,mp3,ogg,flac,matroska,webm,mov,mp4,m4a,3gp,3g2,mj2,aac,aiff"}
 """Containers that are opened: no play lists, which name other files, and no streams."""
@@ -40,7 +40,7 @@ def read_sound(source: Path | str | bytes) -> np.ndarray:
 
 
 def audible(samples: np.ndarray, name: str = "the recording") -> np.ndarray:
-    """The samples at the loudness that the model knows.
+    """The samples at the loudness of training.
 
     Raises: ValueError where they are silent.
     """

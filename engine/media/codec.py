@@ -1,4 +1,4 @@
-"""From what a person gives to codes, and from codes to what a person sees and hears.
+"""Encoding of user input into codes, and decoding of codes into media.
 
 Owns: `Codec`, one message part as codes and an answer's codes as text, picture, film or sound. Does
 not own: the tokenizers (`model.tokenizers.image`, `model.tokenizers.audio`,

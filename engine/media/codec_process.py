@@ -1,8 +1,8 @@
 """A separate program that reads requests on its stdin and answers on its stdout.
 
-For what needs packages that do not go with ours: it runs in a Python of its own. Which command that
-is says whoever starts the engine, never a checkpoint. A message either way is a line of JSON, and
-behind it as many raw bytes as its "bytes" says; `speech_codec/emova.py` describes what is asked.
+For codecs whose packages conflict with ours: it runs in a Python environment of its own. The caller
+of the engine sets the command, never a checkpoint. A message either way is a line of JSON, followed
+by as many raw bytes as its "bytes" states; `speech_codec/emova.py` describes the requests.
 Owns: `SpeechProcess`, which starts it, waits no longer than it may, starts it once more where it
 ended at work, and ends it. Does not own: what the bytes mean (`engine.media.external_codec`).
 """
@@ -34,7 +34,7 @@ Message = tuple[dict[str, Any], bytes]
 
 class SpeechProcess:
     """The program of a command line, which starts at once. start_s, answer_s: how long it may take
-    to be ready, and to answer. Threads may share it: one asks at a time."""
+    to be ready, and to answer. Threads may share it: one request at a time."""
 
     def __init__(
         self, command: str, *, start_s: float = START_S, answer_s: float = ANSWER_S
@@ -58,7 +58,7 @@ class SpeechProcess:
             return self._ready()
 
     def ask(self, content: bytes, **asked: Any) -> bytes:
-        """The content of its answer to a message. It is asked once more where it ended meanwhile.
+        """The content of its answer to a message. The request is repeated once if it ended before.
 
         Raises: DeviceError with its own words where it cannot answer, and where it ended twice, is
         silent too long or not understood; the next message finds it started anew.

@@ -59,8 +59,8 @@ class PreviewClock:
 
 
 class Preview(Protocol):
-    """Makes of a step what is shown of its last segment, on its device and without waiting. share:
-    of the run's time that it may take."""
+    """Decode the preview of a step's last segment, on its device and without waiting. share: the
+    share of the run's time that it may take."""
 
     @property
     def share(self) -> float: ...

@@ -10,7 +10,7 @@ from model.tokenizers.text import END_THINK, ENDS, TextTokenizer
 MASK_SIGN = " ▒"
 """The text of a masked token."""
 THOUGHT_SIGN = " →"
-"""Between what is thought and the answer."""
+"""The sign between the reasoning and the answer."""
 
 
 @dataclass(frozen=True)

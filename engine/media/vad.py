@@ -13,11 +13,11 @@ import torch
 from model.tokenizers.whisper_encoder import SAMPLE_RATE
 
 WINDOW = 512
-"""Samples of one opinion."""
+"""The number of samples per prediction."""
 STARTS, ENDS = 0.5, 0.35
-"""Speech begins above the one probability and goes on above the other."""
+"""The speech probabilities above which a turn begins, and goes on."""
 FIRST_S, PAUSE_S = 0.1, 0.7
-"""So long somebody speaks before it counts, and is silent before the turn is over."""
+"""The seconds of speech that start a turn, and of silence that end it."""
 
 
 @dataclass

@@ -33,13 +33,13 @@ def messages_of(
 
 
 def understood(request: Request, answers: Sequence[Answer]) -> Conversation:
-    """The conversation, with the words of its last message where they were just heard."""
+    """The conversation, with the transcript of its last message where there is one."""
     heard = [a.text for a in answers if a.heard and a.text is not None]
     return request.conversation.worded(heard[-1]) if heard else request.conversation
 
 
 def kept_turns(conversation: Conversation) -> tuple[Turn, ...]:
-    """The turns that the model gets to read; of what is to be seen, that of one turn."""
+    """The turns that enter the prompt, with the pictures or films of one turn only."""
     turns = conversation.turns
     seen, last = _looked_at(turns), len(turns) - 1
     return tuple(_kept(turns[i], i == seen, i == last) for i in kept_places(turns))
@@ -81,7 +81,7 @@ def shown_kind(turn: Turn) -> Modality:
 
 
 def _looked_at(turns: Sequence[Turn]) -> int | None:
-    """The turn with what is looked at."""
+    """The index of the turn with the picture or film that is referred to."""
     named = named_place(turns)
     return max(shown_places(turns), default=None) if named is None else named
 

@@ -21,7 +21,7 @@ REFERRED = re.compile(
     rf"{THE}(?:very\s+)?(?P<which>{WHICH})(?:\s+(?P<thing>{THING})\b|\s*(?=[?!.,;]|$))"
     rf"|{THE}(?P<other>{THING})\s+before\b"
 )
-"""A word that says which, and a word for the thing or nothing behind it."""
+"""An ordinal word, and behind it a word for the medium or nothing."""
 
 
 def named_earlier(words: str, shown: Sequence[Modality]) -> int | None:

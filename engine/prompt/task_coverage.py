@@ -2,7 +2,7 @@
 
 Without a task from one to the other the model still answers, but guesses. The training tasks of a
 third-party checkpoint are unknown here, so no warning is given for it. Owns: `TAUGHT`,
-`no_lesson`, `guesses`, `is_guess`. Does not own: how well what is taught is done
+`no_lesson`, `guesses`, `is_guess`. Does not own: the measured quality of each task
 (`evaluation.suites.any_to_any`).
 """
 
