@@ -1,4 +1,5 @@
-"""How good the loaded checkpoint is: what `python -m evaluation all` measured of its very weights.
+"""The benchmark results of the loaded checkpoint, as `python -m evaluation all` measured its
+weights.
 
 Owns: which figures the About tab shows, and in which words. Does not own: how they are measured
 (`evaluation`). Nothing is shown where other weights were measured.
@@ -63,12 +64,12 @@ so.</p>
 """
 
 
-def read_measured(file: Path) -> Mapping[str, Any] | None:
-    """What is in the file; None where there is none."""
+def read_benchmarks(file: Path) -> Mapping[str, Any] | None:
+    """Return the content of the file; None where there is none."""
     return json.loads(file.read_text(encoding="utf-8")) if file.exists() else None
 
 
-def measured_html(digest: object, measured: Mapping[str, Any] | None) -> str:
+def benchmarks_html(digest: object, measured: Mapping[str, Any] | None) -> str:
     """The figures and the matrix; "" where other weights or none were measured.
 
     digest: of the loaded checkpoint. measured: as `evaluation.run_all.AllResults` writes it.
@@ -88,9 +89,9 @@ def measured_html(digest: object, measured: Mapping[str, Any] | None) -> str:
     )
 
 
-def of_a_hundred(digest: object, suite: str, metrics: tuple[str, ...]) -> tuple[int, ...] | None:
-    """What was measured of these weights, of a hundred each; None where one was not."""
-    measured = read_measured(FILE)
+def percentages(digest: object, suite: str, metrics: tuple[str, ...]) -> tuple[int, ...] | None:
+    """Return these metrics of the loaded weights in percent; None where one was not measured."""
+    measured = read_benchmarks(FILE)
     if measured is None or measured["digest"] != digest:
         return None
     found = measured["suites"].get(suite, {}).get("metrics", {})
@@ -109,7 +110,7 @@ def _row(figure: Figure, metrics: Mapping[str, float]) -> str:
 
 
 def _right(share: float, figure: Figure) -> int:
-    """Of a hundred."""
+    """Return the share of right cases in percent."""
     return round(100 * (max(0.0, 1 - share) if figure.wrong else share))
 
 

@@ -1,5 +1,5 @@
-"""What the loaded checkpoint can do, read off `Engine.info`: the page shows that, and a sentence in
-the place of the rest. Owns: `Capabilities`."""
+"""The capabilities of the loaded checkpoint, read off `Engine.info`: the page shows these, and a
+sentence in the place of the rest. Owns: `Capabilities`."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -25,14 +25,14 @@ class Capabilities:
 
     makes: tuple[str, ...]
     methods: tuple[str, ...]
-    whole: bool
-    opens: bool
+    reads_all_turns: bool
+    opens_media: bool
     lacking: Mapping[str, str]
     steps: int
     guidance: float
     temperature: float
     words_steps: int
-    edits: bool
+    edits_images: bool
     frames: int
     prompt_characters: int
     styles: tuple[str, ...]
@@ -43,7 +43,8 @@ class Capabilities:
 
     @classmethod
     def of(cls, info: Mapping[str, object]) -> "Capabilities":
-        """Where nothing is said of samplers, all run; of prompts, they are as long as usual."""
+        """Read `Engine.info`: without samplers in it all run, without a prompt length the usual
+        one."""
         makes, samplers = info.get("modalities"), info.get("samplers")
         longest, styles = info.get("prompt_characters"), info.get("styles")
         trained = tuple(samplers) if isinstance(samplers, list) else tuple(SAMPLERS)
@@ -53,14 +54,14 @@ class Capabilities:
         return cls(
             makes=tuple(map(str, makes)) if isinstance(makes, list) else (),
             methods=tuple(m for m in methods() if SAMPLERS[sampler_of(m)].trained_as in trained),
-            whole=bool(dialogue.get("whole")),
-            opens=not tasks,
+            reads_all_turns=bool(dialogue.get("whole")),
+            opens_media=not tasks,
             lacking={kind: str(why) for kind, why in _inside(info, "lacking").items()},
             steps=picture.get("steps", 16),
             guidance=picture.get("guidance_scale", 1.0),
             temperature=picture.get("temperature", 1.0),
             words_steps=_inside(config, "text_flow").get("steps", 12),
-            edits=not tasks or bool(tasks.get("edits")),
+            edits_images=not tasks or bool(tasks.get("edits")),
             frames=frames if isinstance(frames, int) else 0,
             prompt_characters=longest if isinstance(longest, int) else USUAL_PROMPT_CHARACTERS,
             styles=tuple(map(str, styles)) if isinstance(styles, list) else (),
@@ -74,39 +75,40 @@ class Capabilities:
         """Return the checkpoint's own settings for a kind of answer, by the names of `Sampling`;
         for "auto" those of a picture, or of words where it draws none. Empty where there are
         none."""
-        auto = Modality.IMAGE if self.draws else Modality.TEXT
+        auto = Modality.IMAGE if self.makes_images else Modality.TEXT
         own = _inside(self.config, f"{auto if kind == 'auto' else kind}_flow")
-        return own if self.flows else {**own, "transition": self.methods[0]}
+        return own if self.has_flow else {**own, "transition": self.methods[0]}
 
-    def why(self, modality: str, otherwise: str = "") -> str:
-        """Why it does not know the modality, as HTML that goes on with a sentence."""
+    def missing_reason(self, modality: str, otherwise: str = "") -> str:
+        """Return the reason for a missing modality, as HTML that continues a sentence."""
         found = self.lacking.get(modality)
         return f": {escape(found).replace('`', '')}" if found else otherwise
 
     @property
-    def draws(self) -> bool:
-        """Whether it makes pictures, and sees them."""
+    def makes_images(self) -> bool:
+        """Return whether it makes pictures, and sees them."""
         return Modality.IMAGE in self.makes
 
     @property
-    def watches(self) -> bool:
-        """Whether it can be shown a film."""
+    def sees_video(self) -> bool:
+        """Return whether a message may hold a film."""
         return self.frames > 0
 
     @property
-    def together(self) -> bool:
-        """Whether it is asked in words about a sound and a picture at once; one that has a task for
-        each is asked about one of them."""
-        return self.opens
+    def joins_media(self) -> bool:
+        """Return whether it answers questions about a sound and a picture at once; one that has a
+        task for each is asked about one of them."""
+        return self.opens_media
 
     @property
-    def films(self) -> bool:
-        """Whether it makes films; one that only watches and finds them cannot be asked for any."""
+    def makes_video(self) -> bool:
+        """Return whether it makes films; one that only watches and finds them cannot be asked for
+        any."""
         return Modality.VIDEO in self.makes
 
     @property
-    def flows(self) -> bool:
-        """Whether flow matching runs on it."""
+    def has_flow(self) -> bool:
+        """Return whether flow matching runs on it."""
         return any(sampler_of(m) == "flow" for m in self.methods)
 
 

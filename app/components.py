@@ -18,7 +18,7 @@ MOUNT = "<div class='omni-mount'></div>"
 
 
 def live_view(value: dict[str, object] | None, elem_id: str) -> gr.HTML:
-    """One run as it forms. value: {"run": id, "messages": fallback}, {"replay": trace}, or
+    """A run as it forms. value: {"run": id, "messages": fallback}, {"replay": trace}, or
     {"replay_at": address} of a trace that is fetched when it is first seen."""
     return gr.HTML(
         value,
@@ -83,7 +83,7 @@ def microphone(elem_id: str) -> gr.HTML:
     )
 
 
-def painter(elem_id: str) -> gr.HTML:
+def mask_editor(elem_id: str) -> gr.HTML:
     """A picture to change. The event `painted` carries it (picture: a PNG as a data URI, square, or
     None) and the numbers of the `GRID` x `GRID` patches that may change (patches)."""
     return gr.HTML(
@@ -108,5 +108,5 @@ def chips(texts: tuple[str, ...], label: str, elem_id: str) -> gr.HTML:
 
 
 def notice(elem_id: str) -> gr.HTML:
-    """Where a sentence about bad input appears, right beside its control."""
+    """The place of an error message, right beside its control."""
     return gr.HTML("", elem_id=elem_id, elem_classes="omni-notice", apply_default_css=False)

@@ -15,8 +15,8 @@ from app.forms.share_link import read_lab_link, read_link
 from app.gallery.routes import add_gallery_routes
 from app.scripts import add_script_route, head, mount
 from app.session import Session
-from app.stream.replay_route import add_recorded_route, recorded_at
-from app.stream.vad_route import add_listening_route
+from app.stream.replay_route import add_replay_route, replay_address
+from app.stream.vad_route import add_vad_route
 from app.stream.websocket import add_live_route
 from app.tabs import about
 from app.tabs.chat import ChatTab
@@ -53,7 +53,7 @@ MARK = (
 
 def build_page(host: Session, first_run: Path | None = FIRST_RUN) -> gr.Blocks:
     """The whole page of one engine. first_run: a recorded run that plays when the page opens."""
-    if not host.can.flows:  # what ships was recorded by a checkpoint of ours
+    if not host.capabilities.has_flow:  # what ships was recorded by a checkpoint of ours
         first_run = None
     with gr.Blocks(title=TITLE, analytics_enabled=False, delete_cache=FORGET_FILES) as page:
         info = host.engine.info()
@@ -64,12 +64,14 @@ def build_page(host: Session, first_run: Path | None = FIRST_RUN) -> gr.Blocks:
             apply_default_css=False,
         )
         image = ImageTab(host, recorded_run(first_run))
-        video = VideoTab(host, recorded_run(first_run and FIRST_FILM), recorded_at(FIRST_FILM))
-        with gr.Tabs(selected="image" if host.can.draws else "chat", elem_id="tabs") as tabs:
+        video = VideoTab(host, recorded_run(first_run and FIRST_FILM), replay_address(FIRST_FILM))
+        with gr.Tabs(
+            selected="image" if host.capabilities.makes_images else "chat", elem_id="tabs"
+        ) as tabs:
             with gr.Tab("Image", id="image"):
                 image.build()
             with gr.Tab("Chat", id="chat"):
-                shown = first_run and host.can.draws and FIRST_CHAT
+                shown = first_run and host.capabilities.makes_images and FIRST_CHAT
                 chat = ChatTab(host, example=recorded_run(shown or None))
                 chat.build()
             with gr.Tab("Speech", id="speech"):
@@ -118,9 +120,9 @@ def serve(page: gr.Blocks, host: Session, address: str | None, port: int | None)
     page.server.config.ws_per_message_deflate = False
     add_script_route(server)
     add_live_route(server, host.bus)
-    add_listening_route(server)
+    add_vad_route(server)
     add_gallery_routes(server, host.library, host.bus)
-    add_recorded_route(server, FIRST_FILM)
+    add_replay_route(server, FIRST_FILM)
     return server
 
 
@@ -162,9 +164,9 @@ def header_html(info: Mapping[str, object]) -> str:
     )
 
 
-def _prompts(studios: Sequence[GenerationTab]) -> dict[str, Component]:
-    """Where the words go, by the names of the tabs; a tab without a form has none."""
-    return {studio.craft.name: studio.prompt for studio in studios if studio.links_to}
+def _prompts(form_tabs: Sequence[GenerationTab]) -> dict[str, Component]:
+    """Return the prompt control of each tab that has a form, by the tab's name."""
+    return {form_tab.spec.name: form_tab.prompt for form_tab in form_tabs if form_tab.link_targets}
 
 
 def _stop_on_leaving(page: gr.Blocks, host: Session) -> None:
@@ -189,7 +191,7 @@ def _fill_lab_from_link(page: gr.Blocks, lab: LabTab, checkpoint: str) -> None:
 
 
 def _fill_from_link(
-    page: gr.Blocks, tabs: gr.Tabs, studios: Sequence[GenerationTab], checkpoint: str
+    page: gr.Blocks, tabs: gr.Tabs, form_tabs: Sequence[GenerationTab], checkpoint: str
 ) -> None:
     """A link chooses a tab and fills its form; one to a tab without a form fills the first."""
 
@@ -197,10 +199,12 @@ def _fill_from_link(
         query = dict(visitor.query_params)
         link = read_link({"tab": "lab"} if query.get("tab") == "lab" else query, checkpoint)
         chosen = gr.skip() if link.tab is None else gr.Tabs(selected=link.tab)
-        named = [studio for studio in studios if studio.craft.name == link.tab]
-        filled = (named or studios)[0]
-        values = [studio.linked(link if studio is filled else None) for studio in studios]
+        named = [form_tab for form_tab in form_tabs if form_tab.spec.name == link.tab]
+        filled = (named or form_tabs)[0]
+        values = [
+            form_tab.link_values(link if form_tab is filled else None) for form_tab in form_tabs
+        ]
         return (chosen, *chain.from_iterable(values))
 
-    outputs = [tabs, *chain.from_iterable(studio.links_to for studio in studios)]
+    outputs = [tabs, *chain.from_iterable(form_tab.link_targets for form_tab in form_tabs)]
     page.load(fill, None, outputs, queue=False, show_progress="hidden", api_visibility="private")

@@ -22,8 +22,8 @@ from engine.engine import Engine
 
 VERSION = 1
 FIRST = {
-    "image": (image.CRAFT.first, FIRST_RUN),
-    "video": (video.CRAFT.first, FIRST_FILM),
+    "image": (image.SPEC.first, FIRST_RUN),
+    "video": (video.SPEC.first, FIRST_FILM),
     "auto": (Recipe(QUESTIONS[0]), FIRST_CHAT),
 }
 """What is recorded where nothing else is said, and where the page looks for it."""

@@ -1,4 +1,4 @@
-"""What the tabs share: the engine, the bus, and how one run is driven and stopped.
+"""The state that the tabs share: the engine, the bus, and how one run is driven and stopped.
 
 A run lives in two Gradio events. The first, outside the queue, checks the input and opens the run,
 so a bad value is answered at once and the page shows the visitor's place in line; the second, in
@@ -73,8 +73,8 @@ class Engine(Protocol):
 
 @dataclass(frozen=True)
 class QueuedRun:
-    """What a run in line will do. watch: how many alternatives of each code are recorded; 0 records
-    nothing."""
+    """The request of a run in the queue. watch: how many alternatives of each code are recorded; 0
+    records nothing."""
 
     request: Request
     watch: int = 0
@@ -82,7 +82,7 @@ class QueuedRun:
 
 @dataclass
 class Session:
-    """One page served by one engine. tickets: of runs that wait for their turn. traces: of recorded
+    """A page served by one engine. tickets: of runs that wait for their turn. traces: of recorded
     runs, the last ones, by the run's unguessable id. pack: the collection that ships. gallery: one
     of the owner's, see `python -m retrieval add`. own: the one that takes in their folders while
     the page runs; None where it is served to others."""
@@ -96,7 +96,7 @@ class Session:
     own: Path | None = None
 
     def __post_init__(self) -> None:
-        self.can = Capabilities.of(self.engine.info())
+        self.capabilities = Capabilities.of(self.engine.info())
         self.library = Library(self.engine, self.pack, self.gallery, self.own)
         self._generate: WatchedGenerate = on_gpu(self.engine.generate)
 
@@ -113,7 +113,7 @@ class Session:
         return RunHandle(self, run_id)
 
     def busy(self, run_id: str) -> bool:
-        """Whether this run waits or is under way."""
+        """Return whether this run waits or is under way."""
         run = self.bus.find(run_id)
         return run is not None and not run.ended
 
@@ -139,7 +139,7 @@ class Session:
             run.forgotten = True
 
     def close(self, run_id: str) -> None:
-        """Its event failed: a run that was never let in is told so."""
+        """End a run whose Gradio event failed or was never admitted."""
         run = self.bus.find(run_id)
         if run is not None:
             self.bus.end(run, encode.failed(NEVER_RAN))
@@ -151,13 +151,13 @@ class Session:
             self.traces.popitem(last=False)
 
     def failure(self, run_id: str) -> str | None:
-        """Why a run has no answer, or None."""
+        """Return the error sentence of a run without an answer, or None."""
         run = self.bus.find(run_id)
         return None if run is None else run.failure
 
 
 class RunHandle:
-    """One run being driven. A pulse is the fallback's value; None while a websocket carries it."""
+    """A run being driven. A pulse is the fallback's value; None while a websocket carries it."""
 
     def __init__(self, host: Session, run_id: str) -> None:
         self.host = host
@@ -176,10 +176,10 @@ class RunHandle:
         recorder = self.host.engine.recorder() if watch else None
         generate = partial(self.host._generate, watch=watch)
         see = None if recorder is None else recorder.see
-        pumping = RunDriver(generate, self.ticket.request, self.run, self.host.bus, see=see)
-        for _ in pumping:
+        driver = RunDriver(generate, self.ticket.request, self.run, self.host.bus, see=see)
+        for _ in driver:
             yield None if self.run.watched else self.run.snapshot()
-        self.outcome = pumping.outcome
+        self.outcome = driver.outcome
         if recorder is not None and recorder.has_steps:
             self.host.keep(self.run.id, recorder.trace())
         yield self.run.snapshot()

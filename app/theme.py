@@ -1,4 +1,4 @@
-"""How the page looks: Gradio's theme variables, and the stylesheets of `static/css/`.
+"""The look of the page: Gradio's theme variables, and the stylesheets of `static/css/`.
 
 System fonts only; nothing here makes the browser ask another host for anything.
 """

@@ -60,9 +60,9 @@ class Gate:
         self._passes = threading.Semaphore(0)
         self._is_open = False
 
-    def step(self) -> None:
-        """Let one event pass."""
-        self._passes.release()
+    def step(self, count: int = 1) -> None:
+        """Let so many events pass."""
+        self._passes.release(count)
 
     def open(self) -> None:
         """Let everything pass from now on."""

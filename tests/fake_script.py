@@ -15,6 +15,8 @@ from world.image.scenes import IMAGE_PX
 from world.video.motion import FRAMES
 
 NUM_CODEBOOKS, NUM_WORDS = 4, 24
+NUM_STEPS = 16
+"""Of a segment, where nothing is said."""
 TONE_HZ, NUM_BLOCKS = 440, 3
 
 
@@ -61,7 +63,7 @@ def completed(request: Request) -> Request:
         request,
         sampling=replace(
             old,
-            steps=old.steps or 16,
+            steps=old.steps or NUM_STEPS,
             guidance_scale=3.0 if old.guidance_scale is None else old.guidance_scale,
             transition=old.transition or "midpoint",
         ),

@@ -1,4 +1,4 @@
-"""What is given in one message: its words and its files, in the order in which a checkpoint reads
+"""The content of one message: its words and its files, in the order in which a checkpoint reads
 them.
 
 Owns: which files go into a message together, and the sentence where some do not. Does not own: what

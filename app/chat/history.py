@@ -44,8 +44,8 @@ NOTHING_KNOWN: Mapping[str, Any] = {}
 
 
 @dataclass(frozen=True)
-class Said:
-    """One turn and how it is shown. run: what forms or formed it. Without parts it is open. think:
+class ChatTurn:
+    """A turn and how it is shown. run: what forms or formed it. Without parts it is open. think:
     it asks to be thought about first. note: what is to be known of an answer."""
 
     id: str
@@ -60,11 +60,11 @@ class Said:
 
     @property
     def words(self) -> str:
-        """What it says."""
+        """The text of all its parts."""
         return " ".join(part.text for part in self.parts if part.text)
 
     def to_json(self) -> dict[str, object]:
-        """What the browser draws."""
+        """Return the values that the browser draws."""
         return {
             "id": self.id,
             "role": self.role,
@@ -77,18 +77,18 @@ class Said:
         }
 
 
-History = tuple[Said, ...]
+History = tuple[ChatTurn, ...]
 
 
-def asked(history: History, text: str, *media: Part) -> History:
+def with_message(history: History, text: str, *media: Part) -> History:
     """The history with the visitor's new message at its end; a sound may stand without words."""
     text, think = read_think(text)
     heard = any(part.audio is not None for part in media)
     parts = (*media, Part(text=text)) if text or not heard else media
-    return kept(history, "user", parts, think=think)
+    return with_turn(history, "user", parts, think=think)
 
 
-def kept(
+def with_turn(
     history: History,
     role: str,
     parts: tuple[Part, ...],
@@ -100,11 +100,11 @@ def kept(
     its id, so that the page tells the turns of two conversations apart."""
     shown = tuple(piece for part in parts for piece in _shown(part))
     seen = blake2b(repr((shown, think)).encode(), digest_size=6).hexdigest()
-    said = Said(f"turn-{_next(history)}-{seen}", role, parts, shown, think=think, note=note)
+    said = ChatTurn(f"turn-{_next(history)}-{seen}", role, parts, shown, think=think, note=note)
     return (*history, said)
 
 
-def edited(history: History, turn: str, text: str) -> History:
+def with_edit(history: History, turn: str, text: str) -> History:
     """The history up to that message of the visitor's, which now has these words; its media stay,
     and what was heard in a sound is corrected.
 
@@ -115,9 +115,9 @@ def edited(history: History, turn: str, text: str) -> History:
     spoken = [part for part in history[place].parts if part.audio is not None and part.text]
     words, think = read_think(text)
     if not spoken:
-        return asked(history[:place], text, *media)
+        return with_message(history[:place], text, *media)
     corrected = reading_order((replace(spoken[0], text=words or None), *media))
-    return kept(history[:place], "user", corrected, think=think)
+    return with_turn(history[:place], "user", corrected, think=think)
 
 
 def without(history: History, turn: str) -> History:
@@ -132,19 +132,19 @@ def without(history: History, turn: str) -> History:
     return (*history[:place], *rest)
 
 
-def opened(history: History, run: str) -> History:
+def with_open_answer(history: History, run: str) -> History:
     """The history with an answer that begins to form."""
-    return (*history, Said(f"turn-{_next(history)}-{run[:8]}", "assistant", run=run))
+    return (*history, ChatTurn(f"turn-{_next(history)}-{run[:8]}", "assistant", run=run))
 
 
-def answered(
+def with_answer(
     history: History, run: str, outcome: Outcome | None, facts: Mapping[str, Any] = NOTHING_KNOWN
 ) -> History:
     """The history with that run's answer filled in, wherever it stands, and the words of speech in
     the message that it answers. facts: of the checkpoint; an answer that it was never taught has
     a note."""
     heard = [a.text for a in outcome.answers if a.heard and a.text] if outcome else []
-    found: list[Said] = []
+    found: list[ChatTurn] = []
     for said, reply in zip(history, (*history[1:], None), strict=True):
         if reply is not None and reply.run == run and heard:
             said = replace(said, parts=tuple(_worded(p, " ".join(heard)) for p in said.parts))
@@ -152,7 +152,7 @@ def answered(
     return tuple(found)
 
 
-def refused(history: History, run: str, sentence: str | None) -> History:
+def with_refusal(history: History, run: str, sentence: str | None) -> History:
     """The history where that run, if it left its answer open, says why."""
     return tuple(
         replace(said, refusal=sentence) if said.run == run and not said.parts else said
@@ -161,20 +161,21 @@ def refused(history: History, run: str, sentence: str | None) -> History:
 
 
 def without_last_answer(history: History) -> History:
-    """Up to and including the visitor's last message."""
+    """Return the history up to and including the visitor's last message."""
     while history and history[-1].role == "assistant":
         history = history[:-1]
     return history
 
 
 def without_last_exchange(history: History) -> History:
-    """Before the visitor's last message."""
+    """Return the history before the visitor's last message."""
     return without_last_answer(history)[:-1]
 
 
-def told(history: History) -> History:
-    """What the engine is told: every exchange that has an answer, and the last message."""
-    found: list[Said] = []
+def complete_turns(history: History) -> History:
+    """Return the turns that the engine receives: every exchange with an answer, and the last
+    message."""
+    found: list[ChatTurn] = []
     for said, reply in zip(history, (*history, None)[1:], strict=True):
         answered = reply is None or (reply.role == "assistant" and bool(reply.parts))
         if said.parts and (said.role == "assistant" or answered):
@@ -184,7 +185,7 @@ def told(history: History) -> History:
 
 def conversation(history: History) -> Conversation:
     """The same as the engine takes it."""
-    return Conversation(tuple(Turn(said.role, said.parts) for said in told(history)))
+    return Conversation(tuple(Turn(said.role, said.parts) for said in complete_turns(history)))
 
 
 def as_value(history: History, messages: object = (), *, whole: bool = False) -> dict[str, object]:
@@ -200,9 +201,9 @@ def as_value(history: History, messages: object = (), *, whole: bool = False) ->
 
 
 def sight_notes(history: History, *, whole: bool = False) -> dict[str, str]:
-    """What stands above a turn where the last answer was given without what is above it, and above
-    a message that names an earlier picture; by the turn's id. whole: see `as_value`."""
-    heard = told(without_last_answer(history))
+    """Return the notes above turns: where the last answer did not see what is above, and above a
+    message that names an earlier picture; by the turn's id. whole: see `as_value`."""
+    heard = complete_turns(without_last_answer(history))
     if not heard:
         return {}
     turns = [Turn(said.role, said.parts) for said in heard]
@@ -213,7 +214,8 @@ def sight_notes(history: History, *, whole: bool = False) -> dict[str, str]:
 
 
 def _looks_at(turns: Sequence[Turn]) -> str:
-    """Which earlier picture or film is looked at; "" where it is the latest."""
+    """Return a sentence about the earlier picture or film that is used; "" where it is the
+    latest."""
     named = named_place(turns)
     if named is None:
         return ""
@@ -226,7 +228,7 @@ def _both(*notes: str | None) -> str | None:
     return " ".join(note for note in notes if note) or None
 
 
-def _filled(said: Said, outcome: Outcome | None, facts: Mapping[str, Any]) -> Said:
+def _filled(said: ChatTurn, outcome: Outcome | None, facts: Mapping[str, Any]) -> ChatTurn:
     if outcome is None:
         return said
     kept = [a for a in outcome.answers if a.audio is None and a.text != "" and not a.heard]
@@ -249,7 +251,7 @@ def _thoughts(outcome: Outcome) -> tuple[dict[str, object], ...]:
 
 
 def _placed(parts: tuple[Part, ...], pin: MediaInsertion | None) -> tuple[Part, ...]:
-    """In reading order: what a pin opens among the words stands there."""
+    """Return the parts in reading order: inserted media stand among the words."""
     if pin is None or not pin.words or len(parts) < 2:
         return parts
     words, *opened = parts
@@ -258,7 +260,8 @@ def _placed(parts: tuple[Part, ...], pin: MediaInsertion | None) -> tuple[Part, 
 
 
 def _shown(part: Part) -> tuple[dict[str, object], ...]:
-    """What a page draws of a part: of speech the sound, and its words where they are known."""
+    """Return what the page draws of a part: of speech the sound, and its words where they are
+    known."""
     if part.image is not None:
         return ({"image": encode.jpeg(part.image).data_uri()},)
     if part.video is not None:

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from app.chat import history as chat_history
-from app.chat.history import History, Said
+from app.chat.history import ChatTurn, History
 from app.stream.message import Media
 from engine.api.conversation import Part
 from engine.api.request import USUAL_PROMPT_CHARACTERS
@@ -34,7 +34,7 @@ def to_text(history: History) -> str:
     """The file's content."""
     if history and not history[-1].parts:
         history = history[:-1]
-    turns = [_kept(said) for said in chat_history.told(history)]
+    turns = [_kept(said) for said in chat_history.complete_turns(history)]
     return json.dumps({"format": FORMAT, "version": VERSION, "turns": turns})
 
 
@@ -69,13 +69,13 @@ def from_text(text: str, longest: int = USUAL_PROMPT_CHARACTERS) -> History:
         if role != ("user", "assistant")[len(history) % 2]:
             raise ValueError(NOT_OURS.format("its turns do not alternate"))
         note = turn.get("note") if role == "assistant" and is_guess(turn.get("note")) else None
-        history = chat_history.kept(
+        history = chat_history.with_turn(
             history, role, parts, think=turn.get("think") is True, note=note
         )
     return history
 
 
-def _kept(said: Said) -> dict[str, object]:
+def _kept(said: ChatTurn) -> dict[str, object]:
     plain = {"role": said.role, "parts": [_plain(p) for p in said.parts], "think": said.think}
     return plain if said.note is None else {**plain, "note": said.note}
 

@@ -1,4 +1,4 @@
-"""What a visitor asks of an answer beside the message itself: the settings of a conversation's tab.
+"""The settings of a conversation's tab: what a visitor asks of an answer beside the message.
 
 Owns: the form, the names of the kinds of answer, and the mark that a message begins with to be
 thought about. Does not own: the controls (`app.tabs.conversation_tab`), a single value
@@ -46,13 +46,15 @@ class AnswerForm:
     answer_with: Setting = AUTO
     words: Setting = FIRST_WORDS
 
-    def sown(self) -> "AnswerForm":
-        """With the seed to use: the box's if it is kept or was edited, else a new one."""
+    def with_next_seed(self) -> "AnswerForm":
+        """Return the form with the seed to use: the box's if it is kept or was edited, else a new
+        one."""
         seed = next_seed(str(self.seed), str(self.shown_seed), bool(self.keep_seed))
         return replace(self, seed=seed, keep_seed=True)
 
     def again(self) -> "AnswerForm":
-        """For another answer: the seed after the last one, unless the box was edited.
+        """Return the form for another answer: the seed after the last one, unless the box was
+        edited.
 
         Raises: ValueError where the box holds no seed.
         """
@@ -65,7 +67,8 @@ class AnswerForm:
         return read_sampling(self.steps, self.guidance, None, read_seed(str(self.seed)))
 
     def kind(self) -> tuple[Modality | None, MediaInsertion | None]:
-        """What kind of answer is wanted, and where a picture opens; None lets the model decide.
+        """Return the modality of the answer, and where a picture is inserted; None lets the model
+        decide.
 
         Raises: ValueError where there is no such kind, or the words are no number.
         """

@@ -1,1 +1,1 @@
-"""From controls to requests, and back from links and files."""
+"""Forms: controls become requests, links and files become controls."""

@@ -8,7 +8,7 @@ CONTROLS = ("prompt", "settings")
 
 
 def notices(bad: InputError | None) -> tuple[str, ...]:
-    """One value per control of `CONTROLS`; None clears them all."""
+    """Return one value per control of `CONTROLS`; None clears them all."""
     return tuple(
         f"<p role='alert'>{escape(str(bad))}</p>" if bad is not None and bad.control == c else ""
         for c in CONTROLS

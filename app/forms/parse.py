@@ -1,5 +1,5 @@
-"""From the controls of the page to a Request, and the one place that turns bad input into a
-sentence.
+"""Parsing of the controls' values and of uploads; bad input becomes a sentence here and nowhere
+else.
 """
 
 import secrets
@@ -148,7 +148,7 @@ def _read_clip(path: str | Path, *, films: bool) -> Part:
 
 
 def is_animation(path: str | Path) -> bool:
-    """Whether it is a picture that moves."""
+    """Return whether the file is an animated picture."""
     try:
         with Image.open(path, formats=ANIMATED) as picture:
             return bool(getattr(picture, "is_animated", False))
@@ -165,6 +165,6 @@ def read_recording(source: str | Path | bytes) -> np.ndarray:
 
 
 def as_sentence(text: str) -> str:
-    """With a capital letter and an end."""
+    """Return the text with a capital letter and a full stop."""
     text = text[:1].upper() + text[1:]
     return text if text.endswith((".", "!", "?")) else text + "."

@@ -23,7 +23,7 @@ Fill = Callable[[Mapping[str, object]], tuple[object, ...]]
 
 @dataclass(frozen=True)
 class Link:
-    """What a link asks for: a tab, values for its form, and a sentence where one was bad."""
+    """The content of a link: a tab, values for its form, and a sentence where one was bad."""
 
     tab: str | None = None
     values: Mapping[str, object] = field(default_factory=dict)

@@ -1,1 +1,1 @@
-"""What the Gallery shows, finds and keeps."""
+"""The Gallery: collections, retrieval, and items that visitors keep."""

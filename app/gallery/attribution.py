@@ -1,5 +1,6 @@
-"""Why something was found: by how much the score falls where a word of the query, or a piece of
-what was found, is left out. Measured with the model itself, one batch a side; nothing is guessed.
+"""Attribution of a search result: by how much the score falls where a word of the query, or a piece
+of what was found, is left out. Measured with the model itself, one batch a side; nothing is
+guessed.
 """
 
 from dataclasses import asdict, dataclass
@@ -12,7 +13,7 @@ from engine.api.conversation import Part
 
 
 @dataclass(frozen=True)
-class Why:
+class Attribution:
     """score: the cosine. words: (word, fall of the score without it). pieces: falls, in the order
     of `app.gallery.query.without_each_piece`. labels: of the pieces, where they are words."""
 
@@ -25,7 +26,7 @@ class Why:
         return asdict(self)
 
 
-def explain(embed: Embed, query: Query | None, asked: np.ndarray, item: Part) -> Why:
+def explain(embed: Embed, query: Query | None, asked: np.ndarray, item: Part) -> Attribution:
     """query: None where the question was another item. asked: its vector "D". Raises: ValueError,
     as embed does."""
     lacking = [] if query is None else without_each_word(query)
@@ -39,4 +40,4 @@ def explain(embed: Embed, query: Query | None, asked: np.ndarray, item: Part) ->
         words = [(word, float(f)) for (word, _), f in zip(lacking, falls, strict=True)]
     falls_of_pieces = score - items[1:] @ asked
     labels = tuple((item.text or "").split()) if item.text and pieces else ()
-    return Why(score, tuple(words), tuple(falls_of_pieces.tolist()), labels)
+    return Attribution(score, tuple(words), tuple(falls_of_pieces.tolist()), labels)

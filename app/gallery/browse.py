@@ -1,4 +1,4 @@
-"""What the gallery shows before anything is asked: a little of everything, shuffled."""
+"""The selection that the gallery shows without a query: a little of everything, shuffled."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -11,8 +11,8 @@ OFTEN = {Modality.IMAGE: 6.0, Modality.VIDEO: 3.5, Modality.AUDIO: 1.5, Modality
 """How often each is met, whatever the collection has most of."""
 
 
-def picked(items: Sequence[Item], owner: str, k: int, chance: Random) -> list[Item]:
-    """k items: what the owner kept, newest first, then the others, mixed."""
+def sample_items(items: Sequence[Item], owner: str, k: int, chance: Random) -> list[Item]:
+    """Return k items: what the owner kept, newest first, then the others, mixed."""
     mine = [item for item in items if owner and item.owner == owner]
     kinds: defaultdict[Modality, list[Item]] = defaultdict(list)
     for item in items:

@@ -18,7 +18,7 @@ AT_ONCE = 4
 """Items that are embedded while a query waits."""
 
 
-class Shipped:
+class BundledItems:
     """A `retrieval.combined.Collection` whose items are all known and whose vectors come later.
     trouble: a sentence where something is wrong with its files. growing: whether vectors are being
     made."""
@@ -42,7 +42,7 @@ class Shipped:
 
     @property
     def ready(self) -> int:
-        """How many can be found."""
+        """The number of items with vectors."""
         return 0 if self._pack is None else len(self._pack.items)
 
     def begin(self) -> None:

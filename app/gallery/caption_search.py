@@ -12,7 +12,7 @@ IDLE = frozenset("a an and at by for in is it of on or that the there this to wh
 
 
 def words_of(text: str) -> list[str]:
-    """Its words in small letters, each once, in order; the idle ones only where there are no
+    """Return its words in small letters, each once, in order; the idle ones only where there are no
     others."""
     found = list(dict.fromkeys(re.findall(r"\w+", text.lower())))
     return [word for word in found if word not in IDLE] or found

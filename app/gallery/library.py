@@ -1,4 +1,5 @@
-"""What the Gallery tab can find: what ships, a folder that was indexed, and what visitors keep.
+"""The collections of the Gallery tab: what ships, a folder that was indexed, and what visitors
+keep.
 
 Owns: the collections, who sees what, and how something that was made gets in. Does not own: what is
 asked (`app.gallery.query`), the routes (`app.gallery.routes`), vectors and files (`retrieval`).
@@ -13,7 +14,7 @@ from typing import Protocol
 
 import numpy as np
 
-from app.gallery.bundled import Shipped
+from app.gallery.bundled import BundledItems
 from app.gallery.caption_search import by_words
 from app.stream.message import Media
 from app.stream.run_bus import Run
@@ -45,7 +46,7 @@ NOT_YOURS = "You can only take out what you have kept yourself."
 
 
 class Model(Protocol):
-    """What a library needs of an engine."""
+    """The part of an engine that a library needs."""
 
     @property
     def digest(self) -> str: ...
@@ -55,7 +56,7 @@ class Model(Protocol):
     def info(self) -> dict[str, object]: ...
 
 
-class InTurn:
+class SerialEmbedder:
     """Vectors of an engine for several threads, one after the other; a `retrieval` embedder."""
 
     def __init__(self, engine: Model) -> None:
@@ -85,8 +86,8 @@ class Library:
         Raises: ValueError where there is none, or it cannot be read.
         """
         self.finds = bool(engine.info().get("finds"))
-        self.embedder = InTurn(engine)
-        self.shipped = Shipped(pack, self.embedder)
+        self.embedder = SerialEmbedder(engine)
+        self.shipped = BundledItems(pack, self.embedder)
         self.folder = None if folder is None else _opened(folder, self.embedder)
         self._own, self._adding = own, threading.Lock()
         self._home = tempfile.TemporaryDirectory(prefix="kept-")
@@ -100,7 +101,7 @@ class Library:
 
     @property
     def takes_folders(self) -> bool:
-        """Whether its owner can add a folder now."""
+        """Return whether its owner can add a folder now."""
         return self.finds and self._own is not None
 
     def add_folder(self, folder: Path, progress: Progress | None = None) -> Report:
@@ -126,12 +127,12 @@ class Library:
             self._adding.release()
 
     def begin(self) -> None:
-        """Somebody looks: what has no vectors yet gets them, in the background."""
+        """Start to embed, in the background, the items without vectors."""
         if self.finds:
             self.shipped.begin()
 
     def items(self, where: Where) -> list[Item]:
-        """Everything that a viewer sees, what they kept first."""
+        """Return the items that a viewer sees, what they kept first."""
         found: dict[str, Item] = {}
         for collection in self.together.collections:
             for i, item in collection.items.items():
@@ -140,7 +141,7 @@ class Library:
         return list(found.values())
 
     def troubles(self) -> list[str]:
-        """What is wrong with a collection, in sentences."""
+        """Return the errors of the collections as sentences."""
         found = [self.shipped.trouble, self.folder and self.finds and self.folder.trouble]
         return [sentence for sentence in found if sentence]
 
@@ -148,7 +149,7 @@ class Library:
         """The k nearest to a vector "D", best first."""
         return self.together.search(vector, k, where)
 
-    def worded(self, words: str, k: int, where: Where) -> Found:
+    def search_captions(self, words: str, k: int, where: Where) -> Found:
         """The k whose captions have most of the words."""
         return by_words(words, self.items(where), self._path).best(k)
 
@@ -157,7 +158,8 @@ class Library:
         return self.together.search(self.vector(item_id, viewer), k + 1, where).without(item_id)
 
     def vector(self, item_id: str, viewer: str) -> np.ndarray:
-        """Of an item. Raises: ValueError where this viewer sees none, or it has none yet."""
+        """Return the vector of an item. Raises: ValueError where this viewer sees none, or it has
+        none yet."""
         self.together.find(item_id, Where(viewer=viewer))
         for collection in self.together.collections:
             found = collection.vectors([item_id])
@@ -166,7 +168,8 @@ class Library:
         raise ValueError("this one cannot be compared yet: try again in a moment")
 
     def part(self, item_id: str, viewer: str) -> Part:
-        """What the model gets of an item. Raises: ValueError where its file cannot be read."""
+        """Return the model's input for an item. Raises: ValueError where its file cannot be
+        read."""
         item, path = self.together.find(item_id, Where(viewer=viewer))
         return Part(text=item.text) if path is None else read_part(path, item.modality)
 
@@ -205,7 +208,7 @@ class Library:
         return items
 
     def num_kept(self, owner: str) -> int:
-        """How many things a visitor has kept."""
+        """Return the number of items that a visitor has kept."""
         return len(self._of(owner))
 
     def take_out(self, item_id: str, owner: str) -> None:
@@ -220,7 +223,7 @@ class Library:
             self._kept.delete(theirs)
 
     def counts(self, where: Where) -> Counter[str]:
-        """How many of each modality a viewer sees."""
+        """Count the items that a viewer sees, by modality."""
         return Counter(str(item.modality) for item in self.items(where))
 
     def _of(self, owner: str) -> list[str]:
@@ -242,11 +245,12 @@ READ = {
 
 
 def part_of_media(media: Media) -> Part:
-    """What the model gets of a file that was made here. Raises: ValueError, as for any other."""
+    """Return the model's input for a file that was made here. Raises: ValueError, as for any
+    other."""
     return READ[media.content_type](media.content)
 
 
-def _opened(folder: Path, embedder: InTurn) -> Gallery:
+def _opened(folder: Path, embedder: SerialEmbedder) -> Gallery:
     if not folder.is_dir() or not any(folder.iterdir()):
         raise ValueError(
             f"there is no gallery at {folder}: make one with python -m retrieval add DIR "
@@ -260,6 +264,6 @@ def _mapping(value: object) -> Mapping[str, object]:
 
 
 def _words_of(answers: object) -> str:
-    """What was answered in words."""
+    """Return the words of the answers."""
     found = answers if isinstance(answers, list) else []
     return " ".join(str(a["text"]) for a in found if a.get("text") and not a.get("heard"))

@@ -14,7 +14,7 @@ from typing import Protocol
 from retrieval.draft import Progress, Report
 from retrieval.folder import media_files
 
-HERE = ("127.0.0.1", "localhost", "::1")
+LOOPBACK_HOSTS = ("127.0.0.1", "localhost", "::1")
 FORWARDED = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip")
 """Headers of a request that came through another machine, or through a program that let it in."""
 NO_PATH = "write the path of a folder on this machine, such as ~/Pictures"
@@ -25,26 +25,26 @@ MOST_LEFT_OUT = 20
 """Files that are named."""
 
 
-class Shelf(Protocol):
-    """What takes the files in: `app.gallery.library.Library`."""
+class FolderReceiver(Protocol):
+    """The receiver of the files: `app.gallery.library.Library`."""
 
     def add_folder(self, folder: Path, progress: Progress | None = None) -> Report: ...
 
 
-def is_here(address: str) -> bool:
-    """Whether an address is one of this machine alone, with or without a port."""
+def is_loopback(address: str) -> bool:
+    """Return whether an address is one of this machine alone, with or without a port."""
     name = address.strip().lower()
     if name.startswith("["):
         name = name[1:].partition("]")[0]
     elif name.count(":") == 1:
         name = name.partition(":")[0]
-    return name in HERE
+    return name in LOOPBACK_HOSTS
 
 
-def is_from_here(headers: Mapping[str, str], client: str) -> bool:
-    """Whether a request was made on this machine, to it by its own name."""
+def is_local_request(headers: Mapping[str, str], client: str) -> bool:
+    """Return whether a request was made on this machine, to it by its own name."""
     direct = not any(headers.get(name) for name in FORWARDED)
-    return direct and is_here(client) and is_here(headers.get("host") or "")
+    return direct and is_loopback(client) and is_loopback(headers.get("host") or "")
 
 
 def read_folder(path: str) -> Path:
@@ -60,13 +60,13 @@ def read_folder(path: str) -> Path:
     return folder
 
 
-def adding(shelf: Shelf, folder: Path) -> Iterator[str]:
+def add_with_progress(receiver: FolderReceiver, folder: Path) -> Iterator[str]:
     """Adds a folder's files: how far it is as HTML, then the report. Who stops listening does not
     end it.
 
-    Raises: what `Shelf.add_folder` does.
+    Raises: what `FolderReceiver.add_folder` does.
     """
-    num, job = len(media_files(folder)), _Job(shelf, folder)
+    num, job = len(media_files(folder)), _Job(receiver, folder)
     job.start()
     while job.is_alive():
         yield f"<p role='status'>{job.done} of {num} files …</p>"
@@ -78,7 +78,7 @@ def adding(shelf: Shelf, folder: Path) -> Iterator[str]:
 
 
 def report_html(report: Report) -> str:
-    """What became of the files; some of those that were left out, with the reason."""
+    """Return the report as HTML: counts and some of those that were left out, with the reason."""
     num = len(report.refused)
     if not num and not report.added and not report.known:
         return f"<p role='status'>{NOTHING}</p>"
@@ -91,7 +91,7 @@ def report_html(report: Report) -> str:
 
 @dataclass(eq=False)
 class _Job(threading.Thread):
-    shelf: Shelf
+    receiver: FolderReceiver
     folder: Path
     done: int = 0
     report: Report | None = None
@@ -102,7 +102,7 @@ class _Job(threading.Thread):
 
     def run(self) -> None:
         try:
-            self.report = self.shelf.add_folder(self.folder, self._count)
+            self.report = self.receiver.add_folder(self.folder, self._count)
         except Exception as error:  # raised again where it is waited for
             self.trouble = error
 

@@ -1,4 +1,4 @@
-"""What is looked for: words, something given, or something given and words that change it."""
+"""Gallery queries: words, an item, or an item and words that change it."""
 
 from dataclasses import dataclass
 from itertools import pairwise

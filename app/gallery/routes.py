@@ -21,7 +21,7 @@ from pydantic import BaseModel, Field
 
 from app.forms.parse import as_sentence, read_file
 from app.gallery.attribution import explain
-from app.gallery.browse import picked
+from app.gallery.browse import sample_items
 from app.gallery.library import Library
 from app.gallery.query import Query
 from app.gallery.serialize import item_json
@@ -42,7 +42,7 @@ NO_MEANING = "This checkpoint was not trained to find things: search by words in
 Name = Annotated[str, Field(max_length=100)]
 
 
-class Asked(BaseModel):
+class GalleryQuery(BaseModel):
     """A query as the script sends it. upload, item: what is given beside the words. seed: of the
     selection that an empty query shows."""
 
@@ -60,14 +60,14 @@ class Asked(BaseModel):
         return Where(tuple(self.modalities), tuple(self.tags), self.viewer)
 
 
-class About(Asked):
+class AttributionQuery(GalleryQuery):
     """A query, and what was found by it."""
 
     found: Name
 
 
-class GalleryQuery(BaseModel):
-    """To keep what a run made, or to take out an item that was kept."""
+class ItemRequest(BaseModel):
+    """A request to keep what a run made, or to take out an item that was kept."""
 
     viewer: Name = ""
     run: Name = ""
@@ -84,8 +84,8 @@ class GalleryService:
     uploads: OrderedDict[str, Part] = field(default_factory=OrderedDict)
     known: OrderedDict[tuple[str, str, str], np.ndarray] = field(default_factory=OrderedDict)
 
-    def state(self, asked: Asked) -> dict[str, object]:
-        """What there is, and what of it can be found."""
+    def state(self, asked: GalleryQuery) -> dict[str, object]:
+        """Return counts, tags and how much of the collection can be searched."""
         self.library.begin()
         everything = Where(viewer=asked.viewer)
         items = self.library.items(everything)
@@ -100,7 +100,7 @@ class GalleryService:
             "troubles": [as_sentence(t) for t in self.library.troubles()],
         }
 
-    def search(self, asked: Asked) -> dict[str, object]:
+    def search(self, asked: GalleryQuery) -> dict[str, object]:
         """The nearest; the best by words, where the checkpoint does not find by meaning; a
         selection, where nothing is asked."""
         if not asked.words.strip() and not asked.upload and not asked.item:
@@ -108,15 +108,15 @@ class GalleryService:
         if not self.library.finds:
             if asked.upload or asked.item:
                 raise ValueError(NO_MEANING)
-            found = self.library.worded(asked.words, asked.k, asked.where)
+            found = self.library.search_captions(asked.words, asked.k, asked.where)
         else:
             found = self.library.search(self._vector(asked), asked.k + 1, asked.where)
             found = found.without(asked.item).best(asked.k)
         return self._told(found, asked.viewer)
 
-    def _selection(self, asked: Asked) -> dict[str, object]:
+    def _selection(self, asked: GalleryQuery) -> dict[str, object]:
         items = self.library.items(asked.where)
-        chosen = picked(items, asked.viewer, asked.k, random.Random(asked.seed))
+        chosen = sample_items(items, asked.viewer, asked.k, random.Random(asked.seed))
         return {
             "items": [item_json(Ranked(item, 0.0), asked.viewer, scored=False) for item in chosen],
             "missing": 0,
@@ -131,8 +131,8 @@ class GalleryService:
             "troubles": [as_sentence(t) for t in found.troubles],
         }
 
-    def _query(self, asked: Asked) -> Query | None:
-        """None where an item alone is given: its vector is known."""
+    def _query(self, asked: GalleryQuery) -> Query | None:
+        """Return the query; None where an item alone is given, whose vector is known."""
         words = asked.words.strip()
         if asked.upload:
             if asked.upload not in self.uploads:
@@ -142,7 +142,7 @@ class GalleryService:
             return Query(words, self.library.part(asked.item, asked.viewer)) if words else None
         return Query(words)
 
-    def _vector(self, asked: Asked) -> np.ndarray:
+    def _vector(self, asked: GalleryQuery) -> np.ndarray:
         key = (asked.words.strip(), asked.upload, asked.item)
         if key not in self.known:
             query = self._query(asked)
@@ -153,16 +153,16 @@ class GalleryService:
                 self.known.popitem(last=False)
         return self.known[key]
 
-    def why(self, about: About) -> dict[str, object]:
-        """By how much the score falls without a word, or a piece."""
+    def why(self, about: AttributionQuery) -> dict[str, object]:
+        """Return the fall of the score without each word, or piece."""
         if not self.library.finds:
             raise ValueError(NO_MEANING)
         part = self.library.part(about.found, about.viewer)
         asked = self._vector(about)
         return explain(self.library.embedder.embed, self._query(about), asked, part).to_json()
 
-    def map(self, asked: Asked) -> dict[str, object]:
-        """Where everything that can be found lies."""
+    def map(self, asked: GalleryQuery) -> dict[str, object]:
+        """Return the map: a place for each item that can be searched."""
         places = self.library.places(Where(viewer=asked.viewer)) if self.library.finds else []
         return {
             "places": [
@@ -175,12 +175,12 @@ class GalleryService:
             ]
         }
 
-    def keep(self, wish: GalleryQuery) -> dict[str, object]:
-        """Everything that a run made becomes its owner's."""
+    def keep(self, wish: ItemRequest) -> dict[str, object]:
+        """Add everything that a run made to its owner's items."""
         kept = self.library.keep(self.bus.find(wish.run))
         return {"items": [item.id for item in kept]}
 
-    def take_out(self, wish: GalleryQuery) -> dict[str, object]:
+    def take_out(self, wish: ItemRequest) -> dict[str, object]:
         self.library.take_out(wish.item, wish.viewer)
         return {}
 
@@ -209,28 +209,28 @@ class GalleryService:
 
 def add_gallery_routes(server: FastAPI, library: Library, bus: StepBus) -> None:
     """Serve the library on `server`."""
-    desk = GalleryService(library, bus)
+    service = GalleryService(library, bus)
 
-    def state(asked: Asked) -> Response:
-        return _answer(lambda: desk.state(asked))
+    def state(asked: GalleryQuery) -> Response:
+        return _answer(lambda: service.state(asked))
 
-    def search(asked: Asked) -> Response:
-        return _answer(lambda: desk.search(asked))
+    def search(asked: GalleryQuery) -> Response:
+        return _answer(lambda: service.search(asked))
 
-    def why(about: About) -> Response:
-        return _answer(lambda: desk.why(about))
+    def why(about: AttributionQuery) -> Response:
+        return _answer(lambda: service.why(about))
 
-    def places(asked: Asked) -> Response:
-        return _answer(lambda: desk.map(asked))
+    def places(asked: GalleryQuery) -> Response:
+        return _answer(lambda: service.map(asked))
 
-    def keep(wish: GalleryQuery) -> Response:
-        return _answer(lambda: desk.keep(wish))
+    def keep(wish: ItemRequest) -> Response:
+        return _answer(lambda: service.keep(wish))
 
-    def take_out(wish: GalleryQuery) -> Response:
-        return _answer(lambda: desk.take_out(wish))
+    def take_out(wish: ItemRequest) -> Response:
+        return _answer(lambda: service.take_out(wish))
 
     def file(item_id: str, viewer: str = "") -> Response:
-        return _answer(lambda: desk.file(item_id, viewer), missing=404)
+        return _answer(lambda: service.file(item_id, viewer), missing=404)
 
     async def give(request: Request, name: str = "") -> Response:
         content = bytearray()
@@ -238,7 +238,7 @@ def add_gallery_routes(server: FastAPI, library: Library, bus: StepBus) -> None:
             content += chunk
             if len(content) > MAX_UPLOAD_BYTES:
                 return _sentence(TOO_LARGE, 413)
-        return await _in_thread(lambda: _answer(lambda: desk.take(name, bytes(content))))
+        return await _in_thread(lambda: _answer(lambda: service.take(name, bytes(content))))
 
     posts = {"state": state, "search": search, "why": why, "map": places, "keep": keep,
              "take_out": take_out, "give": give}  # fmt: skip
@@ -254,7 +254,7 @@ async def _in_thread(work: Callable[[], Response]) -> Response:
 
 
 def _answer(work: Callable[[], dict[str, object] | Response], missing: int = 400) -> Response:
-    """What was asked for, or the sentence why not."""
+    """Return the response, or an error sentence with its status code."""
     try:
         found = work()
     except ValueError as error:

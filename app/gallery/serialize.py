@@ -11,7 +11,8 @@ DIGITS = 4
 
 
 def item_json(hit: Ranked, viewer: str, *, scored: bool = True) -> dict[str, object]:
-    """What the script needs to show an item. `made`: the recipe of what was made here."""
+    """Return the values with which the script shows an item. `made`: the recipe of what was made
+    here."""
     item = hit.item
     made = {name: item.provenance[name] for name in SETTINGS if name in item.provenance}
     source = str(item.provenance.get("source", ""))

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 from PIL import Image
 
-from app.lab.trace_view import CodeInspector, framed
+from app.lab.trace_view import CodeInspector, frames_of
 from app.scripts import bundle
 from app.stream.encode import png, recipe_of
 from app.theme import css
@@ -64,7 +64,7 @@ def still(trace: Trace, lens: CodeInspector, segment: int, step: int, which: str
     part = trace.segments[segment]
     if part.modality not in SEEN or not 0 <= step < part.num_steps:
         raise ValueError("this run has no such picture")
-    (frames,) = framed(part, lens, which, np.array([step]))
+    (frames,) = frames_of(part, lens, which, np.array([step]))
     media = png(np.concatenate(frames, 1), {**_recipe(trace), "step": step + 1, "shows": which})
     return {"name": f"{_name(trace)}-step-{step + 1}.png", "uri": media.data_uri()}
 
@@ -114,9 +114,9 @@ def _strip(trace: Trace, lens: CodeInspector) -> bytes:
     frames of a prediction from left to right, step below step."""
     segment = _drawn(trace)
     steps = np.unique(np.linspace(0, segment.num_steps - 1, STRIP_FRAMES).round().astype(int))
-    rows = framed(segment, lens, "x_1", steps)
+    rows = frames_of(segment, lens, "x_1", steps)
     if segment.modality is Modality.IMAGE:
-        rows = np.stack([rows[:, 0], framed(segment, lens, "x_t", steps)[:, 0]])
+        rows = np.stack([rows[:, 0], frames_of(segment, lens, "x_t", steps)[:, 0]])
     return png(np.concatenate([np.concatenate(row, 1) for row in rows]), _recipe(trace)).content
 
 
@@ -137,7 +137,7 @@ def _frames(trace: Trace, lens: CodeInspector) -> np.ndarray:
     """State and prediction at every step, uint8 "S H W 3": of a picture side by side and enlarged,
     of a film the frames from left to right, the state's above."""
     segment = _drawn(trace)
-    state, predicted = (framed(segment, lens, name) for name in ("x_t", "x_1"))
+    state, predicted = (frames_of(segment, lens, name) for name in ("x_t", "x_1"))
     if segment.modality is Modality.VIDEO:
         rows = [np.concatenate(list(seen.swapaxes(0, 1)), 2) for seen in (state, predicted)]
         return np.concatenate(rows, 1)

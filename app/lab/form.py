@@ -1,4 +1,5 @@
-"""From the Lab's controls to requests: one run, several side by side, or one that goes on."""
+"""The Lab's form: controls become requests for one run, several side by side, or one that goes
+on."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -60,7 +61,8 @@ class LabForm:
             )
 
     def request(self) -> Request:
-        """One run. Raises: InputError with the control that it belongs beside."""
+        """Return the request of one run. Raises: InputError with the control that it belongs
+        beside."""
         sampling = self.sampling()
         if self.kind == Modality.VIDEO and sampling.sampler and SAMPLERS[sampling.sampler].causal:
             raise InputError(TOO_LONG, "settings")
@@ -74,7 +76,7 @@ class LabForm:
             raise InputError(TOO_FEW_OR_MANY, "settings")
         return [replace(self, method=method).request() for method in methods]
 
-    def going_on(self, trace: Trace, place: Mapping[str, object]) -> Request:
+    def resumed(self, trace: Trace, place: Mapping[str, object]) -> Request:
         """The recorded run from one of its steps on, with the controls' settings.
 
         place: "segment", "step", "edits": [[position, [id or null, ..], held], ..].
@@ -87,7 +89,7 @@ class LabForm:
             return replace(trace.request, sampling=sampling, start=start)
 
 
-def form_of(
+def controls_of(
     recipe: Mapping[str, object],
     kinds: Collection[str],
     defaults: Callable[[str], Mapping[str, object]] = lambda _: {},

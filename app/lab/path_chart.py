@@ -1,4 +1,4 @@
-"""How much a noisy token tells at each time, drawn from the model's own codebooks.
+"""Charts of the information in a noisy token at each time, drawn from the model's own codebooks.
 
 One small chart for each modality: solid, the share of a code's information that x_t holds about
 x_1; dashed, the chance that the code is already exactly right. One line for each codebook.
@@ -68,8 +68,8 @@ def _y(share: float) -> float:
 
 
 def path_html(seen: PathPreview) -> str:
-    """What a run would do to a code of each codebook: what is known of it, how often it jumps, and
-    how many jumps fall into each step."""
+    """Return charts of a run's effect on a code of each codebook: what is known of it, how often it
+    jumps, and how many jumps fall into each step."""
     most = float(seen.bits.max()) or 1.0
     fastest = float(seen.rate.max()) or 1.0
     largest = float(seen.changes.max()) or 1.0

@@ -26,7 +26,7 @@ class PathControls:
 
     def build(self) -> None:
         """Lay out the controls inside the current Blocks."""
-        flows = self.host.can.flows
+        flows = self.host.capabilities.has_flow
         self.box = gr.Accordion("Path and schedule", open=False, elem_id="lab-path", visible=flows)
         if not flows:
             gr.HTML(NO_PATH, elem_id="lab-no-path", apply_default_css=False)
@@ -52,7 +52,7 @@ class PathControls:
 
     def draw(self, kind: str, steps: float, grid: str, c: float, a: float) -> str:
         """Return the chart of a path with these values as HTML; nothing has to run for it."""
-        if not self.host.can.flows:
+        if not self.host.capabilities.has_flow:
             return ""
         modality = Modality.IMAGE if kind == "auto" else Modality(kind)
         sampling = Sampling(steps=int(steps), grid=grid, c=float(c), a=float(a))

@@ -1,4 +1,4 @@
-"""What the middle of the network holds to be at each place, for the Lab's script."""
+"""The probe's readout at each place, packed for the Lab's script."""
 
 from base64 import b64encode
 
@@ -7,7 +7,7 @@ import numpy as np
 from engine.inspection.probes import ProbeReadout
 
 
-def packed(believed: ProbeReadout) -> dict[str, object]:
+def pack_readout(believed: ProbeReadout) -> dict[str, object]:
     """Names, and for every step and place, row by row, bytes in base64: "object" and "colour", ids
     into the names, and "sure", 0 .. 255."""
     return {

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from app.lab import export
-from app.lab.probe_view import packed
+from app.lab.probe_view import pack_readout
 from app.lab.trace_view import overview, surprises, token
 from app.session import Session
 from engine.inspection.trace import Trace
@@ -43,7 +43,7 @@ class Recordings:
         seen = overview(
             trace, engine.lens, run_id, surprises(trace, engine.inspector.bits_per_code)
         )
-        return seen | {"believes": self.host.can.believes}
+        return seen | {"believes": self.host.capabilities.believes}
 
     def look_at(self, place: Mapping[str, object]) -> dict[str, object]:
         """Return one token of a run for the browser; {"sentence"} where that is not possible."""
@@ -69,7 +69,7 @@ class Recordings:
             readout = self.host.engine.inspector.read_probes(trace, index)
         except ValueError as bad:
             return {"sentence": str(bad)}
-        return {"sentence": UNASKED} if readout is None else packed(readout)
+        return {"sentence": UNASKED} if readout is None else pack_readout(readout)
 
     def exported(self, order: Mapping[str, object]) -> dict[str, str]:
         """Return a run as a file, {"name", "uri"}; {"sentence"} where that is not possible."""
@@ -93,8 +93,8 @@ class Recordings:
         seen = self.overview(run_id, trace)
         parts = seen["segments"]
         assert isinstance(parts, list)
-        if self.host.can.believes:
+        if self.host.capabilities.believes:
             for index, part in enumerate(parts):
                 readout = self.host.engine.inspector.read_probes(trace, index)
-                part["believed"] = None if readout is None else packed(readout)
+                part["believed"] = None if readout is None else pack_readout(readout)
         return seen

@@ -30,7 +30,7 @@ HEATS = {
 
 
 class CodeInspector(Protocol):
-    """What the Lab needs of an engine's lens."""
+    """The part of an engine's code inspector that the Lab needs."""
 
     words: TokenText
 
@@ -49,8 +49,8 @@ Surprise = Callable[[Request, np.ndarray, Modality], float]
 
 
 def surprises(trace: Trace, surprise: Surprise) -> list[float | None]:
-    """For each segment, the bits a code of what it ended with; None where that is unfinished, or
-    stands behind other segments of the answer."""
+    """Return, for each segment, the bits a code of what it ended with; None where that is
+    unfinished, or stands behind other segments of the answer."""
     found: list[float | None] = [None] * len(trace.segments)
     segment = trace.segments[0]
     with suppress(ValueError):
@@ -62,7 +62,7 @@ def surprises(trace: Trace, surprise: Surprise) -> list[float | None]:
 def overview(
     trace: Trace, lens: CodeInspector, run_id: str, bits: Sequence[float | None]
 ) -> dict[str, object]:
-    """Everything but the single token: one entry a segment. bits: see `surprises`.
+    """Return everything but the single token: one entry a segment. bits: see `surprises`.
 
     Raises: ValueError where the lens cannot see this trace, or it is too long to show.
     """
@@ -109,14 +109,16 @@ def _segment(segment: SegmentTrace, lens: CodeInspector) -> dict[str, object]:
         "range": {name: _range(values) for name, values in heats.items()},
         "pictures": None
         if is_text
-        else {n: [strip(f).data_uri() for f in framed(segment, lens, n)] for n in ("x_t", "x_1")},
+        else {
+            n: [strip(f).data_uri() for f in frames_of(segment, lens, n)] for n in ("x_t", "x_1")
+        },
         "words": {n: [segment.words.shown(ids) for ids in a[n]] for n in ("x_t", "x_1")}
         if is_text
         else None,
     }
 
 
-def framed(
+def frames_of(
     segment: SegmentTrace, lens: CodeInspector, which: str, steps: slice | np.ndarray = slice(None)
 ) -> np.ndarray:
     """uint8 "S F H W 3": state ("x_t") or prediction ("x_1") at some steps of a film, or of a
@@ -128,8 +130,8 @@ def framed(
 
 
 def heat_maps(segment: SegmentTrace, lens: CodeInspector) -> dict[str, np.ndarray]:
-    """For each of `HEATS` that the trace allows, a number for every step and position, float32
-    "S L"."""
+    """Return, for each of `HEATS` that the trace allows, a number for every step and position,
+    float32 "S L"."""
     a = segment.arrays
     gaps = lens.distances(segment.modality, a["x_t"], a["x_1"])
     changed = a["changed"]
@@ -148,8 +150,8 @@ def heat_maps(segment: SegmentTrace, lens: CodeInspector) -> dict[str, np.ndarra
 def token(
     trace: Trace, lens: CodeInspector, segment_index: int, step: int, position: int
 ) -> dict[str, object]:
-    """One position at one step, code by code: where it was and is, what else was likely, what lies
-    near.
+    """Return one position at one step, code by code: its history, likely alternatives and nearest
+    neighbours.
 
     Raises: ValueError where there is no such place.
     """
@@ -219,7 +221,7 @@ def _column(
 def _shown(
     segment: SegmentTrace, lens: CodeInspector, step: int, position: int, q: int, ids: np.ndarray
 ) -> list[dict[str, object]]:
-    """What each code would look like in its place: a piece of text, or the patch and its surround
+    """Return how each code would look in its place: a piece of text, or the patch and its surround
     in the predicted picture or frame."""
     if segment.modality is Modality.TEXT:
         known = {**lens.words.pieces, **segment.words.pieces}

@@ -1,1 +1,1 @@
-"""From the engine's events to a browser: bus, driver, messages, routes."""
+"""The live channel between the engine's events and a browser: bus, driver, messages, routes."""

@@ -1,4 +1,4 @@
-"""From engine events to messages: pure functions, no gradio, no state.
+"""Encoding of engine events as messages: pure functions, no gradio, no state.
 
 Previews are JPEG (small, under a millisecond), of a film its frames below one another. Final files
 carry their prompt, settings and seed, so that the file alone is enough to make it again: a lossless
@@ -85,9 +85,9 @@ def failed(sentence: str) -> Message:
 
 
 def recipe_of(request: Request) -> dict[str, object]:
-    """Everything that makes the same picture or film again, as plain values; "to" is the kind of
-    answer, None where the model decided; "given" says what kind of media went with the words, which
-    are not among them."""
+    """Return everything that makes the same picture or film again, as plain values; "to" is the
+    kind of answer, None where the model decided; "given" says what kind of media went with the
+    words, which are not among them."""
     last = request.conversation.turns[-1]
     sampling = request.sampling
     more = {name: getattr(sampling, name) for name in MORE}

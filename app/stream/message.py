@@ -1,4 +1,4 @@
-"""What travels to a browser: one JSON header plus named binary media.
+"""The message that travels to a browser: one JSON header plus named binary media.
 
 The same message has two shapes: `to_wire` for the websocket (length, header, media, concatenated)
 and `to_json` (media as data URIs) for the fallback through Gradio and for recorded runs.

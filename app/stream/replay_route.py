@@ -12,12 +12,12 @@ from fastapi.responses import FileResponse
 HOUR_S = 3600
 
 
-def recorded_at(file: Path) -> str:
-    """Where the script finds the run in `file`, relative to the page."""
+def replay_address(file: Path) -> str:
+    """Return the address of the run in `file`, relative to the page."""
     return f"recorded/{file.stem}"
 
 
-def add_recorded_route(server: FastAPI, file: Path) -> None:
+def add_replay_route(server: FastAPI, file: Path) -> None:
     """Serve the run in `file` on `server`, where there is one."""
     if not file.exists():
         return
@@ -26,4 +26,4 @@ def add_recorded_route(server: FastAPI, file: Path) -> None:
         headers = {"cache-control": f"public, max-age={HOUR_S}"}
         return FileResponse(file, media_type="application/json", headers=headers)
 
-    server.add_api_route(f"/{recorded_at(file)}", run, response_model=None)
+    server.add_api_route(f"/{replay_address(file)}", run, response_model=None)

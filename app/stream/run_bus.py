@@ -21,11 +21,11 @@ MAX_RUNS = 48
 MAX_STEPS_KEPT = 300
 """Steps kept per run: two segments of the longest sampling, and a little."""
 
-Numbered = tuple[int, Message]
+NumberedMessage = tuple[int, Message]
 
 
 class Run:
-    """One generation as its viewers see it. Written by one thread, read by any."""
+    """A generation as its viewers see it. Written by one thread, read by any."""
 
     def __init__(self, owner: str) -> None:
         self.id = secrets.token_urlsafe(18)
@@ -37,8 +37,8 @@ class Run:
         self._lock = threading.Lock()
         self._stop = threading.Event()
         self._count = 0
-        self._kept: list[Numbered] = []
-        self._steps: deque[Numbered] = deque(maxlen=MAX_STEPS_KEPT)
+        self._kept: list[NumberedMessage] = []
+        self._steps: deque[NumberedMessage] = deque(maxlen=MAX_STEPS_KEPT)
         self._viewers: set[_Viewer] = set()
 
     def publish(self, message: Message) -> None:
@@ -67,7 +67,7 @@ class Run:
 
     @property
     def watched(self) -> bool:
-        """Whether somebody receives this run over a websocket right now."""
+        """Return whether somebody receives this run over a websocket right now."""
         return bool(self._viewers)
 
     @property
@@ -82,7 +82,7 @@ class Run:
         found = [m for _, m in self._kept if m.header["kind"] in ("completed", "stopped")]
         return found[0] if found else None
 
-    def pending(self, kept_after: int, step_after: int) -> tuple[list[Numbered], bool]:
+    def pending(self, kept_after: int, step_after: int) -> tuple[list[NumberedMessage], bool]:
         """Kept messages above number `kept_after`, the latest step above `step_after`, and the
         latest there with a picture; ended?"""
         with self._lock:
@@ -94,7 +94,7 @@ class Run:
                 found += [one for one in (next(pictured, latest),) if one is not latest]
             return sorted(found, key=lambda item: item[0]), self.ended
 
-    def steps(self) -> list[Numbered]:
+    def steps(self) -> list[NumberedMessage]:
         """Every step still in memory, oldest first."""
         with self._lock:
             return list(self._steps)
@@ -104,8 +104,8 @@ class Run:
         found, _ = self.pending(0, 0)
         return {"run": self.id, "messages": [message.to_json(n) for n, message in found]}
 
-    async def watch(self) -> AsyncGenerator[Numbered]:
-        """What one viewer should be sent, in order, until the run has ended and all is told."""
+    async def watch(self) -> AsyncGenerator[NumberedMessage]:
+        """Yield the messages for one viewer, in order, until the run has ended and all are sent."""
         viewer = _Viewer(asyncio.get_running_loop())
         with self._lock:
             self._viewers.add(viewer)
@@ -164,7 +164,7 @@ class StepBus:
         with self._lock:
             self._make_room()
             self._runs[run.id] = run
-        self._tell_places()
+        self._publish_places()
         return run
 
     def find(self, run_id: str) -> Run | None:
@@ -172,17 +172,17 @@ class StepBus:
         return self._runs.get(run_id)
 
     def begin(self, run: Run) -> None:
-        """Its turn has come."""
+        """Mark the run as running."""
         run.begun = True
-        self._tell_places()
+        self._publish_places()
 
     def end(self, run: Run, message: Message) -> None:
-        """It is over; those behind it move up."""
+        """End the run; those behind it move up."""
         run.end(message)
-        self._tell_places()
+        self._publish_places()
 
     def place(self, run: Run) -> int:
-        """How many unfinished runs are ahead of this one."""
+        """Return the number of unfinished runs ahead of this one."""
         ahead = 0
         for other in list(self._runs.values()):
             if other is run:
@@ -200,7 +200,7 @@ class StepBus:
                         run, encode.failed("The page was closed before it was this run's turn.")
                     )
 
-    def _tell_places(self) -> None:
+    def _publish_places(self) -> None:
         for run in list(self._runs.values()):
             if not run.begun and not run.ended:
                 run.publish(encode.waiting(self.place(run)))

@@ -1,4 +1,4 @@
-"""From one generation to its run: events become messages, a stop becomes a partial answer.
+"""The driver of one generation: events become messages, a stop becomes a partial answer.
 
 It runs in the page's own process, also where the engine itself runs in a worker (ZeroGPU), so the
 bus sees every step. It never waits for a viewer; about five times a second it lets the page
@@ -29,7 +29,7 @@ Generate = Callable[[Request], Iterator[Event]]
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a run ended: the complete request and what there is of an answer."""
+    """The result of a run: the complete request and what there is of an answer."""
 
     request: Request
     answers: tuple[Answer, ...] = ()
@@ -39,7 +39,7 @@ class Outcome:
 
 @dataclass
 class RunDriver:
-    """One generation on its way. Iterate to drive it; `outcome` is there afterwards."""
+    """A generation under way. Iterate to drive it; `outcome` is there afterwards."""
 
     generate: Generate
     request: Request
@@ -98,8 +98,8 @@ class RunDriver:
 
 
 class _Partial:
-    """What a stopped run leaves: the model's prediction at its last step, segment by segment, and
-    as much of a sound as was final."""
+    """The answer that a stopped run leaves: the model's prediction at its last step, segment by
+    segment, and as much of a sound as was final."""
 
     def __init__(self, request: Request) -> None:
         self.request = request
@@ -109,7 +109,8 @@ class _Partial:
 
     @property
     def begun(self) -> bool:
-        """Whether anything was refined yet: until then, a ValueError is the engine's refusal."""
+        """Return whether anything was refined yet: until then, a ValueError is the engine's
+        refusal."""
         return bool(self._last)
 
     def see(self, event: Event) -> None:

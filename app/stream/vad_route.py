@@ -16,7 +16,7 @@ BUSY, TOO_MUCH = 1013, 1009
 """Close codes: try again later; the message is too big."""
 
 
-def add_listening_route(server: FastAPI) -> None:
+def add_vad_route(server: FastAPI) -> None:
     """Listen on `server`."""
     listeners: set[WebSocket] = set()
 
@@ -27,7 +27,7 @@ def add_listening_route(server: FastAPI) -> None:
             return
         listeners.add(websocket)
         try:
-            await _attend(websocket, TurnDetector())
+            await _detect(websocket, TurnDetector())
         except WebSocketDisconnect:
             pass
         finally:
@@ -36,7 +36,7 @@ def add_listening_route(server: FastAPI) -> None:
     server.add_api_websocket_route("/listen", listen)
 
 
-async def _attend(websocket: WebSocket, detector: TurnDetector) -> None:
+async def _detect(websocket: WebSocket, detector: TurnDetector) -> None:
     while True:
         chunk = await websocket.receive_bytes()
         if len(chunk) > MAX_CHUNK_BYTES or len(chunk) % 2:

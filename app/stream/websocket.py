@@ -25,8 +25,8 @@ def add_live_route(server: FastAPI, bus: StepBus) -> None:
             await websocket.close(4404)
             return
         await websocket.accept()
-        telling = asyncio.create_task(_tell(websocket, run))
-        leaving = asyncio.create_task(_left(websocket))
+        telling = asyncio.create_task(_send(websocket, run))
+        leaving = asyncio.create_task(_disconnected(websocket))
         _, pending = await asyncio.wait((telling, leaving), return_when=asyncio.FIRST_COMPLETED)
         for task in pending:
             task.cancel()
@@ -37,7 +37,7 @@ def add_live_route(server: FastAPI, bus: StepBus) -> None:
     server.add_api_websocket_route("/live/{run_id}", live)
 
 
-async def _tell(websocket: WebSocket, run: Run) -> None:
+async def _send(websocket: WebSocket, run: Run) -> None:
     try:
         async with aclosing(run.watch()) as messages:
             async for number, message in messages:
@@ -47,7 +47,7 @@ async def _tell(websocket: WebSocket, run: Run) -> None:
         pass
 
 
-async def _left(websocket: WebSocket) -> None:
+async def _disconnected(websocket: WebSocket) -> None:
     """Returns when the viewer has gone, or talks where it should listen."""
     for _ in range(MAX_MESSAGES):
         message = await websocket.receive()

@@ -49,6 +49,6 @@ def embed_on_gpu(embed: Embed) -> Embed:
 
 
 def seconds_needed(request: Request, *, watch: int = 0) -> int:
-    """What a run may take at most; ZeroGPU charges it in advance, so it is not generous."""
+    """Return the time limit of a run; ZeroGPU charges it in advance, so it is not generous."""
     steps = request.sampling.steps or MAX_STEPS
     return round(SECONDS_TO_BEGIN + SECONDS_PER_STEP * steps * (1.2 if watch else 1))

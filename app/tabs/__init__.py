@@ -1,1 +1,1 @@
-"""One file a tab."""
+"""The tabs of the page, one file a tab."""

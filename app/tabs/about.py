@@ -6,7 +6,7 @@ from typing import Any
 
 import gradio as gr
 
-from app.benchmark_card import FILE, measured_html, read_measured
+from app.benchmark_card import FILE, benchmarks_html, read_benchmarks
 from app.capabilities import Capabilities
 from app.lab.path_chart import charts_html
 
@@ -77,7 +77,7 @@ NO_FILMS = " It watches and finds films, and makes none yet."
 
 def build(info: Mapping[str, object]) -> None:
     """Lay out the tab inside the current Blocks."""
-    gr.HTML(about_html(info, read_measured(FILE)), elem_id="about", apply_default_css=False)
+    gr.HTML(about_html(info, read_benchmarks(FILE)), elem_id="about", apply_default_css=False)
 
 
 def about_html(info: Mapping[str, object], measured: Mapping[str, Any] | None = None) -> str:
@@ -95,17 +95,17 @@ def about_html(info: Mapping[str, object], measured: Mapping[str, Any] | None = 
     limits = LIMITS.format(
         num_concepts=num_concepts,
         image_px=info.get("image_px", 128),
-        films="" if can.films else NO_FILMS,
+        films="" if can.makes_video else NO_FILMS,
     )
-    does = "writes and draws" if can.draws else "writes"
-    what = WHAT if can.flows else WORDS.format(name=escape(str(info.get("name", ""))), does=does)
+    does = "writes and draws" if can.makes_images else "writes"
+    what = WHAT if can.has_flow else WORDS.format(name=escape(str(info.get("name", ""))), does=does)
     things = ""
     if isinstance(concepts, list):
         things = f"<p class='omni-things'>{escape(', '.join(map(str, concepts)))}.</p>"
     return (
         f"<article class='omni-about'>{what}{HOW.format(swatches=swatches)}"
-        f"{_sound(info)}{_noise(info)}{measured_html(info.get('digest'), measured)}"
-        f"{limits if can.flows else ''}{things}"
+        f"{_sound(info)}{_noise(info)}{benchmarks_html(info.get('digest'), measured)}"
+        f"{limits if can.has_flow else ''}{things}"
         f"<h2>This model</h2><dl>{_rows(info)}</dl><h2>Papers</h2><ul>{papers}</ul></article>"
     )
 

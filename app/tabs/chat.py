@@ -80,10 +80,10 @@ class ChatTab(ConversationTab):
         )
 
     def _answer_with(self) -> None:
-        """What every answer is to be, beside the message."""
+        """Lay out the choice of the answer's kind, beside the message."""
         with gr.Row(elem_classes="omni-answer-with"):
             self.kind = gr.Dropdown(
-                choices(self.host.can.makes),
+                choices(self.host.capabilities.makes),
                 value=AUTO,
                 label="Answer with",
                 elem_id="chat-answer-with",
@@ -108,13 +108,13 @@ class ChatTab(ConversationTab):
 
     @property
     def form(self) -> list[Any]:
-        """With what every answer is to be."""
+        """The settings, with the answer's kind."""
         return [*super().form, self.think, self.kind, self.words]
 
     def as_value(self, history: History, messages: object = ()) -> dict[str, object]:
-        """With a welcome to what the checkpoint can do."""
+        """Return the value with a welcome that fits the checkpoint."""
         value = super().as_value(history, messages)
-        opens = self.host.can.draws and self.host.can.opens
+        opens = self.host.capabilities.makes_images and self.host.capabilities.opens_media
         return value if opens else {**value, "welcome": chat_history.WELCOME_TO_WORDS}
 
     def reopen(self, ticket: str, history: History, path: str) -> tuple[object, ...]:
@@ -122,7 +122,7 @@ class ChatTab(ConversationTab):
         try:
             self.host.refuse_if_busy(ticket)
             with beside("prompt"):
-                history = read_conversation(path, self.host.can.prompt_characters)
+                history = read_conversation(path, self.host.capabilities.prompt_characters)
         except InputError as bad:
             return (gr.skip(), gr.skip(), *notices(bad))
         return (history, self.as_value(history), *notices(None))
@@ -134,11 +134,15 @@ class ChatTab(ConversationTab):
             return "Ask something"
         *others, last = known
         dropped = f"{', '.join(others)} or {last}" if others else last
-        opens = self.host.can.draws and self.host.can.opens
+        opens = self.host.capabilities.makes_images and self.host.capabilities.opens_media
         return f"Ask, drop in {dropped}" + (", or “draw …”" if opens else "")
 
     def _file_types(self) -> list[str]:
-        kinds = {"image": self.host.can.draws, "audio": self.speaks, "video": self.watches}
+        kinds = {
+            "image": self.host.capabilities.makes_images,
+            "audio": self.speaks,
+            "video": self.watches,
+        }
         return [kind for kind, known in kinds.items() if known]
 
     def _sources(self) -> list[Literal["upload", "microphone"]]:
@@ -163,13 +167,15 @@ class ChatTab(ConversationTab):
             text, media = self._read(message)
         except InputError as bad:
             return self.refused(bad)
-        return self.begin(chat_history.asked(history, text, *media), AnswerForm(*settings), visitor)
+        return self.begin(
+            chat_history.with_message(history, text, *media), AnswerForm(*settings), visitor
+        )
 
     def _read(self, message: dict[str, object]) -> tuple[str, tuple[Part, ...]]:
-        """Its words and its media. Raises: InputError."""
+        """Return its words and its media. Raises: InputError."""
         if message.get("files") and not self._file_types():
             raise InputError(NO_FILES, "prompt")
-        together = self.host.can.together
+        together = self.host.capabilities.joins_media
         return read_message(message, films=self.watches, hears=self.speaks, together=together)
 
     def ask_pressed(

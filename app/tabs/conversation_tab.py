@@ -1,4 +1,4 @@
-"""What a tab with a conversation does: a message opens a run, the run's answer joins the history.
+"""A tab with a conversation: a message opens a run, the run's answer joins the history.
 
 Owns: the events from a checked message to the end of its answer. Does not own: the controls and
 what they read (`app.tabs.chat`, `app.tabs.speech`).
@@ -49,16 +49,16 @@ class ConversationTab:
     def settings(self, *, aloud: bool) -> None:
         """Lay out the settings; what the checkpoint cannot do is greyed out and says why. aloud:
         whether answers are spoken unless the visitor says no."""
-        can = self.host.can
-        mute = None if self.speaks else NO_VOICE + can.why(Modality.AUDIO)
+        can = self.host.capabilities
+        mute = None if self.speaks else NO_VOICE + can.missing_reason(Modality.AUDIO)
         with gr.Row(elem_classes="omni-pair"):
             self.steps = gr.Radio(STEPS, value="auto", label="Steps", elem_id=f"{self.name}-steps")
             self.guidance = gr.Radio(
                 GUIDANCE,
                 value="auto",
                 label="Picture guidance",
-                info=None if can.draws else NO_PICTURES + can.why(Modality.IMAGE),
-                interactive=can.draws,
+                info=None if can.makes_images else NO_PICTURES + can.missing_reason(Modality.IMAGE),
+                interactive=can.makes_images,
                 elem_id=f"{self.name}-guidance",
             )
         with gr.Row(elem_classes="omni-seed"):
@@ -83,37 +83,37 @@ class ConversationTab:
             )
 
     def states(self) -> None:
-        """What the page remembers of a visitor."""
+        """Create the visitor's session state."""
         self.history: gr.State = gr.State(())
         self.ticket = gr.Textbox(visible="hidden", label="run")
         self.shown_seed = gr.State("0")
 
     def notes(self) -> None:
-        """Where a sentence appears beside the message."""
+        """Lay out the place of errors beside the message."""
         self.prompt_notice = notice(f"{self.name}-prompt-notice")
 
     def settings_note(self) -> None:
-        """Where a sentence appears beside the settings, also while they are folded."""
+        """Lay out the place of errors beside the settings, visible while these are folded."""
         self.settings_notice = notice(f"{self.name}-settings-notice")
 
     @property
     def speaks(self) -> bool:
-        """Whether the checkpoint has sound."""
+        """Return whether the checkpoint has sound."""
         return bool(self.host.engine.info().get("hears_s"))
 
     @property
     def thinks(self) -> bool:
-        """Whether the checkpoint can think before it answers."""
+        """Return whether the checkpoint can think before it answers."""
         return bool(self.host.engine.info().get("thinks"))
 
     @property
     def watches(self) -> bool:
-        """Whether the checkpoint can be shown a film."""
-        return self.host.can.watches
+        """Return whether a message may hold a film."""
+        return self.host.capabilities.sees_video
 
     @property
     def context(self) -> list[Any]:
-        """What every event needs to know."""
+        """The inputs of every event."""
         return [self.ticket, self.history]
 
     @property
@@ -138,7 +138,7 @@ class ConversationTab:
         self.clear = gr.Button("New conversation", size="sm", elem_id=f"{self.name}-clear")
 
     def wire(self, view: gr.HTML, message: Component) -> None:
-        """What happens from an opened run to its end, and to what was said."""
+        """Connect the events of a run and of the conversation's buttons."""
         self.view, self.message = view, message
         self._wire_run()
         noted = [self.prompt_notice, self.settings_notice]
@@ -178,22 +178,24 @@ class ConversationTab:
         raise NotImplementedError
 
     def as_value(self, history: History, messages: object = ()) -> dict[str, object]:
-        """What the conversation's component shows."""
-        return chat_history.as_value(history, messages, whole=self.host.can.whole)
+        """Return the value of the conversation's component."""
+        return chat_history.as_value(
+            history, messages, whole=self.host.capabilities.reads_all_turns
+        )
 
     def begin(
         self, history: History, form: AnswerForm, visitor: gr.Request, *, draft: bool = False
     ) -> tuple[object, ...]:
         """Open the run of the answer to the history's last message. draft: whether what stands in
         the message's control stays there."""
-        form = form.sown()
+        form = form.with_next_seed()
         try:
             request = self._request(history, form)
         except InputError as bad:
             return self.refused(bad)
         seed = form.seed
         run = self.host.open(request, owner=visitor.session_hash or "")
-        history = chat_history.opened(history, run.id)
+        history = chat_history.with_open_answer(history, run.id)
         left = self.ready(False) if draft else {**self.ready(False), "value": None}
         return (run.id, history, self.as_value(history), left, seed, seed, *notices(None))
 
@@ -212,7 +214,7 @@ class ConversationTab:
             to = self.kind_of(history) or to
             how = {"aloud": aloud, "think": think, "style": style}
             request = Request(asked, to, sampling, pin=pin, **how)
-            return request.within(self.host.can.prompt_characters)
+            return request.within(self.host.capabilities.prompt_characters)
 
     def again(
         self, ticket: str, history: History, visitor: gr.Request, *settings: Setting
@@ -242,7 +244,7 @@ class ConversationTab:
             self.host.refuse_if_busy(ticket)
             with beside("prompt"):
                 turn, text = str(press._data["turn"]), str(press._data["text"])
-                history = chat_history.edited(history, turn, text)
+                history = chat_history.with_edit(history, turn, text)
         except InputError as bad:
             return self.refused(bad)
         return self.begin(history, AnswerForm(*settings), visitor, draft=True)
@@ -270,7 +272,7 @@ class ConversationTab:
         return (history, self.as_value(history), *notices(None))
 
     def kind_of(self, history: History) -> Modality | None:
-        """What kind of answer the last message asks for; None lets the model decide."""
+        """Return the kind of answer that the last message asks for; None lets the model decide."""
         return None
 
     def refused(self, bad: InputError) -> tuple[object, ...]:
@@ -285,7 +287,9 @@ class ConversationTab:
             yield gr.skip(), shown
         if drive.forgotten:
             return
-        history = chat_history.answered(history, ticket, drive.outcome, self.host.can.facts)
+        history = chat_history.with_answer(
+            history, ticket, drive.outcome, self.host.capabilities.facts
+        )
         yield history, self.as_value(history)
 
     def halt(self, ticket: str) -> object:
@@ -295,7 +299,7 @@ class ConversationTab:
 
     def finish(self, ticket: str, history: History) -> tuple[object, ...]:
         """The visitor can write again when the run is over; a run without an answer says why."""
-        history = chat_history.refused(history, ticket, self.host.failure(ticket))
+        history = chat_history.with_refusal(history, ticket, self.host.failure(ticket))
         return history, self.as_value(history), self.ready(not self.host.busy(ticket))
 
     def give_up(self, ticket: str, history: History) -> tuple[object, ...]:

@@ -17,7 +17,7 @@ from gradio.processing_utils import save_file_to_cache
 from app.components import MOUNT
 from app.forms.example_prompts import FINDS
 from app.forms.parse import as_sentence
-from app.gallery.local_folder import NOT_HERE, adding, is_from_here, read_folder
+from app.gallery.local_folder import NOT_HERE, add_with_progress, is_local_request, read_folder
 from app.scripts import mount
 from app.session import Session
 from engine.api.errors import DeviceError
@@ -81,12 +81,12 @@ class GalleryTab:
             )
 
     def add_folder(self, path: str, visitor: gr.Request) -> Iterator[str]:
-        """How far it is, then the report or the sentence why not."""
+        """Yield the progress, then the report or an error sentence."""
         client = visitor.client
         try:
-            if not is_from_here(visitor.headers, "" if client is None else client.host):
+            if not is_local_request(visitor.headers, "" if client is None else client.host):
                 raise ValueError(NOT_HERE)
-            yield from adding(self.host.library, read_folder(path))
+            yield from add_with_progress(self.host.library, read_folder(path))
         except (ValueError, DeviceError) as error:
             yield f"<p role='alert'>{escape(as_sentence(str(error)))}</p>"
 
@@ -132,7 +132,7 @@ class GalleryTab:
     def _opening(self, viewer: str) -> dict[str, object]:
         """viewer: by which the script says who asks."""
         library = self.host.library
-        makes = [str(m) for m in WANTED if m in self.host.can.makes]
+        makes = [str(m) for m in WANTED if m in self.host.capabilities.makes]
         files = {item.file: i for i, item in library.shipped.items.items() if item.file}
         examples = [
             {"words": words, "item": files.get(file)}

@@ -41,7 +41,7 @@ DRAFTS = "Drafts, best kept"
 
 @dataclass(frozen=True)
 class Recipe:
-    """What the form holds when the page opens."""
+    """The form's values when the page opens."""
 
     prompt: str
     seed: int = 0
@@ -52,8 +52,8 @@ class Recipe:
 
 @dataclass(frozen=True)
 class TabSpec:
-    """What a studio makes. name: in the ids of its controls. api: in the names of its events for
-    programs. question, placeholder: of the prompt."""
+    """The kind of a generation tab. name: in the ids of its controls. api: in the names of its
+    events for programs. question, placeholder: of the prompt."""
 
     name: str
     to: Modality
@@ -73,14 +73,14 @@ class GenerationTab:
     """A recorded run that plays when the tab is first seen."""
     trace_at: str = ""
     """Where the script fetches it; nothing: it comes with the page."""
-    links_to: list[Component] = field(default_factory=list, init=False)
-    """What a link fills in, in the order of `linked`; nothing before there is a form."""
+    link_targets: list[Component] = field(default_factory=list, init=False)
+    """What a link fills in, in the order of `link_values`; nothing before there is a form."""
     more: list[gr.HTML] = field(default_factory=list, init=False)
     """Prompts to press beside those of the craft."""
 
     @property
-    def craft(self) -> TabSpec:
-        """What it makes."""
+    def spec(self) -> TabSpec:
+        """The kind of this tab."""
         raise NotImplementedError
 
     def given(self) -> list[Component]:
@@ -88,9 +88,9 @@ class GenerationTab:
         return []
 
     def request(self, prompt: str, sampling: Sampling, *given: object) -> Request:
-        """What the engine is asked for. Raises: ValueError."""
+        """Return the engine's request. Raises: ValueError."""
         del given
-        return Request(Conversation.ask(prompt), self.craft.to, sampling)
+        return Request(Conversation.ask(prompt), self.spec.to, sampling)
 
     def build(self) -> None:
         """Lay out the controls inside the current Blocks and wire them."""
@@ -101,13 +101,13 @@ class GenerationTab:
                     self._prompt_controls(first.prompt)
                 with gr.Column(elem_classes="omni-settings"):
                     self._settings(first)
-            made = f"omni-makes-{self.craft.to}"
+            made = f"omni-makes-{self.spec.to}"
             with gr.Column(scale=7, min_width=300, elem_classes=["omni-view", made]):
-                self.view = live_view(self._opened_with(), f"{self.craft.name}-live")
+                self.view = live_view(self._opened_with(), f"{self.spec.name}-live")
         self.ticket = gr.Textbox(visible="hidden", label="run")
         self.shown_seed = gr.State(str(first.seed))
-        self.links_to = [self.prompt, self.seed, self.steps, self.guidance, self.method]
-        self.links_to += [self.keep_seed, self.prompt_notice, self.settings_notice]
+        self.link_targets = [self.prompt, self.seed, self.steps, self.guidance, self.method]
+        self.link_targets += [self.keep_seed, self.prompt_notice, self.settings_notice]
         self._wire()
 
     def _opened_with(self) -> dict[str, object] | None:
@@ -115,23 +115,23 @@ class GenerationTab:
             return None
         return {"replay_at": self.trace_at} if self.trace_at else {"replay": self.trace}
 
-    def linked(self, link: Link | None) -> tuple[object, ...]:
-        """What a link fills in, its seed to be kept; None, or what it leaves out, is no change."""
-        if link is None or not self.links_to:
-            return (gr.skip(),) * len(self.links_to)
+    def link_values(self, link: Link | None) -> tuple[object, ...]:
+        """Return values of `link_targets` for a link, its seed to be kept; None changes none."""
+        if link is None or not self.link_targets:
+            return (gr.skip(),) * len(self.link_targets)
         names = ("prompt", "seed", "steps", "guidance", "method")
         values = [link.values.get(name, gr.skip()) for name in names]
         keep = True if "seed" in link.values else gr.skip()
         return (*values, keep, *notices(link.bad))
 
     def _first_recipe(self) -> Recipe:
-        can, first = self.host.can, self.craft.first
-        if not can.flows:
-            words = self.craft.to is Modality.TEXT
+        can, first = self.host.capabilities, self.spec.first
+        if not can.has_flow:
+            words = self.spec.to is Modality.TEXT
             steps = min(can.words_steps, MAX_SLIDER_STEPS) if words else can.steps
             return replace(first, steps=steps, guidance=can.guidance)
         if self.trace is None:
-            drawn = self.craft.to is Modality.IMAGE
+            drawn = self.spec.to is Modality.IMAGE
             return replace(first, guidance=can.guidance) if drawn else first
         messages = self.trace["messages"]
         assert isinstance(messages, list)
@@ -139,33 +139,33 @@ class GenerationTab:
         return Recipe(**{f.name: recipe[f.name] for f in fields(Recipe)})
 
     def _prompt_controls(self, prompt: str) -> None:
-        craft = self.craft
+        spec = self.spec
         self.prompt = gr.Textbox(
             prompt,
-            label=craft.question,
+            label=spec.question,
             lines=2,
             max_lines=4,
-            elem_id=f"{craft.name}-prompt",
-            placeholder=craft.placeholder,
+            elem_id=f"{spec.name}-prompt",
+            placeholder=spec.placeholder,
         )
-        self.prompt_notice = notice(f"{craft.name}-prompt-notice")
+        self.prompt_notice = notice(f"{spec.name}-prompt-notice")
         self.extra = self.given()
         with gr.Row(elem_classes="omni-buttons"):
             self.generate = gr.Button(
-                "Generate", variant="primary", elem_id=f"{craft.name}-generate"
+                "Generate", variant="primary", elem_id=f"{spec.name}-generate"
             )
-            self.stop = gr.Button("Stop", elem_id=f"{craft.name}-stop", visible=False)
-        self.examples = chips(craft.prompts, "prompts to try", f"{craft.name}-examples")
+            self.stop = gr.Button("Stop", elem_id=f"{spec.name}-stop", visible=False)
+        self.examples = chips(spec.prompts, "prompts to try", f"{spec.name}-examples")
 
     def _settings(self, first: Recipe) -> None:
-        name = self.craft.name
+        name = self.spec.name
         with gr.Row(elem_classes="omni-pair"):
             self.steps = slider(1, MAX_SLIDER_STEPS, first.steps, 1, "Steps", f"{name}-steps")
             self.guidance = slider(
                 0, MAX_SLIDER_GUIDANCE, first.guidance, 0.5, "Guidance", f"{name}-guidance"
             )
         with gr.Row(elem_classes="omni-pair"):
-            methods = self.host.can.methods
+            methods = self.host.capabilities.methods
             self.method = gr.Dropdown(
                 method_choices(methods),
                 value=first.method if first.method in methods else methods[0],
@@ -174,7 +174,7 @@ class GenerationTab:
                 min_width=NARROW,
             )
             self.drafts = slider(1, MAX_DRAFTS, 1, 1, DRAFTS, f"{name}-drafts")
-            self.drafts.visible = self.host.can.finds
+            self.drafts.visible = self.host.capabilities.finds
         with gr.Row(elem_classes="omni-pair"):
             self.seed = gr.Textbox(
                 str(first.seed), label="Seed", max_lines=1, elem_id=f"{name}-seed", min_width=NARROW
@@ -187,7 +187,7 @@ class GenerationTab:
         self.settings_notice = notice(f"{name}-settings-notice")
 
     def _wire(self) -> None:
-        api = self.craft.api
+        api = self.spec.api
         form = [self.ticket, self.prompt, self.steps, self.guidance, self.method]
         form += [self.seed, self.shown_seed, self.keep_seed, *self.extra, self.drafts]
         shown = [self.seed, self.shown_seed, self.view, self.prompt_notice, self.settings_notice]
@@ -259,7 +259,7 @@ class GenerationTab:
             sampling = replace(sampling, drafts=read_drafts(drafts))
         with beside("prompt"):
             request = self.request(prompt.strip(), sampling, *given)
-            return request.within(self.host.can.prompt_characters)
+            return request.within(self.host.capabilities.prompt_characters)
 
     def run(self, ticket: str) -> Iterator[object]:
         """Drive the run; values carry its state only where no websocket does."""

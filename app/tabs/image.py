@@ -9,7 +9,7 @@ import gradio as gr
 import numpy as np
 from gradio.components import Component
 
-from app.components import GRID, painter
+from app.components import GRID, mask_editor
 from app.forms.controls import slider
 from app.forms.errors import notices
 from app.forms.example_prompts import PICTURES
@@ -19,7 +19,7 @@ from engine.api.conversation import Conversation
 from engine.api.request import Modality, Repaint, Request
 from engine.api.sampling import Sampling
 
-CRAFT = TabSpec(
+SPEC = TabSpec(
     name="image",
     to=Modality.IMAGE,
     api="draw",
@@ -41,7 +41,7 @@ PAINT = (
 
 
 @dataclass(frozen=True)
-class Painted:
+class MaskEdit:
     """A picture uint8 "H W 3" to change, and where: bool "H W"."""
 
     picture: np.ndarray
@@ -52,31 +52,31 @@ class ImageTab(GenerationTab):
     """See the module's docstring."""
 
     @property
-    def craft(self) -> TabSpec:
-        return CRAFT
+    def spec(self) -> TabSpec:
+        return SPEC
 
     def build(self) -> None:
         """Only a sentence, where the checkpoint draws nothing."""
-        if self.host.can.draws:
+        if self.host.capabilities.makes_images:
             super().build()
         else:
-            said = BLIND.format(why=self.host.can.why(Modality.IMAGE))
+            said = BLIND.format(why=self.host.capabilities.missing_reason(Modality.IMAGE))
             gr.HTML(said, elem_id="image-blind", apply_default_css=False)
 
     def given(self) -> list[Component]:
         self.painted = gr.State(None)
         with gr.Accordion("Change a picture", open=False, elem_classes="omni-accordion"):
-            if not self.host.can.edits:
+            if not self.host.capabilities.edits_images:
                 said = f"<p class='omni-lead'>{as_sentence(PAINT)}</p>"
                 gr.HTML(said, elem_id="image-paints-alone", apply_default_css=False)
-            self.painter = painter("image-painter")
+            self.mask_editor = mask_editor("image-painter")
             strength = slider(0.1, 1.0, 1.0, 0.05, "How much may change", "image-strength")
         return [self.painted, strength]
 
     def _wire(self) -> None:
         super()._wire()
-        self.painter.painted(
-            keep_painted,
+        self.mask_editor.painted(
+            keep_mask_edit,
             None,
             [self.painted, self.prompt_notice, self.settings_notice],
             queue=False,
@@ -85,32 +85,33 @@ class ImageTab(GenerationTab):
         )
 
     def request(self, prompt: str, sampling: Sampling, *given: object) -> Request:
-        """What is painted over, or weakened, is made anew towards the words; otherwise the words
-        say what to change."""
+        """Return a request that inpaints the mask, or all of a picture in part; without either the
+        words say what to change."""
         painted, strength = given or (None, 1.0)
-        if not isinstance(painted, Painted):
+        if not isinstance(painted, MaskEdit):
             return super().request(prompt, sampling)
         strength = float(str(strength))
         if not painted.mask.any() and strength == 1.0:
-            if not self.host.can.edits:
+            if not self.host.capabilities.edits_images:
                 raise ValueError(PAINT)
-            return Request(Conversation.ask(prompt, image=painted.picture), self.craft.to, sampling)
+            return Request(Conversation.ask(prompt, image=painted.picture), self.spec.to, sampling)
         mask = painted.mask if painted.mask.any() else np.ones_like(painted.mask)
         repaint = Repaint(painted.picture, mask, strength)
-        return Request(Conversation.ask(prompt), self.craft.to, sampling, repaint=repaint)
+        return Request(Conversation.ask(prompt), self.spec.to, sampling, repaint=repaint)
 
 
-def keep_painted(press: gr.EventData) -> tuple[object, ...]:
-    """What the painter shows now; a picture that cannot be read is a sentence."""
+def keep_mask_edit(press: gr.EventData) -> tuple[object, ...]:
+    """Return the mask editor's picture; one that cannot be read becomes a sentence."""
     try:
         with beside("prompt"):
-            return (painted_of(press._data), *notices(None))
+            return (mask_edit_of(press._data), *notices(None))
     except InputError as bad:
         return (None, *notices(bad))
 
 
-def painted_of(sent: object) -> Painted | None:
-    """Of what the painter sent; None without a picture. Raises: ValueError where it is broken."""
+def mask_edit_of(sent: object) -> MaskEdit | None:
+    """Return the mask editor's picture and mask; None without a picture. Raises: ValueError where
+    it is broken."""
     if not isinstance(sent, dict) or not sent.get("picture"):
         return None
     try:
@@ -124,4 +125,4 @@ def painted_of(sent: object) -> Painted | None:
         raise ValueError("the painted patches are none: paint again")
     chosen[patches] = True
     rows, columns = (np.arange(side) * GRID // side for side in picture.shape[:2])
-    return Painted(picture, chosen.reshape(GRID, GRID)[rows][:, columns])
+    return MaskEdit(picture, chosen.reshape(GRID, GRID)[rows][:, columns])

@@ -15,7 +15,7 @@ from app.forms.errors import notices
 from app.forms.example_prompts import WORDS_ALONE
 from app.forms.parse import InputError, beside, next_seed
 from app.forms.recipe import read_recipe
-from app.lab.form import LabForm, form_of
+from app.lab.form import LabForm, controls_of
 from app.lab.path_controls import PathControls
 from app.lab.recordings import GONE, Recordings
 from app.session import DRIVING, Session
@@ -45,7 +45,7 @@ class LabTab:
 
     def build(self) -> None:
         """Lay out the controls inside the current Blocks and wire them."""
-        known = ["auto", *self.host.can.makes]
+        known = ["auto", *self.host.capabilities.makes]
         self.kinds = [(shown, kind) for shown, kind in KINDS if kind in known]
         with gr.Row(elem_classes="omni-studio"):
             with gr.Column(scale=3, min_width=260, elem_classes="omni-controls"):
@@ -67,7 +67,7 @@ class LabTab:
         self._wire()
 
     def _prompt_controls(self) -> None:
-        prompts = PROMPTS if self.host.can.draws else WORDS_ALONE
+        prompts = PROMPTS if self.host.capabilities.makes_images else WORDS_ALONE
         self.prompt = gr.Textbox(
             prompts[0],
             label="What should it do while you watch?",
@@ -82,19 +82,19 @@ class LabTab:
         self.examples = chips(prompts, "prompts to try", "lab-examples")
 
     def _settings(self) -> None:
-        can = self.host.can
-        kind = Modality.IMAGE if can.draws else Modality.TEXT
+        can = self.host.capabilities
+        kind = Modality.IMAGE if can.makes_images else Modality.TEXT
         self.kind = gr.Radio(self.kinds, value=str(kind), label="It should", elem_id="lab-kind")
         shown = method_choices(can.methods)
-        method = "midpoint" if can.flows else can.methods[0]
+        method = "midpoint" if can.has_flow else can.methods[0]
         self.method = gr.Dropdown(shown, value=method, label="Method", elem_id="lab-method")
-        steps, temperature, guidance = (16, 0.2, can.guidance) if can.flows else (64, 0, 0)
-        if can.draws and not can.flows:
+        steps, temperature, guidance = (16, 0.2, can.guidance) if can.has_flow else (64, 0, 0)
+        if can.makes_images and not can.has_flow:
             steps, temperature, guidance = can.steps, can.temperature, can.guidance
         self.steps = slider(1, 64, steps, 1, "Steps", "lab-steps")
         self.guidance = slider(0, 8, guidance, 0.5, "Guidance", "lab-guidance")
-        self.guidance.visible = can.draws
-        name = "Temperature at the end" if can.flows else "Temperature"
+        self.guidance.visible = can.makes_images
+        name = "Temperature at the end" if can.has_flow else "Temperature"
         self.temperature = slider(0, 2, temperature, 0.05, name, "lab-temperature")
         self.seed = gr.Textbox("0", label="Seed", max_lines=1, elem_id="lab-seed")
         with gr.Row(elem_classes="omni-seed"):
@@ -190,7 +190,7 @@ class LabTab:
         def requests(asked: LabForm) -> list[Request]:
             if trace is None:
                 raise InputError(GONE, "prompt")
-            return [asked.going_on(trace, place)]
+            return [asked.resumed(trace, place)]
 
         return self._begin(ticket, shown, keep, form, visitor, requests)
 
@@ -210,7 +210,9 @@ class LabTab:
                 self.host.refuse_if_busy(run_id)
             asked = requests(LabForm(*others, seed))  # pyright: ignore[reportArgumentType, reportCallIssue]
             with beside("prompt"):
-                asked = [request.within(self.host.can.prompt_characters) for request in asked]
+                asked = [
+                    request.within(self.host.capabilities.prompt_characters) for request in asked
+                ]
         except InputError as bad:
             return (*(gr.skip(),) * 4, *notices(bad), gr.skip(), gr.skip())
         owner = visitor.session_hash or ""
@@ -278,4 +280,6 @@ class LabTab:
 
         Raises: ValueError where a value of it is none.
         """
-        return form_of(recipe, [kind for _, kind in self.kinds], self.host.can.defaults)
+        return controls_of(
+            recipe, [kind for _, kind in self.kinds], self.host.capabilities.defaults
+        )

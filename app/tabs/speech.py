@@ -47,7 +47,9 @@ class SpeechTab(ConversationTab):
         """Lay out the controls inside the current Blocks and wire them."""
         with gr.Column(elem_classes="omni-chat"):
             if not self.speaks:
-                said = DEAF.format(why=self.host.can.why(Modality.AUDIO, " yet"))
+                said = DEAF.format(
+                    why=self.host.capabilities.missing_reason(Modality.AUDIO, " yet")
+                )
                 gr.HTML(said, elem_id="speech-deaf", apply_default_css=False)
                 return
             view = conversation(self._welcome(()), "speech-talk")
@@ -86,7 +88,7 @@ class SpeechTab(ConversationTab):
         return gr.update()
 
     def as_value(self, history: History, messages: object = ()) -> dict[str, object]:
-        """With this tab's own welcome."""
+        """Return the value with this tab's own welcome."""
         return self._welcome(history, messages)
 
     def spoken(
@@ -114,7 +116,7 @@ class SpeechTab(ConversationTab):
             self.host.refuse_if_busy(ticket)
         except InputError as bad:
             return self.refused(bad)
-        asked = chat_history.asked(history, text.strip())
+        asked = chat_history.with_message(history, text.strip())
         return self.begin(asked, AnswerForm(*settings), visitor)
 
     def kind_of(self, history: History) -> Modality | None:
@@ -122,7 +124,7 @@ class SpeechTab(ConversationTab):
         but a sentence of small talk it answers instead of saying it. One that opens nothing by
         itself would say these words, too: it answers, and its answer is spoken."""
         words = (history[-1].parts[-1].text or "").lower()
-        asks = self.host.can.opens and words.startswith(ASK_FOR_SOUND)
+        asks = self.host.capabilities.opens_media and words.startswith(ASK_FOR_SOUND)
         return Modality.AUDIO if asks else None
 
     def pressed(
@@ -154,7 +156,7 @@ class SpeechTab(ConversationTab):
                 samples = read()
         except InputError as bad:
             return self.refused(bad)
-        asked = chat_history.asked(history, "", Part(audio=samples))
+        asked = chat_history.with_message(history, "", Part(audio=samples))
         return self.begin(asked, AnswerForm(*settings), visitor)
 
     def _welcome(self, history: History, messages: object = ()) -> dict[str, object]:
@@ -162,7 +164,8 @@ class SpeechTab(ConversationTab):
 
 
 def samples_of(data: object) -> np.ndarray:
-    """What the microphone sent. Raises: ValueError where it is broken, silent or too long."""
+    """Return the microphone's samples. Raises: ValueError where it is broken, silent or too
+    long."""
     sent = data.get("pcm") if isinstance(data, dict) else None
     try:
         content = b64decode(str(sent), validate=True)

@@ -7,7 +7,7 @@ import gradio as gr
 import numpy as np
 from gradio.components import Component
 
-from app.benchmark_card import of_a_hundred
+from app.benchmark_card import percentages
 from app.components import chips, notice
 from app.forms.example_prompts import ABOUT_FILMS, FILMS
 from app.forms.parse import as_sentence, read_upload
@@ -18,7 +18,7 @@ from engine.api.request import Modality, Request
 from engine.api.sampling import Sampling
 from engine.media.video import read_film, sampled
 
-CRAFT = TabSpec(
+SPEC = TabSpec(
     name="video",
     to=Modality.VIDEO,
     api="film",
@@ -28,7 +28,7 @@ CRAFT = TabSpec(
     first=Recipe(FILMS[0]),
 )
 WATCHED = replace(
-    CRAFT,
+    SPEC,
     to=Modality.TEXT,
     question="What would you like to know about it?",
     placeholder=ABOUT_FILMS[0],
@@ -57,20 +57,20 @@ class VideoTab(GenerationTab):
     """See the module's docstring."""
 
     @property
-    def craft(self) -> TabSpec:
-        return CRAFT if self.host.can.films else WATCHED
+    def spec(self) -> TabSpec:
+        return SPEC if self.host.capabilities.makes_video else WATCHED
 
     def build(self) -> None:
         """Only a sentence, where the checkpoint knows no films."""
-        if self.host.can.watches:
+        if self.host.capabilities.sees_video:
             super().build()
         else:
-            said = BLIND.format(why=self.host.can.why(Modality.VIDEO))
+            said = BLIND.format(why=self.host.capabilities.missing_reason(Modality.VIDEO))
             gr.HTML(said, elem_id="video-blind", apply_default_css=False)
 
     def given(self) -> list[Component]:
-        makes = self.host.can.films
-        right = of_a_hundred(self.host.engine.digest, "video", ("object", "direction"))
+        makes = self.host.capabilities.makes_video
+        right = percentages(self.host.engine.digest, "video", ("object", "direction"))
         if makes and right is not None:
             gr.HTML(YOUNG.format(*right), elem_id="video-young", apply_default_css=False)
         found: list[Component] = []
@@ -88,7 +88,9 @@ class VideoTab(GenerationTab):
             first.preprocess = lambda payload: payload and payload.path
             found.append(first)
         else:
-            said = MAKES_NONE.format(why=self.host.can.why(Modality.VIDEO, " yet"))
+            said = MAKES_NONE.format(
+                why=self.host.capabilities.missing_reason(Modality.VIDEO, " yet")
+            )
             gr.HTML(said, elem_id="video-makes-none", apply_default_css=False)
         with gr.Accordion("Show it a film", open=not makes, elem_classes="omni-accordion"):
             clip = gr.File(
@@ -119,7 +121,7 @@ class VideoTab(GenerationTab):
                 )
             asked = Conversation.ask(prompt, video=read_film(str(path)))
             return Request(asked, None, sampling)
-        if not self.host.can.films:
+        if not self.host.capabilities.makes_video:
             raise ValueError("show it a film first: then it can be asked about it")
         return Request(Conversation.ask(prompt, image=first), Modality.VIDEO, sampling)
 
@@ -127,7 +129,7 @@ class VideoTab(GenerationTab):
         """The film as the model sees it, or a sentence about what is wrong with it."""
         if not path:
             return "", ""
-        num = self.host.can.frames
+        num = self.host.capabilities.frames
         try:
             frames: np.ndarray = sampled(read_film(path), num)
         except ValueError as error:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from app.benchmark_card import FIGURES, measured_html, of_a_hundred, read_measured
+from app.benchmark_card import FIGURES, benchmarks_html, percentages, read_benchmarks
 from app.tabs.about import about_html
 from evaluation.report.result import Result
 from evaluation.run_all import AllResults
@@ -19,7 +19,7 @@ def _measured(metrics: dict[str, float]) -> str:
 
 
 def test_errors_become_what_is_right_with_their_interval() -> None:
-    found = measured_html(
+    found = benchmarks_html(
         "abc", json.loads(_measured({"wer": 0.3, "wer_low": 0.2, "wer_high": 1.4}))
     )
     assert "<td>70</td><td>0 to 80</td>" in found
@@ -28,7 +28,7 @@ def test_errors_become_what_is_right_with_their_interval() -> None:
 
 
 def test_only_what_was_measured_has_a_row() -> None:
-    found = measured_html("abc", json.loads(_measured({"single_object": 1.0})))
+    found = benchmarks_html("abc", json.loads(_measured({"single_object": 1.0})))
     assert found.count("<tr>") == 1
     assert "draws one thing" in found
     assert "omni-matrix" not in found
@@ -36,9 +36,9 @@ def test_only_what_was_measured_has_a_row() -> None:
 
 def test_other_weights_have_no_figures(tmp_path: Path) -> None:
     file = tmp_path / "nano.json"
-    assert read_measured(file) is None
+    assert read_benchmarks(file) is None
     file.write_text(_measured({"wer": 0.3}))
-    measured = read_measured(file)
+    measured = read_benchmarks(file)
     assert "How good it is" in about_html({"digest": "abc"}, measured)
     assert "How good it is" not in about_html({"digest": "abd"}, measured)
     assert "How good it is" not in about_html({"digest": "abc"}, None)
@@ -54,9 +54,9 @@ def test_a_part_is_said_of_these_weights_alone(
 ) -> None:
     file = tmp_path / "nano.json"
     monkeypatch.setattr("app.benchmark_card.FILE", file)
-    assert of_a_hundred("abc", "asr", ("wer",)) is None
+    assert percentages("abc", "asr", ("wer",)) is None
     file.write_text(_measured({"wer": 0.304}))
-    assert of_a_hundred("abc", "asr", ("wer",)) == (30,)
-    assert of_a_hundred("abc", "asr", ("wer", "other")) is None
-    assert of_a_hundred("abc", "video", ("object",)) is None
-    assert of_a_hundred("abd", "asr", ("wer",)) is None
+    assert percentages("abc", "asr", ("wer",)) == (30,)
+    assert percentages("abc", "asr", ("wer", "other")) is None
+    assert percentages("abc", "video", ("object",)) is None
+    assert percentages("abd", "asr", ("wer",)) is None

@@ -93,30 +93,30 @@ def test_in_a_conversation_a_film_is_small_and_moves(size: tuple[int, int]) -> N
 
 
 def test_a_stopped_film_keeps_its_last_prediction() -> None:
-    pumping = driven(REQUEST)
+    driver = driven(REQUEST)
     seen: list[Refined] = []
 
     def stop_after_three(event: object) -> None:
         if isinstance(event, Refined):
             seen.append(event)
         if len(seen) == 3:
-            pumping.run.stop()
+            driver.run.stop()
 
-    pumping.see = stop_after_three
-    list(pumping)
-    assert pumping.outcome is not None and pumping.outcome.stopped
-    (answer,) = pumping.outcome.answers
+    driver.see = stop_after_three
+    list(driver)
+    assert driver.outcome is not None and driver.outcome.stopped
+    (answer,) = driver.outcome.answers
     assert answer.modality is Modality.VIDEO
     assert answer.video is not None
     assert np.array_equal(answer.video, seen[-1].image_1)  # type: ignore[arg-type]
-    (last,) = [m for _, m in pumping.run.pending(0, 0)[0] if m.header["kind"] == "stopped"]
+    (last,) = [m for _, m in driver.run.pending(0, 0)[0] if m.header["kind"] == "stopped"]
     assert list(last.media) == ["answer_0", "answer_0_gif"]
 
 
 def test_a_checkpoint_without_films_refuses_in_a_sentence() -> None:
-    pumping = driven(REQUEST, films=False)
-    list(pumping)
-    assert "cannot answer with video" in (pumping.run.failure or "")
+    driver = driven(REQUEST, films=False)
+    list(driver)
+    assert "cannot answer with video" in (driver.run.failure or "")
 
 
 # ---- in a conversation -------------------------------------------------------------------------
@@ -124,10 +124,10 @@ def test_a_checkpoint_without_films_refuses_in_a_sentence() -> None:
 
 def exchange() -> chat_history.History:
     """A film is shown, and a film is the answer."""
-    asked = chat_history.asked((), "now a car", Part(video=FILM))
+    asked = chat_history.with_message((), "now a car", Part(video=FILM))
     words = Answer(Modality.TEXT, ANSWER.tokens[:, :1], text="here is your film")
     outcome = Outcome(REQUEST, (words, ANSWER))
-    return chat_history.answered(chat_history.opened(asked, "run-1"), "run-1", outcome)
+    return chat_history.with_answer(chat_history.with_open_answer(asked, "run-1"), "run-1", outcome)
 
 
 def test_a_film_is_shown_in_a_message_and_in_an_answer() -> None:
@@ -139,7 +139,9 @@ def test_a_film_is_shown_in_a_message_and_in_an_answer() -> None:
 
 
 def test_a_follow_up_carries_both_films() -> None:
-    turns = chat_history.conversation(chat_history.asked(exchange(), "which way does it go?")).turns
+    turns = chat_history.conversation(
+        chat_history.with_message(exchange(), "which way does it go?")
+    ).turns
     assert turns[0].parts[0].video is FILM
     assert [part.modality for part in turns[1].parts] == [Modality.TEXT, Modality.VIDEO]
     assert turns[1].parts[1].video is FILM

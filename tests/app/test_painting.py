@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from app.session import Session
-from app.tabs.image import ImageTab, Painted, painted_of
+from app.tabs.image import ImageTab, MaskEdit, mask_edit_of
 from engine.api.request import Modality
 from engine.api.sampling import Sampling
 from engine.media.images import png_bytes
@@ -18,8 +18,8 @@ TAB = ImageTab(Session(FakeEngine()))
 SAMPLING = Sampling(steps=4)
 
 
-def _painted(*patches: int) -> Painted:
-    found = painted_of({"picture": URI, "patches": list(patches)})
+def _painted(*patches: int) -> MaskEdit:
+    found = mask_edit_of({"picture": URI, "patches": list(patches)})
     assert found is not None
     return found
 
@@ -34,7 +34,7 @@ def test_patches_are_where_they_were_painted() -> None:
 
 @pytest.mark.parametrize("sent", [None, {}, {"picture": None, "patches": [1]}, "x"])
 def test_without_a_picture_there_is_nothing(sent: object) -> None:
-    assert painted_of(sent) is None
+    assert mask_edit_of(sent) is None
     assert TAB.request("a dog", SAMPLING, None, 1.0).repaint is None
 
 
@@ -49,7 +49,7 @@ def test_without_a_picture_there_is_nothing(sent: object) -> None:
 )
 def test_what_is_broken_is_one_sentence(sent: dict[str, object], says: str) -> None:
     with pytest.raises(ValueError, match=says):
-        painted_of(sent)
+        mask_edit_of(sent)
 
 
 def test_unpainted_the_words_say_what_to_change() -> None:

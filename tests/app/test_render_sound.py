@@ -47,10 +47,10 @@ def test_a_stopped_sound_leaves_what_could_be_heard() -> None:
         if isinstance(event, AudioChunk):
             run.stop()
 
-    pumping = RunDriver(engine.generate, SPOKEN, run, bus, see=stop_after_a_block)
-    list(pumping)
-    assert pumping.outcome is not None and pumping.outcome.stopped
-    words, sound = pumping.outcome.answers
+    driver = RunDriver(engine.generate, SPOKEN, run, bus, see=stop_after_a_block)
+    list(driver)
+    assert driver.outcome is not None and driver.outcome.stopped
+    words, sound = driver.outcome.answers
     assert words.text
     assert sound.audio is not None
     assert len(sound.audio) == 16_000

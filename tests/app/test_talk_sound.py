@@ -19,10 +19,12 @@ def _heard(*words: str) -> tuple[Answer, ...]:
 
 
 def _answered(*answers: Answer) -> chat_history.History:
-    history = chat_history.opened(chat_history.asked((), "", Part(audio=SAID)), "run-1")
+    history = chat_history.with_open_answer(
+        chat_history.with_message((), "", Part(audio=SAID)), "run-1"
+    )
     request = Request(chat_history.conversation(history[:1]), sampling=Sampling())
     assert request.listens
-    return chat_history.answered(history, "run-1", Outcome(request, answers))
+    return chat_history.with_answer(history, "run-1", Outcome(request, answers))
 
 
 def test_the_words_of_speech_join_the_message_and_not_the_answer() -> None:
@@ -33,7 +35,7 @@ def test_the_words_of_speech_join_the_message_and_not_the_answer() -> None:
     assert question.parts[0].audio is SAID
     assert [p.text for p in answer.parts] == ["hello!"]
     assert [next(iter(shown)) for shown in answer.shown] == ["text", "sound"]
-    asked_next = chat_history.asked((question, answer), "and now?")
+    asked_next = chat_history.with_message((question, answer), "and now?")
     roles = [(t.role, t.parts[0].text) for t in chat_history.conversation(asked_next).turns]
     assert roles == [("user", "hi there"), ("assistant", "hello!"), ("user", "and now?")]
 
@@ -51,7 +53,9 @@ def test_a_sound_alone_is_an_answer() -> None:
 
 def test_an_answer_that_was_never_taught_has_a_note() -> None:
     picture = Part(image=np.full((32, 32, 3), 90, np.uint8))
-    history = chat_history.opened(chat_history.asked((), "and the sound?", picture), "run-1")
+    history = chat_history.with_open_answer(
+        chat_history.with_message((), "and the sound?", picture), "run-1"
+    )
     request = Request(chat_history.conversation(history[:1]), Modality.AUDIO)
     sound, ours = Answer(Modality.AUDIO, TOKENS, audio=SAID), {"flow_steps": 100}
     sentence = guesses(request, ours)
@@ -61,7 +65,7 @@ def test_an_answer_that_was_never_taught_has_a_note() -> None:
         (ours, (), None),
         ({**ours, "converted": {}}, (sound,), None),
     ):
-        said = chat_history.answered(history, "run-1", Outcome(request, answers), facts)
+        said = chat_history.with_answer(history, "run-1", Outcome(request, answers), facts)
         turns = chat_history.as_value(said)["turns"]
         assert isinstance(turns, list)
         assert [turn["note"] for turn in turns] == [None, note]

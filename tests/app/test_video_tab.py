@@ -16,7 +16,7 @@ from app.forms.share_link import read_link
 from app.page import build_page, recorded_run
 from app.record import main, record
 from app.session import Session
-from app.stream.replay_route import add_recorded_route, recorded_at
+from app.stream.replay_route import add_replay_route, replay_address
 from app.tabs.video import VideoTab
 from engine.api.conversation import Conversation
 from engine.api.events import Answer
@@ -99,7 +99,7 @@ def test_what_the_model_sees_of_a_film_is_shown_or_what_is_wrong(tmp_path: Path)
 
 def test_a_checkpoint_that_only_watches_wants_a_film(tmp_path: Path) -> None:
     host = Session(FakeEngine(films=False))
-    host.can = replace(host.can, frames=5)
+    host.capabilities = replace(host.capabilities, frames=5)
     watching = VideoTab(host)
     with gr.Blocks() as page:
         watching.build()
@@ -141,10 +141,10 @@ def test_a_recorded_run_is_served_where_the_page_looks_for_it(tmp_path: Path) ->
     file = tmp_path / "film.json"
     file.write_text('{"messages": []}')
     server = FastAPI()
-    add_recorded_route(server, file)
-    add_recorded_route(server, tmp_path / "none.json")
+    add_replay_route(server, file)
+    add_replay_route(server, tmp_path / "none.json")
     client = TestClient(server)
-    assert client.get(f"/{recorded_at(file)}").json() == {"messages": []}
+    assert client.get(f"/{replay_address(file)}").json() == {"messages": []}
     assert client.get("/recorded/none").status_code == 404
 
 
@@ -177,15 +177,17 @@ def test_examples_are_said_as_in_the_world() -> None:
 
 
 def test_a_link_fills_the_form_and_keeps_the_seed() -> None:
-    studio = tab()
+    form_tab = tab()
     with gr.Blocks():
-        studio.build()
+        form_tab.build()
     link = read_link({"tab": "video", "prompt": "a dog", "seed": "7", "steps": "4"})
-    values = dict(zip([c.elem_id for c in studio.links_to], studio.linked(link), strict=True))
+    values = dict(
+        zip([c.elem_id for c in form_tab.link_targets], form_tab.link_values(link), strict=True)
+    )
     assert values["video-prompt"] == "a dog"
     assert (values["video-seed"], values["video-steps"]) == ("7", 4)
     assert values["video-keep-seed"] is True
     assert values["video-prompt-notice"] == ""
-    unchanged = studio.linked(None)
-    assert len(unchanged) == len(studio.links_to)
+    unchanged = form_tab.link_values(None)
+    assert len(unchanged) == len(form_tab.link_targets)
     assert values["video-guidance"] in unchanged

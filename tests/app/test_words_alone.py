@@ -154,8 +154,8 @@ def test_places_of_pictures_need_pictures() -> None:
 
 def test_where_nothing_is_said_every_method_runs() -> None:
     can = Capabilities.of({"modalities": ["text", "image"]})
-    assert (can.methods, can.draws, can.films, can.flows, can.whole) == (
+    assert (can.methods, can.makes_images, can.makes_video, can.has_flow, can.reads_all_turns) == (
         methods(), True, False, True, False,
     )  # fmt: skip
     masked = Capabilities.of({"modalities": ["text"], "samplers": ["masked"]})
-    assert (masked.methods, masked.draws, masked.flows) == (("masked",), False, False)
+    assert (masked.methods, masked.makes_images, masked.has_flow) == (("masked",), False, False)

@@ -12,7 +12,7 @@ from gradio_client.exceptions import AppError
 from app.capabilities import Capabilities
 from app.session import Session
 from app.tabs.about import about_html
-from app.tabs.image import ImageTab, Painted
+from app.tabs.image import ImageTab, MaskEdit
 from engine.api.request import Modality
 from engine.api.sampling import Sampling
 from engine.engine import Engine
@@ -117,7 +117,7 @@ def test_one_that_changes_no_picture_says_so_before_it_is_asked(engines: dict[st
     """It still makes anew what is painted over; one that changes pictures says nothing."""
     assert "image-paints-alone" not in components(engines["seeing"])
     host = Session(engines["seeing"])
-    host.can = replace(host.can, edits=False)
+    host.capabilities = replace(host.capabilities, edits=False)
     image = ImageTab(host)
     with gr.Blocks() as page:
         image.build()
@@ -125,9 +125,9 @@ def test_one_that_changes_no_picture_says_so_before_it_is_asked(engines: dict[st
     assert "changes no picture by words alone" in str(said["image-paints-alone"])
     picture, mask = np.zeros((64, 64, 3), np.uint8), np.zeros((64, 64), bool)
     with pytest.raises(ValueError, match="paint over what is to be made anew"):
-        image.request("a dog", Sampling(), Painted(picture, mask), 1.0)
-    assert image.request("a dog", Sampling(), Painted(picture, ~mask), 1.0).repaint is not None
-    assert image.request("a dog", Sampling(), Painted(picture, mask), 0.5).repaint is not None
+        image.request("a dog", Sampling(), MaskEdit(picture, mask), 1.0)
+    assert image.request("a dog", Sampling(), MaskEdit(picture, ~mask), 1.0).repaint is not None
+    assert image.request("a dog", Sampling(), MaskEdit(picture, mask), 0.5).repaint is not None
 
 
 def test_it_draws_on_the_page(engines: dict[str, Engine]) -> None:
@@ -142,13 +142,16 @@ def test_it_draws_on_the_page(engines: dict[str, Engine]) -> None:
 
 def test_abilities() -> None:
     can = Capabilities.of({"modalities": ["text", "image"]})
-    assert can.opens
-    assert (can.why(Modality.IMAGE), can.why(Modality.AUDIO, " yet")) == ("", " yet")
+    assert can.opens_media
+    assert (can.missing_reason(Modality.IMAGE), can.missing_reason(Modality.AUDIO, " yet")) == (
+        "",
+        " yet",
+    )
     tasks = {"dialogue": {"tasks": {"edits": ""}}, "image_flow": {"steps": 9}}
     other = Capabilities.of({"config": tasks, "lacking": {"image": "it <b> `is`"}})
-    assert not other.opens
-    assert can.edits and not other.edits
-    assert Capabilities.of({"config": {"dialogue": {"tasks": {"edits": "<|i2i|>"}}}}).edits
-    assert (can.frames, can.watches) == (0, False)
-    assert Capabilities.of({"config": {"video_frames": 5}}).watches
-    assert (other.steps, other.why(Modality.IMAGE)) == (9, ": it &lt;b&gt; is")
+    assert not other.opens_media
+    assert can.edits_images and not other.edits_images
+    assert Capabilities.of({"config": {"dialogue": {"tasks": {"edits": "<|i2i|>"}}}}).edits_images
+    assert (can.frames, can.sees_video) == (0, False)
+    assert Capabilities.of({"config": {"video_frames": 5}}).sees_video
+    assert (other.steps, other.missing_reason(Modality.IMAGE)) == (9, ": it &lt;b&gt; is")

@@ -2,7 +2,9 @@
 
 from pathlib import Path
 
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
+
+from tests.fake_engine import Gate
 
 NANO = Path(__file__).resolve().parents[2] / "assets/nano"
 """The embedded checkpoint."""
@@ -11,6 +13,16 @@ NANO = Path(__file__).resolve().parents[2] / "assets/nano"
 def phase(page: Page, wanted: str, within: str = "#image-live") -> None:
     """Wait until the live view is in that phase."""
     page.wait_for_selector(f"{within} .omni-live[data-phase='{wanted}']", state="attached")
+
+
+def formed(page: Page, gate: Gate, canvas: str, count: int) -> list[str]:
+    """The pixels of the first predictions of a run: each is painted before the next is made."""
+    found: list[str] = []
+    for step in range(1, count + 1):
+        expect(page.locator(canvas)).to_have_attribute("data-painted", str(step))
+        found.append(page.eval_on_selector(canvas, "canvas => canvas.toDataURL()"))
+        gate.step()
+    return found
 
 
 def drawn(page: Page) -> None:

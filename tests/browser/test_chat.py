@@ -10,9 +10,10 @@ from playwright.sync_api import Page, expect
 
 from engine.api.events import Refined
 from engine.media.audio import wav_bytes
-from tests.browser.looking import phase
+from tests.browser.looking import formed, phase
 from tests.browser.talking import LAST, answered, say
 from tests.fake_engine import FakeEngine
+from tests.fake_script import NUM_STEPS
 from tests.page_server import Served
 
 pytestmark = pytest.mark.browser
@@ -35,14 +36,14 @@ def test_words_morph_out_of_noise_and_become_plain(chat: Page, fake: FakeEngine)
     assert "hello! I can draw" in chat.inner_text(f"{LAST} .omni-spoken")
 
 
-def test_draw_answers_with_a_sentence_and_a_picture_in_place(chat: Page) -> None:
-    chat.get_by_role("button", name="draw a cat and a dog").click()
-    chat.wait_for_selector(f"{LAST} .omni-bar.first:not(:first-child)", state="attached")
+def test_draw_answers_with_a_sentence_and_a_picture_in_place(chat: Page, fake: FakeEngine) -> None:
+    with fake.gated(Refined) as gate:
+        chat.get_by_role("button", name="draw a cat and a dog").click()
+        gate.step(NUM_STEPS)  # of the words
+        chat.wait_for_selector(f"{LAST} .omni-bar.first:not(:first-child)", state="attached")
+        formed(chat, gate, f"{LAST} .omni-large .omni-canvas", 4)
     answered(chat, 1)
     assert "here is a cat and a dog" in chat.inner_text(f"{LAST} .omni-words")
-    assert (
-        int(chat.locator(f"{LAST} .omni-large .omni-canvas").get_attribute("data-painted") or 0) > 3
-    )
     say(chat, "hello!")
     answered(chat, 2)
     assert chat.locator("#chat-talk .omni-large .omni-canvas").count() == 1, (

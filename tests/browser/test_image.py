@@ -11,12 +11,13 @@ from playwright.sync_api import Page, expect
 
 from app.stream import run_driver
 from engine.api.events import Refined
-from tests.browser.looking import NANO, drawn, phase, picture
-from tests.fake_engine import FakeEngine, Gate
+from tests.browser.looking import NANO, drawn, formed, phase, picture
+from tests.fake_engine import FakeEngine
 from tests.page_server import Served, until
 
 pytestmark = pytest.mark.browser
 Visit = Callable[..., Page]
+CANVAS = "#image-live .omni-live[data-phase='running'] .omni-large .omni-canvas"
 
 
 @pytest.fixture(scope="module", params=["fake", "nano"] if NANO.exists() else ["fake"])
@@ -49,17 +50,6 @@ FRAMES = """wanted => new Promise((resolve, reject) => {
 })"""
 
 
-def frames_step_by_step(page: Page, gate: Gate, count: int) -> list[str]:
-    """The pictures of the first steps of a run: each is painted before the next step is made."""
-    canvas = page.locator("#image-live .omni-live[data-phase='running'] .omni-large .omni-canvas")
-    found: list[str] = []
-    for step in range(1, count + 1):
-        expect(canvas).to_have_attribute("data-painted", str(step))
-        found.append(picture(page))
-        gate.step()
-    return found
-
-
 def frames_until(page: Page, wanted: str) -> list[str]:
     """Every different picture shown until the live view reaches that phase: looked at in the page
     with every frame it draws, so that a busy machine misses none."""
@@ -79,7 +69,7 @@ def test_a_picture_forms_and_a_second_run_is_stopped(
     else:
         with fake.gated(Refined) as gate:
             generate(page, "a red heart above a dog")
-            frames = frames_step_by_step(page, gate, 4)
+            frames = formed(page, gate, CANVAS, 4)
         phase(page, "completed")
         frames.append(picture(page))
     assert len(set(frames)) >= 4, "three different frames before the final one"
@@ -101,7 +91,7 @@ def test_of_several_drafts_the_best_is_kept(any_site: Served, visit: Visit) -> N
     """Where the model finds by meaning; else there is nothing to choose by, and no control."""
     page = visit(any_site.url)
     drafts = page.locator("#image-drafts input[type=number]")
-    if not any_site.host.can.finds:
+    if not any_site.host.capabilities.finds:
         expect(drafts).to_have_count(0)
         return
     drafts.fill("3")
@@ -246,6 +236,6 @@ def test_without_websockets_the_picture_still_forms(
     page.evaluate("() => { window.WebSocket = class { close() {} }; }")
     with fake.gated(Refined) as gate:
         generate(page, "a big whale by the sea")
-        assert len(set(frames_step_by_step(page, gate, 3))) == 3
+        assert len(set(formed(page, gate, CANVAS, 3))) == 3
     phase(page, "completed")
     expect(page.get_by_role("button", name="Download PNG")).to_be_visible()

@@ -9,13 +9,15 @@ import pytest
 from playwright.sync_api import ConsoleMessage, Page, expect
 
 from app.forms.example_prompts import ABOUT_FILMS
+from engine.api.events import Refined
 from engine.media.images import mp4_bytes, note_in, png_bytes
 from engine.media.video import read_film
-from tests.browser.looking import drawn, phase, picture
+from tests.browser.looking import drawn, formed, phase, picture
 from tests.browser.test_chat import LAST, answered, say
 from tests.browser.test_look import overflow
 from tests.fake_engine import FakeEngine
 from tests.fake_scenes import draw, film
+from tests.fake_script import NUM_STEPS
 from tests.page_server import Served
 
 pytestmark = pytest.mark.browser
@@ -61,11 +63,6 @@ def strip(page: Page) -> list[str]:
     return page.eval_on_selector_all(STRIP, "all => all.map((canvas) => canvas.toDataURL())")
 
 
-def painted(page: Page) -> int:
-    """How many predictions were painted."""
-    return int(page.locator(f"{LIVE} .omni-large .omni-canvas").get_attribute("data-painted") or 0)
-
-
 def moves(page: Page) -> None:
     """Wait until the player shows another frame."""
     changed(page, f"{LIVE} .omni-large .omni-canvas", picture(page, LIVE))
@@ -78,7 +75,7 @@ def changed(page: Page, canvas: str, before: str) -> None:
 
 
 def test_a_film_forms_plays_and_can_be_taken_home(
-    watched: Callable[..., Page], tmp_path: Path
+    watched: Callable[..., Page], fake: FakeEngine, tmp_path: Path
 ) -> None:
     page = watched()
     phase(page, "completed", LIVE)
@@ -86,12 +83,13 @@ def test_a_film_forms_plays_and_can_be_taken_home(
     assert "recorded" in page.inner_text(f"{LIVE} .omni-recipe")
     assert len(set(strip(page))) == 8, "the recorded film stands there"
     moves(page)
-    generate(page)
-    page.wait_for_selector(f"{LIVE} .omni-large .omni-canvas[data-painted]")
-    begun = strip(page)
+    with fake.gated(Refined) as gate:
+        generate(page)
+        page.wait_for_selector(f"{LIVE} .omni-large .omni-canvas[data-painted='1']")
+        begun = strip(page)
+        formed(page, gate, f"{LIVE} .omni-large .omni-canvas", 4)
     phase(page, "completed", LIVE)
     drawn(page)
-    assert painted(page) >= 4
     ended = strip(page)
     assert len(ended) == 8
     assert all(one != other for one, other in zip(begun, ended, strict=True))
@@ -207,17 +205,19 @@ def test_a_film_begins_with_a_picture_and_has_no_link(
     expect(page.locator(LIVE).get_by_role("button", name="Copy link")).to_be_hidden()
 
 
-def test_films_in_a_conversation(watched: Callable[..., Page], tmp_path: Path) -> None:
+def test_films_in_a_conversation(
+    watched: Callable[..., Page], fake: FakeEngine, tmp_path: Path
+) -> None:
     file = tmp_path / "film.mp4"
     file.write_bytes(mp4_bytes(film("a ball bouncing", 1), 4, ""))
     page = watched("?tab=chat")
-    say(page, "make a video of " + WORDS)
+    with fake.gated(Refined) as gate:
+        say(page, "make a video of " + WORDS)
+        gate.step(NUM_STEPS)  # of the words
+        formed(page, gate, f"{LAST} .omni-large .omni-canvas", 4)
     answered(page, 1)
     assert "here is your film" in page.inner_text(f"{LAST} .omni-words")
     assert page.locator(f"{LAST} .omni-strip .omni-canvas").count() == 8
-    assert (
-        int(page.locator(f"{LAST} .omni-large .omni-canvas").get_attribute("data-painted") or 0) > 3
-    )
     expect(page.locator(LAST).get_by_role("button", name="Download GIF")).to_be_visible()
     page.set_input_files("#chat-message input[type=file]", file)
     page.wait_for_selector("#chat-message .thumbnails")

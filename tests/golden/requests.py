@@ -17,7 +17,7 @@ from app.chat.history import History
 from app.chat.save_load import from_text, to_text
 from app.forms.parse import read_sampling
 from app.forms.share_link import read_lab_link, read_link
-from app.lab.form import LabForm, form_of
+from app.lab.form import LabForm, controls_of
 from engine.api.conversation import Conversation, Part, Turn
 from engine.api.events import Event
 from engine.api.insertion import MediaInsertion
@@ -87,7 +87,7 @@ def by_image_link() -> Request:
 def by_lab_link() -> Request:
     """A picture, from a link to the Lab through its controls."""
     query = dict(parse_qsl(urlsplit(LAB_LINK).query))
-    values, sentence = read_lab_link(query, "", lambda recipe: form_of(recipe, ["image", "text"]))
+    values, sentence = read_lab_link(query, "", lambda recipe: controls_of(recipe, ["image", "text"]))
     assert not sentence
     controls: list[Any] = list(values)
     return LabForm(*controls).request()
@@ -138,8 +138,8 @@ def continued() -> Request:
         ("user", (Part(audio=question(), text="show me a big crown"),)),
         ("assistant", (Part(text="here you go!"), Part(image=picture()[:, ::-1].copy()))),
     ):
-        history = chat_history.kept(history, role, parts)
-    loaded = chat_history.asked(from_text(to_text(history)), "what is in this picture?")
+        history = chat_history.with_turn(history, role, parts)
+    loaded = chat_history.with_message(from_text(to_text(history)), "what is in this picture?")
     sampling = Sampling(seed=31, sampler="autoregressive", temperature=0.5, top_p=0.9)
     return Request(chat_history.conversation(loaded), TEXT, sampling)
 

@@ -17,7 +17,7 @@ from PIL import Image
 from app.chat.save_load import read_conversation
 from app.forms.recipe import read_recipe
 from app.forms.share_link import read_lab_link, read_link
-from app.lab.form import LabForm, form_of
+from app.lab.form import LabForm, controls_of
 from app.page import recorded_run
 from engine.api.conversation import Part
 from engine.api.request import InitialState, Request
@@ -169,7 +169,7 @@ def media(file: Path) -> Values:
     said = {"settings": dict(recipe)}
     if recipe.get("guidance", 0) is None:  # left to the checkpoint: the Lab has no such control
         return said
-    return {**said, "asked": _of_form(form_of(recipe, KINDS))}
+    return {**said, "asked": _of_form(controls_of(recipe, KINDS))}
 
 
 def _of_form(values: tuple[object, ...]) -> Values:
@@ -180,7 +180,7 @@ def link(url: str) -> Values:
     """A link: the tab, and the values of its form."""
     query = dict(parse_qsl(urlsplit(url).query))
     if query["tab"] == "lab":
-        values, sentence = read_lab_link(query, MADE_ON, lambda recipe: form_of(recipe, KINDS))
+        values, sentence = read_lab_link(query, MADE_ON, lambda recipe: controls_of(recipe, KINDS))
         return {"asked": _of_form(values), "tells": bool(sentence)}
     found = read_link(query, MADE_ON)
     return {"tab": found.tab, "values": dict(found.values), "tells": found.bad is not None}

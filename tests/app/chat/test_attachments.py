@@ -51,7 +51,7 @@ def test_what_is_seen_comes_before_what_is_heard(files: dict[str, str], seen: st
 def test_a_question_that_is_spoken_needs_no_words(files: dict[str, str]) -> None:
     text, parts = read_message({"text": "", "files": [files["picture"], files["sound"]]})
     assert text == ""
-    assert Request(chat_history.conversation(chat_history.asked((), text, *parts))).listens
+    assert Request(chat_history.conversation(chat_history.with_message((), text, *parts))).listens
     text, _ = read_message({"text": "", "files": [files["picture"]]})
     assert text == ABOUT_A_PICTURE
 
@@ -82,13 +82,14 @@ def test_a_checkpoint_is_given_what_it_reads_together(files: dict[str, str]) -> 
     spoken, _ = read_message({**both, "text": " "}, together=False)
     assert spoken == "", "its words are written down first, and are about the picture alone"
     info = FakeEngine().info()
-    assert Capabilities.of(info).together
-    assert not Capabilities.of({**info, "config": {"dialogue": {"tasks": {"sees": "x"}}}}).together
+    assert Capabilities.of(info).joins_media
+    apart = {**info, "config": {"dialogue": {"tasks": {"sees": "x"}}}}
+    assert not Capabilities.of(apart).joins_media
 
 
 def _exchange() -> chat_history.History:
-    asked = chat_history.asked((), QUESTION, PICTURE, SOUND)
-    return chat_history.kept(asked, "assistant", (Part(text="yes"),))
+    asked = chat_history.with_message((), QUESTION, PICTURE, SOUND)
+    return chat_history.with_turn(asked, "assistant", (Part(text="yes"),))
 
 
 def test_the_bubble_shows_both() -> None:
@@ -99,15 +100,15 @@ def test_both_stay_when_a_conversation_is_saved_edited_and_answered_again() -> N
     history = _exchange()
     wanted = ["image", "audio", "text"]
     assert kinds(from_text(to_text(history))[0].parts) == wanted
-    edited = chat_history.edited(history, history[0].id, "which animal?")
+    edited = chat_history.with_edit(history, history[0].id, "which animal?")
     assert (kinds(edited[0].parts), edited[0].words) == (wanted, "which animal?")
     assert chat_history.without_last_answer(history) == history[:1]
 
 
 def test_an_edited_question_that_was_spoken_stays_behind_its_picture() -> None:
     said = Part(text="is it a dock?", audio=SOUND.audio)
-    history = chat_history.kept((), "user", (PICTURE, said))
-    (edited,) = chat_history.edited(history, history[0].id, "is it a dog?")
+    history = chat_history.with_turn((), "user", (PICTURE, said))
+    (edited,) = chat_history.with_edit(history, history[0].id, "is it a dog?")
     assert [p.modality for p in edited.parts] == [Modality.IMAGE, Modality.TEXT]
     assert edited.words == "is it a dog?"
     assert edited.parts[1].audio is SOUND.audio

@@ -24,14 +24,14 @@ def text_answer(text: str, *, suggest: bool = False) -> Outcome:
 
 
 def one_exchange() -> chat_history.History:
-    history = chat_history.opened(
-        chat_history.asked((), "what is this?", Part(image=PICTURE)), "run-1"
+    history = chat_history.with_open_answer(
+        chat_history.with_message((), "what is this?", Part(image=PICTURE)), "run-1"
     )
-    return chat_history.answered(history, "run-1", text_answer("a dog"))
+    return chat_history.with_answer(history, "run-1", text_answer("a dog"))
 
 
 def test_a_follow_up_carries_everything_before_it() -> None:
-    history = chat_history.asked(one_exchange(), "what colour is it?")
+    history = chat_history.with_message(one_exchange(), "what colour is it?")
     turns = chat_history.conversation(history).turns
     assert [turn.role for turn in turns] == ["user", "assistant", "user"]
     assert turns[0].parts[0].image is PICTURE
@@ -40,9 +40,11 @@ def test_a_follow_up_carries_everything_before_it() -> None:
 
 
 def test_an_unanswered_exchange_is_shown_but_not_told() -> None:
-    history = chat_history.opened(chat_history.asked(one_exchange(), "refuse this"), "run-2")
-    history = chat_history.refused(history, "run-2", "No.")
-    history = chat_history.asked(history, "and now?")
+    history = chat_history.with_open_answer(
+        chat_history.with_message(one_exchange(), "refuse this"), "run-2"
+    )
+    history = chat_history.with_refusal(history, "run-2", "No.")
+    history = chat_history.with_message(history, "and now?")
     assert [t.parts[-1].text for t in chat_history.conversation(history).turns] == [
         "what is this?",
         "a dog",
@@ -54,14 +56,14 @@ def test_an_unanswered_exchange_is_shown_but_not_told() -> None:
 
 
 def test_an_answer_lands_on_its_own_run() -> None:
-    history = chat_history.answered(one_exchange(), "another run", text_answer("a cat"))
+    history = chat_history.with_answer(one_exchange(), "another run", text_answer("a cat"))
     assert history == one_exchange() or history[1].parts[0].text == "a dog"
 
 
 def test_suggestions_appear_only_where_the_model_asks_for_them() -> None:
-    history = chat_history.opened(chat_history.asked((), "who are you?"), "run-1")
-    plain = chat_history.answered(history, "run-1", text_answer("hello"))
-    lost = chat_history.answered(history, "run-1", text_answer("I cannot", suggest=True))
+    history = chat_history.with_open_answer(chat_history.with_message((), "who are you?"), "run-1")
+    plain = chat_history.with_answer(history, "run-1", text_answer("hello"))
+    lost = chat_history.with_answer(history, "run-1", text_answer("I cannot", suggest=True))
     assert plain[-1].to_json()["suggest"] == ()
     assert lost[-1].to_json()["suggest"] == SUGGESTIONS
     assert len(SUGGESTIONS) == 3
@@ -73,8 +75,8 @@ def test_answer_again_goes_back_to_the_question() -> None:
 
 
 def test_turns_have_ids_of_their_own() -> None:
-    first = chat_history.opened(chat_history.asked((), "a"), "run-1")
-    again = chat_history.opened(chat_history.without_last_answer(first), "run-2")
+    first = chat_history.with_open_answer(chat_history.with_message((), "a"), "run-1")
+    again = chat_history.with_open_answer(chat_history.without_last_answer(first), "run-2")
     assert first[0].id == again[0].id
     assert first[1].id != again[1].id
 
@@ -83,8 +85,10 @@ def _said(*texts: str) -> chat_history.History:
     """An exchange a text."""
     history: chat_history.History = ()
     for i, text in enumerate(texts):
-        history = chat_history.opened(chat_history.asked(history, text), f"run-{i}")
-        history = chat_history.answered(history, f"run-{i}", text_answer(f"about {text}"))
+        history = chat_history.with_open_answer(
+            chat_history.with_message(history, text), f"run-{i}"
+        )
+        history = chat_history.with_answer(history, f"run-{i}", text_answer(f"about {text}"))
     return history
 
 
@@ -93,8 +97,8 @@ def _texts(history: chat_history.History) -> list[str]:
 
 
 def test_an_edited_message_keeps_its_media_and_drops_what_came_after() -> None:
-    history = chat_history.asked(one_exchange(), "and now?")
-    edited = chat_history.edited(history, history[0].id, "\\think what colour?")
+    history = chat_history.with_message(one_exchange(), "and now?")
+    edited = chat_history.with_edit(history, history[0].id, "\\think what colour?")
     assert _texts(edited) == ["what colour?"]
     assert edited[0].parts[0].image is PICTURE
     assert edited[0].think
@@ -103,11 +107,11 @@ def test_an_edited_message_keeps_its_media_and_drops_what_came_after() -> None:
 
 def test_what_was_heard_is_corrected_and_without_words_heard_again() -> None:
     sound = Part(audio=np.zeros(800, np.float32), text="hollow")
-    history = chat_history.kept((), "user", (sound,))
-    (corrected,) = chat_history.edited(history, history[0].id, "hello")[0].parts
+    history = chat_history.with_turn((), "user", (sound,))
+    (corrected,) = chat_history.with_edit(history, history[0].id, "hello")[0].parts
     assert corrected.text == "hello"
     assert corrected.audio is sound.audio
-    (again,) = chat_history.edited(history, history[0].id, "")[0].parts
+    (again,) = chat_history.with_edit(history, history[0].id, "")[0].parts
     assert again.text is None
     assert again.audio is sound.audio
 
@@ -119,22 +123,23 @@ def test_a_deleted_message_takes_its_answer_along() -> None:
     with pytest.raises(ValueError, match="not in this conversation any more"):
         chat_history.without(shorter, history[2].id)
     with pytest.raises(ValueError, match="not in this conversation any more"):
-        chat_history.edited(history, history[1].id, "an answer is not edited")
+        chat_history.with_edit(history, history[1].id, "an answer is not edited")
 
 
 def test_undo_goes_back_before_the_last_message() -> None:
     history = _said("one", "two")
     assert chat_history.without_last_exchange(history) == history[:2]
     assert (
-        chat_history.without_last_exchange(chat_history.asked(history[:2], "open")) == history[:2]
+        chat_history.without_last_exchange(chat_history.with_message(history[:2], "open"))
+        == history[:2]
     )
     assert chat_history.without_last_exchange(()) == ()
 
 
 def test_ids_stay_apart_after_something_is_deleted() -> None:
     history = _said("one", "two")
-    history = chat_history.asked(chat_history.without(history, history[0].id), "three")
-    ids = [said.id for said in chat_history.opened(history, "run-9")]
+    history = chat_history.with_message(chat_history.without(history, history[0].id), "three")
+    ids = [said.id for said in chat_history.with_open_answer(history, "run-9")]
     assert len(set(ids)) == len(ids)
 
 
@@ -160,8 +165,8 @@ def test_a_note_agrees_with_what_the_engine_keeps() -> None:
             history: chat_history.History = ()
             for i in range(length):
                 media = (Part(image=PICTURE),) if i == pictured else ()
-                history = chat_history.asked(history, f"question {i}", *media)
-                history = chat_history.kept(history, "assistant", (Part(text=f"answer {i}"),))
+                history = chat_history.with_message(history, f"question {i}", *media)
+                history = chat_history.with_turn(history, "assistant", (Part(text=f"answer {i}"),))
             asked = chat_history.without_last_answer(history)
             kept = [turn.parts[-1].text for turn in kept_turns(chat_history.conversation(asked))]
             places = [i for i, said in enumerate(asked) if said.parts[-1].text in kept]
@@ -172,15 +177,17 @@ def test_a_note_agrees_with_what_the_engine_keeps() -> None:
 def test_a_message_that_names_an_earlier_picture_says_which_one_is_looked_at() -> None:
     history: chat_history.History = ()
     for i in range(2):
-        history = chat_history.asked(history, f"question {i}", Part(image=PICTURE))
-        history = chat_history.kept(history, "assistant", (Part(text=f"answer {i}"),))
-    named = chat_history.asked(history, "what was in the first one?")
+        history = chat_history.with_message(history, f"question {i}", Part(image=PICTURE))
+        history = chat_history.with_turn(history, "assistant", (Part(text=f"answer {i}"),))
+    named = chat_history.with_message(history, "what was in the first one?")
     looks = chat_history.LOOKS_AT.format(kind="picture", number=1, num=2)
     for whole in (False, True):
         assert chat_history.sight_notes(named, whole=whole) == {named[-1].id: looks}
-        plain = chat_history.asked(history, "what was in the second one?")
+        plain = chat_history.with_message(history, "what was in the second one?")
         assert chat_history.LOOKS_AT[:20] not in str(chat_history.sight_notes(plain, whole=whole))
-    assert chat_history.sight_notes(chat_history.asked(history, "and now?"), whole=True) == {}
+    assert (
+        chat_history.sight_notes(chat_history.with_message(history, "and now?"), whole=True) == {}
+    )
 
 
 def test_a_pinned_picture_stands_among_the_words() -> None:
@@ -190,14 +197,18 @@ def test_a_pinned_picture_stands_among_the_words() -> None:
         Answer(Modality.IMAGE, tokens, image=PICTURE),
     )
     outcome = Outcome(replace(REQUEST, pin=MediaInsertion(words=2)), made)
-    said = chat_history.answered(
-        chat_history.opened(chat_history.asked((), "draw"), "run-1"), "run-1", outcome
+    said = chat_history.with_answer(
+        chat_history.with_open_answer(chat_history.with_message((), "draw"), "run-1"),
+        "run-1",
+        outcome,
     )[1]
     assert [part.modality for part in said.parts] == [Modality.TEXT, Modality.IMAGE, Modality.TEXT]
     assert said.words == "here is a dog"
     assert [next(iter(shown)) for shown in said.shown] == ["thought", "text", "image", "text"]
     stopped = replace(outcome, answers=made[:1])
-    said = chat_history.answered(
-        chat_history.opened(chat_history.asked((), "draw"), "run-1"), "run-1", stopped
+    said = chat_history.with_answer(
+        chat_history.with_open_answer(chat_history.with_message((), "draw"), "run-1"),
+        "run-1",
+        stopped,
     )[1]
     assert len(said.parts) == 1

@@ -29,7 +29,7 @@ def _history() -> History:
         (Part(text="hello", audio=SOUND),),
         (Part(text="here you go!"), Part(video=FILM)),
     ):
-        history = chat_history.kept(history, ("user", "assistant")[len(history) % 2], parts)
+        history = chat_history.with_turn(history, ("user", "assistant")[len(history) % 2], parts)
     return history
 
 
@@ -51,13 +51,17 @@ def test_everything_comes_back() -> None:
 
 
 def test_a_turn_without_an_answer_is_left_out() -> None:
-    history = chat_history.opened(_history()[:1], "run-1")
+    history = chat_history.with_open_answer(_history()[:1], "run-1")
     assert len(from_text(to_text(history))) == 1
 
 
 def test_an_unanswered_exchange_is_left_out_and_the_rest_comes_back() -> None:
-    history = chat_history.opened(chat_history.asked(_history(), "refuse this"), "run-1")
-    history = chat_history.asked(chat_history.refused(history, "run-1", "No."), "\\think and now?")
+    history = chat_history.with_open_answer(
+        chat_history.with_message(_history(), "refuse this"), "run-1"
+    )
+    history = chat_history.with_message(
+        chat_history.with_refusal(history, "run-1", "No."), "\\think and now?"
+    )
     found = from_text(to_text(history))
     assert [said.role for said in found] == ["user", "assistant"] * 2 + ["user"]
     assert (found[-1].words, found[-1].think) == ("and now?", True)
@@ -136,6 +140,6 @@ def test_the_format_has_a_name() -> None:
 def test_turns_of_two_conversations_are_told_apart() -> None:
     """By their ids, which the page keeps its turns by."""
     one, other = (
-        chat_history.kept((), "user", (Part(text=text),)) for text in ("hello", "goodbye")
+        chat_history.with_turn((), "user", (Part(text=text),)) for text in ("hello", "goodbye")
     )
     assert one[0].id != other[0].id

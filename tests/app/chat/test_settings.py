@@ -23,17 +23,17 @@ def _with(answer_with: str, words: object = 2) -> AnswerForm:
 
 
 def test_another_answer_takes_the_next_seed_unless_the_box_was_edited() -> None:
-    assert FORM.again().sown().seed == "8"
-    assert AnswerForm("auto", "auto", "7", "7", keep_seed=True).again().sown().seed == "8"
-    assert AnswerForm("auto", "auto", "40", "7").again().sown().seed == "40"
+    assert FORM.again().with_next_seed().seed == "8"
+    assert AnswerForm("auto", "auto", "7", "7", keep_seed=True).again().with_next_seed().seed == "8"
+    assert AnswerForm("auto", "auto", "40", "7").again().with_next_seed().seed == "40"
     with pytest.raises(ValueError, match="whole number"):
         AnswerForm("auto", "auto", "x", "x").again()
 
 
 def test_a_first_answer_takes_a_new_seed_unless_it_is_kept_or_edited() -> None:
-    assert AnswerForm("auto", "auto", "7", "7", keep_seed=True).sown().seed == "7"
-    assert AnswerForm("auto", "auto", "40", "7").sown().seed == "40"
-    assert len({FORM.sown().seed for _ in range(8)}) > 1
+    assert AnswerForm("auto", "auto", "7", "7", keep_seed=True).with_next_seed().seed == "7"
+    assert AnswerForm("auto", "auto", "40", "7").with_next_seed().seed == "40"
+    assert len({FORM.with_next_seed().seed for _ in range(8)}) > 1
 
 
 def test_every_choice_is_a_kind_or_a_place() -> None:

@@ -10,9 +10,9 @@ from app.gallery.library import ADDING, TAKES_NONE, Library
 from app.gallery.local_folder import (
     MOST_LEFT_OUT,
     NOTHING,
-    adding,
-    is_from_here,
-    is_here,
+    add_with_progress,
+    is_local_request,
+    is_loopback,
     read_folder,
     report_html,
 )
@@ -41,7 +41,7 @@ def folder(tmp_path: Path) -> Path:
 def test_a_folder_is_added_told_of_and_found(library: Library, folder: Path) -> None:
     assert library.takes_folders
     before = len(library.items(Where()))
-    *progress, report = adding(library, folder)
+    *progress, report = add_with_progress(library, folder)
     assert all(" of 6 files" in told for told in progress)
     assert "5 added, 0 known already, 1 left out." in report
     assert "broken.png is not a picture" in report
@@ -49,7 +49,7 @@ def test_a_folder_is_added_told_of_and_found(library: Library, folder: Path) -> 
     (vector,) = embed([(Part(text="a red heart\nabove a dog"),)])
     hits = library.search(vector, 3, Where()).hits
     assert str(folder / "deep" / "words.txt") in [hit.item.file for hit in hits]
-    *_, again = adding(library, folder)
+    *_, again = add_with_progress(library, folder)
     assert "0 added, 5 known already, 1 left out." in again
 
 
@@ -88,10 +88,10 @@ def test_one_folder_at_a_time(library: Library, folder: Path) -> None:
     first.start()
     assert inside.wait(10)
     with pytest.raises(ValueError, match=ADDING[:24]):
-        list(adding(library, folder))
+        list(add_with_progress(library, folder))
     leave.set()
     first.join()
-    assert "5 known" in list(adding(library, folder))[-1]
+    assert "5 known" in list(add_with_progress(library, folder))[-1]
 
 
 def test_a_gallery_of_another_checkpoint_says_how_it_is_rebuilt(
@@ -145,16 +145,16 @@ def test_a_path_is_read_as_it_is_pasted(folder: Path, monkeypatch: pytest.Monkey
     ],
 )
 def test_only_this_machine_is_here(address: str, here: bool) -> None:
-    assert is_here(address) is here
+    assert is_loopback(address) is here
 
 
 def test_a_request_from_elsewhere_is_none_from_here() -> None:
     host = {"host": "127.0.0.1:7860"}
-    assert is_from_here(host, "127.0.0.1")
-    assert not is_from_here(host, "10.0.0.7")
-    assert not is_from_here({"host": "example.org"}, "127.0.0.1")
-    assert not is_from_here({}, "127.0.0.1")
-    assert not is_from_here({**host, "x-forwarded-for": "10.0.0.7"}, "127.0.0.1")
+    assert is_local_request(host, "127.0.0.1")
+    assert not is_local_request(host, "10.0.0.7")
+    assert not is_local_request({"host": "example.org"}, "127.0.0.1")
+    assert not is_local_request({}, "127.0.0.1")
+    assert not is_local_request({**host, "x-forwarded-for": "10.0.0.7"}, "127.0.0.1")
 
 
 def test_a_report_names_some_and_counts_the_rest_and_nothing_is_html() -> None:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from app.gallery.attribution import explain
-from app.gallery.browse import picked
+from app.gallery.browse import sample_items
 from app.gallery.caption_search import by_words, words_of
 from app.gallery.query import GRID, Query, without_each_piece, without_each_word
 from app.tabs.gallery import wish
@@ -98,12 +98,12 @@ def test_a_file_that_is_gone_is_named_and_left_out(tmp_path: Path) -> None:
 def test_what_is_picked_begins_with_ones_own_and_is_the_same_for_a_seed() -> None:
     items = [item(str(i), list(Modality)[i % 4]) for i in range(400)]
     items += [item("mine", Modality.IMAGE, "me"), item("newer", Modality.IMAGE, "me")]
-    first, second = (picked(items, "me", 40, random.Random(3)) for _ in range(2))
+    first, second = (sample_items(items, "me", 40, random.Random(3)) for _ in range(2))
     assert first == second
     assert [i.id for i in first[:2]] == ["newer", "mine"]
     assert len({i.id for i in first}) == 40
     assert {i.modality for i in first} == set(Modality)
-    assert picked(items, "me", 40, random.Random(4)) != first
+    assert sample_items(items, "me", 40, random.Random(4)) != first
 
 
 def test_a_recording_asks_to_be_said() -> None:

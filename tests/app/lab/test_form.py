@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from app.forms.parse import InputError
-from app.lab.form import LabForm, form_of
+from app.lab.form import LabForm, controls_of
 from app.session import Session
 from app.stream.encode import png, recipe_of
 from app.tabs.lab import LabTab
@@ -39,7 +39,7 @@ def test_the_controls_are_the_request() -> None:
 
 
 def test_a_recipe_fills_the_controls_again() -> None:
-    assert LabForm(*form_of(recipe_of(FORM.request()), ["image"])).request() == FORM.request()  # type: ignore[arg-type]
+    assert LabForm(*controls_of(recipe_of(FORM.request()), ["image"])).request() == FORM.request()  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -55,15 +55,15 @@ def test_a_recipe_fills_the_controls_again() -> None:
 )
 def test_a_recipe_with_a_bad_value_is_refused(bad: dict[str, object], sentence: str) -> None:
     with pytest.raises(ValueError, match=sentence):
-        form_of({"prompt": "a dog", **bad}, [])
+        controls_of({"prompt": "a dog", **bad}, [])
 
 
 @pytest.mark.parametrize(
     ("to", "kind"), [("video", "video"), ("audio", "auto"), (None, "auto"), ("image", "image")]
 )
 def test_a_kind_that_is_not_made_here_is_left_to_the_model(to: str | None, kind: str) -> None:
-    assert form_of({"prompt": "a dog", "to": to}, ["image", "video"])[1] == kind
-    assert form_of({"prompt": "a dog"}, ["image"])[1] == "image", "files from before"
+    assert controls_of({"prompt": "a dog", "to": to}, ["image", "video"])[1] == kind
+    assert controls_of({"prompt": "a dog"}, ["image"])[1] == "image", "files from before"
 
 
 def test_null_in_a_recipe_is_the_checkpoints_default() -> None:
@@ -76,11 +76,11 @@ def test_null_in_a_recipe_is_the_checkpoints_default() -> None:
         asked.append(kind)
         return {**own, "grid": "uniform", "c": 8.5, "a": 0.28}
 
-    controls = form_of({**recipe, "seed": None, "more": nothing}, ["video"], defaults)
+    controls = controls_of({**recipe, "seed": None, "more": nothing}, ["video"], defaults)
     assert controls == ("a dog", "video", 12, 2.5, "euler", 0.4, "uniform", 8.5, 0.28, "0")
     assert asked == ["video"]
-    silent = form_of({**recipe, "more": nothing}, ["video"])
-    assert silent == form_of({"prompt": "a dog", "to": "video"}, ["video"], defaults)
+    silent = controls_of({**recipe, "more": nothing}, ["video"])
+    assert silent == controls_of({"prompt": "a dog", "to": "video"}, ["video"], defaults)
 
 
 def test_a_file_that_leaves_guidance_to_the_checkpoint_is_opened(tmp_path: Path) -> None:
@@ -89,7 +89,9 @@ def test_a_file_that_leaves_guidance_to_the_checkpoint_is_opened(tmp_path: Path)
     file = tmp_path / "dog.png"
     file.write_bytes(png(np.zeros((8, 8, 3), np.uint8), recipe).content)
     host = Session(FakeEngine(step_s=0.0))
-    host.can = replace(host.can, config={"image_flow": {"guidance_scale": 2.0, "c": 4.0}})
+    host.capabilities = replace(
+        host.capabilities, config={"image_flow": {"guidance_scale": 2.0, "c": 4.0}}
+    )
     tab = LabTab(host)
     with gr.Blocks():
         tab.build()
@@ -118,7 +120,7 @@ def test_compared_runs_differ_in_their_method_alone() -> None:
 
 def test_going_on_takes_the_state_its_edits_and_the_controls_settings() -> None:
     place = {"segment": 1, "step": 2, "edits": [[3, [5, None, None, 6], True], [4, [1] * 4, False]]}
-    request = FORM.going_on(trace(), place)
+    request = FORM.resumed(trace(), place)
     arrays = trace().segments[1].arrays
     start = request.start
     assert start is not None
@@ -148,7 +150,7 @@ def test_going_on_takes_the_state_its_edits_and_the_controls_settings() -> None:
 )
 def test_nowhere_to_go_on_from(place: dict[str, object], sentence: str) -> None:
     with pytest.raises(InputError, match=sentence) as refused:
-        FORM.going_on(trace(), place)
+        FORM.resumed(trace(), place)
     assert refused.value.control == "prompt"
 
 

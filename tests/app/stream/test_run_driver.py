@@ -16,7 +16,7 @@ from engine.engine import Engine
 from tests.fake_engine import FakeEngine
 
 
-def pumping(text: str, to: Modality | None = None, **sampling: int) -> tuple[RunDriver, FakeEngine]:
+def driver(text: str, to: Modality | None = None, **sampling: int) -> tuple[RunDriver, FakeEngine]:
     engine, bus = FakeEngine(step_s=0.0), StepBus()
     request = Request(Conversation.ask(text), to, Sampling(**sampling))
     return RunDriver(engine.generate, request, bus.open("visitor"), bus), engine
@@ -28,7 +28,7 @@ def kinds(run: Run) -> list[object]:
 
 
 def test_a_completed_run_has_its_answers_and_a_complete_request() -> None:
-    driven, _ = pumping("draw a big whale by the sea")
+    driven, _ = driver("draw a big whale by the sea")
     list(driven)
     assert driven.outcome is not None
     assert [a.modality for a in driven.outcome.answers] == [Modality.TEXT, Modality.IMAGE]
@@ -37,7 +37,7 @@ def test_a_completed_run_has_its_answers_and_a_complete_request() -> None:
 
 
 def test_stop_takes_effect_within_one_step_and_keeps_the_prediction() -> None:
-    driven, engine = pumping("a big whale by the sea", Modality.IMAGE)
+    driven, engine = driver("a big whale by the sea", Modality.IMAGE)
     generate = driven.generate
 
     def stopped_at_five(request: Request) -> Iterator[Event]:
@@ -57,7 +57,7 @@ def test_stop_takes_effect_within_one_step_and_keeps_the_prediction() -> None:
 
 
 def test_a_closed_page_closes_the_engine() -> None:
-    driven, engine = pumping("a big whale by the sea", Modality.IMAGE)
+    driven, engine = driver("a big whale by the sea", Modality.IMAGE)
     pulses = iter(driven)
     next(pulses)
     pulses.close()  # pyright: ignore[reportAttributeAccessIssue]
@@ -66,7 +66,7 @@ def test_a_closed_page_closes_the_engine() -> None:
 
 
 def test_the_engines_refusal_is_a_sentence() -> None:
-    driven, _ = pumping("refuse this", Modality.IMAGE)
+    driven, _ = driver("refuse this", Modality.IMAGE)
     list(driven)
     assert driven.outcome is not None
     assert driven.outcome.refusal == driven.run.failure
@@ -74,14 +74,14 @@ def test_the_engines_refusal_is_a_sentence() -> None:
 
 
 def test_a_broken_engine_is_told_to_the_visitor_and_raised_for_the_log() -> None:
-    driven, _ = pumping("crash", Modality.IMAGE)
+    driven, _ = driver("crash", Modality.IMAGE)
     with pytest.raises(RuntimeError, match="fake engine crashed"):
         list(driven)
     assert driven.run.failure == BROKEN
 
 
 def test_a_device_that_fails_half_way_is_explained() -> None:
-    driven, _ = pumping("lose the device", Modality.IMAGE)
+    driven, _ = driver("lose the device", Modality.IMAGE)
     list(driven)
     assert driven.outcome is not None
     assert driven.outcome.refusal == driven.run.failure == OUT_OF_MEMORY

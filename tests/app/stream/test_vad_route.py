@@ -8,7 +8,7 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from starlette.websockets import WebSocketDisconnect
 
-from app.stream.vad_route import MAX_CHUNK_BYTES, MAX_LISTENERS, add_listening_route
+from app.stream.vad_route import MAX_CHUNK_BYTES, MAX_LISTENERS, add_vad_route
 from app.tabs.speech import PACK
 from engine.media.audio import pcm16, read_sound
 
@@ -16,7 +16,7 @@ from engine.media.audio import pcm16, read_sound
 @pytest.fixture
 def client() -> TestClient:
     server = FastAPI()
-    add_listening_route(server)
+    add_vad_route(server)
     return TestClient(server)
 
 

@@ -1,0 +1,57 @@
+"""The settings of a page's process, from the environment and the command line."""
+
+import argparse
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from pydantic import AliasChoices, BaseModel, Field
+
+from app.gallery.local_folder import is_loopback
+
+SHIPPED_MODEL = Path(__file__).resolve().parents[1] / "assets/nano"
+DEFAULT_GALLERY = Path("data/gallery")
+"""The default of `python -m retrieval add`, too."""
+HELP = (
+    "The entry point: load the engine, serve the page. `python app.py` is also what a Space runs."
+)
+
+
+class LaunchSettings(BaseModel, frozen=True):
+    """Values by the names of the environment; the command line overrides the first five. port: as
+    text, since only `serve` needs a number. space: the Space that runs the page."""
+
+    model: Path = Field(SHIPPED_MODEL, validation_alias="NEXT_OMNI_CHECKPOINT")
+    gallery: Path | None = Field(None, validation_alias="NEXT_OMNI_GALLERY")
+    device: str = Field("auto", validation_alias="NEXT_OMNI_DEVICE")
+    weights: str = Field("auto", validation_alias="NEXT_OMNI_WEIGHTS")
+    speech_codec: str | None = Field(None, validation_alias="NEXT_OMNI_SPEECH_CODEC")
+    address: str = Field("127.0.0.1", validation_alias="GRADIO_SERVER_NAME")
+    port: str = Field("7860", validation_alias=AliasChoices("GRADIO_SERVER_PORT", "PORT"))
+    space: str | None = Field(None, validation_alias="SPACE_ID")
+
+    @property
+    def own_gallery(self) -> Path | None:
+        """The gallery that takes in folders while the page runs; None where others can see it."""
+        alone = is_loopback(self.address) and not self.space
+        return (self.gallery or DEFAULT_GALLERY) if alone else None
+
+
+def read_settings(
+    environment: Mapping[str, str], argv: Sequence[str] | None = None
+) -> LaunchSettings:
+    """Return the settings; an empty variable counts as one that is not set. argv: of the process
+    where it is None. Exits with a message where an option is wrong."""
+    settings = LaunchSettings.model_validate({k: v for k, v in environment.items() if v})
+    parser = argparse.ArgumentParser(description=HELP)
+    helps = {
+        "model": "folder of it, or its Hub name",
+        "gallery": "of python -m retrieval add",
+        "device": "auto, cpu, cuda, or cuda:0,cuda:1",
+        "weights": "auto, or int8: half the memory",
+        "speech_codec": "command, see docs/checkpoints.md",
+    }
+    for name, sentence in helps.items():
+        kind = Path if name in ("model", "gallery") else str
+        option, default = f"--{name.replace('_', '-')}", getattr(settings, name)
+        parser.add_argument(option, type=kind, default=default, help=sentence)
+    return settings.model_copy(update=vars(parser.parse_args(argv)))

@@ -1,0 +1,30 @@
+"""The settings of the page's process, from the environment and the command line."""
+
+from pathlib import Path
+
+import pytest
+
+from app.launch import DEFAULT_GALLERY, SHIPPED_MODEL, read_settings
+
+
+def test_nothing_said_is_the_shipped_model_for_this_machine_alone() -> None:
+    settings = read_settings({"PATH": "/bin", "PORT": ""}, [])
+    assert (settings.model, settings.device, settings.weights) == (SHIPPED_MODEL, "auto", "auto")
+    assert (settings.address, settings.port) == ("127.0.0.1", "7860")
+    assert settings.gallery is None and settings.speech_codec is None
+    assert settings.own_gallery == DEFAULT_GALLERY
+
+
+def test_the_environment_is_read_and_the_command_line_overrides_it() -> None:
+    said = {"NEXT_OMNI_CHECKPOINT": "a", "NEXT_OMNI_GALLERY": "g", "NEXT_OMNI_DEVICE": "cuda"}
+    said |= {"NEXT_OMNI_WEIGHTS": "int8", "NEXT_OMNI_SPEECH_CODEC": "codec", "PORT": "1"}
+    settings = read_settings(said, ["--model", "owner/name", "--device", "cpu"])
+    assert (settings.model, settings.device) == (Path("owner/name"), "cpu")
+    assert (settings.weights, settings.speech_codec, settings.port) == ("int8", "codec", "1")
+    assert settings.own_gallery == settings.gallery == Path("g")
+    assert read_settings({**said, "GRADIO_SERVER_PORT": "2"}, []).port == "2"
+
+
+@pytest.mark.parametrize("said", [{"SPACE_ID": "owner/space"}, {"GRADIO_SERVER_NAME": "0.0.0.0"}])
+def test_a_page_for_others_takes_in_no_folder(said: dict[str, str]) -> None:
+    assert read_settings(said, []).own_gallery is None
