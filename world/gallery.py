@@ -14,8 +14,9 @@ from PIL import Image
 
 from world.audio.sounds import SOUND
 from world.concepts import BY_NAME
-from world.image.edits import sample_edit
-from world.image.scenes import Background, Item, render, sample_scene
+from world.image.edit_sampling import sample_edit
+from world.image.rendering import render
+from world.image.scenes import Background, Item, sample_scene
 from world.text.captions import full_caption
 from world.text.dialogue import Kind, sample_dialogue
 from world.video.captions import full_video_caption
@@ -57,8 +58,8 @@ def _pictures(folder: Path) -> list[Row]:
 def _films(folder: Path) -> list[Row]:
     rows: list[Row] = []
     for i in range(FILMS):
-        film, name = sample_video(_rng(2, i), test=i % 4 == 0), f"film-{i:03d}.webp"
-        first, *others = [Image.fromarray(frame) for frame in render_video(film)]
+        video, name = sample_video(_rng(2, i), test=i % 4 == 0), f"film-{i:03d}.webp"
+        first, *others = [Image.fromarray(frame) for frame in render_video(video)]
         first.save(
             folder / name,
             save_all=True,
@@ -68,8 +69,8 @@ def _films(folder: Path) -> list[Row]:
             quality=QUALITY,
             method=6,
         )
-        tags = [*_tags((*film.movers, *film.still), film.background), film.motion.value]
-        rows.append(_row(full_video_caption(film), "video", "film", tags, file=name))
+        tags = [*_tags((*video.movers, *video.still), video.background), video.motion.value]
+        rows.append(_row(full_video_caption(video), "video", "film", tags, file=name))
     return rows
 
 

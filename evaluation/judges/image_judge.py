@@ -14,7 +14,8 @@ from tqdm import tqdm
 from evaluation.judges.image_parser import Detected, Parsed, parse
 from evaluation.report.result import share
 from world.concepts import BY_NAME, CONCEPTS, OBJECT_COLOURS
-from world.image.scenes import CELLS, Family, Item, Scene, render
+from world.image.rendering import render
+from world.image.scenes import CELLS, Family, Item, Scene
 
 SLACK_PX = 4
 """The largest overlap of two boxes that still counts as beside each other."""

@@ -16,7 +16,8 @@ from scipy.optimize import linear_sum_assignment
 
 from evaluation.judges.image_parser import Detected, Parsed, parse
 from world.concepts import sprite
-from world.image.scenes import CELL_PX, Background, background_picture
+from world.image.rendering import background_picture
+from world.image.scenes import CELL_PX, Background
 from world.video.motion import FRAMES, SLIDES, Motion, VideoScene
 
 Thing = tuple[str, str | None]

@@ -12,7 +12,8 @@ from evaluation.answers import AnswerEngine, generate_answers, plain, record_ver
 from evaluation.report.result import Measurement, share_metrics
 from flow.modality import Modality
 from world.concepts import named_concepts
-from world.image.scenes import GENEVAL, Family, Scene, render, sample_scene
+from world.image.rendering import render
+from world.image.scenes import GENEVAL, Family, Scene, sample_scene
 from world.text.captions import Question, questions
 
 COUNT_FAMILIES = (Family.COUNTING, Family.COUNTING, Family.COUNTING, Family.TWO_OBJECTS)

@@ -27,7 +27,7 @@ from evaluation.suites.sounds import MAKE_IT, NAME_IT
 from evaluation.suites.spoken_qa import SpokenQuestion, same_words
 from flow.modality import Modality
 from world.audio.speech import Clip
-from world.image.scenes import render
+from world.image.rendering import render
 from world.text.dialogue import Kind
 from world.text.sentences import SAY, sound_answer
 from world.video.motion import render_video

@@ -21,7 +21,8 @@ from evaluation.suites.cell_item import (
 )
 from flow.modality import Modality
 from world.image.edits import Change, Edit
-from world.image.scenes import Scene, render
+from world.image.rendering import render
+from world.image.scenes import Scene
 from world.text.dialogue import Dialogue, Kind, sample_dialogue
 
 STRICT = (Kind.KNOWLEDGE, Kind.OUT_OF_DOMAIN)

@@ -38,7 +38,7 @@ from evaluation.suites.cell_item import Material
 from evaluation.suites.tts import speech_request, transcripts_of
 from flow.modality import Modality
 from world.audio.speech import Clip
-from world.image.scenes import render
+from world.image.rendering import render
 from world.text.spelling import normalised_words
 from world.video.captions import full_video_caption
 from world.video.motion import render_video

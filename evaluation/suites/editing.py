@@ -16,8 +16,9 @@ from evaluation.judges.image_parser import Detected, Parsed, parse
 from evaluation.report.result import Measurement, share, share_metrics
 from evaluation.suites.tokenizer import round_trip
 from flow.modality import Modality
-from world.image.edits import Change, Edit, sample_edit
-from world.image.scenes import render
+from world.image.edit_sampling import sample_edit
+from world.image.edits import Change, Edit
+from world.image.rendering import render
 
 
 @dataclass(frozen=True)

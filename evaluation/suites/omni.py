@@ -13,7 +13,8 @@ from evaluation.report.result import Measurement, share, share_metrics
 from evaluation.speech_client import SpeechEngine
 from flow.modality import Modality
 from world.audio.speech import Clip
-from world.image.scenes import render, sample_scene
+from world.image.rendering import render
+from world.image.scenes import sample_scene
 from world.text.audio_visual_questions import (
     AUDIO_VISUAL_SOUNDS,
     AudioVisualQuestion,

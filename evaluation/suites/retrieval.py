@@ -16,8 +16,10 @@ from engine.engine import Engine
 from evaluation.report.result import Measurement, share, share_metrics
 from model.tokenizers.image import pixels_from_uint8
 from world.audio.speech import Clip, scene_of
-from world.image.edits import Change, sample_edit
-from world.image.scenes import Scene, render, sample_scene
+from world.image.edit_sampling import sample_edit
+from world.image.edits import Change
+from world.image.rendering import render
+from world.image.scenes import Scene, sample_scene
 from world.text.captions import full_caption
 from world.video.captions import full_video_caption
 from world.video.motion import render_video, sample_video

@@ -22,7 +22,8 @@ from flow.modality import Modality
 from model.config import OmniConfig
 from model.tokenizers.audio import POSITIONS_A_SECOND
 from model.tokenizers.whisper_encoder import SAMPLE_RATE
-from world.image.scenes import render, sample_scene
+from world.image.rendering import render
+from world.image.scenes import sample_scene
 from world.video.motion import Motion, render_video, sample_video
 
 STEPS = 4

@@ -24,7 +24,8 @@ from evaluation.speech_client import MOST_STREAMED, SpeechEngine, audio_of, late
 from evaluation.suites import chat
 from flow.modality import Modality
 from world.audio.speech import Clip
-from world.image.scenes import render, sample_scene
+from world.image.rendering import render
+from world.image.scenes import sample_scene
 from world.text.captions import questions
 from world.text.dialogue import Dialogue, Kind, Utterance, known_dialogue
 from world.text.spelling import normalised_words

@@ -12,7 +12,8 @@ from engine.api.sampling import Sampling
 from evaluation.answers import AnswerEngine, generate_answers, plain, record_verdicts, text_of
 from evaluation.report.result import Measurement, share, share_metrics
 from flow.modality import Modality
-from world.image.scenes import Scene, render, sample_scene
+from world.image.rendering import render
+from world.image.scenes import Scene, sample_scene
 from world.text.thinking import Thought, sample_thought
 
 

@@ -13,7 +13,8 @@ from engine.api.events import Answer
 from engine.api.request import Request
 from evaluation.judges.image_parser import Parsed, parse
 from flow.modality import Modality
-from world.image.scenes import Scene, render
+from world.image.rendering import render
+from world.image.scenes import Scene
 
 TOKENS = np.zeros((4, 1), np.int64)
 

@@ -17,7 +17,7 @@ from flow.modality import Modality
 from tests.evaluation.perfect import TOKENS, said
 from tests.evaluation.talker import PACK, Known, Talker, heard, perfect, spoken
 from world.audio.voices import HELD_OUT_VOICES
-from world.image.scenes import render
+from world.image.rendering import render
 from world.text.dialogue import Kind, known_dialogue, sample_dialogue
 from world.text.sentences import sample_instruction
 

@@ -14,7 +14,7 @@ from tests.model import published
 from tests.training.few import FEW, spoken
 from training.__main__ import main
 from training.loop.budgeted_loop import Budget
-from training.loop.run_state import finished
+from training.loop.run_state import averaged_weights
 
 NUM, STEPS = 2, 4
 """Processes of the last stage, and steps of every one."""
@@ -98,7 +98,7 @@ def test_the_tokenizers_are_those_of_their_stages(
 ) -> None:
     """CLIP's encoder has learned on with the codes; Whisper's stays as it is."""
     for stage in ("vision", "audio"):
-        kept, _ = finished(folder / "runs" / f"{stage}-tiny")
+        kept, _ = averaged_weights(folder / "runs" / f"{stage}-tiny")
         tokenizer = trained.model.get_submodule(stage)
         for name, tensor in tokenizer.state_dict().items():
             torch.testing.assert_close(tensor, _half(kept[f"tokenizer.{name}"]))
@@ -109,7 +109,7 @@ def test_the_tokenizers_are_those_of_their_stages(
 
 
 def test_the_export_has_the_whole_weights(folder: Path, trained: Checkpoint) -> None:
-    kept, counts = finished(folder / "runs" / "flow-tiny")
+    kept, counts = averaged_weights(folder / "runs" / "flow-tiny")
     assert counts[0] == STEPS
     for name, tensor in trained.model.state_dict().items():
         torch.testing.assert_close(tensor, _half(kept[name]))

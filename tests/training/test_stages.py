@@ -20,15 +20,9 @@ from model.tokenizers.image import VisionTokenizer
 from model.tokenizers.text import BEGIN_IMAGE, EOS, SUGGEST, TextTokenizer
 from tests.training.few import FEW, spoken
 from training.__main__ import main
-from training.data.examples import (
-    UNNAMED_SHARE,
-    Examples,
-    build_pool,
-    build_unnamed,
-    collate,
-    training_texts,
-    word_vectors,
-)
+from training.data.examples import UNNAMED_SHARE, Examples, collate
+from training.data.scene_pool import build_pool, build_unnamed
+from training.data.text_metric import training_texts, word_vectors
 from training.loop.budgeted_loop import Budget, train
 from training.stages.flow import FlowStage
 from training.stages.vision import VisionStage
@@ -295,7 +289,7 @@ def test_a_model_for_one_sampler_is_seen_in_its_view_alone(stage: FlowStage, kin
     try:
         for step in range(20):
             rng = np.random.default_rng(step)
-            batch = stage._pictures(rng)
+            batch = stage._image_batch(rng)
             noised = stage._noised(batch, rng)
             codes = batch.sequence.segments[-1].tokens
             seen = noised.sequence.segments[-1].tokens

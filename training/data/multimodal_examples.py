@@ -1,5 +1,4 @@
-"""The examples in which an answer needs more than one look: thinking before counting, and what is
-heard together with what is seen.
+"""The examples that need more than one look: thinking before counting, and sound with an image.
 
 Owns: these examples. Does not own: the questions (`world.text.thinking`,
 `world.text.audio_visual_questions`).
@@ -17,11 +16,11 @@ from world.text.audio_visual_questions import sample_audio_visual_question
 from world.text.thinking import sample_thought
 
 AT_ONCE_SHARE = 0.3
-"""Of the questions to think about: those that are answered at once."""
+"""The share of counting questions answered without thinking."""
 
 
 def think(words: Examples, rng: np.random.Generator) -> Example:
-    """A picture and a question -> what is thought, and the answer; or the answer at once."""
+    """Draw an image and a question -> a thought and the answer, or the answer at once."""
     scene = words.pool.draw(rng)
     asked = sample_thought(rng, scene)
     thinks = rng.random() > AT_ONCE_SHARE
@@ -35,8 +34,9 @@ def think(words: Examples, rng: np.random.Generator) -> Example:
     return Example(tuple(spans), words.words(ids, rng), given=given)
 
 
-def together(words: Examples, speech: SpeechExamples, rng: np.random.Generator) -> Example:
-    """A picture, a sound and a question about both -> the answer. What is heard counts as named."""
+def audio_visual(words: Examples, speech: SpeechExamples, rng: np.random.Generator) -> Example:
+    """Draw an image, a sound and a question about both -> the answer. The object heard counts as
+    named."""
     asked = sample_audio_visual_question(rng, words.pool.draw, speech.drawable)
     clip = pick(rng, [clip for clip in speech.sounds if clip.sentence == asked.sound])
     picture = words.pool.picture_of(asked.scene)

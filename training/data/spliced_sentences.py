@@ -1,8 +1,8 @@
-"""Sentences that nobody said: the beginning of one clip and the end of another, cut between words.
+"""Spliced sentences: the beginning of one clip and the end of another, cut between words.
 
 An hour of one voice is learned by heart long before its words are: the codes of a sentence that was
 heard are known as a whole. Of N clips there are N^2 such sentences, and what is said in them can
-only be known word by word. Owns: `Splicer`. Does not own: where words lie in a clip
+only be known word by word. Owns: `SentenceSplicer`. Does not own: where words lie in a clip
 (`training.data.forced_alignment`), what is asked of them (`training.data.speech_examples`).
 """
 
@@ -22,9 +22,9 @@ from world.text.sentences import transcript
 TRIES = 20
 
 
-class Splicer:
-    """Draws spliced clips from `clips` of one voice; those whose letters are unknown are left
-    aside. longest: positions that one may have."""
+class SentenceSplicer:
+    """Draws spliced clips from `clips` of one voice with known letters. longest: the most positions
+    of one."""
 
     def __init__(
         self, clips: Sequence[EncodedClip], tokenizer: TextTokenizer, longest: int
@@ -33,7 +33,7 @@ class Splicer:
         self.clips = [c for c in clips if len(_words(c)) > 1]
 
     def draw(self, rng: np.random.Generator) -> EncodedClip | None:
-        """One that says no pair that is held out; None where it finds none."""
+        """Return a splice that states no held-out pair; None after `TRIES` failures."""
         for _ in range(TRIES if len(self.clips) > 1 else 0):
             first, second = (self.clips[i] for i in rng.integers(len(self.clips), size=2))
             ends = int(rng.integers(1, len(_words(first))))
@@ -42,7 +42,7 @@ class Splicer:
             if (
                 found is not None
                 and len(found.codes) <= self.longest
-                and not says_held_out(found.sentence)
+                and not states_held_out_pair(found.sentence)
             ):
                 return found
         return None
@@ -51,8 +51,8 @@ class Splicer:
 def splice(
     first: EncodedClip, ends: int, second: EncodedClip, begins: int, tokenizer: TextTokenizer
 ) -> EncodedClip | None:
-    """The first `ends` words of one clip and those of another from number `begins` on; None where
-    a clip has no sound of the word at the cut."""
+    """Join the first `ends` words of one clip with another's from word `begins` on; None where the
+    word at a cut has no position."""
     assert first.path is not None and second.path is not None
     cut, start = _onset(first, ends), _onset(second, begins)
     if cut is None or start is None:
@@ -71,9 +71,8 @@ def splice(
     )
 
 
-def says_held_out(sentence: str) -> bool:
-    """Whether a colour or a relation and a concept of it are a pair that training never sees,
-    wherever they stand."""
+def states_held_out_pair(sentence: str) -> bool:
+    """Return whether the sentence contains both words of a held-out pair, anywhere."""
     text = f" {transcript(sentence)} "
     concepts = [
         c.name for c in BY_NAME.values() if f" {c.name} " in text or f" {c.plural} " in text
@@ -86,19 +85,19 @@ def says_held_out(sentence: str) -> bool:
 
 
 def _words(clip: EncodedClip) -> list[str]:
-    """Those of its sentence; none where its letters are unknown or a word is only marks."""
+    """Return the words of a clip; none where letters are unknown or a word is punctuation."""
     words = clip.sentence.split()
     known = clip.path is not None and len(words) == len(transcript(clip.sentence).split())
     return words if known else []
 
 
 def _place(clip: EncodedClip, word: int) -> int:
-    """Which character of the transcript a word begins with."""
+    """Return the transcript index of a word's first character."""
     return sum(len(w) + 1 for w in transcript(clip.sentence).split()[:word])
 
 
 def _onset(clip: EncodedClip, word: int) -> int | None:
-    """The first position that says the word, or None."""
+    """Return the first position of a word, or None."""
     assert clip.path is not None
     begin = _place(clip, word)
     end = begin + len(transcript(clip.sentence).split()[word])

@@ -1,5 +1,6 @@
-"""What is trained beside a model and thrown away with the run (`training.objectives.probe_loss`):
-whole in every process, with an optimiser of its own. Owns: `AuxiliaryModules`."""
+"""Auxiliary modules: trained beside a model and dropped with the run
+(`training.objectives.probe_loss`). Each process holds all of them, with an optimiser of their own.
+Owns: `AuxiliaryModules`."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -13,7 +14,7 @@ from training.loop.optimiser import make_optimisers
 
 
 class AuxiliaryModules:
-    """A module and its optimiser; nothing, where there is none."""
+    """A module and its optimisers; both empty where there is none."""
 
     def __init__(self, module: nn.Module | None, rate: float, weight_decay: float) -> None:
         self.module = nn.Module() if module is None else module
@@ -22,24 +23,24 @@ class AuxiliaryModules:
             self.optimisers = make_optimisers(module, rate, weight_decay, muon=False)
 
     def step(self, rate: float, ranks: Ranks) -> None:
-        """One update from the mean of all processes' gradients, which are cleared."""
+        """Update from the mean gradient of all processes, then clear the gradients."""
         if not self.optimisers:
             return
         replace(ranks, sharded=False).mean_gradients(self.module, 0)
         norm = nn.utils.clip_grad_norm_(self.module.parameters(), 1.0)
         if bool(norm.isfinite()):
-            stepped(self.optimisers, rate)
+            step_all(self.optimisers, rate)
         self.module.zero_grad(set_to_none=True)
 
     def kept(self) -> dict[str, Any]:
-        """Plain values for a file, the inverse of `restore`."""
+        """Return the saved state, the inverse of `restore`."""
         moments = [o.state_dict() for o in self.optimisers]
         return {"weights": self.module.state_dict(), "moments": moments}
 
     def restore(self, kept: Mapping[str, Any]) -> None:
-        """Go on from what `kept` gave; what that run did not have begins anew.
+        """Load a saved state; modules that the run lacked begin anew.
 
-        Raises: ValueError where it had what this one has not.
+        Raises: ValueError where the run had modules that this one lacks.
         """
         if self.optimisers and len(kept["moments"]) == len(self.optimisers):
             _, unknown = self.module.load_state_dict(kept["weights"], strict=False)
@@ -54,8 +55,8 @@ class AuxiliaryModules:
                 optimiser.load_state_dict(moments)
 
 
-def stepped(optimisers: list[torch.optim.Optimizer], rate: float) -> None:
-    """Each of them makes a step at that learning rate, or at a group's share of it."""
+def step_all(optimisers: list[torch.optim.Optimizer], rate: float) -> None:
+    """Step all optimisers at the learning rate, times each group's share."""
     for optimiser in optimisers:
         for group in optimiser.param_groups:
             group["lr"] = rate * group.get("share", 1.0)

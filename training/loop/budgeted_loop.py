@@ -20,44 +20,44 @@ from torch.distributed.tensor import DTensor
 from tqdm import tqdm
 
 from model.network.omni import OmniModel
-from training.loop.auxiliary import AuxiliaryModules, stepped
+from training.loop.auxiliary import AuxiliaryModules, step_all
 from training.loop.distributed import ALONE, Ranks
 from training.loop.ema import EMA
 from training.loop.optimiser import make_optimisers
 from training.loop.run_state import State
-from training.loop.sharding import sharded
+from training.loop.sharding import shard
 
 
 class Stage(Protocol):
-    """What the loop needs from a stage."""
+    """The interface of a training stage."""
 
     @property
     def model(self) -> nn.Module:
-        """What is trained."""
+        """The trained module."""
         ...
 
     @property
     def helpers(self) -> nn.Module | None:
-        """What is trained beside it and thrown away with the run."""
+        """The auxiliary module trained beside it, or None."""
         ...
 
     def loss(self, step: int) -> tuple[Tensor, dict[str, float], int]:
-        """A scalar to minimise, figures to log, and how many examples were seen. Seeded by
+        """Return a scalar to minimise, figures to log and the number of examples seen. Seeded by
         `step`."""
         ...
 
     def report(self, folder: Path) -> dict[str, float]:
-        """Figures on held-out data and a sample sheet in the folder, from the weights as they
-        are."""
+        """Return figures on held-out data with the present weights; write a sample sheet to the
+        folder."""
         ...
 
 
 @dataclass(frozen=True)
 class Budget:
-    """How long and how: minutes of wall time and steps at most, learning rate, its warm-up in steps
-    and the share of the time in which it falls to zero, the averaging rate, how often to save and
-    to report, whether the matrices inside the layers are stepped by Muon, and the share of the rate
-    of weights whose names begin so."""
+    """The limits and hyperparameters of a run: minutes of wall time and steps at most; learning
+    rate, warm-up steps and the share of the time in which it falls; EMA rate; seconds between saves
+    and reports; batches a step; Muon for the blocks' matrices. rate_scales: learning-rate factor by
+    the prefix of a weight's name."""
 
     minutes: float
     learning_rate: float = 1e-3
@@ -70,7 +70,7 @@ class Budget:
     accumulate: int = 1
     muon: bool = False
     steps: int | None = None
-    slowly: Mapping[str, float] = field(default_factory=dict)
+    rate_scales: Mapping[str, float] = field(default_factory=dict)
 
 
 def train(
@@ -86,9 +86,13 @@ def train(
     ranks.agree(model)
     if ranks.sharded:
         assert isinstance(model, OmniModel) and not budget.muon
-        loss_of = sharded(model, stage.loss, ranks.num)
+        loss_of = shard(model, stage.loss, ranks.num)
     optimisers = make_optimisers(
-        model, budget.learning_rate, budget.weight_decay, muon=budget.muon, slowly=budget.slowly
+        model,
+        budget.learning_rate,
+        budget.weight_decay,
+        muon=budget.muon,
+        rate_scales=budget.rate_scales,
     )
     average = EMA(model)
     helpers = AuxiliaryModules(stage.helpers, budget.learning_rate, budget.weight_decay)
@@ -130,7 +134,7 @@ def train(
         count = ranks.mean_gradients(model, count)
         norm = nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         if bool((norm.full_tensor() if isinstance(norm, DTensor) else norm).isfinite()):
-            stepped(optimisers, rate)
+            step_all(optimisers, rate)
         helpers.step(rate, ranks)
         model.zero_grad(set_to_none=True)
         step, seen = step + 1, seen + count
@@ -155,7 +159,7 @@ def train(
 
 
 class _Clock:
-    """Which periodic duty is due, by the seconds since the start that all processes go by."""
+    """The periodic duties (save, report), by seconds since the start."""
 
     def __init__(self, budget: Budget) -> None:
         self.every = {"save": budget.save_every_s, "report": budget.report_every_s}

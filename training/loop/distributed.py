@@ -16,13 +16,13 @@ import torch.distributed as dist
 from torch import Tensor, nn
 
 LONGEST_WAIT = timedelta(hours=1)
-"""For the others: the first process makes what is made once, and reports."""
+"""The timeout of other processes while the first one builds caches and reports."""
 
 
 @dataclass(frozen=True)
 class Ranks:
-    """Which process of how many it is; alone where nobody else was started. sharded: whether each
-    holds a part of the weights, or else all of them."""
+    """The process's rank and the number of processes. sharded: each holds a part of the weights,
+    else all of them."""
 
     rank: int = 0
     num: int = 1
@@ -30,8 +30,8 @@ class Ranks:
 
     @classmethod
     def joined(cls, environment: Mapping[str, str]) -> "Ranks":
-        """The process as `torchrun` describes it; waits until all are there. Each takes the CUDA
-        device of its own number where there is one."""
+        """Join the process group that `torchrun` describes and take the CUDA device of the local
+        rank."""
         if "WORLD_SIZE" not in environment or environment["WORLD_SIZE"] == "1":
             return cls()
         on_cuda = torch.cuda.is_available()
@@ -42,23 +42,22 @@ class Ranks:
         return cls(dist.get_rank(), dist.get_world_size())
 
     def leave(self) -> None:
-        """Say goodbye to the others."""
+        """Leave the process group."""
         if self.num > 1:
             dist.destroy_process_group()
 
     @property
     def is_first(self) -> bool:
-        """Whether it is the one that saves, reports and shows its progress."""
+        """Return whether this process saves, reports and shows progress."""
         return self.rank == 0
 
     def place(self, part: int) -> int:
-        """Which batch of all is this process's batch number `part`."""
+        """Return the global number of this process's batch `part`."""
         return part * self.num + self.rank
 
     @contextmanager
     def one_first(self) -> Iterator[None]:
-        """The first process goes through alone and the others after it: what is cached in a file
-        is made once."""
+        """Run the block in the first process, then in the others, so that caches are built once."""
         if self.num > 1 and not self.is_first:
             dist.barrier()
         try:
@@ -69,13 +68,13 @@ class Ranks:
 
     @torch.no_grad()
     def agree(self, model: nn.Module) -> None:
-        """The weights of the first process everywhere."""
+        """Broadcast the weights of the first process."""
         if self.num > 1:
             for tensor in model.state_dict().values():
                 dist.broadcast(tensor, 0)
 
     def same(self, value: float, like: Tensor) -> float:
-        """The number of the first process, on the device of `like`."""
+        """Return the first process's value, sent through the device of `like`."""
         if self.num == 1:
             return value
         said = torch.tensor(value, dtype=torch.float64, device=like.device)
@@ -84,8 +83,8 @@ class Ranks:
 
     @torch.no_grad()
     def mean_gradients(self, model: nn.Module, count: int) -> int:
-        """Every gradient becomes the mean over all processes, none counted as zero; where they are
-        sharded, each is that already. The sum of the counts."""
+        """Average the gradients over all processes (a missing one counts as zero; sharded ones are
+        averaged already) and return the sum of the counts."""
         if self.num == 1:
             return count
         trained = [p for p in model.parameters() if p.requires_grad and not self.sharded]
@@ -100,4 +99,4 @@ class Ranks:
 
 
 ALONE = Ranks()
-"""What one process is."""
+"""The rank of a single process."""

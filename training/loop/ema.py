@@ -11,30 +11,31 @@ from torch import Tensor, nn
 
 
 class EMA:
-    """Begins with the weights as they are; frozen ones need none. values: by the weight's name."""
+    """The exponential moving average of the trained weights; starts at their values. values: by
+    name."""
 
     def __init__(self, model: nn.Module) -> None:
         self.values = {name: p.detach().clone() for name, p in _trained(model)}
 
     @torch.no_grad()
     def move(self, model: nn.Module, rate: float) -> None:
-        """Keep `rate` of each value and take the rest from the weight."""
+        """Update every value: rate * value + (1 - rate) * weight."""
         for name, p in _trained(model):
             self.values[name].lerp_(p, 1 - rate)
 
     def complete(self, model: nn.Module) -> dict[str, Tensor]:
-        """A state of the model with the average in place of the weights."""
+        """Return the model's state with the averages in place of the weights."""
         return {**model.state_dict(), **self.values}
 
     @torch.no_grad()
     def restore(self, state: Mapping[str, Tensor]) -> None:
-        """Take the values of what `complete` gave."""
+        """Load the averages from a state of `complete`."""
         for name, value in self.values.items():
             value.copy_(state[name])
 
     @contextmanager
     def swapped_in(self, model: nn.Module) -> Iterator[None]:
-        """The model with the average for weights, in evaluation mode."""
+        """Swap the averages into the model, in evaluation mode."""
         training = model.training
         self._exchange(model)
         try:

@@ -21,7 +21,7 @@ QUINTIC = (3.4445, -4.7750, 2.0315)
 """Coefficients of the odd polynomial that pushes singular values towards 1, from Muon's author."""
 
 
-def orthogonalised(matrices: Tensor, rounds: int = 5) -> Tensor:
+def orthogonalise(matrices: Tensor, rounds: int = 5) -> Tensor:
     """The polar factor of each matrix "N R C", R <= C, to about 20%, by Newton-Schulz rounds.
 
     The rounds only ever multiply by polynomials of X X^T, so they are done on that "R R" matrix.
@@ -64,7 +64,7 @@ class Muon(torch.optim.Optimizer):
             for (rows, columns), members in shapes.items():
                 wide = torch.stack([d if d.shape[0] == rows else d.mT for _, d in members])
                 scale = group["lr"] * 0.2 * columns**0.5
-                for (p, _), update in zip(members, orthogonalised(wide), strict=True):
+                for (p, _), update in zip(members, orthogonalise(wide), strict=True):
                     p.mul_(1 - group["lr"] * group["weight_decay"])
                     p.sub_((update if p.shape[0] == rows else update.mT).view_as(p), alpha=scale)
 
@@ -83,17 +83,17 @@ def make_optimisers(
     weight_decay: float,
     *,
     muon: bool,
-    slowly: Mapping[str, float] | None = None,
+    rate_scales: Mapping[str, float] | None = None,
 ) -> list[torch.optim.Optimizer]:
-    """AdamW for every trained parameter, or for those that Muon leaves: all but the matrices
-    inside transformer blocks. Vectors do not decay. slowly: the share of the rate at which AdamW
-    steps the parameters whose names begin so."""
+    """Return AdamW for every trained parameter, or with muon AdamW and Muon for the matrices inside
+    transformer and convolution blocks. Vectors do not decay. rate_scales: learning-rate factor of
+    AdamW's parameters by name prefix."""
     blocks = [m for m in model.modules() if isinstance(m, (Block, ConvBlock))]
     matrices = {id(p) for m in blocks for p in m.parameters() if muon and p.ndim >= 2}
     trained = {name: p for name, p in model.named_parameters() if p.requires_grad}
     slow = [
         (share, [trained.pop(name) for name in list(trained) if name.startswith(prefix)])
-        for prefix, share in (slowly or {}).items()
+        for prefix, share in (rate_scales or {}).items()
     ]
     inner = [p for p in trained.values() if id(p) in matrices]
     others = [p for p in trained.values() if id(p) not in matrices]

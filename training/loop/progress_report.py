@@ -1,5 +1,5 @@
-"""What a run of the flow stage tells about itself: exact answers on fixed examples, and a sheet of
-pictures.
+"""The progress report of the model stage: exact answers on fixed examples, and a sheet of
+images.
 
 They show that a run learns; `python -m evaluation` says how good it is.
 """
@@ -27,13 +27,13 @@ SHOWN = 10
 
 
 class FlowReport:
-    """Samples of one model from the wishes and questions of the training stream."""
+    """Samples the model on requests and questions of the training stream."""
 
     def __init__(self, model: OmniModel, tokenizer: TextTokenizer, examples: Examples) -> None:
         self.model, self.tokenizer, self.examples = model, tokenizer, examples
 
     def answers(self, num: int) -> dict[str, float]:
-        """Share of exactly right answers on `num` examples of each kind."""
+        """Return the share of exact answers on `num` examples of each kind."""
         kinds: dict[str, Callable[[np.random.Generator], Example]] = {
             "about_picture": self.examples.answer_about_picture,
             "outside": lambda rng: self.examples.answer(rng, Kind.OUT_OF_DOMAIN),
@@ -55,7 +55,7 @@ class FlowReport:
         return figures
 
     def sheet(self, file: Path) -> None:
-        """True pictures above the ones sampled from their prompts, in a PNG."""
+        """Save a PNG of true images above those sampled from their prompts."""
         batch = self._batch(self.examples.picture, 8, SHOWN)
         true, sampled = batch.sequence.segments[-1].tokens, self._sampled(batch, temperature=0.6)
         shown = [uint8_from_pixels(self.model.vision.decode(c)).cpu() for c in (true, sampled)]

@@ -1,7 +1,8 @@
-"""What a run goes on from: a file, or where the weights are sharded a folder into which every
-process writes its parts (torch.distributed.checkpoint), so that no memory has to hold all of it.
+"""The saved state of a run: a file, or for sharded weights a folder into which every process writes
+its parts (torch.distributed.checkpoint).
 
-A folder of parts can be read by any number of processes. Owns: `State`, `finished`, `helped`.
+A folder of parts can be read by any number of processes. Owns: `State`,
+`averaged_weights`, `auxiliary_weights`.
 """
 
 import os
@@ -33,7 +34,7 @@ FILE, PARTS, OLD, NEW = "state.pt", "state", "state.old", "state.new"
 
 @dataclass(frozen=True)
 class State:
-    """Everything that a save holds besides the counts."""
+    """The contents of a save besides the counts."""
 
     model: nn.Module
     average: EMA
@@ -42,7 +43,7 @@ class State:
 
     def save(self, folder: Path, counts: Counts, ranks: Ranks) -> None:
         """Write beside and rename, so that a crash never leaves half a state. Every process calls
-        it; one that shares no weights out has nothing to add to the first one's file."""
+        it; without sharding only the first one writes."""
         if ranks.sharded:
             self._save_parts(folder, counts, ranks)
         elif ranks.is_first:
@@ -60,9 +61,9 @@ class State:
                 shutil.rmtree(folder / parts, ignore_errors=True)
 
     def restore(self, folder: Path, ranks: Ranks) -> tuple[Counts, bool]:
-        """The counts of the run, and whether the optimisers' moments were those of this kind too.
+        """Load the state; return its counts and whether the optimisers' moments were restored.
 
-        Raises: ValueError where there is nothing that these processes can go on from.
+        Raises: ValueError where these processes can resume from nothing.
         """
         place, other = _parts(folder), folder / FILE
         if not ranks.sharded:
@@ -106,7 +107,7 @@ class State:
         return _counts(state["counts"].tolist())
 
     def _everything(self, counts: Counts) -> dict[str, Any]:
-        """Parts that are read into where they are."""
+        """Return the tensors of a sharded state, which loading fills in place."""
         return {
             "model": self.model.state_dict(),
             "average": self.average.complete(self.model),
@@ -117,8 +118,8 @@ class State:
         }
 
 
-def finished(folder: Path) -> tuple[dict[str, Tensor], Counts]:
-    """The whole averaged weights of a run, on the CPU, and its counts."""
+def averaged_weights(folder: Path) -> tuple[dict[str, Tensor], Counts]:
+    """Return the whole averaged weights of a run, on the CPU, and its counts."""
     if not _parts(folder).exists():
         state = torch.load(folder / FILE, map_location="cpu", weights_only=True)
         return state["average"], _counts(state["counts"])
@@ -127,8 +128,8 @@ def finished(folder: Path) -> tuple[dict[str, Tensor], Counts]:
     return {name.removeprefix("average."): value for name, value in wanted.items()}, counts
 
 
-def helped(folder: Path) -> dict[str, Tensor]:
-    """The weights of what a run trained beside its model; empty where that was nothing."""
+def auxiliary_weights(folder: Path) -> dict[str, Tensor]:
+    """Return the weights of the auxiliary modules of a run; empty where there were none."""
     if not _parts(folder).exists():
         state = torch.load(folder / FILE, map_location="cpu", weights_only=True)
         return state.get("helpers", {}).get("weights", {})
@@ -137,7 +138,7 @@ def helped(folder: Path) -> dict[str, Tensor]:
 
 
 def _stored(parts: Path, names: tuple[str, ...]) -> dict[str, Tensor]:
-    """The whole tensors of a folder of parts whose names begin so."""
+    """Read the whole tensors of a sharded state whose names start with `names`."""
     reader = FileSystemReader(parts)
     wanted = {
         name: torch.empty(kept.size, dtype=kept.properties.dtype)
@@ -149,12 +150,12 @@ def _stored(parts: Path, names: tuple[str, ...]) -> dict[str, Tensor]:
 
 
 def _groups(optimiser: dict[str, Any]) -> list[int]:
-    """How many weights each group of a saved optimiser has."""
+    """Return the number of weights in each parameter group of a saved optimiser."""
     return [len(group["params"]) for group in optimiser["param_groups"]]
 
 
 def _parts(folder: Path) -> Path:
-    """The last folder of parts that is complete: the one before, where a crash came between."""
+    """Return the last complete folder of parts; the one before, where a save was interrupted."""
     there = (folder / PARTS, folder / OLD)
     return next((place for place in there if place.exists()), folder / PARTS)
 

@@ -1,4 +1,4 @@
-"""The contrastive lesson of the flow stage: what shows or says the same thing has the same feature.
+"""The contrastive task: items with the same content have the same feature.
 
 Each batch has one kind of pair: words and a picture, a picture with a change in words and the
 picture after, words and a film, words and a sound or speech, speech and a picture. Scenes come with
@@ -17,7 +17,7 @@ from torch import Tensor
 from flow.sequence import OmniSequence
 from model.network.omni import OmniModel
 from model.prompt_template import Span, collate_prompts, embedded
-from training.data.examples import TALK, Examples
+from training.data.examples import TALK_KINDS, Examples
 from training.data.speech_examples import SpeechExamples
 from training.data.video_examples import VideoExamples
 from world.sampling import pick
@@ -28,20 +28,18 @@ from world.video.captions import full_video_caption, video_caption, video_reques
 
 Drawn = Callable[[np.random.Generator], "Pairs"]
 TEMPERATURE = 0.05
-SCENES, FILMS, SOUNDS, OTHERS = 32, 8, 24, 16
-"""Pairs of a batch, and words that belong to none."""
+SCENES, VIDEOS, SOUNDS, OTHERS = 32, 8, 24, 16
+"""Pairs of a batch, and unrelated texts."""
 TOLD = 3
-"""Batches of speech and pictures, which find each other last, beside one of every other kind."""
+"""The weight of speech and images, the slowest pair to learn, against every other kind."""
 FULL_SHARE, WISHED_SHARE, SAID_SHARE = 0.5, 0.3, 0.75
-"""Of words about pictures and films: those that leave nothing out, and those that ask for them. Of
-sounds: speech."""
+"""The shares of complete captions, of requests, and of speech among sounds."""
 
 
 @dataclass(frozen=True)
 class Pairs:
-    """The parts of messages: query i belongs to all items whose key is that of item i. There may
-    be items behind those, which belong to none, and others of another kind, which belong to no
-    query either."""
+    """Queries and items as parts of messages: query i matches every item with the key of item i.
+    Further items and `others` match no query."""
 
     queries: list[tuple[str | Span, ...]]
     items: list[tuple[str | Span, ...]]
@@ -50,24 +48,24 @@ class Pairs:
 
 
 class Contrast:
-    """Draws pairs of what the examples hold and measures how well they find each other."""
+    """Draws pairs from the examples and computes their InfoNCE loss."""
 
     def __init__(
-        self, words: Examples, speech: SpeechExamples | None, films: VideoExamples | None
+        self, words: Examples, speech: SpeechExamples | None, videos: VideoExamples | None
     ) -> None:
-        self.words, self.speech, self.films = words, speech, films
+        self.words, self.speech, self.videos = words, speech, videos
         self.draws: list[Drawn] = [self._described]
-        if films is not None:
-            self.draws += [self._told_apart, self._changed, self._filmed]
+        if videos is not None:
+            self.draws += [self._told_apart, self._changed, self._video_batch]
         if speech is not None:
             self.draws.append(self._heard)
-            if speech.told:
+            if speech.spoken_scenes:
                 self.draws += [self._told] * TOLD
 
     def loss(
         self, model: OmniModel, rng: np.random.Generator, kinds_rng: np.random.Generator
     ) -> Tensor:
-        """A scalar over one batch of pairs of one kind, which kinds_rng draws."""
+        """Return the scalar loss of one batch of pairs; kinds_rng draws the kind."""
         pairs = pick(kinds_rng, self.draws)(rng)
         kinds = [pairs.queries, pairs.items, *([pairs.others] if pairs.others else [])]
         queries, *items = (self._features(model, parts) for parts in kinds)
@@ -79,7 +77,7 @@ class Contrast:
         return model.embedding(OmniSequence(tuple(collate_prompts(spans, model.device))))
 
     def _described(self, rng: np.random.Generator) -> Pairs:
-        """Words that may leave things out, and pictures."""
+        """Draw captions, possibly incomplete, and images."""
         scenes = [self.words.pool.draw(rng) for _ in range(SCENES)]
         said = [_asked(rng, image_request, caption(s, rng)) for s in scenes]
         pictures = [(self.words.pool.picture_of(s),) for s in scenes]
@@ -87,38 +85,38 @@ class Contrast:
         return Pairs([(text,) for text in said], [*pictures], keys, _unrelated(rng))
 
     def _told_apart(self, rng: np.random.Generator) -> Pairs:
-        """All that can be said, and pictures of scenes that differ in one thing."""
-        assert self.films is not None
-        places = [self.films.any_edit(rng) for _ in range(SCENES // 2)]
-        scenes = [s for i in places for s in self.films.scenes_of(i)]
-        pictures = [(p,) for i in places for p in self.films.pictures_of(i)]
+        """Draw full captions and images of scenes that differ in one thing."""
+        assert self.videos is not None
+        places = [self.videos.any_edit(rng) for _ in range(SCENES // 2)]
+        scenes = [s for i in places for s in self.videos.scenes_of(i)]
+        pictures = [(p,) for i in places for p in self.videos.pictures_of(i)]
         keys = [full_caption(s) for s in scenes]
         return Pairs([(_asked(rng, image_request, key),) for key in keys], [*pictures], keys)
 
     def _changed(self, rng: np.random.Generator) -> Pairs:
-        """A picture and a change in words, and pictures; the one before is not the one after."""
-        assert self.films is not None
-        places = [self.films.any_edit(rng) for _ in range(SCENES // 2)]
-        before, after = zip(*(self.films.pictures_of(i) for i in places), strict=True)
-        words = [self.films.edits[i].words for i in places]
-        keys = [full_caption(self.films.scenes_of(i)[k]) for k in (1, 0) for i in places]
+        """Draw an image with an instruction, and images; the unedited image is a wrong item."""
+        assert self.videos is not None
+        places = [self.videos.any_edit(rng) for _ in range(SCENES // 2)]
+        before, after = zip(*(self.videos.pictures_of(i) for i in places), strict=True)
+        words = [self.videos.edits[i].words for i in places]
+        keys = [full_caption(self.videos.scenes_of(i)[k]) for k in (1, 0) for i in places]
         queries = list(zip(before, words, strict=True))
         return Pairs([*queries], [(p,) for p in (*after, *before)], keys)
 
-    def _filmed(self, rng: np.random.Generator) -> Pairs:
-        assert self.films is not None
-        places = [self.films.any_film(rng) for _ in range(FILMS)]
-        films = [self.films.films[i] for i in places]
-        full = [rng.random() < FULL_SHARE for _ in films]
-        keys = [full_video_caption(f) for f in films]
+    def _video_batch(self, rng: np.random.Generator) -> Pairs:
+        assert self.videos is not None
+        places = [self.videos.any_video(rng) for _ in range(VIDEOS)]
+        videos = [self.videos.videos[i] for i in places]
+        full = [rng.random() < FULL_SHARE for _ in videos]
+        keys = [full_video_caption(f) for f in videos]
         said = [
-            k if f else video_caption(x, rng) for k, f, x in zip(keys, full, films, strict=True)
+            k if f else video_caption(x, rng) for k, f, x in zip(keys, full, videos, strict=True)
         ]
         queries = [(_asked(rng, video_request, text),) for text in said]
-        return Pairs([*queries], [(self.films.frames(i),) for i in places], keys)
+        return Pairs([*queries], [(self.videos.frames(i),) for i in places], keys)
 
     def _heard(self, rng: np.random.Generator) -> Pairs:
-        """Sound, and what is said or what makes it."""
+        """Draw sounds and their transcript or name."""
         assert self.speech is not None
         said = rng.random() < SAID_SHARE
         clips = [
@@ -128,30 +126,35 @@ class Contrast:
         return Pairs([(c.span(),) for c in clips], [(text,) for text in texts], texts)
 
     def _told(self, rng: np.random.Generator) -> Pairs:
-        """Speech, and the picture that it describes or wishes for."""
+        """Draw speech and the image that it describes or requests."""
         assert self.speech is not None
-        told = [pick(rng, self.speech.told) for _ in range(SOUNDS)]
-        queries = [(t.heard.span(),) for t in told]
-        return Pairs([*queries], [(t.picture,) for t in told], [t.key for t in told])
+        spoken_scenes = [pick(rng, self.speech.spoken_scenes) for _ in range(SOUNDS)]
+        queries = [(t.heard.span(),) for t in spoken_scenes]
+        return Pairs(
+            [*queries], [(t.picture,) for t in spoken_scenes], [t.key for t in spoken_scenes]
+        )
 
 
 def info_nce(similarities: Tensor, keys: Sequence[str]) -> Tensor:
-    """The mean cross-entropy of finding an item for each query and a query for each item that has
-    one, from scaled similarities "Q N", N >= Q; items of one key are equally right."""
+    """Return the mean cross-entropy of both directions, from scaled similarities "Q N", N >= Q;
+    items with one key are equally right.
+
+    Source: van den Oord et al. 2018 (arXiv:1807.03748).
+    """
     num = len(similarities)
     same = torch.tensor([[a == b for b in keys] for a in keys[:num]]).to(similarities.device)
     return (_missed(similarities, same) + _missed(similarities[:, :num].T, same[:, :num].T)) / 2
 
 
 def _missed(similarities: Tensor, right: Tensor) -> Tensor:
-    """-log of the probability of what is right, the mean over rows."""
+    """Return the mean over rows of -log p(right)."""
     hit = similarities.masked_fill(~right, -torch.inf).logsumexp(1)
     return (similarities.logsumexp(1) - hit).mean()
 
 
 def _unrelated(rng: np.random.Generator) -> list[tuple[str | Span, ...]]:
-    """Words about no picture: they must not come before pictures only because they are words."""
-    talks = [sample_dialogue(rng, pick(rng, TALK), test=False) for _ in range(OTHERS)]
+    """Draw texts about no image, so that text as such is not near images."""
+    talks = [sample_dialogue(rng, pick(rng, TALK_KINDS), test=False) for _ in range(OTHERS)]
     return [(pick(rng, talk.utterances).text,) for talk in talks]
 
 

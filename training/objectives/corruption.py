@@ -1,5 +1,5 @@
-"""What the model sees of a batch in place of its answer. Owns: `CorruptedBatch`, the causal view,
-and boxes of patches. Does not own: which view a batch gets (`training.stages.flow`)."""
+"""The corrupted batch that the model sees. Owns: `CorruptedBatch`, the causal view, random boxes.
+Does not own: which view a batch gets (`training.stages.flow`)."""
 
 from dataclasses import dataclass
 
@@ -13,8 +13,8 @@ from training.data.examples import Batch
 
 @dataclass(frozen=True)
 class CorruptedBatch:
-    """What the model sees, whether causally, and the weight "B L Q" of each code's
-    cross-entropy."""
+    """The model's input, whether attention is causal, and the cross-entropy weight "B L Q" of each
+    code."""
 
     sequence: OmniSequence
     causal: bool
@@ -22,18 +22,18 @@ class CorruptedBatch:
 
 
 def causal(batch: Batch) -> CorruptedBatch:
-    """Each position of the clean sequence sees what is before it."""
+    """Return the causal view: each position of the clean sequence sees those before it."""
     codes = batch.sequence.segments[-1].tokens
     return CorruptedBatch(batch.sequence, True, batch.weight[..., None].expand_as(codes))
 
 
 def replaced(sequence: OmniSequence, tokens: Tensor) -> OmniSequence:
-    """With other tokens in the last segment."""
+    """Replace the tokens of the last segment."""
     return sequence.with_tokens({len(sequence.segments) - 1: tokens})
 
 
 def boxes(rng: np.random.Generator, num: int, grid: int) -> Tensor:
-    """bool "num grid*grid": a box of patches in each row."""
+    """Return one random box of patches a row, bool "num grid*grid"."""
     place = np.arange(grid)
     inside: list[np.ndarray] = []
     for _ in range(2):

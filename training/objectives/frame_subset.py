@@ -1,4 +1,4 @@
-"""A film in parts: only some of its frames enter the backbone, each at its own place.
+"""Frame subsets: only some frames of a video enter the backbone, each at its own position.
 
 Eight frames of a film show much the same; two frames of four times as many films cost as much and
 say far more about what moves where. The embeddings still see every frame, so a frame knows its
@@ -19,24 +19,24 @@ from training.data.examples import at
 from world.video.motion import FRAMES
 
 ENDS = (2, FRAMES - 2)
-"""The first and the last frames of a film are those before and after; its middle lies between."""
+"""The bounds of the first and last frames; the middle lies between."""
 
 
-def two_of_all(rng: np.random.Generator, films: int) -> np.ndarray:
-    """Two different frames of each film, int64 "films 2", in order."""
-    every = np.tile(np.arange(FRAMES), (films, 1))
+def two_of_all(rng: np.random.Generator, videos: int) -> np.ndarray:
+    """Draw two different frames of each video, int64 "videos 2", in order."""
+    every = np.tile(np.arange(FRAMES), (videos, 1))
     return np.sort(rng.permuted(every, axis=1)[:, :2], 1)
 
 
-def beginning_middle_end(rng: np.random.Generator, films: int) -> np.ndarray:
-    """A frame of each third of each film, int64 "films 3": enough to see what happens."""
+def beginning_middle_end(rng: np.random.Generator, videos: int) -> np.ndarray:
+    """Draw a frame of each third of each video, int64 "videos 3"."""
     bounds = (0, *ENDS, FRAMES)
-    thirds = [rng.integers(a, b, films) for a, b in pairwise(bounds)]
+    thirds = [rng.integers(a, b, videos) for a, b in pairwise(bounds)]
     return np.stack(thirds, 1)
 
 
 def positions_of_frames(sequence: OmniSequence, frames: np.ndarray) -> Tensor:
-    """int64 "B P": the positions of the sequence but for the other frames "B F" of its film."""
+    """Return the positions int64 "B P" of the sequence without those of frames other than "B F"."""
     found: list[np.ndarray] = []
     start = 0
     for segment in sequence.segments:
@@ -53,8 +53,7 @@ def positions_of_frames(sequence: OmniSequence, frames: np.ndarray) -> Tensor:
 def some_features(
     model: OmniModel, sequence: OmniSequence, kept: Tensor, *, causal: bool
 ) -> Tensor:
-    """Features "B P D" of the positions `kept` "B P", which see one another only; each read at the
-    position that predicts."""
+    """Return features "B P D" of the positions `kept` "B P", which attend to each other only."""
     x, valid = model.embed(sequence, causal=causal)
     index = kept[..., None].expand(-1, -1, x.shape[-1])
     hidden = model.backbone(
@@ -67,14 +66,12 @@ def some_features(
 
 
 def inside(kept: Tensor, start: int, length: int) -> Tensor:
-    """bool "P": which of the positions `kept` "B P" lie in a segment; each row has equally many
-    there, in the same columns."""
+    """Return which columns of `kept` "B P" lie in a segment, bool "P"; the same in every row."""
     return (kept[0] >= start) & (kept[0] < start + length)
 
 
 def _some(sequence: OmniSequence, kept: Tensor) -> OmniSequence:
-    """The sequence without the positions that are not kept; each segment keeps equally many in
-    every row."""
+    """Return the sequence restricted to `kept`."""
     found: list[Segment] = []
     start = 0
     for segment in sequence.segments:

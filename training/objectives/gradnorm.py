@@ -1,4 +1,4 @@
-"""GradNorm: several losses of one model pull about equally hard at the weights that they share.
+"""GradNorm: balances several losses by their gradients at shared weights.
 
 Source: Chen et al. 2018 (arXiv:1711.02257), as Luo et al. 2025 (arXiv:2510.13721, Section 2.4) use
 it. There the weights of the losses are learned by gradient descent; here they are moved in
@@ -12,15 +12,14 @@ import torch
 from torch import Tensor, nn
 
 ALPHA = 0.5
-"""How much more a loss gets that falls more slowly than the others. Little: a tokenizer that is
-trained already has not much to learn, which is no slowness."""
+"""The strength of the correction for slow losses; small, because a trained tokenizer's loss hardly
+falls."""
 RATE = 0.025
-"""The share of the way to where the gradients would be as they should that a move goes."""
+"""The step towards the fixed point, as a share of the way."""
 
 
 class GradNorm(nn.Module):
-    """weights: of n losses, positive, their sum is n. first: what the losses were at first; zeros
-    before."""
+    """weights: of n losses, positive, with sum n. first: the initial losses; zeros before."""
 
     weights: Tensor
     first: Tensor
@@ -32,8 +31,8 @@ class GradNorm(nn.Module):
         self.register_buffer("first", torch.zeros(num))
 
     def weigh(self, losses: Sequence[Tensor], shared: Sequence[nn.Parameter]) -> Tensor:
-        """The weighted sum of the losses, positive scalars; then the weights move by the gradients
-        at the shared parameters."""
+        """Return the weighted sum of positive scalar losses; then update the weights from the
+        gradients at the shared parameters."""
         weights = self.weights.clone()
         total = torch.stack([w * x for w, x in zip(weights, losses, strict=True)]).sum()
         norms = torch.stack([_norm(x, shared) for x in losses])
@@ -42,9 +41,9 @@ class GradNorm(nn.Module):
 
     @torch.no_grad()
     def move(self, losses: Tensor, norms: Tensor) -> None:
-        """One step towards w_i |g_i| = mean(w |g|) r_i^alpha, where r_i is what is left of loss i
-        in relation to the others. norms: |g_i| of the losses without weights, "n"; where one is
-        zero or a value is not finite nothing moves."""
+        """Move one step towards w_i |g_i| = mean(w |g|) r_i^alpha, with r_i the relative remaining
+        loss i. norms: |g_i| without weights, "n"; nothing moves where one is zero or a value is not
+        finite."""
         if not bool((torch.cat([losses, norms]).isfinite()).all() and (norms > 0).all()):
             return
         if not bool(self.first.any()):
@@ -57,6 +56,6 @@ class GradNorm(nn.Module):
 
 
 def _norm(loss: Tensor, shared: Sequence[nn.Parameter]) -> Tensor:
-    """Of the gradient of a loss at the shared parameters, zero at those that it does not reach."""
+    """Return the gradient norm of a loss at the shared parameters."""
     found = torch.autograd.grad(loss, shared, retain_graph=True, materialize_grads=True)
     return torch.stack([g.float().square().sum() for g in found]).sum().sqrt()

@@ -30,15 +30,14 @@ from world.image.patches import NAMES
 from world.video.motion import FRAMES
 
 WEIGHT, SOUND_WEIGHT = 0.5, 1.0
-"""In the loss: of what is asked of pictures and films, and of sound, of which it is learned
-last."""
+"""The weights of visual and of audio probes in the loss."""
 EMPTY_WEIGHT = 0.3
-"""Of a place that shows the background, where nothing was before and nothing will be: most are."""
+"""The weight of a patch that is background now and in the other frames."""
 
 
-class Landmarks(nn.Module):
-    """See the module's docstring. It keeps what the layers gave in the latest pass. pieces: what
-    the model's words are made of, by their ids."""
+class ProbeLoss(nn.Module):
+    """Linear probes on the backbone's middle layers; keeps their features of the latest pass.
+    pieces: the vocabulary's text pieces by id."""
 
     def __init__(self, model: OmniModel, pieces: Sequence[str]) -> None:
         super().__init__()
@@ -51,9 +50,9 @@ class Landmarks(nn.Module):
         for heads in (self.prompts, self.answers):
             layers[heads.behind].register_forward_hook(partial(self._keep, heads))
 
-    def begin(self, answers: LinearProbes, prompts: LinearProbes | None) -> None:
-        """Take over what a checkpoint's heads know; where it has none of prompts, those of its
-        answers ask much the same."""
+    def initialise(self, answers: LinearProbes, prompts: LinearProbes | None) -> None:
+        """Load a checkpoint's probes; where it has no prompt probes, its answer probes serve for
+        both."""
         for heads, known in ((self.answers, answers), (self.prompts, prompts or answers)):
             heads.load_state_dict(known.state_dict(), strict=False)
 
@@ -67,10 +66,9 @@ class Landmarks(nn.Module):
     def losses(
         self, batch: Batch, places: Tensor, *, causal: bool = False
     ) -> dict[str, tuple[Tensor, float]]:
-        """What is asked behind the latest pass, which went through `batch`, and its weight: "at"
-        the places "B N" of its answer, "in" the first picture, film or sound of its prompt; "named"
-        what of it the words name, and "meant" where it will change: no causal pass knows, for the
-        words stand behind it."""
+        """Return the probe losses of the latest pass and their weights: "at" the answer's positions
+        "B N", "in" the prompt's first media, whether words name it, and where an edit changes it.
+        The last two are left out of causal passes, which see the words later."""
         features, found = self.taken(), dict[str, tuple[Tensor, float]]()
         *prompts, target = batch.sequence.segments
         if batch.shown is not None:
@@ -103,8 +101,7 @@ class Landmarks(nn.Module):
         return found
 
     def taken(self) -> dict[LinearProbes, Tensor]:
-        """Features "B L D" of all positions of the latest pass, by who asks them; they are
-        forgotten here."""
+        """Return and forget the features "B L D" of the latest pass, by probe."""
         features, self._features = self._features, {}
         return features
 
@@ -116,9 +113,8 @@ def loss(
     kind: str,
     matters: Tensor | None = None,
 ) -> Tensor:
-    """Mean cross-entropy. features: "B N D"; shown: int64 "B N K", what each of these places shows,
-    or `UNKNOWN`. matters: bool "B N", the places with all of their weight; None are those that show
-    a thing."""
+    """Return the mean cross-entropy. features: "B N D"; shown: labels int64 "B N K" or `UNKNOWN`.
+    matters: bool "B N", positions with full weight; None for those that show an object."""
     truth = shown.flatten(0, 1)
     matters = shown[..., 0] > 0 if matters is None else matters
     weight = torch.where(matters.flatten()[:, None], 1.0, EMPTY_WEIGHT) * (truth != UNKNOWN)
@@ -130,13 +126,13 @@ def loss(
 
 
 def kind_of(modality: Modality) -> str:
-    """Which of the heads ask a place of that modality."""
+    """Return the kind of probe of a modality."""
     return SOUND if modality is Modality.AUDIO else PICTURE
 
 
 def busy(batch: Batch) -> Tensor:
-    """bool "B L": the places of an answer that show a thing now, in the picture that is changed, or
-    in another frame. That one is empty now is as much to learn as what another shows."""
+    """Return the answer's positions with full weight, bool "B L": an object now, in the image
+    before the edit, or in another frame. Vacated patches keep the full weight."""
     assert batch.shown is not None
     target, given = batch.sequence.segments[-1], batch.given
     here = batch.shown[..., 0] > 0
@@ -148,5 +144,5 @@ def busy(batch: Batch) -> Tensor:
 
 
 def weight_of(modality: Modality) -> float:
-    """Of what is asked of a place of that modality, in the loss."""
+    """Return the loss weight of a modality's probes."""
     return SOUND_WEIGHT if modality is Modality.AUDIO else WEIGHT

@@ -1,1 +1,1 @@
-"""What is trained, one stage a file."""
+"""The training stages, one a file."""

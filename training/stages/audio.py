@@ -32,7 +32,7 @@ from world.text.sentences import edit_distance, transcript
 
 BATCH = 16
 CROP = 24
-"""Positions that are rebuilt of each clip."""
+"""Positions reconstructed of each clip."""
 ENTROPY_WEIGHT, WORDS_WEIGHT, MEL_WEIGHT = 0.02, 0.25, 2.0
 NOISY_SHARE, OUTPUT_SHARE = 0.4, 0.5
 RESOLUTIONS = (128, 256, 512, 1024)
@@ -40,8 +40,8 @@ MOST_VOICES, SAVED = 64, 6
 
 
 class WordReader(nn.Module):
-    """Code vectors "B L Q*code_dim" -> log-probabilities "B L V" of text ids; used in training
-    only."""
+    """Map code vectors "B L Q*code_dim" to log-probabilities "B L V" of text ids; dropped after
+    training."""
 
     def __init__(self, latent: int, vocabulary: int, width: int = 192) -> None:
         super().__init__()
@@ -59,7 +59,7 @@ class WordReader(nn.Module):
 
 
 class AudioTraining(nn.Module):
-    """The tokenizer, and what is thrown away after training: the reader and the other voices."""
+    """The tokenizer with the modules dropped after training: the reader and the speaker vectors."""
 
     def __init__(self, config: AudioConfig, vocabulary: int, voices: int) -> None:
         super().__init__()
@@ -114,15 +114,14 @@ class AudioStage:
         return loss, {name: float(x.detach()) for name, x in named.items()}, len(clips)
 
     def _batch(self, rng: np.random.Generator) -> list[Clip]:
-        """Neighbours in length."""
+        """Draw neighbours in length."""
         own, foreign = self._pools
         pool = own if rng.random() < OUTPUT_SHARE or not foreign else foreign
         start = int(rng.integers(max(len(pool) - BATCH, 0) + 1))
         return pool[start : start + BATCH]
 
     def _heard(self, clips: Sequence[Clip], clean: Tensor, rng: np.random.Generator) -> Tensor:
-        """What the encoder makes of the batch, some of it noisy; where its weights stay, what it
-        made of it when it heard it first."""
+        """Return encoder features of the batch, partly noisy; a frozen encoder runs once a clip."""
         tokenizer = self.model.tokenizer
         if next(tokenizer.encoder.parameters()).requires_grad:
             return tokenizer.hear(_noisy(clean, rng, NOISY_SHARE))
@@ -132,7 +131,7 @@ class AudioStage:
         return pad_sequence(rows, batch_first=True).float().to(self.device)
 
     def _remember(self) -> None:
-        """Hear every clip once, a share of them noisy: features "2L D", float16 on the CPU."""
+        """Encode every clip once, a share with noise: features "2L D", float16 on the CPU."""
         rng = np.random.default_rng(6)
         batches = [p[i : i + BATCH] for p in self._pools for i in range(0, len(p), BATCH)]
         for clips in tqdm(batches, desc="heard", mininterval=5):
@@ -144,7 +143,7 @@ class AudioStage:
                 self._memory[clip.name] = row[:length].clone()
 
     def _words(self, vectors: Tensor, clips: Sequence[Clip], lengths: Sequence[int]) -> Tensor:
-        """Nats an id of the transcripts."""
+        """Return the CTC loss of the transcripts in nats an id."""
         ids = [self.words.encode(transcript(c.sentence)) for c in clips]
         return F.ctc_loss(
             self.model.reader(vectors).transpose(0, 1),
@@ -163,7 +162,7 @@ class AudioStage:
         lengths: Sequence[int],
         rng: np.random.Generator,
     ) -> tuple[Tensor, Tensor]:
-        """A piece of each clip as decoded and as it was, both "B 640*CROP"."""
+        """Return a crop of each clip as decoded and as it was, both "B 640*CROP"."""
         crop = min(CROP, vectors.shape[1])
         starts = [int(rng.integers(max(n - crop, 0) + 1)) for n in lengths]
         pieces = torch.stack([v[s : s + crop] for v, s in zip(vectors, starts, strict=True)])
@@ -177,9 +176,8 @@ class AudioStage:
         return self.model.tokenizer.decode_vectors(pieces, voice), wanted
 
     def report(self, folder: Path) -> dict[str, float]:
-        """Held-out clips: the distance of spectra in the output voice, the share of words' ids that
-        the reader gets right anywhere, how many codes are used; some clips as files. Where there
-        are none, nothing."""
+        """Return figures of held-out clips: mel distance in the output voice, error rate of the
+        read ids, codes used; save some clips. Empty where there are none."""
         tokenizer, figures, used = self.model.tokenizer, list[float](), list[Tensor]()
         right, wrong, total = 0, 0, 0
         for clip in self.held_out:
@@ -241,8 +239,10 @@ class MelDistance(nn.Module):
 
 
 def spectral_distance(found: Tensor, wanted: Tensor) -> Tensor:
-    """Convergence and log distance of magnitudes at several resolutions (Yamamoto et al. 2020,
-    arXiv:1910.11480, Eq. 4 to 6); both "B N"."""
+    """Return spectral convergence plus log distance at several resolutions; both inputs "B N".
+
+    Source: Yamamoto et al. 2020 (arXiv:1910.11480), Eq. 4 to 6.
+    """
     total = found.new_zeros(())
     for size in RESOLUTIONS:
         a, b = _magnitude(found, size), _magnitude(wanted, size)
@@ -258,14 +258,14 @@ def _magnitude(samples: Tensor, size: int) -> Tensor:
 
 
 def stacked(samples: Sequence[np.ndarray]) -> Tensor:
-    """ "B N" of whole positions, silence behind the shorter ones."""
+    """Pad samples with silence to whole positions, "B N"."""
     longest = -(-max(len(s) for s in samples) // POSITION) * POSITION
     return torch.from_numpy(np.stack([np.pad(s, (0, longest - len(s))) for s in samples]))
 
 
 def _noisy(clean: Tensor, rng: np.random.Generator, share: float) -> Tensor:
-    """A share of the rows with hiss or rumble, 5 to 30 dB below the clip, and all at another
-    loudness."""
+    """Add white or low noise, 5 to 30 dB below the clip, to a share of the rows; change every row's
+    gain."""
     rows, length = clean.shape
     noise = rng.standard_normal((rows, length), dtype=np.float32)
     rumble = np.asarray(lfilter([1.0], [1.0, -0.95], noise, axis=1))

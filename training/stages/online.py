@@ -24,16 +24,20 @@ from training.loop.distributed import Ranks
 from training.objectives.corruption import replaced
 from training.objectives.gradnorm import GradNorm
 from training.stages.flow import A_STEP, FlowStage
-from training.stages.vision import Rebuilt, objects_of, rebuilt
+from training.stages.vision import Reconstruction, objects_of, reconstruct
 
-SLOWLY = {"vision.": 0.05}
-"""Of the model's learning rate: the tokenizer's, for `training.loop.budgeted_loop.Budget`."""
-RENEWED_EVERY = 1000 * A_STEP
-"""Batches after which the codes of all pools are made anew."""
+RATE_SCALES = {"vision.": 0.05}
+"""The tokenizer's learning rate relative to the model's, for
+`training.loop.budgeted_loop.Budget`."""
+REENCODE_EVERY = 1000 * A_STEP
+"""Batches between re-encodings of all pools."""
 
 
 def check_online(config: OmniConfig, ranks: Ranks) -> None:
-    """Raises: ValueError where the tokenizer cannot be trained along."""
+    """Check that the tokenizer can be trained along.
+
+    Raises: ValueError where it cannot.
+    """
     if ranks.num > 1 or ranks.sharded:
         raise ValueError(
             "--online weighs its losses in one process: leave it out, or torchrun and --shard"
@@ -46,57 +50,59 @@ def check_online(config: OmniConfig, ranks: Ranks) -> None:
 
 
 class OnlineStage(FlowStage):
-    """See the module's docstring. The tokenizer is trained from here on."""
+    """Trains the model and the image tokenizer together."""
 
-    def __init__(self, model: OmniModel, *others: Any, rebuilds: bool = True, **named: Any) -> None:
-        """As `FlowStage`. rebuilds: whether how well it rebuilds is in the loss."""
+    def __init__(
+        self, model: OmniModel, *others: Any, reconstructs: bool = True, **named: Any
+    ) -> None:
+        """Build a `FlowStage`. reconstructs: the loss includes reconstruction."""
         super().__init__(model, *others, **named)
-        self.rebuilds = rebuilds
+        self.reconstructs = reconstructs
         model.vision.requires_grad_(True)
         assert isinstance(model.vision.quantizer, MultiCodebookQuantizer)
         self.quantizer = model.vision.quantizer
         self.balance = GradNorm(2).to(model.device)
         self.helpers.add_module("balance", self.balance)  # Saved with the run.
-        self._renewed: int | None = None
+        self._reencoded_at: int | None = None
 
     def loss(self, step: int) -> tuple[Tensor, dict[str, float], int]:
-        """A run that goes on was begun with pools of an older tokenizer."""
-        if self._renewed is None and step == 0:
-            self._renewed = 0
-        elif self._renewed is None or step - self._renewed >= RENEWED_EVERY:
-            self._renewed = step
-            self.renew()
+        """Return the loss; re-encode the pools first where due, and always after a resume."""
+        if self._reencoded_at is None and step == 0:
+            self._reencoded_at = 0
+        elif self._reencoded_at is None or step - self._reencoded_at >= REENCODE_EVERY:
+            self._reencoded_at = step
+            self.reencode()
         return super().loss(step)
 
-    def renew(self) -> None:
-        """The codes of all pools from the tokenizer as it is now."""
-        pools = (self.examples.pool, self.examples.unnamed, self.films, self.speech)
+    def reencode(self) -> None:
+        """Encode all pools with the tokenizer's present weights."""
+        pools = (self.examples.pool, self.examples.unnamed, self.videos, self.speech)
         for pool in pools:
             if pool is not None:
-                pool.renew(self.model.vision)
+                pool.reencode(self.model.vision)
 
-    def learned(
+    def task_loss(
         self, kind: str, batch: Batch, rng: np.random.Generator
     ) -> tuple[Tensor, dict[str, float]]:
         if kind != "image":
-            return super().learned(kind, batch, rng)
+            return super().task_loss(kind, batch, rng)
         found = self._rebuilt(batch)
         with torch.no_grad():
             self.metrics = self.model.metrics()
         anew = replace(batch, sequence=replaced(batch.sequence, found.quantized.codes))
-        loss, figures = super().learned(kind, anew, rng)
-        if not self.rebuilds:
+        loss, figures = super().task_loss(kind, anew, rng)
+        if not self.reconstructs:
             return loss, {**figures, "psnr": found.psnr}
         total = self.balance.weigh((loss, found.loss), (self.quantizer.codebooks,))
         of_rebuilding = float(self.balance.weights[1])
         return total, {**figures, "psnr": found.psnr, "of_rebuilding": of_rebuilding}
 
-    def _rebuilt(self, batch: Batch) -> Rebuilt:
-        """The pictures of a batch through the tokenizer. No code is moved to where it is of more
-        use, as in the tokenizer's own stage: the model has learned what it means."""
+    def _rebuilt(self, batch: Batch) -> Reconstruction:
+        """Pass a batch's images through the tokenizer. Unused codes are not reset, because the
+        model has learned their meaning."""
         scenes = [scene for scene in batch.scenes if scene is not None]
         assert len(scenes) == batch.sequence.batch
         images = np.concatenate([still(scene) for scene in scenes])
         self.quantizer.eval()
         with torch.autocast(self.model.device.type, enabled=False):
-            return rebuilt(self.model.vision, images, objects_of(scenes, images))
+            return reconstruct(self.model.vision, images, objects_of(scenes, images))

@@ -21,7 +21,8 @@ from model.tokenizer_config import VisionConfig
 from model.tokenizers.image import VisionTokenizer, uint8_from_pixels
 from model.tokenizers.quantizer import Quantized
 from training.data.code_cache import pixels_of
-from world.image.scenes import Scene, background_picture, render, sample_collage, sample_scene
+from world.image.rendering import background_picture, render
+from world.image.scenes import Scene, sample_collage, sample_scene
 from world.text.captions import caption
 
 BATCH = 32
@@ -33,8 +34,8 @@ ENTROPY_WEIGHT, CONTRAST_WEIGHT, EDGE_WEIGHT = 0.02, 0.05, 0.5
 
 
 class CaptionTower(nn.Module):
-    """Caption -> unit vector, from the mean embedding of its words and word pairs; used in
-    training only."""
+    """Map a caption to a unit vector, from the mean embedding of its words and word pairs; dropped
+    after training."""
 
     def __init__(self, dim: int) -> None:
         super().__init__()
@@ -58,7 +59,7 @@ def _buckets(words: str) -> list[int]:
 
 
 class VisionTraining(nn.Module):
-    """The tokenizer and the caption tower that is thrown away after training."""
+    """The tokenizer and the caption tower, which is dropped after training."""
 
     def __init__(self, config: VisionConfig) -> None:
         super().__init__()
@@ -79,7 +80,7 @@ class VisionStage:
         rng = np.random.default_rng((1, step))
         images, objects, captions = _batch(rng)
         tower = self.model.captions
-        found = rebuilt(self.model.tokenizer, images, objects)
+        found = reconstruct(self.model.tokenizer, images, objects)
         num = len(captions)
         words = tower(captions, self.device).T * tower.log_scale.exp().clamp(max=50)
         similarity = found.semantic[:num] @ words
@@ -109,9 +110,8 @@ class VisionStage:
 
 
 @dataclass(frozen=True)
-class Rebuilt:
-    """Pictures that went through the tokenizer. loss: of their pixels and of the quantisation,
-    never negative; psnr: in decibels."""
+class Reconstruction:
+    """Reconstructed images. loss: pixels plus quantisation, never negative; psnr: in decibels."""
 
     loss: Tensor
     quantized: Quantized
@@ -119,8 +119,10 @@ class Rebuilt:
     psnr: float
 
 
-def rebuilt(tokenizer: VisionTokenizer, images: np.ndarray, objects: np.ndarray) -> Rebuilt:
-    """Pictures uint8 "B H W 3", and where their objects are, bool "B H W"."""
+def reconstruct(
+    tokenizer: VisionTokenizer, images: np.ndarray, objects: np.ndarray
+) -> Reconstruction:
+    """Reconstruct images uint8 "B H W 3" whose objects are at bool "B H W"."""
     device = next(tokenizer.parameters()).device
     pixels = pixels_of(images, tokenizer.config.image_px, device)
     reconstruction, quantized, semantic = tokenizer(pixels)
@@ -130,18 +132,18 @@ def rebuilt(tokenizer: VisionTokenizer, images: np.ndarray, objects: np.ndarray)
     error = reconstruction - pixels
     loss = (weight * (error.abs() + 2 * error.square())).mean() + quantized.loss
     loss = loss + EDGE_WEIGHT * _edges(error * weight)
-    return Rebuilt(loss, quantized, semantic, float(_psnr(error.detach().square().mean())))
+    return Reconstruction(loss, quantized, semantic, float(_psnr(error.detach().square().mean())))
 
 
 def objects_of(scenes: Sequence[Scene], images: np.ndarray) -> np.ndarray:
-    """Where the drawings "B H W 3" of the scenes show more than the background: bool "B H W"."""
+    """Return where the images "B H W 3" of the scenes differ from the background, bool "B H W"."""
     empty = np.stack([background_picture(s.background) for s in scenes]) * 255
     return np.abs(images - empty).max(-1) > 6
 
 
 def _batch(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, list[str]]:
-    """Pictures uint8 "B 128 128 3", the captioned scenes first, where their objects are as bool
-    "B 128 128", and the captions."""
+    """Draw images uint8 "B 128 128 3", captioned scenes first, their object masks bool "B 128 128",
+    and the captions."""
     scenes = [sample_scene(rng, test=False) for _ in range(BATCH - COLLAGES)]
     captions = [caption(s, rng, background=0.8) for s in scenes]
     scenes += [sample_collage(rng) for _ in range(COLLAGES)]
@@ -150,7 +152,7 @@ def _batch(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, list[str]]
 
 
 def _offset(rng: np.random.Generator) -> tuple[int, int]:
-    """Mostly on the lattice; sometimes anywhere, as a visitor's picture may be."""
+    """Draw an offset in pixels: mostly none, sometimes off the lattice, as in users' images."""
     if rng.random() >= OFF_LATTICE:
         return 0, 0
     x, y = rng.integers(-8, 8, 2)
@@ -163,5 +165,5 @@ def _edges(error: Tensor) -> Tensor:
 
 
 def _psnr(mse: Tensor) -> Tensor:
-    """Decibels for pixels in [-1, 1]."""
+    """Return decibels for pixels in [-1, 1]."""
     return 10 * torch.log10(4 / mse.clamp(min=1e-10))

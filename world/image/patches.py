@@ -44,9 +44,9 @@ def patch_labels(scene: Scene, num: int = CELLS**2) -> np.ndarray:
     return _frame([Placed(item) for item in scene.items], num)
 
 
-def video_patch_labels(film: VideoScene, num: int = CELLS**2) -> np.ndarray:
+def video_patch_labels(video: VideoScene, num: int = CELLS**2) -> np.ndarray:
     """int64 "8*num 3": the same of its frames, one after the other."""
-    return np.concatenate([_frame(shown, num) for shown in placed(film)])
+    return np.concatenate([_frame(shown, num) for shown in placed(video)])
 
 
 def mentioned(facts: np.ndarray, words: str) -> np.ndarray:

@@ -7,7 +7,6 @@ not own: words about scenes (`world.text.captions`).
 
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from functools import cache
 
 import numpy as np
 
@@ -18,7 +17,6 @@ from world.concepts import (
     OBJECT_COLOURS,
     RELATIONS,
     held_out,
-    sprite,
 )
 
 IMAGE_PX = 128
@@ -247,99 +245,3 @@ def _background(rng: np.random.Generator) -> Background:
         top, bottom = rng.choice(len(colours), 2, replace=False)
         return Background("gradient", (colours[top], colours[bottom]))
     return Background(str(rng.choice(PLACES)))
-
-
-def render(scene: Scene, offset_px: tuple[int, int] = (0, 0)) -> np.ndarray:
-    """The picture, uint8 "128 128 3". offset_px (x, y) shifts every object off the lattice."""
-    canvas = background_picture(scene.background).copy()
-    for item in scene.items:
-        side = item.cells * CELL_PX
-        art = sprite(item.concept, item.colour, side)
-        x, y = item.column * CELL_PX + offset_px[0], item.row * CELL_PX + offset_px[1]
-        x0, y0, x1, y1 = max(x, 0), max(y, 0), min(x + side, IMAGE_PX), min(y + side, IMAGE_PX)
-        art = art[y0 - y : y1 - y, x0 - x : x1 - x]
-        canvas[y0:y1, x0:x1] = canvas[y0:y1, x0:x1] * (1 - art[..., 3:]) + art[..., :3]
-    return (np.clip(canvas, 0, 1) * 255 + 0.5).astype(np.uint8)
-
-
-@cache
-def background_picture(background: Background) -> np.ndarray:
-    """The empty background, float32 "128 128 3" in [0, 1]; callers must not write to it."""
-    y = np.linspace(0, 1, IMAGE_PX, dtype=np.float32)[:, None, None]
-    if background.kind in ("plain", "gradient"):
-        top, bottom = (_unit(BACKGROUND_COLOURS[c]) for c in (background.colours * 2)[:2])
-        picture = np.broadcast_to(top * (1 - y) + bottom * y, (IMAGE_PX, IMAGE_PX, 3)).copy()
-    else:
-        picture = _PLACE_PAINTERS[background.kind](y)
-    picture.setflags(write=False)
-    return picture
-
-
-def _unit(rgb: tuple[int, int, int]) -> np.ndarray:
-    return np.asarray(rgb, np.float32) / 255
-
-
-def _blend(y: np.ndarray, top: tuple[int, int, int], bottom: tuple[int, int, int]) -> np.ndarray:
-    tone = _unit(top) * (1 - y) + _unit(bottom) * y
-    return np.broadcast_to(tone, (IMAGE_PX, IMAGE_PX, 3)).copy()
-
-
-def _ellipse(
-    picture: np.ndarray, centre: tuple[int, int], radii: tuple[int, int], rgb: tuple[int, int, int]
-) -> None:
-    yy, xx = np.mgrid[:IMAGE_PX, :IMAGE_PX].astype(np.float32)
-    r = np.sqrt(((xx - centre[0]) / radii[0]) ** 2 + ((yy - centre[1]) / radii[1]) ** 2)
-    cover = np.clip((1 - r) * min(radii), 0, 1)[..., None]
-    picture[:] = picture * (1 - cover) + _unit(rgb) * cover
-
-
-def _sky(y: np.ndarray) -> np.ndarray:
-    picture = _blend(y, (92, 170, 244), (206, 234, 254))
-    for x, h in ((24, 24), (96, 40), (56, 100)):
-        _ellipse(picture, (x, h), (16, 7), (248, 252, 255))
-        _ellipse(picture, (x + 10, h - 5), (11, 7), (248, 252, 255))
-    return picture
-
-
-def _grass(y: np.ndarray) -> np.ndarray:
-    picture = _blend(y, (160, 214, 250), (222, 242, 252))
-    horizon = IMAGE_PX // 2
-    picture[horizon:] = _blend(y, (140, 206, 96), (78, 160, 66))[horizon:]
-    return picture
-
-
-def _sea(y: np.ndarray) -> np.ndarray:
-    picture = _blend(y, (250, 214, 170), (254, 240, 214))
-    horizon = IMAGE_PX * 3 // 8
-    picture[horizon:] = _blend(y, (60, 150, 206), (24, 92, 164))[horizon:]
-    for row, shift in ((64, 0), (88, 16), (112, 0)):
-        for x in range(shift, IMAGE_PX, 32):
-            _ellipse(picture, (x + 8, row), (8, 2), (146, 204, 236))
-    return picture
-
-
-def _night(y: np.ndarray) -> np.ndarray:
-    picture = _blend(y, (16, 20, 58), (58, 50, 116))
-    for x, h in (
-        (20, 20),
-        (52, 36),
-        (84, 20),
-        (116, 52),
-        (36, 68),
-        (100, 84),
-        (68, 100),
-        (12, 108),
-    ):
-        _ellipse(picture, (x, h), (2, 2), (254, 246, 200))
-    return picture
-
-
-def _room(y: np.ndarray) -> np.ndarray:
-    picture = _blend(y, (246, 226, 200), (238, 210, 178))
-    floor = IMAGE_PX * 3 // 4
-    picture[floor:] = _blend(y, (190, 134, 90), (160, 104, 64))[floor:]
-    picture[floor - 3 : floor] = _unit((252, 246, 236))
-    return picture
-
-
-_PLACE_PAINTERS = {"sky": _sky, "grass": _grass, "sea": _sea, "night": _night, "room": _room}

@@ -70,40 +70,44 @@ MOTION_PHRASES: Mapping[Motion, str] = {m: _going_on(said[0]) for m, said in _MA
 """Motion -> its one canonical phrase: "moving to the left". No phrase lies within another."""
 
 
-def mover_phrase(film: VideoScene) -> str:
+def mover_phrase(video: VideoScene) -> str:
     """ "a red car", "two big cats", "a cow and a pig"."""
-    first, *others = film.movers
+    first, *others = video.movers
     if others and others[0].concept == first.concept:
-        return f"{NUMBER_WORDS[len(film.movers)]} {plural_noun(first)}"
-    return " and ".join(with_article(noun(item)) for item in film.movers)
+        return f"{NUMBER_WORDS[len(video.movers)]} {plural_noun(first)}"
+    return " and ".join(with_article(noun(item)) for item in video.movers)
 
 
-def full_video_caption(film: VideoScene) -> str:
+def full_video_caption(video: VideoScene) -> str:
     """The one canonical caption: `mover_phrase`, the phrase of `MOTION_PHRASES`, the background,
     and the object that stands still, in this order with single spaces."""
-    words = [mover_phrase(film), MOTION_PHRASES[film.motion], canonical_background(film.background)]
-    words += [f"while {_stands(item)}" for item in film.still]
+    words = [
+        mover_phrase(video),
+        MOTION_PHRASES[video.motion],
+        canonical_background(video.background),
+    ]
+    words += [f"while {_stands(item)}" for item in video.still]
     return " ".join(words)
 
 
-def video_caption(film: VideoScene, rng: np.random.Generator) -> str:
+def video_caption(video: VideoScene, rng: np.random.Generator) -> str:
     """A true caption; it mentions the background in half of the cases, and likewise the object that
     stands still."""
-    manner, many = pick(rng, _MANNERS[film.motion]), _many(film)
+    manner, many = pick(rng, _MANNERS[video.motion]), _many(video)
     be = "are" if many else "is"
     said = (_going_on(manner), _going_on(manner), _does(manner, many), f"{be} {_going_on(manner)}")
-    words = f"{mover_phrase(film)} {pick(rng, said)}"
+    words = f"{mover_phrase(video)} {pick(rng, said)}"
     if rng.random() < 0.5:
-        words += " " + background_phrase(film.background, rng)
-    if film.still and rng.random() < 0.5:
-        item = film.still[0]
+        words += " " + background_phrase(video.background, rng)
+    if video.still and rng.random() < 0.5:
+        item = video.still[0]
         standing = f"with {with_article(noun(item))} standing still"
         words += " " + pick(rng, (f"while {_stands(item)}", standing))
     return words.replace(" up up ", " up ")
 
 
-def _many(film: VideoScene) -> bool:
-    return len(film.movers) > 1 or any(item.concept == "grapes" for item in film.movers)
+def _many(video: VideoScene) -> bool:
+    return len(video.movers) > 1 or any(item.concept == "grapes" for item in video.movers)
 
 
 def _stands(item: Item) -> str:
@@ -111,16 +115,16 @@ def _stands(item: Item) -> str:
     return f"{with_article(noun(item))} {verb} still"
 
 
-def video_questions(film: VideoScene, rng: np.random.Generator) -> list[Question]:
+def video_questions(video: VideoScene, rng: np.random.Generator) -> list[Question]:
     """Questions that have exactly one right answer in this film, one phrasing of each kind that
     applies: object, motion, direction (of slides), mover, count, background (not of gradients)."""
     found = [
-        Question(pick(rng, _WHAT_HAPPENS), full_video_caption(film), "object"),
-        *_motion_questions(film, rng),
-        _mover_question(film, rng),
-        _count_question(film, rng),
+        Question(pick(rng, _WHAT_HAPPENS), full_video_caption(video), "object"),
+        *_motion_questions(video, rng),
+        _mover_question(video, rng),
+        _count_question(video, rng),
     ]
-    shown = Scene(Family.SINGLE_OBJECT, film.background, film.movers[:1])
+    shown = Scene(Family.SINGLE_OBJECT, video.background, video.movers[:1])
     return found + [q for q in questions(shown, rng) if q.kind == "background"]
 
 
@@ -136,17 +140,17 @@ _WHAT_HAPPENS = (
 )
 
 
-def _motion_questions(film: VideoScene, rng: np.random.Generator) -> list[Question]:
+def _motion_questions(video: VideoScene, rng: np.random.Generator) -> list[Question]:
     """What the movers do, and of a slide which way they go."""
-    many, manner = _many(film), _MANNERS[film.motion][0]
+    many, manner = _many(video), _MANNERS[video.motion][0]
     do, be, it = ("do", "are", "they") if many else ("does", "is", "it")
-    names = [item.concept for item in film.movers]
+    names = [item.concept for item in video.movers]
     if len(set(names)) < len(names):
         names = [BY_NAME[names[0]].plural]
     who = " and ".join(f"the {name}" for name in names)
     asked = (f"what {do} {who} do?", f"what {be} {who} doing?", f"tell me what {who} {do}.")
     found = [Question(pick(rng, asked), f"{it} {_does(manner, many)}", "motion")]
-    if film.motion in SLIDES:
+    if video.motion in SLIDES:
         asked = (
             f"which way {do} {who} move?",
             f"which way {do} {who} go?",
@@ -156,15 +160,15 @@ def _motion_questions(film: VideoScene, rng: np.random.Generator) -> list[Questi
     return found
 
 
-def _mover_question(film: VideoScene, rng: np.random.Generator) -> Question:
-    moves = film.motion in SLIDES or film.motion is Motion.CROSS
-    verb = "move" if moves else _MANNERS[film.motion][0]
+def _mover_question(video: VideoScene, rng: np.random.Generator) -> Question:
+    moves = video.motion in SLIDES or video.motion is Motion.CROSS
+    verb = "move" if moves else _MANNERS[video.motion][0]
     asked = (f"what {_does(verb, False)}?", f"what is {_going_on(verb)}?")
-    return Question(pick(rng, asked), mover_phrase(film), "mover")
+    return Question(pick(rng, asked), mover_phrase(video), "mover")
 
 
-def _count_question(film: VideoScene, rng: np.random.Generator) -> Question:
-    items = film.movers + film.still
+def _count_question(video: VideoScene, rng: np.random.Generator) -> Question:
+    items = video.movers + video.still
     concept = items[int(rng.integers(len(items)))].concept
     plural, number = BY_NAME[concept].plural, sum(i.concept == concept for i in items)
     asked = (

@@ -12,16 +12,8 @@ from enum import StrEnum
 import numpy as np
 
 from world.concepts import held_out, sprite
-from world.image.scenes import (
-    ARRANGEMENTS,
-    CELL_PX,
-    CELLS,
-    Background,
-    Family,
-    Item,
-    background_picture,
-    sample_scene,
-)
+from world.image.rendering import background_picture
+from world.image.scenes import ARRANGEMENTS, CELL_PX, CELLS, Background, Family, Item, sample_scene
 
 FRAMES = 8
 
@@ -85,23 +77,23 @@ class Placed:
     turns: int = 0
 
 
-def placed(film: VideoScene) -> tuple[tuple[Placed, ...], ...]:
+def placed(video: VideoScene) -> tuple[tuple[Placed, ...], ...]:
     """What each of the `FRAMES` frames shows: the object that stands still, then the movers."""
-    still = tuple(Placed(item) for item in film.still)
-    movers = range(len(film.movers))
-    hidden = APPEARS_AT if film.motion is Motion.APPEAR else 0
+    still = tuple(Placed(item) for item in video.still)
+    movers = range(len(video.movers))
+    hidden = APPEARS_AT if video.motion is Motion.APPEAR else 0
     return tuple(
-        still + tuple(_moved(film, i, frame) for i in movers if frame >= hidden)
+        still + tuple(_moved(video, i, frame) for i in movers if frame >= hidden)
         for frame in range(FRAMES)
     )
 
 
-def _moved(film: VideoScene, index: int, frame: int) -> Placed:
+def _moved(video: VideoScene, index: int, frame: int) -> Placed:
     """A mover in a frame; one that appears, as it will stand."""
-    item, gone = film.movers[index], _share(film.cells, frame)
-    match film.motion:
+    item, gone = video.movers[index], _share(video.cells, frame)
+    match video.motion:
         case Motion.BOUNCE:
-            height = (0, film.cells - 1, film.cells, film.cells - 1)[frame % 4]
+            height = (0, video.cells - 1, video.cells, video.cells - 1)[frame % 4]
             return Placed(replace(item, row=item.row - height))
         case Motion.SPIN:
             return Placed(item, frame % 4)
@@ -130,9 +122,9 @@ def _resized(item: Item, size: str) -> Item:
     return replace(resized, column=item.column + shift, row=item.row + shift)
 
 
-def render_video(film: VideoScene) -> np.ndarray:
+def render_video(video: VideoScene) -> np.ndarray:
     """The frames, uint8 "8 128 128 3"."""
-    return np.stack([_frame(film.background, shown) for shown in placed(film)])
+    return np.stack([_frame(video.background, shown) for shown in placed(video)])
 
 
 def _frame(background: Background, shown: tuple[Placed, ...]) -> np.ndarray:
@@ -146,14 +138,14 @@ def _frame(background: Background, shown: tuple[Placed, ...]) -> np.ndarray:
     return (np.clip(canvas, 0, 1) * 255 + 0.5).astype(np.uint8)
 
 
-def held_out_motions(film: VideoScene) -> list[tuple[str, str]]:
+def held_out_motions(video: VideoScene) -> list[tuple[str, str]]:
     """The pairs (concept, motion) of the film that training never sees."""
-    names = dict.fromkeys(item.concept for item in film.movers)
-    return [(name, film.motion.value) for name in names if held_out(name, film.motion)]
+    names = dict.fromkeys(item.concept for item in video.movers)
+    return [(name, video.motion.value) for name in names if held_out(name, video.motion)]
 
 
 def sample_video(
-    rng: np.random.Generator, *, test: bool, motion: Motion | None = None, begun: bool = False
+    rng: np.random.Generator, *, test: bool, motion: Motion | None = None, from_image: bool = False
 ) -> VideoScene:
     """A random film.
 
@@ -165,16 +157,16 @@ def sample_video(
     """
     if motion is None:
         motion = tuple(Motion)[int(rng.integers(len(Motion)))]
-    begun &= motion in SLIDES or motion is Motion.BOUNCE
+    from_image &= motion in SLIDES or motion is Motion.BOUNCE
     moving = 2 if motion is Motion.CROSS else 1
-    twins = motion in SLIDES and rng.random() < TWINS and not begun
-    stands = moving == 1 and not twins and rng.random() < STILL and not begun
+    twins = motion in SLIDES and rng.random() < TWINS and not from_image
+    stands = moving == 1 and not twins and rng.random() < STILL and not from_image
     while True:
         background, things = _cast(rng, motion, moving + stands, test=test)
         movers = things[:moving] * (2 if twins else 1)
-        film = VideoScene(background, movers, motion, things[moving:])
-        if bool(held_out_motions(film)) == test:
-            return _from_the_picture(film) if begun else _arranged(film)
+        video = VideoScene(background, movers, motion, things[moving:])
+        if bool(held_out_motions(video)) == test:
+            return _from_the_picture(video) if from_image else _arranged(video)
 
 
 def _cast(
@@ -195,17 +187,17 @@ def _cast(
             return scene.background, tuple(things)
 
 
-def _arranged(film: VideoScene) -> VideoScene:
+def _arranged(video: VideoScene) -> VideoScene:
     """The film with everything at its place. Objects that share a film with another keep to lanes:
     one above the other where something goes left or right, side by side elsewhere."""
-    things = (*film.movers, *film.still)
-    if film.motion is Motion.CROSS:
+    things = (*video.movers, *video.still)
+    if video.motion is Motion.CROSS:
         ways = [SLIDES[Motion.RIGHT], SLIDES[Motion.LEFT]]
-    elif film.motion in SLIDES:
-        ways = [SLIDES[film.motion]] * len(film.movers)
+    elif video.motion in SLIDES:
+        ways = [SLIDES[video.motion]] * len(video.movers)
     else:
-        ways = [(0, 0)] * len(film.movers)
-    cells = min(CELLS - item.cells for item in film.movers) if any(ways[0]) else 0
+        ways = [(0, 0)] * len(video.movers)
+    cells = min(CELLS - item.cells for item in video.movers) if any(ways[0]) else 0
     if any(way[0] for way in ways):
         lanes = _LANES if len(things) == 2 else (_MIDDLE,)
         centres = [(_MIDDLE, lane) for lane in lanes]
@@ -214,16 +206,16 @@ def _arranged(film: VideoScene) -> VideoScene:
     found = [item.centred(*centre) for item, centre in zip(things, centres, strict=True)]
     for i, way in enumerate(ways):
         found[i] = _at_start(found[i], way)
-    if film.motion is Motion.BOUNCE:
+    if video.motion is Motion.BOUNCE:
         cells = BOUNCE
         found[0] = replace(found[0], row=CELLS - found[0].cells)
-    num = len(film.movers)
-    return replace(film, movers=tuple(found[:num]), still=tuple(found[num:]), cells=cells)
+    num = len(video.movers)
+    return replace(video, movers=tuple(found[:num]), still=tuple(found[num:]), cells=cells)
 
 
-def _from_the_picture(film: VideoScene) -> VideoScene:
+def _from_the_picture(video: VideoScene) -> VideoScene:
     """A slide or a bounce of one object that starts in the middle."""
-    item = film.movers[0].centred(_MIDDLE, _MIDDLE)
+    item = video.movers[0].centred(_MIDDLE, _MIDDLE)
     room = CELLS - item.cells
     cells = {
         Motion.LEFT: item.column,
@@ -231,8 +223,8 @@ def _from_the_picture(film: VideoScene) -> VideoScene:
         Motion.UP: item.row,
         Motion.DOWN: room - item.row,
         Motion.BOUNCE: min(item.row, BOUNCE),
-    }[film.motion]
-    return replace(film, movers=(item,), cells=cells)
+    }[video.motion]
+    return replace(video, movers=(item,), cells=cells)
 
 
 def _at_start(item: Item, way: tuple[int, int]) -> Item:

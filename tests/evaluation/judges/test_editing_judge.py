@@ -10,8 +10,10 @@ from evaluation.judges.editing_judge import PLACE_PX, EditVerdict, judge_edit, v
 from evaluation.judges.image_parser import Detected, Parsed
 from evaluation.report.result import share
 from world.concepts import CONCEPTS, OBJECT_COLOURS
-from world.image.edits import Change, Edit, sample_edit
-from world.image.scenes import CELL_PX, Background, Item, Scene, render
+from world.image.edit_sampling import sample_edit
+from world.image.edits import Change, Edit
+from world.image.rendering import render
+from world.image.scenes import CELL_PX, Background, Item, Scene
 
 every_change = pytest.mark.parametrize("change", list(Change))
 RIGHT = EditVerdict(done=True, kept=True)

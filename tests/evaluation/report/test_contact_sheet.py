@@ -20,7 +20,7 @@ from evaluation.suites.scenes import FAIL_RGB, PASS_RGB, plan
 from flow.modality import Modality
 from tests.evaluation.perfect import TOKENS, PixelTokenizer, parsed, said, shown
 from tests.evaluation.talker import PACK, Talker, heard, perfect, spoken
-from world.image.scenes import render
+from world.image.rendering import render
 from world.video.motion import render_video
 
 Answers = tuple[Answer, ...]

@@ -22,7 +22,8 @@ from evaluation.suites.cycle_consistency import DESCRIBE, TELL, Loop
 from flow.modality import Modality
 from tests.evaluation.perfect import TOKENS, PixelTokenizer, said, shown
 from tests.evaluation.talker import PACK, SampleTokenizer, Talker, heard, perfect, spoken
-from world.image.scenes import Background, Family, Item, Scene, render
+from world.image.rendering import render
+from world.image.scenes import Background, Family, Item, Scene
 from world.text.captions import full_caption
 from world.video.captions import full_video_caption
 from world.video.motion import FRAMES, render_video

@@ -15,7 +15,8 @@ from evaluation.suites import editing
 from flow.modality import Modality
 from tests.evaluation.perfect import ScriptedAnswerer, shown
 from world.image.edits import Change, Edit
-from world.image.scenes import Background, Scene, render
+from world.image.rendering import render
+from world.image.scenes import Background, Scene
 
 NUM, SEED = 7, 2
 SAMPLING = Sampling(steps=4)

@@ -10,8 +10,8 @@ from flow.sequence import OmniSequence, response
 from model.network.omni import OmniModel
 from model.presets import PRESETS
 from model.tokenizers.text import TextTokenizer
-from training.checkpoints.grow_depth import deepened
-from training.data.examples import training_texts
+from training.checkpoints.grow_depth import grow_depth
+from training.data.text_metric import training_texts
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def model() -> OmniModel:
 def _deeper(model: OmniModel, layers: int) -> OmniModel:
     config = replace(model.config, backbone=replace(model.config.backbone, layers=layers))
     grown = OmniModel(config, model.spaces[Modality.TEXT])
-    grown.load_state_dict(deepened(model.state_dict(), layers))
+    grown.load_state_dict(grow_depth(model.state_dict(), layers))
     return grown
 
 
@@ -51,8 +51,8 @@ def test_it_computes_the_same_and_its_new_layers_learn(model: OmniModel) -> None
 def test_it_never_loses_a_layer(model: OmniModel) -> None:
     own = model.state_dict()
     layers = len(model.backbone.layers)
-    same = deepened(own, layers)
+    same = grow_depth(own, layers)
     assert all(torch.equal(same[name], own[name]) for name in own)
     assert set(same) == set(own)
     with pytest.raises(ValueError, match=f"has {layers} layers"):
-        deepened(own, layers - 1)
+        grow_depth(own, layers - 1)

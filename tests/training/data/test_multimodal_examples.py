@@ -9,9 +9,11 @@ from model.network.omni import OmniModel
 from model.presets import PRESETS
 from model.tokenizers.text import END_THINK, THINK, TextTokenizer
 from training.data.encoded_clip import EncodedClip
-from training.data.examples import UNKNOWN, Example, Examples, build_pool, training_texts
-from training.data.multimodal_examples import think, together
+from training.data.examples import UNKNOWN, Example, Examples
+from training.data.multimodal_examples import audio_visual, think
+from training.data.scene_pool import build_pool
 from training.data.speech_examples import SpeechExamples
+from training.data.text_metric import training_texts
 from world.audio.sounds import SOUND
 from world.audio.voices import OUTPUT_VOICE
 from world.concepts import BY_NAME, CONCEPTS
@@ -58,7 +60,7 @@ def test_a_sound_and_a_picture_are_asked_about_together(words: Examples) -> None
     heard: set[int] = set()
     seen: set[bool] = set()
     for _ in range(60):
-        example = together(words, speech, rng)
+        example = audio_visual(words, speech, rng)
         assert _modalities(example) == [TEXT, IMAGE, TEXT, AUDIO, TEXT, TEXT]
         place = int(example.spans[3].tokens[0, 0])
         heard.add(place)

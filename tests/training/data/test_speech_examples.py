@@ -19,9 +19,12 @@ from model.tokenizers.whisper_encoder import WhisperEncoder
 from training.checkpoints.whisper_weights import encoder_weights
 from training.data.code_cache import pixels_of
 from training.data.encoded_clip import EncodedClip
-from training.data.examples import Example, Examples, build_pool, training_texts
-from training.data.speech_examples import SpeechExamples, slips, told_scenes
+from training.data.examples import Example, Examples
+from training.data.scene_pool import build_pool
+from training.data.speech_codes import encode_spoken_scenes
+from training.data.speech_examples import SpeechExamples, prefix_noise
 from training.data.task_mixture import SHARES
+from training.data.text_metric import training_texts
 from training.data.video_examples import VideoExamples
 from training.objectives.contrastive import Contrast
 from training.stages.audio import MelDistance, spectral_distance
@@ -29,7 +32,7 @@ from training.stages.flow import COUNTED_SHARE, FlowStage, _counted
 from world.audio.sounds import SOUND
 from world.audio.speech import Clip, Part, plan_clip
 from world.audio.voices import OUTPUT_VOICE
-from world.image.scenes import render
+from world.image.rendering import render
 from world.text.captions import full_caption
 from world.text.sentences import sound_answer, transcript
 
@@ -60,8 +63,8 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> FlowStage:
     model = OmniModel(CONFIG, tokenizer.space())
     pool = build_pool(model.vision, 40, tmp_path_factory.mktemp("pool") / "codes.npz")
     words = Examples(pool, tokenizer, CONFIG.text_block, CONFIG.text_blocks)
-    films = VideoExamples.build(model.vision, words, (6, 12, 4), tmp_path_factory.mktemp("films"))
-    return FlowStage(model, tokenizer, words, speech=_examples(words, CLIPS), films=films)
+    videos = VideoExamples.build(model.vision, words, (6, 12, 4), tmp_path_factory.mktemp("films"))
+    return FlowStage(model, tokenizer, words, speech=_examples(words, CLIPS), videos=videos)
 
 
 @pytest.fixture(scope="module")
@@ -112,7 +115,7 @@ def test_a_sound_is_followed_by_its_task_and_answered_in_words(speech: SpeechExa
 def test_speaking_begins_with_words_and_goes_on_with_its_blocks(
     speech: SpeechExamples, first: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("training.data.speech_examples.SLIPS_SHARE", 0.0)
+    monkeypatch.setattr("training.data.speech_examples.PREFIX_NOISE_SHARE", 0.0)
     rng = np.random.default_rng(1)
     spoken: set[str] = set()
     for _ in range(200):
@@ -130,7 +133,7 @@ def test_speaking_begins_with_words_and_goes_on_with_its_blocks(
 @pytest.mark.parametrize("length", [1, 4, 25, 100])
 def test_what_slipped_comes_from_elsewhere_in_the_clip_and_not_all_does(length: int) -> None:
     rng = np.random.default_rng(2)
-    found = np.stack([slips(rng, length) for _ in range(300)])
+    found = np.stack([prefix_noise(rng, length) for _ in range(300)])
     assert found.min() >= 0
     assert found.max() < length
     own = (found == np.arange(length)).mean()
@@ -207,18 +210,20 @@ def test_clips_that_speak_of_a_scene_belong_to_its_picture(
         for i, p in enumerate(plans)
     ]
     heard = [_clip(p.sentence, p.voice, 3 + i) for i, p in enumerate(plans)]
-    told = told_scenes(stage.model.vision, clips, heard, tmp_path / "told.npz")
+    spoken_scenes = encode_spoken_scenes(stage.model.vision, clips, heard, tmp_path / "told.npz")
     wanted = {p.sentence: p.scene for p in plans if p.scene is not None}
-    assert {t.heard.sentence for t in told} == set(wanted) != set()
-    for one in told:
+    assert {t.heard.sentence for t in spoken_scenes} == set(wanted) != set()
+    for one in spoken_scenes:
         scene = wanted[one.heard.sentence]
         assert scene is not None
         assert one.key == full_caption(scene)
         pixels = pixels_of(render(scene)[None], CONFIG.vision.image_px, torch.device("cpu"))
         assert torch.equal(one.picture.tokens, stage.model.vision.encode(pixels)[0])
-    speech = SpeechExamples(CLIPS, stage.examples, end=END, block=BLOCK, blocks=BLOCKS, told=told)
+    speech = SpeechExamples(
+        CLIPS, stage.examples, end=END, block=BLOCK, blocks=BLOCKS, spoken_scenes=spoken_scenes
+    )
     pairs = Contrast(stage.examples, speech, None)._told(np.random.default_rng(0))
-    keys = {t.heard.codes.tobytes(): t.key for t in told}
+    keys = {t.heard.codes.tobytes(): t.key for t in spoken_scenes}
     for (query,), key in zip(pairs.queries, pairs.keys, strict=True):
         assert isinstance(query, Span)
         assert keys[query.tokens.numpy().astype(np.uint16).tobytes()] == key

@@ -5,9 +5,9 @@ import pytest
 
 from model.tokenizers.text import TextTokenizer
 from training.data.encoded_clip import EncodedClip
-from training.data.examples import training_texts
 from training.data.forced_alignment import LETTERS, spelled
-from training.data.spliced_sentences import Splicer, says_held_out, splice
+from training.data.spliced_sentences import SentenceSplicer, splice, states_held_out_pair
+from training.data.text_metric import training_texts
 from world.concepts import CONCEPTS, OBJECT_COLOURS, held_out
 from world.text.sentences import transcript
 
@@ -68,7 +68,7 @@ def test_drawn_ones_are_new_short_enough_and_say_nothing_held_out(
     )
     sentences = [f"a {colour} lamp is here", f"here is a {concept} now", "hello there my friend"]
     clips = [_clip(s, tokenizer, i) for i, s in enumerate(sentences)]
-    splicer = Splicer(clips, tokenizer, 40)
+    splicer = SentenceSplicer(clips, tokenizer, 40)
     rng = np.random.default_rng(0)
     drawn = [splicer.draw(rng) for _ in range(200)]
     found = {clip.sentence for clip in drawn if clip is not None}
@@ -76,9 +76,9 @@ def test_drawn_ones_are_new_short_enough_and_say_nothing_held_out(
     assert all(len(clip.codes) <= 40 for clip in drawn if clip is not None)
     assert not any(colour in words.split() and concept in words.split() for words in found)
     assert any(colour in words.split() for words in found)
-    assert says_held_out(f"there is a {concept}, and it is {colour}!")
+    assert states_held_out_pair(f"there is a {concept}, and it is {colour}!")
 
 
 def test_without_known_letters_there_is_nothing_to_cut(tokenizer: TextTokenizer) -> None:
     plain = EncodedClip("two words", "voice", np.zeros((9, 2), np.uint16))
-    assert Splicer([plain, plain], tokenizer, 40).draw(np.random.default_rng(0)) is None
+    assert SentenceSplicer([plain, plain], tokenizer, 40).draw(np.random.default_rng(0)) is None

@@ -25,7 +25,7 @@ def test_a_run_takes_the_lessons_that_were_asked_for() -> None:
 
 
 @pytest.mark.parametrize(
-    ("missing", "kinds", "sentence"),
+    ("missing", "tasks", "sentence"),
     [
         ((), ("image", "sing"), "no lesson 'sing': choose of image"),
         (SPEECH, ("hear",), "hear here"),
@@ -34,7 +34,7 @@ def test_a_run_takes_the_lessons_that_were_asked_for() -> None:
     ],
 )
 def test_lessons_that_there_are_not_are_named(
-    missing: tuple[str, ...], kinds: tuple[str, ...], sentence: str
+    missing: tuple[str, ...], tasks: tuple[str, ...], sentence: str
 ) -> None:
     with pytest.raises(ValueError, match=sentence):
-        mixture(missing, kinds)
+        mixture(missing, tasks)

@@ -10,14 +10,14 @@ from model.network.omni import OmniModel
 from model.presets import PRESETS
 from model.tokenizers.image_decoder import ConvBlock
 from model.tokenizers.text import TextTokenizer
-from training.data.examples import training_texts
-from training.loop.optimiser import Muon, make_optimisers, orthogonalised
+from training.data.text_metric import training_texts
+from training.loop.optimiser import Muon, make_optimisers, orthogonalise
 
 
 def test_singular_values_come_near_one() -> None:
     torch.manual_seed(0)
     matrices = torch.randn(3, 24, 80) @ torch.diag(torch.logspace(0, -2, 80))
-    before, after = torch.linalg.svdvals(matrices), torch.linalg.svdvals(orthogonalised(matrices))
+    before, after = torch.linalg.svdvals(matrices), torch.linalg.svdvals(orthogonalise(matrices))
     assert float((before[:, 0] / before[:, -1]).min()) > 3
     assert 0.6 < float(after.min()) < float(after.max()) < 1.3
 
@@ -27,7 +27,7 @@ def test_singular_vectors_stay() -> None:
     left, _ = torch.linalg.qr(torch.randn(12, 12))
     right, _ = torch.linalg.qr(torch.randn(30, 12))
     matrix = left @ torch.diag(torch.linspace(1, 3, 12)) @ right.T
-    inner = left.T @ orthogonalised(matrix[None])[0] @ right
+    inner = left.T @ orthogonalise(matrix[None])[0] @ right
     torch.testing.assert_close(inner, torch.diag(inner.diagonal()), atol=1e-4, rtol=0)
 
 

@@ -18,13 +18,15 @@ from model.network.omni import OmniModel
 from model.presets import PRESETS
 from model.tokenizers.text import TextTokenizer
 from training.__main__ import main
-from training.data.examples import Examples, build_pool, training_texts
+from training.data.examples import Examples
+from training.data.scene_pool import build_pool
+from training.data.text_metric import training_texts
 from training.data.video_examples import VideoExamples
 from training.loop.auxiliary import AuxiliaryModules
 from training.loop.budgeted_loop import Budget, train
 from training.loop.distributed import ALONE, Ranks
 from training.loop.ema import EMA
-from training.loop.run_state import State, finished
+from training.loop.run_state import State, averaged_weights
 from training.stages.flow import FlowStage
 
 NUM, BATCHES = 2, 3
@@ -42,8 +44,8 @@ def _stage(folder: Path) -> FlowStage:
     model = OmniModel(config, tokenizer.space(config.media))
     pool = build_pool(model.vision, 40, folder / "codes.npz")
     examples = Examples(pool, tokenizer, config.text_block, config.text_blocks)
-    films = VideoExamples.build(model.vision, examples, (4, 8, 4), folder)
-    stage = FlowStage(model, tokenizer, examples, films=films, alike=NUM)
+    videos = VideoExamples.build(model.vision, examples, (4, 8, 4), folder)
+    stage = FlowStage(model, tokenizer, examples, videos=videos, alike=NUM)
     stage.mixture = ("image", "match", "text", "film", "watch", "match", "text", "edit")
     return stage
 
@@ -102,7 +104,10 @@ def _begun(runs: Path) -> dict[str, Tensor]:
 
 def test_parts_learn_what_whole_weights_learn(runs: Path) -> None:
     """The average of every weight, and each has moved."""
-    (wanted, counts), (found, others) = finished(runs / "plain"), finished(runs / "straight")
+    (wanted, counts), (found, others) = (
+        averaged_weights(runs / "plain"),
+        averaged_weights(runs / "straight"),
+    )
     assert found.keys() == wanted.keys() == _stage(runs).model.state_dict().keys()
     for name, value in wanted.items():
         torch.testing.assert_close(found[name], value, atol=1e-5, rtol=1e-4)
@@ -121,7 +126,10 @@ def test_each_process_holds_its_part(runs: Path) -> None:
 
 
 def test_a_run_of_parts_goes_on_as_if_it_had_not_ended(runs: Path) -> None:
-    (wanted, counts), (found, others) = finished(runs / "straight"), finished(runs / "broken")
+    (wanted, counts), (found, others) = (
+        averaged_weights(runs / "straight"),
+        averaged_weights(runs / "broken"),
+    )
     for name, value in wanted.items():
         assert torch.equal(found[name], value), name
     assert others[:2] == counts[:2]

@@ -10,10 +10,12 @@ from model.network.omni import OmniModel
 from model.presets import PRESETS
 from model.prompt_template import Span, collate_prompts, embedded
 from model.tokenizers.text import EOS, TextTokenizer
-from training.data.examples import Examples, ScenePool, training_texts
+from training.data.examples import Examples
+from training.data.scene_pool import ScenePool
+from training.data.text_metric import training_texts
 from training.data.video_examples import VideoExamples
 from training.objectives.contrastive import Contrast, info_nce
-from world.image.edits import sample_edit
+from world.image.edit_sampling import sample_edit
 from world.image.scenes import sample_scene
 from world.text.captions import full_caption
 from world.video.motion import FRAMES, sample_video
@@ -34,7 +36,7 @@ def contrast() -> Contrast:
     tokenizer = TextTokenizer.train(training_texts(50), CONFIG.text_vocabulary)
     rng = np.random.default_rng(0)
     scenes = [sample_scene(rng, test=False) for _ in range(12)]
-    films = [sample_video(rng, test=False) for _ in range(5)]
+    videos = [sample_video(rng, test=False) for _ in range(5)]
     edits = [sample_edit(rng, test=False) for _ in range(9)]
 
     def codes(*num: int) -> np.ndarray:
@@ -44,7 +46,7 @@ def contrast() -> Contrast:
     pool = ScenePool(scenes, codes(12))
     words = Examples(pool, tokenizer, CONFIG.text_block, CONFIG.text_blocks)
     made = VideoExamples(
-        words, (films, codes(5, FRAMES)), (edits, codes(9, 2)), (edits, codes(9, 2))
+        words, (videos, codes(5, FRAMES)), (edits, codes(9, 2)), (edits, codes(9, 2))
     )
     return Contrast(words, None, made)
 
@@ -68,12 +70,12 @@ def test_items_behind_the_queries_are_wrong_answers() -> None:
 
 def test_pairs_belong_together(contrast: Contrast) -> None:
     """A key is all that can be said of its picture; the picture before is never the one after."""
-    assert contrast.films is not None
+    assert contrast.videos is not None
     drawings = {
         _name(picture): full_caption(scene)
-        for i in range(len(contrast.films.edits))
+        for i in range(len(contrast.videos.edits))
         for picture, scene in zip(
-            contrast.films.pictures_of(i), contrast.films.scenes_of(i), strict=True
+            contrast.videos.pictures_of(i), contrast.videos.scenes_of(i), strict=True
         )
     }
     rng = np.random.default_rng(0)

@@ -12,10 +12,11 @@ from model.network.omni import OmniModel
 from model.network.probes import EDIT_TARGET, PICTURE, REFERRED
 from model.presets import PRESETS
 from model.tokenizers.text import PAD, TextTokenizer
-from training.data.examples import UNKNOWN, Batch, training_texts, with_mentions
+from training.data.examples import UNKNOWN, Batch, with_mentions
 from training.data.forced_alignment import LETTERS, Line, align, spelled
+from training.data.text_metric import training_texts
 from training.loop.auxiliary import AuxiliaryModules
-from training.objectives.probe_loss import Landmarks, busy, loss
+from training.objectives.probe_loss import ProbeLoss, busy, loss
 from world.concepts import CONCEPTS
 from world.image.patches import KINDS
 from world.text.sentences import transcript
@@ -86,7 +87,7 @@ def model() -> OmniModel:
 
 
 def test_the_middle_learns_what_is_where(model: OmniModel) -> None:
-    helpers = Landmarks(model, PIECES)
+    helpers = ProbeLoss(model, PIECES)
     codes = torch.randint(16, (3, 4, model.spaces[Modality.IMAGE].num_codebooks))
     shown = torch.stack([torch.randint(k, (3, 4)) for k in KINDS], -1)
     both = [*model.parameters(), *helpers.parameters()]
@@ -104,7 +105,7 @@ def test_the_middle_learns_what_is_where(model: OmniModel) -> None:
 
 
 def test_what_is_unknown_is_not_asked(model: OmniModel) -> None:
-    helpers = Landmarks(model, PIECES)
+    helpers = ProbeLoss(model, PIECES)
     codes = torch.randint(16, (2, 4, model.spaces[Modality.IMAGE].num_codebooks))
     shown = torch.stack([torch.randint(1, k, (2, 4)) for k in KINDS], -1)
 
@@ -122,7 +123,7 @@ def test_what_is_unknown_is_not_asked(model: OmniModel) -> None:
 
 
 def test_a_pass_without_gradients_leaves_nothing_behind(model: OmniModel) -> None:
-    helpers = Landmarks(model, PIECES)
+    helpers = ProbeLoss(model, PIECES)
     codes = torch.randint(16, (1, 4, model.spaces[Modality.IMAGE].num_codebooks))
     with torch.inference_mode():
         model.features(OmniSequence((response(Modality.IMAGE, codes),)))
@@ -148,7 +149,7 @@ def test_an_empty_place_counts_where_something_was_or_will_be(model: OmniModel) 
 
 def test_what_will_change_is_asked_of_the_picture_in_the_prompt(model: OmniModel) -> None:
     """Of its things, and of empty places that something comes to."""
-    helpers = Landmarks(model, PIECES)
+    helpers = ProbeLoss(model, PIECES)
     grid, books = 4, model.spaces[Modality.IMAGE].num_codebooks
     before = torch.randint(16, (1, grid, books))
     after = before.clone()
@@ -180,12 +181,12 @@ def test_what_will_change_is_asked_of_the_picture_in_the_prompt(model: OmniModel
 
 def test_heads_of_a_checkpoint_are_taken_over(model: OmniModel) -> None:
     """Where it has none of prompts, those of its answers ask much the same."""
-    known, fresh = Landmarks(model, PIECES), Landmarks(model, PIECES)
-    fresh.begin(known.answers, None)
+    known, fresh = ProbeLoss(model, PIECES), ProbeLoss(model, PIECES)
+    fresh.initialise(known.answers, None)
     for heads in (fresh.prompts, fresh.answers):
         own = heads.state_dict()
         assert all(torch.equal(own[n], w) for n, w in known.answers.state_dict().items())
-    fresh.begin(known.answers, known.prompts)
+    fresh.initialise(known.answers, known.prompts)
     own = fresh.state_dict()
     assert all(torch.equal(own[name], weight) for name, weight in known.state_dict().items())
 
@@ -202,7 +203,7 @@ def test_what_the_words_name_is_asked_where_there_is_a_thing_and_they_name_one(
     heard = with_mentions(facts, "a fox", absent=True)[:, -1]
     assert heard.tolist() == [0, 0, UNKNOWN, 0]
 
-    helpers, books = Landmarks(model, PIECES), model.spaces[Modality.IMAGE].num_codebooks
+    helpers, books = ProbeLoss(model, PIECES), model.spaces[Modality.IMAGE].num_codebooks
     picture = response(Modality.IMAGE, torch.randint(16, (1, 4, books)))
     words = response(Modality.TEXT, torch.randint(16, (1, 3, 1)))
     given, places = torch.from_numpy(asked)[None], torch.arange(3)[None]
@@ -215,7 +216,7 @@ def test_what_the_words_name_is_asked_where_there_is_a_thing_and_they_name_one(
 
 def test_a_run_goes_on_with_a_question_that_it_did_not_ask_before(model: OmniModel) -> None:
     """The heads it had go on; the new one, and how all of them move, begin."""
-    before, after = (AuxiliaryModules(Landmarks(model, PIECES), 1e-3, 0.0) for _ in range(2))
+    before, after = (AuxiliaryModules(ProbeLoss(model, PIECES), 1e-3, 0.0) for _ in range(2))
     kept = before.kept()
     kept["weights"] = {n: w for n, w in kept["weights"].items() if REFERRED not in n}
     after.restore(kept)

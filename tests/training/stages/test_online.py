@@ -18,20 +18,22 @@ from model.tokenizers.text import TextTokenizer
 from tests.training.few import FEW
 from training.__main__ import main
 from training.data.code_cache import encoded, pixels_of, still
-from training.data.examples import Batch, Examples, build_pool, build_unnamed, training_texts
+from training.data.examples import Batch, Examples
+from training.data.scene_pool import build_pool, build_unnamed
+from training.data.text_metric import training_texts
 from training.data.video_examples import VideoExamples
 from training.loop.budgeted_loop import Budget, train
 from training.loop.distributed import ALONE, Ranks
-from training.loop.run_state import finished
+from training.loop.run_state import averaged_weights
 from training.stages.flow import FlowStage
-from training.stages.online import RENEWED_EVERY, SLOWLY, OnlineStage, check_online
+from training.stages.online import RATE_SCALES, REENCODE_EVERY, OnlineStage, check_online
 from world.image.scenes import sample_scene
 from world.video.motion import render_video
 
 S = TypeVar("S", bound=FlowStage)
 RATE, STEPS = 1e-2, 8
 BUDGET = Budget(minutes=60, steps=STEPS, warmup_steps=1, cooldown=0, learning_rate=RATE)
-ONLINE = replace(BUDGET, slowly=SLOWLY)
+ONLINE = replace(BUDGET, rate_scales=RATE_SCALES)
 NOT_REACHED = "vision.semantic."
 """What describes a picture in words' terms: only the tokenizer's own stage asks for it."""
 
@@ -50,8 +52,8 @@ def _stage(kind: type[S], folder: Path) -> S:
     pool = build_pool(model.vision, 40, folder / "codes.npz")
     unnamed = build_unnamed(model.vision, 6, folder / "unnamed.npz")
     examples = Examples(pool, tokenizer, config.text_block, config.text_blocks, unnamed)
-    films = VideoExamples.build(model.vision, examples, (2, 4, 2), folder)
-    stage = kind(model, tokenizer, examples, films=films)
+    videos = VideoExamples.build(model.vision, examples, (2, 4, 2), folder)
+    stage = kind(model, tokenizer, examples, videos=videos)
     stage.mixture = ("image", "text")
     return stage
 
@@ -84,12 +86,12 @@ def test_the_tokenizer_and_the_model_learn(folder: Path) -> None:
     train(stage, folder / "run", ONLINE, resume=False)
     far = {k: float((v - before[k]).abs().max()) for k, v in stage.model.state_dict().items()}
     own = {k: d for k, d in far.items() if k.startswith("vision.") and NOT_REACHED not in k}
-    assert all(0 < d < 1.5 * STEPS * RATE * SLOWLY["vision."] for d in own.values()), own
+    assert all(0 < d < 1.5 * STEPS * RATE * RATE_SCALES["vision."] for d in own.values()), own
     for prefix in ("backbone.", "embeddings.text.", "image_head."):
         assert max(d for k, d in far.items() if k.startswith(prefix)) > 4 * max(own.values())
     assert _error(stage, pixels) <= error
     assert float((stage.balance.weights - 1).abs().min()) > 0
-    average, _ = finished(folder / "run")
+    average, _ = averaged_weights(folder / "run")
     kept = average["vision.quantizer.codebooks"]
     assert not torch.equal(kept, before["vision.quantizer.codebooks"])
 
@@ -132,9 +134,9 @@ def test_what_is_to_be_predicted_are_the_codes_of_now(
 ) -> None:
     """Whatever the pool holds; and cross-entropy alone reaches the codebooks."""
     stage, seen = _stage(OnlineStage, folder), list[Batch]()
-    learned = FlowStage.learned
+    task_loss = FlowStage.task_loss
     monkeypatch.setattr(
-        FlowStage, "learned", lambda s, k, b, r: seen.append(b) or learned(s, k, b, r)
+        FlowStage, "learned", lambda s, k, b, r: seen.append(b) or task_loss(s, k, b, r)
     )
     stage.examples.pool.codes[:] = 0
     stage.balance.weights.copy_(torch.tensor([2.0, 0.0]))
@@ -161,13 +163,13 @@ def test_the_path_is_that_of_the_codebooks_of_now(folder: Path) -> None:
 def test_pools_are_made_anew(folder: Path) -> None:
     """When a run goes on, and every so many batches."""
     stage = _stage(OnlineStage, folder)
-    films, pool = stage.films, stage.examples.pool
-    assert films is not None and stage.examples.unnamed is not None
+    videos, pool = stage.videos, stage.examples.pool
+    assert videos is not None and stage.examples.unnamed is not None
     for step, renewed in (
         (0, False),
         (9, False),
-        (RENEWED_EVERY, True),
-        (RENEWED_EVERY + 9, False),
+        (REENCODE_EVERY, True),
+        (REENCODE_EVERY + 9, False),
     ):
         before = pool.codes
         with torch.no_grad():
@@ -177,10 +179,10 @@ def test_pools_are_made_anew(folder: Path) -> None:
         assert np.array_equal(pool.codes, wanted if renewed else before)
         assert not np.array_equal(wanted, before)
         if renewed:
-            whole = encoded(stage.model.vision, films.films, render_video)
-            assert np.array_equal(films._film_codes, whole)
-            first, _ = films.pictures_of(0)
-            scene, _ = films.scenes_of(0)
+            whole = encoded(stage.model.vision, videos.videos, render_video)
+            assert np.array_equal(videos._video_codes, whole)
+            first, _ = videos.pictures_of(0)
+            scene, _ = videos.scenes_of(0)
             assert np.array_equal(first.tokens, encoded(stage.model.vision, [scene], still)[0, 0])
             unnamed = encoded(stage.model.vision, stage.examples.unnamed.scenes, still)[:, 0]
             assert np.array_equal(stage.examples.unnamed.codes, unnamed)
@@ -213,7 +215,7 @@ def test_the_command_line_trains_it_along(tmp_path: Path, monkeypatch: pytest.Mo
     assert main(["flow", *brief, "--online", "--resume"]) == 0
     assert main(["flow", *brief, "--resume"]) == 2
     assert main(["export", *common, "--out", str(out)]) == 0
-    own, _ = finished(tmp_path / "runs/vision-tiny")
+    own, _ = averaged_weights(tmp_path / "runs/vision-tiny")
     found = load_checkpoint(out).model.vision.quantizer.codebooks
     apart = (found - own["tokenizer.quantizer.codebooks"].half()).abs()
     assert 1e-5 < float(apart.max()) < 0.1
@@ -223,14 +225,16 @@ def test_without_reconstruction_only_what_is_to_be_predicted_moves_the_tokenizer
     folder: Path,
 ) -> None:
     stage, pixels = _stage(OnlineStage, folder), _pixels()
-    stage.rebuilds = False
+    stage.reconstructs = False
     before = _weights(stage)
     _, figures, _ = stage.loss(0)
     assert "of_rebuilding" not in figures
-    train(stage, folder / "unrebuilt", replace(ONLINE, slowly={"vision.": 1.0}), resume=False)
+    train(stage, folder / "unrebuilt", replace(ONLINE, rate_scales={"vision.": 1.0}), resume=False)
     far = {k: float((v - before[k]).abs().max()) for k, v in stage.model.state_dict().items()}
     assert far["vision.quantizer.codebooks"] > 0
     assert all(d == 0 for k, d in far.items() if k.startswith("vision.decoder"))
     rebuilding = _stage(OnlineStage, folder)
-    train(rebuilding, folder / "rebuilt", replace(ONLINE, slowly={"vision.": 1.0}), resume=False)
+    train(
+        rebuilding, folder / "rebuilt", replace(ONLINE, rate_scales={"vision.": 1.0}), resume=False
+    )
     assert _error(rebuilding, pixels) < _error(stage, pixels)

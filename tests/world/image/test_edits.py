@@ -11,16 +11,10 @@ import pytest
 
 from tests.world.caption_reader import RELATIONS, facts_of
 from world.concepts import BY_NAME, CONCEPTS, OBJECT_COLOURS, held_out
-from world.image.edits import (
-    DIRECTION_PHRASES,
-    DIRECTIONS,
-    Change,
-    Edit,
-    impossible_edit,
-    is_held_out,
-    sample_edit,
-    with_items,
-)
+from world.image.edit_proposals import DIRECTION_PHRASES, DIRECTIONS
+from world.image.edit_sampling import impossible_edit, sample_edit
+from world.image.edits import Change, Edit, is_held_out, with_items
+from world.image.rendering import render
 from world.image.scenes import (
     CELLS,
     Background,
@@ -29,7 +23,6 @@ from world.image.scenes import (
     Scene,
     held_out_pairs,
     relation_holds,
-    render,
     sample_scene,
 )
 from world.text.captions import caption, full_caption

@@ -4,7 +4,8 @@ import numpy as np
 
 from world.concepts import BY_NAME, CONCEPTS, OBJECT_COLOURS
 from world.image.patches import KINDS, mentioned, patch_labels, video_patch_labels
-from world.image.scenes import CELL_PX, CELLS, background_picture, render, sample_scene
+from world.image.rendering import background_picture, render
+from world.image.scenes import CELL_PX, CELLS, sample_scene
 from world.video.motion import FRAMES, Motion, placed, render_video, sample_video
 
 NUM = 40

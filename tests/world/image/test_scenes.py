@@ -14,6 +14,7 @@ from world.concepts import (
     held_out,
     sprite,
 )
+from world.image.rendering import background_picture, render
 from world.image.scenes import (
     CELL_PX,
     CELLS,
@@ -22,10 +23,8 @@ from world.image.scenes import (
     Family,
     Item,
     Scene,
-    background_picture,
     held_out_pairs,
     relation_holds,
-    render,
     sample_collage,
     sample_scene,
 )

@@ -22,26 +22,26 @@ SAYS_IT_MOVES = ("video", "clip", "film", "anim")
 WAYS = {"to the left": (-1, 0), "to the right": (1, 0), "up": (0, -1), "down": (0, 1)}
 
 
-def ground(film: VideoScene) -> tuple[str, ...]:
-    return film.background.colours or (film.background.kind,)
+def ground(video: VideoScene) -> tuple[str, ...]:
+    return video.background.colours or (video.background.kind,)
 
 
 def test_the_full_caption_is_mover_motion_background_and_what_stands_still() -> None:
-    for film in some():
-        caption = full_video_caption(film)
+    for video in some():
+        caption = full_video_caption(video)
         said, _, still = caption.partition(" while ")
         motions = [m for m, phrase in MOTION_PHRASES.items() if f" {phrase} " in said]
-        assert motions == [film.motion]
-        mover, place = said.split(f" {MOTION_PHRASES[film.motion]} ")
-        assert mover == mover_phrase(film)
+        assert motions == [video.motion]
+        mover, place = said.split(f" {MOTION_PHRASES[video.motion]} ")
+        assert mover == mover_phrase(video)
         things = facts_of(f"{mover} {place}").things
-        assert facts_of(f"{mover} {place}").ground == ground(film)
+        assert facts_of(f"{mover} {place}").ground == ground(video)
         nouns = [n for t in things for n in [PLURAL.get(t.noun, t.noun)] * t.count]
-        assert nouns == [i.concept for i in film.movers]
-        assert [t.colour for t in things] == [i.colour for i in film.movers[: len(things)]]
+        assert nouns == [i.concept for i in video.movers]
+        assert [t.colour for t in things] == [i.colour for i in video.movers[: len(things)]]
         stood = [facts_of(s).things[0] for s in still.split(" stand")[:1] if s]
         assert [(t.size, t.colour, t.noun) for t in stood] == [
-            (i.size, i.colour, i.concept) for i in film.still
+            (i.size, i.colour, i.concept) for i in video.still
         ]
 
 
@@ -54,14 +54,14 @@ def test_captions_name_the_movers_and_only_this_motion() -> None:
     """No words that are used of one motion are used of another."""
     said: dict[Motion, set[str]] = {m: set() for m in Motion}
     rng = np.random.default_rng(17)
-    for film in trained():
-        caption = video_caption(film, rng)
+    for video in trained():
+        caption = video_caption(video, rng)
         assert caption == caption.lower() == " ".join(caption.split())
-        assert caption.startswith(mover_phrase(film) + " ")
-        bare = VideoScene(film.background, film.movers, film.motion)
-        action = video_caption(bare, rng).removeprefix(mover_phrase(film) + " ")
+        assert caption.startswith(mover_phrase(video) + " ")
+        bare = VideoScene(video.background, video.movers, video.motion)
+        action = video_caption(bare, rng).removeprefix(mover_phrase(video) + " ")
         if not any(w in action for w in (" on ", " at ", " in ", " by ", " with ", " inside ")):
-            said[film.motion].add(action)
+            said[video.motion].add(action)
     for motion in Motion:
         assert len(said[motion]) >= 5
         others = set[str]().union(*(said[m] for m in Motion if m is not motion))
@@ -70,9 +70,9 @@ def test_captions_name_the_movers_and_only_this_motion() -> None:
 
 def test_verbs_agree_with_the_number_of_movers() -> None:
     rng = np.random.default_rng(22)
-    for film in trained()[:600]:
-        many = len(film.movers) > 1 or mover_phrase(film).endswith("grapes")
-        verb = video_caption(film, rng).removeprefix(mover_phrase(film)).split()[0]
+    for video in trained()[:600]:
+        many = len(video.movers) > 1 or mover_phrase(video).endswith("grapes")
+        verb = video_caption(video, rng).removeprefix(mover_phrase(video)).split()[0]
         plural = verb in ("are", "cross", "pass") or not verb.endswith("s")
         assert verb.endswith("ing") or plural == many
 
@@ -86,36 +86,36 @@ def test_the_background_is_mentioned_in_half_of_the_captions() -> None:
 
 def test_each_kind_of_question_is_asked_at_most_once_and_where_it_applies() -> None:
     rng = np.random.default_rng(19)
-    for film in some():
-        kinds = [q.kind for q in video_questions(film, rng)]
+    for video in some():
+        kinds = [q.kind for q in video_questions(video, rng)]
         assert len(kinds) == len(set(kinds))
         expected = {"object", "motion", "mover", "count"}
-        expected |= {"direction"} if film.motion in SLIDES else set()
-        expected |= {"background"} if film.background.kind != "gradient" else set()
+        expected |= {"direction"} if video.motion in SLIDES else set()
+        expected |= {"background"} if video.background.kind != "gradient" else set()
         assert set(kinds) == expected
 
 
 def test_every_answer_is_true() -> None:
     rng = np.random.default_rng(20)
-    for film in some():
-        many = len(film.movers) > 1 or mover_phrase(film).endswith("grapes")
-        names = [i.concept for i in film.movers + film.still]
-        for q in video_questions(film, rng):
+    for video in some():
+        many = len(video.movers) > 1 or mover_phrase(video).endswith("grapes")
+        names = [i.concept for i in video.movers + video.still]
+        for q in video_questions(video, rng):
             assert (q.text + q.answer) == (q.text + q.answer).lower()
             words = q.text.replace("?", " ").replace(".", " ").split()
             match q.kind:
                 case "object":
-                    assert q.answer == full_video_caption(film)
+                    assert q.answer == full_video_caption(video)
                 case "mover":
-                    assert q.answer == mover_phrase(film)
+                    assert q.answer == mover_phrase(video)
                 case "motion":
                     it, verb, *rest = q.answer.split()
                     assert it == ("they" if many else "it")
                     assert verb.endswith("s") == (not many or verb == "cross")
-                    stem, *tail = MOTION_PHRASES[film.motion].split()
+                    stem, *tail = MOTION_PHRASES[video.motion].split()
                     assert (verb[:3], rest) == (stem[:3], tail)
                 case "direction":
-                    (first, *_, last) = paths(film)[0]
+                    (first, *_, last) = paths(video)[0]
                     x, y = last.item.column - first.item.column, last.item.row - first.item.row
                     assert (np.sign(x), np.sign(y)) == WAYS[q.answer]
                 case "count":
@@ -123,9 +123,9 @@ def test_every_answer_is_true() -> None:
                     number = {1: "one", **{n: w for w, n in NUMBERS.items()}}
                     assert q.answer == number[names.count(name)]
                 case "background":
-                    plain = film.background.kind == "plain"
+                    plain = video.background.kind == "plain"
                     stated = f"on {q.answer}" if plain else q.answer
-                    assert facts_of(f"a dog {stated}").ground == ground(film)
+                    assert facts_of(f"a dog {stated}").ground == ground(video)
                 case other:
                     raise AssertionError(f"unknown kind {other}")
 
@@ -140,12 +140,12 @@ def test_a_wish_says_that_a_film_is_wanted_and_a_wish_for_a_picture_does_not() -
 def test_a_wish_contains_the_caption_in_good_grammar() -> None:
     rng = np.random.default_rng(21)
     used: set[str] = set()
-    for film in trained()[:600]:
-        caption = video_caption(film, rng)
+    for video in trained()[:600]:
+        caption = video_caption(video, rng)
         wish = video_request(rng, caption)
         before, _, after = wish.partition(caption)
         used.add(f"{before}{{}}{after}")
-        verb = caption.removeprefix(mover_phrase(film)).split()[0]
+        verb = caption.removeprefix(mover_phrase(video)).split()[0]
         assert before.split()[-1] in (
             ("of", "animate", "film") if verb.endswith("ing") else ("where", "which", "video:")
         )

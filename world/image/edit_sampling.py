@@ -1,0 +1,60 @@
+"""Random edits of a split: training edits, and held-out ones for tests.
+
+Owns: `sample_edit`, `impossible_edit`. Does not own: proposals (`world.image.edit_proposals`), what
+is held out (`world.image.edits`).
+"""
+
+from collections.abc import Callable
+from functools import partial
+
+import numpy as np
+
+from world.concepts import CONCEPTS, held_out
+from world.image.edit_proposals import REMOVE_PHRASES, propose_edit
+from world.image.edits import Change, Edit, edit_pair, held_out_pairs_of_edit, is_held_out
+from world.image.scenes import (
+    Scene,
+    sample_scene,
+)
+from world.sampling import pick
+
+NUM_TRIES = 20_000
+
+
+def sample_edit(
+    rng: np.random.Generator,
+    *,
+    test: bool,
+    change: Change | None = None,
+    scenes: Callable[[np.random.Generator], Scene] | None = None,
+) -> Edit:
+    """A random edit; change None draws one, scenes draws the scene before (None: `sample_scene`).
+
+    test False: neither scene contains a held-out pair, the words state none, and the pair of
+    `is_held_out` is not held out. test True: that pair is, and a new thing or a new colour makes a
+    held-out coloured object. Raises ValueError where the scenes do not allow such an edit.
+    """
+    change = change or pick(rng, tuple(Change))
+    draw = scenes or partial(sample_scene, test=test)
+    for _ in range(NUM_TRIES):
+        edit = propose_edit(rng, draw(rng), change, test)
+        if (
+            edit is not None
+            and is_held_out(edit) == test
+            and (test or not held_out_pairs_of_edit(edit))
+        ):
+            return edit
+    raise ValueError(f"{NUM_TRIES} scenes allow no {change} edit with test={test}")
+
+
+def impossible_edit(rng: np.random.Generator, *, test: bool = False) -> tuple[Scene, str]:
+    """A scene, and words that ask to remove a thing that is not in it; test: (concept, "remove")
+    is held out."""
+    scene = sample_scene(rng, test=test)
+    present = {i.concept for i in scene.items}
+    absent = [
+        c.name
+        for c in CONCEPTS
+        if c.name not in present and held_out(*edit_pair(c.name, Change.REMOVE)) == test
+    ]
+    return scene, pick(rng, REMOVE_PHRASES).format(f"the {pick(rng, absent)}")
