@@ -76,14 +76,14 @@ RELATIONS = ("above", "below", "left of", "right of")
 
 
 def named_concepts(text: str) -> set[str]:
-    """The concepts that a text names, singular or plural."""
+    """Return the concepts that a text names, singular or plural."""
     words = re.findall("[a-z]+", text.lower())
     return {CONCEPT_WORDS[w] for w in words if w in CONCEPT_WORDS}
 
 
 def held_out(*pair: str) -> bool:
-    """Whether a pair, (colour, concept) or (concept, relation), is kept from training: one in
-    eight."""
+    """Return whether a pair, (colour, concept) or (concept, relation), is kept from training: one
+    in eight."""
     return blake2b(("a" + "|".join(pair)).encode(), digest_size=4).digest()[0] % 8 == 5
 
 
@@ -95,8 +95,7 @@ def _sheet() -> np.ndarray:
 
 @cache
 def sprite(name: str, colour: str | None, size_px: int) -> np.ndarray:
-    """The picture of a concept, premultiplied float32 "size size 4" in [0, 1]; callers must not
-    write to it."""
+    """Return the sprite of a concept, premultiplied float32 "size size 4" in [0, 1]; read-only."""
     index = CONCEPTS.index(BY_NAME[name])
     y, x = (SPRITE_PX * i for i in divmod(index, SHEET_COLUMNS))
     pixels = _sheet()[y : y + SPRITE_PX, x : x + SPRITE_PX].astype(np.float32) / 255
@@ -118,11 +117,7 @@ def sprite(name: str, colour: str | None, size_px: int) -> np.ndarray:
 
 
 def _recoloured(pixels: np.ndarray, target: np.ndarray) -> np.ndarray:
-    """The same shading in another colour: saturated pixels keep their lightness around the
-    target's.
-
-    Grey pixels (wheels, pages, highlights) stay: the mix is weighted by saturation.
-    """
+    """Recolour saturated pixels, keeping their shading; grey pixels (wheels, pages) stay."""
     rgb, alpha = pixels[..., :3], pixels[..., 3:]
     top, bottom = rgb.max(-1, keepdims=True), rgb.min(-1, keepdims=True)
     weight = np.clip((top - bottom) / np.maximum(top, 1e-3) * 2.2 - 0.2, 0, 1)
@@ -136,7 +131,10 @@ def _recoloured(pixels: np.ndarray, target: np.ndarray) -> np.ndarray:
 
 
 def build_sheet(emoji_dir: Path) -> Image.Image:
-    """The sprite sheet drawn from a folder of Fluent Emoji 3D WebP files named by code point."""
+    """Draw the sprite sheet from a folder of Fluent Emoji 3D WebP files named by code point.
+
+    Raises: ValueError where a concept has no file.
+    """
     rows = -(-len(CONCEPTS) // SHEET_COLUMNS)
     sheet = Image.new("RGBA", (SHEET_COLUMNS * SPRITE_PX, rows * SPRITE_PX))
     for i, concept in enumerate(CONCEPTS):

@@ -1,4 +1,4 @@
-"""The gallery that the repository ships: pictures and films of the world, sounds, and sentences.
+"""The bundled gallery: images, videos, sounds and sentences of the world.
 
 `python -m world gallery` makes it anew, the same every time. What is drawn here is never a scene of
 the training stream; recordings are those of the held-out clips in assets/speech. Owns: what is in
@@ -31,8 +31,8 @@ Row = dict[str, str | list[str]]
 
 
 def write_gallery(folder: Path, speech: Path) -> int:
-    """Pictures, films and index.json in the folder; returns how many items there are. speech: the
-    folder of the held-out clips, which stay where they are."""
+    """Write images, videos and index.json to the folder and return the number of items. speech: the
+    folder of the held-out clips, which stay there."""
     folder.mkdir(parents=True, exist_ok=True)
     for old in folder.glob("*.webp"):
         old.unlink()
@@ -88,7 +88,7 @@ def _clips(speech: Path) -> list[Row]:
 
 
 def _texts() -> list[Row]:
-    """Questions about the world with their answers."""
+    """Return questions about the world with their answers."""
     rows: list[Row] = []
     seen: set[str] = set()
     for i in range(20 * TEXTS):
@@ -109,7 +109,7 @@ def _row(caption: str, modality: str, kind: str, tags: Sequence[str], **content:
 
 
 def _tags(items: Sequence[Item], background: Background) -> list[str]:
-    """Names, kinds and colours of what is there, and the place."""
+    """Return names, kinds and colours of the objects, and the background."""
     found = [word for i in items for word in (i.concept, BY_NAME[i.concept].kind, i.colour) if word]
     places = background.colours or (background.kind,)
     return list(dict.fromkeys([*found, *places]))

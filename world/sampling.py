@@ -1,4 +1,4 @@
-"""One of several, by chance."""
+"""Uniform choice."""
 
 from collections.abc import Sequence
 from typing import TypeVar
@@ -9,5 +9,5 @@ T = TypeVar("T")
 
 
 def pick(rng: np.random.Generator, options: Sequence[T]) -> T:
-    """One of the options, each as likely as the others."""
+    """Return one option, uniformly."""
     return options[int(rng.integers(len(options)))]

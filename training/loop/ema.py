@@ -1,6 +1,8 @@
 """The moving average of the weights that a run trains, which is what is reported and exported.
 
-Each value is kept as its weight is: whole, or this process's part of it. Owns: `EMA`.
+The update is that of `torch.optim.swa_utils`. `AveragedModel` copies whole modules, with frozen
+parts and probe hooks; here only trained values are copied, whole or sharded as their weights are.
+Owns: `EMA`.
 """
 
 from collections.abc import Iterator, Mapping
@@ -8,6 +10,7 @@ from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
+from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 
 class EMA:
@@ -20,8 +23,8 @@ class EMA:
     @torch.no_grad()
     def move(self, model: nn.Module, rate: float) -> None:
         """Update every value: rate * value + (1 - rate) * weight."""
-        for name, p in _trained(model):
-            self.values[name].lerp_(p, 1 - rate)
+        values, weights = list(self.values.values()), [p.detach() for _, p in _trained(model)]
+        get_ema_multi_avg_fn(rate)(values, weights, 0)
 
     def complete(self, model: nn.Module) -> dict[str, Tensor]:
         """Return the model's state with the averages in place of the weights."""

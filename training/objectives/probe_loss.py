@@ -1,15 +1,11 @@
-"""What the places of an answer show, asked of the middle of the backbone while it learns.
+"""Probe losses: linear heads on middle layers predict what each position shows or says.
 
-Linear heads read off the features behind two thirds of the layers what is at each place of an
-answer: in a picture or a frame the object, its colour and which part of it, in speech the piece of
-a word that is said and its letter. What is to lie where is decided before any code is chosen, and
-the codes alone say little of it: only the first of a position's sub-codes is in doubt. Features
-that are aligned with what is there learn much sooner (Yu et al. 2024, arXiv:2410.06940, with those
-of a pretrained encoder; here the world itself knows). Of what the prompt shows other heads ask the
-same behind half of the layers, and of a picture that is to be changed where: which of its things is
-meant has to be found before it can be said what stands there instead. They stay beside the model,
-to look into it with, and to know what of a picture is meant (`engine.generation.edit_mask`). Owns:
-their loss. Does not own: the heads (`model.network.probes`), what is there (`world.image.patches`,
+Answer probes behind two thirds of the layers read object, colour and part of each patch, or word
+piece and letter of each audio position. Prompt probes behind half of the layers read the same of
+the prompt, which objects the words name, and which patches an edit changes. Aligned features learn
+sooner (Yu et al. 2024, arXiv:2410.06940, with a pretrained encoder; here the labels come from the
+world). The probes lie beside the checkpoint, for the Lab and `engine.generation.edit_mask`. Owns:
+the loss. Does not own: the heads (`model.network.probes`), the labels (`world.image.patches`,
 `training.data.forced_alignment`).
 """
 

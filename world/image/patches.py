@@ -1,4 +1,4 @@
-"""What each patch of a picture shows: which object, in which colour, and which part of it.
+"""The labels of image patches: object, colour, and part of the object.
 
 A patch is a cell of the lattice of `world.image.scenes`, and a position of a picture tokenizer that
 has as many; of one with another grid it is what its corner shows. Owns: `patch_labels`,
@@ -28,30 +28,29 @@ NAMES = (
         ),
     ),
 )
-"""What the values of the three facts of a patch are called; the first is the background, and a
-colour that nobody chose. A part is a row and a column of an object of that size."""
+"""The names of the values of the three labels; 0 is the background, or no chosen colour. A part is
+row and column within an object of a size."""
 KINDS = tuple(map(len, NAMES))
-"""How many values each of them has."""
+"""The number of values of each label."""
 COLOUR = 1
-"""Which of the facts the colour is."""
+"""The column of the colour."""
 COVERED = 0.1
-"""A patch shows an object that covers so much of it."""
+"""The least share of a patch that an object covers."""
 _COLOURS = tuple(OBJECT_COLOURS)
 
 
 def patch_labels(scene: Scene, num: int = CELLS**2) -> np.ndarray:
-    """int64 "num 3": object, colour and part of each of so many patches, row by row."""
+    """Return object, colour and part of each patch, int64 "num 3", row by row."""
     return _frame([Placed(item) for item in scene.items], num)
 
 
 def video_patch_labels(video: VideoScene, num: int = CELLS**2) -> np.ndarray:
-    """int64 "8*num 3": the same of its frames, one after the other."""
+    """Return the labels of all frames, int64 "8*num 3"."""
     return np.concatenate([_frame(shown, num) for shown in placed(video)])
 
 
 def mentioned(facts: np.ndarray, words: str) -> np.ndarray:
-    """bool "N": which of the patches of "N 3" show a thing that the words name, in whatever
-    number."""
+    """Return which patches of labels "N 3" show an object that the words name, bool "N"."""
     said = [CONCEPTS.index(BY_NAME[name]) + 1 for name in named_concepts(words)]
     return np.isin(facts[:, 0], said)
 
@@ -74,7 +73,7 @@ def _frame(shown: Sequence[Placed], num: int) -> np.ndarray:
 
 @cache
 def _drawn(concept: str, size: str) -> np.ndarray:
-    """bool "n n": the cells of an object that it covers."""
+    """Return the cells that an object covers, bool "n n"."""
     cells = SIZES[size]
     colour = _COLOURS[0] if BY_NAME[concept].colourable else None
     alpha = sprite(concept, colour, cells * CELL_PX)[..., 3]
@@ -83,7 +82,7 @@ def _drawn(concept: str, size: str) -> np.ndarray:
 
 @cache
 def _parts(size: str) -> np.ndarray:
-    """int64 "n n": the numbers of the parts of an object of that size."""
+    """Return the part numbers of an object of a size, int64 "n n"."""
     before = sum(n**2 for n in SIZES.values() if n < SIZES[size])
     cells = SIZES[size]
     return 1 + before + np.arange(cells**2).reshape(cells, cells)

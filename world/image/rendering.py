@@ -15,7 +15,7 @@ from world.image.scenes import BACKGROUND_COLOURS, CELL_PX, IMAGE_PX, Background
 
 
 def render(scene: Scene, offset_px: tuple[int, int] = (0, 0)) -> np.ndarray:
-    """The picture, uint8 "128 128 3". offset_px (x, y) shifts every object off the lattice."""
+    """Render the scene, uint8 "128 128 3". offset_px (x, y) shifts all objects off the lattice."""
     canvas = background_picture(scene.background).copy()
     for item in scene.items:
         side = item.cells * CELL_PX
@@ -29,7 +29,7 @@ def render(scene: Scene, offset_px: tuple[int, int] = (0, 0)) -> np.ndarray:
 
 @cache
 def background_picture(background: Background) -> np.ndarray:
-    """The empty background, float32 "128 128 3" in [0, 1]; callers must not write to it."""
+    """Return the empty background, float32 "128 128 3" in [0, 1]; read-only."""
     y = np.linspace(0, 1, IMAGE_PX, dtype=np.float32)[:, None, None]
     if background.kind in ("plain", "gradient"):
         top, bottom = (_unit(BACKGROUND_COLOURS[c]) for c in (background.colours * 2)[:2])

@@ -23,7 +23,7 @@ IMAGE_PX = 128
 CELL_PX = 16
 CELLS = IMAGE_PX // CELL_PX
 SIZES: dict[str, int] = {"small": 2, "": 3, "big": 4}
-"""Size word -> side in cells. The everyday size has no word."""
+"""Size word -> side in cells; the medium size has no word."""
 
 ARRANGEMENTS: dict[int, tuple[tuple[float, float], ...]] = {
     1: ((4, 4),),
@@ -31,8 +31,8 @@ ARRANGEMENTS: dict[int, tuple[tuple[float, float], ...]] = {
     3: ((4, 2), (2, 6), (6, 6)),
     4: ((2, 2), (6, 2), (2, 6), (6, 6)),
 }
-"""Where the centres (x, y) in cells of so many objects lie, in the order in which they are named:
-alone in the middle, two side by side, three in a triangle, four in a square."""
+"""The centres (x, y) in cells by number of objects, in naming order: centred, side by side,
+triangle, square."""
 UPRIGHT_PAIR = ((4, 2), (4, 6))
 
 BACKGROUND_COLOURS: dict[str, tuple[int, int, int]] = {
@@ -50,7 +50,7 @@ PLACES = ("sky", "grass", "sea", "night", "room")
 
 
 class Family(StrEnum):
-    """The kinds of scene, named as the columns of GenEval; `group` is three or four different
+    """The families of scenes, named as the columns of GenEval; `group` has three or four different
     objects."""
 
     SINGLE_OBJECT = "single_object"
@@ -63,13 +63,13 @@ class Family(StrEnum):
 
 
 GENEVAL: tuple[Family, ...] = tuple(f for f in Family if f is not Family.GROUP)
-"""The six kinds of wishes of GenEval (Ghosh et al. 2023, arXiv:2310.11513)."""
+"""The six families of GenEval (Ghosh et al. 2023, arXiv:2310.11513)."""
 
 
 @dataclass(frozen=True)
 class Item:
-    """One object: its concept, colour word or None, size word, and the lattice cell of its top
-    left corner."""
+    """An object: concept, colour word or None, size word, and the lattice cell of its top left
+    corner."""
 
     concept: str
     colour: str | None
@@ -83,11 +83,11 @@ class Item:
 
     @property
     def centre(self) -> tuple[float, float]:
-        """(x, y) in cells."""
+        """Return (x, y) in cells."""
         return self.column + self.cells / 2, self.row + self.cells / 2
 
     def centred(self, x: float, y: float) -> "Item":
-        """The same about a point in cells, rounded to the lattice."""
+        """Centre the item on a point in cells, rounded to the lattice."""
         half = self.cells / 2
         return replace(self, column=int(x - half + 0.5), row=int(y - half + 0.5))
 
@@ -101,8 +101,8 @@ class Item:
 
 @dataclass(frozen=True)
 class Background:
-    """kind "plain" (one colour), "gradient" (two, top to bottom), or one of `PLACES` (no
-    colour)."""
+    """A background. kind: "plain" (one colour), "gradient" (two, top to bottom), or one of `PLACES`
+    (no colour)."""
 
     kind: str
     colours: tuple[str, ...] = ()
@@ -110,7 +110,7 @@ class Background:
 
 @dataclass(frozen=True)
 class Scene:
-    """The whole graph. `relation` holds for items 0 and 1 in family POSITION."""
+    """The scene graph. relation: holds between items 0 and 1 in family POSITION."""
 
     family: Family
     background: Background
@@ -119,8 +119,8 @@ class Scene:
 
 
 def relation_holds(relation: str, a: Item, b: Item) -> bool:
-    """Whether a is above, below, left of or right of b: boxes apart along that axis, and it is the
-    main one."""
+    """Return whether a is above, below, left of or right of b: boxes apart along that axis, which
+    is the main one."""
     (ax, ay), (bx, by) = a.centre, b.centre
     across = relation in ("left of", "right of")
     along, aside = (bx - ax, by - ay) if across else (by - ay, bx - ax)
@@ -130,10 +130,10 @@ def relation_holds(relation: str, a: Item, b: Item) -> bool:
 
 
 def sample_scene(rng: np.random.Generator, *, test: bool, family: Family | None = None) -> Scene:
-    """A random scene.
+    """Return a random scene.
 
-    test False never contains a held-out pair. test True: scenes of COLOURS and COLOUR_ATTRIBUTION
-    contain a held-out coloured object, scenes of POSITION a held-out relation, all others are free.
+    test False: no held-out pair. test True: COLOURS and COLOUR_ATTRIBUTION contain a held-out
+    coloured object, POSITION a held-out relation; other families are free.
     """
     if family is None:
         weights = (0.2, 0.18, 0.14, 0.12, 0.18, 0.1, 0.08)
@@ -145,8 +145,7 @@ def sample_scene(rng: np.random.Generator, *, test: bool, family: Family | None 
 
 
 def sample_collage(rng: np.random.Generator) -> Scene:
-    """A dense heap of objects that may overlap: a tokenizer learns the drawings from it, nobody
-    describes it."""
+    """Return 5 to 8 objects that may overlap, for the tokenizer; it has no caption."""
     wishes = [_thing(rng, size=None) for _ in range(int(rng.integers(5, 9)))]
     places = [
         (int(rng.integers(CELLS - w.cells + 1)), int(rng.integers(CELLS - w.cells + 1)))
@@ -157,8 +156,8 @@ def sample_collage(rng: np.random.Generator) -> Scene:
 
 
 def held_out_pairs(scene: Scene) -> list[tuple[str, str]]:
-    """The pairs in the scene that training never sees: coloured objects, and every relation that
-    holds between two objects that are alone together (of which captions and answers speak)."""
+    """Return the held-out pairs of the scene: coloured objects, and the relations of two different
+    objects that are alone."""
     pairs = [(i.colour, i.concept) for i in scene.items if i.colour is not None]
     if len(scene.items) == 2 and scene.items[0].concept != scene.items[1].concept:
         for a, b in (scene.items, scene.items[::-1]):
@@ -180,7 +179,7 @@ def _admitted(scene: Scene, test: bool) -> bool:
 
 
 def _propose(rng: np.random.Generator, family: Family) -> Scene | None:
-    """One try at a scene of that family, or None where two objects came out in one colour."""
+    """Propose a scene of the family, or None where two objects have one colour."""
     background = _background(rng)
     relation = None
     if family is Family.COUNTING:
@@ -206,7 +205,7 @@ def _propose(rng: np.random.Generator, family: Family) -> Scene | None:
 def _thing(
     rng: np.random.Generator, size: str | None, names: tuple[str, ...] | None = None
 ) -> Item:
-    """An unplaced object; size None draws one, names None means every concept."""
+    """Return an unplaced object; size None draws one, names None means every concept."""
     concept = (
         BY_NAME[str(rng.choice(names))] if names else CONCEPTS[int(rng.integers(len(CONCEPTS)))]
     )
@@ -228,7 +227,7 @@ def _different(
 
 
 def _placed(wishes: list[Item], relation: str | None) -> tuple[Item, ...]:
-    """The objects at their places on the paper, on the lattice."""
+    """Place the objects on the lattice by the arrangement."""
     upright = relation in ("above", "below")
     centres = UPRIGHT_PAIR if upright else ARRANGEMENTS[len(wishes)]
     if relation in ("below", "right of"):

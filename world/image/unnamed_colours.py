@@ -1,5 +1,4 @@
-"""Pictures with a coloured object whose name and colour training never says together, and changes
-of such pictures.
+"""Images, and edits of images, with a held-out coloured object whose colour no word names.
 
 A code that no picture of training holds is one that the model learns never to choose; what is held
 out is the way from the words to it. So such pictures are seen, and the words name everything but
@@ -19,7 +18,7 @@ FAMILIES = (Family.COLOURS, Family.COLOUR_ATTRIBUTION)
 
 
 def sample_unnamed_scene(rng: np.random.Generator, family: Family | None = None) -> Scene:
-    """A scene of one of `FAMILIES` with a held-out coloured object and no other held-out pair."""
+    """Return a scene of `FAMILIES` with a held-out coloured object and no other held-out pair."""
     family = family or pick(rng, FAMILIES)
     while True:
         scene = sample_scene(rng, test=True, family=family)
@@ -28,9 +27,11 @@ def sample_unnamed_scene(rng: np.random.Generator, family: Family | None = None)
 
 
 def sample_unnamed_edit(rng: np.random.Generator) -> Edit:
-    """A change of such a scene after which one of its held-out coloured objects is still there. No
-    change makes a new one, is of a kind that is held out (`is_held_out`), or says a colour of one.
-    Raises ValueError where there is none."""
+    """Return an edit of such a scene that keeps one of its held-out coloured objects, makes no new
+    one, is not held out, and names no held-out colour.
+
+    Raises: ValueError where there is none.
+    """
     for _ in range(NUM_TRIES):
         before = sample_unnamed_scene(rng)
         edit = propose_edit(rng, before, pick(rng, tuple(Change)), test=False)

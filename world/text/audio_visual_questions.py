@@ -1,4 +1,4 @@
-"""Questions that need ears and eyes together: is what you hear in the picture?
+"""Questions about a sound and an image together.
 
 Owns: what can be both heard and seen, `AudioVisualQuestion`, `sample_audio_visual_question`. Does
 not own: scenes (`world.image.scenes`), sounds (`world.audio.sounds`).
@@ -16,15 +16,14 @@ from world.sampling import pick
 from world.text.captions import NUMBER_WORDS
 
 AUDIO_VISUAL_SOUNDS = tuple(w for w in PRESETS if w.partition(" ")[2] in BY_NAME)
-"""Words of the sounds of things that can be drawn, such as "a dog"."""
+"""The sounds of objects that can be drawn, such as "a dog"."""
 DRAWS = 200
-"""Scenes among which one is looked for."""
+"""The most scenes tried."""
 
 
 @dataclass(frozen=True)
 class AudioVisualQuestion:
-    """A picture, the words for a sound, and a question about both. kind: whether, which or
-    number."""
+    """A scene, a sound, and a question about both. kind: whether, which or number."""
 
     scene: Scene
     sound: str
@@ -38,8 +37,8 @@ def sample_audio_visual_question(
     scenes: Callable[[np.random.Generator], Scene],
     sounds: Sequence[str] = AUDIO_VISUAL_SOUNDS,
 ) -> AudioVisualQuestion:
-    """About one of the sounds; every second time what is heard can be seen, unless `DRAWS` scenes
-    have nothing that is heard."""
+    """Draw a question about one of the sounds; in half of them the scene shows its object, unless
+    `DRAWS` scenes show none."""
     seen = rng.random() < 0.5
     scene = scenes(rng)
     for _ in range(DRAWS):
@@ -52,7 +51,7 @@ def sample_audio_visual_question(
 
 
 def concept_of_sound(sound: str) -> str:
-    """The concept of the words of a sound: "a dog" -> "dog"."""
+    """Return the concept of a sound: "a dog" -> "dog"."""
     return sound.partition(" ")[2]
 
 

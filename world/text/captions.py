@@ -1,4 +1,4 @@
-"""What can be said and asked about a scene, in many phrasings, all derived from its graph.
+"""Captions of scenes and questions about them, derived from the graph.
 
 Everything is lower case English. Owns: `caption`, `Question`, `questions`. Does not own: talk that
 is not about a picture (`world.text.dialogue`).
@@ -30,8 +30,7 @@ PLACE_PHRASES: dict[str, tuple[str, ...]] = {
 
 @dataclass(frozen=True)
 class Question:
-    """A question about a picture. kind names what it tests: object, colour, count, position,
-    yes_no, background."""
+    """A question about an image. kind: object, colour, count, position, yes_no or background."""
 
     text: str
     answer: str
@@ -39,14 +38,14 @@ class Question:
 
 
 def with_article(words: str) -> str:
-    """ "dog" -> "a dog", "apple" -> "an apple", "grapes" -> "grapes"."""
+    """Add the article: "dog" -> "a dog", "apple" -> "an apple", "grapes" -> "grapes"."""
     if words.split()[-1] == "grapes":
         return words
     return ("an " if words[0] in "aeiou" else "a ") + words
 
 
 def noun(item: Item, *, size: bool = True, colour: bool = True) -> str:
-    """The item's words without an article: "big red heart"."""
+    """Return the item's words without an article: "big red heart"."""
     return " ".join(
         w
         for w in ((item.size if size else ""), (item.colour or "") if colour else "", item.concept)
@@ -55,12 +54,12 @@ def noun(item: Item, *, size: bool = True, colour: bool = True) -> str:
 
 
 def plural_noun(item: Item) -> str:
-    """ "small red hearts"."""
+    """Return the plural: "small red hearts"."""
     return " ".join(w for w in (item.size, item.colour or "", BY_NAME[item.concept].plural) if w)
 
 
 def background_phrase(background: Background, rng: np.random.Generator) -> str:
-    """ "on a blue background", "at night"; always true of the background."""
+    """Return a true phrase for the background: "on a blue background", "at night"."""
     if background.kind == "plain":
         colour = background.colours[0]
         return pick(
@@ -84,7 +83,7 @@ def background_phrase(background: Background, rng: np.random.Generator) -> str:
 
 
 def objects_phrase(scene: Scene, rng: np.random.Generator, *, size: bool = True) -> str:
-    """The objects of the scene in words, in the form of its family."""
+    """Return the objects in words, in the form of the scene's family."""
     items = scene.items
     if scene.family is Family.COUNTING:
         return f"{NUMBER_WORDS[len(items)]} {plural_noun(items[0])}"
@@ -108,7 +107,7 @@ def objects_phrase(scene: Scene, rng: np.random.Generator, *, size: bool = True)
 
 
 def caption(scene: Scene, rng: np.random.Generator, *, background: float = 0.5) -> str:
-    """A true caption; the background is mentioned with that probability."""
+    """Return a true caption; it mentions the background with that probability."""
     words = objects_phrase(scene, rng)
     if rng.random() < background:
         words += " " + background_phrase(scene.background, rng)
@@ -116,9 +115,9 @@ def caption(scene: Scene, rng: np.random.Generator, *, background: float = 0.5) 
 
 
 def full_caption(scene: Scene) -> str:
-    """The one canonical caption: what the model is taught to answer when it describes a picture,
-    and what the caption score compares with. It depends only on what can be seen: objects from
-    left to right, a relation wherever it holds between two objects, then the background."""
+    """Return the canonical caption, the model's target description and the reference of the caption
+    score: objects from left to right, a relation where it holds between two, then the
+    background."""
     items = reading_order(scene)
     if scene.family is Family.COUNTING:
         words = f"{NUMBER_WORDS[len(items)]} {plural_noun(items[0])}"
@@ -137,7 +136,7 @@ def _enumeration(items: tuple[Item, ...]) -> str:
 
 
 def canonical_background(background: Background) -> str:
-    """The first phrasing of the background."""
+    """Return the first phrase for the background."""
     if background.kind == "plain":
         return f"on {with_article(background.colours[0])} background"
     if background.kind == "gradient":
@@ -146,13 +145,12 @@ def canonical_background(background: Background) -> str:
 
 
 def reading_order(scene: Scene) -> tuple[Item, ...]:
-    """Items from left to right, then top to bottom, by their centres."""
+    """Sort the items from left to right, then top to bottom."""
     return tuple(sorted(scene.items, key=lambda i: i.centre))
 
 
 def questions(scene: Scene, rng: np.random.Generator) -> list[Question]:
-    """Questions that have exactly one right answer in this scene, one phrasing of each kind that
-    applies."""
+    """Return questions with one right answer, one of each kind that applies."""
     found = [_what(scene, rng), _count(scene, rng), _yes_no(scene, rng), _background(scene, rng)]
     found += [_colour(scene, rng), _position(scene, rng)]
     return [q for q in found if q is not None]

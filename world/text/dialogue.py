@@ -1,5 +1,5 @@
-"""Conversations in the world: wishes for pictures, talk about pictures, small talk, and what lies
-outside.
+"""Dialogues of the world: image requests, questions, small talk, facts and out-of-domain
+requests.
 
 A dialogue ends with the assistant's answer, which is what a model learns to say. Owns: `Utterance`,
 `Dialogue`, `sample_dialogue` and its kinds, `known_dialogue`. Does not own: facts about scenes
@@ -29,9 +29,8 @@ OUT_OF_DOMAIN_ANSWER = "i do not know that, my world is small. try one of these:
 
 @dataclass(frozen=True)
 class Utterance:
-    """What one side says: words, and a picture (its scene). In a user's utterance the picture comes
-    first, in an assistant's it comes after the words. suggest: the assistant says that a wish lies
-    outside its world."""
+    """A turn of one side: words and an image (its scene), first in a user's turn and last in an
+    assistant's. suggest: the assistant calls the request out of domain."""
 
     role: str
     text: str
@@ -40,7 +39,7 @@ class Utterance:
 
 
 class Kind(StrEnum):
-    """What a dialogue exercises."""
+    """The kinds of dialogue."""
 
     DRAW = "draw"
     ASK = "ask"
@@ -52,7 +51,7 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True)
 class Dialogue:
-    """Utterances that alternate from the user to the assistant; the last one is the answer."""
+    """Utterances alternating from user to assistant; the last one is the answer."""
 
     kind: Kind
     utterances: tuple[Utterance, ...]
@@ -72,7 +71,7 @@ DRAW_PHRASES = (
     "{}",
     "{}",
 )
-"""How a picture is wished for; {} is a caption."""
+"""The phrases of an image request; {} is a caption."""
 
 _SOUNDS = {
     "dog": "woof", "cat": "meow", "cow": "moo", "pig": "oink", "frog": "ribbit", "bee": "buzz",
@@ -96,11 +95,8 @@ SceneSource = Callable[[np.random.Generator], Scene]
 def sample_dialogue(
     rng: np.random.Generator, kind: Kind, *, test: bool, scenes: SceneSource | None = None
 ) -> Dialogue:
-    """A random dialogue of that kind; with test True its scenes and outside wishes are held-out
-    ones.
-
-    scenes draws its pictures; None samples new ones of the split.
-    """
+    """Return a random dialogue of that kind; test: scenes and out-of-domain requests are held out.
+    scenes draws its images; None samples new ones of the split."""
     draw = scenes or partial(sample_scene, test=test)
     match kind:
         case Kind.DRAW:
@@ -119,7 +115,7 @@ def sample_dialogue(
 
 
 def image_request(rng: np.random.Generator, words: str) -> str:
-    """A caption as a wish for a picture."""
+    """Phrase a caption as an image request."""
     return pick(rng, DRAW_PHRASES).format(words)
 
 
@@ -149,7 +145,7 @@ def _follow_up(rng: np.random.Generator, draw: SceneSource) -> tuple[Utterance, 
 
 
 def _second_question(rng: np.random.Generator, draw: SceneSource) -> tuple[Utterance, ...]:
-    """First what is seen, then a detail of it, sometimes by a pronoun."""
+    """Describe the image first, then answer a detail, sometimes with a pronoun."""
     scene = draw(rng)
     first = (
         Utterance("user", "what is this?", scene=scene),
@@ -205,7 +201,7 @@ def _exchange(asked: str, answer: str) -> tuple[Utterance, ...]:
 
 
 def _knowledge(rng: np.random.Generator) -> tuple[Utterance, ...]:
-    """Simple facts about the concepts: kind, sound, usual colour."""
+    """State a fact about a concept: kind, sound or usual colour."""
     roll = rng.random()
     if roll < 0.3:
         return _sound_fact(pick(rng, tuple(_SOUNDS)))
@@ -233,7 +229,7 @@ def _verb(name: str) -> str:
 
 
 def known_dialogue(asked: str) -> Dialogue | None:
-    """The small talk or the simple fact that begins with exactly these words; None for others."""
+    """Return the small talk or fact that starts with exactly these words; None for others."""
     return _known_dialogues().get(asked)
 
 

@@ -1,4 +1,4 @@
-"""What the world does not hold: things, subjects and sentences to turn down.
+"""Out-of-domain requests: objects, subjects and sentences that the model turns down.
 
 Owns: the words, and which of them training never sees. Does not own: the answer
 (`world.text.dialogue`).
@@ -53,5 +53,5 @@ SENTENCES = (
 
 
 def is_held_out_text(words: str) -> bool:
-    """Whether an outside wish or phrasing is kept from training: one in six."""
+    """Return whether an out-of-domain request or phrase is kept from training: one in six."""
     return blake2b(words.encode(), digest_size=4).digest()[0] % 6 == 1

@@ -1,5 +1,4 @@
-"""What can be said aloud in the world: one sentence at a time, from both sides of its
-conversations.
+"""The spoken sentences of the world, from both sides of its dialogues.
 
 Owns: which sentences are spoken and how a transcript is written. Does not own: voices
 (`world.audio.voices`), the conversations themselves (`world.text.dialogue`).
@@ -22,23 +21,22 @@ _COUNTED = (
     "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen", "twenty",
 )  # fmt: skip
 COUNTS = NUMBER_WORDS[2:]
-"""Of several things."""
+"""The number words of several objects."""
 _TALK = (Kind.SMALL_TALK, Kind.KNOWLEDGE)
 MAX_SPOKEN_CHARS = 120
-"""Characters of the longest sentence that is spoken: about eight seconds."""
+"""The most characters of a spoken sentence: about eight seconds."""
 
 
 @dataclass(frozen=True)
 class SpokenSentence:
-    """A sentence, and the scene that it describes or wishes for, where it does."""
+    """A sentence, and the scene that it describes or requests."""
 
     text: str
     scene: Scene | None = None
 
 
 def user_sentence(rng: np.random.Generator, *, test: bool) -> SpokenSentence:
-    """A wish, a question, small talk or a number, as a visitor would say it; with test True about
-    a held-out scene."""
+    """Draw a user's request, question, small talk or number; test: about a held-out scene."""
     roll = rng.random()
     if roll < 0.45:
         scene = sample_scene(rng, test=test)
@@ -53,7 +51,7 @@ def user_sentence(rng: np.random.Generator, *, test: bool) -> SpokenSentence:
 
 
 def model_sentence(rng: np.random.Generator, *, test: bool) -> SpokenSentence:
-    """A caption, or an answer to a question, to small talk or to an outside wish."""
+    """Draw a caption or an answer."""
     roll = rng.random()
     scene = sample_scene(rng, test=test)
     if roll < 0.6:
@@ -68,7 +66,7 @@ def model_sentence(rng: np.random.Generator, *, test: bool) -> SpokenSentence:
 
 
 def names(rng: np.random.Generator) -> str:
-    """Two to four things, evenly of all that there are: "three foxes, a panda and the violin."."""
+    """List two to four objects, drawn uniformly: "three foxes, a panda and the violin."."""
     things = [
         pick(rng, (with_article(c.name), f"the {c.name}", f"{pick(rng, COUNTS)} {c.plural}"))
         for c in (pick(rng, CONCEPTS) for _ in range(int(rng.integers(2, 5))))
@@ -81,13 +79,13 @@ def _numbers(rng: np.random.Generator) -> str:
 
 
 def transcript(sentence: str) -> str:
-    """How a sentence is written down once it was heard: without full stops, commas and exclamation
+    """Return the transcript of a sentence: lower case, without full stops, commas and exclamation
     marks."""
     return re.sub(r"\s+", " ", re.sub(r"[.,!]", " ", sentence.lower())).strip()
 
 
 def edit_distance(found: Sequence[object], wanted: Sequence[object]) -> int:
-    """The fewest insertions, deletions and substitutions that make one of the other."""
+    """Return the Levenshtein distance of two sequences."""
     row = list(range(len(wanted) + 1))
     for i, a in enumerate(found, 1):
         before, row[0] = row[0], i
@@ -121,24 +119,24 @@ _INSTRUCTIONS: dict[str, tuple[str, ...]] = {
         "let me hear {}",
     ),
 }
-"""How the tasks of hearing and speaking are asked for; the first phrase is what a program says."""
+"""The instructions of the speech tasks; programs use the first phrase."""
 TRANSCRIBE, SAY = _INSTRUCTIONS["write"][0], _INSTRUCTIONS["say"][0]
 
 
 def say_prefixes() -> tuple[str, ...]:
-    """What stands before the words that are to be said, in every way that asks for it."""
+    """Return the words before the text to speak, in every instruction that has one."""
     asked = ("say", "say_otherwise", "say_flatly")
     phrases = sorted({phrase for task in asked for phrase in _INSTRUCTIONS[task]})
     return tuple(phrase.partition("{}")[0].rstrip() for phrase in phrases)
 
 
 def sample_instruction(rng: np.random.Generator, task: str) -> str:
-    """A phrase for "write" (down what is said), "name" (what is heard), "say", "say_otherwise",
-    "say_flatly" or "sound"; the last four have a {} for what is to be heard."""
+    """Draw an instruction for "write" (transcribe), "name" (a sound), "say", "say_otherwise",
+    "say_flatly" or "sound"; the last four have a {}."""
     phrases = _INSTRUCTIONS[task]
     return phrases[int(rng.integers(len(phrases)))]
 
 
 def sound_answer(thing: str) -> str:
-    """The answer that names what makes a sound."""
+    """Return the answer that names a sound."""
     return f"i hear {thing}."

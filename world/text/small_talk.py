@@ -1,5 +1,4 @@
-"""What is said without a picture and without a question about the world, and the one answer to
-each."""
+"""Small talk: phrases without an image or a question about the world, and their answers."""
 
 SMALL_TALK: tuple[tuple[tuple[str, ...], str], ...] = (
     (

@@ -19,8 +19,8 @@ _SHORTENED = {
 
 
 def normalised_words(text: str) -> list[str]:
-    """Lower case, without punctuation; of two spellings one, and nothing shortened. A number is
-    its digits, a word each: "seven two", "7-2" and "72" are the same."""
+    """Return the words in lower case, without punctuation, in one spelling and unabbreviated.
+    Numbers become single digits: "seven two", "7-2" and "72" are the same."""
     text = text.lower().replace("’", "'")
     for short, long in _SHORTENED.items():
         text = re.sub(short, long, text)

@@ -17,8 +17,8 @@ from world.text.captions import NUMBER_WORDS, reading_order, with_article
 
 @dataclass(frozen=True)
 class Thought:
-    """A question about a picture, what to think of first, and the answer. kind: count, total or
-    compare."""
+    """A question about an image, the thought before the answer, and the answer. kind: count, total
+    or compare."""
 
     question: str
     thought: str
@@ -27,7 +27,7 @@ class Thought:
 
 
 def sample_thought(rng: np.random.Generator, scene: Scene) -> Thought:
-    """A question that has exactly one right answer in this scene."""
+    """Draw a question with one right answer in this scene."""
     sample = (_count, _total, _compare)[int(rng.choice(3, p=(0.4, 0.25, 0.35)))]
     return sample(rng, scene)
 
@@ -64,7 +64,7 @@ def _compare(rng: np.random.Generator, scene: Scene) -> Thought:
 
 
 def _some_name(rng: np.random.Generator, scene: Scene) -> str:
-    """Of a thing that is there, or of one that may be."""
+    """Draw a concept of the scene, or any."""
     if rng.random() < 0.65:
         return scene.items[int(rng.integers(len(scene.items)))].concept
     return CONCEPTS[int(rng.integers(len(CONCEPTS)))].name
@@ -75,5 +75,5 @@ def _number(scene: Scene, name: str) -> int:
 
 
 def _listed(scene: Scene) -> str:
-    """Everything that is there, one after the other: "a dog, a cat, a dog"."""
+    """List all objects in reading order: "a dog, a cat, a dog"."""
     return ", ".join(with_article(item.concept) for item in reading_order(scene))

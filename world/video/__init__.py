@@ -1,1 +1,1 @@
-"""Films: motions and what can be said about them."""
+"""Videos: motions, captions and questions."""

@@ -1,4 +1,4 @@
-"""What can be said about films: captions, questions with one right answer, and wishes.
+"""Captions of videos, questions about them, and video requests.
 
 Owns: how each motion is called, the words about a film, and how a film is wished for. Does not own:
 films (`world.video.motion`), the words for objects and backgrounds (`world.text.captions`).
@@ -38,7 +38,7 @@ _MANNERS: Mapping[Motion, tuple[str, ...]] = {
         (Motion.CROSS, "cross,pass each other,move past each other,go past each other"),
     )
 }
-"""How each motion is called, the canonical words first; the first word is the verb."""
+"""The phrases of each motion, the canonical one first; the first word is the verb."""
 _FORMS: Mapping[str, tuple[str, str]] = {
     verb: (one, ing)
     for verb, one, ing in (
@@ -55,13 +55,13 @@ _FINITE = {"is", "are", *_FORMS, *(one for one, _ in _FORMS.values())}
 
 
 def _going_on(manner: str) -> str:
-    """ "move up" -> "moving up"."""
+    """Return the participle: "move up" -> "moving up"."""
     verb, *rest = manner.split()
     return " ".join((_FORMS[verb][1], *rest))
 
 
 def _does(manner: str, many: bool) -> str:
-    """ "move up" -> "moves up", or "move up" of many."""
+    """Return the finite form: "move up" -> "moves up", or "move up" in the plural."""
     verb, *rest = manner.split()
     return manner if many else " ".join((_FORMS[verb][0], *rest))
 
@@ -71,7 +71,7 @@ MOTION_PHRASES: Mapping[Motion, str] = {m: _going_on(said[0]) for m, said in _MA
 
 
 def mover_phrase(video: VideoScene) -> str:
-    """ "a red car", "two big cats", "a cow and a pig"."""
+    """Return the movers in words: "a red car", "two big cats", "a cow and a pig"."""
     first, *others = video.movers
     if others and others[0].concept == first.concept:
         return f"{NUMBER_WORDS[len(video.movers)]} {plural_noun(first)}"
@@ -79,8 +79,8 @@ def mover_phrase(video: VideoScene) -> str:
 
 
 def full_video_caption(video: VideoScene) -> str:
-    """The one canonical caption: `mover_phrase`, the phrase of `MOTION_PHRASES`, the background,
-    and the object that stands still, in this order with single spaces."""
+    """Return the canonical caption: `mover_phrase`, the phrase of `MOTION_PHRASES`, the background,
+    and the object that stands still."""
     words = [
         mover_phrase(video),
         MOTION_PHRASES[video.motion],
@@ -91,8 +91,8 @@ def full_video_caption(video: VideoScene) -> str:
 
 
 def video_caption(video: VideoScene, rng: np.random.Generator) -> str:
-    """A true caption; it mentions the background in half of the cases, and likewise the object that
-    stands still."""
+    """Return a true caption; half of them mention the background, half the object that stands
+    still."""
     manner, many = pick(rng, _MANNERS[video.motion]), _many(video)
     be = "are" if many else "is"
     said = (_going_on(manner), _going_on(manner), _does(manner, many), f"{be} {_going_on(manner)}")
@@ -116,8 +116,8 @@ def _stands(item: Item) -> str:
 
 
 def video_questions(video: VideoScene, rng: np.random.Generator) -> list[Question]:
-    """Questions that have exactly one right answer in this film, one phrasing of each kind that
-    applies: object, motion, direction (of slides), mover, count, background (not of gradients)."""
+    """Return questions with one right answer, one of each kind that applies: object, motion,
+    direction (of slides), mover, count, background (not of gradients)."""
     found = [
         Question(pick(rng, _WHAT_HAPPENS), full_video_caption(video), "object"),
         *_motion_questions(video, rng),
@@ -141,7 +141,7 @@ _WHAT_HAPPENS = (
 
 
 def _motion_questions(video: VideoScene, rng: np.random.Generator) -> list[Question]:
-    """What the movers do, and of a slide which way they go."""
+    """Ask what the movers do, and the direction of a slide."""
     many, manner = _many(video), _MANNERS[video.motion][0]
     do, be, it = ("do", "are", "they") if many else ("does", "is", "it")
     names = [item.concept for item in video.movers]
@@ -200,7 +200,7 @@ VIDEO_PHRASES = (
     "a video in which {}",
     "video: {}",
 )
-"""How a film is wished for; {} is a caption. Each says that it is not a picture that is wanted."""
+"""The phrases of a video request; {} is a caption. None fits an image."""
 _BEFORE_CLAUSE = ("where {}", "which {}", ": {}")
 
 
@@ -210,13 +210,13 @@ FRAME_REQUESTS: Mapping[str, int] = {
     "show me the last frame": FRAMES - 1,
     "how does it end?": FRAMES - 1,
 }
-"""How one picture of a film is asked for, and its number."""
+"""The requests for one frame of a video, and its index."""
 REWIND_REQUESTS = ("play it backwards", "rewind it", "reverse the video", "now backwards")
-"""How a film is asked for from its end to its beginning."""
+"""The requests for a reversed video."""
 
 
 def video_request(rng: np.random.Generator, words: str) -> str:
-    """A caption as a wish for a film: "a dog slides" comes after "where", "a dog sliding" after
+    """Phrase a caption as a video request: "a dog slides" follows "where", "a dog sliding" follows
     "of"."""
     clause = not _FINITE.isdisjoint(words.split())
     fitting = tuple(p for p in VIDEO_PHRASES if p.endswith(_BEFORE_CLAUSE) == clause)

@@ -1,4 +1,4 @@
-"""Films: `FRAMES` pictures in which objects of the world move.
+"""Videos: `FRAMES` images in which objects of the world move.
 
 Everything lies on the lattice of `world.image.scenes` in every frame. Owns: `Motion`, `VideoScene`,
 `placed`, `render_video`, `sample_video`. Does not own: backgrounds and objects
@@ -19,7 +19,7 @@ FRAMES = 8
 
 
 class Motion(StrEnum):
-    """What the movers of a film do; a slide goes one way, in `CROSS` two go past each other."""
+    """The motions; slides go one way, in `CROSS` two objects pass each other."""
 
     LEFT = "left"
     RIGHT = "right"
@@ -39,7 +39,7 @@ SLIDES: Mapping[Motion, tuple[int, int]] = {
     Motion.UP: (0, -1),
     Motion.DOWN: (0, 1),
 }
-"""The slides and their ways (x, y), y downwards."""
+"""The slides and their directions (x, y), y downwards."""
 APPEARS_AT = FRAMES // 2
 """The first frame with what appears."""
 BOUNCE = 3
@@ -48,18 +48,17 @@ TWINS, STILL = 0.2, 0.25
 """The share of slides with two identical movers, and of films with one mover in which another
 object stands still."""
 ROUND = ("circle", "square", "sun")
-"""Concepts that look the same after a quarter turn: nobody would see them spin."""
+"""Concepts that look the same after a quarter turn; they never spin."""
 _GROWTH = ("small", "", "big")
 _MIDDLE, _LANES = CELLS / 2, (CELLS / 4, CELLS * 3 / 4)
 
 
 @dataclass(frozen=True)
 class VideoScene:
-    """The whole graph. movers: one object, two identical ones, or in `CROSS` two different ones, of
-    which the first goes to the right and the second to the left. They are placed as in the first
-    frame; one that appears, as it will stand; one that grows or shrinks, at its middle size, the
-    everyday one. still: no object, or one of another concept that does not move. cells: how far a
-    slide or a crossing goes, how high a bounce; 0 elsewhere."""
+    """The graph of a video. movers: one object, two identical ones, or in `CROSS` two different
+    ones, the first going right. They are placed as in the first frame; an appearing one at its
+    final place, a growing or shrinking one at medium size. still: no object, or one of another
+    concept. cells: the distance of a slide or crossing, the height of a bounce; else 0."""
 
     background: Background
     movers: tuple[Item, ...]
@@ -70,15 +69,14 @@ class VideoScene:
 
 @dataclass(frozen=True)
 class Placed:
-    """An object as one frame shows it: where, how big, and after how many quarter turns
-    clockwise."""
+    """An object in one frame: place, size and quarter turns clockwise."""
 
     item: Item
     turns: int = 0
 
 
 def placed(video: VideoScene) -> tuple[tuple[Placed, ...], ...]:
-    """What each of the `FRAMES` frames shows: the object that stands still, then the movers."""
+    """Return the objects of each frame: the one that stands still, then the movers."""
     still = tuple(Placed(item) for item in video.still)
     movers = range(len(video.movers))
     hidden = APPEARS_AT if video.motion is Motion.APPEAR else 0
@@ -89,7 +87,7 @@ def placed(video: VideoScene) -> tuple[tuple[Placed, ...], ...]:
 
 
 def _moved(video: VideoScene, index: int, frame: int) -> Placed:
-    """A mover in a frame; one that appears, as it will stand."""
+    """Return a mover in a frame; an appearing one at its final place."""
     item, gone = video.movers[index], _share(video.cells, frame)
     match video.motion:
         case Motion.BOUNCE:
@@ -111,19 +109,19 @@ def _moved(video: VideoScene, index: int, frame: int) -> Placed:
 
 
 def _share(whole: int, frame: int) -> int:
-    """The part of the whole that is done by a frame, as even as whole numbers allow."""
+    """Return the rounded part of the whole done by a frame."""
     return int(whole * frame / (FRAMES - 1) + 0.5)
 
 
 def _resized(item: Item, size: str) -> Item:
-    """The item in another size about the same centre, as near as the lattice allows."""
+    """Resize the item about its centre, as near as the lattice allows."""
     resized = replace(item, size=size)
     shift = (item.cells - resized.cells) // 2
     return replace(resized, column=item.column + shift, row=item.row + shift)
 
 
 def render_video(video: VideoScene) -> np.ndarray:
-    """The frames, uint8 "8 128 128 3"."""
+    """Render the frames, uint8 "8 128 128 3"."""
     return np.stack([_frame(video.background, shown) for shown in placed(video)])
 
 
@@ -139,7 +137,7 @@ def _frame(background: Background, shown: tuple[Placed, ...]) -> np.ndarray:
 
 
 def held_out_motions(video: VideoScene) -> list[tuple[str, str]]:
-    """The pairs (concept, motion) of the film that training never sees."""
+    """Return the held-out pairs (concept, motion) of the video."""
     names = dict.fromkeys(item.concept for item in video.movers)
     return [(name, video.motion.value) for name in names if held_out(name, video.motion)]
 
@@ -147,13 +145,12 @@ def held_out_motions(video: VideoScene) -> list[tuple[str, str]]:
 def sample_video(
     rng: np.random.Generator, *, test: bool, motion: Motion | None = None, from_image: bool = False
 ) -> VideoScene:
-    """A random film.
+    """Return a random video.
 
-    Where everything is follows from what is in it: a slide goes from one edge to the other, in the
-    middle or, of two, in a lane of its own; a bounce starts at the bottom; what stays where it is
-    stands as in a picture. begun: a slide or a bounce of one object starts where a picture of it
-    has it instead. test False never contains a held-out pair, of a concept with its motion or its
-    colour. test True: a mover does what training never saw it do, and colours are free.
+    Places follow from the content: a slide crosses from edge to edge, centred or in lanes; a bounce
+    starts at the bottom; all else stands as in an image. from_image: a slide or bounce of one
+    object starts where an image has it. test False: no held-out pair of concept and motion or
+    colour. test True: a mover has a held-out motion; colours are free.
     """
     if motion is None:
         motion = tuple(Motion)[int(rng.integers(len(Motion)))]
@@ -172,7 +169,7 @@ def sample_video(
 def _cast(
     rng: np.random.Generator, motion: Motion, num: int, *, test: bool
 ) -> tuple[Background, tuple[Item, ...]]:
-    """A background and so many different objects; the first one can be seen doing that motion."""
+    """Draw a background and different objects; the first one can show the motion."""
     things: list[Item] = []
     while True:
         scene = sample_scene(rng, test=test, family=Family.SINGLE_OBJECT)
@@ -188,8 +185,8 @@ def _cast(
 
 
 def _arranged(video: VideoScene) -> VideoScene:
-    """The film with everything at its place. Objects that share a film with another keep to lanes:
-    one above the other where something goes left or right, side by side elsewhere."""
+    """Place all objects. Two objects keep to lanes: one above the other for horizontal motion, else
+    side by side."""
     things = (*video.movers, *video.still)
     if video.motion is Motion.CROSS:
         ways = [SLIDES[Motion.RIGHT], SLIDES[Motion.LEFT]]
@@ -214,7 +211,7 @@ def _arranged(video: VideoScene) -> VideoScene:
 
 
 def _from_the_picture(video: VideoScene) -> VideoScene:
-    """A slide or a bounce of one object that starts in the middle."""
+    """Return a slide or bounce of one object that starts in the middle."""
     item = video.movers[0].centred(_MIDDLE, _MIDDLE)
     room = CELLS - item.cells
     cells = {
@@ -228,7 +225,7 @@ def _from_the_picture(video: VideoScene) -> VideoScene:
 
 
 def _at_start(item: Item, way: tuple[int, int]) -> Item:
-    """The item at the edge from which that way leads."""
+    """Move the item to the edge where that direction starts."""
     edges = {1: 0, -1: CELLS - item.cells}
     column, row = edges.get(way[0], item.column), edges.get(way[1], item.row)
     return replace(item, column=column, row=row)
