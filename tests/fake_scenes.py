@@ -3,8 +3,9 @@
 import numpy as np
 
 from world.concepts import BY_NAME, COLOURABLE, CONCEPTS, OBJECT_COLOURS
+from world.image.rendering import render
 from world.image.scenes import CELLS as LATTICE
-from world.image.scenes import Background, Family, Item, Scene, render
+from world.image.scenes import Background, Family, Item, Scene
 from world.video.motion import SLIDES, Motion, VideoScene, render_video
 
 COUNTS = {"two": 2, "three": 3, "four": 4}

@@ -2,18 +2,12 @@
 
 import re
 
-from tests.world.image.test_edits import PLURAL, both, edits, every_change
+from tests.world.image.test_edits import both, edits, every_change, names_in
 from world.concepts import BY_NAME, OBJECT_COLOURS
 from world.image.edits import Change
 from world.image.scenes import (
     Family,
 )
-
-
-def names_in(words: str) -> list[str]:
-    """The concepts that are named, one by one."""
-    found = [PLURAL.get(w, w) for w in words.rstrip("?").split()]
-    return [w for w in found if w in BY_NAME]
 
 
 @every_change

@@ -294,3 +294,9 @@ def test_an_impossible_edit_names_what_is_not_there(test: bool) -> None:
         )
     first, second = (impossible_edit(np.random.default_rng(8)) for _ in range(2))
     assert first == second
+
+
+def names_in(words: str) -> list[str]:
+    """The concepts that are named, one by one."""
+    found = [PLURAL.get(w, w) for w in words.rstrip("?").split()]
+    return [w for w in found if w in BY_NAME]
