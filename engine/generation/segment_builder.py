@@ -158,7 +158,7 @@ class SegmentBuilder:
 
     @property
     def reads_causally(self) -> bool:
-        """Whether the checkpoint was trained to read from left to right."""
+        """True where the checkpoint was trained to read from left to right."""
         return "autoregressive" in self.model.config.samplers
 
     def _draws(self, seeds: list[int]) -> CounterRNG:

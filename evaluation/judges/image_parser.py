@@ -13,7 +13,8 @@ import cv2
 import numpy as np
 
 from evaluation.judges.sprite_search import Placed, blurred, downsampled, propose_objects
-from world.image.scenes import BACKGROUND_COLOURS, IMAGE_PX, PLACES, Background, background_picture
+from world.image.rendering import background_picture
+from world.image.scenes import BACKGROUND_COLOURS, IMAGE_PX, PLACES, Background
 
 MIN_EXPLAINED, MIN_DETAIL, MAX_RIM = 0.5, 0.35, 0.4
 """Thresholds that an object must pass, see `_Fit`."""

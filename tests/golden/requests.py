@@ -87,7 +87,10 @@ def by_image_link() -> Request:
 def by_lab_link() -> Request:
     """A picture, from a link to the Lab through its controls."""
     query = dict(parse_qsl(urlsplit(LAB_LINK).query))
-    values, sentence = read_lab_link(query, "", lambda recipe: controls_of(recipe, ["image", "text"]))
+    kinds = ["image", "text"]
+    values, sentence = read_lab_link(query, "", lambda recipe: controls_of(recipe, kinds))
+        query, "", lambda recipe: controls_of(recipe, ["image", "text"])
+    )
     assert not sentence
     controls: list[Any] = list(values)
     return LabForm(*controls).request()

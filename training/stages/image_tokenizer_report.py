@@ -17,7 +17,7 @@ from PIL import Image
 from tqdm import tqdm
 
 from model.tokenizers.image import VisionTokenizer, pixels_from_uint8, uint8_from_pixels
-from training.loop.run_state import finished
+from training.loop.run_state import averaged_weights
 from training.stages.image_tokenizer import CONFIG, FIRST, psnr
 from training.stages.vision import VisionTraining
 from world.image.backdrops import Backdrop
@@ -71,7 +71,7 @@ def _rebuilt(tokenizer: VisionTokenizer, images: np.ndarray, num_codes: int) -> 
 
 def trained_tokenizer(run: Path) -> VisionTokenizer:
     """The averaged weights of a run's last save."""
-    weights, _ = finished(run)
+    weights, _ = averaged_weights(run)
     training = VisionTraining(CONFIG)
     training.load_state_dict(weights)
     return training.tokenizer.eval()

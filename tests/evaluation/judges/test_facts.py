@@ -14,7 +14,8 @@ from evaluation.judges.facts import (
 )
 from evaluation.judges.image_parser import parse
 from evaluation.judges.video_judge import ParsedVideo, parse_video
-from world.image.scenes import Background, Family, Item, Scene, render, sample_scene
+from world.image.rendering import render
+from world.image.scenes import Background, Family, Item, Scene, sample_scene
 from world.text.captions import caption, full_caption
 from world.text.dialogue import DRAW_PHRASES
 from world.video.captions import full_video_caption

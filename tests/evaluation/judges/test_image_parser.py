@@ -6,16 +6,8 @@ import pytest
 
 from evaluation.judges.image_parser import Detected, parse
 from evaluation.judges.sprite_search import Placed, SpriteVariant
-from world.image.scenes import (
-    CELL_PX,
-    Background,
-    Family,
-    Item,
-    Scene,
-    background_picture,
-    render,
-    sample_scene,
-)
+from world.image.rendering import background_picture, render
+from world.image.scenes import CELL_PX, Background, Family, Item, Scene, sample_scene
 
 GREEN = Background("plain", ("green",))
 

@@ -25,7 +25,8 @@ from tests.evaluation.perfect import TOKENS, ScriptedAnswerer, parsed, said, sho
 from tests.evaluation.talker import PACK, Talker, heard, perfect, spoken
 from world.audio.sounds import SOUND
 from world.audio.speech import Clip
-from world.image.scenes import Background, Family, Scene, render
+from world.image.rendering import render
+from world.image.scenes import Background, Family, Scene
 from world.image.scenes import Item as Thing
 from world.text.audio_visual_questions import AUDIO_VISUAL_SOUNDS
 from world.video.captions import FRAME_REQUESTS
