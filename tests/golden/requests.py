@@ -89,8 +89,6 @@ def by_lab_link() -> Request:
     query = dict(parse_qsl(urlsplit(LAB_LINK).query))
     kinds = ["image", "text"]
     values, sentence = read_lab_link(query, "", lambda recipe: controls_of(recipe, kinds))
-        query, "", lambda recipe: controls_of(recipe, ["image", "text"])
-    )
     assert not sentence
     controls: list[Any] = list(values)
     return LabForm(*controls).request()

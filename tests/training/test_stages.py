@@ -16,9 +16,9 @@ from model.network.omni import OmniModel
 from model.presets import PRESETS
 from model.tokenizers.image import VisionTokenizer
 from model.tokenizers.text import BEGIN_IMAGE, EOS, SUGGEST, TextTokenizer
+from training.checkpoints.text_metric import training_texts, word_vectors
 from training.data.examples import UNNAMED_SHARE, Examples, collate
 from training.data.scene_pool import build_pool, build_unnamed
-from training.data.text_metric import training_texts, word_vectors
 from training.loop.budgeted_loop import Budget, train
 from training.stages.flow import FlowStage
 from training.stages.vision import VisionStage

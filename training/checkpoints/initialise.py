@@ -18,7 +18,7 @@ from model.network.omni import OmniModel
 from model.presets import PRESETS
 from model.tokenizers.text import TextTokenizer
 from training.checkpoints.grow_depth import grow_depth
-from training.data.text_metric import training_texts, word_vectors
+from training.checkpoints.text_metric import training_texts, word_vectors
 from training.loop.run_state import averaged_weights
 
 TEXTS_PER_KIND = 4000

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import evaluation.__main__ as command
-from app.benchmark_card import measured_html
+from app.benchmark_card import benchmarks_html
 from engine.api.conversation import Conversation
 from engine.api.events import Answer
 from engine.api.request import Request
@@ -175,7 +175,7 @@ def test_the_page_shows_what_the_suite_wrote() -> None:
         measured.left_out,
     )  # fmt: skip
     measured = {"digest": "abc", "date": "2026", "suites": {"matrix": json.loads(result.to_json())}}
-    page = measured_html("abc", measured)
+    page = benchmarks_html("abc", measured)
     assert "<td>50 %</td>" in page
     assert page.count("not trained") == len(CELLS) - 1
     assert "&lt;why&gt;" in page

@@ -11,7 +11,7 @@ from model.network.omni import OmniModel
 from model.presets import PRESETS
 from model.tokenizers.text import TextTokenizer
 from training.checkpoints.grow_depth import grow_depth
-from training.data.text_metric import training_texts
+from training.checkpoints.text_metric import training_texts
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ from model.network.omni import OmniModel
 from model.presets import PRESETS
 from model.prompt_template import Span, opened_by
 from model.tokenizers.text import ASSISTANT, BEGIN_AUDIO, BOS, EOS, USER, TextTokenizer
+from training.checkpoints.text_metric import training_texts
 from training.data.code_cache import pixels_of
 from training.data.encoded_clip import EncodedClip
 from training.data.examples import Example, Examples
@@ -21,7 +22,6 @@ from training.data.scene_pool import build_pool
 from training.data.speech_codes import encode_spoken_scenes
 from training.data.speech_examples import SpeechExamples, prefix_noise
 from training.data.task_mixture import SHARES
-from training.data.text_metric import training_texts
 from training.data.video_examples import VideoExamples
 from training.objectives.contrastive import Contrast
 from training.stages.audio import MelDistance, spectral_distance

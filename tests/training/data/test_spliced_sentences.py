@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from model.tokenizers.text import TextTokenizer
+from training.checkpoints.text_metric import training_texts
 from training.data.encoded_clip import EncodedClip
 from training.data.forced_alignment import LETTERS, spelled
 from training.data.spliced_sentences import SentenceSplicer, splice, states_held_out_pair
-from training.data.text_metric import training_texts
 from world.concepts import CONCEPTS, OBJECT_COLOURS, held_out
 from world.text.sentences import transcript
 

@@ -11,9 +11,9 @@ from model.network.omni import OmniModel
 from model.presets import PRESETS
 from model.prompt_template import opened_by
 from model.tokenizers.text import TextTokenizer
+from training.checkpoints.text_metric import training_texts
 from training.data.examples import UNKNOWN, Example, Examples
 from training.data.scene_pool import build_pool
-from training.data.text_metric import training_texts
 from training.data.video_examples import AS_DRAWN, VideoExamples
 from training.objectives.corruption import boxes
 from training.stages.flow import FlowStage

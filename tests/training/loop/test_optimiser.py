@@ -10,7 +10,7 @@ from model.network.omni import OmniModel
 from model.presets import PRESETS
 from model.tokenizers.image_decoder import ConvBlock
 from model.tokenizers.text import TextTokenizer
-from training.data.text_metric import training_texts
+from training.checkpoints.text_metric import training_texts
 from training.loop.optimiser import Muon, make_optimisers, orthogonalise
 
 

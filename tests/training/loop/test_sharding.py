@@ -18,9 +18,9 @@ from model.network.omni import OmniModel
 from model.presets import PRESETS
 from model.tokenizers.text import TextTokenizer
 from training.__main__ import main
+from training.checkpoints.text_metric import training_texts
 from training.data.examples import Examples
 from training.data.scene_pool import build_pool
-from training.data.text_metric import training_texts
 from training.data.video_examples import VideoExamples
 from training.loop.auxiliary import AuxiliaryModules
 from training.loop.budgeted_loop import Budget, train

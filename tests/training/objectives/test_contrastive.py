@@ -10,9 +10,9 @@ from model.network.omni import OmniModel
 from model.presets import PRESETS
 from model.prompt_template import Span, collate_prompts, embedded
 from model.tokenizers.text import EOS, TextTokenizer
+from training.checkpoints.text_metric import training_texts
 from training.data.examples import Examples
 from training.data.scene_pool import ScenePool
-from training.data.text_metric import training_texts
 from training.data.video_examples import VideoExamples
 from training.objectives.contrastive import Contrast, info_nce
 from world.image.edit_sampling import sample_edit

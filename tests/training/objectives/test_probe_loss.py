@@ -12,9 +12,9 @@ from model.network.omni import OmniModel
 from model.network.probes import EDIT_TARGET, PICTURE, REFERRED
 from model.presets import PRESETS
 from model.tokenizers.text import PAD, TextTokenizer
+from training.checkpoints.text_metric import training_texts
 from training.data.examples import UNKNOWN, Batch, with_mentions
 from training.data.forced_alignment import LETTERS, Line, align, spelled
-from training.data.text_metric import training_texts
 from training.loop.auxiliary import AuxiliaryModules
 from training.objectives.probe_loss import ProbeLoss, busy, loss
 from world.concepts import CONCEPTS

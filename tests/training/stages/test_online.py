@@ -17,10 +17,10 @@ from model.presets import PRESETS
 from model.tokenizers.text import TextTokenizer
 from tests.training.few import FEW
 from training.__main__ import main
+from training.checkpoints.text_metric import training_texts
 from training.data.code_cache import encoded, pixels_of, still
 from training.data.examples import Batch, Examples
 from training.data.scene_pool import build_pool, build_unnamed
-from training.data.text_metric import training_texts
 from training.data.video_examples import VideoExamples
 from training.loop.budgeted_loop import Budget, train
 from training.loop.distributed import ALONE, Ranks
