@@ -142,7 +142,8 @@ def _heard(
 
 
 def _minutes(log: Path | None) -> dict[str, object]:
-    """How long the run had been trained, by the last line of its log that says so."""
+    """Return the minutes that the run had been trained, by the last line of its log that says
+    so."""
     if log is None or not log.exists():
         return {}
     rows = [json.loads(row) for row in log.read_text().splitlines()]

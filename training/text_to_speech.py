@@ -78,7 +78,7 @@ def _train(arguments: argparse.Namespace) -> None:
 
 
 def _trained_minutes(run: Path) -> float:
-    """Of the state that a run goes on from."""
+    """Return the minutes of the state that a run goes on from."""
     state = torch.load(run / FILE, map_location="cpu", weights_only=True)
     return float(state["counts"][2]) / 60
 

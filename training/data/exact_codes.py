@@ -29,7 +29,7 @@ class ExactCodes:
         self._prosody = half(installed_file(), (IDS, SPEED), (DURATIONS, F0, ENERGY))
 
     def prosody(self, sentence: str, pace: float = 1.0) -> Prosody:
-        """What the decoder reads of a sentence, all of it in one breath. pace: 1 is the voice's
+        """The inputs of the decoder for a sentence, all of it in one breath. pace: 1 is the voice's
         own.
 
         Raises: ValueError where nothing can be said, or a symbol is not of the alphabet.

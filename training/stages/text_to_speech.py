@@ -174,7 +174,7 @@ class TextToSpeechStage:
         return words, codes[:, :first], codes[:, first : first + num], wanted
 
     def _shown(self, rng: np.random.Generator, longest: int, shortest: int) -> tuple[int, int]:
-        """How many positions are known, and how many are to be said."""
+        """The numbers of positions that are known, and that are to be said."""
         roll, block = rng.random(), self.model.config.block
         if roll < WHOLE:
             return 0, longest + int(rng.integers(9))

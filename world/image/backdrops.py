@@ -1,4 +1,4 @@
-"""What stands behind the things of the larger world: fifteen places in five moods each,
+"""Backdrops behind the things of the larger world: fifteen places in five moods each,
 plain colours and gradients, painted at any size.
 
 Shapes are drawn with Pillow at twice the size and averaged down. Owns: `PLACES`, `Backdrop`,

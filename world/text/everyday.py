@@ -1,4 +1,4 @@
-"""What anybody might say: sentences of everyday English, of this world, single words, numbers and
+"""Everyday speech: sentences of everyday English, of this world, single words, numbers and
 spelled names, so that any word can be said.
 
 Everyday sentences are messages of the package chitchat_dataset (MIT, a tool that is never shipped),
@@ -134,7 +134,7 @@ class Everyday:
 
 
 def is_held_out(message: str) -> bool:
-    """Whether a message is never trained on; by its words, however they are written."""
+    """Return whether a message is held out of training; by its words, however they are written."""
     digest = blake2b(" ".join(words_of(message)).encode(), digest_size=8).digest()
     return int.from_bytes(digest) % HELD_OUT_IN == 0
 
@@ -167,7 +167,7 @@ def _of_world(rng: np.random.Generator, *, test: bool) -> str:
 
 
 def _is_fit(message: str, known: set[str]) -> bool:
-    """Whether a message is a short sentence of known words."""
+    """Return whether a message is a short sentence of known words."""
     found = words_of(message)
     if not 1 <= len(found) <= MOST_WORDS or len(message) > MOST_LETTERS:
         return False
