@@ -117,7 +117,7 @@ def test_one_that_changes_no_picture_says_so_before_it_is_asked(engines: dict[st
     """It still makes anew what is painted over; one that changes pictures says nothing."""
     assert "image-paints-alone" not in components(engines["seeing"])
     host = Session(engines["seeing"])
-    host.capabilities = replace(host.capabilities, edits=False)
+    host.capabilities = replace(host.capabilities, edits_images=False)
     image = ImageTab(host)
     with gr.Blocks() as page:
         image.build()

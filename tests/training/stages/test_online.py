@@ -136,7 +136,7 @@ def test_what_is_to_be_predicted_are_the_codes_of_now(
     stage, seen = _stage(OnlineStage, folder), list[Batch]()
     task_loss = FlowStage.task_loss
     monkeypatch.setattr(
-        FlowStage, "learned", lambda s, k, b, r: seen.append(b) or task_loss(s, k, b, r)
+        FlowStage, "task_loss", lambda s, k, b, r: seen.append(b) or task_loss(s, k, b, r)
     )
     stage.examples.pool.codes[:] = 0
     stage.balance.weights.copy_(torch.tensor([2.0, 0.0]))
