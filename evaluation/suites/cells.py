@@ -79,7 +79,7 @@ CELLS: tuple[Cell, ...] = (
     ),
     Cell(
         "text_to_video", "a video of this", f"{_FILM}: the motion and the movers",
-        "data.video_examples.VideoExamples.film", cells_video.films, _VIDEO_OUT,
+        "data.video_examples.VideoExamples.video", cells_video.films, _VIDEO_OUT,
     ),
     Cell(
         "image_to_text", "what is it, how many, which colour?",
@@ -99,7 +99,7 @@ CELLS: tuple[Cell, ...] = (
     Cell(
         "image_to_video", "let what is there move",
         f"{_FILM}: begins with the picture, goes on as asked",
-        "data.video_examples.VideoExamples.film", cells_video.animated, _VIDEO_OUT,
+        "data.video_examples.VideoExamples.video", cells_video.animated, _VIDEO_OUT,
     ),
     Cell(
         "audio_to_text", "write down what i say", "at most 30% of the words wrong",
@@ -145,11 +145,11 @@ CELLS: tuple[Cell, ...] = (
     Cell(
         "image_and_text_to_video", "let this appear in it",
         f"{_FILM}: begins with the picture, goes on as asked",
-        "data.video_examples.VideoExamples.film", cells_video.appearing, _VIDEO_OUT,
+        "data.video_examples.VideoExamples.video", cells_video.appearing, _VIDEO_OUT,
     ),
     Cell(
         "image_and_sound_to_text", "is what you hear in the picture?", _EXACT,
-        "data.multimodal_examples.together", cells_audio.together, (*_SOUND, *_VIDEO),
+        "data.multimodal_examples.audio_visual", cells_audio.together, (*_SOUND, *_VIDEO),
     ),
     Cell(
         "image_and_speech_to_text", "a spoken question about a picture", _EXACT,

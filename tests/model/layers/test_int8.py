@@ -136,7 +136,7 @@ def test_features_are_close_to_the_exact_ones(engines: tuple[Engine, Engine]) ->
     request = Request(Conversation.ask("draw a dog"), Modality.IMAGE)
     with torch.inference_mode():
         exact, small = (
-            e.model.embedding(OmniSequence(tuple(e.prompt(request, Modality.IMAGE))))
+            e.model.embedding(OmniSequence(tuple(e.builder.prompt_of(request, Modality.IMAGE))))
             for e in engines
         )
     assert float((exact * small).sum(-1).min()) > 0.99
