@@ -12,6 +12,7 @@ import gradio as gr
 from gradio.components import Component
 
 from app.chat import history as chat_history
+from app.chat.controls import NO_STYLE, AnswerControls
 from app.chat.history import History
 from app.chat.settings import AnswerForm, Setting
 from app.components import notice
@@ -20,17 +21,10 @@ from app.forms.parse import InputError, beside
 from app.session import DRIVING, Session
 from engine.api.request import Modality, Request
 
-STEPS = ("auto", "8", "16", "32", "64")
 NOTHING_YET = "There is nothing to answer again yet: write a message first."
 NOTHING_LEFT = "There is nothing to undo: the conversation is empty."
 NO_THOUGHTS = "This checkpoint does not think before it answers yet: leave \\think out."
-NO_PICTURES = "this checkpoint draws no pictures"
-NO_VOICE = "this checkpoint does not speak"
-ONE_VOICE = "this checkpoint speaks in one style"
-GUIDANCE = ("auto", "0", "2", "3", "5")
 QUIET: dict[str, Any] = {"queue": False, "show_progress": "hidden"}
-NO_STYLE, NAMELESS = "", "its own"
-"""Where there is no choice of how to speak, and how that is shown."""
 REFUSED = 6
 """Outputs that stay as they are where a message is refused."""
 
@@ -47,40 +41,9 @@ class ConversationTab:
     """In the names of its events for programs."""
 
     def settings(self, *, aloud: bool) -> None:
-        """Lay out the settings; what the checkpoint cannot do is greyed out and says why. aloud:
-        whether answers are spoken unless the visitor says no."""
-        can = self.host.capabilities
-        mute = None if self.speaks else NO_VOICE + can.missing_reason(Modality.AUDIO)
-        with gr.Row(elem_classes="omni-pair"):
-            self.steps = gr.Radio(STEPS, value="auto", label="Steps", elem_id=f"{self.name}-steps")
-            self.guidance = gr.Radio(
-                GUIDANCE,
-                value="auto",
-                label="Picture guidance",
-                info=None if can.makes_images else NO_PICTURES + can.missing_reason(Modality.IMAGE),
-                interactive=can.makes_images,
-                elem_id=f"{self.name}-guidance",
-            )
-        with gr.Row(elem_classes="omni-seed"):
-            self.seed = gr.Textbox("0", label="Seed", max_lines=1, elem_id=f"{self.name}-seed")
-            self.keep_seed = gr.Checkbox(False, label="Same seed next time", container=False)
-            self.aloud = gr.Checkbox(
-                aloud,
-                label="Speak the answers",
-                info=mute,
-                container=False,
-                interactive=self.speaks,
-                elem_id=f"{self.name}-aloud",
-            )
-            styles = can.styles or (NO_STYLE,)
-            self.style = gr.Dropdown(
-                [(style or NAMELESS, style) for style in styles],
-                value=styles[0],
-                label="Speaking style",
-                info=None if can.styles else mute or ONE_VOICE,
-                interactive=bool(can.styles),
-                elem_id=f"{self.name}-style",
-            )
+        """Lay out the settings. aloud: whether answers are spoken unless the visitor says no."""
+        self.controls = AnswerControls(self.host.capabilities, self.name)
+        self.controls.build(speaks=self.speaks, aloud=aloud)
 
     def states(self) -> None:
         """Create the visitor's session state."""
@@ -119,15 +82,12 @@ class ConversationTab:
     @property
     def form(self) -> list[Any]:
         """The settings, in the order of `AnswerForm`."""
-        return [
-            self.steps, self.guidance, self.seed, self.shown_seed, self.keep_seed, self.aloud,
-            self.style,
-        ]  # fmt: skip
+        return self.controls.values(self.shown_seed)
 
     @property
     def begins(self) -> dict[str, Any]:
         """Gradio's arguments of an event that sends a message: outputs as of `begin`."""
-        shown = [self.view, self.message, self.seed, self.shown_seed]
+        shown = [self.view, self.message, self.controls.seed, self.shown_seed]
         noted = [self.prompt_notice, self.settings_notice]
         return {"outputs": [*self.context, *shown, *noted], **QUIET}
 
