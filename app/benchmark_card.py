@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 FILE = Path(__file__).resolve().parents[1] / "docs/results/nano.json"
-"""What `make eval` wrote."""
+"""The results file of `make eval`."""
 KINDS = {"text": "words", "image": "a picture", "audio": "speech", "video": "a film"}
 
 

@@ -26,7 +26,7 @@ FIRST = {
     "video": (video.SPEC.first, FIRST_FILM),
     "auto": (Recipe(QUESTIONS[0]), FIRST_CHAT),
 }
-"""What is recorded where nothing else is said, and where the page looks for it."""
+"""The recordings of each kind that a checkpoint ships, and their folder."""
 
 
 def record(generate: Generate, request: Request) -> dict[str, object]:

@@ -16,7 +16,7 @@ from world.video.motion import FRAMES
 
 NUM_CODEBOOKS, NUM_WORDS = 4, 24
 NUM_STEPS = 16
-"""Of a segment, where nothing is said."""
+"""Steps of a segment without a setting."""
 TONE_HZ, NUM_BLOCKS = 440, 3
 
 

@@ -13,7 +13,7 @@ SCRIPTS = sorted(STATIC.rglob("*.js"))
 MAX_LINES, MAX_MODULES = 300, 12
 REPLAY = "lab/replay.js"
 ENTRIES = (MAIN, REPLAY)
-"""What the page and a page of its own begin with."""
+"""The modules that the page and the exported page begin with."""
 BY_ADDRESS = re.compile(r'new URL\("(\./[^"]+\.js)", import\.meta\.url\)')
 ANY_IMPORT = re.compile(r"^\s*import\b.*$|\bimport\(|^export \{|^export default", re.MULTILINE)
 
@@ -74,7 +74,7 @@ def test_every_function_that_python_names_is_exported() -> None:
 
 
 def _by_address() -> set[str]:
-    """What a script loads by its address: the audio thread has modules of its own."""
+    """The modules that a script loads by address: the audio thread has modules of its own."""
     return {
         (script.parent / found).resolve().relative_to(STATIC).as_posix()
         for script in SCRIPTS

@@ -2,6 +2,7 @@
 
 import ast
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -63,17 +64,23 @@ def test_a_module_has_no_banned_name(file: Path) -> None:
     assert file.stem not in BANNED or _name(file) in ALLOWED
 
 
+def test_no_package_of_others_is_tracked() -> None:
+    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True)
+    assert not [f for f in listed.stdout.split() if f.startswith(("node_modules", ".venv"))]
+
+
 OPENINGS = re.compile(r"\s*(Of|What|Where|Whether|How|Who|Which|When|Why|As)\b")
 
 
 def _openings(package: str) -> list[str]:
+    """The strings that stand alone as statements: docstrings, and notes behind constants."""
     found: list[str] = []
     for file in sorted((ROOT / package).rglob("*.py")):
         for node in ast.walk(ast.parse(file.read_text())):
-            kinds = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
-            text = ast.get_docstring(node, clean=False) if isinstance(node, kinds) else None
-            if text and OPENINGS.match(text):
-                found.append(f"{_name(file)}: {text[:60]}")
+            if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+                text = node.value.value
+                if isinstance(text, str) and OPENINGS.match(text):
+                    found.append(f"{_name(file)}:{node.lineno}: {text[:60]}")
     return found
 
 

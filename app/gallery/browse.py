@@ -8,7 +8,7 @@ from engine.api.request import Modality
 from retrieval.item import Item
 
 OFTEN = {Modality.IMAGE: 6.0, Modality.VIDEO: 3.5, Modality.AUDIO: 1.5, Modality.TEXT: 0.6}
-"""How often each is met, whatever the collection has most of."""
+"""The weight of each modality in a sample, whatever the collection has most of."""
 
 
 def sample_items(items: Sequence[Item], owner: str, k: int, chance: Random) -> list[Item]:

@@ -35,7 +35,7 @@ from retrieval.ranking import Found
 
 PACK = Path(__file__).resolve().parents[2] / "assets/gallery"
 MAX_KEPT = 36
-"""Of one visitor."""
+"""The most items that one visitor keeps."""
 MAX_MAPS = 8
 FORGOTTEN = "This answer is not remembered any more: make it again to keep it."
 FULL = f"You have kept {MAX_KEPT} things, that is all there is room for: take one out first."
@@ -241,7 +241,7 @@ READ = {
     "audio/wav": lambda content: Part(audio=read_sound(content)),
     "video/mp4": lambda content: Part(video=read_film(content)),
 }
-"""Of a run's files, those that are kept."""
+"""The readers of a run's files, for the media types that are kept."""
 
 
 def part_of_media(media: Media) -> Part:

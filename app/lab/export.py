@@ -24,7 +24,7 @@ FPS = 25
 REPLAY = "lab/replay.js"
 """The module that shows a run on a page of its own."""
 SCALE = 3
-"""How much larger a frame of an animation is than the picture."""
+"""The size of an animation's frame in sizes of the picture."""
 WORDS_ONLY = "this run drew nothing: take the numbers or the page of its own"
 
 

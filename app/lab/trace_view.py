@@ -18,8 +18,7 @@ from engine.media.token_text import TokenText
 from engine.media.video import FRAMES
 
 NEAR, PATCH_MARGIN, MAX_STEPS = 6, 1, 256
-"""How many alternatives and neighbours of a code are shown; cells around the one looked at; steps
-of a part that can be shown."""
+"""Limits of a view: alternatives and neighbours of a code; cells around it; steps of a part."""
 HEATS = {
     "confidence": "how sure the prediction is",
     "entropy": "bits of doubt about it",

@@ -18,7 +18,7 @@ from engine.media.images import gif_bytes, mp4_bytes, png_bytes, webp_bytes
 from engine.media.video import FRAME_MS, FRAMES_A_SECOND
 
 JPEG_QUALITY, LAST_QUALITY = 80, 95
-"""Of a preview, and of the last step of a film, which stays on the page."""
+"""The quality of a preview, and of the last step of a film, which stays on the page."""
 FILM_PX = 256
 """The longer side of a film in a conversation."""
 SOFTWARE = "NExT-OMNI Live"

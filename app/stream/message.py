@@ -24,7 +24,7 @@ class Media:
 
 
 VERSION = 1
-"""Of the live channel, docs/live.md."""
+"""The version of the live channel's format, docs/live.md."""
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from starlette.websockets import WebSocketState
 from app.stream.run_bus import Run, StepBus
 
 MAX_MESSAGES, MAX_MESSAGE_BYTES = 32, 4096
-"""What a viewer may say before it is shown out; nothing that it says is needed."""
+"""Limits on what a viewer sends before the channel closes; the server needs none of it."""
 
 
 def add_live_route(server: FastAPI, bus: StepBus) -> None:

@@ -72,9 +72,9 @@ class GenerationTab:
     trace: dict[str, object] | None = None
     """A recorded run that plays when the tab is first seen."""
     trace_at: str = ""
-    """Where the script fetches it; nothing: it comes with the page."""
+    """The address from which the script fetches the recorded run; empty: it comes with the page."""
     link_targets: list[Component] = field(default_factory=list, init=False)
-    """What a link fills in, in the order of `link_values`; nothing before there is a form."""
+    """The controls that a link fills in, in the order of `link_values`; empty before the form."""
     more: list[gr.HTML] = field(default_factory=list, init=False)
     """Prompts to press beside those of the craft."""
 

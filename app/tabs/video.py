@@ -35,7 +35,7 @@ WATCHED = replace(
     prompts=ABOUT_FILMS,
     first=Recipe(ABOUT_FILMS[0], steps=12),
 )
-"""Of a checkpoint that watches films and makes none."""
+"""The form for a checkpoint that watches films and makes none."""
 BLIND = (
     "<p class='omni-lead'>This checkpoint knows no films{why}. Everything here works as soon as "
     "one that does is loaded: start the page with <code>--model FOLDER</code>.</p>"

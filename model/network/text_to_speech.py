@@ -42,7 +42,7 @@ SPACE = TokenSpace(Modality.AUDIO, 2, CARDINALITY + 1)
 CLOCK = Schedule(c=9.0, a=0.8)
 """Spreads the information of these codes over t: half of it is there at t = 0.55."""
 BACKBONE = BackboneConfig(layers=5, qk_norm=True)
-"""As nano's, of fewer layers."""
+"""The backbone of nano with fewer layers."""
 HEAD = HeadConfig(width=128, layers=1, heads=4, mlp_width=320)
 NEAR, NEARNESS = 0.1, 1.0
 """Waves that turn by more than this a position say what is near; and how strongly, at first."""

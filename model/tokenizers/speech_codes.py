@@ -58,19 +58,19 @@ UNIT_S = 0.025
 """Durations are counted in these seconds; the decoder has `FRAMES` frames in each."""
 FRAMES = 2
 DURATIONS = (1, 2, 3, 4, 5, 6, 10, 14)
-"""Of each class, in units; silences at the ends are long, sounds are short."""
+"""The length of each duration class in units; silences at the ends are long, sounds are short."""
 NUM_F0, NUM_ENERGY = 32, 16
 LOWEST_HZ, HIGHEST_HZ = 80.0, 340.0
-"""Of levels 1 and 31 of F0, even in pitch between; level 0 has no voice."""
+"""F0 of levels 1 and 31, even in pitch between; level 0 is unvoiced."""
 VOICED_HZ = 40.0
-"""What the decoder takes for a voice."""
+"""The lowest F0 that the decoder treats as voiced."""
 SOFTEST, LOUDEST = -9.6, 8.6
-"""Of levels 0 and 15 of energy, in the decoder's own measure."""
+"""Energy of levels 0 and 15, in the decoder's own measure."""
 CARDINALITY = 512
 """Codes of each of the two kinds."""
 
 SYMBOL_SHARE, VOICE_SHARE = 0.7, 0.6
-"""Of a code's direction: how much of it is the symbol, and F0, the rest duration and energy."""
+"""Shares of a code's direction: the symbol, and F0; the rest is duration, and energy."""
 
 
 @dataclass(frozen=True)

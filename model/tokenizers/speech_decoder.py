@@ -28,7 +28,7 @@ TEXT_KERNEL, KERNEL = 5, 7
 TEXT_ROUNDS, LAYERS = 4, 8
 HIGHEST_HARMONIC_HZ = 11_000.0
 LOUDEST = 7.0
-"""Of the logarithm of a band's magnitude."""
+"""The largest logarithm of a band's magnitude."""
 F0_SCALE, ENERGY_SCALE = 5.0, 5.0
 NEAR_POLE = 2e-3
 

@@ -1,4 +1,4 @@
-"""What the tests of the Lab do and wait for."""
+"""Steps and states that the tests of the Lab share."""
 
 from collections.abc import Callable
 from pathlib import Path

@@ -40,7 +40,7 @@ EAVESDROP = """() => {
     },
   });
 }"""
-"""What goes to the loudspeaker, and how many samples come from the microphone."""
+"""The samples that go to the loudspeaker, and how many samples come from the microphone."""
 SPOKEN_SAMPLES = 14_000
 
 

@@ -1,4 +1,4 @@
-"""What each kind of old file says, in names that belong to these tests.
+"""The contents of each kind of old file, in names that belong to these tests.
 
 One function a kind. Only here do these tests know what the program calls a value.
 """

@@ -33,7 +33,7 @@ BACKDROPS = (
 GOOD_DB = 24.0
 """A drawing that is rebuilt as well as this may ship."""
 SHOWN = 12
-"""Of the best, the middle and the worst in the picture."""
+"""Drawings each of the best, the middle and the worst in the picture."""
 
 
 def each_drawing(

@@ -47,13 +47,13 @@ many small steps teach more than few large ones."""
 CHOICE = 512
 """Sentences that are drawn for one batch, of which those of about one length are taken."""
 WHOLE, REST = 0.4, 0.25
-"""Of the batches: whole sentences, and what is left of them; the others are next blocks."""
+"""Shares of batches: whole sentences, and the rest of sentences; the others are next blocks."""
 ENDS = 0.4
-"""Of the next blocks: those in which the sentences end."""
+"""The share of next blocks in which the sentences end."""
 EARLY = 1.5
 """Times of the path are a uniform number to this power: late, nearly all is known."""
 MASKED, ALL_MASKED = 0.6, 0.15
-"""Of the batches: masked ones; of these, those in which nothing is known yet."""
+"""Shares: masked batches, and among these the fully masked ones."""
 LASTS, PROSODY, BEHIND = 0.5, 0.4, 0.1
 """In the loss: how long a symbol lasts, F0 and energy, and a position behind the end."""
 READ, A_LETTER = 0.5, 3

@@ -22,12 +22,12 @@ from world.sampling import pick
 from world.text.sentences import model_sentence, names, user_sentence
 
 SHARES = {"everyday": 0.38, "world": 0.2, "words": 0.3, "numbers": 0.07, "spelled": 0.05}
-"""Of each kind of sentence."""
+"""The share of each kind of sentence."""
 HELD_OUT_IN = 40
 """One message in so many is held out."""
 MOST_WORDS, MOST_LETTERS = 16, 96
 KNOWN, COMMON = 4, 30
-"""How often a word is written at least, to be said at all, and to be a common one."""
+"""Least occurrences of a word that is said at all, and of a common one."""
 RARITY = 0.25
 """A single word is drawn in proportion to this power of how often it is written."""
 FEWEST_WORDS_HELD_OUT = 3

@@ -1,4 +1,4 @@
-"""What is kept, and collections that are not all right."""
+"""Items that visitors keep, and collections with faults."""
 
 from collections.abc import Iterator
 from pathlib import Path

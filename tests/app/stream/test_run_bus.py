@@ -42,7 +42,7 @@ class Viewer:
 
 
 async def watched(run: Run) -> list[str]:
-    """What a viewer received that reads everything."""
+    """The messages of a viewer that reads everything."""
     return await Viewer(run).watch()
 
 

@@ -1,4 +1,4 @@
-"""What is said of each drawing through the tokenizer of a run."""
+"""The figures of each drawing through the tokenizer of a run."""
 
 import json
 from pathlib import Path
