@@ -6,29 +6,21 @@ the queue with one slot for the model, drives it.
 """
 
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Protocol
-
-import numpy as np
 
 from app.capabilities import Capabilities
+from app.engine_protocol import Engine
 from app.forms.parse import InputError
 from app.gallery.library import PACK, Library
-from app.lab.trace_view import CodeInspector
 from app.stream import encode
 from app.stream.run_bus import Run, StepBus
 from app.stream.run_driver import Outcome, RunDriver
 from app.stream.zerogpu import WatchedGenerate, on_gpu
-from engine.api.conversation import Part
-from engine.api.events import Event
-from engine.api.request import Modality, Request
-from engine.api.sampling import Sampling
-from engine.inspection.path_preview import PathPreview
-from engine.inspection.probes import ProbeReadout
-from engine.inspection.trace import Trace, TraceRecorder
+from engine.api.request import Request
+from engine.inspection.trace import Trace
 
 MODEL_SLOT = {"concurrency_limit": 1, "concurrency_id": "model"}
 """Gradio's arguments for every event that runs the model: one at a time."""
@@ -38,37 +30,6 @@ MAX_TRACES = 64
 NEVER_RAN = "Too many people are waiting. Your words are still here: try again in a minute."
 STOPPED_IN_LINE = "Stopped before it began."
 BUSY = "One answer at a time: press Stop first, or wait for this one."
-
-
-class Inspector(Protocol):
-    """Questions about recorded runs and paths, see `engine.inspection.inspector`."""
-
-    def bits_per_code(self, request: Request, tokens: np.ndarray, modality: Modality) -> float: ...
-
-    def read_probes(self, trace: Trace, index: int) -> ProbeReadout | None: ...
-
-    def path_preview(self, sampling: Sampling, modality: Modality) -> PathPreview: ...
-
-
-class Engine(Protocol):
-    """The methods of an engine that the page calls."""
-
-    @property
-    def lens(self) -> CodeInspector: ...
-
-    @property
-    def digest(self) -> str: ...
-
-    def embed(self, items: Sequence[tuple[Part, ...]]) -> np.ndarray: ...
-
-    def generate(self, request: Request, *, watch: int = 0) -> Iterator[Event]: ...
-
-    def recorder(self) -> TraceRecorder: ...
-
-    @property
-    def inspector(self) -> Inspector: ...
-
-    def info(self) -> dict[str, object]: ...
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from engine.engine import Engine
-from evaluation.report.result import Result
+from evaluation.result import Result
 
 
 def common_parser(name: str, doc: str | None, *, num: int, seed: int) -> argparse.ArgumentParser:

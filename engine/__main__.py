@@ -14,8 +14,8 @@ from engine.cli.generate_options import add_options, media_of
 from engine.cli.live_client import ENDS, keep, watch
 from engine.cli.loading import LoadingBar, folder_of
 from engine.engine import Engine
+from model.convert.folder_info import folder_info
 from model.convert.hub import on_disk
-from model.loading.folder_info import folder_info
 
 
 def main(argv: list[str] | None = None) -> int:

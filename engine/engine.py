@@ -25,15 +25,15 @@ from engine.generation.refined_event import GenerationProgress
 from engine.generation.segment_builder import SegmentBuilder
 from engine.info import about
 from engine.inspection.code_inspector import CodeInspector
-from engine.inspection.inspector import Inspector
 from engine.inspection.trace import MAX_LIKELY, TraceRecorder
+from engine.inspector import Inspector
 from engine.media.codec import Codec
 from engine.media.external_codec import ExternalSpeechCodec, launched
 from engine.media.preview import PreviewClock
 from engine.media.token_text import TokenText
 from flow.modality import Modality
+from model.convert.folder_info import refuse_theirs
 from model.loading.checkpoint import Checkpoint, Progress, load_checkpoint
-from model.loading.folder_info import refuse_theirs
 from model.loading.placement import Placement
 from model.prompt_template import Span
 

@@ -1,7 +1,7 @@
 """The loaded checkpoint and its environment as plain values, for `python -m engine info` and for
 the page.
 
-Owns: `about`. Does not own: what a folder holds that is not loaded (`model.loading.folder_info`).
+Owns: `about`. Does not own: what a folder holds that is not loaded (`model.convert.folder_info`).
 """
 
 from dataclasses import asdict

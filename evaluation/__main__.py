@@ -16,11 +16,11 @@ from engine.cli.loading import folder_of
 from engine.engine import Engine
 from engine.media.images import png_bytes
 from evaluation import pack, run_all
+from evaluation.recording_engine import Group, RecordingEngine
 from evaluation.report import contact_sheet, examples, html_page
 from evaluation.report.compare import compare
 from evaluation.report.model_card import card
-from evaluation.report.recording_engine import Group, RecordingEngine
-from evaluation.report.result import AUTO, Measurement
+from evaluation.result import AUTO, Measurement
 from evaluation.run_all import AllResults
 from evaluation.suites import any_to_any, catalogue, cycle_consistency, smoke
 from evaluation.suites.catalogue import COMMANDS, SUITES, Run, stored_name

@@ -27,7 +27,7 @@ class AnswerEngine(Protocol):
 
 @runtime_checkable
 class RequestRecorder(Protocol):
-    """An engine that records its requests; `evaluation.report.recording_engine.RecordingEngine`
+    """An engine that records its requests; `evaluation.recording_engine.RecordingEngine`
     fits it."""
 
     def record(

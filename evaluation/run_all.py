@@ -17,9 +17,9 @@ from engine.api.sampling import Sampling
 from engine.engine import Engine
 from evaluation import pack
 from evaluation.judges.speech_judges import NotInstalledError
-from evaluation.report.recording_engine import Group, RecordingEngine
-from evaluation.report.result import AUTO, Result
+from evaluation.recording_engine import Group, RecordingEngine
 from evaluation.requirements import NOT_JUDGED
+from evaluation.result import AUTO, Result
 from evaluation.suites import catalogue
 from evaluation.suites.catalogue import SUITES, Run
 

@@ -6,6 +6,8 @@ from model.strict_fields import StrictFields
 
 PATCH_PX = 16
 """Side of the square of pixels that one image position encodes."""
+NUM_MARKERS = 32
+"""The rows of a text vocabulary before its first token: markers, and reserved rows."""
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from app.engine_protocol import Engine
 from app.page import build_page, serve
-from app.session import Engine, Session
+from app.session import Session
 from app.stream.run_bus import Run
 
 PATIENCE_S = 120.0

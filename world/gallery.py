@@ -14,7 +14,7 @@ from PIL import Image
 
 from world.audio.sounds import SOUND
 from world.concepts import BY_NAME
-from world.image.edit_sampling import sample_edit
+from world.edits.sampling import sample_edit
 from world.image.rendering import render
 from world.image.scenes import Background, Item, sample_scene
 from world.text.captions import full_caption

@@ -8,7 +8,8 @@ from collections.abc import Callable, Mapping
 import numpy as np
 from PIL import Image
 
-from app.lab.trace_view import CodeInspector, frames_of
+from app.engine_protocol import CodeInspector
+from app.lab.trace_view import frames_of
 from app.scripts import bundle
 from app.stream.encode import png, recipe_of
 from app.theme import css

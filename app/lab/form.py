@@ -8,7 +8,7 @@ from app.forms.parse import InputError, beside, read_sampling, read_seed, read_s
 from engine.api.conversation import Conversation
 from engine.api.request import MAX_PROMPT_CHARACTERS, Modality, Request
 from engine.api.sampling import SAMPLERS, Sampling
-from engine.generation.resume import Edit, start_of
+from engine.inspection.branch import Edit, start_of
 from engine.inspection.trace import Trace
 
 MAX_TOGETHER = 4

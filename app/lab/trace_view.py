@@ -7,14 +7,13 @@ from base64 import b64encode
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from typing import Protocol
 
 import numpy as np
 
+from app.engine_protocol import CodeInspector
 from app.stream.encode import jpeg, recipe_of, strip
 from engine.api.request import Modality, Request
 from engine.inspection.trace import SegmentTrace, Trace
-from engine.media.token_text import TokenText
 from engine.media.video import FRAMES
 
 NEAR, PATCH_MARGIN, MAX_STEPS = 6, 1, 256
@@ -26,22 +25,6 @@ HEATS = {
     "changes": "codes changed so far",
     "settled": "the step after which it stays",
 }
-
-
-class CodeInspector(Protocol):
-    """The part of an engine's code inspector that the Lab needs."""
-
-    words: TokenText
-
-    def pictures(self, codes: np.ndarray) -> np.ndarray: ...
-
-    def films(self, codes: np.ndarray) -> np.ndarray: ...
-
-    def distances(self, modality: Modality, x: np.ndarray, y: np.ndarray) -> np.ndarray: ...
-
-    def neighbours(
-        self, modality: Modality, codebook: int, code: int, num: int
-    ) -> tuple[np.ndarray, np.ndarray]: ...
 
 
 Surprise = Callable[[Request, np.ndarray, Modality], float]

@@ -3,7 +3,7 @@ they changed.
 
 Positions whose tokens changed since the last call are always evaluated, exactly as the sampler's
 jumps made them. Owns: the refresh schedule, and the feature buffers. Does not own: the
-features (`model.layers.adaptive_cache`).
+features (`model.network.adaptive_cache`).
 """
 
 import math
@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from flow.sequence import OmniSequence
-from model.layers.adaptive_cache import (
+from model.network.adaptive_cache import (
     KeptLayer,
     cached_features,
     empty_cache,

@@ -1,7 +1,7 @@
 """The judge of image edits: the edit is done, and everything else is unchanged.
 
 Owns: `EditVerdict`, `judge_edit`, `verdict`. Does not own: reading pictures
-(`evaluation.judges.image_parser`), instructions (`world.image.edits`).
+(`evaluation.judges.image_parser`), instructions (`world.edits.edits`).
 """
 
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ import numpy as np
 
 from evaluation.judges.image_judge import boxes_in_relation
 from evaluation.judges.image_parser import Detected, Parsed, parse
-from world.image.edits import Change, Edit
+from world.edits.edits import Change, Edit
 from world.image.scenes import CELL_PX, Item
 
 PLACE_PX = 12

@@ -12,7 +12,7 @@ import numpy as np
 from tqdm import tqdm
 
 from evaluation.judges.image_parser import Detected, Parsed, parse
-from evaluation.report.result import share
+from evaluation.result import share
 from world.concepts import BY_NAME, CONCEPTS, OBJECT_COLOURS
 from world.image.rendering import render
 from world.image.scenes import CELLS, Family, Item, Scene

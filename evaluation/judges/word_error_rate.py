@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from evaluation.report.result import ratio_metrics
+from evaluation.result import ratio_metrics
 from world.text.sentences import edit_distance
 from world.text.spelling import normalised_words
 

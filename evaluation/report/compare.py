@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from evaluation.report.figures import Figure, figures
-from evaluation.report.result import AUTO, Result
+from evaluation.result import AUTO, Result
 from evaluation.run_all import AllResults
 
 BETTER, WORSE, UNCLEAR, UNKNOWN = "better", "worse", "no clear difference", "no interval"

@@ -1,7 +1,7 @@
 """Example requests and answers of a suite as an HTML section with embedded media.
 
 Owns: the markup of an example, media as data URIs, reuse of the sections of an earlier page. Does
-not own: the choice of examples (`evaluation.report.recording_engine`), the page
+not own: the choice of examples (`evaluation.recording_engine`), the page
 (`evaluation.report.html_page`).
 """
 
@@ -18,7 +18,7 @@ from engine.api.conversation import Part
 from engine.api.events import Answer
 from engine.api.request import Request
 from engine.media.images import fitted, gif_bytes, png_bytes
-from evaluation.report.recording_engine import Example, Group
+from evaluation.recording_engine import Example, Group
 from model.tokenizers.whisper_encoder import SAMPLE_RATE
 
 FILM_PX, FRAME_MS, LONGEST_S = 96, 160, 8

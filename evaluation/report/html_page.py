@@ -2,7 +2,7 @@
 figure on true data, and examples of successes and failures.
 
 Owns: the page. Does not own: one example (`evaluation.report.examples`), the choice of examples
-(`evaluation.report.recording_engine`).
+(`evaluation.recording_engine`).
 """
 
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ from html import escape
 
 from evaluation.report import examples
 from evaluation.report.figures import Figure, ceiling, figures
-from evaluation.report.result import AUTO, Result
+from evaluation.result import AUTO, Result
 from evaluation.run_all import AllResults
 from evaluation.suites.catalogue import SUITES
 

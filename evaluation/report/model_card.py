@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from textwrap import fill
 
 from evaluation.report.figures import HIGH, LOW
-from evaluation.report.result import Result
+from evaluation.result import Result
 from evaluation.run_all import AllResults
 
 HEAD = "| suite | what | value |\n| --- | --- | --- |"

@@ -11,8 +11,8 @@ from tqdm import tqdm
 from engine.api.request import Request
 from engine.api.sampling import Sampling
 from evaluation.answers import generate_answers, record_verdicts, seeded
-from evaluation.report.result import Measurement, share, share_metrics
 from evaluation.requirements import Requirement
+from evaluation.result import Measurement, share, share_metrics
 from evaluation.speech_client import SpeechEngine
 from evaluation.suites.cell_item import Answers, Item, Material
 from evaluation.suites.cells import CELLS

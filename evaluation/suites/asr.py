@@ -10,7 +10,7 @@ from evaluation.answers import record_verdicts
 from evaluation.judges.speech_judges import Listen
 from evaluation.judges.word_error_rate import wer_metrics, word_error_rate
 from evaluation.pack import Pack, first
-from evaluation.report.result import Measurement
+from evaluation.result import Measurement
 from evaluation.speech_client import SpeechEngine, transcribe
 from evaluation.suites.spoken_qa import same_words
 from world.audio.speech import Clip

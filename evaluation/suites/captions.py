@@ -9,7 +9,7 @@ from engine.api.conversation import Conversation
 from engine.api.request import Request
 from engine.api.sampling import Sampling
 from evaluation.answers import AnswerEngine, generate_answers, plain, record_verdicts, text_of
-from evaluation.report.result import Measurement, share_metrics
+from evaluation.result import Measurement, share_metrics
 from flow.modality import Modality
 from world.concepts import named_concepts
 from world.image.rendering import render

@@ -14,9 +14,9 @@ from engine.api.sampling import Sampling
 from engine.engine import Engine
 from evaluation import pack
 from evaluation.judges import speech_judges
-from evaluation.report.recording_engine import RecordingEngine
-from evaluation.report.result import AUTO, Measurement, Result
+from evaluation.recording_engine import RecordingEngine
 from evaluation.requirements import NOT_TRAINED, Requirement
+from evaluation.result import AUTO, Measurement, Result
 from evaluation.speech_client import require_audio
 from evaluation.suites import (
     any_to_any,

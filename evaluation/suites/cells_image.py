@@ -20,7 +20,7 @@ from evaluation.suites.cell_item import (
     item_with_answer,
 )
 from flow.modality import Modality
-from world.image.edits import Change, Edit
+from world.edits.edits import Change, Edit
 from world.image.rendering import render
 from world.image.scenes import Scene
 from world.text.dialogue import Dialogue, Kind, sample_dialogue

@@ -18,7 +18,7 @@ from evaluation.answers import (
 )
 from evaluation.judges.image_judge import satisfies
 from evaluation.judges.image_parser import parse
-from evaluation.report.result import Measurement, share_metrics
+from evaluation.result import Measurement, share_metrics
 from world.image.rendering import render
 from world.text.dialogue import Dialogue, Kind, Utterance, sample_dialogue
 

@@ -29,8 +29,8 @@ from evaluation.judges.facts import (
 )
 from evaluation.judges.image_parser import parse
 from evaluation.judges.video_judge import parse_video
-from evaluation.report.result import Measurement, ratio_metrics
 from evaluation.requirements import INSTALL, NOT_JUDGED, NOT_TRAINED, Requirement
+from evaluation.result import Measurement, ratio_metrics
 from evaluation.speech_client import SpeechEngine, audio_of, transcribe
 from evaluation.suites import scenes, video
 from evaluation.suites.any_to_any import trained_requirements

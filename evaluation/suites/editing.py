@@ -13,11 +13,11 @@ from engine.api.sampling import Sampling
 from evaluation.answers import AnswerEngine, generate_answers, image_of, record_verdicts, seeded
 from evaluation.judges.editing_judge import PLACE_PX, EditVerdict, verdict
 from evaluation.judges.image_parser import Detected, Parsed, parse
-from evaluation.report.result import Measurement, share, share_metrics
+from evaluation.result import Measurement, share, share_metrics
 from evaluation.suites.tokenizer import round_trip
 from flow.modality import Modality
-from world.image.edit_sampling import sample_edit
-from world.image.edits import Change, Edit
+from world.edits.edits import Change, Edit
+from world.edits.sampling import sample_edit
 from world.image.rendering import render
 
 

@@ -9,24 +9,24 @@ from engine.api.request import Request
 from engine.api.sampling import Sampling
 from evaluation.answers import generate_answers, plain, record_verdicts, text_of
 from evaluation.pack import Pack
-from evaluation.report.result import Measurement, share, share_metrics
+from evaluation.result import Measurement, share, share_metrics
 from evaluation.speech_client import SpeechEngine
 from flow.modality import Modality
-from world.audio.speech import Clip
-from world.image.rendering import render
-from world.image.scenes import sample_scene
-from world.text.audio_visual_questions import (
+from world.audio.audio_visual_questions import (
     AUDIO_VISUAL_SOUNDS,
     AudioVisualQuestion,
     sample_audio_visual_question,
 )
+from world.audio.speech import Clip
+from world.image.rendering import render
+from world.image.scenes import sample_scene
 
 
 def evaluate(
     engine: SpeechEngine, pack: Pack, num: int, seed: int, sampling: Sampling
 ) -> Measurement:
     """Return shares in [0, 1] of exact answers to num questions of
-    `world.text.audio_visual_questions`: omni, with its 95 percent interval, and omni_whether,
+    `world.audio.audio_visual_questions`: omni, with its 95 percent interval, and omni_whether,
     omni_which and omni_number of each kind.
 
     Judge: always_no, what answering every question of the first kind with "no" would score there.

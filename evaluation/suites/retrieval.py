@@ -13,11 +13,11 @@ import torch
 
 from engine.api.conversation import Part
 from engine.engine import Engine
-from evaluation.report.result import Measurement, share, share_metrics
+from evaluation.result import Measurement, share, share_metrics
 from model.tokenizers.image import pixels_from_uint8
 from world.audio.speech import Clip, scene_of
-from world.image.edit_sampling import sample_edit
-from world.image.edits import Change
+from world.edits.edits import Change
+from world.edits.sampling import sample_edit
 from world.image.rendering import render
 from world.image.scenes import Scene, sample_scene
 from world.text.captions import full_caption

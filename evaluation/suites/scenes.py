@@ -14,7 +14,7 @@ from evaluation.answers import AnswerEngine, generate_answers, image_of, record_
 from evaluation.judges.facts import text_facts
 from evaluation.judges.image_judge import judge_metrics, satisfies
 from evaluation.judges.image_parser import parse
-from evaluation.report.result import Measurement, share_metrics, wilson
+from evaluation.result import Measurement, share_metrics, wilson
 from evaluation.suites.tokenizer import round_trip
 from flow.modality import Modality
 from world.image.scenes import GENEVAL, IMAGE_PX, Family, Scene, sample_scene

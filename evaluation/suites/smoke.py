@@ -17,7 +17,7 @@ from engine.api.conversation import Conversation, Part
 from engine.api.events import Completed, Event, Refined
 from engine.api.request import Request
 from engine.api.sampling import Sampling
-from evaluation.report.result import AUTO
+from evaluation.result import AUTO
 from flow.modality import Modality
 from model.config import OmniConfig
 from model.tokenizers.audio import POSITIONS_A_SECOND

@@ -11,7 +11,7 @@ from engine.api.request import Request
 from engine.api.sampling import Sampling
 from evaluation.answers import generate_answers, plain, record_verdicts, seeded, text_of
 from evaluation.pack import Pack, first
-from evaluation.report.result import Measurement, share, share_metrics
+from evaluation.result import Measurement, share, share_metrics
 from evaluation.speech_client import SpeechEngine, audio_of, sound_round_trip
 from flow.modality import Modality
 from world.text.sentences import sound_answer

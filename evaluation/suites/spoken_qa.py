@@ -19,7 +19,7 @@ from evaluation.answers import generate_answers, plain, record_verdicts, seeded,
 from evaluation.judges.speech_judges import Listen
 from evaluation.judges.word_error_rate import word_error_rate
 from evaluation.pack import Pack
-from evaluation.report.result import Measurement, share, share_metrics
+from evaluation.result import Measurement, share, share_metrics
 from evaluation.speech_client import MOST_STREAMED, SpeechEngine, audio_of, latency_metrics
 from evaluation.suites import chat
 from flow.modality import Modality

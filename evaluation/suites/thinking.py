@@ -10,7 +10,7 @@ from engine.api.events import Answer
 from engine.api.request import Request
 from engine.api.sampling import Sampling
 from evaluation.answers import AnswerEngine, generate_answers, plain, record_verdicts, text_of
-from evaluation.report.result import Measurement, share, share_metrics
+from evaluation.result import Measurement, share, share_metrics
 from flow.modality import Modality
 from world.image.rendering import render
 from world.image.scenes import Scene, sample_scene

@@ -5,7 +5,7 @@ import torch
 from tqdm import tqdm
 
 from evaluation.answers import AnswerEngine
-from evaluation.report.result import Measurement
+from evaluation.result import Measurement
 from model.tokenizers.image import VisionTokenizer, pixels_from_uint8, uint8_from_pixels
 from world.image.rendering import render
 from world.image.scenes import CELL_PX, Scene, sample_scene

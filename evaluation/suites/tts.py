@@ -14,7 +14,7 @@ from evaluation.judges.speech_judges import Listen, Rate
 from evaluation.judges.stoi import stoi
 from evaluation.judges.word_error_rate import wer_metrics, word_error_rate
 from evaluation.pack import Pack, first
-from evaluation.report.result import Measurement
+from evaluation.result import Measurement
 from evaluation.speech_client import (
     MOST_STREAMED,
     SpeechEngine,

@@ -21,8 +21,8 @@ from evaluation.answers import (
 )
 from evaluation.judges.image_parser import parse
 from evaluation.judges.video_judge import VideoVerdict, verdict
-from evaluation.report.result import Measurement, share, share_metrics
 from evaluation.requirements import NOT_TRAINED, Requirement
+from evaluation.result import Measurement, share, share_metrics
 from evaluation.suites.editing import shows_the_same
 from evaluation.suites.tokenizer import round_trip
 from flow.modality import Modality

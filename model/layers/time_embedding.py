@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from flow.modality import Modality
 from flow.sequence import OmniSequence, Segment
-from model.tokenizers.text import NUM_MARKERS
+from model.tokenizer_config import NUM_MARKERS
 
 SHORTEST, LONGEST = 4.0, 800.0
 """Wavelengths, in audio positions."""

@@ -12,13 +12,13 @@ from pathlib import Path
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 
 from flow.modality import Modality, TokenSpace
+from model.tokenizer_config import NUM_MARKERS
 
 PAD, EOS, BOS, USER, ASSISTANT = range(5)
 BEGIN_IMAGE, END_IMAGE, BEGIN_AUDIO, END_AUDIO, BEGIN_VIDEO, FRAME, END_VIDEO = range(5, 12)
 THINK, END_THINK, SUGGEST = range(12, 15)
 MASKED = 15
 """Row of a published vocabulary's own mask token, see `model.convert.layouts.text_tokenizer`."""
-NUM_MARKERS = 32
 MARKERS: tuple[str, ...] = (
     "<pad>", "<eos>", "<bos>", "<user>", "<assistant>", "<image>", "</image>", "<audio>",
     "</audio>", "<video>", "<frame>", "</video>", "<think>", "</think>", "<suggest>",

@@ -7,7 +7,7 @@ import pytest
 
 from app.benchmark_card import FIGURES, benchmarks_html, percentages, read_benchmarks
 from app.tabs.about import about_html
-from evaluation.report.result import Result
+from evaluation.result import Result
 from evaluation.run_all import AllResults
 from evaluation.suites.catalogue import SUITES
 

@@ -14,7 +14,7 @@ from engine.api.events import SegmentStarted
 from engine.api.request import Request
 from engine.api.sampling import Sampling
 from engine.engine import Engine
-from engine.generation.resume import start_of
+from engine.inspection.branch import start_of
 from engine.inspection.trace_file import read_trace
 from flow.modality import Modality
 from samplers.catalogue import SAMPLERS

@@ -14,7 +14,7 @@ from engine.api.events import Answer, Completed, Event, Refined, SegmentStarted
 from engine.api.request import Request
 from engine.api.sampling import Sampling
 from engine.engine import Engine
-from engine.generation.resume import Edit, start_of
+from engine.inspection.branch import Edit, start_of
 from engine.inspection.trace import events_of
 from engine.inspection.trace_file import read_trace, trace_bytes
 from engine.media.codec import Codec

@@ -12,7 +12,7 @@ from engine.api.events import SegmentStarted
 from engine.api.request import Request
 from engine.api.sampling import Sampling
 from engine.engine import Engine
-from engine.generation.resume import start_of
+from engine.inspection.branch import start_of
 from engine.prompt.conversation import kept_turns
 from flow.modality import Modality
 from model.loading.checkpoint import save_checkpoint

@@ -13,8 +13,8 @@ from engine.api.events import Answer
 from engine.api.request import Request
 from evaluation import run_all
 from evaluation.judges import speech_judges
-from evaluation.report.result import Result
 from evaluation.requirements import Requirement
+from evaluation.result import Result
 from evaluation.run_all import AllResults
 from evaluation.suites import catalogue
 from evaluation.suites.catalogue import SUITES

@@ -10,7 +10,7 @@ from engine.api.events import Answer
 from engine.api.request import Request
 from engine.api.sampling import Sampling
 from evaluation.pack import Pack
-from evaluation.report.result import share_metrics
+from evaluation.result import share_metrics
 from evaluation.speech_client import require_audio
 from evaluation.suites import asr, sounds, spoken_qa, tts
 from flow.modality import Modality

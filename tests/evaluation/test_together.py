@@ -13,9 +13,9 @@ from engine.api.sampling import Sampling
 from evaluation.pack import Pack
 from evaluation.suites import omni, thinking
 from flow.modality import Modality
+from world.audio.audio_visual_questions import AUDIO_VISUAL_SOUNDS
 from world.audio.sounds import SOUND
 from world.audio.speech import Clip
-from world.text.audio_visual_questions import AUDIO_VISUAL_SOUNDS
 
 SAMPLING = Sampling()
 CLIPS = tuple(

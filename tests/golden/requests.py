@@ -24,7 +24,7 @@ from engine.api.insertion import MediaInsertion
 from engine.api.request import Repaint, Request
 from engine.api.sampling import Sampling
 from engine.engine import Engine
-from engine.generation.resume import Edit, start_of
+from engine.inspection.branch import Edit, start_of
 from engine.inspection.trace import Trace, events_of
 from engine.inspection.trace_file import read_trace, trace_bytes
 from engine.media.audio import read_sound

@@ -14,9 +14,9 @@ from safetensors.torch import save_file
 from engine import engine
 from engine.__main__ import main
 from model.convert.__main__ import main as convert
+from model.convert.folder_info import folder_info
 from model.loading import meta_init
 from model.loading.checkpoint import load_checkpoint
-from model.loading.folder_info import folder_info
 from model.presets import PRESETS
 from model.tokenizers.text import TextTokenizer
 from tests.model import coded_models, masked_models, published

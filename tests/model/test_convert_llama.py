@@ -9,8 +9,8 @@ import torch
 from flow.modality import Modality
 from flow.sequence import OmniSequence, Segment
 from model.convert.__main__ import main
+from model.convert.folder_info import read_facts
 from model.loading.checkpoint import Checkpoint, load_checkpoint
-from model.loading.folder_info import read_facts
 from model.presets import PRESETS
 from model.tokenizers.text import NUM_MARKERS
 from tests.model import published

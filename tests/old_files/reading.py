@@ -29,7 +29,7 @@ from engine.media.audio import note_in_sound
 from engine.media.images import note_in
 from evaluation.report.compare import compare
 from evaluation.report.model_card import card
-from evaluation.report.result import Result
+from evaluation.result import Result
 from evaluation.run_all import AllResults, read
 from model.loading.config_file import config_from_json
 from retrieval.gallery import Gallery

@@ -12,7 +12,7 @@ from scipy.sparse.linalg import svds
 from torch import Tensor
 
 from model.tokenizers.text import EOS, PAD, TextTokenizer
-from world.image.edit_sampling import sample_edit
+from world.edits.sampling import sample_edit
 from world.text.dialogue import (
     Kind,
     sample_dialogue,

@@ -17,8 +17,8 @@ from flow.sequence import OmniSequence, Segment
 from model.prompt_template import Message, Span, collate_prompts, layout
 from model.tokenizers.text import BEGIN_IMAGE, EOS, PAD, SUGGEST, TextTokenizer
 from training.data.scene_pool import ScenePool
-from world.image.patches import COLOUR, mentioned, patch_labels
 from world.image.scenes import Scene
+from world.patch_labels import COLOUR, mentioned, patch_labels
 from world.sampling import pick
 from world.text.captions import Question, caption, questions
 from world.text.dialogue import (
@@ -32,7 +32,7 @@ from world.text.dialogue import (
 
 UNNAMED_SHARE = 0.08
 """The share of images and image questions with a held-out colour that no word names, see
-`world.image.unnamed_colours`."""
+`world.edits.unnamed_colours`."""
 UNKNOWN = -1
 """The label of a position about which nothing is known, see `training.objectives.probe_loss`."""
 CUT_SHARE = 0.4

@@ -1,7 +1,7 @@
 """The examples that need more than one look: thinking before counting, and sound with an image.
 
 Owns: these examples. Does not own: the questions (`world.text.thinking`,
-`world.text.audio_visual_questions`).
+`world.audio.audio_visual_questions`).
 """
 
 import numpy as np
@@ -10,9 +10,9 @@ from model.prompt_template import Message, layout
 from model.tokenizers.text import END_THINK
 from training.data.examples import Example, Examples, with_mentions
 from training.data.speech_examples import SpeechExamples
-from world.image.patches import patch_labels
+from world.audio.audio_visual_questions import sample_audio_visual_question
+from world.patch_labels import patch_labels
 from world.sampling import pick
-from world.text.audio_visual_questions import sample_audio_visual_question
 from world.text.thinking import sample_thought
 
 AT_ONCE_SHARE = 0.3

@@ -13,8 +13,8 @@ from flow.modality import Modality
 from model.prompt_template import Span
 from model.tokenizers.image import VisionTokenizer
 from training.data.code_cache import encode_drawings, encoded, still
+from world.edits.unnamed_colours import FAMILIES, sample_unnamed_scene
 from world.image.scenes import Scene, sample_scene
-from world.image.unnamed_colours import FAMILIES, sample_unnamed_scene
 
 POOL_SEED, UNNAMED_SEED = 11, 12
 

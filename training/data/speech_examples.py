@@ -22,10 +22,10 @@ from training.data.encoded_clip import EncodedClip
 from training.data.examples import UNKNOWN, Example, Examples
 from training.data.speech_codes import SpokenScene, image_span
 from training.data.spliced_sentences import SentenceSplicer
+from world.audio.audio_visual_questions import AUDIO_VISUAL_SOUNDS
 from world.audio.sounds import SOUND
 from world.audio.voices import BULK_VOICES, OUTPUT_VOICE
 from world.sampling import pick
-from world.text.audio_visual_questions import AUDIO_VISUAL_SOUNDS
 from world.text.dialogue import Dialogue, Kind, sample_dialogue
 from world.text.sentences import sample_instruction, sound_answer, transcript
 

@@ -2,7 +2,7 @@
 video, image and instruction -> image.
 
 Owns: the pools of films and of edits, and these examples. Does not own: pictures and words alone
-(`training.data.examples`), what can move or change (`world.video.motion`, `world.image.edits`).
+(`training.data.examples`), what can move or change (`world.video.motion`, `world.edits.edits`).
 """
 
 from pathlib import Path
@@ -17,12 +17,12 @@ from model.tokenizers.image import VisionTokenizer
 from model.tokenizers.text import BEGIN_IMAGE, BEGIN_VIDEO
 from training.data.code_cache import encode_drawings, encoded
 from training.data.examples import UNKNOWN, Example, Examples, with_mentions
-from world.image.edit_sampling import sample_edit
-from world.image.edits import Edit
-from world.image.patches import COLOUR, patch_labels, video_patch_labels
+from world.edits.edits import Edit
+from world.edits.sampling import sample_edit
+from world.edits.unnamed_colours import sample_unnamed_edit
 from world.image.rendering import render
 from world.image.scenes import Scene
-from world.image.unnamed_colours import sample_unnamed_edit
+from world.patch_labels import COLOUR, patch_labels, video_patch_labels
 from world.sampling import pick
 from world.text.dialogue import HERE_YOU_ARE
 from world.video.captions import (
@@ -42,7 +42,7 @@ AS_DRAWN = 4
 """One video in four starts as an image of its objects; text alone does not say so."""
 UNNAMED_SHARE = 0.12
 """The share of edits with a held-out colour that no word names, see
-`world.image.unnamed_colours`."""
+`world.edits.unnamed_colours`."""
 DESCRIBED_SHARE, MADE_SHARE = 0.35, 0.1
 """The shares of full descriptions in video questions, and of requests for a part of the video."""
 

@@ -5,7 +5,7 @@ piece and letter of each audio position. Prompt probes behind half of the layers
 the prompt, which objects the words name, and which patches an edit changes. Aligned features learn
 sooner (Yu et al. 2024, arXiv:2410.06940, with a pretrained encoder; here the labels come from the
 world). The probes lie beside the checkpoint, for the Lab and `engine.generation.edit_mask`. Owns:
-the loss. Does not own: the heads (`model.network.probes`), the labels (`world.image.patches`,
+the loss. Does not own: the heads (`model.network.probes`), the labels (`world.patch_labels`,
 `training.data.forced_alignment`).
 """
 
@@ -22,7 +22,7 @@ from model.network.probes import EDIT_TARGET, PICTURE, REFERRED, SOUND, LinearPr
 from training.data.examples import UNKNOWN, Batch, at
 from training.data.forced_alignment import LETTERS, SILENCE
 from training.objectives.frame_subset import inside
-from world.image.patches import NAMES
+from world.patch_labels import NAMES
 from world.video.motion import FRAMES
 
 WEIGHT, SOUND_WEIGHT = 0.5, 1.0

@@ -1,1 +1,1 @@
-"""Scenes: graphs, drawings, changes."""
+"""Scenes: graphs, drawings, backgrounds."""

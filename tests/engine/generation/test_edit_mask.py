@@ -14,7 +14,7 @@ from engine.api.sampling import Sampling, methods
 from engine.engine import Engine
 from engine.generation import segment_builder
 from engine.generation.edit_mask import NUM_READS, code_probability, keep_probability, partial_start
-from engine.generation.resume import Edit, start_of
+from engine.inspection.branch import Edit, start_of
 from engine.inspection.trace_file import read_trace, trace_bytes
 from flow.modality import Modality
 from model.network.probes import EDIT_TARGET, LinearProbes

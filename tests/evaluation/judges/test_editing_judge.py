@@ -8,10 +8,10 @@ import pytest
 
 from evaluation.judges.editing_judge import PLACE_PX, EditVerdict, judge_edit, verdict
 from evaluation.judges.image_parser import Detected, Parsed
-from evaluation.report.result import share
+from evaluation.result import share
 from world.concepts import CONCEPTS, OBJECT_COLOURS
-from world.image.edit_sampling import sample_edit
-from world.image.edits import Change, Edit
+from world.edits.edits import Change, Edit
+from world.edits.sampling import sample_edit
 from world.image.rendering import render
 from world.image.scenes import CELL_PX, Background, Item, Scene
 

@@ -16,7 +16,7 @@ from evaluation.report.compare import (
     differences,
 )
 from evaluation.report.figures import Figure, ceiling, figures
-from evaluation.report.result import Result
+from evaluation.result import Result
 from evaluation.run_all import AllResults
 
 FIGURES = {"overall": 0.5, "overall_low": 0.4, "overall_high": 0.6, "counting": 0.2}

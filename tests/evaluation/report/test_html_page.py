@@ -17,9 +17,9 @@ from engine.api.sampling import Sampling
 from engine.engine import Engine
 from evaluation import run_all
 from evaluation.answers import AnswerEngine, generate_answers, record_verdicts
+from evaluation.recording_engine import EACH, EACH_OF_FEW, FEW, Group, RecordingEngine
 from evaluation.report import examples, html_page
-from evaluation.report.recording_engine import EACH, EACH_OF_FEW, FEW, Group, RecordingEngine
-from evaluation.report.result import Result
+from evaluation.result import Result
 from evaluation.run_all import AllResults
 from evaluation.suites import captions, chat, thinking
 from flow.modality import Modality

@@ -7,7 +7,7 @@ import pytest
 
 from evaluation.__main__ import main
 from evaluation.report.model_card import ROWS, card
-from evaluation.report.result import Result
+from evaluation.result import Result
 from evaluation.run_all import AllResults, read
 from evaluation.suites.catalogue import SUITES
 

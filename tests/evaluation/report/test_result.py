@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from evaluation.answers import plain
-from evaluation.report.result import Result, ratio_metrics, share, wilson
+from evaluation.result import Result, ratio_metrics, share, wilson
 
 
 def test_share_counts() -> None:

@@ -17,8 +17,8 @@ from engine.api.events import Answer
 from engine.api.request import Request
 from engine.api.sampling import Sampling
 from engine.prompt.task_coverage import no_lesson
-from evaluation.report.result import Measurement, Result
 from evaluation.requirements import NOT_TRAINED, Requirement
+from evaluation.result import Measurement, Result
 from evaluation.suites import (
     any_to_any,
     captions,

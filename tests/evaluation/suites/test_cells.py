@@ -23,12 +23,12 @@ from evaluation.suites.cell_item import Item, Material, in_words, item_with_answ
 from flow.modality import Modality
 from tests.evaluation.perfect import TOKENS, ScriptedAnswerer, parsed, said, shown
 from tests.evaluation.talker import PACK, Talker, heard, perfect, spoken
+from world.audio.audio_visual_questions import AUDIO_VISUAL_SOUNDS
 from world.audio.sounds import SOUND
 from world.audio.speech import Clip
 from world.image.rendering import render
 from world.image.scenes import Background, Family, Scene
 from world.image.scenes import Item as Thing
-from world.text.audio_visual_questions import AUDIO_VISUAL_SOUNDS
 from world.video.captions import FRAME_REQUESTS
 
 SAMPLING = Sampling(steps=4)

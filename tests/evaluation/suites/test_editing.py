@@ -14,7 +14,7 @@ from evaluation.judges.image_parser import Detected, Parsed, parse
 from evaluation.suites import editing
 from flow.modality import Modality
 from tests.evaluation.perfect import ScriptedAnswerer, shown
-from world.image.edits import Change, Edit
+from world.edits.edits import Change, Edit
 from world.image.rendering import render
 from world.image.scenes import Background, Scene
 

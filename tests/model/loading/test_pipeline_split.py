@@ -16,11 +16,11 @@ from engine.engine import Engine
 from flow.modality import Modality, TokenSpace
 from flow.sequence import OmniSequence, prompt, response
 from model.config import OmniConfig
-from model.layers.adaptive_cache import cached_features, empty_cache, whole_features
 from model.loading import pipeline_split
 from model.loading.meta_init import WeightLoader, hollow_model
 from model.loading.pipeline_split import assign_layers, plan_pipeline
 from model.loading.placement import WORKING_BYTES, Placement, estimate, place, weight_bytes
+from model.network.adaptive_cache import cached_features, empty_cache, whole_features
 from model.presets import PRESETS
 from samplers.cuda_graph import can_record
 

@@ -14,10 +14,10 @@ from training.data.examples import UNKNOWN, Example, Examples
 from training.data.multimodal_examples import audio_visual, think
 from training.data.scene_pool import build_pool
 from training.data.speech_examples import SpeechExamples
+from world.audio.audio_visual_questions import AUDIO_VISUAL_SOUNDS, concept_of_sound
 from world.audio.sounds import SOUND
 from world.audio.voices import OUTPUT_VOICE
 from world.concepts import BY_NAME, CONCEPTS
-from world.text.audio_visual_questions import AUDIO_VISUAL_SOUNDS, concept_of_sound
 
 CONFIG = PRESETS["tiny"]
 TEXT, IMAGE, AUDIO = Modality.TEXT, Modality.IMAGE, Modality.AUDIO

@@ -18,7 +18,7 @@ from training.data.video_examples import AS_DRAWN, VideoExamples
 from training.objectives.corruption import boxes
 from training.stages.flow import FlowStage
 from training.stages.flow_batches import COPIED_WEIGHT
-from world.image.patches import COLOUR
+from world.patch_labels import COLOUR
 from world.video.captions import FRAME_REQUESTS, full_video_caption
 from world.video.motion import FRAMES, render_video
 

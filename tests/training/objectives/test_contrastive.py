@@ -15,7 +15,7 @@ from training.data.examples import Examples
 from training.data.scene_pool import ScenePool
 from training.data.video_examples import VideoExamples
 from training.objectives.contrastive import Contrast, info_nce
-from world.image.edit_sampling import sample_edit
+from world.edits.sampling import sample_edit
 from world.image.scenes import sample_scene
 from world.text.captions import full_caption
 from world.video.motion import FRAMES, sample_video

@@ -18,7 +18,7 @@ from training.data.forced_alignment import LETTERS, Line, align, spelled
 from training.loop.auxiliary import AuxiliaryModules
 from training.objectives.probe_loss import ProbeLoss, busy, loss
 from world.concepts import CONCEPTS
-from world.image.patches import KINDS
+from world.patch_labels import KINDS
 from world.text.sentences import transcript
 from world.video.motion import FRAMES
 

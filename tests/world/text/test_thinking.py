@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
-from world.concepts import BY_NAME
-from world.image.scenes import sample_scene
-from world.text.audio_visual_questions import (
+from world.audio.audio_visual_questions import (
     AUDIO_VISUAL_SOUNDS,
     concept_of_sound,
     sample_audio_visual_question,
 )
+from world.concepts import BY_NAME
+from world.image.scenes import sample_scene
 from world.text.captions import NUMBER_WORDS, with_article
 from world.text.thinking import sample_thought
 

@@ -1,7 +1,7 @@
 """Random edits of a split: training edits, and held-out ones for tests.
 
-Owns: `sample_edit`, `impossible_edit`. Does not own: proposals (`world.image.edit_proposals`), what
-is held out (`world.image.edits`).
+Owns: `sample_edit`, `impossible_edit`. Does not own: proposals (`world.edits.proposals`), what
+is held out (`world.edits.edits`).
 """
 
 from collections.abc import Callable
@@ -10,8 +10,8 @@ from functools import partial
 import numpy as np
 
 from world.concepts import CONCEPTS, held_out
-from world.image.edit_proposals import REMOVE_PHRASES, propose_edit
-from world.image.edits import Change, Edit, edit_pair, held_out_pairs_of_edit, is_held_out
+from world.edits.edits import Change, Edit, edit_pair, held_out_pairs_of_edit, is_held_out
+from world.edits.proposals import REMOVE_PHRASES, propose_edit
 from world.image.scenes import (
     Scene,
     sample_scene,

@@ -8,9 +8,9 @@ these colours. Owns: which scenes and changes those are. Does not own: what is s
 import numpy as np
 
 from world.concepts import OBJECT_COLOURS
-from world.image.edit_proposals import propose_edit
-from world.image.edit_sampling import NUM_TRIES
-from world.image.edits import Change, Edit, held_out_pairs_of_edit, is_held_out
+from world.edits.edits import Change, Edit, held_out_pairs_of_edit, is_held_out
+from world.edits.proposals import propose_edit
+from world.edits.sampling import NUM_TRIES
 from world.image.scenes import Family, Scene, held_out_pairs, sample_scene
 from world.sampling import pick
 

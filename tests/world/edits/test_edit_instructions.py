@@ -4,7 +4,7 @@ import re
 
 from tests.world.image.test_edits import both, edits, every_change, names_in
 from world.concepts import BY_NAME, OBJECT_COLOURS
-from world.image.edits import Change
+from world.edits.edits import Change
 from world.image.scenes import (
     Family,
 )

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from world.concepts import OBJECT_COLOURS, held_out
-from world.image.edits import Change, Edit, held_out_pairs_of_edit, is_held_out
+from world.edits.edits import Change, Edit, held_out_pairs_of_edit, is_held_out
+from world.edits.unnamed_colours import FAMILIES, sample_unnamed_edit, sample_unnamed_scene
 from world.image.scenes import Scene, held_out_pairs
-from world.image.unnamed_colours import FAMILIES, sample_unnamed_edit, sample_unnamed_scene
 
 
 @pytest.fixture(scope="module")

@@ -11,9 +11,9 @@ import pytest
 
 from tests.world.caption_reader import RELATIONS, facts_of
 from world.concepts import BY_NAME, CONCEPTS, OBJECT_COLOURS, held_out
-from world.image.edit_proposals import DIRECTION_PHRASES, DIRECTIONS
-from world.image.edit_sampling import impossible_edit, sample_edit
-from world.image.edits import Change, Edit, is_held_out, with_items
+from world.edits.edits import Change, Edit, is_held_out, with_items
+from world.edits.proposals import DIRECTION_PHRASES, DIRECTIONS
+from world.edits.sampling import impossible_edit, sample_edit
 from world.image.rendering import render
 from world.image.scenes import (
     CELLS,

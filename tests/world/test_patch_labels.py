@@ -3,9 +3,9 @@
 import numpy as np
 
 from world.concepts import BY_NAME, CONCEPTS, OBJECT_COLOURS
-from world.image.patches import KINDS, mentioned, patch_labels, video_patch_labels
 from world.image.rendering import background_picture, render
 from world.image.scenes import CELL_PX, CELLS, sample_scene
+from world.patch_labels import KINDS, mentioned, patch_labels, video_patch_labels
 from world.video.motion import FRAMES, Motion, placed, render_video, sample_video
 
 NUM = 40

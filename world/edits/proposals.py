@@ -2,7 +2,7 @@
 
 Every rule has one outcome: a moved object goes as far as it can, a new size keeps the centre, a new
 object stands as near to the axis of its neighbour as it can. Owns: `propose_edit`, the phrases of
-the instructions. Does not own: which proposals are taken (`world.image.edit_sampling`).
+the instructions. Does not own: which proposals are taken (`world.edits.sampling`).
 """
 
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from dataclasses import replace
 import numpy as np
 
 from world.concepts import BY_NAME, COLOURABLE, CONCEPTS, OBJECT_COLOURS, RELATIONS, held_out
-from world.image.edits import Change, Edit, with_items
+from world.edits.edits import Change, Edit, with_items
 from world.image.scenes import (
     BACKGROUND_COLOURS,
     CELLS,

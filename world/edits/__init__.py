@@ -1,0 +1,1 @@
+"""Changes of scenes, and the messages that ask for them."""
