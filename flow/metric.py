@@ -1,6 +1,6 @@
 """Distances between the codes of a codebook, which define the path.
 
-Owns: `Metric`, `distance_table`, `distances`, `CodebookMetric`. A codebook of a few thousand codes
+Owns: `Metric`, `distances`, `CodebookMetric`. A codebook of a few thousand codes
 has a table; for a text vocabulary (up to 152k) only requested rows are computed, never a V x V
 matrix. Does not own: the codes (`model/`), or the clock beta (`flow.schedule`).
 """
@@ -45,12 +45,6 @@ def distances(
             return gap.mul_(2)
         case Metric.L2_POWER4:
             return gap.mul_(2).square_()
-
-
-def distance_table(codes: Float[Tensor, "K D"], metric: Metric) -> Float[Tensor, "K K"]:
-    """Return all pairwise distances of a small codebook of any scale: zero diagonal, at least 0."""
-    unit = F.normalize(codes.float(), dim=-1)
-    return distances(unit, torch.arange(len(unit), device=unit.device), metric)
 
 
 @dataclass(frozen=True)

@@ -18,8 +18,7 @@ from world.text.sentences import transcript
 
 SILENCE = " "
 LETTERS = "?abcdefghijklmnopqrstuvwxyz"
-"""The letters of a position, the first for any other character; `SPELLINGS` counts silence too."""
-SPELLINGS = 1 + len(LETTERS)
+"""The letters of a position, the first for any other character."""
 ROUNDS = 5
 JUMP_COSTS = (0.7, 0.5, 2.0, 4.0)
 """Nats for staying at a state and for advancing by one, two or three."""

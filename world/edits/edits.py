@@ -2,7 +2,7 @@
 
 Every rule has one outcome: a thing that moves goes as far as it can, a new size keeps the centre,
 a new thing stands as near to the axis of its neighbour as it can. Owns: `Change`, `Edit`,
-`sample_edit`, `impossible_edit`, `with_items`. Does not own: what is said in answer
+`sample_edit`, `with_items`. Does not own: what is said in answer
 (`world.text.dialogue`), whether a picture shows the change (`evaluation.judges.editing_judge`).
 """
 

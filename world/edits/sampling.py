@@ -1,6 +1,6 @@
 """Random edits of a split: training edits, and held-out ones for tests.
 
-Owns: `sample_edit`, `impossible_edit`. Does not own: proposals (`world.edits.proposals`), what
+Owns: `sample_edit`. Does not own: proposals (`world.edits.proposals`), what
 is held out (`world.edits.edits`).
 """
 
@@ -9,9 +9,8 @@ from functools import partial
 
 import numpy as np
 
-from world.concepts import CONCEPTS, held_out
-from world.edits.edits import Change, Edit, edit_pair, held_out_pairs_of_edit, is_held_out
-from world.edits.proposals import REMOVE_PHRASES, propose_edit
+from world.edits.edits import Change, Edit, held_out_pairs_of_edit, is_held_out
+from world.edits.proposals import propose_edit
 from world.image.scenes import (
     Scene,
     sample_scene,
@@ -47,16 +46,3 @@ def sample_edit(
         ):
             return edit
     raise ValueError(f"{NUM_TRIES} scenes allow no {change} edit with test={test}")
-
-
-def impossible_edit(rng: np.random.Generator, *, test: bool = False) -> tuple[Scene, str]:
-    """Return a scene and an instruction to remove an absent object; test: (concept, "remove") is
-    held out."""
-    scene = sample_scene(rng, test=test)
-    present = {i.concept for i in scene.items}
-    absent = [
-        c.name
-        for c in CONCEPTS
-        if c.name not in present and held_out(*edit_pair(c.name, Change.REMOVE)) == test
-    ]
-    return scene, pick(rng, REMOVE_PHRASES).format(f"the {pick(rng, absent)}")

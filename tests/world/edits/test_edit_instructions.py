@@ -2,7 +2,7 @@
 
 import re
 
-from tests.world.image.test_edits import both, edits, every_change, names_in
+from tests.world.edits.test_edits import PLURAL, both, edits, every_change
 from world.concepts import BY_NAME, OBJECT_COLOURS
 from world.edits.edits import Change
 from world.image.scenes import (
@@ -76,3 +76,9 @@ def test_the_words_name_the_new_colour() -> None:
 @every_change
 def test_there_are_several_phrasings(change: Change) -> None:
     assert len({e.words.split()[0] for e in edits(change)}) >= 3
+
+
+def names_in(words: str) -> list[str]:
+    """The concepts that are named, one by one."""
+    found = [PLURAL.get(w, w) for w in words.rstrip("?").split()]
+    return [w for w in found if w in BY_NAME]

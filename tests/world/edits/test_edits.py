@@ -13,7 +13,7 @@ from tests.world.caption_reader import RELATIONS, facts_of
 from world.concepts import BY_NAME, CONCEPTS, OBJECT_COLOURS, held_out
 from world.edits.edits import Change, Edit, is_held_out, with_items
 from world.edits.proposals import DIRECTION_PHRASES, DIRECTIONS
-from world.edits.sampling import impossible_edit, sample_edit
+from world.edits.sampling import sample_edit
 from world.image.rendering import render
 from world.image.scenes import (
     CELLS,
@@ -279,24 +279,3 @@ def test_a_scene_keeps_its_family_while_that_is_true() -> None:
     assert fixed(a).family is Family.SINGLE_OBJECT
     assert fixed(a, b, c).family is Family.GROUP
     assert fixed(a, replace(a, column=5)).family is Family.COUNTING
-
-
-@pytest.mark.parametrize("test", [False, True])
-def test_an_impossible_edit_names_what_is_not_there(test: bool) -> None:
-    rng = np.random.default_rng(4)
-    for _ in range(200):
-        scene, words = impossible_edit(rng, test=test)
-        (name,) = names_in(words)
-        assert name not in {i.concept for i in scene.items}
-        assert (
-            is_held_out(Edit(fixed(Item(name, None, "", 0, 0)), scene, words, Change.REMOVE))
-            == test
-        )
-    first, second = (impossible_edit(np.random.default_rng(8)) for _ in range(2))
-    assert first == second
-
-
-def names_in(words: str) -> list[str]:
-    """The concepts that are named, one by one."""
-    found = [PLURAL.get(w, w) for w in words.rstrip("?").split()]
-    return [w for w in found if w in BY_NAME]
