@@ -258,9 +258,11 @@ class ConversationTab:
         return self.ready(not self.host.busy(ticket))
 
     def finish(self, ticket: str, history: History) -> tuple[object, ...]:
-        """The visitor can write again when the run is over; a run without an answer says why."""
+        """The visitor can write again when the run is over; a run without an answer says why.
+        `free` tells the page's microphone that the history is whole."""
         history = chat_history.with_refusal(history, ticket, self.host.failure(ticket))
-        return history, self.as_value(history), self.ready(not self.host.busy(ticket))
+        value = {**self.as_value(history), "free": True}
+        return history, value, self.ready(not self.host.busy(ticket))
 
     def give_up(self, ticket: str, history: History) -> tuple[object, ...]:
         """The run's event failed or was never let in."""

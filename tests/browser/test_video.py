@@ -31,7 +31,13 @@ KEEP_STEPS = """() => {
   const keep = () => window.steps.push(facts.querySelector("b").textContent);
   new MutationObserver(keep).observe(facts, { childList: true });
 }"""
-"""What is said of the step, every time that it changes."""
+"""The texts of the step counter, every time that it changes."""
+FRAMES_LATER = """() => new Promise((done) => {
+  let left = 48;
+  const next = () => (left-- ? requestAnimationFrame(next) : done());
+  next();
+})"""
+"""Ends after 48 drawn frames of the page: a film that plays shows several pictures in them."""
 
 
 @pytest.fixture
@@ -142,7 +148,7 @@ def test_steps_are_scrubbed_and_replayed_and_a_frame_is_held(watched: Callable[.
     expect(page.locator(f"{LIVE} .omni-strip .shown")).to_have_count(1)
     drawn(page)
     held = picture(page, LIVE)
-    page.wait_for_timeout(700)
+    page.evaluate(FRAMES_LATER)
     assert held == picture(page, LIVE) == ended[2]
     page.get_by_role("button", name="play the film").click()
     moves(page)
@@ -154,7 +160,7 @@ def test_nothing_moves_by_itself_where_motion_is_unwelcome(watched: Callable[...
     phase(page, "completed", LIVE)
     drawn(page)
     held = picture(page, LIVE)
-    page.wait_for_timeout(700)
+    page.evaluate(FRAMES_LATER)
     assert held == picture(page, LIVE) == strip(page)[-1], "the last frame"
     page.get_by_role("button", name="play the film").click()
     moves(page)

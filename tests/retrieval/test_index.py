@@ -3,7 +3,6 @@
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -143,7 +142,6 @@ def test_two_processes_write_at_once_and_one_is_killed(tmp_path: Path) -> None:
         assert killed.stdout is not None
         while killed.stdout.readline() != "3\n":
             assert killed.poll() is None
-        time.sleep(0.01)
         killed.kill()
         said = 4 + len(killed.stdout.read().split())
         assert other.wait(timeout=300) == 0

@@ -14,8 +14,8 @@ const BEFORE_S = 0.5; // kept from before speech was noticed
 const CHUNK = 512; // samples that go to the server at once: 32 ms
 const FREE_AFTER_MS = 6000; // so long a new turn waits for an answer that is being stopped
 const POLL_MS = 50;
-const STOP_MS = 250; // until the end of a stopped answer has reached the page
 const UNDER_WAY = "#speech-talk .omni-live:is([data-phase='running'], [data-phase='waiting'])";
+const ANSWERING = "#speech-talk[data-answering], #speech-talk [data-answering]";
 const ICON =
   "<svg viewBox='0 0 24 24' width='26' height='26' aria-hidden='true' fill='none'" +
   " stroke='currentColor' stroke-width='1.8' stroke-linecap='round'>" +
@@ -160,19 +160,17 @@ export class Microphone {
     for (const chunk of this.chunker.push(samples)) this.socket.send(pcmFromFloats(chunk));
   }
 
-  // A turn is over: once the answer that it interrupts has stopped, it goes out.
+  // A turn is over: once the answer that it interrupts is part of the history, it goes out.
   async send() {
     const samples = this.turnBuffer.take();
     if (samples.length < SHORTEST_TURN_S * SAMPLE_RATE) {
       return this.say("That was too short: hold the button while you talk.");
     }
     this.say("");
-    const isBusy = () => document.querySelector(UNDER_WAY);
+    const isBusy = () => document.querySelector(ANSWERING);
     for (let waited = 0; isBusy() && waited < FREE_AFTER_MS; waited += POLL_MS) {
       await after(POLL_MS);
     }
-    if (this.interrupted) await after(STOP_MS);
-    this.interrupted = false;
     const pcm = new Uint8Array(pcmFromFloats(samples).buffer);
     this.trigger("spoken", { pcm: base64FromBytes(pcm) });
   }
@@ -181,7 +179,6 @@ export class Microphone {
   interrupt() {
     player.silence();
     if (!document.querySelector(UNDER_WAY)) return;
-    this.interrupted = true;
     this.trigger("hush", {});
   }
 

@@ -31,9 +31,10 @@ export class Conversation {
   }
 
   // value: {turns: [{id, role, parts, words, think, note, run, suggest}], welcome, messages,
-  // example: a recorded run}
+  // example: a recorded run, free: whether the last run is over}
   update(value) {
     if (!value) return;
+    this.markAnswering(value);
     this.removeAllBut(new Set(value.turns.map((turn) => turn.id)));
     const grew = value.turns.some((turn) => !this.nodes.has(turn.id));
     value.turns.forEach((turn, i) => this.place(turn, i === value.turns.length - 1));
@@ -44,6 +45,13 @@ export class Conversation {
     const forming = this.views.get(value.turns.at(-1)?.id);
     for (const message of value.messages ?? []) forming?.accept(messageFromJson(message));
     if (grew) this.toEnd();
+  }
+
+  // `data-answering` stands from the opening of a run until its answer is part of the history.
+  markAnswering({ turns, free }) {
+    const last = turns.at(-1);
+    if (free || !last) delete this.root.dataset.answering;
+    else if (last.run && !last.parts.length && !last.refusal) this.root.dataset.answering = last.run;
   }
 
   removeAllBut(ids) {

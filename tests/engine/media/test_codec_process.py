@@ -94,10 +94,8 @@ def test_one_that_is_stuck_is_ended_and_started_anew() -> None:
     process = SpeechProcess(command("stuck"), answer_s=0.5)
     process.greeting()
     pid = process._child._finish.peek()[2][0].pid  # pyright: ignore
-    began_s = time.monotonic()
     with pytest.raises(DeviceError, match=r"did not answer within 0\.5 s"):
         _encoded(process)
-    assert time.monotonic() - began_s < 10
     assert _ended(pid)
     assert process.greeting()["codes"] == 4096
 
