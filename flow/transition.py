@@ -22,7 +22,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from flow.cuda.fused import fused_jumps, has_triton
+from flow.cuda.fused import fused_jumps, has_kernels
 from flow.inverse_cdf import inverse_cdf, row_chunks
 from flow.metric import CodebookMetric
 from flow.path import path_probabilities, path_weights
@@ -121,7 +121,7 @@ class SingleJump:
         A destination is drawn for every row, so that no result is read back from a GPU. On CUDA it
         uses `flow.cuda.fused` where the law has a kernel.
         """
-        if isinstance(self.law, FrozenRates) and x_t.is_cuda and has_triton():
+        if isinstance(self.law, FrozenRates) and has_kernels(x_t.device):
             both = (self.law.rate_beta(interval), self.law.exposure(interval))
             numbers = torch.stack([torch.as_tensor(n, device=x_t.device) for n in both]).float()
             drawn = torch.stack([uniforms(0), uniforms(1)])

@@ -28,6 +28,15 @@ def has_triton() -> bool:
     return find_spec("triton") is not None
 
 
+def has_kernels(device: torch.device) -> bool:
+    """Return True where the kernels run on tensors of a device: on a GPU, and on any device in
+    Triton's interpreter (TRITON_INTERPRET=1)."""
+    if not has_triton():
+        return False
+    triton: Any = import_module("triton")
+    return device.type == "cuda" or bool(triton.knobs.runtime.interpret)
+
+
 def heights(metric: CodebookMetric, codebook: int, x_t: Tensor, target: Tensor) -> Tensor:
     """Return D(z) = d(x_t, x_1), float32 "N"."""
     if metric.table is not None:
@@ -53,17 +62,18 @@ def fused_jumps(
     uniforms: Float[Tensor, "2 N"],
 ) -> Int[Tensor, " N"]:
     """Return the codes after one interval, computed by the kernels. numbers: beta and exposure of
-    the interval. uniforms: for leaving, and for the destination. Needs Triton, and CUDA or its
-    interpreter."""
+    the interval. uniforms: for leaving, and for the destination. Any strides: the kernels read rows
+    one after another, so a column of "B L Q" is copied first. Needs `has_kernels`."""
     triton: Any = import_module("triton")
     kernels: Any = import_module("flow.cuda.kernels")
     num, cardinality = len(x_t), metric.cardinality
     table = metric.table
-    source = metric.codes[codebook] if table is None else table[codebook]
+    source = (metric.codes[codebook] if table is None else table[codebook]).contiguous()
+    x_t, target, uniforms = x_t.contiguous(), target.contiguous(), uniforms.contiguous()
     num_blocks = triton.cdiv(cardinality, BLOCK)
     sums = torch.empty(2, num, num_blocks, device=x_t.device)
     states = metric.states[codebook].to(torch.int8)
-    height = heights(metric, codebook, x_t, target)
+    height = heights(metric, codebook, x_t, target).contiguous()
     shape = {
         "power": POWERS[metric.kind],
         "from_table": table is not None,

@@ -1,5 +1,6 @@
 """The jump in two passes is the jump of the law: in distribution, and code by code."""
 
+import json
 import subprocess
 import sys
 from functools import partial
@@ -52,16 +53,16 @@ def test_no_row_is_skipped_and_nothing_changes(transition: str) -> None:
 
 @pytest.mark.skipif(not has_triton(), reason="Triton is not installed")
 def test_the_interpreted_kernel_is_its_twin() -> None:
-    run = [sys.executable, "-m", "tests.flow.interpreted_kernel"]
-    out = subprocess.run(run, check=True, capture_output=True, text=True, timeout=120).stdout
-    lines = [line.split() for line in out.splitlines()]
-    assert [(kind, table) for kind, table, *_ in lines] == [
-        (str(kind), table) for kind in Metric for table in ("True", "False")
-    ]
-    for line in lines:
-        same, num, moved = map(int, line[2:])
-        assert same == num
-        assert 0 < moved < num
+    """For 1, 2 and 4 codebooks, with a table and without, for a vocabulary, and for tensors that
+    are columns, slices and single rows."""
+    run = [sys.executable, "-m", "tests.flow.cuda.interpreted_kernels"]
+    out = subprocess.run(run, check=True, capture_output=True, text=True).stdout
+    cases = json.loads(out.splitlines()[-1])
+    assert len(cases) == 3 * 5 + 3 * 2 + 7
+    for name, same, num, _ in cases:
+        assert same == num, name
+    moved, num = (sum(case[k] for case in cases) for k in (3, 2))
+    assert num / 4 < moved < num * 3 / 4
 
 
 def test_where_a_jump_goes_follows_the_law() -> None:
