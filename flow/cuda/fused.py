@@ -18,7 +18,7 @@ from torch import Tensor
 
 from flow.metric import CodebookMetric, Metric
 
-BLOCK, ROWS, SMALLEST_DOT = 128, 16, 16
+BLOCK, ROWS, SMALLEST_DOT, SMALL = 128, 16, 16, 128
 POWERS = {Metric.COSINE: 1, Metric.L2_SQUARED: 2, Metric.L2_POWER4: 4}
 
 
@@ -85,15 +85,18 @@ def fused_jumps(
         *common, num, cardinality, num_blocks, metric.codes.shape[2], rows_tile=ROWS, **shape
     )
     moved = torch.empty_like(x_t)
-    kernels.pick[(num,)](
+    picked = ROWS if table is not None and num_blocks <= SMALL else 1  # a tile fits in registers
+    kernels.pick[(triton.cdiv(num, picked),)](
         *common,
         uniforms[0],
         uniforms[1],
         x_t,
         moved,
+        num,
         cardinality,
         num_blocks,
         metric.codes.shape[2],
+        rows_tile=picked,
         blocks_tile=triton.next_power_of_2(num_blocks),
         **shape,
     )

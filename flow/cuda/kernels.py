@@ -1,10 +1,10 @@
 # pyright: basic, reportMissingImports=false, reportOperatorIssue=false
 """Triton kernels of `flow.cuda.fused`; imported only where Triton is installed.
 
-`sum_blocks` has one program for each tile of rows and codes, `pick` one for each row. A distance
-comes from the table of a small codebook, or from the unit vectors of a large one; never is a row of
-distances written to memory. Numbers that change from step to step (beta, exposure) are read from
-memory, so that a recorded step can be replayed with others.
+`sum_blocks` has one program for each tile of rows and codes, `pick` one for each tile of rows. A
+distance comes from the table of a small codebook, or from the unit vectors of a large one; never is
+a row of distances written to memory. Numbers that change from step to step (beta, exposure) are
+read from memory, so that a recorded step can be replayed with others.
 """
 
 import triton
@@ -92,55 +92,64 @@ def pick(
     place_uniforms,
     state,
     moved,
+    num_rows,
     cardinality,
     num_blocks,
     dim,
     power: tl.constexpr,
     from_table: tl.constexpr,
+    rows_tile: tl.constexpr,
     block: tl.constexpr,
     blocks_tile: tl.constexpr,
     dim_tile: tl.constexpr,
 ):
     """moved[n]: the code that row n jumps to, or state[n] where it stays."""
-    row = tl.program_id(0).to(tl.int64)
+    rows = tl.program_id(0).to(tl.int64) * rows_tile + tl.arange(0, rows_tile)
+    row_there = rows < num_rows
     blocks = tl.arange(0, blocks_tile)
-    there = blocks < num_blocks
-    weights = tl.load(weight_sums + row * num_blocks + blocks, mask=there, other=0.0)
-    jumps = tl.load(jump_sums + row * num_blocks + blocks, mask=there, other=0.0)
-    total = tl.sum(jumps, 0)
-    exit_rate = total / tl.sum(weights, 0)
-    leave = 1 - tl.exp(-tl.load(numbers + 1) * exit_rate)
-    stays = tl.load(state + row)
-    if tl.load(leave_uniforms + row) < leave:
-        threshold = tl.load(place_uniforms + row) * total
-        reached = (tl.cumsum(jumps, 0) >= threshold) & (jumps > 0)
-        chosen = tl.min(tl.where(reached, blocks, blocks_tile), 0)
-        last = tl.max(tl.where(jumps > 0, blocks, 0), 0)
-        chosen = tl.where(chosen < blocks_tile, chosen, last)
-        before = tl.sum(tl.where(blocks < chosen, jumps, 0.0), 0)
-        codes = chosen * block + tl.arange(0, block)
-        code_there = codes < cardinality
-        goal = tl.load(target + row)
-        if from_table:
-            cell = goal * cardinality + codes
-            distance = tl.load(source + cell, mask=code_there, other=0.0)
-        else:
-            axis = tl.arange(0, dim_tile)
-            along = axis < dim
-            ours = tl.load(source + goal * dim + axis, mask=along, other=0.0)
-            theirs = tl.load(
-                source + codes[:, None] * dim + axis[None, :],
-                mask=code_there[:, None] & along[None, :],
-                other=0.0,
-            )
-            gap = tl.maximum(1 - tl.sum(theirs * ours[None, :], 1), 0.0)
-            distance = shaped(tl.where(codes == goal, 0.0, gap), power)
-        alive = tl.load(states + codes, mask=code_there, other=0) != 0
-        top = tl.load(height + row)
-        weight = tl.where(alive, tl.exp(-tl.load(numbers) * distance), 0.0)
-        jump = weight * tl.maximum(top - distance, 0.0)
-        inside = (before + tl.cumsum(jump, 0) >= threshold) & (jump > 0)
-        first = tl.min(tl.where(inside, codes, cardinality), 0)
-        fallback = tl.max(tl.where(jump > 0, codes, 0), 0)
-        stays = tl.where(first < cardinality, first, fallback).to(stays.dtype)
-    tl.store(moved + row, stays)
+    there = row_there[:, None] & (blocks < num_blocks)[None, :]
+    at = rows[:, None] * num_blocks + blocks[None, :]
+    jumps = tl.load(jump_sums + at, mask=there, other=0.0)
+    total = tl.sum(jumps, 1)
+    weight = tl.sum(tl.load(weight_sums + at, mask=there, other=0.0), 1)
+    leave = 1 - tl.exp(-tl.load(numbers + 1) * (total / tl.where(row_there, weight, 1.0)))
+    leaves = tl.load(leave_uniforms + rows, mask=row_there, other=1.0) < leave
+    threshold = tl.load(place_uniforms + rows, mask=row_there, other=0.0) * total
+
+    reached = (tl.cumsum(jumps, 1) >= threshold[:, None]) & (jumps > 0)
+    chosen = tl.min(tl.where(reached, blocks[None, :], blocks_tile), 1)
+    last = tl.max(tl.where(jumps > 0, blocks[None, :], 0), 1)
+    chosen = tl.where(chosen < blocks_tile, chosen, last)
+    before = tl.sum(tl.where(blocks[None, :] < chosen[:, None], jumps, 0.0), 1)
+
+    codes = chosen[:, None] * block + tl.arange(0, block)[None, :]
+    code_there = (codes < cardinality) & row_there[:, None]
+    goal = tl.load(target + rows, mask=row_there, other=0)
+    if from_table:
+        cell = goal[:, None] * cardinality + codes
+        distance = tl.load(source + cell, mask=code_there, other=0.0)
+    else:
+        axis = tl.arange(0, dim_tile)
+        along = axis < dim
+        ours = tl.load(
+            source + goal[:, None] * dim + axis[None, :],
+            mask=row_there[:, None] & along[None, :],
+            other=0.0,
+        )
+        theirs = tl.load(
+            source + codes[:, :, None] * dim + axis[None, None, :],
+            mask=code_there[:, :, None] & along[None, None, :],
+            other=0.0,
+        )
+        gap = tl.maximum(1 - tl.sum(theirs * ours[:, None, :], 2), 0.0)
+        distance = shaped(tl.where(codes == goal[:, None], 0.0, gap), power)
+    alive = tl.load(states + codes, mask=code_there, other=0) != 0
+    top = tl.load(height + rows, mask=row_there, other=0.0)
+    weights = tl.where(alive, tl.exp(-tl.load(numbers) * distance), 0.0)
+    jump = weights * tl.maximum(top[:, None] - distance, 0.0)
+    inside = (before[:, None] + tl.cumsum(jump, 1) >= threshold[:, None]) & (jump > 0)
+    first = tl.min(tl.where(inside, codes, cardinality), 1)
+    fallback = tl.max(tl.where(jump > 0, codes, 0), 1)
+    found = tl.where(first < cardinality, first, fallback)
+    stays = tl.load(state + rows, mask=row_there, other=0)
+    tl.store(moved + rows, tl.where(leaves, found.to(stays.dtype), stays), mask=row_there)

@@ -1,7 +1,6 @@
 """A step that is replayed does what the step does, and nothing in it waits for the device."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -16,10 +15,11 @@ from flow.schedule import uniform_grid
 from flow.sequence import OmniSequence, prompt, response
 from model.network.omni import OmniModel
 from samplers.counter_rng import CounterRNG
-from samplers.cuda_graph import CudaGraphCache, Recordable, Replay
+from samplers.cuda_graph import CudaGraphCache, Recordable
 from samplers.denoiser import Denoiser
-from samplers.kinetic import KineticSampler, StepInputs, StepResult, on_device
+from samplers.kinetic import KineticSampler, on_device
 from samplers.source import random_source
+from tests.samplers.fake_graph import FakeGraph, OnDevice
 
 WAITS = ("_local_scalar_dense", "nonzero", "is_nonzero", "equal", "unique", "masked_select")
 
@@ -31,46 +31,6 @@ class NeverWaits(TorchDispatchMode):
         name = str(func.overloadpacket.__name__)
         assert not any(name.startswith(w) for w in WAITS), f"{name} waits for the device"
         return func(*args, **(kwargs or {}))
-
-
-@dataclass
-class FakeGraph:
-    """Runs the step again into the tensors of its first run, as a CUDA graph does. cached: whose
-    plan is fixed by a recording."""
-
-    captured: int = 0
-    cached: CachedDenoiser | None = None
-
-    def __call__(self, refine: Callable[[], StepResult]) -> tuple[Replay, StepResult]:
-        self.captured += 1
-        found = refine()
-        cached = self.cached
-        plan = None if cached is None else cached._planned
-
-        def replay() -> None:
-            if cached is not None:
-                cached._planned = plan
-            again = refine()
-            for name in ("tokens", "x_1", "changed", "confidence"):
-                for i, tensor in getattr(again, name).items():
-                    getattr(found, name)[i].copy_(tensor)
-
-        return replay, found
-
-
-class _OnDevice(CudaGraphCache):
-    """A recorder that is given moments as a GPU run has them."""
-
-    def __call__(
-        self,
-        sampler: KineticSampler,
-        denoiser: Denoiser,
-        x_t: OmniSequence,
-        moment: StepInputs,
-        draws: CounterRNG,
-    ) -> StepResult:
-        (moment,) = on_device([moment], torch.device("cpu"))
-        return super().__call__(sampler, denoiser, x_t, replace(moment), draws)
 
 
 def _start(model: OmniModel, modality: Modality, seed: int) -> tuple[OmniSequence, CounterRNG]:
@@ -98,7 +58,7 @@ def _sampler(model: OmniModel, recorder: CudaGraphCache | None) -> KineticSample
 def test_a_replayed_run_is_the_run(tiny_model: OmniModel, modality: Modality, scale: float) -> None:
     denoiser = tiny_model if scale == 0 else GuidedDenoiser(tiny_model, scale)
     graph = FakeGraph()
-    sampler = _sampler(tiny_model, _OnDevice(graph))
+    sampler = _sampler(tiny_model, OnDevice(graph))
     plain = replace(sampler, recorder=None)
     for seed in (1, 3, 5):
         x_0, draws = _start(tiny_model, modality, seed)
@@ -113,7 +73,7 @@ def test_a_replayed_run_is_the_run(tiny_model: OmniModel, modality: Modality, sc
 
 def test_other_shapes_and_settings_are_recorded_apart(tiny_model: OmniModel) -> None:
     graph = FakeGraph()
-    recorder = _OnDevice(graph, limit=3)
+    recorder = OnDevice(graph, limit=3)
     sampler = _sampler(tiny_model, recorder)
     x_0, draws = _start(tiny_model, Modality.IMAGE, 1)
     for denoiser in (tiny_model, GuidedDenoiser(tiny_model, 1.0)):
@@ -130,7 +90,7 @@ def test_a_replayed_run_with_a_cache_is_the_run(
     tiny_model: OmniModel, scale: float, share: float
 ) -> None:
     graph, rooms = FakeGraph(), FeatureBuffers()
-    sampler = _sampler(tiny_model, _OnDevice(graph))
+    sampler = _sampler(tiny_model, OnDevice(graph))
     plain = replace(sampler, recorder=None)
 
     def wrapped(cached: CachedDenoiser) -> Denoiser:
@@ -173,7 +133,7 @@ def test_what_depends_on_earlier_calls_is_not_recorded(tiny_model: OmniModel) ->
         x_t, 0.2
     )
     graph = FakeGraph()
-    sampler = replace(_sampler(tiny_model, _OnDevice(graph)), transition="thinning")
+    sampler = replace(_sampler(tiny_model, OnDevice(graph)), transition="thinning")
     x_0, draws = _start(tiny_model, Modality.IMAGE, 1)
     list(sampler.sample(guided, x_0, draws=draws))
     assert graph.captured == 0
