@@ -108,6 +108,7 @@ def serve(page: gr.Blocks, host: Session, address: str | None, port: int | None)
         footer_links=[],
         run_history=False,
         max_file_size=MAX_UPLOAD,
+        _frontend=False,  # or Gradio asks the page for 15 s, and a busy machine does not start
         theme=theme.theme(),
         css=theme.css(),
         head=head(),

@@ -1,4 +1,4 @@
-# pyright: basic, reportMissingImports=false, reportOperatorIssue=false
+# pyright: basic, reportMissingImports=false, reportOperatorIssue=false, reportArgumentType=false
 """Triton kernels of `flow.cuda.fused`; imported only where Triton is installed.
 
 `sum_blocks` has one program for each tile of rows and codes, `pick` one for each tile of rows. A

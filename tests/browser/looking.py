@@ -10,9 +10,23 @@ NANO = Path(__file__).resolve().parents[2] / "assets/nano"
 """The embedded checkpoint."""
 
 
+FOLLOWS_ANOTHER = """([view, before]) => {
+  const { run } = document.querySelector(view).dataset;
+  return run && run !== before;
+}"""
+
+
 def phase(page: Page, wanted: str, within: str = "#image-live") -> None:
     """Wait until the live view is in that phase."""
     page.wait_for_selector(f"{within} .omni-live[data-phase='{wanted}']", state="attached")
+
+
+def generate(page: Page, button: str, within: str = "#image-live") -> None:
+    """Press a button and wait until the view follows the run that it opens."""
+    view = page.locator(f"{within} .omni-live")
+    before = view.get_attribute("data-run")
+    page.click(button)
+    page.wait_for_function(FOLLOWS_ANOTHER, arg=[f"{within} .omni-live", before])
 
 
 def formed(page: Page, gate: Gate, canvas: str, count: int) -> list[str]:

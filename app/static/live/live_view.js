@@ -89,7 +89,7 @@ export class LiveView {
     if (this.run === run) return;
     this.reset();
     this.isRecorded = false;
-    this.run = run;
+    this.run = this.root.dataset.run = run;
     this.channel = new Channel(run, (message) => this.accept(message));
     if (!REDUCED_MOTION.matches) this.stirring = setInterval(() => this.blank.stir(), STIR_MS);
     this.setPhase("waiting");
