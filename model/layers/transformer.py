@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from model.layers.attention import AttentionBackend, attend
+from model.layers.packing import Packing
 
 
 class RotaryTable(nn.Module):
@@ -53,7 +54,8 @@ Past = tuple[Tensor, Tensor] | KVCacheSlots
 
 
 class Attention(nn.Module):
-    """Grouped-query attention. mask: bool "B 1 L L" (True = attend), or None for all."""
+    """Grouped-query attention. mask: bool "B 1 L L" (True = attend), rows that are packed, or None
+    for all."""
 
     def __init__(
         self,
@@ -79,7 +81,7 @@ class Attention(nn.Module):
         self,
         x: Tensor,
         rotary: tuple[Tensor, Tensor] | None = None,
-        mask: Tensor | None = None,
+        mask: Tensor | Packing | None = None,
         past: Past | None = None,
     ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
         """Compute x "B L D" -> ("B L D", (keys, values) "B kv_heads L' head_dim", with the
@@ -141,7 +143,7 @@ class Block(nn.Module):
         self,
         x: Tensor,
         rotary: tuple[Tensor, Tensor] | None = None,
-        mask: Tensor | None = None,
+        mask: Tensor | Packing | None = None,
         past: Past | None = None,
     ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
         attended, present = self.self_attn(self.input_layernorm(x), rotary, mask, past)

@@ -13,6 +13,8 @@ import torch
 from torch import Tensor, nn
 
 from model.config import BackboneConfig
+from model.layers.attention import AttentionBackend, AttentionWay, attention_way
+from model.layers.packing import Packing
 from model.layers.transformer import Block, KVCacheSlots, RotaryTable
 
 
@@ -63,14 +65,33 @@ class Backbone(nn.Module):
         longer sequence; None for `positions(valid)`. behind: index of a layer after which to stop
         and return its output without the final norm.
         """
-        cos, sin = self.rotary(self.positions(valid) if positions is None else positions)
-        mask = attention_mask(valid, causal=causal, padded=padded)
+        positions = self.positions(valid) if positions is None else positions
+        padded = not bool(valid.all()) if padded is None else padded
+        packing: Packing | None = None
+        mask: Tensor | Packing | None = None
+        match attention_way(self.backend, causal=causal, padded=padded):
+            case AttentionWay.PACKED:
+                mask = packing = Packing.of(valid, causal=causal)
+                x, positions = packing.pack(x), packing.pack(positions)
+            case AttentionWay.MASK:
+                mask = attention_mask(valid, causal=causal, padded=padded)
+            case AttentionWay.FULL:
+                pass
+        cos, sin = self.rotary(positions)
         for number, layer in enumerate(self.layers):
             x, cos, sin, mask = brought_to(layer, x, cos, sin, mask)
             x, _ = layer(x, (cos, sin), mask)
             if number == behind:
-                return x
-        return self.finished(x)
+                return x if packing is None else packing.to(x.device).unpack(x)
+        x = self.finished(x)
+        return x if packing is None else packing.unpack(x)
+
+    @property
+    def backend(self) -> AttentionBackend:
+        """The attention backend of every layer."""
+        first = self.layers[0]
+        assert isinstance(first, Block)
+        return first.self_attn.backend
 
     def finished(self, x: Tensor) -> Tensor:
         """Apply the final norm to the last layer's output "B L width", on the first device."""
@@ -127,7 +148,7 @@ def device_of(layer: nn.Module) -> torch.device:
     return layer.input_layernorm.weight.device
 
 
-def brought_to(layer: nn.Module, *entering: Tensor | None) -> tuple[Any, ...]:
+def brought_to(layer: nn.Module, *entering: Tensor | Packing | None) -> tuple[Any, ...]:
     """Move a layer's inputs to its device; None stays None."""
     device = device_of(layer)
     return tuple(None if x is None else x.to(device) for x in entering)
