@@ -45,7 +45,7 @@ def about(engine: Loaded) -> dict[str, Any]:
         **engine.placement.describe(),
         "weights": {"kept": str(engine.placement.weights), "bytes": held_bytes(engine.model)},
         "layers": engine.model.backbone.layers_on(),
-        "recorded": planner.records,
+        "recorded": planner.graphs is not None,
         "torch": torch.__version__,
         "parameters": _counts(engine.model),
         "modalities": [str(m) for m in planner.flows],

@@ -1,7 +1,7 @@
 """One draw a row from unnormalised weights, by the inverse CDF.
 
 `torch.multinomial` or Gumbel noise over 256 x 4096 costs ten times as much on a CPU, and neither
-can use counter-based random numbers. Owns: `inverse_cdf`, `row_chunks`.
+can use counter-based random numbers. Owns: `inverse_cdf`, `cumulative`, `row_chunks`.
 """
 
 from collections.abc import Iterator
@@ -21,15 +21,26 @@ def inverse_cdf(weights: Float[Tensor, "N V"], uniforms: Float[Tensor, " N"]) ->
     of weight zero is never drawn, also for uniforms next to 0 or 1: the threshold is positive and
     at most the last cumulative sum, and the first sum to reach it has just increased.
     """
-    cumulative = weights.cumsum(dim=-1)
-    threshold = uniforms.to(weights.dtype) * cumulative[:, -1]
+    sums = cumulative(weights)
+    threshold = uniforms.to(weights.dtype) * sums[:, -1]
     threshold = threshold.clamp(min=torch.finfo(weights.dtype).tiny)
-    index = torch.searchsorted(cumulative, threshold.unsqueeze(1)).squeeze(1)
+    index = torch.searchsorted(sums, threshold.unsqueeze(1)).squeeze(1)
     if weights.is_cuda:  # a parallel scan may rise by a rounding error where the weight is zero
         index = index.clamp(max=weights.shape[1] - 1)
         drawn = weights.gather(1, index.unsqueeze(1)).squeeze(1)
         index = torch.where(drawn > 0, index, weights.argmax(dim=-1))
     return index
+
+
+def cumulative(weights: Float[Tensor, "N V"]) -> Float[Tensor, "N V"]:
+    """Return the cumulative sums of each row, equal in every call.
+
+    On CUDA torch scans a tensor of one row by another algorithm, whose blocks add up in the order
+    in which they end: its roundings differ from call to call. A second row avoids it.
+    """
+    if len(weights) == 1 and weights.is_cuda:
+        return weights.expand(2, -1).cumsum(dim=-1)[:1]
+    return weights.cumsum(dim=-1)
 
 
 def row_chunks(num_rows: int, width: int) -> Iterator[slice]:

@@ -35,14 +35,14 @@ class Interval:
 
     printed_exposure: h dbeta/dt at t_0, the paper's Euler step; defined as 0 where dbeta/dt is
     infinite (t_0 = 0 and a < 1), because its limit would make every code jump at once. arrives:
-    True where t_1 = 1. The values are floats, or float32 scalar tensors where one recorded step
-    serves every interval.
+    True where t_1 = 1. The values are those of Python, or scalar tensors where one recorded step
+    serves every interval; b_1 is then b_0 where it arrives.
     """
 
     b_0: float | Tensor
     b_1: float | Tensor
     printed_exposure: float | Tensor
-    arrives: bool
+    arrives: bool | Tensor
 
     @classmethod
     def of(cls, schedule: Clock, t_0: float, t_1: float) -> "Interval":
@@ -224,19 +224,22 @@ def advance(
     dense_step: skip no row, see `SingleJump.dense_step`; the ids are equal, and other kinds of
     transition ignore it. The result is a new tensor.
     """
-    if interval.arrives:
+    dense = transition if dense_step and isinstance(transition, SingleJump) else None
+    arrives = interval.arrives if dense and isinstance(interval.arrives, Tensor) else None
+    if arrives is None and bool(interval.arrives):
         return x_1.clone()
     state, target = x_t.flatten(0, 1), x_1.flatten(0, 1)
     number = cache(lambda k: uniforms(k).flatten(0, 1))
     moved = state.clone()
-    if dense_step and isinstance(transition, SingleJump):
+    if dense is not None:
         for q in range(metric.num_codebooks):
             for rows in row_chunks(len(state), metric.cardinality):
                 numbers = partial(_numbers_of, number, rows, q)
-                moved[rows, q] = transition.dense_step(
+                moved[rows, q] = dense.dense_step(
                     metric, q, state[rows, q], target[rows, q], interval, numbers
                 )
-        return moved.view_as(x_t)
+        moved = moved.view_as(x_t)
+        return moved if arrives is None else torch.where(arrives, x_1, moved)
     for q in range(metric.num_codebooks):
         away = (state[:, q] != target[:, q]).nonzero().squeeze(1)
         for rows in row_chunks(len(away), metric.cardinality):

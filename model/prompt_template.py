@@ -21,7 +21,7 @@ SPEAKS <user> words <assistant> <audio>        for speech.
 There the end of the user's last message selects whether a text answer begins with a thought.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -276,16 +276,18 @@ def embedded(tokenizer: TextTokenizer, parts: tuple[str | Span, ...]) -> list[Sp
 
 
 def collate_prompts(
-    prompts: Sequence[Sequence[Span]], device: torch.device, multiple: int = 1
+    prompts: Sequence[Sequence[Span]],
+    device: torch.device,
+    padded: Callable[[int], int] = lambda length: length,
 ) -> list[Segment]:
-    """Batch prompts with equal sequences of modalities; each span is padded on the right to a
-    `multiple` of positions."""
-    return [_column([p[i] for p in prompts], device, multiple) for i in range(len(prompts[0]))]
+    """Batch prompts with equal sequences of modalities; each span is padded on the right, up to
+    `padded` of the longest."""
+    return [_column([p[i] for p in prompts], device, padded) for i in range(len(prompts[0]))]
 
 
-def _column(spans: Sequence[Span], device: torch.device, multiple: int) -> Segment:
+def _column(spans: Sequence[Span], device: torch.device, padded: Callable[[int], int]) -> Segment:
     assert len({s.modality for s in spans}) == 1, "a batch has one structure"
-    length = -(-max(len(s.tokens) for s in spans) // multiple) * multiple
+    length = padded(max(len(s.tokens) for s in spans))
     tokens = torch.full((len(spans), length, spans[0].tokens.shape[1]), PAD)
     valid = torch.zeros(len(spans), length, dtype=torch.bool)
     for i, span in enumerate(spans):

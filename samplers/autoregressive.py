@@ -49,7 +49,7 @@ class AutoregressiveSampler:
     the draw of each code. stop: ids that end a row of one sub-codebook; what follows is `fill`, and
     the run ends when every row has stopped. check_every: positions from one look at that to the
     next; a look waits for the device. record: turns the writing of one position, which changes
-    tensors in place, into a faster way to do the same (`samplers.cuda_graph.record_cuda`).
+    tensors in place, into a faster way to do the same (`samplers.cuda_graph.CudaCapture.in_place`).
 
     Raises: ValueError where a value is out of range.
     """

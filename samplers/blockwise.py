@@ -6,13 +6,13 @@ are refined together. Source: Luo et al. 2025 (arXiv:2510.13721), Section 2.3 (d
 generation). Owns: the length. Does not own: the refinement (any sampler that respects `valid`).
 """
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
-from flow.sequence import OmniSequence
+from flow.sequence import OmniSequence, Segment
 from samplers.counter_rng import CounterRNG
 from samplers.denoiser import Denoiser, Posterior
 from samplers.sampler import Sampler
@@ -23,7 +23,8 @@ from samplers.step import Step
 class BlockwiseSampler:
     """inside: refines all positions together. block: positions a block. ends: ids of one
     sub-codebook that end an answer. threshold: a row is long enough when it ends in its last block
-    with at least this probability.
+    with at least this probability. padded: the positions that the sampler inside refines for an
+    answer of so many; what is behind the answer does not exist and is in no step.
 
     Raises: ValueError where the block or the threshold is out of range, or nothing is an end.
     """
@@ -32,6 +33,7 @@ class BlockwiseSampler:
     block: int
     ends: tuple[int, ...]
     threshold: float = 0.5
+    padded: Callable[[int], int] = lambda length: length
 
     def __post_init__(self) -> None:
         if self.block < 1:
@@ -53,13 +55,18 @@ class BlockwiseSampler:
         last segment; its last block may be shorter. `nfe` counts the calls that found the length,
         too. Each row has its own length: what lies behind it is not valid.
         """
-        fitted, calls = self.fitted(denoiser, x_0)
+        lengths, calls = self.fitted(denoiser, x_0)
+        longest = int(lengths.max())
+        room = min(self.padded(longest), x_0.segments[-1].length)
+        fitted = _cut(x_0, lengths, max(room, longest))
         for step in self.inside.sample(denoiser, fitted, draws=draws):
+            step = step if room == longest else _shortened(step, longest)
             yield replace(step, nfe=step.nfe + calls)
 
     @torch.inference_mode()
-    def fitted(self, denoiser: Denoiser, x_0: OmniSequence) -> tuple[OmniSequence, int]:
-        """x_0 with its last segment cut to the length that it needs, and the calls that it took."""
+    def fitted(self, denoiser: Denoiser, x_0: OmniSequence) -> tuple[Tensor, int]:
+        """The length of the last segment that each row needs, int64 "B", and the calls that it
+        took."""
         place = len(x_0.segments) - 1
         longest = x_0.segments[place].length
         lengths = torch.full((x_0.batch,), min(self.block, longest))
@@ -67,14 +74,14 @@ class BlockwiseSampler:
         calls = 0
         growing = lengths < longest
         while bool(growing.any()):
-            sequence = _cut(x_0, lengths)
+            sequence = _cut(x_0, lengths, int(lengths.max()))
             posterior = denoiser(sequence, 0.0)[place]
             calls += 1
             growing = growing & (self._confidence(posterior, sequence, lengths) < self.threshold)
             grown = (lengths + self.block).clamp(max=longest)
             lengths = torch.where(growing, grown, lengths)
             growing = growing & (lengths < longest)
-        return _cut(x_0, lengths), calls
+        return lengths, calls
 
     def _confidence(self, posterior: Posterior, x_t: OmniSequence, lengths: Tensor) -> Tensor:
         """The largest probability "B" of an end in the last block of each row."""
@@ -87,15 +94,36 @@ class BlockwiseSampler:
         return ending.masked_fill(~last, 0.0).amax(dim=1)
 
 
-def _cut(x_0: OmniSequence, lengths: Tensor) -> OmniSequence:
-    """The last segment cut to the longest of the lengths, and valid up to each row's own."""
+def _cut(x_0: OmniSequence, lengths: Tensor, room: int) -> OmniSequence:
+    """The last segment cut to `room` positions, and valid up to each row's own length."""
     *others, last = x_0.segments
-    longest = int(lengths.max())
-    places = torch.arange(longest, device=lengths.device)
-    short = replace(
-        last,
-        tokens=last.tokens[:, :longest],
-        editable=last.editable[:, :longest],
-        valid=last.valid[:, :longest] & (places < lengths[:, None]),
+    places = torch.arange(room, device=lengths.device)
+    short = _first(last, room)
+    return OmniSequence((*others, replace(short, valid=short.valid & (places < lengths[:, None]))))
+
+
+def _first(segment: Segment, length: int) -> Segment:
+    """The first positions of a segment."""
+    return replace(
+        segment,
+        tokens=segment.tokens[:, :length],
+        editable=segment.editable[:, :length],
+        valid=segment.valid[:, :length],
     )
-    return OmniSequence((*others, short))
+
+
+def _shortened(step: Step, length: int) -> Step:
+    """The step with the first positions of its last segment."""
+    *others, last = step.x_t.segments
+    place = len(others)
+
+    def cut(found: Mapping[int, Tensor]) -> dict[int, Tensor]:
+        return {i: tensor[:, :length] if i == place else tensor for i, tensor in found.items()}
+
+    return replace(
+        step,
+        x_t=OmniSequence((*others, _first(last, length))),
+        x_1=cut(step.x_1),
+        changed=cut(step.changed),
+        confidence=cut(step.confidence),
+    )

@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from flow.inverse_cdf import inverse_cdf, row_chunks
+from flow.inverse_cdf import cumulative, inverse_cdf, row_chunks
 from samplers.denoiser import Posterior
 
 GREEDY_TEMPERATURE = 1e-4
@@ -85,6 +85,6 @@ def _draw_nucleus(probabilities: Tensor, uniforms: Tensor, top_p: float) -> Tens
     if top_p >= 1:
         return inverse_cdf(probabilities, uniforms)
     likeliest, order = probabilities.sort(dim=-1, descending=True, stable=True)
-    before = likeliest.cumsum(dim=-1) - likeliest
+    before = cumulative(likeliest) - likeliest
     rank = inverse_cdf(likeliest.masked_fill(before >= top_p, 0.0), uniforms)
     return order.gather(1, rank.unsqueeze(1)).squeeze(1)

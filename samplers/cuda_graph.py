@@ -4,13 +4,15 @@ A step of a small model, or of a large one with few positions, is bound by the t
 launch its thousand kernels. A graph launches them at once: backbone, head over sub-codebooks,
 guidance, draw and jump. Everything that differs between two steps or two generations (tokens, what
 exists, seeds, the numbers of the interval) is copied into the graph's own tensors first. Owns:
-`CudaGraphCache`, and which steps can be recorded. Does not own: the step (`samplers.kinetic`).
+`CudaGraphCache`, `CudaCapture`, which steps can be recorded, and the lengths to which their
+sequences are padded. Does not own: the step (`samplers.kinetic`).
 """
 
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass, replace
-from typing import Protocol, TypeVar, runtime_checkable
+from threading import Lock
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -20,9 +22,11 @@ from samplers.counter_rng import CounterRNG
 from samplers.denoiser import Denoiser
 from samplers.kinetic import KineticSampler, StepInputs, StepResult
 
-Number = TypeVar("Number", int | Tensor, float | Tensor)
+Number = TypeVar("Number", int | Tensor, float | Tensor, bool | Tensor)
+Found = TypeVar("Found")
 WARM_UPS = 3
 """Runs before a recording, in which libraries choose their kernels and take their memory."""
+SHORTEST, LONGEST_POWER = 32, 256
 
 
 @runtime_checkable
@@ -55,31 +59,52 @@ def can_record(devices: Iterable[torch.device]) -> bool:
     return len(found) == 1 and all(device.type == "cuda" for device in found)
 
 
-def capture_cuda(refine: Callable[[], StepResult]) -> tuple[Replay, StepResult]:
-    """A CUDA graph of the refinement. Raises: RuntimeError where something in it waits."""
-    _warm_up(refine)
-    graph = torch.cuda.CUDAGraph()
-    with torch.cuda.graph(graph, capture_error_mode="thread_local"):
-        found = refine()
-    return graph.replay, found
+def padded_length(length: int) -> int:
+    """Return the positions to which a recorded prompt or answer is padded, so that few shapes
+    occur: a power of two from 32 to 256, then a multiple of 256."""
+    if length > LONGEST_POWER:
+        return -(-length // LONGEST_POWER) * LONGEST_POWER
+    return max(SHORTEST, 1 << max(length - 1, 0).bit_length())
 
 
-def record_cuda(write: Callable[[], None]) -> Callable[[], None]:
-    """A CUDA graph of something that changes its tensors in place and may be done twice."""
-    _warm_up(write)
-    graph = torch.cuda.CUDAGraph()
-    with torch.cuda.graph(graph, capture_error_mode="thread_local"):
-        write()
-    return graph.replay
+class CudaCapture:
+    """Captures CUDA graphs on one device. All share one memory pool, since they run one after the
+    other, and are captured on one side stream."""
 
+    def __init__(self, device: torch.device) -> None:
+        self._device = device
+        self._side: torch.cuda.Stream | None = None
+        self._pool: Any = None
 
-def _warm_up(run: Callable[[], object]) -> None:
-    side = torch.cuda.Stream()
-    side.wait_stream(torch.cuda.current_stream())
-    with torch.cuda.stream(side):
-        for _ in range(WARM_UPS):
-            run()
-    torch.cuda.current_stream().wait_stream(side)
+    def __call__(self, refine: Callable[[], Found]) -> tuple[Replay, Found]:
+        """Return how to run the refinement again, and its result, which every replay overwrites.
+
+        Raises: RuntimeError where something in it waits for the device.
+        """
+        with torch.cuda.device(self._device):
+            side = self._side = self._side or torch.cuda.Stream()
+            self._pool = self._pool or torch.cuda.graph_pool_handle()
+            side.wait_stream(torch.cuda.current_stream())
+            with torch.cuda.stream(side):
+                for _ in range(WARM_UPS):
+                    refine()
+            torch.cuda.current_stream().wait_stream(side)
+            graph = torch.cuda.CUDAGraph()
+            with torch.cuda.graph(
+                graph, pool=self._pool, stream=side, capture_error_mode="thread_local"
+            ):
+                found = refine()
+
+        def replay() -> None:
+            with torch.cuda.device(self._device):
+                graph.replay()
+
+        return replay, found
+
+    def in_place(self, write: Callable[[], None]) -> Replay:
+        """Return how to run something again that changes its tensors in place and may be done
+        twice."""
+        return self(write)[0]
 
 
 @dataclass(frozen=True)
@@ -94,19 +119,25 @@ class _Recording:
 
 
 class CudaGraphCache:
-    """Fits `samplers.kinetic.Recorder`. Keeps the recordings used last, at most `limit`."""
+    """Fits `samplers.kinetic.Recorder`. Keeps the recordings used last, at most `limit`.
 
-    def __init__(self, capture: Capture = capture_cuda, limit: int = 12) -> None:
+    The runs of all threads share the tensors of a recording, so one refinement at a time is loaded,
+    replayed and read.
+    """
+
+    def __init__(self, capture: Capture, limit: int = 12) -> None:
         self._capture = capture
         self._limit = limit
         self._recordings: OrderedDict[Hashable, _Recording] = OrderedDict()
+        self._lock = Lock()
 
     def __len__(self) -> int:
         return len(self._recordings)
 
     def clear(self) -> None:
         """Forget every recording and give its memory back."""
-        self._recordings.clear()
+        with self._lock:
+            self._recordings.clear()
 
     def __call__(
         self,
@@ -117,29 +148,20 @@ class CudaGraphCache:
         draws: CounterRNG,
     ) -> StepResult:
         """One refinement, replayed where there is a recording and recorded where there can be."""
-        key = _key(sampler, denoiser, x_t, moment)
-        if key is None:
-            return sampler.refine(denoiser, x_t, moment, draws)
-        recording = self._recordings.get(key)
-        if recording is None:
-            recording = self._record(sampler, denoiser, x_t, moment, draws)
-            self._recordings[key] = recording
-            if len(self._recordings) > self._limit:
-                self._recordings.popitem(last=False)
-        self._recordings.move_to_end(key)
-        _load(recording, x_t, moment, draws)
-        recording.replay()
-        return StepResult(
-            *(
-                {i: tensor.clone() for i, tensor in found.items()}
-                for found in (
-                    recording.found.tokens,
-                    recording.found.x_1,
-                    recording.found.changed,
-                    recording.found.confidence,
-                )
-            )
-        )
+        with self._lock:
+            key = _key(sampler, denoiser, x_t, moment)
+            if key is None:
+                return sampler.refine(denoiser, x_t, moment, draws)
+            recording = self._recordings.get(key)
+            if recording is None:
+                recording = self._record(sampler, denoiser, x_t, moment, draws)
+                self._recordings[key] = recording
+                if len(self._recordings) > self._limit:
+                    self._recordings.popitem(last=False)
+            self._recordings.move_to_end(key)
+            _load(recording, x_t, moment, draws)
+            recording.replay()
+            return _copied(recording.found)
 
     def _record(
         self,
@@ -173,7 +195,7 @@ def _key(
         x_t.editable_segments(),
         x_t.is_padded(),
         id(sampler.metrics),
-        (sampler.transition, sampler.top_p, greedy, moment.interval.arrives),
+        (sampler.transition, sampler.top_p, greedy),
     )
 
 
@@ -200,7 +222,18 @@ def _own_moment(moment: StepInputs) -> StepInputs:
             b_0=_cloned(moment.interval.b_0),
             b_1=_cloned(moment.interval.b_1),
             printed_exposure=_cloned(moment.interval.printed_exposure),
+            arrives=_cloned(moment.interval.arrives),
         ),
+    )
+
+
+def _copied(found: StepResult) -> StepResult:
+    """The result in tensors that no replay overwrites."""
+    return StepResult(
+        *(
+            {i: tensor.clone() for i, tensor in part.items()}
+            for part in (found.tokens, found.x_1, found.changed, found.confidence)
+        )
     )
 
 
@@ -227,5 +260,6 @@ def _numbers(moment: StepInputs) -> list[Tensor]:
         interval.b_0,
         interval.b_1,
         interval.printed_exposure,
+        interval.arrives,
     )
     return [n for n in every if isinstance(n, Tensor)]

@@ -251,16 +251,22 @@ def on_device(moments: Sequence[StepInputs], device: torch.device) -> list[StepI
     """The same moments with their numbers in memory of the device, moved there at once. A greedy
     temperature stays a number: it is another kind of draw."""
     rows = [
-        (m.interval.b_0, m.interval.b_1, m.interval.printed_exposure, m.temperature)
+        (
+            m.interval.b_0,
+            m.interval.b_0 if m.interval.arrives else m.interval.b_1,
+            m.interval.printed_exposure,
+            m.temperature,
+        )
         for m in moments
     ]
     indices = torch.tensor([m.index for m in moments]).to(device)
+    arrives = torch.tensor([bool(m.interval.arrives) for m in moments]).to(device)
     table = torch.tensor(rows, dtype=torch.float32).to(device)
     return [
         StepInputs(
             m.t,
             indices[k],
-            Interval(table[k, 0], table[k, 1], table[k, 2], m.interval.arrives),
+            Interval(table[k, 0], table[k, 1], table[k, 2], arrives[k]),
             m.temperature if _is_greedy(m.temperature) else table[k, 3],
         )
         for k, m in enumerate(moments)

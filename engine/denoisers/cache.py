@@ -6,7 +6,6 @@ jumps made them. Owns: the refresh schedule, and the feature buffers. Does not o
 features (`model.network.adaptive_cache`).
 """
 
-import math
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
 from itertools import count
@@ -17,6 +16,7 @@ from torch import Tensor
 from flow.sequence import OmniSequence
 from model.network.adaptive_cache import (
     KeptLayer,
+    bucketed,
     cached_features,
     empty_cache,
     num_wanted,
@@ -119,10 +119,12 @@ class CachedDenoiser:
         room.calls += 1
         response = _response(x_t)
         due = self._due(room, x_t, response, prompt_due=first or prompt_due)
-        whole = first or bool(due.all())
-        num_free = math.ceil(self.share * int(response.sum(1).max()))
-        num = x_t.length if whole else num_wanted(due, response, num_free)
-        refreshed = int((~response).sum(1).max()) if first or prompt_due else 0
+        num_free = (self.share * response.sum(1).max().double()).ceil().long()
+        counts = (due.all(), num_wanted(due, response, num_free), (~response).sum(1).max())
+        every_due, wanted, others = torch.stack([c.long() for c in counts]).tolist()  # waits once
+        whole = first or bool(every_due)
+        num = x_t.length if whole else bucketed(wanted, x_t.length, x_t.segments[0].tokens.device)
+        refreshed = others if first or prompt_due else 0
         self.evaluated = max(0, num - refreshed)
         return _Plan(room, whole, prompt_due, num)
 

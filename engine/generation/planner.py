@@ -28,7 +28,7 @@ from samplers.autoregressive import CausalDenoiser
 from samplers.blockwise import BlockwiseSampler
 from samplers.catalogue import SAMPLERS
 from samplers.counter_rng import CounterRNG
-from samplers.cuda_graph import CudaGraphCache, can_record, record_cuda
+from samplers.cuda_graph import CudaCapture, CudaGraphCache, can_record, padded_length
 from samplers.denoiser import Denoiser
 from samplers.sampler import Sampler, SamplerSettings, SamplerSpec
 from samplers.step import Step
@@ -65,7 +65,7 @@ class Planner:
     """Plans of one model.
 
     flows: the path and defaults of each modality that it can write. lengths: its longest answer in
-    positions; of sound, one block. records: whether steps are recorded as CUDA graphs.
+    positions; of sound, one block. graphs: the recorded steps; None where they are not recorded.
     """
 
     def __init__(self, model: OmniModel) -> None:
@@ -80,8 +80,9 @@ class Planner:
             self.lengths[Modality.AUDIO] = config.audio_block
         if Modality.VIDEO in config.media:
             self.lengths[Modality.VIDEO] = config.video_frames * config.required_vision.positions
-        self.records = can_record([model.device, *model.backbone.devices()])
-        self.graphs = CudaGraphCache() if self.records else None
+        records = can_record([model.device, *model.backbone.devices()])
+        self.capture = CudaCapture(model.device) if records else None
+        self.graphs = None if self.capture is None else CudaGraphCache(self.capture)
         self.clocks = Clocks(self.metrics, self.flows)
         self._feature_buffers = FeatureBuffers()
 
@@ -117,6 +118,11 @@ class Planner:
             temperature=flow.temperature if asked.temperature is None else asked.temperature,
             top_p=flow.top_p if asked.top_p is None else asked.top_p,
         )
+
+    def padded(self, length: int) -> int:
+        """Return the positions to which a prompt's part or an answer is padded: more than there
+        are only where steps are recorded."""
+        return length if self.graphs is None else padded_length(length)
 
     def noise(
         self, modality: Modality, sampling: Sampling, draws: CounterRNG, segment: int
@@ -239,7 +245,7 @@ class Planner:
             stop_at_end=sampling.stop_at_end,
             fill=PAD,
             recorder=self.graphs,
-            record=record_cuda if self.records else None,
+            record=None if self.capture is None else self.capture.in_place,
             check_every=CHECK_EVERY_ON_CUDA if self.model.device.type == "cuda" else 1,
         )
 
@@ -250,7 +256,7 @@ class Planner:
         in_turn = spec.causal or ("block" in spec.settings and self.flows[modality].block)
         if modality is not Modality.TEXT or config.text_blocks == 1 or in_turn:
             return sampler
-        return BlockwiseSampler(sampler, config.text_block, (EOS,))
+        return BlockwiseSampler(sampler, config.text_block, (EOS,), padded=self.padded)
 
     def _states(self, start: InitialState, sampling: Sampling) -> StateSpace:
         return StateSpace(

@@ -31,8 +31,6 @@ from samplers.counter_rng import CounterRNG
 
 SEED_STRIDE = 2**54
 """From the seed of a block of sound to that of the next, above every seed."""
-PROMPT_MULTIPLE = {"cpu": 1, "cuda": 32}
-"""Prompts are padded to a multiple of so many positions, so that recorded shapes recur."""
 
 
 @dataclass(frozen=True)
@@ -139,8 +137,7 @@ class SegmentBuilder:
 
     def prompt(self, specs: Sequence[SegmentSpec]) -> list[Segment]:
         """Return the segments before the answer, a row a spec."""
-        device = self.model.device
-        return collate_prompts([s.spans for s in specs], device, PROMPT_MULTIPLE[device.type])
+        return collate_prompts([s.spans for s in specs], self.model.device, self.planner.padded)
 
     def prompt_of(
         self, request: Request, to: Modality, answers: Sequence[Answer] = ()

@@ -96,12 +96,17 @@ def cached_features(
     return backbone.finished(x)
 
 
-def num_wanted(due: Tensor, free: Tensor, num_free: int) -> int:
-    """Return the number of positions to recompute a row: all due ones and at least `num_free` free
-    ones in every row. On a GPU a multiple of `BUCKET`."""
-    wanted = (due & ~free).sum(1) + (due & free).sum(1).clamp(min=num_free)
-    num = int(wanted.max())
-    return min(due.shape[1], -(-num // BUCKET) * BUCKET) if due.is_cuda else num
+def num_wanted(due: Tensor, free: Tensor, num_free: Tensor) -> Tensor:
+    """Return the number of positions to recompute a row, a scalar: all due ones and at least
+    `num_free` free ones in every row."""
+    wanted = (due & ~free).sum(1) + torch.maximum((due & free).sum(1), num_free)
+    return wanted.max()
+
+
+def bucketed(num: int, length: int, device: torch.device) -> int:
+    """Return how many positions are recomputed where `num` of a row of `length` must be: on a GPU a
+    multiple of `BUCKET`."""
+    return min(length, -(-num // BUCKET) * BUCKET) if device.type == "cuda" else num
 
 
 def _part(

@@ -1,7 +1,7 @@
 """An answer gets as many blocks as it needs, each row its own, and never fails on an odd length."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 import torch
@@ -67,13 +67,27 @@ def test_blocks_are_added_until_the_end_is_seen(
     """Also where the longest length is no multiple of the block."""
     draws, speaker = CounterRNG.for_seed(0), Speaker([stop])
     sampler = BlockwiseSampler(_kinetic(), block=4, ends=(END,))
-    fitted, taken = sampler.fitted(speaker, _x_0(draws, longest))
-    assert (fitted.segments[-1].length, taken) == (length, calls)
-    assert bool(fitted.segments[-1].valid.all())
+    lengths, taken = sampler.fitted(speaker, _x_0(draws, longest))
+    assert (lengths.tolist(), taken) == ([length], calls)
     run = list(sampler.sample(speaker, _x_0(draws, longest), draws=draws))
     assert [s.nfe for s in run] == [calls + 1, calls + 2]
     said = run[-1].x_t.segments[-1].tokens[0, :, 0].tolist()
     assert said == [END if i == stop else 5 if i < stop else 4 for i in range(length)]
+
+
+@pytest.mark.parametrize("stop", [0, 4, 9])
+def test_an_answer_in_more_room_is_the_same_answer(stop: int) -> None:
+    """What lies behind it does not exist, and is in no step."""
+    draws, speaker = CounterRNG.for_seed(0), Speaker([stop])
+    plain = BlockwiseSampler(_kinetic(), block=4, ends=(END,))
+    roomy = replace(plain, padded=lambda length: 16)
+    runs = [list(s.sample(speaker, _x_0(draws, 14), draws=draws)) for s in (plain, roomy)]
+    for one, other in zip(*runs, strict=True):
+        segment = other.x_t.segments[-1]
+        assert torch.equal(one.x_t.segments[-1].tokens, segment.tokens)
+        assert bool(segment.valid.all())
+        for name in ("x_1", "changed", "confidence"):
+            assert torch.equal(getattr(one, name)[1], getattr(other, name)[1])
 
 
 def test_each_row_has_the_length_it_would_have_alone() -> None:
@@ -116,8 +130,8 @@ def test_an_unsure_end_is_not_an_end() -> None:
     draws = CounterRNG.for_seed(2)
     for threshold, length in ((0.06, 12), (0.04, 4)):
         sampler = BlockwiseSampler(_kinetic(), 4, (END,), threshold)
-        fitted, _ = sampler.fitted(shrug, _x_0(draws, 12))
-        assert fitted.segments[-1].length == length
+        lengths, _ = sampler.fitted(shrug, _x_0(draws, 12))
+        assert lengths.tolist() == [length]
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,7 @@
 """A step that is replayed does what the step does, and nothing in it waits for the device."""
 
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
@@ -15,9 +17,9 @@ from flow.schedule import uniform_grid
 from flow.sequence import OmniSequence, prompt, response
 from model.network.omni import OmniModel
 from samplers.counter_rng import CounterRNG
-from samplers.cuda_graph import CudaGraphCache, Recordable
+from samplers.cuda_graph import CudaGraphCache, Recordable, Replay, padded_length
 from samplers.denoiser import Denoiser
-from samplers.kinetic import KineticSampler, on_device
+from samplers.kinetic import KineticSampler, StepResult, on_device
 from samplers.source import random_source
 from tests.samplers.fake_graph import FakeGraph, OnDevice
 
@@ -68,7 +70,7 @@ def test_a_replayed_run_is_the_run(tiny_model: OmniModel, modality: Modality, sc
             assert torch.equal(one.x_t.segments[1].tokens, other.x_t.segments[1].tokens)
             assert torch.equal(one.x_1[1], other.x_1[1])
             torch.testing.assert_close(one.confidence[1], other.confidence[1])
-    assert graph.captured == 2, "one recording inside the run and one of its last step"
+    assert graph.captured == 1, "one recording serves every step, the last one, too"
 
 
 def test_other_shapes_and_settings_are_recorded_apart(tiny_model: OmniModel) -> None:
@@ -78,6 +80,8 @@ def test_other_shapes_and_settings_are_recorded_apart(tiny_model: OmniModel) -> 
     x_0, draws = _start(tiny_model, Modality.IMAGE, 1)
     for denoiser in (tiny_model, GuidedDenoiser(tiny_model, 1.0)):
         list(sampler.sample(denoiser, x_0, draws=draws))
+    list(replace(sampler, top_p=0.5).sample(tiny_model, x_0, draws=draws))
+    list(replace(sampler, transition="euler").sample(tiny_model, x_0, draws=draws))
     assert graph.captured == 4
     assert len(recorder) == 3
     recorder.clear()
@@ -121,6 +125,45 @@ def test_two_runs_in_one_room_disturb_each_other_only_in_cost(tiny_model: OmniMo
     for a, b in zip(one, other, strict=True):
         assert torch.equal(a.x_t.segments[1].tokens, b.x_t.segments[1].tokens)
         assert a.num_active == b.num_active == 4, "each begins anew when the other was there"
+
+
+def test_two_threads_do_not_load_and_replay_at_once(tiny_model: OmniModel) -> None:
+    """A search in the Gallery and a run on the page have the same shapes, and so one recording."""
+    inside, overlaps = [0], [0]
+
+    class Watching(FakeGraph):
+        def __call__(self, refine: Callable[[], StepResult]) -> tuple[Replay, StepResult]:
+            replay, found = super().__call__(refine)
+
+            def alone() -> None:
+                inside[0] += 1
+                overlaps[0] += inside[0] > 1
+                replay()
+                inside[0] -= 1
+
+            return alone, found
+
+    recorder = OnDevice(Watching())
+    sampler = _sampler(tiny_model, recorder)
+
+    def run(seed: int) -> list[list[int]]:
+        x_0, draws = _start(tiny_model, Modality.IMAGE, seed)
+        steps = sampler.sample(tiny_model, x_0, draws=draws)
+        return [step.x_t.segments[1].tokens.flatten().tolist() for step in steps]
+
+    seeds = (1, 3, 5, 7)
+    alone = [run(seed) for seed in seeds]
+    with ThreadPoolExecutor(2) as pool:
+        assert list(pool.map(run, seeds)) == alone
+    assert len(recorder) == 1
+    assert overlaps == [0]
+
+
+def test_lengths_are_padded_to_few() -> None:
+    assert [padded_length(n) for n in (0, 1, 32, 33, 64, 100, 256, 257, 700)] == [
+        32, 32, 32, 64, 64, 128, 256, 512, 768,
+    ]  # fmt: skip
+    assert len({padded_length(n) for n in range(1, 257)}) == 4
 
 
 def test_what_depends_on_earlier_calls_is_not_recorded(tiny_model: OmniModel) -> None:

@@ -12,6 +12,7 @@ from engine.engine import Engine
 from flow.modality import Modality
 from model.layers.attention import AttentionBackend, AttentionWay, attention_way
 from tests.model.layers.fake_flash import flash
+from tests.samplers.fake_graph import FakeGraph, OnDevice
 
 REQUESTS = {
     "words": (Modality.TEXT, Sampling(steps=3, seed=1)),
@@ -32,7 +33,7 @@ def _answers(engine: Engine, name: str) -> list[list[int]]:
 @pytest.mark.parametrize("padded", [False, True])
 @pytest.mark.parametrize("name", REQUESTS)
 def test_no_run_of_the_page_needs_a_mask(tiny_engine: Engine, name: str, padded: bool) -> None:
-    """padded: with the multiples of a GPU, where every prompt is longer than its words."""
+    """padded: with recorded steps, where every prompt is longer than its words."""
     if REQUESTS[name][0] not in tiny_engine.planner.flows:
         pytest.skip("the tiny checkpoint does not make it")
     seen: list[AttentionWay] = []
@@ -42,10 +43,10 @@ def test_no_run_of_the_page_needs_a_mask(tiny_engine: Engine, name: str, padded:
         return seen[-1]
 
     plain = _answers(tiny_engine, name)
-    multiple = {"cpu": 32 if padded else 1}
+    graphs = OnDevice(FakeGraph()) if padded else None
     with (
         flash(tiny_engine.model, "flash_2"),
-        patch("engine.generation.segment_builder.PROMPT_MULTIPLE", multiple),
+        patch.object(tiny_engine.planner, "graphs", graphs),
         patch("model.network.backbone.attention_way", way),
     ):
         assert _answers(tiny_engine, name) == plain

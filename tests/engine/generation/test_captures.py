@@ -1,0 +1,44 @@
+"""Recordings are made once and serve whole conversations."""
+
+from pathlib import Path
+from unittest.mock import patch
+
+import pytest
+
+from engine.api.conversation import Conversation, Part, Turn
+from engine.api.events import Completed
+from engine.api.request import Request
+from engine.api.sampling import Sampling
+from engine.engine import Engine
+from flow.modality import Modality
+from tests.samplers.fake_graph import FakeGraph, OnDevice
+
+NANO = Path(__file__).resolve().parents[3] / "assets/nano"
+MESSAGES = (
+    "hello", "what is a fox?", "and what does it eat?", "is a rocket faster than a train?",
+    "thank you", "tell me about the sea", "how many legs has a spider?", "what colour is a frog?",
+    "do you know a song?", "good night",
+)  # fmt: skip
+
+
+def _texts(engine: Engine) -> list[str]:
+    """What is answered to each message of a conversation, in words."""
+    turns: list[Turn] = []
+    said: list[str] = []
+    for number, message in enumerate(MESSAGES):
+        turns.append(Turn("user", (Part(text=message),)))
+        asked = Request(Conversation(tuple(turns)), Modality.TEXT, Sampling(steps=4, seed=number))
+        *_, completed = engine.generate(asked)
+        assert isinstance(completed, Completed)
+        said.append(completed.answers[0].text or "")
+        turns.append(Turn("assistant", (Part(text=said[-1]),)))
+    return said
+
+
+@pytest.mark.skipif(not NANO.exists(), reason="there is no embedded checkpoint")
+def test_ten_turns_need_three_captures_at_most() -> None:
+    engine, graph = Engine.load(NANO, "cpu"), FakeGraph()
+    plain = _texts(engine)
+    with patch.object(engine.planner, "graphs", OnDevice(graph)):
+        assert _texts(engine) == plain, "padding changes no word"
+    assert 0 < graph.captured <= 3
