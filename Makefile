@@ -55,8 +55,9 @@ test-long:
 test-rest:
 	nice $(PYTEST) $(addprefix --ignore ,tests/browser $(LONG))
 
-browser: ## the tests drive a real Chromium: install Debian's where there is none
-	command -v chromium >/dev/null || (apt-get update -qq && apt-get install -y -qq chromium)
+browser: ## the tests drive a real Chromium: install Debian's, the one without windows, or use what there is
+	command -v chromium-headless-shell >/dev/null || (apt-get update -qq && apt-get install -y -qq chromium-headless-shell) \
+		|| command -v chromium
 
 format: $(VENV)/dev.stamp node_modules/check.stamp
 	$(BIN)/ruff format .

@@ -16,10 +16,12 @@ from samplers.kinetic import KineticSampler, StepInputs, StepResult, on_device
 @dataclass
 class FakeGraph:
     """Runs the step again into the tensors of its first run, as a CUDA graph does. cached: whose
-    plan is fixed by a recording."""
+    plan is fixed by a recording. lazy: the first replay is left out, since the capture has just
+    computed the same; not where a denoiser has a state."""
 
     captured: int = 0
     cached: CachedDenoiser | None = None
+    lazy: bool = False
 
     def __call__(self, refine: Callable[[], StepResult]) -> tuple[Replay, StepResult]:
         self.captured += 1
@@ -27,7 +29,13 @@ class FakeGraph:
         cached = self.cached
         plan = None if cached is None else cached._planned
 
+        fresh = self.lazy
+
         def replay() -> None:
+            nonlocal fresh
+            if fresh:
+                fresh = False
+                return
             if cached is not None:
                 cached._planned = plan
             again = refine()

@@ -16,7 +16,6 @@ from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
-from torch.distributed.tensor import DTensor
 from tqdm import tqdm
 
 from model.network.omni import OmniModel
@@ -25,7 +24,6 @@ from training.loop.distributed import ALONE, Ranks
 from training.loop.ema import EMA
 from training.loop.optimiser import make_optimisers
 from training.loop.run_state import State
-from training.loop.sharding import shard
 
 
 class Stage(Protocol):
@@ -86,6 +84,8 @@ def train(
     ranks.agree(model)
     if ranks.sharded:
         assert isinstance(model, OmniModel) and not budget.muon
+        from training.loop.sharding import shard  # seconds of imports
+
         loss_of = shard(model, stage.loss, ranks.num)
     optimisers = make_optimisers(
         model,
@@ -133,7 +133,7 @@ def train(
             count += num
         count = ranks.mean_gradients(model, count)
         norm = nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        if bool((norm.full_tensor() if isinstance(norm, DTensor) else norm).isfinite()):
+        if _is_finite(norm, ranks):
             step_all(optimisers, rate)
         helpers.step(rate, ranks)
         model.zero_grad(set_to_none=True)
@@ -187,3 +187,12 @@ def _report(stage: Stage, folder: Path, average: EMA) -> dict[str, float]:
 def _log(folder: Path, row: dict[str, Any]) -> None:
     with (folder / "log.jsonl").open("a") as file:
         file.write(json.dumps(row) + "\n")
+
+
+def _is_finite(norm: Tensor, ranks: Ranks) -> bool:
+    """Return whether a gradient's norm is, of which a sharded run holds a part."""
+    if ranks.sharded:
+        from training.loop.sharding import whole
+
+        norm = whole(norm)
+    return bool(norm.isfinite())

@@ -1,5 +1,5 @@
 """The saved state of a run: a file, or for sharded weights a folder into which every process writes
-its parts (torch.distributed.checkpoint).
+its parts (`training.loop.sharded_state`).
 
 A folder of parts can be read by any number of processes. Owns: `State`,
 `averaged_weights`, `auxiliary_weights`.
@@ -14,14 +14,6 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.distributed.checkpoint.filesystem import FileSystemReader
-from torch.distributed.checkpoint.metadata import TensorStorageMetadata
-from torch.distributed.checkpoint.state_dict import (
-    get_optimizer_state_dict,
-    set_optimizer_state_dict,
-)
-from torch.distributed.checkpoint.state_dict_loader import load
-from torch.distributed.checkpoint.state_dict_saver import save
 
 from training.loop.auxiliary import AuxiliaryModules
 from training.loop.distributed import Ranks
@@ -89,7 +81,9 @@ class State:
         with ranks.one_first():
             if ranks.is_first:
                 shutil.rmtree(folder / NEW, ignore_errors=True)
-        save(self._everything(counts), checkpoint_id=folder / NEW)
+        from training.loop.sharded_state import save_parts  # 7 s of imports
+
+        save_parts(self._everything(counts), folder / NEW)
         if ranks.is_first:
             shutil.rmtree(folder / OLD, ignore_errors=True)
             if (folder / PARTS).exists():
@@ -99,21 +93,24 @@ class State:
             (folder / FILE).unlink(missing_ok=True)
 
     def _restore_parts(self, place: Path) -> Counts:
+        from training.loop.sharded_state import load_parts, restore_moments
+
         state = self._everything((0, 0, 0.0))
-        load(state, checkpoint_id=place)
-        set_optimizer_state_dict(self.model, self.optimisers, optim_state_dict=state["optimisers"])
-        module, optimisers = self.helpers.module, self.helpers.optimisers
-        set_optimizer_state_dict(module, optimisers, optim_state_dict=state["helped"])
+        load_parts(state, place)
+        restore_moments(self.model, self.optimisers, state["optimisers"])
+        restore_moments(self.helpers.module, self.helpers.optimisers, state["helped"])
         return _counts(state["counts"].tolist())
 
     def _everything(self, counts: Counts) -> dict[str, Any]:
         """Return the tensors of a sharded state, which loading fills in place."""
+        from training.loop.sharded_state import moments
+
         return {
             "model": self.model.state_dict(),
             "average": self.average.complete(self.model),
-            "optimisers": get_optimizer_state_dict(self.model, self.optimisers),
+            "optimisers": moments(self.model, self.optimisers),
             "helpers": self.helpers.module.state_dict(),
-            "helped": get_optimizer_state_dict(self.helpers.module, self.helpers.optimisers),
+            "helped": moments(self.helpers.module, self.helpers.optimisers),
             "counts": torch.tensor(counts, dtype=torch.float64),
         }
 
@@ -139,14 +136,9 @@ def auxiliary_weights(folder: Path) -> dict[str, Tensor]:
 
 def _stored(parts: Path, names: tuple[str, ...]) -> dict[str, Tensor]:
     """Read the whole tensors of a sharded state whose names start with `names`."""
-    reader = FileSystemReader(parts)
-    wanted = {
-        name: torch.empty(kept.size, dtype=kept.properties.dtype)
-        for name, kept in reader.read_metadata().state_dict_metadata.items()
-        if name.startswith(names) and isinstance(kept, TensorStorageMetadata)
-    }
-    load(wanted, storage_reader=reader, no_dist=True)
-    return wanted
+    from training.loop.sharded_state import whole_tensors
+
+    return whole_tensors(parts, names)
 
 
 def _groups(optimiser: dict[str, Any]) -> list[int]:

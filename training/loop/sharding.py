@@ -4,7 +4,7 @@ moments and of its average; a layer is whole only while it is at work.
 PyTorch's FSDP2 does it: weights are gathered before a layer and gradients reduced to the mean over
 all processes behind it. Source: Rajbhandari et al. 2020 (arXiv:1910.02054), stage 3; Zhao et al.
 2023 (arXiv:2304.11277). All processes must go through the layers equally often, see `FlowStage`'s
-`alike`. Owns: `shard`, `LossModule`. Does not own: saving (`training.loop.run_state`).
+`alike`. Owns: `shard`, `LossModule`, `whole`. Does not own: saving (`training.loop.run_state`).
 """
 
 import warnings
@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import MixedPrecisionPolicy, fully_shard
+from torch.distributed.tensor import DTensor
 
 from model.network.omni import OmniModel
 
@@ -48,3 +49,8 @@ def shard(model: OmniModel, loss: Loss, num: int) -> LossModule:
     shared = fully_shard(lesson, mesh=mesh, mp_policy=policy, ignored_params=frozen)
     shared.set_reduce_scatter_unused_params(True)
     return lesson
+
+
+def whole(tensor: Tensor) -> Tensor:
+    """Return the whole of a tensor of which this process holds a part; every process calls it."""
+    return tensor.full_tensor() if isinstance(tensor, DTensor) else tensor

@@ -15,7 +15,6 @@ import numpy as np
 import soundfile
 import torch
 import torch.nn.functional as F
-from scipy.signal import lfilter
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 from tqdm import tqdm
@@ -268,6 +267,8 @@ def _noisy(clean: Tensor, rng: np.random.Generator, share: float) -> Tensor:
     gain."""
     rows, length = clean.shape
     noise = rng.standard_normal((rows, length), dtype=np.float32)
+    from scipy.signal import lfilter  # slow to import
+
     rumble = np.asarray(lfilter([1.0], [1.0, -0.95], noise, axis=1))
     noise = np.where(rng.random((rows, 1)) < 0.5, noise, rumble)
     noise = noise / np.sqrt(np.square(noise).mean(1, keepdims=True))

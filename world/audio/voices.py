@@ -16,7 +16,6 @@ from typing import Any
 
 import numpy as np
 import soundfile
-from scipy.signal import resample_poly
 
 SAMPLE_RATE = 16_000
 OUTPUT_VOICE = "kokoro/af_heart"
@@ -75,6 +74,8 @@ def resample(samples: np.ndarray, rate: int) -> np.ndarray:
     if rate == SAMPLE_RATE:
         return samples.astype(np.float32)
     step = np.gcd(rate, SAMPLE_RATE)
+    from scipy.signal import resample_poly  # 3 s of imports that a lesson without sound saves
+
     return resample_poly(samples, SAMPLE_RATE // step, rate // step).astype(np.float32)
 
 

@@ -45,7 +45,7 @@ def main() -> int:
     engine, found = Engine.load(NANO, "cpu"), {}
     for to in REQUESTS:
         plain = _codes(engine, to)
-        graph = FakeGraph()
+        graph = FakeGraph(lazy=True)
         engine.planner.graphs = OnDevice(graph)
         kernel = _codes(engine, to)
         engine.planner.graphs = None
