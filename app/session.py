@@ -18,7 +18,7 @@ from app.gallery.library import PACK, Library
 from app.stream import encode
 from app.stream.run_bus import Run, StepBus
 from app.stream.run_driver import Outcome, RunDriver
-from app.stream.zerogpu import WatchedGenerate, on_gpu
+from app.stream.zerogpu import on_worker
 from engine.api.request import Request
 from engine.inspection.trace import Trace
 
@@ -57,9 +57,9 @@ class Session:
     own: Path | None = None
 
     def __post_init__(self) -> None:
+        self.engine = on_worker(self.engine)
         self.capabilities = Capabilities.of(self.engine.info())
         self.library = Library(self.engine, self.pack, self.gallery, self.own)
-        self._generate: WatchedGenerate = on_gpu(self.engine.generate)
 
     def open(self, request: Request, owner: str, watch: int = 0) -> Run:
         """A run in line, found again by its id when its turn comes."""
@@ -135,7 +135,7 @@ class RunHandle:
             return
         watch = self.ticket.watch
         recorder = self.host.engine.recorder() if watch else None
-        generate = partial(self.host._generate, watch=watch)
+        generate = partial(self.host.engine.generate, watch=watch)
         see = None if recorder is None else recorder.see
         driver = RunDriver(generate, self.ticket.request, self.run, self.host.bus, see=see)
         for _ in driver:

@@ -3,13 +3,16 @@ of what was found, is left out. Measured with the model itself, one batch a side
 guessed.
 """
 
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
 
 from app.gallery.query import Query, without_each_piece, without_each_word
-from app.stream.zerogpu import Embed
 from engine.api.conversation import Part
+
+Embed = Callable[[Sequence[tuple[Part, ...]]], np.ndarray]
+"""`Engine.embed`."""
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,6 @@ from app.gallery.bundled import BundledItems
 from app.gallery.caption_search import by_words
 from app.stream.message import Media
 from app.stream.run_bus import Run
-from app.stream.zerogpu import embed_on_gpu
 from engine.api.conversation import Part
 from engine.media.audio import read_sound
 from engine.media.images import read_picture
@@ -61,7 +60,7 @@ class SerialEmbedder:
 
     def __init__(self, engine: Model) -> None:
         self.digest = engine.digest
-        self._embed = embed_on_gpu(engine.embed)
+        self._embed = engine.embed
         self._turn = threading.Lock()
 
     def embed(self, items: Sequence[tuple[Part, ...]]) -> np.ndarray:

@@ -1,54 +1,111 @@
-"""ZeroGPU: where a Space lends a GPU per call, a generation runs on its worker; elsewhere nothing
-changes.
+"""ZeroGPU: where a Space lends a GPU per call, whatever touches it runs on its worker; elsewhere
+nothing changes.
 
-Imported before anything touches CUDA, as `spaces` asks.
+Imported before anything touches CUDA, as `spaces` asks. Owns: `on_worker`.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Protocol
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, TypeVar, cast
 
 import numpy as np
 
 try:
     import spaces
+    from spaces.config import Config
 except ImportError:
-    spaces = None
+    spaces = Config = None
 
+from app.engine_protocol import Engine
 from engine.api.conversation import Part
 from engine.api.events import Event
-from engine.api.request import Request
-from engine.api.sampling import MAX_STEPS
+from engine.api.request import Modality, Request
+from engine.api.sampling import MAX_STEPS, Sampling
+from engine.inspection.path_preview import PathPreview
+from engine.inspection.probes import ProbeReadout
+from engine.inspection.trace import Trace, TraceRecorder
+from engine.media.token_text import TokenText
 
 SECONDS_PER_STEP = 0.25
 SECONDS_TO_BEGIN = 10
-Embed = Callable[[Sequence[tuple[Part, ...]]], np.ndarray]
-"""`Engine.embed`."""
+Call = TypeVar("Call", bound=Callable[..., Any])
 
 
-class WatchedGenerate(Protocol):
-    """`Engine.generate`, as far as the page calls it."""
-
-    def __call__(self, request: Request, *, watch: int = 0) -> Iterator[Event]: ...
-
-
-def on_gpu(generate: WatchedGenerate) -> WatchedGenerate:
-    """`generate` on a ZeroGPU worker where there is one; elsewhere `generate` itself."""
-    if spaces is None:
-        return generate
-
-    def on_worker(request: Request, *, watch: int = 0) -> Iterator[Event]:
-        yield from generate(request, watch=watch)
-
-    decorate: Callable[[WatchedGenerate], WatchedGenerate] = spaces.GPU(duration=seconds_needed)
-    return decorate(on_worker)
-
-
-def embed_on_gpu(embed: Embed) -> Embed:
-    """`embed` on a ZeroGPU worker where there is one; elsewhere `embed` itself."""
-    return embed if spaces is None else spaces.GPU(duration=SECONDS_TO_BEGIN)(embed)
+def on_worker(engine: Engine) -> Engine:
+    """Return the engine, each use of its GPU on a ZeroGPU worker where there are such; elsewhere
+    the engine itself."""
+    lends = Config is not None and Config.zero_gpu
+    return cast(Engine, _WorkerEngine(engine)) if lends else engine
 
 
 def seconds_needed(request: Request, *, watch: int = 0) -> int:
     """Return the time limit of a run; ZeroGPU charges it in advance, so it is not generous."""
     steps = request.sampling.steps or MAX_STEPS
     return round(SECONDS_TO_BEGIN + SECONDS_PER_STEP * steps * (1.2 if watch else 1))
+
+
+def _short(call: Call) -> Call:
+    """A call on a worker that is over at once."""
+    assert spaces is not None
+    return cast(Call, spaces.GPU(duration=SECONDS_TO_BEGIN)(call))
+
+
+class _WorkerEngine:
+    """An engine as the page needs it; a worker is asked for by each call that touches the GPU."""
+
+    def __init__(self, engine: Engine) -> None:
+        assert spaces is not None
+        self._engine = engine
+        self.info: Callable[[], dict[str, object]] = cache(_short(lambda: engine.info()))
+        self._embed = _short(lambda items: engine.embed(items))
+        self.lens = _WorkerCodes(
+            engine.lens.words,
+            _short(lambda codes: engine.lens.pictures(codes)),
+            _short(lambda codes: engine.lens.films(codes)),
+            _short(lambda modality, x, y: engine.lens.distances(modality, x, y)),
+            _short(lambda *place: engine.lens.neighbours(*place)),
+        )
+        self.inspector = _WorkerInspector(
+            _short(lambda *asked: engine.inspector.bits_per_code(*asked)),
+            _short(lambda trace, index: engine.inspector.read_probes(trace, index)),
+            _short(lambda *asked: engine.inspector.path_preview(*asked)),
+        )
+
+        def generate(request: Request, *, watch: int = 0) -> Iterator[Event]:
+            yield from engine.generate(request, watch=watch)
+
+        self._generate = spaces.GPU(duration=seconds_needed)(generate)
+
+    @property
+    def digest(self) -> str:
+        return self._engine.digest
+
+    def embed(self, items: Sequence[tuple[Part, ...]]) -> np.ndarray:
+        return self._embed(items)
+
+    def generate(self, request: Request, *, watch: int = 0) -> Iterator[Event]:
+        yield from self._generate(request, watch=watch)
+
+    def recorder(self) -> TraceRecorder:
+        return self._engine.recorder()
+
+
+@dataclass(frozen=True)
+class _WorkerCodes:
+    """The code inspector of an engine, see `app.engine_protocol.CodeInspector`."""
+
+    words: TokenText
+    pictures: Callable[[np.ndarray], np.ndarray]
+    films: Callable[[np.ndarray], np.ndarray]
+    distances: Callable[[Modality, np.ndarray, np.ndarray], np.ndarray]
+    neighbours: Callable[[Modality, int, int, int], tuple[np.ndarray, np.ndarray]]
+
+
+@dataclass(frozen=True)
+class _WorkerInspector:
+    """The inspector of an engine, see `app.engine_protocol.Inspector`."""
+
+    bits_per_code: Callable[[Request, np.ndarray, Modality], float]
+    read_probes: Callable[[Trace, int], ProbeReadout | None]
+    path_preview: Callable[[Sampling, Modality], PathPreview]

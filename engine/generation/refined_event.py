@@ -51,12 +51,17 @@ def preview_for(spec: SegmentSpec, model: OmniModel, *, decodes: bool) -> Previe
         case Modality.VIDEO:
             return FilmPreview(model.vision)
         case Modality.AUDIO if decodes:
-            none = torch.zeros(0, model.spaces[Modality.AUDIO].num_codebooks)
-            return SoundPreview(
-                model.audio, none.long() if spec.prefix_codes is None else spec.prefix_codes
-            )
+            none = torch.zeros(0, model.spaces[Modality.AUDIO].num_codebooks).long()
+            prefix = none if spec.prefix_codes is None else spec.prefix_codes
+            return SoundPreview(model.audio, _sent(prefix, model.device))
         case _:
             return None
+
+
+def _sent(codes: torch.Tensor, device: torch.device) -> torch.Tensor:
+    """A copy on the device, once a block; out of pinned memory, so that no preview waits for it."""
+    source = codes.pin_memory() if device.type == "cuda" else codes
+    return source.to(device, non_blocking=True)
 
 
 def refined(

@@ -101,7 +101,8 @@ class FilmPreview:
 
 @dataclass(frozen=True)
 class SoundPreview:
-    """float32 "1 640 L": the prediction of a block after the codes "L' Q" that are there."""
+    """float32 "1 640 L": the prediction of a block after the codes "L' Q" that are there, on the
+    device of the run."""
 
     audio: AudioTokenizer
     prefix_codes: Tensor
@@ -110,7 +111,7 @@ class SoundPreview:
     def render(self, step: Step, *, state: bool) -> Tensor:
         del state  # a sound that is half noise is nothing to hear
         x_t, x_1 = _first_row(step)
-        known = self.prefix_codes[-self.audio.reach :].to(x_t.device)
+        known = self.prefix_codes[-self.audio.reach :]
         codes = torch.cat([known[None], x_t if step.last else x_1], 1)
         return heard(self.audio, codes)[:, len(known) * POSITION :]
 

@@ -81,23 +81,22 @@ def fused_jumps(
         "dim_tile": max(SMALLEST_DOT, triton.next_power_of_2(metric.codes.shape[2])),
     }
     common = (source, states, target, height, numbers, sums[0], sums[1])
-    kernels.sum_blocks[triton.cdiv(num, ROWS), num_blocks](
-        *common, num, cardinality, num_blocks, metric.codes.shape[2], rows_tile=ROWS, **shape
-    )
+    sizes = (num, cardinality, num_blocks, metric.codes.shape[2])
     moved = torch.empty_like(x_t)
     picked = ROWS if table is not None and num_blocks <= SMALL else 1  # a tile fits in registers
-    kernels.pick[(triton.cdiv(num, picked),)](
-        *common,
-        uniforms[0],
-        uniforms[1],
-        x_t,
-        moved,
-        num,
-        cardinality,
-        num_blocks,
-        metric.codes.shape[2],
-        rows_tile=picked,
-        blocks_tile=triton.next_power_of_2(num_blocks),
-        **shape,
-    )
+    with torch.cuda.device_of(x_t):  # a launch goes to the current device, not to a tensor's
+        kernels.sum_blocks[triton.cdiv(num, ROWS), num_blocks](
+            *common, *sizes, rows_tile=ROWS, **shape
+        )
+        kernels.pick[(triton.cdiv(num, picked),)](
+            *common,
+            uniforms[0],
+            uniforms[1],
+            x_t,
+            moved,
+            *sizes,
+            rows_tile=picked,
+            blocks_tile=triton.next_power_of_2(num_blocks),
+            **shape,
+        )
     return moved

@@ -11,8 +11,9 @@ from collections.abc import Sequence
 from math import prod
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
+
+from model.layers.logits import logits
 
 LARGEST = 127
 ROUNDED = ("backbone.layers.", "text_head.")
@@ -48,12 +49,17 @@ class Int8Linear(nn.Module):
             into.copy_((exact / scales[:, None]).round())
         return cls(rounded, scale, bias)
 
-    def forward(self, x: Tensor, rows: slice = slice(None)) -> Tensor:
-        """Compute "... in" -> "... rows". rows: the output rows to compute."""
+    def forward(self, x: Tensor) -> Tensor:
+        """Compute "... in" -> "... out"."""
+        y = self.logits(x).to(x.dtype)
+        return y if self.bias is None else y + self.bias
+
+    def logits(self, x: Tensor, rows: slice = slice(None)) -> Tensor:
+        """Compute "... in" -> float32 "... rows", without bias. rows: the output rows to
+        compute."""
         parts = self.weight[rows].split(_rows_at_once(self.weight))
-        product = torch.cat([F.linear(x, part.to(x.dtype)) for part in parts], -1)
-        y = (product * self.scale[rows]).to(x.dtype)
-        return y if self.bias is None else y + self.bias[rows]
+        product = torch.cat([logits(x, part.to(x.dtype)) for part in parts], -1)
+        return product * self.scale[rows]
 
 
 def is_rounded(name: str, shape: Sequence[int]) -> bool:

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from model.config import HeadConfig
+from model.layers.logits import logits
 from model.layers.transformer import Block
 
 
@@ -54,4 +55,6 @@ class SubCodebookHead(nn.Module):
         for i, layer in enumerate(self.layers):
             x, kept = layer(x, None, None, None if past is None else past[i])
             present.append(kept)
-        return self.out[q](self.norm(x)[:, 0]), present
+        last = self.out[q]
+        assert isinstance(last, nn.Linear)
+        return logits(self.norm(x)[:, 0], last.weight), present

@@ -18,6 +18,7 @@ from flow.modality import Modality, TokenSpace
 from flow.sequence import OmniSequence
 from model.config import OmniConfig
 from model.layers.int8 import Int8Linear
+from model.layers.logits import logits
 from model.layers.transformer import initialise
 from model.network.backbone import Backbone
 from model.network.embeddings import OmniEmbeddings
@@ -190,11 +191,12 @@ class OmniModel(nn.Module):
         return torch.cat(found, -1).float()
 
     def _written(self, features: Tensor, rows: slice) -> Tensor:
-        """Multiply features "... D" with R rows of the text head: "... R", without bias."""
+        """Multiply features "... D" with R rows of the text head: "... R", without bias, see
+        `model.layers.logits`."""
         head = self.text_head
         if isinstance(head, Int8Linear):
-            return head(features, rows)
-        return F.linear(features, (self.embeddings.text if head is None else head).weight[rows])
+            return head.logits(features, rows)
+        return logits(features, (self.embeddings.text if head is None else head).weight[rows])
 
     def forward(
         self, x_t: OmniSequence, t: float
