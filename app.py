@@ -5,7 +5,7 @@ import sys
 
 from app.launch import read_settings
 from app.session import Session
-from engine.cli.loading import LoadingBar, folder_of
+from engine.cli.loading import LoadingBar, folder_of, warm_up
 from engine.engine import Engine
 
 
@@ -17,6 +17,7 @@ def main() -> int:
         how = {"weights": settings.weights, "speech": settings.speech_codec}
         folder = folder_of(settings.model, os.environ)
         engine = Engine.load(folder, settings.device, progress=LoadingBar(), **how)
+        warm_up(engine)
         from app.page import build_page, serve  # Gradio takes seconds: a wrong folder is told first
 
         session = Session(engine, gallery=settings.gallery, own=settings.own_gallery)

@@ -1,5 +1,5 @@
-"""Loading a checkpoint, reported on stderr: the folder behind a name, and the progress of reading
-its weights. Owns: `LoadingBar`, `folder_of`."""
+"""Loading a checkpoint, reported on stderr: the folder behind a name, the progress of reading its
+weights, and the first runs on a GPU. Owns: `LoadingBar`, `folder_of`, `warm_up`."""
 
 import sys
 from collections.abc import Mapping
@@ -7,6 +7,10 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from engine.api.conversation import Conversation
+from engine.api.request import Request
+from engine.api.sampling import Sampling
+from engine.engine import Engine
 from model.convert.hub import ready, room
 
 QUICK_S = 1.0
@@ -42,3 +46,15 @@ class LoadingBar:
         self._bar.update(done - self._bar.n)
         if done == every:
             self._bar.close()
+
+
+def warm_up(engine: Engine) -> None:
+    """Run one step of each kind of answer where steps are recorded, so that no visitor waits for a
+    recording; elsewhere nothing. A line on stderr says how far it is."""
+    if engine.planner.graphs is None:
+        return
+    kinds = list(engine.planner.flows)
+    for kind in tqdm(kinds, desc="recording steps", unit="kind", file=sys.stderr):
+        request = Request(Conversation.ask("a"), kind, Sampling(steps=1))
+        for _ in engine.generate(request, preview_hz=0):
+            pass

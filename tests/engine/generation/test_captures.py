@@ -9,6 +9,7 @@ from engine.api.conversation import Conversation, Part, Turn
 from engine.api.events import Completed
 from engine.api.request import Request
 from engine.api.sampling import Sampling
+from engine.cli.loading import warm_up
 from engine.engine import Engine
 from flow.modality import Modality
 from tests.samplers.fake_graph import FakeGraph, OnDevice
@@ -33,6 +34,23 @@ def _texts(engine: Engine) -> list[str]:
         said.append(completed.answers[0].text or "")
         turns.append(Turn("assistant", (Part(text=said[-1]),)))
     return said
+
+
+def test_a_server_records_the_common_shapes_before_its_first_visitor(
+    tiny_engine: Engine, capsys: pytest.CaptureFixture[str]
+) -> None:
+    warm_up(tiny_engine)
+    assert capsys.readouterr().err == "", "a CPU has nothing to record"
+    graph = FakeGraph()
+    with patch.object(tiny_engine.planner, "graphs", OnDevice(graph)):
+        warm_up(tiny_engine)
+        assert "recording steps" in capsys.readouterr().err
+        before = graph.captured
+        assert before >= len(tiny_engine.planner.flows)
+        for kind in (Modality.TEXT, Modality.IMAGE):
+            request = Request(Conversation.ask("draw a red heart"), kind, Sampling(steps=3))
+            list(tiny_engine.generate(request))
+        assert graph.captured == before, "their first runs need none"
 
 
 @pytest.mark.skipif(not NANO.exists(), reason="there is no embedded checkpoint")
