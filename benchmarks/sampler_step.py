@@ -37,7 +37,9 @@ def refinement_on_fixed_logits(engine: Engine, modality: Modality) -> Callable[[
     x_t = OmniSequence((response(modality, source),)).with_cached_flags()
     shape = (1, planner.lengths[modality], space.num_codebooks, space.cardinality)
     posterior = _FixedPosterior(torch.randn(shape, device=engine.device))
-    moment = on_device([sampler.moments()[8]], engine.device)[0]
+    moment = sampler.moments()[8]
+    if engine.device.type != "cpu":  # as `KineticSampler.sample` does
+        (moment,) = on_device([moment], engine.device)
     return torch.inference_mode()(
         lambda: sampler.refine(lambda x_t, t: {0: posterior}, x_t, moment, draws)
     )

@@ -7,6 +7,7 @@ padding, tiling and skipping work cannot change a result. Hash: the output funct
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
@@ -18,6 +19,7 @@ def _signed(value: int) -> int:
 
 
 GOLDEN = 0x9E3779B97F4A7C15
+GOLDEN_BITS = np.uint64(GOLDEN)
 MULTIPLIERS = (_signed(0xBF58476D1CE4E5B9), _signed(0x94D049BB133111EB))
 MANTISSA_BITS = 23
 """(k + 1/2) / 2^23 is exact in float32 for every k below 2^23, hence never 0 and never 1."""
@@ -49,11 +51,36 @@ class CounterRNG:
         numbers at (l, q) do not depend on `shape`.
         """
         length, num_codebooks = shape
+        if isinstance(step, int) and self.seeds.device.type == "cpu":
+            return torch.from_numpy(_on_host(self.seeds.numpy(), step, stream, shape))
         position = torch.arange(length, device=self.seeds.device)
         codebook = torch.arange(num_codebooks, device=self.seeds.device)
         row = _absorb(_absorb(_mix(self.seeds), step), stream)
         bits = _absorb(_absorb(row[:, None], position)[:, :, None], codebook)
         return (_shifted_right(bits, 64 - MANTISSA_BITS).float() + 0.5) / 2**MANTISSA_BITS
+
+
+def _on_host(seeds: np.ndarray, step: int, stream: int, shape: tuple[int, int]) -> np.ndarray:
+    """The same numbers, float32 "B L Q", by NumPy's unsigned integers: small arrays take a fifth of
+    the time that they take torch."""
+    length, num_codebooks = shape
+    bits = _mixed(seeds.astype(np.uint64))
+    for coordinate in (step, stream):
+        bits = _mixed(bits + np.array([GOLDEN * (coordinate + 1) % 2**64], np.uint64))
+    bits = _mixed(bits[:, None] + np.arange(1, length + 1, dtype=np.uint64) * GOLDEN_BITS)
+    every = np.arange(1, num_codebooks + 1, dtype=np.uint64) * GOLDEN_BITS
+    bits = _mixed(bits[:, :, None] + every) >> np.uint64(64 - MANTISSA_BITS)
+    return (bits.astype(np.float32) + np.float32(0.5)) / np.float32(2**MANTISSA_BITS)
+
+
+def _mixed(bits: np.ndarray) -> np.ndarray:
+    """The finaliser of splitmix64, in place."""
+    bits ^= bits >> np.uint64(30)
+    bits *= np.uint64(0xBF58476D1CE4E5B9)
+    bits ^= bits >> np.uint64(27)
+    bits *= np.uint64(0x94D049BB133111EB)
+    bits ^= bits >> np.uint64(31)
+    return bits
 
 
 def _absorb(state: Tensor, coordinate: int | Tensor) -> Tensor:

@@ -5,17 +5,17 @@ from pathlib import Path
 
 import pytest
 import torch
-from jaxtyping import install_import_hook
+from beartype import beartype
+from jaxtyping import install_import_hook, jaxtyped
 
 # Shapes and types are enforced in tests. Not in samplers.kinetic: a wrapped generator would no
-# longer be recognised as one by torch.inference_mode, and not in flow.cuda.kernels: Triton reads
-# source.
+# longer be recognised as one by torch.inference_mode. Not in flow.cuda.kernels: Triton reads
+# source. Of samplers.counter_rng the public method alone: a million calls would take a minute.
 FLOW = [f.stem for f in (Path(__file__).parents[1] / "flow").glob("*.py")]
 CHECKED = [
     *(f"flow.{name}" for name in FLOW),
     "flow.cuda.fused",
     "samplers.categorical",
-    "samplers.counter_rng",
 ]
 install_import_hook(CHECKED, "beartype.beartype")
 
@@ -24,6 +24,9 @@ from model.loading.checkpoint import save_checkpoint  # noqa: E402
 from model.network.omni import OmniModel  # noqa: E402
 from model.presets import PRESETS  # noqa: E402
 from model.tokenizers.text import TextTokenizer  # noqa: E402
+from samplers.counter_rng import CounterRNG  # noqa: E402
+
+CounterRNG.uniform = jaxtyped(typechecker=beartype)(CounterRNG.uniform)
 
 TEXTS = [
     "draw a red heart above a dog",

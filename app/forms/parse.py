@@ -12,7 +12,7 @@ from PIL import Image
 
 from engine.api.conversation import Part
 from engine.api.request import Modality
-from engine.api.sampling import MAX_DRAFTS, MAX_SEED, MAX_STEPS, Sampling
+from engine.api.sampling import MAX_DRAFTS, MAX_SEED, Sampling
 from engine.media.audio import audible, from_pcm16, read_sound
 from engine.media.images import read_picture
 from engine.media.video import held_in, read_film
@@ -25,6 +25,8 @@ FILM_FILES = (".mp4", ".mov", ".m4v", ".mkv", ".webm")
 ANIMATED = ("GIF", "PNG", "WEBP")
 """Formats of pictures that may move; several pictures in a JPEG or TIFF are no film."""
 NO_FILMS = "this checkpoint does not watch films: show it a picture"
+MAX_STEPS = 128
+"""The longest run that the page offers: it keeps and shows every step."""
 
 
 class InputError(ValueError):

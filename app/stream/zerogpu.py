@@ -21,7 +21,7 @@ from app.engine_protocol import Engine
 from engine.api.conversation import Part
 from engine.api.events import Event
 from engine.api.request import Modality, Request
-from engine.api.sampling import MAX_STEPS, Sampling
+from engine.api.sampling import Sampling
 from engine.inspection.path_preview import PathPreview
 from engine.inspection.probes import ProbeReadout
 from engine.inspection.trace import Trace, TraceRecorder
@@ -29,6 +29,8 @@ from engine.media.token_text import TokenText
 
 SECONDS_PER_STEP = 0.25
 SECONDS_TO_BEGIN = 10
+USUAL_STEPS = 128
+"""The steps that are charged where the checkpoint decides."""
 Call = TypeVar("Call", bound=Callable[..., Any])
 
 
@@ -41,7 +43,7 @@ def on_worker(engine: Engine) -> Engine:
 
 def seconds_needed(request: Request, *, watch: int = 0) -> int:
     """Return the time limit of a run; ZeroGPU charges it in advance, so it is not generous."""
-    steps = request.sampling.steps or MAX_STEPS
+    steps = request.sampling.steps or USUAL_STEPS
     return round(SECONDS_TO_BEGIN + SECONDS_PER_STEP * steps * (1.2 if watch else 1))
 
 

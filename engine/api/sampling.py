@@ -7,7 +7,8 @@ from flow.transition import TRANSITIONS
 from samplers.catalogue import SAMPLERS, methods, sampler_of
 from samplers.masked import MaskSchedule, Remasking
 
-MAX_STEPS = 128
+MAX_STEPS = 1024
+"""Also the longest answer that is written from left to right, a position a step."""
 MAX_SEED = 2**53 - 1
 """The largest integer that a page's JavaScript keeps exact."""
 MAX_GUIDANCE_SCALE = 10.0

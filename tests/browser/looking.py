@@ -1,5 +1,7 @@
 """What the browser tests look at."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from playwright.sync_api import Page, expect
@@ -11,7 +13,7 @@ NANO = Path(__file__).resolve().parents[2] / "assets/nano"
 
 
 FOLLOWS_ANOTHER = """([view, before]) => {
-  const { run } = document.querySelector(view).dataset;
+  const run = document.querySelector(view)?.dataset.run;
   return run && run !== before;
 }"""
 
@@ -21,11 +23,13 @@ def phase(page: Page, wanted: str, within: str = "#image-live") -> None:
     page.wait_for_selector(f"{within} .omni-live[data-phase='{wanted}']", state="attached")
 
 
-def generate(page: Page, button: str, within: str = "#image-live") -> None:
-    """Press a button and wait until the view follows the run that it opens."""
+@contextmanager
+def another_run(page: Page, within: str = "#image-live") -> Iterator[None]:
+    """Wait until the view follows another run than before: `running` may be over before one
+    looks."""
     view = page.locator(f"{within} .omni-live")
     before = view.get_attribute("data-run")
-    page.click(button)
+    yield
     page.wait_for_function(FOLLOWS_ANOTHER, arg=[f"{within} .omni-live", before])
 
 

@@ -10,7 +10,7 @@ from playwright.sync_api import Page, expect
 
 from engine.api.events import Refined
 from engine.media.audio import wav_bytes
-from tests.browser.looking import formed, phase
+from tests.browser.looking import another_run, formed, phase
 from tests.browser.talking import LAST, answered, say
 from tests.fake_engine import FakeEngine
 from tests.fake_script import NUM_STEPS
@@ -129,8 +129,8 @@ def test_stop_again_and_new_conversation(chat: Page) -> None:
     phase(chat, "stopped", f"#chat-talk {LAST}")
     chat.wait_for_selector("#chat-message .submit-button")
     assert "here is three strawberries" in chat.inner_text(f"{LAST} .omni-words")
-    chat.click("#chat-again")
-    chat.wait_for_selector(f"{LAST} .omni-live[data-phase='running']")
+    with another_run(chat, LAST):
+        chat.click("#chat-again")
     assert chat.locator(".omni-turns > .omni-turn").count() == 2
     answered(chat, 1)
     chat.click("#chat-clear")

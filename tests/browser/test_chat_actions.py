@@ -11,6 +11,7 @@ from playwright.sync_api import Page, expect
 from app.chat.history import BETWEEN, OUT_OF_SIGHT
 from engine.api.request import Modality
 from engine.media.audio import wav_bytes
+from tests.browser.looking import another_run
 from tests.browser.talking import LAST, answer_with, answered, say, words
 from tests.fake_engine import FakeEngine
 from tests.page_server import served
@@ -91,8 +92,8 @@ def test_another_answer_keeps_the_settings_and_takes_the_next_seed(
     say(chat, "draw a cat")
     answered(chat, 1)
     before = fake.requests[-1]
-    chat.get_by_role("button", name="Answer again with the next seed").press("Enter")
-    chat.wait_for_selector(f"{LAST} .omni-live[data-phase='running']")
+    with another_run(chat, LAST):
+        chat.get_by_role("button", name="Answer again with the next seed").press("Enter")
     answered(chat, 1)
     after = fake.requests[-1]
     assert after.sampling.seed == before.sampling.seed + 1
@@ -196,8 +197,8 @@ def test_a_mixed_conversation_of_eight_messages(
     expect(chat.locator(".omni-turn.user audio")).to_have_count(1)
     say(chat, "draw a red heart above a dog")
     answered(chat, 5)
-    chat.get_by_role("button", name="Answer again").first.click()
-    chat.wait_for_selector(f"{LAST} .omni-live[data-phase='running']")
+    with another_run(chat, LAST):
+        chat.get_by_role("button", name="Answer again").first.click()
     answered(chat, 5)
     say(chat, "make a video of a ball")
     answered(chat, 6)

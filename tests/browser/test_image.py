@@ -11,7 +11,7 @@ from playwright.sync_api import Page, expect
 
 from app.stream import run_driver
 from engine.api.events import Refined
-from tests.browser.looking import NANO, drawn, formed, phase, picture
+from tests.browser.looking import NANO, another_run, drawn, formed, phase, picture
 from tests.fake_engine import FakeEngine
 from tests.page_server import Served, until
 
@@ -116,8 +116,8 @@ def test_the_page_opens_with_a_recorded_picture(site: Served, visit: Visit) -> N
     phase(page, "completed")
     assert "recorded" in page.inner_text("#image-live .omni-recipe")
     assert page.input_value("#image-seed input") == "7"
-    page.get_by_role("button", name="Run it live").click()
-    page.wait_for_selector("#image-live .omni-live[data-phase='running']")
+    with another_run(page):
+        page.get_by_role("button", name="Run it live").click()
     phase(page, "completed")
     assert "recorded" not in page.inner_text("#image-live .omni-recipe")
 
@@ -145,8 +145,8 @@ def test_the_download_and_the_link_make_the_picture_again(site: Served, visit: V
     phase(page, "completed")
     page.check("#image-keep-seed input")
     page.fill("#image-seed input", "1234")
-    generate(page, "a big whale by the sea")
-    page.wait_for_selector("#image-live .omni-live[data-phase='running']")
+    with another_run(page):
+        generate(page, "a big whale by the sea")
     phase(page, "completed")
     with page.expect_download() as started:
         page.get_by_role("button", name="Download PNG").click()
@@ -163,8 +163,8 @@ def test_the_download_and_the_link_make_the_picture_again(site: Served, visit: V
     again = visit(link)
     expect(again.locator("#image-seed input")).to_have_value("1234")
     expect(again.locator("#image-prompt textarea")).to_have_value("a big whale by the sea")
-    again.click("#image-generate")
-    again.wait_for_selector("#image-live .omni-live[data-phase='running']")
+    with another_run(again):
+        again.click("#image-generate")
     phase(again, "completed")
     expect(again.locator("#image-live .omni-recipe")).to_contain_text("seed 1234")
     for one in (again, page):
@@ -205,7 +205,6 @@ def test_two_visitors_wait_in_line_and_share_nothing(
         generate(two, "two yellow stars in the sky")
         expect(two.locator("#image-live .omni-status")).to_contain_text("1 run is ahead of yours")
     phase(one, "completed")
-    two.wait_for_selector("#image-live .omni-live[data-phase='running']")
     phase(two, "completed")
     assert "red heart" in one.inner_text("#image-live .omni-recipe")
     assert "yellow stars" in two.inner_text("#image-live .omni-recipe")

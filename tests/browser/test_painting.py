@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from playwright.sync_api import Page, expect
 
-from tests.browser.looking import generate, phase
+from tests.browser.looking import another_run, phase
 from tests.fake_engine import FakeEngine
 from tests.page_server import Served
 
@@ -30,7 +30,8 @@ def test_a_part_of_the_picture_on_the_page_is_painted_and_made_anew(
     page.mouse.up()
     expect(hint).to_contain_text("Only 3 patches may change")
     page.fill("#image-prompt textarea", "a cat")
-    generate(page, "#image-generate")
+    with another_run(page):
+        page.click("#image-generate")
     phase(page, "completed")
     repaint = fake.requests[-1].repaint
     assert repaint is not None
@@ -43,7 +44,8 @@ def test_a_part_of_the_picture_on_the_page_is_painted_and_made_anew(
     page.get_by_role("button", name="Unpaint").click()
     expect(hint).to_contain_text("Say above what to change")
     page.get_by_role("button", name="Remove").click()
-    generate(page, "#image-generate")
+    with another_run(page):
+        page.click("#image-generate")
     phase(page, "completed")
     assert fake.requests[-1].repaint is None
     assert all(part.image is None for part in fake.requests[-1].conversation.turns[-1].parts)

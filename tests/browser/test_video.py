@@ -12,8 +12,7 @@ from app.forms.example_prompts import ABOUT_FILMS
 from engine.api.events import Refined
 from engine.media.images import mp4_bytes, note_in, png_bytes
 from engine.media.video import read_film
-from tests.browser import looking
-from tests.browser.looking import drawn, formed, phase, picture
+from tests.browser.looking import another_run, drawn, formed, phase, picture
 from tests.browser.test_chat import LAST, answered, say
 from tests.browser.test_look import overflow
 from tests.fake_engine import FakeEngine
@@ -61,7 +60,8 @@ def generate(page: Page, words: str = WORDS, steps: int = 8) -> None:
     number = page.locator("#video-steps input[type=number]")
     number.fill(str(steps))
     number.press("Tab")
-    looking.generate(page, "#video-generate", LIVE)
+    with another_run(page, LIVE):
+        page.click("#video-generate")
 
 
 def strip(page: Page) -> list[str]:

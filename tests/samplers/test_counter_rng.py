@@ -38,6 +38,15 @@ def test_every_bit_follows_the_reference(seed: int) -> None:
             assert float(uniforms[0, position, codebook]) == expected
 
 
+def test_a_step_on_the_device_gives_the_same_numbers() -> None:
+    """Numbers of the step in a tensor are computed by torch, others on a CPU by NumPy."""
+    draws = CounterRNG(torch.tensor([5, -3, 2**60, 0]))
+    for step, stream, shape in ((0, 0, (64, 4)), (7, 123_456, (5, 1)), (127, 2**40, (512, 4))):
+        found = draws.uniform(torch.tensor(step), stream, shape)
+        assert torch.equal(draws.uniform(step, stream, shape), found)
+        assert found.dtype == torch.float32
+
+
 def test_the_range_is_open() -> None:
     uniforms = CounterRNG.for_seed(0, 20).uniform(0, 0, BIG)
     assert uniforms.dtype == torch.float32
