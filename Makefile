@@ -6,7 +6,7 @@ MINUTES ?= 60
 export GRADIO_ANALYTICS_ENABLED := False
 export HF_HUB_OFFLINE := 1
 
-.PHONY: demo test types scripts test-scripts test-pages test-long test-rest check train eval bench format browser speech-data
+.PHONY: demo gpu-session test types scripts test-scripts test-pages test-long test-rest check train eval bench format browser speech-data
 
 $(VENV)/run.stamp: requirements.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -104,6 +104,11 @@ speech-data: $(VENV)/run.stamp ## install what `python -m world speech` and `sou
 
 eval: $(VENV)/run.stamp ## the numbers of the model card, on held-out cases; what the checkpoint or a judge lacks is left out with its reason
 	$(BIN)/python -m evaluation all --json docs/results/nano.json --resume --report docs/results/nano.html
+
+RESULTS ?= docs/results
+PACK ?=
+gpu-session: ## nine minutes on a GPU: correctness, benchmarks, then training by the pack in PACK
+	$(or $(wildcard $(BIN)/python),python3) -m benchmarks.gpu_session --out $(RESULTS) $(if $(PACK),--pack $(PACK))
 
 bench: $(VENV)/run.stamp ## speed on this machine
 	$(BIN)/python -m benchmarks.streaming --json docs/results/streaming.json

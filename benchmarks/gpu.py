@@ -24,6 +24,7 @@ from benchmarks.gpu_parts.generation import (
     image_plain,
     sampler,
     text,
+    text_256,
     video,
 )
 from benchmarks.gpu_parts.limits import limits
@@ -67,7 +68,7 @@ def main() -> int:
     metrics = {
         f"{part}.{name}": value for part, found in done.items() for name, value in found.items()
     }
-    publish("gpu", engine, arguments, started, metrics | _ratios(metrics))
+    publish("gpu", engine, arguments, started, metrics | ratios(metrics))
     return 0
 
 
@@ -101,6 +102,7 @@ PARTS: dict[str, Callable[[Engine, int], Figures]] = {
     "limits": limits,
     "autoregressive": autoregressive,
     "text": text,
+    "text_256": text_256,
     "image": image,
     "image_plain": image_plain,
     "image_cached": image_cached,
@@ -111,7 +113,7 @@ PARTS: dict[str, Callable[[Engine, int], Figures]] = {
 }
 
 
-def _ratios(metrics: Figures) -> Figures:
+def ratios(metrics: Figures) -> Figures:
     """Return the ratios of the performance goals, for the parts that were measured."""
     found: Figures = {}
     for modality in (Modality.TEXT, Modality.IMAGE):

@@ -20,7 +20,7 @@ from engine.api.request import Request
 from engine.api.sampling import Sampling
 from engine.engine import PREVIEW_HZ, Engine
 
-USERS = (1, 4, 16, 64)
+USERS = (1, 8, 32)
 WATCHERS = (0, 1, 8)
 
 

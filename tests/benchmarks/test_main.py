@@ -71,24 +71,20 @@ def test_a_missing_checkpoint_is_said(
         assert "error:" in capsys.readouterr().err
 
 
-def test_the_gpu_benchmark_runs_anywhere_and_keeps_its_parts(
+def test_the_gpu_benchmark_keeps_its_parts(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    """Its streaming part is left out: it waits a second for its slow watcher."""
+    """All parts run in `tests.benchmarks.test_gpu_session`."""
     file = tmp_path / "gpu.json"
-    parts = [name for name in gpu.PARTS if name not in ("streaming", "users")]
     common = ["x", "--preset", "tiny", "--device", "cpu", "--block", "8", "--repeats", "1"]
     found: dict[str, Any] = {}
-    for now in (parts[:2], parts):
-        monkeypatch.setattr("sys.argv", [*common, "--parts", ",".join(now), "--json", str(file)])
+    for parts in ("limits", "limits,sampler"):
+        monkeypatch.setattr("sys.argv", [*common, "--parts", parts, "--json", str(file)])
         assert gpu.main() == 0
         said = capsys.readouterr()
         found = json.loads(said.out.splitlines()[-1])
     assert "limits" not in said.err, "what is done is not done again"
-    metrics = found["metrics"]
-    assert {name.split(".")[0] for name in metrics if "." in name} == set(parts)
-    assert metrics["text_over_autoregressive_8"] > 0
-    assert 0 < metrics["autoregressive_share_of_bandwidth"] < 1
+    assert {name.split(".")[0] for name in found["metrics"]} == {"limits", "sampler"}
 
 
 def test_the_published_size_does_not_fit_here(
