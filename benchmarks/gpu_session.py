@@ -2,13 +2,12 @@
 
 Every finished part is written to gpu.json in the folder --out at once, and is not computed again
 when the command is repeated, so a break loses nothing. At the end it prints a table of the goals.
-A training pack is a folder with a file `command`: the arguments of `python -m`, in which {minutes}
-and {runs} are replaced; a repeated command goes on with the same run.
+A training pack is a folder with a file `command`: the arguments of `python -m`, in which {minutes},
+{runs} and {pack} are replaced; a repeated command goes on with the same run.
 """
 
 import argparse
 import json
-import os
 import shlex
 import subprocess
 import sys
@@ -142,13 +141,12 @@ def gpu_tests(paths: list[str]) -> Figures:
 
 def train(pack: Path, runs: Path, seconds: float) -> dict[str, object]:
     """Run the pack's command for so long and return how it ended; it goes on where a run is."""
-    places = {"minutes": f"{seconds / 60:.2f}", "runs": str(runs.resolve())}
+    places = {"minutes": f"{seconds / 60:.2f}", "runs": runs.resolve(), "pack": pack.resolve()}
     words = [word.format(**places) for word in shlex.split((pack / "command").read_text())]
-    environment = os.environ | {"PYTHONPATH": str(ROOT)}
     began, code = time.monotonic(), None
     with suppress(subprocess.TimeoutExpired):  # what it has saved stays
         code = subprocess.run(
-            [sys.executable, "-m", *words], cwd=pack, env=environment, timeout=seconds + 30
+            [sys.executable, "-m", *words], cwd=ROOT, timeout=seconds + 30
         ).returncode
     return {"command": words, "code": code, "seconds": time.monotonic() - began}
 

@@ -11,7 +11,8 @@ from flow.modality import Modality
 from flow.sequence import OmniSequence, response
 from samplers.blockwise import BlockwiseSampler
 from samplers.counter_rng import CounterRNG
-from samplers.kinetic import KineticSampler, on_device
+from samplers.kinetic import KineticSampler
+from samplers.step import on_device
 
 
 class _FixedPosterior:

@@ -42,6 +42,7 @@ from model.tokenizers.text import (
     TextTokenizer,
 )
 
+Lengths = Callable[[int], int]
 TRANSCRIBE = "write down what i say"
 """Request for a transcript of the sound before it."""
 END: Mapping[Modality, int] = {
@@ -276,16 +277,14 @@ def embedded(tokenizer: TextTokenizer, parts: tuple[str | Span, ...]) -> list[Sp
 
 
 def collate_prompts(
-    prompts: Sequence[Sequence[Span]],
-    device: torch.device,
-    padded: Callable[[int], int] = lambda length: length,
+    prompts: Sequence[Sequence[Span]], device: torch.device, padded: Lengths = lambda n: n
 ) -> list[Segment]:
     """Batch prompts with equal sequences of modalities; each span is padded on the right, up to
     `padded` of the longest."""
     return [_column([p[i] for p in prompts], device, padded) for i in range(len(prompts[0]))]
 
 
-def _column(spans: Sequence[Span], device: torch.device, padded: Callable[[int], int]) -> Segment:
+def _column(spans: Sequence[Span], device: torch.device, padded: Lengths) -> Segment:
     assert len({s.modality for s in spans}) == 1, "a batch has one structure"
     length = padded(max(len(s.tokens) for s in spans))
     tokens = torch.full((len(spans), length, spans[0].tokens.shape[1]), PAD)

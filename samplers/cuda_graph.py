@@ -20,7 +20,8 @@ from torch import Tensor
 from flow.sequence import OmniSequence, Segment
 from samplers.counter_rng import CounterRNG
 from samplers.denoiser import Denoiser
-from samplers.kinetic import KineticSampler, StepInputs, StepResult
+from samplers.kinetic import KineticSampler
+from samplers.step import StepInputs, StepResult
 
 Number = TypeVar("Number", int | Tensor, float | Tensor, bool | Tensor)
 Found = TypeVar("Found")

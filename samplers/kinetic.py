@@ -5,7 +5,7 @@ Source: Luo et al. 2025 (arXiv:2510.13721), App. A. Owns: the loop. Does not own
 jumps (`flow.transition`), the network, guidance and caches (wrappers around it).
 """
 
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
@@ -19,33 +19,12 @@ from flow.modality import Modality
 from flow.schedule import PAPER, Clock, check_times, uniform_grid
 from flow.sequence import OmniSequence, Segment
 from flow.transition import TRANSITIONS, Interval, advance
-from samplers.categorical import GREEDY_TEMPERATURE, check_draw, draw_posterior
+from samplers.categorical import check_draw, draw_posterior
 from samplers.counter_rng import CounterRNG
 from samplers.denoiser import Denoiser, Posterior, evaluated_positions
 from samplers.sampler import PARALLEL_SETTINGS, Resume, SamplerSettings, SamplerSpec
 from samplers.source import Purpose, active_positions, random_source, stream
-from samplers.step import Step
-
-
-@dataclass(frozen=True)
-class StepInputs:
-    """The place of a refinement in its run. t: a hint for the denoiser. index: number of the
-    network call. The numbers are Python's, or tensors without an axis on the device of the run."""
-
-    t: float
-    index: int | Tensor
-    interval: Interval
-    temperature: float | Tensor
-
-
-@dataclass(frozen=True)
-class StepResult:
-    """The result of one refinement, by segment index; see `samplers.step.Step`. tokens: of x_t."""
-
-    tokens: Mapping[int, Tensor]
-    x_1: Mapping[int, Tensor]
-    changed: Mapping[int, Tensor]
-    confidence: Mapping[int, Tensor]
+from samplers.step import Step, StepInputs, StepResult, on_device
 
 
 class Recorder(Protocol):
@@ -245,36 +224,6 @@ class KineticSampler:
             inside = segment.tokens.clamp(0, metric.cardinality - 1)
             tokens[i] = torch.where(mask, metric.canonical(inside), segment.tokens)
         return x_0.with_tokens(tokens)
-
-
-def on_device(moments: Sequence[StepInputs], device: torch.device) -> list[StepInputs]:
-    """The same moments with their numbers in memory of the device, moved there at once. A greedy
-    temperature stays a number: it is another kind of draw."""
-    rows = [
-        (
-            m.interval.b_0,
-            m.interval.b_0 if m.interval.arrives else m.interval.b_1,
-            m.interval.printed_exposure,
-            m.temperature,
-        )
-        for m in moments
-    ]
-    indices = torch.tensor([m.index for m in moments]).to(device)
-    arrives = torch.tensor([bool(m.interval.arrives) for m in moments]).to(device)
-    table = torch.tensor(rows, dtype=torch.float32).to(device)
-    return [
-        StepInputs(
-            m.t,
-            indices[k],
-            Interval(table[k, 0], table[k, 1], table[k, 2], arrives[k]),
-            m.temperature if _is_greedy(m.temperature) else table[k, 3],
-        )
-        for k, m in enumerate(moments)
-    ]
-
-
-def _is_greedy(temperature: float | Tensor) -> bool:
-    return not isinstance(temperature, Tensor) and temperature <= GREEDY_TEMPERATURE
 
 
 def _uniforms(

@@ -1,11 +1,14 @@
-"""One refinement step that a sampler yields, as values on the device."""
+"""One refinement step: what goes in, what comes out, and what a sampler yields of it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 from flow.sequence import OmniSequence
+from flow.transition import Interval
+from samplers.categorical import GREEDY_TEMPERATURE
 
 
 @dataclass(frozen=True)
@@ -44,3 +47,54 @@ class Step:
     confidence: Mapping[int, Tensor]
     nfe: int
     num_active: int
+
+
+@dataclass(frozen=True)
+class StepInputs:
+    """The place of a refinement of the flow in its run. t: a hint for the denoiser. index: number
+    of the network call. The numbers are Python's, or tensors without an axis on the run's device."""
+
+    t: float
+    index: int | Tensor
+    interval: Interval
+    temperature: float | Tensor
+
+
+@dataclass(frozen=True)
+class StepResult:
+    """The result of one refinement, by segment index; see `samplers.step.Step`. tokens: of x_t."""
+
+    tokens: Mapping[int, Tensor]
+    x_1: Mapping[int, Tensor]
+    changed: Mapping[int, Tensor]
+    confidence: Mapping[int, Tensor]
+
+
+def on_device(moments: Sequence[StepInputs], device: torch.device) -> list[StepInputs]:
+    """The same moments with their numbers in memory of the device, moved there at once. A greedy
+    temperature stays a number: it is another kind of draw."""
+    rows = [
+        (
+            m.interval.b_0,
+            m.interval.b_0 if m.interval.arrives else m.interval.b_1,
+            m.interval.printed_exposure,
+            m.temperature,
+        )
+        for m in moments
+    ]
+    indices = torch.tensor([m.index for m in moments]).to(device)
+    arrives = torch.tensor([bool(m.interval.arrives) for m in moments]).to(device)
+    table = torch.tensor(rows, dtype=torch.float32).to(device)
+    return [
+        StepInputs(
+            m.t,
+            indices[k],
+            Interval(table[k, 0], table[k, 1], table[k, 2], arrives[k]),
+            m.temperature if _is_greedy(m.temperature) else table[k, 3],
+        )
+        for k, m in enumerate(moments)
+    ]
+
+
+def _is_greedy(temperature: float | Tensor) -> bool:
+    return not isinstance(temperature, Tensor) and temperature <= GREEDY_TEMPERATURE

@@ -8,16 +8,6 @@ import pytest
 from benchmarks import gpu_session
 from benchmarks.gpu import PARTS
 
-TRAINING = """
-import pathlib, sys
-minutes, runs = float(sys.argv[1]), pathlib.Path(sys.argv[2])
-runs.mkdir(parents=True, exist_ok=True)
-state = runs / "state"
-before = int(state.read_text()) if state.exists() else 0
-state.write_text(str(before + 1))
-assert 0 < minutes < 10
-"""
-
 
 def test_a_session_is_correctness_then_benchmarks_then_training(
     tmp_path: Path,
@@ -31,8 +21,7 @@ def test_a_session_is_correctness_then_benchmarks_then_training(
     monkeypatch.setattr("benchmarks.gpu_parts.generation.STEPS", (8, 16))
     pack, out = tmp_path / "pack", tmp_path / "out"
     pack.mkdir()
-    (pack / "learn.py").write_text(TRAINING)
-    (pack / "command").write_text("learn {minutes} {runs}\n")
+    (pack / "command").write_text("tests.benchmarks.learning {minutes} {runs}\n")
     given = [
         "--preset", "tiny", "--device", "cpu", "--block", "8", "--repeats", "1", "--seeds", "1",
         "--checkpoint", str(tiny_checkpoint), "--out", str(out), "--pack", str(pack),

@@ -10,7 +10,8 @@ from flow.sequence import OmniSequence
 from samplers.counter_rng import CounterRNG
 from samplers.cuda_graph import CudaGraphCache, Replay
 from samplers.denoiser import Denoiser
-from samplers.kinetic import KineticSampler, StepInputs, StepResult, on_device
+from samplers.kinetic import KineticSampler
+from samplers.step import StepInputs, StepResult, on_device
 
 
 @dataclass

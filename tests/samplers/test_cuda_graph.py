@@ -19,8 +19,9 @@ from model.network.omni import OmniModel
 from samplers.counter_rng import CounterRNG
 from samplers.cuda_graph import CudaGraphCache, Recordable, Replay, padded_length
 from samplers.denoiser import Denoiser
-from samplers.kinetic import KineticSampler, StepResult, on_device
+from samplers.kinetic import KineticSampler
 from samplers.source import random_source
+from samplers.step import StepResult, on_device
 from tests.samplers.fake_graph import FakeGraph, OnDevice
 
 WAITS = ("_local_scalar_dense", "nonzero", "is_nonzero", "equal", "unique", "masked_select")
