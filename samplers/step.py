@@ -52,7 +52,7 @@ class Step:
 @dataclass(frozen=True)
 class StepInputs:
     """The place of a refinement of the flow in its run. t: a hint for the denoiser. index: number
-    of the network call. The numbers are Python's, or tensors without an axis on the run's device."""
+    of the network call. The numbers are Python's, or tensors without an axis, on the device."""
 
     t: float
     index: int | Tensor
