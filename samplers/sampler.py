@@ -19,7 +19,14 @@ from samplers.counter_rng import CounterRNG
 from samplers.step import Step
 
 PARALLEL_SETTINGS = frozenset(
-    {"steps", "guidance_interval", "guidance_every", "cache_share", "prompt_every", "hold"}
+    {
+        "steps",
+        "guidance_interval",
+        "guidance_every",
+        "cache_share",
+        "prompt_every",
+        "keep_threshold",
+    }
 )
 """Settings of every sampler that refines all positions together."""
 

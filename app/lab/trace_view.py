@@ -14,7 +14,7 @@ from app.engine_protocol import CodeInspector
 from app.stream.encode import jpeg, recipe_of, strip
 from engine.api.request import Modality, Request
 from engine.inspection.trace import SegmentTrace, Trace
-from engine.media.video import FRAMES
+from engine.media.film_limits import FRAMES
 
 NEAR, PATCH_MARGIN, MAX_STEPS = 6, 1, 256
 """Limits of a view: alternatives and neighbours of a code; cells around it; steps of a part."""

@@ -29,9 +29,9 @@ class Sampling:
     only): see `samplers.masked`. stop_at_end (masked only): nothing is computed behind the end of
     an answer in words once all before it is written; the words are the same. cache_share,
     prompt_every: see `engine.denoisers.cache`; None is no cache, and a run from left to right has
-    its own. hold: of a picture that is changed, places that the model leaves as they are with this
-    probability stay so from the start, see `engine.generation.edit_mask`; 1 holds none. drafts: so
-    many pictures or films with the seeds that follow, of which the best is kept, see
+    its own. keep_threshold: patches of a picture that the model keeps with this probability or a
+    larger one are frozen from the start, see `engine.generation.edit_mask`; 1 freezes none. drafts:
+    so many pictures or films with the seeds that follow, of which the best is kept, see
     `engine.generation.best_of_n`.
 
     guidance_scale s mixes logits as (1+s) cond - s uncond (0 = off), at times in guidance_interval;
@@ -59,7 +59,7 @@ class Sampling:
     cache_share: float | None = None
     prompt_every: int = 0
     stop_at_end: bool = False
-    hold: float = 0.5
+    keep_threshold: float = 0.5
     drafts: int = 1
 
     def __post_init__(self) -> None:
@@ -107,8 +107,10 @@ class Sampling:
             raise ValueError(f"the cache's share must be between 0 and 1, not {self.cache_share:g}")
         if self.prompt_every < 0:
             raise ValueError(f"prompt_every must be at least 0, not {self.prompt_every}")
-        if not 0 < self.hold <= 1:
-            raise ValueError(f"hold must be above 0 and at most 1, not {self.hold:g}")
+        if not 0 < self.keep_threshold <= 1:
+            raise ValueError(
+                f"keep_threshold must be above 0 and at most 1, not {self.keep_threshold:g}"
+            )
         if not 1 <= self.drafts <= MAX_DRAFTS:
             raise ValueError(f"drafts must be from 1 to {MAX_DRAFTS}, not {self.drafts}")
         if self.temperature is not None and not 0 <= self.temperature <= 2:

@@ -26,7 +26,7 @@ SETTING = {"guidance_from": "guidance_interval", "guidance_until": "guidance_int
 """The setting of a sampler that an option sets, where it has another name."""
 OF_A_SAMPLER = (
     "transition", "grid", "c", "a", "patience", "remasking", "mask_schedule", "threshold",
-    "stop_at_end", "steps", "cache_share", "prompt_every", "hold", "guidance_from",
+    "stop_at_end", "steps", "cache_share", "prompt_every", "keep_threshold", "guidance_from",
     "guidance_until", "guidance_every",
 )  # fmt: skip
 """Options that some samplers have no use for."""
@@ -92,10 +92,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--cache-share", type=float, help="adaptive cache: part evaluated anew")
     parser.add_argument("--prompt-every", type=int, help="adaptive cache: calls")
     parser.add_argument(
+        "--keep-threshold",
         "--hold",
         type=float,
-        help="of a picture that is changed: places stay that the model leaves as they are with "
-        "this probability, 0.5 if not said; 1 holds none",
+        help="of a picture that is changed: patches are frozen that the model keeps with at least "
+        "this probability, 0.5 if not said; 1 freezes none",
     )
     parser.add_argument(
         "--drafts",
@@ -122,7 +123,7 @@ def sampling_of(arguments: argparse.Namespace) -> Sampling:
         "remasking": arguments.remasking,
         "guidance_every": arguments.guidance_every,
         "prompt_every": arguments.prompt_every,
-        "hold": arguments.hold,
+        "keep_threshold": arguments.keep_threshold,
         "drafts": arguments.drafts,
     }
     low, high = arguments.guidance_from, arguments.guidance_until
@@ -215,8 +216,8 @@ def unused(arguments: argparse.Namespace, request: Request, complete: Sampling) 
     if "prompt_every" in said and "cache_share" not in said and complete.reads("prompt_every"):
         yield "--prompt-every goes with --cache-share: without it, it is not used"
     seen = any(part.image is not None for t in request.conversation.turns for part in t.parts)
-    if "hold" in said and not (seen and first in (None, Modality.IMAGE)):
-        yield "--hold goes with --image and a picture as the answer: this run does not use it"
+    if "keep_threshold" in said and not (seen and first in (None, Modality.IMAGE)):
+        yield "--keep-threshold goes with --image and a picture as the answer: it is not used"
     if "watch" in said and "trace" not in said:
         yield "--watch goes with --trace: without it, it is not used"
     for name in ("think", "aloud"):

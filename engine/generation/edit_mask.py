@@ -3,9 +3,9 @@
 A sampler draws every code anew, also where nothing is to change, and each draw can go wrong. Before
 sampling, a mid-layer probe predicts the patches to edit from states of pure noise
 (`training.objectives.probe_loss`); without a probe, the model's probability of the old codes
-decides. A place whose probability to stay is at least `Sampling.hold` is frozen from the first step
-on, as in inpainting. Owns: `can_freeze`, `keep_probability`, `partial_start`. Does not own: how a
-run begins in part (`engine.generation.resume`).
+decides. A place whose probability to stay is at least `Sampling.keep_threshold` is frozen from the
+first step on, as in inpainting. Owns: `can_freeze`, `keep_probability`, `partial_start`. Does not
+own: how a run begins in part (`engine.generation.resume`).
 """
 
 from collections.abc import Sequence
@@ -35,7 +35,7 @@ def can_freeze(spec: SegmentSpec, config: OmniConfig) -> bool:
     changes = spec.modality is Modality.IMAGE and spec.start is None and given
     sampling = spec.sampling
     assert sampling.sampler is not None
-    asked = sampling.hold != 1 and "hold" in SAMPLERS[sampling.sampler].settings
+    asked = sampling.keep_threshold != 1 and "keep_threshold" in SAMPLERS[sampling.sampler].settings
     return changes and asked and config.code_rows is None
 
 

@@ -117,7 +117,7 @@ class SegmentBuilder:
         noise = self.planner.noise(spec.modality, sampling, self._draws(seeds), spec.noise)
         kept = keep_probability(self.model, self.edit_probes, self.prompt([spec]), noise)
         given = [s.tokens for s in spec.spans if s.modality is Modality.IMAGE]
-        stays = (kept >= sampling.hold).cpu().numpy()
+        stays = (kept >= sampling.keep_threshold).cpu().numpy()
         mask_id = self.model.spaces[Modality.IMAGE].mask_id
         start = partial_start(stays, given[-1].numpy(), mask_id)
         return replace(spec, start=start, nfe=NUM_READS)

@@ -29,6 +29,8 @@ from flow.modality import Modality
 
 FORMAT, VERSION = "next-omni trace", 1
 MAX_FILE_BYTES, MAX_BYTES = 32 * 2**20, 128 * 2**20
+OLD_SETTINGS = {"hold": "keep_threshold"}
+"""The names of settings in files of earlier versions."""
 MAX_SEGMENTS, MAX_STEPS, MAX_POSITIONS, MAX_CODEBOOKS = 32, 4096, 8192, 16
 MAX_ABOUT_CHARACTERS = 1_000_000
 KINDS = {
@@ -212,7 +214,8 @@ def _read_request(
 
 def _read_sampling(plain: Mapping[str, Any]) -> Sampling:
     low, high = plain["guidance_interval"]
-    return Sampling(**{**plain, "guidance_interval": (low, high)})
+    named = {OLD_SETTINGS.get(name, name): value for name, value in plain.items()}
+    return Sampling(**{**named, "guidance_interval": (low, high)})
 
 
 def _read_segment(

@@ -133,7 +133,7 @@ def test_what_takes_too_long_is_not_taken_for_a_picture_or_a_sound(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for limit in ("EXACT_PX", "MOST_PX"):
-        monkeypatch.setattr(f"engine.media.video.{limit}", 1)
+        monkeypatch.setattr(f"engine.media.film_limits.{limit}", 1)
     for name in ("moves.gif", "moves.png", "moves.webp", "silent.webm", "sounding.webm"):
         (tmp_path / name).write_bytes(CONTENTS[name][0])
         with pytest.raises(ValueError, match="takes too long to look through"):

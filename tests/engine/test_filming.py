@@ -18,8 +18,9 @@ from engine.inspection.branch import Edit, start_of
 from engine.inspection.trace import events_of
 from engine.inspection.trace_file import read_trace, trace_bytes
 from engine.media.codec import Codec
+from engine.media.film_limits import FRAMES
 from engine.media.images import mp4_bytes
-from engine.media.video import FRAMES, read_film
+from engine.media.video import read_film
 from engine.prompt.conversation import kept_turns
 from flow.modality import Modality
 from model.loading.checkpoint import save_checkpoint

@@ -121,7 +121,7 @@ def _settings(sampling: Sampling) -> Values:
         "path": [sampling.c, sampling.a],
         "cache": [sampling.cache_share, sampling.prompt_every],
         "stops at the end": sampling.stop_at_end,
-        "keeps above": sampling.hold,
+        "keeps above": sampling.keep_threshold,
         "drafts": sampling.drafts,
     }
 

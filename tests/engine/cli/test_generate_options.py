@@ -33,7 +33,7 @@ VALUES = {
     "transition": "euler", "grid": "uniform", "c": "1", "a": "1", "patience": "2",
     "remasking": "random", "mask_schedule": "linear", "threshold": "0.5", "steps": "2",
     "cache_share": "0.5", "prompt_every": "1", "guidance_from": "0.1", "guidance_until": "0.9",
-    "guidance_every": "2", "hold": "0.9",
+    "guidance_every": "2", "keep_threshold": "0.9",
 }  # fmt: skip
 
 
@@ -97,8 +97,8 @@ def test_what_is_not_said_is_not_noted() -> None:
         ("image", ["--style", "calm"], "--style"),
         ("text", ["--out", "x.png"], "--out"),
         ("image", ["--prompt-every", "2"], "--prompt-every"),
-        ("image", ["--hold", "0.9"], "--hold"),
-        ("text", ["--hold", "0.9"], "--hold"),
+        ("image", ["--hold", "0.9"], "--keep-threshold"),
+        ("text", ["--keep-threshold", "0.9"], "--keep-threshold"),
     ],
 )
 def test_an_option_is_for_its_kind_of_answer(to: str, said: list[str], option: str) -> None:

@@ -86,7 +86,7 @@ def test_a_recorded_run_goes_on_with_what_it_held(tiny_engine: Engine) -> None:
 @pytest.mark.parametrize(
     "request_",
     [
-        replace(REQUEST, sampling=Sampling(steps=3, hold=1.0)),
+        replace(REQUEST, sampling=Sampling(steps=3, keep_threshold=1.0)),
         replace(REQUEST, sampling=Sampling(steps=3).by("autoregressive")),
         Request(Conversation.ask("a red dog"), Modality.IMAGE, Sampling(steps=3)),
         replace(REQUEST, to=Modality.TEXT),

@@ -16,8 +16,9 @@ import pytest
 from av.stream import Disposition
 from PIL import Image
 
-from engine.media import video
-from engine.media.video import FRAMES, held_in, read_film
+from engine.media import film_decoder, film_limits
+from engine.media.film_limits import FRAMES
+from engine.media.video import held_in, read_film
 from flow.modality import Modality
 from tests.engine.media.test_audio import _film as _sound_film
 from tests.engine.media.test_audio import _wav
@@ -243,14 +244,14 @@ def test_a_long_film_is_not_decoded_as_a_whole(monkeypatch: pytest.MonkeyPatch) 
     frame = np.zeros((16, 16, 3), np.uint8)
     content = _film([frame] * 720, preset="ultrafast", g="9", times_ms=range(0, 7_200_000, 10_000))
     decoded: list[object] = []
-    plain = video._decoded
+    plain = film_decoder._decoded
 
     def counted(*asked: Any) -> Iterator[Any]:
         for one in plain(*asked):
             decoded.append(one)
             yield one
 
-    monkeypatch.setattr(video, "_decoded", counted)
+    monkeypatch.setattr(film_decoder, "_decoded", counted)
     assert read_film(content).shape == (FRAMES, 16, 16, 3)
     assert len(decoded) <= FRAMES * (9 + 2)
 
@@ -261,15 +262,15 @@ def test_what_is_dear_is_taken_from_the_key_frames_or_refused(
     keys, none = (_film(48, bf="0", g=g, sc_threshold="0") for g in ("5", "99"))
     exact = [3, 9, 15, 21, 27, 33, 39, 45]
     assert _numbers(read_film(keys)) == _numbers(read_film(none)) == exact
-    monkeypatch.setattr(video, "EXACT_PX", 8 * HIGH * WIDE)
+    monkeypatch.setattr(film_limits, "EXACT_PX", 8 * HIGH * WIDE)
     assert _numbers(read_film(keys)) == [5, 10, 15, 20, 25, 35, 40, 45]
     assert _numbers(read_film(none)) == exact
-    monkeypatch.setattr(video, "MOST_PX", 8 * HIGH * WIDE)
+    monkeypatch.setattr(film_limits, "MOST_PX", 8 * HIGH * WIDE)
     assert _numbers(read_film(keys)) == [5, 10, 15, 20, 25, 35, 40, 45]
     for dear in (none, _drawn("GIF", [80] * 24), _drawn("WEBP", [80] * 24)):
         with pytest.raises(ValueError, match="the upload takes too long to look through: please"):
             read_film(dear)
-    monkeypatch.setattr(video, "MOST_PACKETS", 40)
+    monkeypatch.setattr(film_limits, "MOST_PACKETS", 40)
     with pytest.raises(ValueError, match="the upload takes too long to look through: please"):
         read_film(keys)
 
