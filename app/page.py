@@ -51,39 +51,41 @@ MARK = (
 )
 
 
-def build_page(host: Session, first_run: Path | None = FIRST_RUN) -> gr.Blocks:
+def build_page(session: Session, first_run: Path | None = FIRST_RUN) -> gr.Blocks:
     """The whole page of one engine. first_run: a recorded run that plays when the page opens."""
-    if not host.capabilities.has_flow:  # what ships was recorded by a checkpoint of ours
+    if not session.capabilities.has_flow:  # what ships was recorded by a checkpoint of ours
         first_run = None
     with gr.Blocks(title=TITLE, analytics_enabled=False, delete_cache=FORGET_FILES) as page:
-        info = host.engine.info()
+        info = session.engine.info()
         gr.HTML(
             header_html(info),
             js_on_load=mount("mountHeader", ""),
             elem_id="header",
             apply_default_css=False,
         )
-        image = ImageTab(host, recorded_run(first_run))
-        video = VideoTab(host, recorded_run(first_run and FIRST_FILM), replay_address(FIRST_FILM))
+        image = ImageTab(session, recorded_run(first_run))
+        video = VideoTab(
+            session, recorded_run(first_run and FIRST_FILM), replay_address(FIRST_FILM)
+        )
         with gr.Tabs(
-            selected="image" if host.capabilities.makes_images else "chat", elem_id="tabs"
+            selected="image" if session.capabilities.makes_images else "chat", elem_id="tabs"
         ) as tabs:
             with gr.Tab("Image", id="image"):
                 image.build()
             with gr.Tab("Chat", id="chat"):
-                shown = first_run and host.capabilities.makes_images and FIRST_CHAT
-                chat = ChatTab(host, example=recorded_run(shown or None))
+                shown = first_run and session.capabilities.makes_images and FIRST_CHAT
+                chat = ChatTab(session, example=recorded_run(shown or None))
                 chat.build()
             with gr.Tab("Speech", id="speech"):
-                speech = SpeechTab(host)
+                speech = SpeechTab(session)
                 speech.build()
             with gr.Tab("Video", id="video"):
                 video.build()
             with gr.Tab("Gallery", id="gallery"):
-                gallery = GalleryTab(host)
+                gallery = GalleryTab(session)
                 gallery.build()
             with gr.Tab("Lab", id="lab"):
-                lab = LabTab(host, _first_trace(host))
+                lab = LabTab(session, _first_trace(session))
                 lab.build()
             with gr.Tab("About", id="about"):
                 about.build(info)
@@ -92,11 +94,11 @@ def build_page(host: Session, first_run: Path | None = FIRST_RUN) -> gr.Blocks:
         _fill_lab_from_link(page, lab, digest)
         prompts = _prompts([image, video]) | ({"speech": speech.message} if speech.speaks else {})
         gallery.wire(page, tabs, chat.message, prompts)
-        _stop_on_leaving(page, host)
+        _stop_on_leaving(page, session)
     return page.queue(max_size=MAX_WAITING)
 
 
-def serve(page: gr.Blocks, host: Session, address: str | None, port: int | None) -> FastAPI:
+def serve(page: gr.Blocks, session: Session, address: str | None, port: int | None) -> FastAPI:
     """Launch without blocking, and add the live channel. Nothing leaves this machine."""
     server, _, _ = page.launch(
         server_name=address,
@@ -120,9 +122,9 @@ def serve(page: gr.Blocks, host: Session, address: str | None, port: int | None)
     # What goes over a websocket is packed already: packing it again costs more than a step's send.
     page.server.config.ws_per_message_deflate = False
     add_script_route(server)
-    add_live_route(server, host.bus)
+    add_live_route(server, session.bus)
     add_vad_route(server)
-    add_gallery_routes(server, host.library, host.bus)
+    add_gallery_routes(server, session.library, session.bus)
     add_replay_route(server, FIRST_FILM)
     return server
 
@@ -134,12 +136,12 @@ def recorded_run(path: Path | None) -> dict[str, object] | None:
     return json.loads(path.read_text())
 
 
-def _first_trace(host: Session) -> Trace | None:
+def _first_trace(session: Session) -> Trace | None:
     """The recorded run that the Lab opens with, where it is of this checkpoint."""
     if not FIRST_TRACE.exists():
         return None
     trace = read_trace(FIRST_TRACE)
-    return trace if trace.checkpoint["digest"] == host.engine.info().get("digest") else None
+    return trace if trace.checkpoint["digest"] == session.engine.info().get("digest") else None
 
 
 def header_html(info: Mapping[str, object]) -> str:
@@ -170,10 +172,10 @@ def _prompts(form_tabs: Sequence[GenerationTab]) -> dict[str, Component]:
     return {form_tab.spec.name: form_tab.prompt for form_tab in form_tabs if form_tab.link_targets}
 
 
-def _stop_on_leaving(page: gr.Blocks, host: Session) -> None:
+def _stop_on_leaving(page: gr.Blocks, session: Session) -> None:
     def leave(visitor: gr.Request) -> None:
-        host.bus.leave(visitor.session_hash or "")
-        host.library.leave(visitor.session_hash or "")
+        session.bus.leave(visitor.session_hash or "")
+        session.library.leave(visitor.session_hash or "")
 
     page.unload(leave)
 

@@ -120,10 +120,10 @@ class Session:
 class RunHandle:
     """A run being driven. A pulse is the fallback's value; None while a websocket carries it."""
 
-    def __init__(self, host: Session, run_id: str) -> None:
-        self.host = host
-        self.run = host.bus.find(run_id)
-        self.ticket = host.tickets.pop(run_id, None)
+    def __init__(self, session: Session, run_id: str) -> None:
+        self.session = session
+        self.run = session.bus.find(run_id)
+        self.ticket = session.tickets.pop(run_id, None)
         self.outcome: Outcome | None = None
 
     @property
@@ -134,13 +134,13 @@ class RunHandle:
         if self.run is None or self.ticket is None or self.run.ended:
             return
         watch = self.ticket.watch
-        recorder = self.host.engine.recorder() if watch else None
-        generate = partial(self.host.engine.generate, watch=watch)
+        recorder = self.session.engine.recorder() if watch else None
+        generate = partial(self.session.engine.generate, watch=watch)
         see = None if recorder is None else recorder.see
-        driver = RunDriver(generate, self.ticket.request, self.run, self.host.bus, see=see)
+        driver = RunDriver(generate, self.ticket.request, self.run, self.session.bus, see=see)
         for _ in driver:
             yield None if self.run.watched else self.run.snapshot()
         self.outcome = driver.outcome
         if recorder is not None and recorder.has_steps:
-            self.host.keep(self.run.id, recorder.trace())
+            self.session.keep(self.run.id, recorder.trace())
         yield self.run.snapshot()

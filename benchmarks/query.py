@@ -51,10 +51,10 @@ def _measured(engine: Engine, room: Path, arguments: argparse.Namespace) -> dict
     started = time.perf_counter()
     add_folder(Gallery.open(gallery, engine, ""), texts)
     metrics = {"index_s": time.perf_counter() - started, "items": arguments.items}
-    host = Session(engine, gallery=gallery)
-    page = build_page(host)
+    session = Session(engine, gallery=gallery)
+    page = build_page(session)
     port = free_port()
-    serve(page, host, "127.0.0.1", port)
+    serve(page, session, "127.0.0.1", port)
     try:
         seconds = [_query_s(f"http://127.0.0.1:{port}/", text) for text in words[arguments.items :]]
     finally:

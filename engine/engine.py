@@ -56,7 +56,7 @@ class Engine:
         self.inspector = Inspector(self.builder, checkpoint.landmarks)
         self.words = TokenText.of(self.tokenizer, self.model.spaces[Modality.TEXT].mask_id)
         eyes = None if self.model.config.vision is None else self.model.vision
-        self.lens = CodeInspector(eyes, self.planner.metrics, self.words, self.device)
+        self.code_inspector = CodeInspector(eyes, self.planner.metrics, self.words, self.device)
 
     @classmethod
     def load(

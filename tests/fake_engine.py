@@ -100,7 +100,7 @@ class FakeEngine:
         self.finds = finds
         self.digest = "fake"
         self.broken = broken
-        self.lens = FakeLens()
+        self.code_inspector = FakeLens()
         self.requests: list[Request] = []
         self.closed_after: list[int] = []
         """How many steps each generation had made when it ended, for whatever reason."""

@@ -19,12 +19,12 @@ PATIENCE_S = 120.0
 @dataclass(frozen=True)
 class Served:
     url: str
-    host: Session
+    session: Session
 
     @property
     def last_run(self) -> Run:
         """The run that was opened last."""
-        return list(self.host.bus._runs.values())[-1]
+        return list(self.session.bus._runs.values())[-1]
 
 
 def until(state: Callable[[], object]) -> None:
@@ -38,11 +38,11 @@ def until(state: Callable[[], object]) -> None:
 @contextmanager
 def served(engine: Engine, first_run: Path | None = None, **folders: Path) -> Iterator[Served]:
     """folders: `pack`, `gallery` and `own` of the host."""
-    host = Session(engine, **folders)
-    page = build_page(host, first_run)
-    serve(page, host, "127.0.0.1", _free_port())
+    session = Session(engine, **folders)
+    page = build_page(session, first_run)
+    serve(page, session, "127.0.0.1", _free_port())
     try:
-        yield Served(page.local_url, host)
+        yield Served(page.local_url, session)
     finally:
         page.close(verbose=False)
 

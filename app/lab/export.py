@@ -30,7 +30,7 @@ WORDS_ONLY = "this run drew nothing: take the numbers or the page of its own"
 
 
 def file(
-    trace: Trace, lens: CodeInspector, kind: str, seen: Mapping[str, object] | None
+    trace: Trace, code_inspector: CodeInspector, kind: str, seen: Mapping[str, object] | None
 ) -> dict[str, str]:
     """{"name", "uri"} of a run as "npz", "json", "png" (a strip), "webp", "mp4" or "html". seen:
     its `inspection.overview`, for "html".
@@ -40,9 +40,9 @@ def file(
     makers: dict[str, tuple[str, Callable[[], bytes]]] = {
         "npz": ("application/octet-stream", lambda: trace_bytes(trace)),
         "json": ("application/json", lambda: _json(trace)),
-        "png": ("image/png", lambda: _strip(trace, lens)),
-        "webp": ("image/webp", lambda: _webp(trace, lens)),
-        "mp4": ("video/mp4", lambda: _mp4(trace, lens)),
+        "png": ("image/png", lambda: _strip(trace, code_inspector)),
+        "webp": ("image/webp", lambda: _webp(trace, code_inspector)),
+        "mp4": ("video/mp4", lambda: _mp4(trace, code_inspector)),
         "html": ("text/html", lambda: page_of(seen or {}).encode()),
     }
     if kind not in makers:
@@ -54,7 +54,9 @@ def file(
     }
 
 
-def still(trace: Trace, lens: CodeInspector, segment: int, step: int, which: str) -> dict[str, str]:
+def still(
+    trace: Trace, code_inspector: CodeInspector, segment: int, step: int, which: str
+) -> dict[str, str]:
     """{"name", "uri"} of the picture of one step, or of its frames from left to right: state
     ("x_t") or prediction ("x_1"), a PNG that carries the settings and the step.
 
@@ -65,7 +67,7 @@ def still(trace: Trace, lens: CodeInspector, segment: int, step: int, which: str
     part = trace.segments[segment]
     if part.modality not in SEEN or not 0 <= step < part.num_steps:
         raise ValueError("this run has no such picture")
-    (frames,) = frames_of(part, lens, which, np.array([step]))
+    (frames,) = frames_of(part, code_inspector, which, np.array([step]))
     media = png(np.concatenate(frames, 1), {**_recipe(trace), "step": step + 1, "shows": which})
     return {"name": f"{_name(trace)}-step-{step + 1}.png", "uri": media.data_uri()}
 
@@ -110,35 +112,35 @@ def _json(trace: Trace) -> bytes:
     ).encode()
 
 
-def _strip(trace: Trace, lens: CodeInspector) -> bytes:
+def _strip(trace: Trace, code_inspector: CodeInspector) -> bytes:
     """Some of the predictions of a picture from left to right, the states below them; of a film the
     frames of a prediction from left to right, step below step."""
     segment = _drawn(trace)
     steps = np.unique(np.linspace(0, segment.num_steps - 1, STRIP_FRAMES).round().astype(int))
-    rows = frames_of(segment, lens, "x_1", steps)
+    rows = frames_of(segment, code_inspector, "x_1", steps)
     if segment.modality is Modality.IMAGE:
-        rows = np.stack([rows[:, 0], frames_of(segment, lens, "x_t", steps)[:, 0]])
+        rows = np.stack([rows[:, 0], frames_of(segment, code_inspector, "x_t", steps)[:, 0]])
     return png(np.concatenate([np.concatenate(row, 1) for row in rows]), _recipe(trace)).content
 
 
-def _webp(trace: Trace, lens: CodeInspector) -> bytes:
-    frames = _frames(trace, lens)
+def _webp(trace: Trace, code_inspector: CodeInspector) -> bytes:
+    frames = _frames(trace, code_inspector)
     times = [FIRST_MS, *[FRAME_MS] * (len(frames) - 2), LAST_MS][-len(frames) :]
     return webp_bytes(frames, times, json.dumps(_recipe(trace)))
 
 
-def _mp4(trace: Trace, lens: CodeInspector) -> bytes:
-    frames = _frames(trace, lens)
+def _mp4(trace: Trace, code_inspector: CodeInspector) -> bytes:
+    frames = _frames(trace, code_inspector)
     every = max(1, round(FRAME_MS * FPS / 1000))
     repeats = [every] * (len(frames) - 1) + [round(LAST_MS * FPS / 1000)]
     return mp4_bytes(np.repeat(frames, repeats, 0), FPS, json.dumps(_recipe(trace)))
 
 
-def _frames(trace: Trace, lens: CodeInspector) -> np.ndarray:
+def _frames(trace: Trace, code_inspector: CodeInspector) -> np.ndarray:
     """State and prediction at every step, uint8 "S H W 3": of a picture side by side and enlarged,
     of a film the frames from left to right, the state's above."""
     segment = _drawn(trace)
-    state, predicted = (frames_of(segment, lens, name) for name in ("x_t", "x_1"))
+    state, predicted = (frames_of(segment, code_inspector, name) for name in ("x_t", "x_1"))
     if segment.modality is Modality.VIDEO:
         rows = [np.concatenate(list(seen.swapaxes(0, 1)), 2) for seen in (state, predicted)]
         return np.concatenate(rows, 1)

@@ -22,11 +22,11 @@ GRID_LABELS = {"uniform": "t", "information": "information", "tuned": "the tuned
 class PathControls:
     """The folded box "Path and schedule", hidden for a checkpoint without flow matching."""
 
-    host: Session
+    session: Session
 
     def build(self) -> None:
         """Lay out the controls inside the current Blocks."""
-        flows = self.host.capabilities.has_flow
+        flows = self.session.capabilities.has_flow
         self.box = gr.Accordion("Path and schedule", open=False, elem_id="lab-path", visible=flows)
         if not flows:
             gr.HTML(NO_PATH, elem_id="lab-no-path", apply_default_css=False)
@@ -52,8 +52,8 @@ class PathControls:
 
     def draw(self, kind: str, steps: float, grid: str, c: float, a: float) -> str:
         """Return the chart of a path with these values as HTML; nothing has to run for it."""
-        if not self.host.capabilities.has_flow:
+        if not self.session.capabilities.has_flow:
             return ""
         modality = Modality.IMAGE if kind == "auto" else Modality(kind)
         sampling = Sampling(steps=int(steps), grid=grid, c=float(c), a=float(a))
-        return path_html(self.host.engine.inspector.path_preview(sampling, modality))
+        return path_html(self.session.engine.inspector.path_preview(sampling, modality))

@@ -23,12 +23,12 @@ FIRST_ID = "first"
 class Recordings:
     """The session's recorded runs. first: a run that lies open when the page does."""
 
-    host: Session
+    session: Session
     first: Trace | None = None
 
     def find(self, run_id: str) -> Trace | None:
         """Return the trace of a run, or None where it is not kept any more."""
-        return self.first if run_id == FIRST_ID else self.host.traces.get(run_id)
+        return self.first if run_id == FIRST_ID else self.session.traces.get(run_id)
 
     def opening(self) -> dict[str, object] | None:
         """Return the value of the Lab's component when the page opens."""
@@ -39,11 +39,11 @@ class Recordings:
 
         Raises: ValueError where the Lab cannot show it.
         """
-        engine = self.host.engine
+        engine = self.session.engine
         seen = overview(
-            trace, engine.lens, run_id, surprises(trace, engine.inspector.bits_per_code)
+            trace, engine.code_inspector, run_id, surprises(trace, engine.inspector.bits_per_code)
         )
-        return seen | {"believes": self.host.capabilities.believes}
+        return seen | {"believes": self.session.capabilities.believes}
 
     def look_at(self, place: Mapping[str, object]) -> dict[str, object]:
         """Return one token of a run for the browser; {"sentence"} where that is not possible."""
@@ -52,7 +52,7 @@ class Recordings:
             return {"sentence": GONE}
         try:
             numbers = [int(str(place.get(name))) for name in ("segment", "step", "position")]
-            return token(trace, self.host.engine.lens, *numbers)
+            return token(trace, self.session.engine.code_inspector, *numbers)
         except ValueError as bad:
             return {"sentence": str(bad)}
 
@@ -66,7 +66,7 @@ class Recordings:
             index = int(str(part.get("segment")))
             if not 0 <= index < len(trace.segments):
                 return {"sentence": f"this run has no part {index}"}
-            readout = self.host.engine.inspector.read_probes(trace, index)
+            readout = self.session.engine.inspector.read_probes(trace, index)
         except ValueError as bad:
             return {"sentence": str(bad)}
         return {"sentence": UNASKED} if readout is None else pack_readout(readout)
@@ -77,13 +77,13 @@ class Recordings:
         trace = self.find(run_id)
         if trace is None:
             return {"sentence": GONE}
-        lens, kind = self.host.engine.lens, str(order.get("kind"))
+        code_inspector, kind = self.session.engine.code_inspector, str(order.get("kind"))
         try:
             if kind == "still":
                 segment, step = (int(str(order.get(name))) for name in ("segment", "step"))
-                return export.still(trace, lens, segment, step, str(order.get("which")))
+                return export.still(trace, code_inspector, segment, step, str(order.get("which")))
             whole = self._whole(run_id, trace) if kind == "html" else None
-            return export.file(trace, lens, kind, whole)
+            return export.file(trace, code_inspector, kind, whole)
         except ValueError as bad:
             return {"sentence": str(bad)}
 
@@ -93,8 +93,8 @@ class Recordings:
         seen = self.overview(run_id, trace)
         parts = seen["segments"]
         assert isinstance(parts, list)
-        if self.host.capabilities.believes:
+        if self.session.capabilities.believes:
             for index, part in enumerate(parts):
-                readout = self.host.engine.inspector.read_probes(trace, index)
+                readout = self.session.engine.inspector.read_probes(trace, index)
                 part["believed"] = None if readout is None else pack_readout(readout)
         return seen

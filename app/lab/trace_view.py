@@ -42,7 +42,7 @@ def surprises(trace: Trace, surprise: Surprise) -> list[float | None]:
 
 
 def overview(
-    trace: Trace, lens: CodeInspector, run_id: str, bits: Sequence[float | None]
+    trace: Trace, code_inspector: CodeInspector, run_id: str, bits: Sequence[float | None]
 ) -> dict[str, object]:
     """Return everything but the single token: one entry a segment. bits: see `surprises`.
 
@@ -62,14 +62,15 @@ def overview(
         "recipe": recipe_of(replace(trace.request, sampling=last)),
         "heats": HEATS,
         "segments": [
-            _segment(s, lens) | {"bits": b} for s, b in zip(trace.segments, bits, strict=True)
+            _segment(s, code_inspector) | {"bits": b}
+            for s, b in zip(trace.segments, bits, strict=True)
         ],
     }
 
 
-def _segment(segment: SegmentTrace, lens: CodeInspector) -> dict[str, object]:
+def _segment(segment: SegmentTrace, code_inspector: CodeInspector) -> dict[str, object]:
     a = segment.arrays
-    heats = heat_maps(segment, lens)
+    heats = heat_maps(segment, code_inspector)
     is_text = segment.modality is Modality.TEXT
     frames = 1 if segment.modality is Modality.IMAGE else FRAMES
     return {
@@ -92,7 +93,8 @@ def _segment(segment: SegmentTrace, lens: CodeInspector) -> dict[str, object]:
         "pictures": None
         if is_text
         else {
-            n: [strip(f).data_uri() for f in frames_of(segment, lens, n)] for n in ("x_t", "x_1")
+            n: [strip(f).data_uri() for f in frames_of(segment, code_inspector, n)]
+            for n in ("x_t", "x_1")
         },
         "words": {n: [segment.words.shown(ids) for ids in a[n]] for n in ("x_t", "x_1")}
         if is_text
@@ -101,21 +103,24 @@ def _segment(segment: SegmentTrace, lens: CodeInspector) -> dict[str, object]:
 
 
 def frames_of(
-    segment: SegmentTrace, lens: CodeInspector, which: str, steps: slice | np.ndarray = slice(None)
+    segment: SegmentTrace,
+    code_inspector: CodeInspector,
+    which: str,
+    steps: slice | np.ndarray = slice(None),
 ) -> np.ndarray:
     """uint8 "S F H W 3": state ("x_t") or prediction ("x_1") at some steps of a film, or of a
     picture, which is a film of one frame."""
     codes = segment.arrays[which][steps]
     if segment.modality is Modality.VIDEO:
-        return lens.films(codes)
-    return lens.pictures(codes)[:, None]
+        return code_inspector.films(codes)
+    return code_inspector.pictures(codes)[:, None]
 
 
-def heat_maps(segment: SegmentTrace, lens: CodeInspector) -> dict[str, np.ndarray]:
+def heat_maps(segment: SegmentTrace, code_inspector: CodeInspector) -> dict[str, np.ndarray]:
     """Return, for each of `HEATS` that the trace allows, a number for every step and position,
     float32 "S L"."""
     a = segment.arrays
-    gaps = lens.distances(segment.modality, a["x_t"], a["x_1"])
+    gaps = code_inspector.distances(segment.modality, a["x_t"], a["x_1"])
     changed = a["changed"]
     last = np.where(changed.any(2), np.arange(1, len(changed) + 1)[:, None], 0).max(0)
     found = {
@@ -130,7 +135,7 @@ def heat_maps(segment: SegmentTrace, lens: CodeInspector) -> dict[str, np.ndarra
 
 
 def token(
-    trace: Trace, lens: CodeInspector, segment_index: int, step: int, position: int
+    trace: Trace, code_inspector: CodeInspector, segment_index: int, step: int, position: int
 ) -> dict[str, object]:
     """Return one position at one step, code by code: its history, likely alternatives and nearest
     neighbours.
@@ -143,29 +148,29 @@ def token(
     states = segment.arrays["x_t"]
     if not (0 <= step < states.shape[0] and 0 <= position < states.shape[1]):
         raise ValueError(f"this run has no position {position} at step {step + 1}")
-    codes = [_code(segment, lens, step, position, q) for q in range(states.shape[2])]
+    codes = [_code(segment, code_inspector, step, position, q) for q in range(states.shape[2])]
     return {"segment": segment_index, "step": step, "position": position, "codes": codes}
 
 
 def _code(
-    segment: SegmentTrace, lens: CodeInspector, step: int, position: int, q: int
+    segment: SegmentTrace, code_inspector: CodeInspector, step: int, position: int, q: int
 ) -> dict[str, object]:
     a = segment.arrays
     history, predicted = (a[name][:, position, q] for name in ("x_t", "x_1"))
     final = np.broadcast_to(history[-1:], history.shape)
-    path = _column(lens, segment.modality, history, final, a["x_t"].shape[2], q)
+    path = _column(code_inspector, segment.modality, history, final, a["x_t"].shape[2], q)
     now = int(history[step])
-    near, gaps = lens.neighbours(segment.modality, q, int(predicted[step]), NEAR)
+    near, gaps = code_inspector.neighbours(segment.modality, q, int(predicted[step]), NEAR)
     likely: list[dict[str, object]] = []
     if "entropy" in a:
         ids, p = a["likely_ids"][step, position, q], a["likely_p"][step, position, q]
-        shown = _shown(segment, lens, step, position, q, ids[:NEAR])
+        shown = _shown(segment, code_inspector, step, position, q, ids[:NEAR])
         likely = [
             {"id": int(i), "p": round(float(share), 4), **look}
             for i, share, look in zip(ids, p, shown, strict=False)
             if share > 0
         ]
-    looks = _shown(segment, lens, step, position, q, near)
+    looks = _shown(segment, code_inspector, step, position, q, near)
     return {
         "now": now,
         "predicted": int(predicted[step]),
@@ -187,7 +192,7 @@ def _code(
 
 
 def _column(
-    lens: CodeInspector,
+    code_inspector: CodeInspector,
     modality: Modality,
     x: np.ndarray,
     y: np.ndarray,
@@ -197,16 +202,21 @@ def _column(
     """d(x, y) "S" of ids of one codebook."""
     wide = np.zeros((2, len(x), num_codebooks), np.int64)
     wide[0, :, q], wide[1, :, q] = x, y
-    return lens.distances(modality, wide[:1], wide[1:])[0, :, q]
+    return code_inspector.distances(modality, wide[:1], wide[1:])[0, :, q]
 
 
 def _shown(
-    segment: SegmentTrace, lens: CodeInspector, step: int, position: int, q: int, ids: np.ndarray
+    segment: SegmentTrace,
+    code_inspector: CodeInspector,
+    step: int,
+    position: int,
+    q: int,
+    ids: np.ndarray,
 ) -> list[dict[str, object]]:
     """Return how each code would look in its place: a piece of text, or the patch and its surround
     in the predicted picture or frame."""
     if segment.modality is Modality.TEXT:
-        known = {**lens.words.pieces, **segment.words.pieces}
+        known = {**code_inspector.words.pieces, **segment.words.pieces}
         return [{"piece": known.get(int(i), f"#{int(i)}")} for i in ids]
     if len(ids) == 0:
         return []
@@ -216,7 +226,7 @@ def _shown(
     seen = predicted[frame * length : (frame + 1) * length].astype(np.int64)
     codes = np.repeat(seen[None], len(ids), 0)
     codes[:, place, q] = ids
-    return [{"picture": jpeg(_around(p, place)).data_uri()} for p in lens.pictures(codes)]
+    return [{"picture": jpeg(_around(p, place)).data_uri()} for p in code_inspector.pictures(codes)]
 
 
 def _around(picture: np.ndarray, position: int) -> np.ndarray:

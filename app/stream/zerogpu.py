@@ -61,12 +61,12 @@ class _WorkerEngine:
         self._engine = engine
         self.info: Callable[[], dict[str, object]] = cache(_short(lambda: engine.info()))
         self._embed = _short(lambda items: engine.embed(items))
-        self.lens = _WorkerCodes(
-            engine.lens.words,
-            _short(lambda codes: engine.lens.pictures(codes)),
-            _short(lambda codes: engine.lens.films(codes)),
-            _short(lambda modality, x, y: engine.lens.distances(modality, x, y)),
-            _short(lambda *place: engine.lens.neighbours(*place)),
+        self.code_inspector = _WorkerCodes(
+            engine.code_inspector.words,
+            _short(lambda codes: engine.code_inspector.pictures(codes)),
+            _short(lambda codes: engine.code_inspector.films(codes)),
+            _short(lambda modality, x, y: engine.code_inspector.distances(modality, x, y)),
+            _short(lambda *place: engine.code_inspector.neighbours(*place)),
         )
         self.inspector = _WorkerInspector(
             _short(lambda *asked: engine.inspector.bits_per_code(*asked)),

@@ -83,7 +83,7 @@ class ChatTab(ConversationTab):
         """Lay out the choice of the answer's kind, beside the message."""
         with gr.Row(elem_classes="omni-answer-with"):
             self.kind = gr.Dropdown(
-                choices(self.host.capabilities.makes),
+                choices(self.session.capabilities.makes),
                 value=AUTO,
                 label="Answer with",
                 elem_id="chat-answer-with",
@@ -114,15 +114,15 @@ class ChatTab(ConversationTab):
     def as_value(self, history: History, messages: object = ()) -> dict[str, object]:
         """Return the value with a welcome that fits the checkpoint."""
         value = super().as_value(history, messages)
-        opens = self.host.capabilities.makes_images and self.host.capabilities.opens_media
+        opens = self.session.capabilities.makes_images and self.session.capabilities.opens_media
         return value if opens else {**value, "welcome": chat_history.WELCOME_TO_WORDS}
 
     def reopen(self, ticket: str, history: History, path: str) -> tuple[object, ...]:
         """A saved conversation takes the place of this one; one that is none changes nothing."""
         try:
-            self.host.refuse_if_busy(ticket)
+            self.session.refuse_if_busy(ticket)
             with beside("prompt"):
-                history = read_conversation(path, self.host.capabilities.prompt_characters)
+                history = read_conversation(path, self.session.capabilities.prompt_characters)
         except InputError as bad:
             return (gr.skip(), gr.skip(), *notices(bad))
         return (history, self.as_value(history), *notices(None))
@@ -134,12 +134,12 @@ class ChatTab(ConversationTab):
             return "Ask something"
         *others, last = known
         dropped = f"{', '.join(others)} or {last}" if others else last
-        opens = self.host.capabilities.makes_images and self.host.capabilities.opens_media
+        opens = self.session.capabilities.makes_images and self.session.capabilities.opens_media
         return f"Ask, drop in {dropped}" + (", or “draw …”" if opens else "")
 
     def _file_types(self) -> list[str]:
         kinds = {
-            "image": self.host.capabilities.makes_images,
+            "image": self.session.capabilities.makes_images,
             "audio": self.speaks,
             "video": self.watches,
         }
@@ -163,7 +163,7 @@ class ChatTab(ConversationTab):
     ) -> tuple[object, ...]:
         """A message was sent: check it, put it into the conversation and open the answer's run."""
         try:
-            self.host.refuse_if_busy(ticket)
+            self.session.refuse_if_busy(ticket)
             text, media = self._read(message)
         except InputError as bad:
             return self.refused(bad)
@@ -175,7 +175,7 @@ class ChatTab(ConversationTab):
         """Return its words and its media. Raises: InputError."""
         if message.get("files") and not self._file_types():
             raise InputError(NO_FILES, "prompt")
-        together = self.host.capabilities.joins_media
+        together = self.session.capabilities.joins_media
         return read_message(message, films=self.watches, hears=self.speaks, together=together)
 
     def ask_pressed(

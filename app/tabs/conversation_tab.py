@@ -34,7 +34,7 @@ class ConversationTab:
     """The shared half of a tab. A tab lays out `view`, `message` and the settings, then calls
     `wire`."""
 
-    host: Session
+    session: Session
     name: str = ""
     """In the ids of the controls."""
     api: str = ""
@@ -42,7 +42,7 @@ class ConversationTab:
 
     def settings(self, *, aloud: bool) -> None:
         """Lay out the settings. aloud: whether answers are spoken unless the visitor says no."""
-        self.controls = AnswerControls(self.host.capabilities, self.name)
+        self.controls = AnswerControls(self.session.capabilities, self.name)
         self.controls.build(speaks=self.speaks, aloud=aloud)
 
     def states(self) -> None:
@@ -62,17 +62,17 @@ class ConversationTab:
     @property
     def speaks(self) -> bool:
         """Return whether the checkpoint has sound."""
-        return bool(self.host.engine.info().get("hears_s"))
+        return bool(self.session.engine.info().get("hears_s"))
 
     @property
     def thinks(self) -> bool:
         """Return whether the checkpoint can think before it answers."""
-        return bool(self.host.engine.info().get("thinks"))
+        return bool(self.session.engine.info().get("thinks"))
 
     @property
     def watches(self) -> bool:
         """Return whether a message may hold a film."""
-        return self.host.capabilities.sees_video
+        return self.session.capabilities.sees_video
 
     @property
     def context(self) -> list[Any]:
@@ -140,7 +140,7 @@ class ConversationTab:
     def as_value(self, history: History, messages: object = ()) -> dict[str, object]:
         """Return the value of the conversation's component."""
         return chat_history.as_value(
-            history, messages, whole=self.host.capabilities.reads_all_turns
+            history, messages, whole=self.session.capabilities.reads_all_turns
         )
 
     def begin(
@@ -154,7 +154,7 @@ class ConversationTab:
         except InputError as bad:
             return self.refused(bad)
         seed = form.seed
-        run = self.host.open(request, owner=visitor.session_hash or "")
+        run = self.session.open(request, owner=visitor.session_hash or "")
         history = chat_history.with_open_answer(history, run.id)
         left = self.ready(False) if draft else {**self.ready(False), "value": None}
         return (run.id, history, self.as_value(history), left, seed, seed, *notices(None))
@@ -174,14 +174,14 @@ class ConversationTab:
             to = self.kind_of(history) or to
             how = {"aloud": aloud, "think": think, "style": style}
             request = Request(asked, to, sampling, pin=pin, **how)
-            return request.within(self.host.capabilities.prompt_characters)
+            return request.within(self.session.capabilities.prompt_characters)
 
     def again(
         self, ticket: str, history: History, visitor: gr.Request, *settings: Setting
     ) -> tuple[object, ...]:
         """Another answer to the last message: the same settings, the next seed."""
         try:
-            self.host.refuse_if_busy(ticket)
+            self.session.refuse_if_busy(ticket)
             shorter = chat_history.without_last_answer(history)
             if not shorter:
                 raise InputError(NOTHING_YET, "prompt")
@@ -201,7 +201,7 @@ class ConversationTab:
     ) -> tuple[object, ...]:
         """A message was written anew: it is answered, and what came after it goes."""
         try:
-            self.host.refuse_if_busy(ticket)
+            self.session.refuse_if_busy(ticket)
             with beside("prompt"):
                 turn, text = str(press._data["turn"]), str(press._data["text"])
                 history = chat_history.with_edit(history, turn, text)
@@ -224,7 +224,7 @@ class ConversationTab:
     def _shorter(self, ticket: str, cut: Callable[[], History]) -> tuple[object, ...]:
         """A conversation of which something is gone; nothing goes while an answer forms."""
         try:
-            self.host.refuse_if_busy(ticket)
+            self.session.refuse_if_busy(ticket)
             with beside("prompt"):
                 history = cut()
         except InputError as bad:
@@ -241,35 +241,35 @@ class ConversationTab:
 
     def run(self, ticket: str, history: History) -> Iterator[tuple[object, object]]:
         """Drive the run; at its end the answer becomes part of the history."""
-        drive = self.host.drive(ticket)
+        drive = self.session.drive(ticket)
         for value in drive:
             shown = gr.skip() if value is None else self.as_value(history, value["messages"])
             yield gr.skip(), shown
         if drive.forgotten:
             return
         history = chat_history.with_answer(
-            history, ticket, drive.outcome, self.host.capabilities.facts
+            history, ticket, drive.outcome, self.session.capabilities.facts
         )
         yield history, self.as_value(history)
 
     def halt(self, ticket: str) -> object:
         """Stop within one step; the answer keeps what it has."""
-        self.host.stop(ticket)
-        return self.ready(not self.host.busy(ticket))
+        self.session.stop(ticket)
+        return self.ready(not self.session.busy(ticket))
 
     def finish(self, ticket: str, history: History) -> tuple[object, ...]:
         """The visitor can write again when the run is over; a run without an answer says why.
         `free` tells the page's microphone that the history is whole."""
-        history = chat_history.with_refusal(history, ticket, self.host.failure(ticket))
+        history = chat_history.with_refusal(history, ticket, self.session.failure(ticket))
         value = {**self.as_value(history), "free": True}
-        return history, value, self.ready(not self.host.busy(ticket))
+        return history, value, self.ready(not self.session.busy(ticket))
 
     def give_up(self, ticket: str, history: History) -> tuple[object, ...]:
         """The run's event failed or was never let in."""
-        self.host.close(ticket)
+        self.session.close(ticket)
         return self.finish(ticket, history)
 
     def forget(self, ticket: str) -> tuple[object, ...]:
         """An empty conversation; what still forms is stopped."""
-        self.host.forget(ticket)
+        self.session.forget(ticket)
         return (), self.as_value(()), self.ready(True), *notices(None)

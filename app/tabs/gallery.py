@@ -44,7 +44,7 @@ SPEECH = "speech"
 class GalleryTab:
     """See the module's docstring."""
 
-    host: Session
+    session: Session
 
     def build(self) -> None:
         """Lay out the tab inside the current Blocks."""
@@ -60,8 +60,8 @@ class GalleryTab:
     def _own_folder(self) -> None:
         """A folded box in which the owner adds a folder, or the sentence how that is done."""
         with gr.Accordion("Your own folder", open=False, elem_classes="omni-accordion"):
-            if not self.host.library.takes_folders:
-                told = HOW if self.host.library.finds else NO_MEANING
+            if not self.session.library.takes_folders:
+                told = HOW if self.session.library.finds else NO_MEANING
                 gr.HTML(f"<p>{told}</p>", elem_id="gallery-own-how", apply_default_css=False)
                 return
             with gr.Row(elem_classes="omni-typed"):
@@ -86,7 +86,7 @@ class GalleryTab:
         try:
             if not is_local_request(visitor.headers, "" if client is None else client.host):
                 raise ValueError(NOT_HERE)
-            yield from add_with_progress(self.host.library, read_folder(path))
+            yield from add_with_progress(self.session.library, read_folder(path))
         except (ValueError, DeviceError) as error:
             yield f"<p role='alert'>{escape(as_sentence(str(error)))}</p>"
 
@@ -122,7 +122,7 @@ class GalleryTab:
     def _found(self, press: gr.EventData, visitor: gr.Request) -> tuple[Item, Path | None]:
         viewer = Where(viewer=visitor.session_hash or "")
         try:
-            return self.host.library.together.find(str(press._data["item"]), viewer)
+            return self.session.library.together.find(str(press._data["item"]), viewer)
         except ValueError as error:
             raise gr.Error(f"{error}.") from error
 
@@ -131,8 +131,8 @@ class GalleryTab:
 
     def _opening(self, viewer: str) -> dict[str, object]:
         """viewer: by which the script says who asks."""
-        library = self.host.library
-        makes = [str(m) for m in WANTED if m in self.host.capabilities.makes]
+        library = self.session.library
+        makes = [str(m) for m in WANTED if m in self.session.capabilities.makes]
         files = {item.file: i for i, item in library.shipped.items.items() if item.file}
         examples = [
             {"words": words, "item": files.get(file)}

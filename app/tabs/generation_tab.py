@@ -68,7 +68,7 @@ class TabSpec:
 class GenerationTab:
     """The tab's controls, and what happens when they are pressed."""
 
-    host: Session
+    session: Session
     trace: dict[str, object] | None = None
     """A recorded run that plays when the tab is first seen."""
     trace_at: str = ""
@@ -125,7 +125,7 @@ class GenerationTab:
         return (*values, keep, *notices(link.bad))
 
     def _first_recipe(self) -> Recipe:
-        can, first = self.host.capabilities, self.spec.first
+        can, first = self.session.capabilities, self.spec.first
         if not can.has_flow:
             words = self.spec.to is Modality.TEXT
             steps = min(can.words_steps, MAX_SLIDER_STEPS) if words else can.steps
@@ -165,7 +165,7 @@ class GenerationTab:
                 0, MAX_SLIDER_GUIDANCE, first.guidance, 0.5, "Guidance", f"{name}-guidance"
             )
         with gr.Row(elem_classes="omni-pair"):
-            methods = self.host.capabilities.methods
+            methods = self.session.capabilities.methods
             self.method = gr.Dropdown(
                 method_choices(methods),
                 value=first.method if first.method in methods else methods[0],
@@ -174,7 +174,7 @@ class GenerationTab:
                 min_width=NARROW,
             )
             self.drafts = slider(1, MAX_DRAFTS, 1, 1, DRAFTS, f"{name}-drafts")
-            self.drafts.visible = self.host.capabilities.finds
+            self.drafts.visible = self.session.capabilities.finds
         with gr.Row(elem_classes="omni-pair"):
             self.seed = gr.Textbox(
                 str(first.seed), label="Seed", max_lines=1, elem_id=f"{name}-seed", min_width=NARROW
@@ -235,11 +235,11 @@ class GenerationTab:
         *given, drafts = more
         seed = next_seed(seed, shown_seed, keep_seed)
         try:
-            self.host.refuse_if_busy(ticket)
+            self.session.refuse_if_busy(ticket)
             request = self.filled(prompt, steps, guidance, method, seed, *given, drafts=drafts)
         except InputError as bad:
             return (*(gr.skip(),) * 4, *notices(bad), gr.skip(), gr.skip())
-        run = self.host.open(request, owner=visitor.session_hash or "")
+        run = self.session.open(request, owner=visitor.session_hash or "")
         value = {"run": run.id, **run.snapshot()}
         return (run.id, seed, seed, value, *notices(None), *run_buttons(running=True))
 
@@ -259,23 +259,23 @@ class GenerationTab:
             sampling = replace(sampling, drafts=read_drafts(drafts))
         with beside("prompt"):
             request = self.request(prompt.strip(), sampling, *given)
-            return request.within(self.host.capabilities.prompt_characters)
+            return request.within(self.session.capabilities.prompt_characters)
 
     def run(self, ticket: str) -> Iterator[object]:
         """Drive the run; values carry its state only where no websocket does."""
-        for value in self.host.drive(ticket):
+        for value in self.session.drive(ticket):
             yield gr.skip() if value is None else value
 
     def halt(self, ticket: str) -> tuple[object, ...]:
         """Stop within one step. What waits in line is over at once; what runs keeps what it has."""
-        self.host.stop(ticket)
+        self.session.stop(ticket)
         return self.finish(ticket)
 
     def finish(self, ticket: str) -> tuple[object, ...]:
         """The buttons as they should be now: Generate comes back when the run is over."""
-        return run_buttons(running=self.host.busy(ticket))
+        return run_buttons(running=self.session.busy(ticket))
 
     def give_up(self, ticket: str) -> tuple[object, ...]:
         """The run's event failed or was never let in."""
-        self.host.close(ticket)
+        self.session.close(ticket)
         return self.finish(ticket)

@@ -57,16 +57,16 @@ class ImageTab(GenerationTab):
 
     def build(self) -> None:
         """Only a sentence, where the checkpoint draws nothing."""
-        if self.host.capabilities.makes_images:
+        if self.session.capabilities.makes_images:
             super().build()
         else:
-            said = BLIND.format(why=self.host.capabilities.missing_reason(Modality.IMAGE))
+            said = BLIND.format(why=self.session.capabilities.missing_reason(Modality.IMAGE))
             gr.HTML(said, elem_id="image-blind", apply_default_css=False)
 
     def given(self) -> list[Component]:
         self.painted = gr.State(None)
         with gr.Accordion("Change a picture", open=False, elem_classes="omni-accordion"):
-            if not self.host.capabilities.edits_images:
+            if not self.session.capabilities.edits_images:
                 said = f"<p class='omni-lead'>{as_sentence(PAINT)}</p>"
                 gr.HTML(said, elem_id="image-paints-alone", apply_default_css=False)
             self.mask_editor = mask_editor("image-painter")
@@ -92,7 +92,7 @@ class ImageTab(GenerationTab):
             return super().request(prompt, sampling)
         strength = float(str(strength))
         if not painted.mask.any() and strength == 1.0:
-            if not self.host.capabilities.edits_images:
+            if not self.session.capabilities.edits_images:
                 raise ValueError(PAINT)
             return Request(Conversation.ask(prompt, image=painted.picture), self.spec.to, sampling)
         mask = painted.mask if painted.mask.any() else np.ones_like(painted.mask)

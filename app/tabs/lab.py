@@ -36,16 +36,16 @@ class LabTab:
     """The tab's controls, and what happens when they are pressed. first: a recorded run that lies
     open when the page does."""
 
-    host: Session
+    session: Session
     first: Trace | None = None
 
     def __post_init__(self) -> None:
-        self.recordings = Recordings(self.host, self.first)
-        self.path = PathControls(self.host)
+        self.recordings = Recordings(self.session, self.first)
+        self.path = PathControls(self.session)
 
     def build(self) -> None:
         """Lay out the controls inside the current Blocks and wire them."""
-        known = ["auto", *self.host.capabilities.makes]
+        known = ["auto", *self.session.capabilities.makes]
         self.kinds = [(shown, kind) for shown, kind in KINDS if kind in known]
         with gr.Row(elem_classes="omni-studio"):
             with gr.Column(scale=3, min_width=260, elem_classes="omni-controls"):
@@ -67,7 +67,7 @@ class LabTab:
         self._wire()
 
     def _prompt_controls(self) -> None:
-        prompts = PROMPTS if self.host.capabilities.makes_images else WORDS_ALONE
+        prompts = PROMPTS if self.session.capabilities.makes_images else WORDS_ALONE
         self.prompt = gr.Textbox(
             prompts[0],
             label="What should it do while you watch?",
@@ -82,7 +82,7 @@ class LabTab:
         self.examples = chips(prompts, "prompts to try", "lab-examples")
 
     def _settings(self) -> None:
-        can = self.host.capabilities
+        can = self.session.capabilities
         kind = Modality.IMAGE if can.makes_images else Modality.TEXT
         self.kind = gr.Radio(self.kinds, value=str(kind), label="It should", elem_id="lab-kind")
         shown = method_choices(can.methods)
@@ -207,16 +207,16 @@ class LabTab:
         seed = next_seed(str(seed), shown, keep)
         try:
             for run_id in ticket.split():
-                self.host.refuse_if_busy(run_id)
+                self.session.refuse_if_busy(run_id)
             asked = requests(LabForm(*others, seed))  # pyright: ignore[reportArgumentType, reportCallIssue]
             with beside("prompt"):
                 asked = [
-                    request.within(self.host.capabilities.prompt_characters) for request in asked
+                    request.within(self.session.capabilities.prompt_characters) for request in asked
                 ]
         except InputError as bad:
             return (*(gr.skip(),) * 4, *notices(bad), gr.skip(), gr.skip())
         owner = visitor.session_hash or ""
-        runs = [self.host.open(request, owner=owner, watch=WATCH) for request in asked]
+        runs = [self.session.open(request, owner=owner, watch=WATCH) for request in asked]
         value = {"runs": [{"run": run.id, **run.snapshot()} for run in runs]}
         ids = " ".join(run.id for run in runs)
         return (ids, seed, seed, value, *notices(None), *run_buttons(running=True))
@@ -226,7 +226,7 @@ class LabTab:
         does."""
         snapshots: dict[str, object] = {}
         for run_id in ticket.split():
-            for value in self.host.drive(run_id):
+            for value in self.session.drive(run_id):
                 if value is not None:
                     snapshots[run_id] = {"run": run_id, **value}
                 yield gr.skip() if value is None else {"runs": list(snapshots.values())}
@@ -234,13 +234,13 @@ class LabTab:
     def halt(self, ticket: str) -> tuple[object, ...]:
         """Stop within one step; what was recorded until then can be looked into."""
         for run_id in ticket.split():
-            self.host.stop(run_id)
+            self.session.stop(run_id)
         return run_buttons(running=self._busy(ticket))
 
     def finish(self, ticket: str) -> tuple[object, ...]:
         """The buttons, and the recorded runs to look into; a sentence where one cannot be."""
         buttons = run_buttons(running=self._busy(ticket))
-        kept = [(i, self.host.traces[i]) for i in ticket.split() if i in self.host.traces]
+        kept = [(i, self.session.traces[i]) for i in ticket.split() if i in self.session.traces]
         if not kept:
             return (*buttons, gr.skip(), gr.skip())
         try:
@@ -253,11 +253,11 @@ class LabTab:
     def give_up(self, ticket: str) -> tuple[object, ...]:
         """The runs' event failed or was never let in."""
         for run_id in ticket.split():
-            self.host.close(run_id)
+            self.session.close(run_id)
         return self.finish(ticket)
 
     def _busy(self, ticket: str) -> bool:
-        return any(self.host.busy(run_id) for run_id in ticket.split())
+        return any(self.session.busy(run_id) for run_id in ticket.split())
 
     def open_file(self, path: str) -> tuple[object, ...]:
         """Somebody's trace, checked before it is shown, or a picture whose settings come back."""
@@ -267,7 +267,7 @@ class LabTab:
                 trace = read_trace(Path(path))
                 run_id = secrets.token_urlsafe(16)
                 value = {"lab": [self.recordings.overview(run_id, trace)]}
-                self.host.keep(run_id, trace)
+                self.session.keep(run_id, trace)
                 return value, "", *nothing
             values = self.filled(read_recipe(Path(path)))
         except ValueError as bad:
@@ -281,5 +281,5 @@ class LabTab:
         Raises: ValueError where a value of it is none.
         """
         return controls_of(
-            recipe, [kind for _, kind in self.kinds], self.host.capabilities.defaults
+            recipe, [kind for _, kind in self.kinds], self.session.capabilities.defaults
         )

@@ -48,7 +48,7 @@ class SpeechTab(ConversationTab):
         with gr.Column(elem_classes="omni-chat"):
             if not self.speaks:
                 said = DEAF.format(
-                    why=self.host.capabilities.missing_reason(Modality.AUDIO, " yet")
+                    why=self.session.capabilities.missing_reason(Modality.AUDIO, " yet")
                 )
                 gr.HTML(said, elem_id="speech-deaf", apply_default_css=False)
                 return
@@ -113,7 +113,7 @@ class SpeechTab(ConversationTab):
     ) -> tuple[object, ...]:
         """Words instead of a voice."""
         try:
-            self.host.refuse_if_busy(ticket)
+            self.session.refuse_if_busy(ticket)
         except InputError as bad:
             return self.refused(bad)
         asked = chat_history.with_message(history, text.strip())
@@ -124,7 +124,7 @@ class SpeechTab(ConversationTab):
         but a sentence of small talk it answers instead of saying it. One that opens nothing by
         itself would say these words, too: it answers, and its answer is spoken."""
         words = (history[-1].parts[-1].text or "").lower()
-        asks = self.host.capabilities.opens_media and words.startswith(ASK_FOR_SOUND)
+        asks = self.session.capabilities.opens_media and words.startswith(ASK_FOR_SOUND)
         return Modality.AUDIO if asks else None
 
     def pressed(
@@ -151,7 +151,7 @@ class SpeechTab(ConversationTab):
         visitor: gr.Request,
     ) -> tuple[object, ...]:
         try:
-            self.host.refuse_if_busy(ticket)
+            self.session.refuse_if_busy(ticket)
             with beside("prompt"):
                 samples = read()
         except InputError as bad:

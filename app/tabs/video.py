@@ -58,19 +58,19 @@ class VideoTab(GenerationTab):
 
     @property
     def spec(self) -> TabSpec:
-        return SPEC if self.host.capabilities.makes_video else WATCHED
+        return SPEC if self.session.capabilities.makes_video else WATCHED
 
     def build(self) -> None:
         """Only a sentence, where the checkpoint knows no films."""
-        if self.host.capabilities.sees_video:
+        if self.session.capabilities.sees_video:
             super().build()
         else:
-            said = BLIND.format(why=self.host.capabilities.missing_reason(Modality.VIDEO))
+            said = BLIND.format(why=self.session.capabilities.missing_reason(Modality.VIDEO))
             gr.HTML(said, elem_id="video-blind", apply_default_css=False)
 
     def given(self) -> list[Component]:
-        makes = self.host.capabilities.makes_video
-        right = percentages(self.host.engine.digest, "video", ("object", "direction"))
+        makes = self.session.capabilities.makes_video
+        right = percentages(self.session.engine.digest, "video", ("object", "direction"))
         if makes and right is not None:
             gr.HTML(YOUNG.format(*right), elem_id="video-young", apply_default_css=False)
         found: list[Component] = []
@@ -89,7 +89,7 @@ class VideoTab(GenerationTab):
             found.append(first)
         else:
             said = MAKES_NONE.format(
-                why=self.host.capabilities.missing_reason(Modality.VIDEO, " yet")
+                why=self.session.capabilities.missing_reason(Modality.VIDEO, " yet")
             )
             gr.HTML(said, elem_id="video-makes-none", apply_default_css=False)
         with gr.Accordion("Show it a film", open=not makes, elem_classes="omni-accordion"):
@@ -121,7 +121,7 @@ class VideoTab(GenerationTab):
                 )
             asked = Conversation.ask(prompt, video=read_film(str(path)))
             return Request(asked, None, sampling)
-        if not self.host.capabilities.makes_video:
+        if not self.session.capabilities.makes_video:
             raise ValueError("show it a film first: then it can be asked about it")
         return Request(Conversation.ask(prompt, image=first), Modality.VIDEO, sampling)
 
@@ -129,7 +129,7 @@ class VideoTab(GenerationTab):
         """The film as the model sees it, or a sentence about what is wrong with it."""
         if not path:
             return "", ""
-        num = self.host.capabilities.frames
+        num = self.session.capabilities.frames
         try:
             frames: np.ndarray = sampled(read_film(path), num)
         except ValueError as error:

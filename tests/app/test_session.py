@@ -7,27 +7,27 @@ from engine.api.sampling import Sampling
 from tests.fake_engine import FakeEngine
 
 
-def _driven(host: Session, text: str = "a big whale", watch: int = 3) -> str:
+def _driven(session: Session, text: str = "a big whale", watch: int = 3) -> str:
     request = Request(Conversation.ask(text), Modality.IMAGE, Sampling(steps=2))
-    run = host.open(request, owner="visitor", watch=watch)
-    list(host.drive(run.id))
+    run = session.open(request, owner="visitor", watch=watch)
+    list(session.drive(run.id))
     return run.id
 
 
 def test_a_run_is_recorded_where_that_was_asked() -> None:
-    host = Session(FakeEngine(step_s=0.0))
-    assert host.traces.get(_driven(host, watch=0)) is None
-    trace = host.traces[_driven(host)]
+    session = Session(FakeEngine(step_s=0.0))
+    assert session.traces.get(_driven(session, watch=0)) is None
+    trace = session.traces[_driven(session)]
     assert trace.request.conversation.turns[0].parts[0].text == "a big whale"
     assert trace.segments[0].num_steps == 2
 
 
 def test_the_oldest_recorded_run_goes() -> None:
-    host = Session(FakeEngine(step_s=0.0))
-    ids = [_driven(host) for _ in range(MAX_TRACES + 2)]
-    assert list(host.traces) == ids[2:]
+    session = Session(FakeEngine(step_s=0.0))
+    ids = [_driven(session) for _ in range(MAX_TRACES + 2)]
+    assert list(session.traces) == ids[2:]
 
 
 def test_a_run_without_a_step_is_not_kept() -> None:
-    host = Session(FakeEngine(step_s=0.0))
-    assert host.traces.get(_driven(host, "refuse this")) is None
+    session = Session(FakeEngine(step_s=0.0))
+    assert session.traces.get(_driven(session, "refuse this")) is None

@@ -98,9 +98,9 @@ def test_what_the_model_sees_of_a_film_is_shown_or_what_is_wrong(tmp_path: Path)
 
 
 def test_a_checkpoint_that_only_watches_wants_a_film(tmp_path: Path) -> None:
-    host = Session(FakeEngine(films=False))
-    host.capabilities = replace(host.capabilities, frames=5)
-    watching = VideoTab(host)
+    session = Session(FakeEngine(films=False))
+    session.capabilities = replace(session.capabilities, frames=5)
+    watching = VideoTab(session)
     with gr.Blocks() as page:
         watching.build()
     said = {b.elem_id: b.value for b in page.blocks.values() if isinstance(b, gr.HTML)}

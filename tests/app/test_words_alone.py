@@ -114,7 +114,7 @@ def test_it_talks_and_reads_the_whole_conversation(client: Client) -> None:
 
 def test_a_prompt_may_be_as_long_as_the_checkpoint_reads(page: Served, client: Client) -> None:
     ticket, *_ = client.predict("", {"text": "x" * 600, "files": []}, *FORM, api_name="/ask")
-    assert page.host.bus.find(ticket) is not None
+    assert page.session.bus.find(ticket) is not None
     said = client.predict("", {"text": "x" * 4001, "files": []}, *FORM, api_name="/ask")
     assert "limit is 4000" in str(said)
     long = ("x" * 4001, *LAB[1:])
@@ -132,7 +132,7 @@ def test_a_file_is_refused_in_a_sentence(client: Client, tmp_path: Path) -> None
 def test_the_lab_records_a_run_of_it(page: Served, client: Client) -> None:
     ticket, *_ = client.predict("", True, *LAB, api_name="/record")
     client.submit(ticket, api_name="/record_run").result(timeout=60)
-    trace = page.host.traces[ticket]
+    trace = page.session.traces[ticket]
     assert (trace.segments[0].num_steps, trace.segments[0].sampling.sampler) == (8, "masked")
     by_flow = ("", True, *LAB[:4], "midpoint", *LAB[5:])
     with pytest.raises(AppError, match="not in the list of choices"):

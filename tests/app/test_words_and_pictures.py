@@ -95,7 +95,7 @@ def test_it_speaks_on_the_page_in_a_style(engines: dict[str, Engine]) -> None:
         client = Client(page.url, verbose=False)
         form = ("auto", "auto", "5", True, True)
         ticket, *_ = client.predict("", "say hello", *form, "male-sad-low", api_name="/say")
-        request = page.host.tickets[ticket].request
+        request = page.session.tickets[ticket].request
         value = client.submit(ticket, api_name="/say_run").result(timeout=120)
         with pytest.raises(AppError):
             client.predict(ticket, "say hello", *form, "shouting", api_name="/say")
@@ -116,9 +116,9 @@ def test_it_watches_films_and_the_page_says_that_it_makes_none(engines: dict[str
 def test_one_that_changes_no_picture_says_so_before_it_is_asked(engines: dict[str, Engine]) -> None:
     """It still makes anew what is painted over; one that changes pictures says nothing."""
     assert "image-paints-alone" not in components(engines["seeing"])
-    host = Session(engines["seeing"])
-    host.capabilities = replace(host.capabilities, edits_images=False)
-    image = ImageTab(host)
+    session = Session(engines["seeing"])
+    session.capabilities = replace(session.capabilities, edits_images=False)
+    image = ImageTab(session)
     with gr.Blocks() as page:
         image.build()
     said = {b.elem_id: b.value for b in page.blocks.values() if isinstance(b, gr.HTML)}

@@ -21,7 +21,7 @@ Visit = Callable[..., Page]
 def found(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     pack = write_pack(tmp_path_factory.mktemp("gallery") / "pack")
     with served(FakeEngine(step_s=0.01, finds=True), pack=pack) as running:
-        running.host.library.shipped.embed()
+        running.session.library.shipped.embed()
         yield running
 
 
@@ -87,7 +87,7 @@ def test_filters_leave_one_kind(tab: Page) -> None:
 
 
 def test_a_file_is_looked_for_and_a_broken_one_is_a_sentence(tab: Page, found: Served) -> None:
-    folder = found.host.library.shipped.folder
+    folder = found.session.library.shipped.folder
     tab.set_input_files("#gallery input[type=file]", folder / "2.png")
     expect(tab.locator(".omni-given img")).to_have_count(1)
     expect(tab.locator("#gallery .omni-item").first).to_contain_text("a blue whale")
@@ -163,7 +163,7 @@ def test_a_folder_of_ones_own_is_added_while_the_page_runs(visit: Visit, tmp_pat
     pack, mine = write_pack(tmp_path / "pack"), media_folder(tmp_path / "mine")
     engine = FakeEngine(step_s=0.01, finds=True)
     with served(engine, pack=pack, own=tmp_path / "own") as running:
-        running.host.library.shipped.embed()
+        running.session.library.shipped.embed()
         page = opened(visit(f"{running.url}?tab=gallery"))
         before = page.locator("#gallery .omni-item").count()
         page.get_by_role("button", name="Your own folder").click()

@@ -60,7 +60,7 @@ def test_a_picture_forms_and_a_second_run_is_stopped(
     any_site: Served, fake: FakeEngine, visit: Visit
 ) -> None:
     page = visit(any_site.url)
-    scripted = any_site.host.engine is fake
+    scripted = any_site.session.engine is fake
     phase(page, "completed" if scripted else "idle")
     if not scripted:
         steps(page, 64)
@@ -91,7 +91,7 @@ def test_of_several_drafts_the_best_is_kept(any_site: Served, visit: Visit) -> N
     """Where the model finds by meaning; else there is nothing to choose by, and no control."""
     page = visit(any_site.url)
     drafts = page.locator("#image-drafts input[type=number]")
-    if not any_site.host.capabilities.finds:
+    if not any_site.session.capabilities.finds:
         expect(drafts).to_have_count(0)
         return
     drafts.fill("3")

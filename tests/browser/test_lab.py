@@ -144,7 +144,7 @@ def test_a_run_is_edited_and_goes_on_beside_the_first(nano_site: Served, visit: 
     expect(page.locator("#lab-view .omni-plate-picture")).to_have_count(2)
     expect(page.locator("#lab-view .omni-look > .omni-meta")).to_contain_text("4 / 4")
     expect(page.locator("#lab-view .omni-table tbody tr")).to_have_count(2)
-    *_, trace = nano_site.host.traces.values()
+    *_, trace = nano_site.session.traces.values()
     assert trace.request.start is not None
     assert trace.request.start.pinned.tolist() == [True] + [False] * 63
     states = trace.segments[0].arrays["x_t"]

@@ -51,7 +51,8 @@ export class Conversation {
   markAnswering({ turns, free }) {
     const last = turns.at(-1);
     if (free || !last) delete this.root.dataset.answering;
-    else if (last.run && !last.parts.length && !last.refusal) this.root.dataset.answering = last.run;
+    else if (last.run && !last.parts.length && !last.refusal)
+      this.root.dataset.answering = last.run;
   }
 
   removeAllBut(ids) {

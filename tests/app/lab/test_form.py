@@ -88,11 +88,11 @@ def test_a_file_that_leaves_guidance_to_the_checkpoint_is_opened(tmp_path: Path)
     recipe |= {"method": "midpoint", "more": {"c": None}}
     file = tmp_path / "dog.png"
     file.write_bytes(png(np.zeros((8, 8, 3), np.uint8), recipe).content)
-    host = Session(FakeEngine(step_s=0.0))
-    host.capabilities = replace(
-        host.capabilities, config={"image_flow": {"guidance_scale": 2.0, "c": 4.0}}
+    session = Session(FakeEngine(step_s=0.0))
+    session.capabilities = replace(
+        session.capabilities, config={"image_flow": {"guidance_scale": 2.0, "c": 4.0}}
     )
-    tab = LabTab(host)
+    tab = LabTab(session)
     with gr.Blocks():
         tab.build()
     _, notice, *controls = tab.open_file(str(file))

@@ -97,10 +97,10 @@ def test_a_code_of_a_film_is_shown_in_its_own_frame(tiny_engine: Engine) -> None
     a = trace.segments[0].arrays
     length = a["x_t"].shape[1] // 8
     position = 5 * length + 2
-    found = token(trace, tiny_engine.lens, 0, 2, position)
+    found = token(trace, tiny_engine.code_inspector, 0, 2, position)
     alone = {n: v[:, 5 * length : 6 * length] for n, v in a.items() if v.ndim > 2}
     frame = changed(replace(trace.segments[0], modality=Modality.IMAGE), **alone)
-    wanted = token(replace(trace, segments=(frame,)), tiny_engine.lens, 0, 2, 2)
+    wanted = token(replace(trace, segments=(frame,)), tiny_engine.code_inspector, 0, 2, 2)
     assert found["codes"] == wanted["codes"]
 
 
@@ -109,7 +109,7 @@ def test_one_token_of_a_real_run(tiny_engine: Engine, to: Modality) -> None:
     trace = recorded(tiny_engine, to)
     segment = trace.segments[0]
     a = segment.arrays
-    found = json.loads(json.dumps(token(trace, tiny_engine.lens, 0, 2, 1)))
+    found = json.loads(json.dumps(token(trace, tiny_engine.code_inspector, 0, 2, 1)))
     assert len(found["codes"]) == a["x_t"].shape[2]
     for q, code in enumerate(found["codes"]):
         assert code["now"] == a["x_t"][2, 1, q] == code["history"][2]
@@ -133,7 +133,7 @@ def test_a_run_that_is_too_long_or_of_another_model_is_refused(tiny_engine: Engi
     many = {n: a.repeat(60, 0) for n, a in segment.arrays.items()}
     long = replace(fake_run(), segments=(changed(segment, **many),))
     with pytest.raises(ValueError, match=f"up to {MAX_STEPS} steps"):
-        overview(long, tiny_engine.lens, "id", [None])
+        overview(long, tiny_engine.code_inspector, "id", [None])
     foreign = replace(fake_run(), segments=fake_run().segments[1:])
     with pytest.raises(ValueError, match="positions"):
-        overview(foreign, tiny_engine.lens, "id", [None])
+        overview(foreign, tiny_engine.code_inspector, "id", [None])

@@ -65,7 +65,7 @@ class OnlyLent(FakeEngine):
         found = super().__getattribute__(name)
         if name in ("embed", "generate", "info"):
             return self._used(name, found)
-        if name == "lens":
+        if name == "code_inspector":
             touching = ("pictures", "films", "distances", "neighbours")
             return SimpleNamespace(
                 words=found.words, **{n: self._used(n, getattr(found, n)) for n in touching}
@@ -90,7 +90,7 @@ def test_whatever_touches_the_gpu_runs_on_a_worker(worker: Worker) -> None:
     assert len(list(engine.generate(request))) > 2
     assert worker.limits[-1] is seconds_needed
     codes = np.zeros((1, 64, 4), np.int64)
-    engine.lens.pictures(codes)
+    engine.code_inspector.pictures(codes)
     engine.embed([(Part(text="a dog"),)])
     found = engine.inspector.bits_per_code(request, codes[0], Modality.IMAGE)
     assert found == "what bits_per_code found"
