@@ -6,7 +6,7 @@ MINUTES ?= 60
 export GRADIO_ANALYTICS_ENABLED := False
 export HF_HUB_OFFLINE := 1
 
-.PHONY: demo gpu-session test types scripts test-scripts test-pages test-long test-rest check train eval bench format browser speech-data
+.PHONY: demo gpu-session test types scripts test-scripts test-pages test-long test-engine test-rest check train eval bench format browser speech-data
 
 $(VENV)/run.stamp: requirements.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -33,7 +33,7 @@ check: ## format, lint, types, tests: what CI runs
 	$(MAKE) --no-print-directory --jobs 2 $(VENV)/dev.stamp node_modules/check.stamp browser
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	OMP_NUM_THREADS=1 $(MAKE) --no-print-directory --jobs 4 test-pages types scripts test-long test-rest
+	OMP_NUM_THREADS=1 $(MAKE) --no-print-directory --jobs 4 test-pages test-engine test-long types scripts test-rest
 
 types:
 	nice $(BIN)/basedpyright
@@ -46,14 +46,18 @@ test-scripts: ## they need node and nothing else
 
 PYTEST := $(BIN)/python -m pytest --durations 10
 LONG := tests/app tests/benchmarks tests/retrieval tests/training
+ENGINE := tests/engine tests/evaluation tests/golden
 test-pages: ## those that drive a browser: they wait for a page, so the others take what time they leave
 	$(PYTEST) tests/browser
 
 test-long:
 	nice $(PYTEST) $(LONG)
 
+test-engine:
+	nice $(PYTEST) $(ENGINE)
+
 test-rest:
-	nice $(PYTEST) $(addprefix --ignore ,tests/browser $(LONG))
+	nice $(PYTEST) $(addprefix --ignore ,tests/browser $(LONG) $(ENGINE))
 
 browser: ## the tests drive a real Chromium: install Debian's, the one without windows, or use what there is
 	command -v chromium-headless-shell >/dev/null || (apt-get update -qq && apt-get install -y -qq chromium-headless-shell) \

@@ -24,7 +24,7 @@ def test_longest_prompt_passes_and_one_more_does_not() -> None:
 
 @pytest.mark.parametrize(
     "settings",
-    [{"steps": 0}, {"steps": 129}, {"seed": -1}, {"seed": 2**53}, {"guidance_scale": -0.1},
+    [{"steps": 0}, {"steps": 1025}, {"seed": -1}, {"seed": 2**53}, {"guidance_scale": -0.1},
      {"guidance_scale": float("nan")}, {"temperature": 2.1}, {"top_p": 0.0}, {"top_p": 1.1},
      {"guidance_every": 0}, {"cache_share": -0.1}, {"cache_share": 1.1}, {"prompt_every": -1}],
 )  # fmt: skip

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from engine.media import video
+from engine.media import film_limits
 from engine.media.images import (
     fitted,
     gif_bytes,
@@ -127,7 +127,7 @@ def test_an_mp4_file_has_even_sides(width: int, height: int) -> None:
 def _cartoon() -> np.ndarray:
     """A ball that crosses a meadow: "8 128 128 3"."""
     frames: list[np.ndarray] = []
-    for i in range(video.FRAMES):
+    for i in range(film_limits.FRAMES):
         image = Image.new("RGB", (512, 512), (190, 225, 250))
         draw = ImageDraw.Draw(image)
         draw.rectangle((0, 340, 512, 512), fill=(90, 170, 70))
@@ -143,7 +143,7 @@ def test_our_own_clip_shows_every_frame_for_its_time_and_is_read_back() -> None:
     with av.open(BytesIO(content)) as file:
         packets = [p for p in file.demux(video=0) if p.pts is not None]
     shown = sorted((float(p.pts * p.time_base), float(p.duration * p.time_base)) for p in packets)
-    assert shown == [(i * FRAME_MS / 1000, FRAME_MS / 1000) for i in range(video.FRAMES)]
+    assert shown == [(i * FRAME_MS / 1000, FRAME_MS / 1000) for i in range(film_limits.FRAMES)]
     assert _worst_psnr(read_film(content), frames) > 30
     assert content == mp4_bytes(frames, FRAMES_A_SECOND, "settings")
 
@@ -152,9 +152,9 @@ def test_our_own_clip_shows_every_frame_for_its_time_and_is_read_back() -> None:
 def test_our_own_animations_are_read_back(make: Callable[..., bytes]) -> None:
     frames = _cartoon()
     frames[3] = frames[2]
-    content = make(frames, [FRAME_MS] * video.FRAMES, "settings")
+    content = make(frames, [FRAME_MS] * film_limits.FRAMES, "settings")
     assert _worst_psnr(read_film(content), frames) > (40 if make is gif_bytes else 30)
-    assert content == make(frames, [FRAME_MS] * video.FRAMES, "settings")
+    assert content == make(frames, [FRAME_MS] * film_limits.FRAMES, "settings")
 
 
 def _gif_frames(content: bytes) -> list[tuple[int, np.ndarray]]:
@@ -169,9 +169,9 @@ def _gif_frames(content: bytes) -> list[tuple[int, np.ndarray]]:
 
 
 def test_a_gif_keeps_flat_areas_flat_and_few_colours_exact() -> None:
-    colours = np.random.default_rng(0).integers(0, 256, (video.FRAMES, 25, 3))
-    frames = np.repeat(colours, 40, 1).reshape(video.FRAMES, 25, 40, 3).astype(np.uint8)
-    found = _gif_frames(gif_bytes(frames, [FRAME_MS] * video.FRAMES, ""))
+    colours = np.random.default_rng(0).integers(0, 256, (film_limits.FRAMES, 25, 3))
+    frames = np.repeat(colours, 40, 1).reshape(film_limits.FRAMES, 25, 40, 3).astype(np.uint8)
+    found = _gif_frames(gif_bytes(frames, [FRAME_MS] * film_limits.FRAMES, ""))
     assert np.array_equal(np.stack([pixels for _, pixels in found]), frames)
     sky = [pixels[:10, :10] for _, pixels in _gif_frames(gif_bytes(_cartoon(), [80] * 8, ""))]
     assert np.array_equal(np.stack(sky), _cartoon()[:, :10, :10])
