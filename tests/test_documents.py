@@ -19,11 +19,19 @@ MODULE = re.compile(rf"python -m ((?:{'|'.join(PACKAGES)})(?:\.\w+)*)")
 IMPORT = re.compile(rf"^from ((?:{'|'.join(PACKAGES)})(?:\.\w+)*) import (.+)$", re.MULTILINE)
 TEST = re.compile(r"`(test_\w+)`")
 ENTRY = re.compile(r"\d{4}-\d\d-\d\d: .+")
+MAX_COLUMNS = 100
 LABELS = ["Hypothesis", "Setup", "Result", "Decision"]
 
 
 def _id(file: Path) -> str:
     return str(file.relative_to(ROOT))
+
+
+@pytest.mark.parametrize("file", DOCUMENTS, ids=_id)
+def test_lines_have_at_most_100_columns(file: Path) -> None:
+    """Rows of tables apart, and lines that are one address or one link."""
+    wide = [line for line in file.read_text().splitlines() if len(line) > MAX_COLUMNS]
+    assert not [line for line in wide if not line.startswith("|") and line.count(" ") > 2]
 
 
 def _anchors(file: Path) -> list[str]:
