@@ -60,7 +60,8 @@ test-rest:
 	nice $(PYTEST) $(addprefix --ignore ,tests/browser $(LONG) $(ENGINE))
 
 browser: ## the tests drive a real Chromium: install Debian's, the one without windows, or use what there is
-	command -v chromium-headless-shell >/dev/null || (apt-get update -qq && apt-get install -y -qq chromium-headless-shell) \
+	command -v chromium-headless-shell >/dev/null \
+		|| timeout 180 sh -c 'apt-get update -qq && apt-get install -y -qq chromium-headless-shell' \
 		|| command -v chromium
 
 format: $(VENV)/dev.stamp node_modules/check.stamp
