@@ -10,8 +10,9 @@ sequences are padded. Does not own: the step (`samplers.kinetic`).
 
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
-from threading import Lock
+from threading import RLock
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import torch
@@ -69,10 +70,14 @@ def padded_length(length: int) -> int:
 
 
 class CudaCapture:
-    """Captures CUDA graphs on one device. All share one memory pool, since they run one after the
-    other, and are captured on one side stream."""
+    """Captures CUDA graphs on one device, on one side stream and into one memory pool.
+
+    lock: held by each capture and replay, and until a replay's result is copied: in one pool a
+    graph may write where another has its result.
+    """
 
     def __init__(self, device: torch.device) -> None:
+        self.lock = RLock()
         self._device = device
         self._side: torch.cuda.Stream | None = None
         self._pool: Any = None
@@ -82,7 +87,7 @@ class CudaCapture:
 
         Raises: RuntimeError where something in it waits for the device.
         """
-        with torch.cuda.device(self._device):
+        with self.lock, torch.cuda.device(self._device):
             side = self._side = self._side or torch.cuda.Stream()
             self._pool = self._pool or torch.cuda.graph_pool_handle()
             side.wait_stream(torch.cuda.current_stream())
@@ -97,7 +102,7 @@ class CudaCapture:
                 found = refine()
 
         def replay() -> None:
-            with torch.cuda.device(self._device):
+            with self.lock, torch.cuda.device(self._device):
                 graph.replay()
 
         return replay, found
@@ -123,14 +128,16 @@ class CudaGraphCache:
     """Fits `samplers.kinetic.Recorder`. Keeps the recordings used last, at most `limit`.
 
     The runs of all threads share the tensors of a recording, so one refinement at a time is loaded,
-    replayed and read.
+    replayed and read. lock: that of the capture, where it has one.
     """
 
-    def __init__(self, capture: Capture, limit: int = 12) -> None:
+    def __init__(
+        self, capture: Capture, limit: int = 12, lock: AbstractContextManager[object] | None = None
+    ) -> None:
         self._capture = capture
         self._limit = limit
         self._recordings: OrderedDict[Hashable, _Recording] = OrderedDict()
-        self._lock = Lock()
+        self._lock = RLock() if lock is None else lock
 
     def __len__(self) -> int:
         return len(self._recordings)

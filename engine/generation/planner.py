@@ -82,7 +82,7 @@ class Planner:
             self.lengths[Modality.VIDEO] = config.video_frames * config.required_vision.positions
         records = can_record([model.device, *model.backbone.devices()])
         self.capture = CudaCapture(model.device) if records else None
-        self.graphs = None if self.capture is None else CudaGraphCache(self.capture)
+        self.graphs = self.capture and CudaGraphCache(self.capture, lock=self.capture.lock)
         self.clocks = Clocks(self.metrics, self.flows)
         self._feature_buffers = FeatureBuffers()
 

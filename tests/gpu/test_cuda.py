@@ -1,4 +1,4 @@
-"""What only a GPU can show: everything is compared with the CPU's result."""
+"""The parts that run on a GPU only, compared with the CPU's result."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor

@@ -17,7 +17,7 @@ from flow.schedule import uniform_grid
 from flow.sequence import OmniSequence, prompt, response
 from model.network.omni import OmniModel
 from samplers.counter_rng import CounterRNG
-from samplers.cuda_graph import CudaGraphCache, Recordable, Replay, padded_length
+from samplers.cuda_graph import CudaCapture, CudaGraphCache, Recordable, Replay, padded_length
 from samplers.denoiser import Denoiser
 from samplers.kinetic import KineticSampler
 from samplers.source import random_source
@@ -158,6 +158,36 @@ def test_two_threads_do_not_load_and_replay_at_once(tiny_model: OmniModel) -> No
         assert list(pool.map(run, seeds)) == alone
     assert len(recorder) == 1
     assert overlaps == [0]
+
+
+def test_a_result_is_copied_before_the_lock_is_free(tiny_model: OmniModel) -> None:
+    """A run from left to right replays in the same memory pool: it holds the same lock."""
+    held: list[str] = []
+
+    class Watched:
+        def __enter__(self) -> None:
+            held.append("taken")
+
+        def __exit__(self, *error: object) -> None:
+            held.append("free")
+
+    class Noticing(FakeGraph):
+        def __call__(self, refine: Callable[[], StepResult]) -> tuple[Replay, StepResult]:
+            replay, found = super().__call__(refine)
+
+            def noted() -> None:
+                held.append("replayed")
+                replay()
+
+            return noted, found
+
+    lock = Watched()
+    sampler = _sampler(tiny_model, OnDevice(Noticing(), lock=lock))
+    x_0, draws = _start(tiny_model, Modality.IMAGE, 1)
+    list(sampler.sample(tiny_model, x_0, draws=draws))
+    assert held == ["taken", "replayed", "free"] * 5
+    capture = CudaCapture(torch.device("cuda"))
+    assert CudaGraphCache(capture, lock=capture.lock)._lock is capture.lock
 
 
 def test_lengths_are_padded_to_few() -> None:

@@ -1,4 +1,4 @@
-"""What a patch is said to show is what is drawn there."""
+"""A patch is said to show what is drawn there."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""Where a Space lends a GPU per call, nothing touches it outside of such a call."""
+"""Nothing touches a GPU that a Space lends per call outside of such a call."""
 
 from collections.abc import Callable, Iterator
 from inspect import isgeneratorfunction

@@ -29,7 +29,7 @@ REQUESTS = {
     Modality.AUDIO: ("a dog", 3),
     Modality.TEXT: ("what is a fox?", 4),
 }
-"""What is asked for each kind of answer, and its steps: the interpreter takes 2 ms a program."""
+"""The question for each kind of answer, and its steps: the interpreter takes 2 ms a program."""
 
 
 def _codes(engine: Engine, to: Modality) -> list[np.ndarray]:

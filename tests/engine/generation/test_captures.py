@@ -23,7 +23,7 @@ MESSAGES = (
 
 
 def _texts(engine: Engine) -> list[str]:
-    """What is answered to each message of a conversation, in words."""
+    """The answers in words to the messages of a conversation."""
     turns: list[Turn] = []
     said: list[str] = []
     for number, message in enumerate(MESSAGES):

@@ -156,7 +156,7 @@ def test_test_edits_are_of_held_out_kinds(change: Change) -> None:
 
 
 def _kind(edit: Edit) -> tuple[str, str]:
-    """What is held out or not: (concept, what becomes of it)."""
+    """The pair that may be held out: (concept, what becomes of it)."""
     match edit.change:
         case Change.BACKGROUND:
             background = edit.after.background
