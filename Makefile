@@ -5,6 +5,8 @@ BIN := $(VENV)/bin
 MINUTES ?= 60
 export GRADIO_ANALYTICS_ENABLED := False
 export HF_HUB_OFFLINE := 1
+# pip leaves compiling to the first import (--no-compile): what that import finds has to be kept.
+export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: demo gpu-session test types scripts test-scripts test-pages test-long test-engine test-rest check train eval bench format browser speech-data
 

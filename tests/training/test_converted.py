@@ -1,16 +1,15 @@
 """A checkpoint that was put together from published parts goes through the stages of the paper."""
 
-import os
-import socket
 from pathlib import Path
 
 import pytest
 import torch
-from torch import Tensor, multiprocessing
+from torch import Tensor
 
 import model.convert.__main__
 from model.loading.checkpoint import Checkpoint, load_checkpoint
 from tests.model import published
+from tests.processes import name_rank, run_together
 from tests.training.few import FEW, spoken
 from training.__main__ import main
 from training.loop.budgeted_loop import Budget
@@ -36,8 +35,7 @@ def _converted(folder: Path) -> Path:
 
 
 def _process(rank: int, port: int, arguments: list[str]) -> None:
-    os.environ |= {"RANK": str(rank), "WORLD_SIZE": str(NUM), "LOCAL_RANK": str(rank)}
-    os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+    name_rank(rank, port, NUM)
     torch.set_num_threads(1)
     for name, value in SHORT.items():
         pytest.MonkeyPatch().setattr(name, value)
@@ -51,15 +49,12 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     start = ["--start", str(_converted(folder))]
     common = ["--preset", "tiny", "--runs", str(folder / "runs"), "--device", "cpu", *start]
     few = [*common, "--scenes", "40", *spoken(folder / "speech")]
-    with pytest.MonkeyPatch.context() as patch, socket.socket() as server:
+    with pytest.MonkeyPatch.context() as patch:
         for name, value in SHORT.items():
             patch.setattr(name, value)
         assert main(["vision", *few]) == 0
         assert main(["audio", *few]) == 0
-        server.bind(("127.0.0.1", 0))
-        port = int(server.getsockname()[1])
-        server.close()
-        multiprocessing.spawn(_process, (port, ["flow", *few, "--shard"]), nprocs=NUM)
+        run_together(_process, ["flow", *few, "--shard"], num=NUM)
         assert main(["export", *common, "--out", str(folder / "trained")]) == 0
     return folder
 

@@ -2,13 +2,13 @@
 
 import json
 import os
-import socket
 from pathlib import Path
 
 import pytest
 import torch
-from torch import Tensor, multiprocessing, nn
+from torch import Tensor, nn
 
+from tests.processes import name_rank, run_together
 from training.__main__ import main
 from training.loop.budgeted_loop import Budget, train
 from training.loop.distributed import ALONE, Ranks
@@ -48,8 +48,7 @@ def _trained(folder: Path, batches: int, ranks: Ranks, begin: float = 0.5) -> Li
 
 
 def _one_of_two(rank: int, port: int, folder: Path) -> None:
-    environment = {"RANK": str(rank), "WORLD_SIZE": "2", "LOCAL_RANK": str(rank)}
-    os.environ |= environment | {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+    name_rank(rank, port)
     ranks = Ranks.joined(os.environ)
     with ranks.one_first(), (folder / "order").open("a") as order:
         order.write(str(rank))
@@ -60,7 +59,7 @@ def _one_of_two(rank: int, port: int, folder: Path) -> None:
 
 def test_two_processes_learn_what_one_learns(tmp_path: Path) -> None:
     """Though the second one begins elsewhere, and a gradient is missing at times."""
-    multiprocessing.spawn(_one_of_two, (_free_port(), tmp_path), nprocs=2)
+    run_together(_one_of_two, tmp_path)
     alone = _trained(tmp_path / "one", BATCHES, ALONE)
     found = [torch.load(tmp_path / f"{rank}.pt", weights_only=True) for rank in (0, 1)]
     for name, wanted in alone.model.state_dict().items():
@@ -89,9 +88,3 @@ def test_the_tokenizers_are_trained_by_one_process(
     monkeypatch.setattr(Ranks, "leave", lambda ranks: None)
     assert main(["vision", "--preset", "tiny", "--runs", str(tmp_path)]) == 2
     assert "vision runs in one process: start it without torchrun" in capsys.readouterr().err
-
-
-def _free_port() -> int:
-    with socket.socket() as server:
-        server.bind(("127.0.0.1", 0))
-        return int(server.getsockname()[1])

@@ -1,7 +1,6 @@
 """Processes that share the weights out learn what processes learn that each have all of them."""
 
 import os
-import socket
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -9,7 +8,7 @@ from typing import Any
 
 import pytest
 import torch
-from torch import Tensor, multiprocessing
+from torch import Tensor
 from torch.distributed.tensor import DTensor
 
 import training.loop.budgeted_loop
@@ -17,6 +16,7 @@ import training.stages.flow
 from model.network.omni import OmniModel
 from model.presets import PRESETS
 from model.tokenizers.text import TextTokenizer
+from tests.processes import name_rank, run_together
 from training.__main__ import main
 from training.checkpoints.text_metric import training_texts
 from training.data.examples import Examples
@@ -52,8 +52,7 @@ def _stage(folder: Path) -> FlowStage:
 
 def _process(rank: int, port: int, folder: Path) -> None:
     """Trains with all weights and with parts of them, straight and in two runs."""
-    os.environ |= {"RANK": str(rank), "WORLD_SIZE": str(NUM), "LOCAL_RANK": str(rank)}
-    os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+    name_rank(rank, port, NUM)
     torch.set_num_threads(1)
     training.stages.flow.CAUSAL_SHARE = 0.4  # so that the few batches have some of them
     whole = Ranks.joined(os.environ)
@@ -91,10 +90,7 @@ def _bytes(tensors: Iterable[Tensor]) -> int:
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("runs")
-    with socket.socket() as server:
-        server.bind(("127.0.0.1", 0))
-        port = int(server.getsockname()[1])
-    multiprocessing.spawn(_process, (port, folder), nprocs=NUM)
+    run_together(_process, folder, num=NUM)
     return folder
 
 
