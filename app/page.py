@@ -13,7 +13,7 @@ from gradio.components import Component
 from app import theme
 from app.forms.share_link import read_lab_link, read_link
 from app.gallery.routes import add_gallery_routes
-from app.scripts import add_script_route, head, mount
+from app.scripts import add_script_route, call, head, mount
 from app.session import Session
 from app.stream.replay_route import add_replay_route, replay_address
 from app.stream.vad_route import add_vad_route
@@ -67,9 +67,8 @@ def build_page(session: Session, first_run: Path | None = FIRST_RUN) -> gr.Block
         video = VideoTab(
             session, recorded_run(first_run and FIRST_FILM), replay_address(FIRST_FILM)
         )
-        with gr.Tabs(
-            selected="image" if session.capabilities.makes_images else "chat", elem_id="tabs"
-        ) as tabs:
+        opened = "image" if session.capabilities.makes_images else "chat"
+        with gr.Tabs(selected=opened, elem_id="tabs"):
             with gr.Tab("Image", id="image"):
                 image.build()
             with gr.Tab("Chat", id="chat"):
@@ -90,10 +89,11 @@ def build_page(session: Session, first_run: Path | None = FIRST_RUN) -> gr.Block
             with gr.Tab("About", id="about"):
                 about.build(info)
         digest = str(info.get("digest", ""))
-        _fill_from_link(page, tabs, [image, video], digest)
+        page.load(None, js=f"() => {call('followTabs', '')}", api_visibility="private")
+        _fill_from_link(page, [image, video], digest)
         _fill_lab_from_link(page, lab, digest)
         prompts = _prompts([image, video]) | ({"speech": speech.message} if speech.speaks else {})
-        gallery.wire(page, tabs, chat.message, prompts)
+        gallery.wire(page, chat.message, prompts)
         _stop_on_leaving(page, session)
     return page.queue(max_size=MAX_WAITING)
 
@@ -193,21 +193,19 @@ def _fill_lab_from_link(page: gr.Blocks, lab: LabTab, checkpoint: str) -> None:
     page.load(fill, None, outputs, queue=False, show_progress="hidden", api_visibility="private")
 
 
-def _fill_from_link(
-    page: gr.Blocks, tabs: gr.Tabs, form_tabs: Sequence[GenerationTab], checkpoint: str
-) -> None:
-    """A link chooses a tab and fills its form; one to a tab without a form fills the first."""
+def _fill_from_link(page: gr.Blocks, form_tabs: Sequence[GenerationTab], checkpoint: str) -> None:
+    """A link fills the form of its tab, which the page's scripts open (`static/tabs.js`); one to a
+    tab without a form fills the first."""
 
     def fill(visitor: gr.Request) -> tuple[object, ...]:
         query = dict(visitor.query_params)
         link = read_link({"tab": "lab"} if query.get("tab") == "lab" else query, checkpoint)
-        chosen = gr.skip() if link.tab is None else gr.Tabs(selected=link.tab)
         named = [form_tab for form_tab in form_tabs if form_tab.spec.name == link.tab]
         filled = (named or form_tabs)[0]
-        values = [
+        values = (
             form_tab.link_values(link if form_tab is filled else None) for form_tab in form_tabs
-        ]
-        return (chosen, *chain.from_iterable(values))
+        )
+        return tuple(chain.from_iterable(values))
 
-    outputs = [tabs, *chain.from_iterable(form_tab.link_targets for form_tab in form_tabs)]
+    outputs = [*chain.from_iterable(form_tab.link_targets for form_tab in form_tabs)]
     page.load(fill, None, outputs, queue=False, show_progress="hidden", api_visibility="private")

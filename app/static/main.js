@@ -10,6 +10,9 @@ import { MaskEditor } from "./image/mask_editor.js";
 import { LabView } from "./lab/lab_view.js";
 import { LiveView } from "./live/live_view.js";
 import { messageFromJson } from "./live/message.js";
+import { followTabs } from "./tabs.js";
+
+export { followTabs };
 
 const liveViews = new WeakMap(); // by their mount points
 

@@ -90,34 +90,29 @@ class GalleryTab:
         except (ValueError, DeviceError) as error:
             yield f"<p role='alert'>{escape(as_sentence(str(error)))}</p>"
 
-    def wire(
-        self, page: gr.Blocks, tabs: gr.Tabs, box: Component, prompts: Mapping[str, Component]
-    ) -> None:
+    def wire(self, page: gr.Blocks, box: Component, prompts: Mapping[str, Component]) -> None:
         """box: of the Chat tab's messages. prompts: what to write into of the tabs that make
         something, by their ids."""
         private = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
         page.load(self._greet, None, self.view, **private)
         self.box = box
         self.prompts = dict(prompts)
-        self.view.send(self.send, None, [tabs, box], **private)
-        self.view.again(self.again, None, [tabs, *self.prompts.values()], **private)
+        self.view.send(self.send, None, box, **private)
+        self.view.again(self.again, None, [*self.prompts.values()], **private)
 
-    def send(self, press: gr.EventData, visitor: gr.Request) -> tuple[object, object]:
+    def send(self, press: gr.EventData, visitor: gr.Request) -> dict[str, object]:
         """The item becomes a message that is not sent yet."""
         item, path = self._found(press, visitor)
         message: dict[str, object] = {"text": item.text if path is None else "", "files": []}
         if path is not None and path.is_file():
             message["files"] = [save_file_to_cache(path, self.box.GRADIO_CACHE)]
-        return gr.Tabs(selected="chat"), message
+        return message
 
     def again(self, press: gr.EventData, visitor: gr.Request) -> tuple[object, ...]:
         """The words of an item become the prompt of the tab that makes such things."""
         item, _ = self._found(press, visitor)
         tab = WANTED.get(item.modality)
-        if tab not in self.prompts:
-            return (gr.skip(),) * (1 + len(self.prompts))
-        words = [wish(item) if name == tab else gr.skip() for name in self.prompts]
-        return (gr.Tabs(selected=tab), *words)
+        return tuple(wish(item) if name == tab else gr.skip() for name in self.prompts)
 
     def _found(self, press: gr.EventData, visitor: gr.Request) -> tuple[Item, Path | None]:
         viewer = Where(viewer=visitor.session_hash or "")
@@ -132,7 +127,8 @@ class GalleryTab:
     def _opening(self, viewer: str) -> dict[str, object]:
         """viewer: by which the script says who asks."""
         library = self.session.library
-        makes = [str(m) for m in WANTED if m in self.session.capabilities.makes]
+        can = self.session.capabilities.makes
+        makes = {str(m): tab for m, tab in WANTED.items() if m in can}
         files = {item.file: i for i, item in library.shipped.items.items() if item.file}
         examples = [
             {"words": words, "item": files.get(file)}

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 
 from tests.browser.looking import phase
 from tests.page_server import Served
@@ -46,3 +46,12 @@ def test_fonts_are_the_systems_own(site: Served, visit: Visit) -> None:
     page = visit(site.url)
     family = page.evaluate("getComputedStyle(document.body).fontFamily")
     assert "system-ui" in family
+
+
+def test_the_open_tab_survives_a_reload(site: Served, visit: Visit) -> None:
+    page = visit(f"{site.url}?tab=chat&seed=7")
+    expect(page.get_by_role("tab", name="Chat")).to_have_attribute("aria-selected", "true")
+    page.get_by_role("tab", name="About").click()
+    page.reload()
+    page.wait_for_selector(".omni-about")
+    expect(page.get_by_role("tab", name="About")).to_have_attribute("aria-selected", "true")

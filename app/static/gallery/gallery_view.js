@@ -17,8 +17,8 @@ const NO_EMBEDDING =
   "This checkpoint was not trained to find things by what they mean: here it is looked for the words of the captions.";
 
 export class GalleryView {
-  // value: {viewer, finds, makes, examples: [{words, item}], num}; trigger: called with "send" or
-  // "again" and an item
+  // value: {viewer, finds, makes: {modality: tab}, examples: [{words, item}], num}; trigger: called
+  // with "send" or "again" and an item
   constructor(root, value, trigger) {
     Object.assign(this, { root, value, trigger, viewer: value.viewer });
     Object.assign(this, { seed: newSeed(), tiles: new Map(), shown: [], k: RESULTS });

@@ -6,6 +6,7 @@ import { stopPreviewIn } from "../audio/sound_preview.js";
 import { button, make } from "../dom.js";
 import { linkTo } from "../live/recipe.js";
 import { percent } from "../numbers.js";
+import { openTab } from "../tabs.js";
 import { galleryRequest } from "./api.js";
 import { attributionRows, attributionVeil } from "./attribution.js";
 
@@ -123,19 +124,20 @@ export class ItemCard {
       like();
       gallery.queryBar.words.focus();
     };
-    const trigger = (event) => {
+    const bring = (event, tab) => {
       root.close();
       gallery.trigger(event, { item: item.id });
+      openTab(tab);
     };
     const linked = made && !made.given?.length && modality !== "audio";
     return [
       finds && button("More like this", like),
       finds && modality === "image" && button("Change it in words", change),
       finds && gallery.queryBar.isFilled && button("Why?", () => this.explain(item)),
-      button("Send to chat", () => trigger("send")),
+      button("Send to chat", () => bring("send", "chat")),
       noun &&
-        makes.includes(modality) &&
-        button(`Make a ${noun} like this`, () => trigger("again")),
+        makes[modality] &&
+        button(`Make a ${noun} like this`, () => bring("again", makes[modality])),
       linked && settingsLink(item),
       item.mine && button("Take it out", () => this.takeOut(item)),
     ].filter(Boolean);

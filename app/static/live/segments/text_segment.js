@@ -4,13 +4,14 @@ import { make, REDUCED_MOTION } from "../../dom.js";
 import { percent } from "../../numbers.js";
 import { isSettled, splitPiece, splitWords } from "../steps.js";
 
-const FLASH_MS = 450;
+const FLASH = [{ color: "var(--omni-accent)" }, {}];
 
 export class TextSegment {
   constructor() {
     this.words = make("p", "omni-words");
     this.root = make("div", "omni-text", this.words);
     this.pieces = []; // [the space before a word, the word]
+    this.flashes = new WeakMap(); // of words that have changed: reading an element's own is slow
   }
 
   // Media open behind the first `after` words: they stand there as soon as those are settled.
@@ -39,8 +40,15 @@ export class TextSegment {
       span.title = settled
         ? `settled, ${percent(confidence[i])} sure`
         : `${percent(confidence[i])} sure of “${predicted[i].trim() || "nothing here"}”`;
-      if (live && changed[i] > 0 && word && !REDUCED_MOTION.matches) flash(span);
+      if (live && changed[i] > 0 && word && !REDUCED_MOTION.matches) this.flash(span);
     });
+  }
+
+  flash(span) {
+    const before = this.flashes.get(span);
+    if (before) before.currentTime = 0;
+    before?.play();
+    if (!before) this.flashes.set(span, span.animate(FLASH, { duration: 450, easing: "ease-out" }));
   }
 
   createPieces(count) {
@@ -67,10 +75,4 @@ export class TextSegment {
 export function foldedThought(thought) {
   const summary = make("summary", "", "what it thought");
   return make("details", "omni-thought", summary, make("p", "", thought));
-}
-
-function flash(span) {
-  for (const animation of span.getAnimations()) animation.cancel();
-  const frames = [{ color: "var(--omni-accent)" }, {}];
-  span.animate(frames, { duration: FLASH_MS, easing: "ease-out" });
 }
