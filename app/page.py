@@ -89,7 +89,7 @@ def build_page(session: Session, first_run: Path | None = FIRST_RUN) -> gr.Block
             with gr.Tab("About", id="about"):
                 about.build(info)
         digest = str(info.get("digest", ""))
-        page.load(None, js=f"() => {call('followTabs', '')}", api_visibility="private")
+        page.load(None, js=f"() => {call('mountTabs', '')}", api_visibility="private")
         _fill_from_link(page, [image, video], digest)
         _fill_lab_from_link(page, lab, digest)
         prompts = _prompts([image, video]) | ({"speech": speech.message} if speech.speaks else {})

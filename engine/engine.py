@@ -16,13 +16,14 @@ from engine.api.conversation import Conversation, Part
 from engine.api.errors import explained
 from engine.api.events import Answer, Event
 from engine.api.request import Request
+from engine.best_of_n import best_of, best_of_all
 from engine.embedding import embed
 from engine.generation.answer import AnswerStream
 from engine.generation.batch import batch_answers
-from engine.generation.best_of_n import best_of, best_of_all
 from engine.generation.planner import Planner
 from engine.generation.refined_event import GenerationProgress
 from engine.generation.segment_builder import SegmentBuilder
+from engine.generation.speech_planner import SpeechPlanner
 from engine.info import about
 from engine.inspection.code_inspector import CodeInspector
 from engine.inspection.trace import MAX_LIKELY, TraceRecorder
@@ -31,6 +32,7 @@ from engine.media.codec import Codec
 from engine.media.external_codec import ExternalSpeechCodec, launched
 from engine.media.preview import PreviewClock
 from engine.media.token_text import TokenText
+from engine.media.voice import Voice
 from flow.modality import Modality
 from model.convert.folder_info import refuse_theirs
 from model.loading.checkpoint import Checkpoint, Progress, load_checkpoint
@@ -51,8 +53,12 @@ class Engine:
         self.landmarks = checkpoint.landmarks
         self.placement, self.device = where, where.device
         self.planner = Planner(self.model)
-        self.codec = Codec(self.model, self.tokenizer, speech)
-        self.builder = SegmentBuilder(self.model, self.codec, self.planner, checkpoint.prompts)
+        voice = None if checkpoint.speaker is None or speech else Voice(checkpoint.speaker)
+        self.codec = Codec(self.model, self.tokenizer, speech, voice)
+        says = voice and SpeechPlanner(voice)
+        self.builder = SegmentBuilder(
+            self.model, self.codec, self.planner, checkpoint.prompts, says
+        )
         self.inspector = Inspector(self.builder, checkpoint.landmarks)
         self.words = TokenText.of(self.tokenizer, self.model.spaces[Modality.TEXT].mask_id)
         eyes = None if self.model.config.vision is None else self.model.vision

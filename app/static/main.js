@@ -12,8 +12,6 @@ import { LiveView } from "./live/live_view.js";
 import { messageFromJson } from "./live/message.js";
 import { followTabs } from "./tabs.js";
 
-export { followTabs };
-
 const liveViews = new WeakMap(); // by their mount points
 
 function mountPoint(element) {
@@ -104,6 +102,10 @@ export function mountChips(element, trigger) {
 export function mountHeader(element) {
   const toggle = () => document.body.classList.toggle("dark");
   element.querySelector(".omni-theme").onclick = toggle;
+}
+
+export function mountTabs() {
+  followTabs();
 }
 
 // A text as a file that the visitor keeps.

@@ -58,7 +58,7 @@ class Refined:
     of each predicted code. likely: where a generation is watched. words_t, words_1: for
     text, the L pieces of the state and of the prediction, as strings that join to the text ("" for
     padding and everything after the end). image_t, image_1: for a picture, uint8 "H W 3" decoded
-    state and prediction, for a film "F H W 3"; sound_1: for a block of sound, float32 "640 L"
+    state and prediction, for a film "F H W 3"; sound_1: for a block of sound, float32 "N"
     decoded prediction at 16 kHz; None where the preview clock skipped this step.
     nfe: network calls so far, a guided one counted once; num_active: positions that the network
     evaluated.
@@ -98,7 +98,7 @@ class AudioChunk:
 
 @dataclass(frozen=True)
 class CandidateDone:
-    """One of several drafts is finished, see `engine.generation.best_of_n`: number 0 .. num-1, its
+    """One of several drafts is finished, see `engine.best_of_n`: number 0 .. num-1, its
     seed, the picture or film, and its cosine similarity to the request by the model. best:
     the number of the nearest so far. Another segment 0 follows: the next draft, or the best one
     again."""

@@ -32,7 +32,7 @@ class Sampling:
     its own. keep_threshold: patches of a picture that the model keeps with this probability or a
     larger one are frozen from the start, see `engine.generation.edit_mask`; 1 freezes none. drafts:
     so many pictures or films with the seeds that follow, of which the best is kept, see
-    `engine.generation.best_of_n`.
+    `engine.best_of_n`.
 
     guidance_scale s mixes logits as (1+s) cond - s uncond (0 = off), at times in guidance_interval;
     guidance_every n evaluates the unconditional branch in every n-th call only. temperature and

@@ -95,7 +95,7 @@ class AnswerStream:
         )
         event: Refined | None = None
         host_step: HostStep | None = None
-        preview = preview_for(spec, builder.model, decodes=builder.codec.speech is None)
+        preview = preview_for(spec, builder.codec)
         with closing(host_steps(plan, preview, progress.clock)) as steps:
             for host_step in steps:
                 event = refined(host_step, spec, progress, self.text)
@@ -109,11 +109,11 @@ class AnswerStream:
     def _sound(self, spec: SegmentSpec) -> Generator[Event, None, Answer]:
         """Run a sound block by block: what is final can be played while the next block forms."""
         builder, progress = self.builder, self.progress
-        stream = builder.codec.stream(self.request.style)
+        stream = builder.codec.stream(self.request.style, says=spec.says is not None)
         samples: list[np.ndarray] = []
         while True:
             tokens, _ = yield from self._segment(spec)
-            spec, added, last = spec.next_block(tokens, builder.model.config)
+            spec, added, last = builder.next_block(spec, tokens)
             chunk = [stream.take(added.to(builder.model.device))]
             chunk += [stream.finish()] if last else []
             samples.append(torch.cat(chunk).cpu().numpy())
@@ -121,4 +121,5 @@ class AnswerStream:
             if last:
                 break
         assert spec.prefix_codes is not None
-        return Answer(Modality.AUDIO, spec.prefix_codes.numpy(), audio=np.concatenate(samples))
+        ids = spec.ids(spec.prefix_codes.numpy())
+        return Answer(Modality.AUDIO, ids, audio=np.concatenate(samples))

@@ -63,11 +63,11 @@ def _next(
 ) -> SegmentSpec | None:
     """Add the answer of a finished segment to `found`; return the spec of the segment after it."""
     if spec.modality is Modality.AUDIO:
-        spec, _, last = spec.next_block(tokens, builder.model.config)
+        spec, _, last = builder.next_block(spec, tokens)
         if not last:
             return spec
         assert spec.prefix_codes is not None
-        tokens = spec.prefix_codes.numpy()
+        tokens = spec.ids(spec.prefix_codes.numpy())
     found.append(builder.codec.answer(tokens, spec.modality, style=request.style))
     modality = next_modality(request, found, builder.planner.flows)
     return None if modality is None else builder.spec(request, messages, found, modality)

@@ -13,6 +13,7 @@ import torch
 from engine.api.events import Refined
 from engine.generation.host_transfer import HostStep
 from engine.generation.segment_spec import SegmentSpec
+from engine.media.codec import Codec
 from engine.media.preview import (
     FilmPreview,
     PicturePreview,
@@ -21,8 +22,8 @@ from engine.media.preview import (
     SoundPreview,
 )
 from engine.media.token_text import TokenText
+from engine.media.voice import SpeechPreview
 from flow.modality import Modality
-from model.network.omni import OmniModel
 
 
 @dataclass
@@ -42,17 +43,20 @@ class GenerationProgress:
         return time.monotonic() - self.started_s
 
 
-def preview_for(spec: SegmentSpec, model: OmniModel, *, decodes: bool) -> Preview | None:
-    """Return the decoder of a segment's previews; None for words. decodes: whether the model
-    itself makes sound of its codes."""
+def preview_for(spec: SegmentSpec, codec: Codec) -> Preview | None:
+    """Return the decoder of a segment's previews; None for words, and where another program makes
+    sound of the codes."""
+    model = codec.model
     match spec.modality:
         case Modality.IMAGE:
             return PicturePreview(model.vision)
         case Modality.VIDEO:
             return FilmPreview(model.vision)
-        case Modality.AUDIO if decodes:
+        case Modality.AUDIO if codec.speech is None:
             none = torch.zeros(0, model.spaces[Modality.AUDIO].num_codebooks).long()
             prefix = none if spec.prefix_codes is None else spec.prefix_codes
+            if spec.says is not None and codec.voice is not None:
+                return SpeechPreview(codec.voice, prefix.numpy())
             return SoundPreview(model.audio, _sent(prefix, model.device))
         case _:
             return None
@@ -68,7 +72,7 @@ def refined(
     host_step: HostStep, spec: SegmentSpec, progress: GenerationProgress, text: TokenText
 ) -> Refined:
     """Return the event of a step of a segment."""
-    step, shown = host_step.step, host_step.shown
+    step, shown, likely = host_step.step, host_step.shown, host_step.likely
     images = shown if spec.modality in (Modality.IMAGE, Modality.VIDEO) else None
     sound = shown if spec.modality is Modality.AUDIO else None
     event = Refined(
@@ -78,8 +82,8 @@ def refined(
         num_steps=step.num_steps,
         last=step.last,
         t=step.t,
-        tokens_t=host_step.x_t,
-        tokens_1=host_step.x_1,
+        tokens_t=spec.ids(host_step.x_t),
+        tokens_1=spec.ids(host_step.x_1),
         changed=host_step.changed,
         confidence=host_step.confidence,
         nfe=progress.nfe + step.nfe,
@@ -88,7 +92,7 @@ def refined(
         image_t=None if images is None or len(images) == 1 else images[0],
         image_1=None if images is None else images[-1],
         sound_1=None if sound is None else sound[-1],
-        likely=host_step.likely,
+        likely=likely and replace(likely, ids=spec.ids(likely.ids)),
     )
     if spec.modality is Modality.TEXT:
         return replace(event, words_t=text.shown(host_step.x_t), words_1=text.shown(host_step.x_1))

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from engine.api.conversation import Conversation, Part
 from engine.api.events import Answer
@@ -18,14 +19,17 @@ from engine.generation.edit_mask import NUM_READS, can_freeze, keep_probability,
 from engine.generation.inpainting import masked_patches, start_of_inpainting
 from engine.generation.planner import Planner, SegmentPlan
 from engine.generation.segment_spec import SegmentSpec
+from engine.generation.speech_planner import SpeechPlanner
 from engine.inspection.likelihood import bits_per_code
 from engine.media.audio import LONGEST_S, pieces_of
 from engine.media.codec import Codec
 from engine.prompt.conversation import messages_of, understood
+from engine.prompt.spoken_words import words_to_say
 from flow.modality import Modality
 from flow.sequence import Segment
 from model.network.omni import OmniModel
 from model.network.probes import LinearProbes
+from model.network.text_to_speech import END
 from model.prompt_template import Message, Span, collate_prompts, layout
 from samplers.counter_rng import CounterRNG
 
@@ -36,12 +40,14 @@ SEED_STRIDE = 2**54
 @dataclass(frozen=True)
 class SegmentBuilder:
     """Specs and plans of one checkpoint. edit_probes: heads that read which places of a prompt's
-    picture its words mean; None where none were learned."""
+    picture its words mean; None where none were learned. speech: plans of its voice; None where
+    it has none, or says everything by its own network."""
 
     model: OmniModel
     codec: Codec
     planner: Planner
     edit_probes: LinearProbes | None
+    speech: SpeechPlanner | None = None
 
     def encode(self, part: Part) -> Span:
         """Return the codes of one part, see `engine.media.codec.Codec.encode`."""
@@ -83,6 +89,12 @@ class SegmentBuilder:
         config = self.model.config
         if request.think and not config.thinks:
             raise ValueError("this checkpoint does not think first: let it answer at once")
+        number, heard = len(answers), sum(a.heard for a in answers)
+        if modality is Modality.AUDIO and self.speech is not None:
+            says = words_to_say(request, answers)
+            if says is not None:
+                sampling = self.speech.complete(request.sampling)
+                return SegmentSpec([], modality, sampling, number, number, says=says)
         pin = request.pin
         if pin is not None:  # refused at once, not when its turn comes
             self.planner.complete(request.sampling, pin.modality)
@@ -96,7 +108,6 @@ class SegmentBuilder:
         spans = layout(
             self.codec.words, turns, opens=modality, thinks=request.think, dialogue=config.dialogue
         )
-        number, heard = len(answers), sum(a.heard for a in answers)
         noise = number if pin is None else pin.noise(modality, number)
         return SegmentSpec(
             spans,
@@ -122,14 +133,25 @@ class SegmentBuilder:
         start = partial_start(stays, given[-1].numpy(), mask_id)
         return replace(spec, start=start, nfe=NUM_READS)
 
+    def next_block(self, spec: SegmentSpec, tokens: np.ndarray) -> tuple[SegmentSpec, Tensor, bool]:
+        """Return the spec of the next block of a sound, see `SegmentSpec.next_block`."""
+        if spec.says is not None and self.speech is not None:
+            return spec.next_block(tokens, END, self.speech.voice.speaker.network.config.blocks)
+        config = self.model.config
+        assert config.audio is not None
+        return spec.next_block(tokens, config.audio.cardinality, config.audio_blocks)
+
     def plan(self, specs: Sequence[SegmentSpec], *, num_alternatives: int = 0) -> SegmentPlan:
         """Return the plan of specs that agree in everything but prompt and seed, a row a spec."""
         first = specs[0]
+        draws = self._draws([s.sampling.seed + SEED_STRIDE * s.block for s in specs])
+        if first.says is not None and self.speech is not None:
+            return self.speech.plan(specs, draws, num_alternatives=num_alternatives)
         return self.planner.plan(
             self.prompt(specs),
             first.modality,
             first.sampling,
-            self._draws([s.sampling.seed + SEED_STRIDE * s.block for s in specs]),
+            draws,
             first.noise,
             start=first.start,
             num_alternatives=num_alternatives,

@@ -14,8 +14,8 @@ from torch import Tensor
 
 from engine.api.request import InitialState
 from engine.api.sampling import Sampling
+from engine.media.voice import shared_ids
 from flow.modality import Modality
-from model.config import OmniConfig
 from model.prompt_template import Span
 
 
@@ -23,10 +23,11 @@ from model.prompt_template import Span
 class SegmentSpec:
     """One segment to sample.
 
-    spans: its prompt. sampling: complete settings. segment: its number in the answer. noise: the
-    number that seeds its noise. start: where it begins, None is noise. block: of a sound the number
-    of its block; prefix_codes: the codes "L Q" before that. nfe: network evaluations that it took
-    to know where it begins.
+    spans: its prompt; says: of speech the words that it says, in place of a prompt. sampling:
+    complete settings. segment: its number in the answer. noise: the number that seeds its noise.
+    start: where it begins, None is noise. block: of a sound the number of its block; prefix_codes:
+    the codes "L Q" before that, of speech those of the speaker. nfe: network evaluations that it
+    took to know where it begins.
     """
 
     spans: list[Span]
@@ -38,23 +39,28 @@ class SegmentSpec:
     block: int = 0
     prefix_codes: Tensor | None = None
     nfe: int = 0
+    says: str | None = None
 
     @property
     def frozen_positions(self) -> tuple[int, ...]:
         """The positions that keep their codes from the start on."""
         return () if self.start is None else tuple(np.flatnonzero(self.start.pinned).tolist())
 
+    def ids(self, tokens: np.ndarray) -> np.ndarray:
+        """Return the ids that events have for the tokens of its sampler."""
+        return tokens if self.says is None else shared_ids(tokens)
+
     def next_block(
-        self, tokens: np.ndarray, config: OmniConfig
+        self, tokens: np.ndarray, end: int, blocks: int
     ) -> tuple["SegmentSpec", Tensor, bool]:
         """Return the spec of the block after this one of tokens "L Q", the codes "L Q" of this one
-        up to the end of the sound, and whether the sound ends in this one."""
-        assert config.audio is not None
-        ends = np.flatnonzero((tokens >= config.audio.cardinality).any(1))
+        up to the end of the sound, and whether the sound ends in this one. end: the first token
+        that is none of a sound; blocks: the most of a sound."""
+        ends = np.flatnonzero((tokens >= end).any(1))
         added = torch.from_numpy(tokens[: ends[0]] if len(ends) else tokens)
         codes = added if self.prefix_codes is None else torch.cat([self.prefix_codes, added])
         block = self.block + 1
-        last = bool(len(ends)) or block == config.audio_blocks
+        last = bool(len(ends)) or block == blocks
         spans = self.spans if self.prefix_codes is None else self.spans[:-1]
         follows = replace(
             self,
@@ -70,7 +76,7 @@ def batches(specs: Mapping[int, SegmentSpec]) -> list[list[int]]:
     """Return the keys of specs that one batch can hold; one that begins somewhere is alone."""
     found: dict[tuple[Any, ...], list[int]] = {}
     for i, spec in specs.items():
-        shape = tuple(s.modality for s in spec.spans)
+        shape = (tuple(s.modality for s in spec.spans), spec.says is None)
         key = (shape, spec.modality, spec.noise, replace(spec.sampling, seed=0))
         if spec.start is not None:
             key = (i,)

@@ -17,6 +17,7 @@ from engine.media.external_codec import ExternalSpeechCodec, WholeSpeech
 from engine.media.images import fitted
 from engine.media.preview import frames, picture
 from engine.media.video import sampled
+from engine.media.voice import Voice, WholeSentence, is_speech, speaker_codes
 from flow.modality import Modality
 from model.network.omni import OmniModel
 from model.prompt_template import Span
@@ -31,11 +32,12 @@ NOTHING = np.zeros(0, np.float32)
 @dataclass(frozen=True)
 class Codec:
     """The tokenizers of one checkpoint, each way. speech: where a program of its own has those of
-    speech."""
+    speech. voice: where it has one that says words."""
 
     model: OmniModel
     words: TextTokenizer
     speech: ExternalSpeechCodec | None = None
+    voice: Voice | None = None
 
     @property
     def styles(self) -> tuple[str, ...]:
@@ -105,8 +107,12 @@ class Codec:
             return f"this checkpoint does not watch films: {why}"
         return f"the film has {num} frames, the model sees {wanted}"
 
-    def stream(self, style: str | None) -> AudioStream | WholeSpeech:
-        """Decodes the codes of one sound as they come."""
+    def stream(
+        self, style: str | None, *, says: bool = False
+    ) -> AudioStream | WholeSpeech | WholeSentence:
+        """Decodes the codes of one sound as they come. says: whether they are the voice's."""
+        if says and self.voice is not None:
+            return WholeSentence(self.voice)
         if self.speech is not None:
             return WholeSpeech(self.speech, style)
         return AudioStream(self.model.audio)
@@ -125,6 +131,8 @@ class Codec:
             case Modality.AUDIO:
                 if self.speech is not None:
                     return Answer(modality, tokens, audio=self.speech.decode(tokens[:, 0], style))
+                if is_speech(tokens):
+                    return Answer(modality, tokens, audio=self._said(tokens))
                 decode = self.model.audio.decode
                 samples = decode(codes)[0].cpu().numpy() if len(tokens) else NOTHING
                 return Answer(modality, tokens, audio=samples)
@@ -137,6 +145,12 @@ class Codec:
                 return Answer(modality, tokens, image=shown)
             case Modality.TEXT:
                 return self._told(tokens)
+
+    def _said(self, ids: np.ndarray) -> np.ndarray:
+        """The sound of speech. Raises: ValueError where this checkpoint has no voice."""
+        if self.voice is None:
+            raise ValueError("this is speech of a checkpoint with another voice: open it there")
+        return self.voice.samples(speaker_codes(ids))
 
     def _told(self, tokens: np.ndarray) -> Answer:
         ids = tokens[:, 0].tolist()

@@ -22,6 +22,7 @@ from model.loading.meta_init import WeightLoader, hollow_model
 from model.loading.pipeline_split import plan_pipeline
 from model.loading.placement import Placement, place
 from model.loading.tensor_file import Stored, contents, tensors
+from model.loading.voice import Speaker, load_speaker
 from model.network.omni import OmniModel
 from model.network.probes import LANDMARKS, PROMPTS, LinearProbes, load_landmarks
 from model.tokenizers.text import TextTokenizer
@@ -39,7 +40,7 @@ Progress = Callable[[int, int], None]
 class Checkpoint:
     """A loaded checkpoint. facts: provenance (date, images seen, minutes ..), plain values. digest:
     a short hash of the weights. landmarks: probes of answers, prompts: probes of media in prompts;
-    None where none were trained."""
+    None where none were trained. speaker: its voice, None where it has none of its own."""
 
     model: OmniModel
     tokenizer: TextTokenizer
@@ -47,6 +48,7 @@ class Checkpoint:
     digest: str
     landmarks: LinearProbes | None = None
     prompts: LinearProbes | None = None
+    speaker: Speaker | None = None
 
 
 def save_checkpoint(
@@ -114,7 +116,8 @@ def load_checkpoint(
     stored = weights_in(folder, model.state_dict())
     digest = _filled(model, stored, placement, progress)
     heads = [None if one is None else one.to(placement.device) for one in asked]
-    return Checkpoint(place(model, placement), tokenizer, facts, digest, *heads)
+    speaker = load_speaker(folder, placement.device)
+    return Checkpoint(place(model, placement), tokenizer, facts, digest, *heads, speaker)
 
 
 def _shards(state: dict[str, Tensor]) -> list[dict[str, Tensor]]:

@@ -47,6 +47,7 @@ HEAD = HeadConfig(width=128, layers=1, heads=4, mlp_width=320)
 NEAR, NEARNESS = 0.1, 1.0
 """Waves that turn by more than this a position say what is near; and how strongly, at first."""
 CONFIG, WEIGHTS = "text_to_speech.json", "text_to_speech.safetensors"
+SHARDS = "text_to_speech*.safetensors"
 
 
 @dataclass(frozen=True)
@@ -123,7 +124,7 @@ class TextToSpeech(nn.Module):
     def features(self, letters: "Letters", sounds: Sequence[Segment]) -> tuple[Tensor, ...]:
         """Features "B L D" of each sound, the ones behind the others in time."""
         x = torch.cat([self._embedded(segment) for segment in sounds], 1)
-        times = torch.arange(x.shape[1]).float().expand(len(x), -1)
+        times = torch.arange(x.shape[1], device=x.device).float().expand(len(x), -1)
         x = x + self.pace.projection(_waves(self.pace, times))
         rotary = self.backbone.rotary(times)
         seen = torch.cat([letters.valid, *(s.valid for s in sounds)], 1)[:, None, None]
@@ -179,7 +180,11 @@ class TextToSpeech(nn.Module):
         if not (folder / CONFIG).exists():
             raise ValueError(f"{folder} holds no speaker: {CONFIG} is missing")
         speaker = cls(TextToSpeechConfig.from_json(json.loads((folder / CONFIG).read_text())))
-        speaker.load_state_dict(load_file(folder / WEIGHTS))
+        stored = {k: v for f in sorted(folder.glob(SHARDS)) for k, v in load_file(f).items()}
+        try:
+            speaker.load_state_dict({name: value.float() for name, value in stored.items()})
+        except RuntimeError as error:
+            raise ValueError(f"{folder} holds no whole speaker: {error}") from error
         return speaker.eval().requires_grad_(False)
 
     def _learns(self) -> bool:
@@ -226,12 +231,13 @@ def letters(sentence: str) -> list[int]:
     return [*(NUM_MARKERS + b for b in _plain(sentence).encode()), BEGIN_AUDIO]
 
 
-def spelled(sentences: Sequence[str]) -> Segment:
+def spelled(sentences: Sequence[str], device: torch.device | None = None) -> Segment:
     """Sentences as one segment of letters, filled up at the right."""
     rows = [letters(s) for s in sentences]
     longest = max(map(len, rows))
-    tokens = torch.tensor([row + [0] * (longest - len(row)) for row in rows])
-    valid = torch.arange(longest) < torch.tensor([len(row) for row in rows])[:, None]
+    tokens = torch.tensor([row + [0] * (longest - len(row)) for row in rows], device=device)
+    lengths = torch.tensor([len(row) for row in rows], device=device)
+    valid = torch.arange(longest, device=device) < lengths[:, None]
     return prompt(Modality.TEXT, tokens[..., None], valid)
 
 

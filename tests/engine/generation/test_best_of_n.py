@@ -13,8 +13,8 @@ from engine.api.conversation import Conversation, Part
 from engine.api.events import Answer, CandidateDone, Completed, Event, Refined, SegmentStarted
 from engine.api.request import Modality, Request
 from engine.api.sampling import MAX_DRAFTS, MAX_SEED, Sampling
+from engine.best_of_n import best_of, best_of_all, drafts_of
 from engine.engine import Engine
-from engine.generation.best_of_n import best_of, best_of_all, drafts_of
 
 ASKED = Request(Conversation.ask("a dog"), Modality.IMAGE, Sampling(seed=7, steps=3, drafts=3))
 

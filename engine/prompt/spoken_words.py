@@ -1,0 +1,40 @@
+"""The words that an answer says aloud.
+
+A spoken answer says what it has just written; a request for a sound alone says what it quotes ("say
+a red heart"). Everything else that is asked for as a sound is none of speech. Owns: `words_to_say`,
+`sayable`. Does not own: how it is said (`engine.generation.speech_planner`).
+"""
+
+import re
+import unicodedata
+from collections.abc import Sequence
+
+from engine.api.events import Answer
+from engine.api.request import Request
+from flow.modality import Modality
+
+QUOTED = re.compile(r"(?:please )?(?:say|speak|read this aloud)(?: this)?[:,]? +(.+)", re.S)
+SAYABLE = re.compile(r"[a-z]")
+SILENT = re.compile(r"[^a-z0-9 .,;:!?'\"()-]+")
+
+
+def words_to_say(request: Request, answers: Sequence[Answer]) -> str | None:
+    """Return what the next sound of an answer says, None where it is another sound."""
+    last = answers[-1] if answers else None
+    if request.aloud and last is not None and last.modality is Modality.TEXT:
+        return sayable(last.text or "")
+    if request.to is not Modality.AUDIO or request.start is not None:
+        return None
+    parts = request.conversation.turns[-1].parts
+    if any(part.modality is not Modality.TEXT for part in parts):
+        return None
+    asked = " ".join(part.text or "" for part in parts)
+    quoted = QUOTED.fullmatch(" ".join(asked.lower().split()))
+    return None if quoted is None else sayable(quoted[1])
+
+
+def sayable(text: str) -> str | None:
+    """Return the words of a text in plain letters, None where it has none."""
+    plain = unicodedata.normalize("NFKD", text.replace("’", "'")).lower()
+    words = " ".join(SILENT.sub(" ", plain).split())
+    return words if SAYABLE.search(words) else None
