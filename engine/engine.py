@@ -23,7 +23,6 @@ from engine.generation.batch import batch_answers
 from engine.generation.planner import Planner
 from engine.generation.refined_event import GenerationProgress
 from engine.generation.segment_builder import SegmentBuilder
-from engine.generation.speech_planner import SpeechPlanner
 from engine.info import about
 from engine.inspection.code_inspector import CodeInspector
 from engine.inspection.trace import MAX_LIKELY, TraceRecorder
@@ -32,7 +31,6 @@ from engine.media.codec import Codec
 from engine.media.external_codec import ExternalSpeechCodec, launched
 from engine.media.preview import PreviewClock
 from engine.media.token_text import TokenText
-from engine.media.voice import Voice
 from flow.modality import Modality
 from model.convert.folder_info import refuse_theirs
 from model.loading.checkpoint import Checkpoint, Progress, load_checkpoint
@@ -53,12 +51,8 @@ class Engine:
         self.landmarks = checkpoint.landmarks
         self.placement, self.device = where, where.device
         self.planner = Planner(self.model)
-        voice = None if checkpoint.speaker is None or speech else Voice(checkpoint.speaker)
-        self.codec = Codec(self.model, self.tokenizer, speech, voice)
-        says = voice and SpeechPlanner(voice)
-        self.builder = SegmentBuilder(
-            self.model, self.codec, self.planner, checkpoint.prompts, says
-        )
+        self.codec = Codec(self.model, self.tokenizer, speech, checkpoint.speaker)
+        self.builder = SegmentBuilder(self.model, self.codec, self.planner, checkpoint.prompts)
         self.inspector = Inspector(self.builder, checkpoint.landmarks)
         self.words = TokenText.of(self.tokenizer, self.model.spaces[Modality.TEXT].mask_id)
         eyes = None if self.model.config.vision is None else self.model.vision

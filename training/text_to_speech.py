@@ -1,10 +1,10 @@
-"""Command line of the speech stage: python -m training.text_to_speech codes | train.
+"""Command line of the speech stage: python -m training.text_to_speech codes | train | export.
 
 codes: exact codes of a share of the sentences of `world.text.everyday`, or of held-out ones, as an
 npz file; needs the extra speech-codes. train: letters -> codes from such files, in minutes
-of wall time all together; a run that was broken off goes on with the same command. Owns: the
-options. Does not own: the stage (`training.stages.text_to_speech`), the loop
-(`training.loop.budgeted_loop`).
+of wall time all together; a run that was broken off goes on with the same command. export: the
+speaker that a run has kept, as the voice of a checkpoint. Owns: the options. Does not own: the
+stage (`training.stages.text_to_speech`), the loop (`training.loop.budgeted_loop`).
 """
 
 import argparse
@@ -13,11 +13,13 @@ from pathlib import Path
 
 import torch
 
+from model.loading.voice import save_speaker
 from model.network.text_to_speech import TextToSpeech, TextToSpeechConfig
+from model.tokenizers.speech_decoder import SpeechDecoder
 from training.data.exact_codes import SaidCodes
 from training.loop.budgeted_loop import Budget, train
 from training.loop.run_state import FILE
-from training.stages.text_to_speech import TextToSpeechStage, letter_times, said
+from training.stages.text_to_speech import KEPT, TextToSpeechStage, letter_times, said
 from world.text.everyday import Everyday
 
 REPORTED = 24
@@ -27,7 +29,7 @@ REPORTED = 24
 def main(argv: list[str] | None = None) -> int:
     arguments = _parser().parse_args(argv)
     try:
-        (_codes if arguments.task == "codes" else _train)(arguments)
+        {"codes": _codes, "train": _train, "export": _export}[arguments.task](arguments)
     except (ModuleNotFoundError, ValueError, FileNotFoundError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -77,6 +79,12 @@ def _train(arguments: argparse.Namespace) -> None:
         train(stage, arguments.run, budget, resume=resume)
 
 
+def _export(arguments: argparse.Namespace) -> None:
+    speaker = TextToSpeech.load(arguments.run / KEPT)
+    SpeechDecoder.load(arguments.decoder)
+    save_speaker(arguments.checkpoint, speaker, arguments.decoder)
+
+
 def _trained_minutes(run: Path) -> float:
     """Return the minutes of the state that a run goes on from."""
     state = torch.load(run / FILE, map_location="cpu", weights_only=True)
@@ -100,6 +108,10 @@ def _parser() -> argparse.ArgumentParser:
     learn.add_argument("--cooldown", type=float, default=0.5, help="share of the minutes")
     learn.add_argument("--rate", type=float, default=2e-3)
     learn.add_argument("--seed", type=int, default=0)
+    keep = tasks.add_parser("export", help="the voice of a checkpoint")
+    keep.add_argument("run", type=Path, help="the folder of a run")
+    keep.add_argument("checkpoint", type=Path, help="the folder of the weights")
+    keep.add_argument("--decoder", type=Path, required=True, help="a safetensors file")
     return parser
 
 

@@ -7,6 +7,7 @@ The one place that a single answer (`engine.generation.answer`) and a batch
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -40,14 +41,17 @@ SEED_STRIDE = 2**54
 @dataclass(frozen=True)
 class SegmentBuilder:
     """Specs and plans of one checkpoint. edit_probes: heads that read which places of a prompt's
-    picture its words mean; None where none were learned. speech: plans of its voice; None where
-    it has none, or says everything by its own network."""
+    picture its words mean; None where none were learned."""
 
     model: OmniModel
     codec: Codec
     planner: Planner
     edit_probes: LinearProbes | None
-    speech: SpeechPlanner | None = None
+
+    @cached_property
+    def speech(self) -> SpeechPlanner | None:
+        """Plans of the words that its voice says, None where it has no voice."""
+        return None if self.codec.voice is None else SpeechPlanner(self.codec.voice)
 
     def encode(self, part: Part) -> Span:
         """Return the codes of one part, see `engine.media.codec.Codec.encode`."""

@@ -6,6 +6,7 @@ not own: the tokenizers (`model.tokenizers.image`, `model.tokenizers.audio`,
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -17,8 +18,9 @@ from engine.media.external_codec import ExternalSpeechCodec, WholeSpeech
 from engine.media.images import fitted
 from engine.media.preview import frames, picture
 from engine.media.video import sampled
-from engine.media.voice import Voice, WholeSentence, is_speech, speaker_codes
+from engine.media.voice import SpeechStream, Voice, is_speech, speaker_codes
 from flow.modality import Modality
+from model.loading.voice import Speaker
 from model.network.omni import OmniModel
 from model.prompt_template import Span
 from model.tokenizers.audio import POSITIONS_A_SECOND, AudioStream
@@ -32,12 +34,18 @@ NOTHING = np.zeros(0, np.float32)
 @dataclass(frozen=True)
 class Codec:
     """The tokenizers of one checkpoint, each way. speech: where a program of its own has those of
-    speech. voice: where it has one that says words."""
+    speech. speaker: where it has one that says words."""
 
     model: OmniModel
     words: TextTokenizer
     speech: ExternalSpeechCodec | None = None
-    voice: Voice | None = None
+    speaker: Speaker | None = None
+
+    @cached_property
+    def voice(self) -> Voice | None:
+        """The sound of the words that it says; None where it says them by its own network, or
+        another program has its speech."""
+        return None if self.speaker is None or self.speech is not None else Voice(self.speaker)
 
     @property
     def styles(self) -> tuple[str, ...]:
@@ -109,10 +117,10 @@ class Codec:
 
     def stream(
         self, style: str | None, *, says: bool = False
-    ) -> AudioStream | WholeSpeech | WholeSentence:
+    ) -> AudioStream | WholeSpeech | SpeechStream:
         """Decodes the codes of one sound as they come. says: whether they are the voice's."""
         if says and self.voice is not None:
-            return WholeSentence(self.voice)
+            return self.voice.stream()
         if self.speech is not None:
             return WholeSpeech(self.speech, style)
         return AudioStream(self.model.audio)

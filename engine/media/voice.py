@@ -13,10 +13,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from engine.media.audio import resampled
 from engine.media.preview import LARGEST_SHARE
 from model.loading.voice import Speaker
-from model.network.text_to_speech import END
-from model.tokenizers.speech_codes import CARDINALITY
+from model.network.text_to_speech import END, before_end
+from model.tokenizers.speech_codes import CARDINALITY, DURATIONS, UNIT_S
 from model.tokenizers.speech_decoder import SAMPLE_RATE as DECODED_HZ
 from model.tokenizers.whisper_encoder import SAMPLE_RATE
 from samplers.step import Step
@@ -24,6 +25,9 @@ from samplers.step import Step
 MASK = END + 1
 FIRST = MASK + 1
 """The id of the first code of speech."""
+HELD = 6
+"""Positions whose sound may still change much by what follows them."""
+FADE = SAMPLE_RATE // 50
 
 
 def shared_ids(codes: np.ndarray) -> np.ndarray:
@@ -41,15 +45,10 @@ def is_speech(ids: np.ndarray) -> bool:
     return bool((ids >= FIRST).any())
 
 
-def resampled(
-    samples: np.ndarray, from_hz: int = DECODED_HZ, to_hz: int = SAMPLE_RATE
-) -> np.ndarray:
-    """Samples float32 at another rate, band-limited; both ends are taken as silent."""
-    length = len(samples) * to_hz // from_hz
-    if not length:
-        return np.zeros(0, np.float32)
-    spectrum = np.fft.rfft(samples)[: length // 2 + 1]
-    return (np.fft.irfft(spectrum, length) * (length / len(samples))).astype(np.float32)
+def num_samples(codes: np.ndarray) -> int:
+    """Return the samples at 16 kHz that codes "L 2" last."""
+    units = np.array(DURATIONS)[codes[:, 0] % len(DURATIONS)].sum()
+    return round(float(units) * UNIT_S * SAMPLE_RATE)
 
 
 @dataclass(frozen=True)
@@ -59,11 +58,53 @@ class Voice:
     speaker: Speaker
     seed: int = 0
 
+    def stream(self) -> "SpeechStream":
+        """Return what makes sound of the blocks of one sentence as they come."""
+        return SpeechStream(self)
+
     def samples(self, codes: np.ndarray) -> np.ndarray:
-        """Samples float32 at 16 kHz of the codes "L 2" of a whole sentence, up to its end."""
-        ends = np.flatnonzero((codes >= CARDINALITY).any(1))
-        whole = codes[: ends[0]] if len(ends) else codes
-        return np.clip(resampled(self.speaker.decoder.decode(whole, self.seed)), -1, 1)
+        """Samples float32 at 16 kHz of the codes "L 2" of a sentence: those of its blocks, joined
+        as `SpeechStream` joins them."""
+        block, stream = self.speaker.network.config.block, self.stream()
+        blocks = torch.from_numpy(codes).split(block)
+        return torch.cat([*map(stream.take, blocks), stream.finish()]).numpy()
+
+    def decoded(self, codes: np.ndarray) -> np.ndarray:
+        """Samples of codes "L 2" that are decoded together."""
+        return resampled(self.speaker.decoder.decode(codes, self.seed), DECODED_HZ)
+
+
+@dataclass
+class SpeechStream:
+    """Sound of a sentence, block after block. The decoder hears what is there so far; what its
+    last `HELD` positions make of it is held back until the next block, and faded into that."""
+
+    voice: Voice
+    _codes: np.ndarray = field(default_factory=lambda: np.zeros((0, 2), np.int64), init=False)
+    _ahead: np.ndarray = field(default_factory=lambda: np.zeros(0, np.float32), init=False)
+    _taken: int = field(default=0, init=False)
+
+    def take(self, codes: Tensor) -> Tensor:
+        """Codes int64 "L 2" that follow -> the samples that are final."""
+        self._codes = np.concatenate([self._codes, codes.cpu().numpy()])
+        return self._up_to(self._codes[:-HELD])
+
+    def finish(self) -> Tensor:
+        """The samples that are left."""
+        return self._up_to(self._codes)
+
+    def _up_to(self, settled: np.ndarray) -> Tensor:
+        """The samples behind those that were taken, to the end of the settled codes."""
+        end = num_samples(settled)
+        if end <= self._taken:
+            return torch.zeros(0)
+        whole = self.voice.decoded(self._codes)
+        part = whole[self._taken : end].copy()
+        fade = np.linspace(0, 1, min(FADE, len(self._ahead), len(part)), dtype=np.float32)
+        part[: len(fade)] *= fade
+        part[: len(fade)] += (1 - fade) * self._ahead[: len(fade)]
+        self._ahead, self._taken = whole[end : end + FADE], end
+        return torch.from_numpy(part)
 
 
 @dataclass(frozen=True)
@@ -78,24 +119,5 @@ class SpeechPreview:
         del state  # a sound that is half noise is nothing to hear
         place = len(step.x_t.segments) - 1
         shown = step.x_t.segments[place].tokens[0] if step.last else step.x_1[place][0]
-        codes = np.concatenate([self.prefix_codes, shown.cpu().numpy()])
-        before = len(self.voice.samples(self.prefix_codes))
-        return torch.from_numpy(self.voice.samples(codes)[None, before:])
-
-
-@dataclass
-class WholeSentence:
-    """Fits in the place of `model.tokenizers.audio.AudioStream`. The decoder hears a sentence as a
-    whole, so nothing is final before all of it is there."""
-
-    voice: Voice
-    _codes: list[Tensor] = field(default_factory=list, init=False)
-
-    def take(self, codes: Tensor) -> Tensor:
-        """Codes int64 "L 2" that follow -> no samples."""
-        self._codes.append(codes.cpu())
-        return torch.zeros(0)
-
-    def finish(self) -> Tensor:
-        """All samples."""
-        return torch.from_numpy(self.voice.samples(torch.cat(self._codes).numpy()))
+        codes = np.concatenate([self.prefix_codes, before_end(shown.cpu()).numpy()])
+        return torch.from_numpy(self.voice.decoded(codes)[None, num_samples(self.prefix_codes) :])

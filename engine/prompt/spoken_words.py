@@ -35,6 +35,7 @@ def words_to_say(request: Request, answers: Sequence[Answer]) -> str | None:
 
 def sayable(text: str) -> str | None:
     """Return the words of a text in plain letters, None where it has none."""
-    plain = unicodedata.normalize("NFKD", text.replace("’", "'")).lower()
+    parted = unicodedata.normalize("NFKD", text.replace("’", "'")).lower()
+    plain = "".join(c for c in parted if not unicodedata.combining(c))
     words = " ".join(SILENT.sub(" ", plain).split())
     return words if SAYABLE.search(words) else None

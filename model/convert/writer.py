@@ -15,10 +15,10 @@ from torch import Tensor
 
 from model.config import OmniConfig
 from model.convert.catalogue import LAYOUTS
-from model.loading.checkpoint import SHARD_BYTES, write_tokenizer
+from model.loading.checkpoint import write_tokenizer
 from model.loading.config_file import config_from_json
 from model.loading.hf_folder import read_config
-from model.loading.tensor_file import Stored, contents
+from model.loading.tensor_file import SHARD_BYTES, Stored, contents
 from model.presets import PRESETS
 from model.tokenizers.text import TextTokenizer
 

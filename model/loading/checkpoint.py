@@ -21,14 +21,13 @@ from model.loading.hf_folder import pickles_in
 from model.loading.meta_init import WeightLoader, hollow_model
 from model.loading.pipeline_split import plan_pipeline
 from model.loading.placement import Placement, place
-from model.loading.tensor_file import Stored, contents, tensors
+from model.loading.tensor_file import Stored, contents, half_shards, tensors
 from model.loading.voice import Speaker, load_speaker
 from model.network.omni import OmniModel
 from model.network.probes import LANDMARKS, PROMPTS, LinearProbes, load_landmarks
 from model.tokenizers.text import TextTokenizer
 
 TOKENIZER = "tokenizer.json"
-SHARD_BYTES = 8_500_000
 READ_BYTES = 2**20
 TOKENIZER_DIGEST = "tokenizer_digest"
 """Key in facts.json of the tokenizer file's hash; older checkpoints have none."""
@@ -58,7 +57,7 @@ def save_checkpoint(
     folder.mkdir(parents=True, exist_ok=True)
     for old in folder.glob("model-*.safetensors"):
         old.unlink()
-    for number, shard in enumerate(_shards(model.state_dict())):
+    for number, shard in enumerate(half_shards(model.state_dict())):
         save_file(shard, folder / f"model-{number:05d}.safetensors")
     (folder / "config.json").write_text(json.dumps(model.config.to_json(), indent=1) + "\n")
     write_tokenizer(folder, tokenizer, facts)
@@ -118,19 +117,6 @@ def load_checkpoint(
     heads = [None if one is None else one.to(placement.device) for one in asked]
     speaker = load_speaker(folder, placement.device)
     return Checkpoint(place(model, placement), tokenizer, facts, digest, *heads, speaker)
-
-
-def _shards(state: dict[str, Tensor]) -> list[dict[str, Tensor]]:
-    shards: list[dict[str, Tensor]] = [{}]
-    size = 0
-    for name, tensor in state.items():
-        half = tensor.detach().cpu().half().contiguous().clone()
-        if size and size + half.nbytes > SHARD_BYTES:
-            shards.append({})
-            size = 0
-        shards[-1][name] = half
-        size += half.nbytes
-    return shards
 
 
 def _read_json(folder: Path, name: str) -> dict[str, Any]:

@@ -1,11 +1,11 @@
 """A file of tensors: its table of contents, read without the data.
 
-Owns: `Stored`, the header of a safetensors file, the error for a broken one, and pickles, which are
-read only where the user named them.
+Owns: `Stored`, the header of a safetensors file, the size of those that are written, the error for
+a broken one, and pickles, which are read only where the user named them.
 """
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
@@ -17,6 +17,8 @@ from torch import Tensor
 
 BITS = {"F64": 64, "I64": 64, "F32": 32, "I32": 32, "F16": 16, "BF16": 16, "I16": 16}
 """Bits of the data types; all others have 8."""
+SHARD_BYTES = 8_500_000
+"""The most of one file that this project writes."""
 LFS_POINTER = b"version https://git-lfs"
 
 
@@ -31,6 +33,20 @@ class Stored:
     @property
     def num_bytes(self) -> int:
         return prod(self.shape) * BITS.get(self.dtype, 8) // 8
+
+
+def half_shards(state: Mapping[str, Tensor]) -> list[dict[str, Tensor]]:
+    """Return tensors as float16, in groups of up to `SHARD_BYTES`."""
+    shards: list[dict[str, Tensor]] = [{}]
+    size = 0
+    for name, tensor in state.items():
+        half = tensor.detach().cpu().half().contiguous().clone()
+        if size and size + half.nbytes > SHARD_BYTES:
+            shards.append({})
+            size = 0
+        shards[-1][name] = half
+        size += half.nbytes
+    return shards
 
 
 def contents(file: Path) -> dict[str, Stored]:

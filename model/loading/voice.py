@@ -4,12 +4,15 @@ Owns: `Speaker`, reading and writing that folder. Does not own: the network, the
 (`model.network.text_to_speech`, `model.tokenizers.speech_decoder`).
 """
 
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from safetensors.torch import save_file
 
-from model.network.text_to_speech import TextToSpeech
+from model.loading.tensor_file import half_shards
+from model.network.text_to_speech import SHARDS, TextToSpeech
 from model.tokenizers.speech_decoder import SpeechDecoder
 
 FOLDER, DECODER = "voice", "decoder.safetensors"
@@ -22,6 +25,19 @@ class Speaker:
 
     network: TextToSpeech
     decoder: SpeechDecoder
+
+
+def save_speaker(folder: Path, network: TextToSpeech, decoder: Path) -> None:
+    """Write the voice of a checkpoint folder in float16, in place of the one there. decoder: made
+    by `model.convert.speech_decoder`."""
+    home = folder / FOLDER
+    home.mkdir(parents=True, exist_ok=True)
+    for old in home.glob(SHARDS):
+        old.unlink()
+    for number, shard in enumerate(half_shards(network.state_dict())):
+        save_file(shard, home / SHARDS.replace("*", f"-{number:05d}"))
+    network.save_config(home)
+    shutil.copyfile(decoder, home / DECODER)
 
 
 def load_speaker(folder: Path, device: torch.device) -> Speaker | None:

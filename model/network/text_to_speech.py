@@ -171,6 +171,10 @@ class TextToSpeech(nn.Module):
         """Write the weights and the sizes."""
         folder.mkdir(parents=True, exist_ok=True)
         save_file({k: v.contiguous() for k, v in self.state_dict().items()}, folder / WEIGHTS)
+        self.save_config(folder)
+
+    def save_config(self, folder: Path) -> None:
+        """Write the sizes."""
         (folder / CONFIG).write_text(json.dumps(asdict(self.config), indent=1))
 
     @classmethod

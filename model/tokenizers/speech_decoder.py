@@ -124,7 +124,8 @@ class SpeechDecoder(nn.Module):
 
     @torch.inference_mode()
     def speak(self, spoken: Prosody, seed: int = 0) -> np.ndarray:
-        """Samples float32 "N" at `SAMPLE_RATE`, N = 300 T; the noise is drawn by the seed."""
+        """Samples float32 "N" at `SAMPLE_RATE`, N = 300 T; the noise is drawn by the seed, frame
+        after frame, so that a longer sound begins with the noise of a shorter one."""
         if not len(spoken.f0):
             return np.zeros(0, np.float32)
         f0 = torch.from_numpy(spoken.f0)
@@ -135,9 +136,9 @@ class SpeechDecoder(nn.Module):
             torch.from_numpy(spoken.energy),
         )
         noise = torch.view_as_complex(
-            torch.randn(*parts[0].shape, 2, generator=torch.Generator().manual_seed(seed))
+            torch.randn(len(f0), BANDS, 2, generator=torch.Generator().manual_seed(seed))
         )
-        return self.synthesis(parts, f0, noise).numpy()
+        return self.synthesis(parts, f0, noise.T).numpy()
 
     def decode(self, codes: np.ndarray, seed: int = 0) -> np.ndarray:
         """Samples of codes "L 2", see `speak`."""

@@ -39,6 +39,8 @@ from samplers.masked import MaskedSampler
 from training.data.exact_codes import SaidCodes
 from world.text.sentences import edit_distance
 
+KEPT = "speaker"
+"""The folder, inside that of a run, of the speaker as it is at each report."""
 TOKENS, MOST_ROWS = 6144, 192
 """Positions of a batch, letters and codes, and the most sentences."""
 FIRST, GROWN = 0.25, 3000
@@ -123,7 +125,7 @@ class TextToSpeechStage:
     def report(self, folder: Path) -> dict[str, float]:
         """Wrong symbols of held-out sentences, said in masked order. The speaker is kept in the
         folder."""
-        self.model.save(folder / "speaker")
+        self.model.save(folder / KEPT)
         sampler = MaskedSampler({Modality.AUDIO: SPACE}, steps=8, temperature=0.2)
         num = len(self.held_out)
         found = self.model.say(

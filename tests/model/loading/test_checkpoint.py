@@ -10,10 +10,10 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from model.loading import checkpoint
-from model.loading.checkpoint import SHARD_BYTES, load_checkpoint, save_checkpoint
+from model.loading import checkpoint, tensor_file
+from model.loading.checkpoint import load_checkpoint, save_checkpoint
 from model.loading.placement import Placement
-from model.loading.tensor_file import tensors
+from model.loading.tensor_file import SHARD_BYTES, tensors
 from model.network.omni import OmniModel
 from model.tokenizers.text import TextTokenizer
 
@@ -72,7 +72,7 @@ def sharded(
     monkeypatch: pytest.MonkeyPatch,
 ) -> Path:
     """The tiny checkpoint in several shards."""
-    monkeypatch.setattr(checkpoint, "SHARD_BYTES", 60_000)
+    monkeypatch.setattr(tensor_file, "SHARD_BYTES", 60_000)
     save_checkpoint(tmp_path / "sharded", tiny_model, tiny_tokenizer, {})
     assert len(list((tmp_path / "sharded").glob("*.safetensors"))) > 3
     return tmp_path / "sharded"
