@@ -54,6 +54,7 @@ def about(engine: Loaded) -> dict[str, Any]:
         "image_px": 0 if config.vision is None else config.vision.image_px,
         "hears_s": engine.hears_s,
         "styles": list(engine.codec.styles),
+        "voice": _voice(engine.codec),
         "prompt_characters": engine.prompt_characters,
         "thinks": config.thinks,
         "finds": config.has_embedding,
@@ -62,6 +63,14 @@ def about(engine: Loaded) -> dict[str, Any]:
         "path": {str(m): [asdict(point) for point in planner.clocks.table(m)] for m in on_paths},
         "config": config.to_json(),
     }
+
+
+def _voice(codec: Codec) -> dict[str, int] | None:
+    """The parameters of what says words beside the network; None where it says them itself."""
+    if codec.voice is None:
+        return None
+    parts = {"speaker": codec.voice.speaker.network, "decoder": codec.voice.speaker.decoder}
+    return {name: sum(p.numel() for p in part.parameters()) for name, part in parts.items()}
 
 
 def _counts(model: OmniModel) -> dict[str, int]:

@@ -53,6 +53,17 @@ time: what is final is played while the next second still forms. In the picture 
 runs to the right and pitch upwards; what is pale may still change. It speaks with one voice, and
 hears up to {hears_s:g} seconds at once.</p>
 """
+SAID = """
+<h2>How it hears and speaks</h2>
+<p>Sound is tokens too: 25 positions a second of {codebooks} codes each, from the same backbone and
+the same sampler. Speech is first written down, then answered in words. The words are said by a
+speaker of {millions:.0f} million parameters beside the backbone, by the same samplers: it reads the
+letters and forms speech codes, one position a sound of the language: which it is, how long, how
+high and how loud. A published decoder (hibari, made after Kokoro's voice af_heart) makes sound of
+them. What is final is played while the next block still forms. In the picture of a sound time runs
+to the right and pitch upwards; what is pale may still change. It speaks with one voice, and hears
+up to {hears_s:g} seconds at once.</p>
+"""
 SPEECH = """
 <h2>How it hears and speaks</h2>
 <p>Speech is tokens too, written by the same backbone and the same sampler; a codec of its own turns
@@ -118,6 +129,10 @@ def _sound(info: Mapping[str, object]) -> str:
     styles = Capabilities.of(info).styles
     if styles:
         return SPEECH.format(styles=len(styles), hears_s=hears_s)
+    voice = info.get("voice")
+    if isinstance(voice, Mapping):
+        millions = float(voice["speaker"]) / 1e6
+        return SAID.format(codebooks=audio["num_codebooks"], millions=millions, hears_s=hears_s)
     return SOUND.format(codebooks=audio["num_codebooks"], hears_s=hears_s)
 
 

@@ -116,7 +116,10 @@ def load_checkpoint(
     digest = _filled(model, stored, placement, progress)
     heads = [None if one is None else one.to(placement.device) for one in asked]
     speaker = load_speaker(folder, placement.device)
-    return Checkpoint(place(model, placement), tokenizer, facts, digest, *heads, speaker)
+    landmarks, prompts = heads
+    return Checkpoint(
+        place(model, placement), tokenizer, facts, digest, landmarks, prompts, speaker
+    )
 
 
 def _read_json(folder: Path, name: str) -> dict[str, Any]:
