@@ -200,7 +200,7 @@ class FakeEngine:
             raise ValueError("this engine refuses the word 'refuse': leave it out")
         script = (*heard, *spoken(request, answers_to(request, text)))
         answers: list[Answer] = []
-        steps = 0
+        steps = sounds = 0
         try:
             for segment, answer in enumerate(blocks(script)):
                 yield SegmentStarted(
@@ -221,8 +221,10 @@ class FakeEngine:
                     yield event
                 answers.append(answer)
                 if answer.audio is not None:
-                    last = answer.suggest
-                    yield AudioChunk(segment, answer.audio, last, time.perf_counter() - start)
+                    elapsed_s = time.perf_counter() - start
+                    sounds += 1
+                    ends = tuple(0.5 * (i + 1) for i in range(2 * sounds))
+                    yield AudioChunk(segment, answer.audio, answer.suggest, elapsed_s, ends)
             whole = joined(answers)
             yield Completed(request, whole, 2 * steps, time.perf_counter() - start)
         finally:

@@ -182,6 +182,8 @@ def _sounded(event: AudioChunk) -> Message:
         "last": event.last,
         "elapsed_s": round(event.elapsed_s, 3),
     }
+    if event.word_ends_s:
+        header["word_ends_s"] = list(event.word_ends_s)
     return Message(header, {"samples": pcm(event.samples)}, kept=True)
 
 

@@ -88,12 +88,14 @@ class Refined:
 @dataclass(frozen=True)
 class AudioChunk:
     """More of a sound is final and can be played: float32 "N" at 16 kHz, which follow those before.
-    last: whether they are the end of the sound."""
+    last: whether they are the end of the sound. word_ends_s: of speech where each word so far ends,
+    in seconds from the beginning of the sound."""
 
     segment: int
     samples: np.ndarray
     last: bool
     elapsed_s: float
+    word_ends_s: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)

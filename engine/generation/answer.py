@@ -20,6 +20,7 @@ from engine.generation.refined_event import GenerationProgress, preview_for, ref
 from engine.generation.segment_builder import SegmentBuilder
 from engine.generation.segment_spec import SegmentSpec
 from engine.media.token_text import TokenText
+from engine.media.voice import word_ends_s
 from engine.prompt.answer_plan import first_modality, next_modality
 from engine.prompt.conversation import understood
 from flow.modality import Modality
@@ -114,12 +115,13 @@ class AnswerStream:
         while True:
             tokens, _ = yield from self._segment(spec)
             spec, added, last = builder.next_block(spec, tokens)
+            assert spec.prefix_codes is not None
             chunk = [stream.take(added.to(builder.model.device))]
             chunk += [stream.finish()] if last else []
             samples.append(torch.cat(chunk).cpu().numpy())
-            yield AudioChunk(progress.segments - 1, samples[-1], last, progress.elapsed_s)
+            ends = () if spec.says is None else word_ends_s(spec.prefix_codes.numpy())
+            yield AudioChunk(progress.segments - 1, samples[-1], last, progress.elapsed_s, ends)
             if last:
                 break
-        assert spec.prefix_codes is not None
         ids = spec.ids(spec.prefix_codes.numpy())
         return Answer(Modality.AUDIO, ids, audio=np.concatenate(samples))

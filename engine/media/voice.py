@@ -2,11 +2,12 @@
 
 Speech and other sounds are two dialects of one answer. Events, traces and files have the codes of
 speech behind those of sounds, so that a file says which they are: the ids up to `MASK` are of
-sounds, or mark an end or a mask in both. Owns: that numbering, `Voice`, its preview and its stream.
-Does not own: the network, the decoder (`model.network.text_to_speech`,
+sounds, or mark an end or a mask in both. Owns: that numbering, `Voice`, its preview and its stream,
+and where words end. Does not own: the network, the decoder (`model.network.text_to_speech`,
 `model.tokenizers.speech_decoder`).
 """
 
+import itertools
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -17,7 +18,14 @@ from engine.media.audio import resampled
 from engine.media.preview import LARGEST_SHARE
 from model.loading.voice import Speaker
 from model.network.text_to_speech import END, before_end
-from model.tokenizers.speech_codes import CARDINALITY, DURATIONS, UNIT_S
+from model.tokenizers.speech_codes import (
+    CARDINALITY,
+    DURATIONS,
+    EDGE,
+    SPACE,
+    SYMBOLS,
+    UNIT_S,
+)
 from model.tokenizers.speech_decoder import SAMPLE_RATE as DECODED_HZ
 from model.tokenizers.whisper_encoder import SAMPLE_RATE
 from samplers.step import Step
@@ -49,6 +57,15 @@ def num_samples(codes: np.ndarray) -> int:
     """Return the samples at 16 kHz that codes "L 2" last."""
     units = np.array(DURATIONS)[codes[:, 0] % len(DURATIONS)].sum()
     return round(float(units) * UNIT_S * SAMPLE_RATE)
+
+
+def word_ends_s(codes: np.ndarray) -> tuple[float, ...]:
+    """Return where each word of codes "L 2" ends, in seconds; a word ends at a gap or an edge."""
+    symbols, classes = np.divmod(codes[:, 0], len(DURATIONS))
+    after_s = np.array(DURATIONS)[classes].cumsum() * UNIT_S
+    gaps = np.flatnonzero((symbols == SPACE) | (symbols == SYMBOLS.index(EDGE)))
+    words = [gap for before, gap in itertools.pairwise(gaps) if gap - before > 1]
+    return tuple(round(float(after_s[gap - 1]), 3) for gap in words)
 
 
 @dataclass(frozen=True)

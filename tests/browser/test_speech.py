@@ -42,6 +42,14 @@ EAVESDROP = """() => {
 }"""
 """The samples that go to the loudspeaker, and how many samples come from the microphone."""
 SPOKEN_SAMPLES = 14_000
+WATCH_LIGHT = """() => {
+  window.lit = [];
+  const set = HighlightRegistry.prototype.set;
+  HighlightRegistry.prototype.set = function (name, highlight) {
+    window.lit.push([...highlight].join());
+    return set.call(this, name, highlight);
+  };
+}"""
 
 
 @pytest.fixture
@@ -105,6 +113,15 @@ def test_sound_plays_as_soon_as_its_samples_are_there(speech: Page, fake: FakeEn
         speech.wait_for_selector("[data-played-after-ms]", state="attached")
         assert speech.evaluate("window.sent.filter(Number)") == [16_000]
     completed(speech)
+
+
+def test_each_word_lights_up_while_it_is_said(speech: Page) -> None:
+    speech.evaluate(WATCH_LIGHT)
+    speak(speech)
+    completed(speech)
+    speech.wait_for_function("window.lit.includes('can')")
+    assert speech.evaluate("[...new Set(window.lit)].slice(0, 3)") == ["hello!", "I", "can"]
+    speech.wait_for_function("!CSS.highlights.has('omni-said')")
 
 
 def test_speaking_again_silences_the_answer_and_is_answered(

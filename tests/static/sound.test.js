@@ -86,11 +86,12 @@ test("the audio thread plays pieces without a gap, and tells when it sounds", as
   play();
   play();
   assert.deepEqual(heard, [1, 2, 3, 4, 5, 6, 0, 0, 0, 0, 0, 0]);
-  assert.deepEqual(player.port.posted, ["playing", "silent"]);
+  assert.deepEqual(player.port.posted, ["playing", "silent", 6], "6 samples have passed");
   player.port.onmessage({ data: floats(7, 8) });
   player.port.onmessage({ data: "flush" });
   play();
   assert.deepEqual(heard.slice(-4), [0, 0, 0, 0], "what was flushed is not heard");
+  assert.equal(player.port.posted.at(-1), 8, "but it has passed");
 });
 
 test("a turn keeps what was heard shortly before it", () => {

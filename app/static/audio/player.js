@@ -11,6 +11,8 @@ export const player = {
   node: null,
   onplaying: null, // called with whether it sounds, and how many ms after the samples were there
   given: null,
+  sent: 0, // samples that were given, since the page opened
+  followers: new Set(), // called with how many of these have passed: played, or silenced
 
   wake() {
     this.context ??= new AudioContext({ sampleRate: SAMPLE_RATE });
@@ -23,7 +25,8 @@ export const player = {
     await this.context.audioWorklet.addModule(new URL("./worklets.js", import.meta.url));
     this.node = new AudioWorkletNode(this.context, "omni-player", OUTPUT);
     this.node.port.onmessage = ({ data }) => {
-      this.onplaying?.(data === "playing", performance.now() - this.given);
+      if (typeof data === "number") for (const follow of this.followers) follow(data);
+      else this.onplaying?.(data === "playing", performance.now() - this.given);
     };
     this.node.connect(this.context.destination);
   },
@@ -32,6 +35,7 @@ export const player = {
   async play(samples) {
     if (!this.context) return; // nobody has pressed anything yet: nothing may sound
     this.given = performance.now();
+    this.sent += samples.length;
     await this.ready;
     this.node.port.postMessage(samples);
   },

@@ -1,6 +1,8 @@
 // The audio thread: plays the samples that are posted to it, and posts what the microphone hears.
 // Without imports: not every browser follows them in a worklet.
 
+const TOLD_EVERY = 800; // samples: 20 times a second
+
 class SampleQueue {
   constructor() {
     this.clear();
@@ -9,6 +11,10 @@ class SampleQueue {
   clear() {
     this.pieces = [];
     this.at = 0; // what of the first piece has been played
+  }
+
+  get length() {
+    return this.pieces.reduce((sum, piece) => sum + piece.length, -this.at);
   }
 
   push(samples) {
@@ -35,9 +41,12 @@ class Player extends AudioWorkletProcessor {
   constructor() {
     super();
     this.queue = new SampleQueue();
+    this.passed = this.told = 0; // samples that were played or flushed, and as of the last message
     this.port.onmessage = ({ data }) => {
-      if (data === "flush") this.queue.clear();
-      else this.queue.push(data);
+      if (data === "flush") {
+        this.passed += this.queue.length;
+        this.queue.clear();
+      } else this.queue.push(data);
     };
   }
 
@@ -46,6 +55,11 @@ class Player extends AudioWorkletProcessor {
     if (filled && !this.playing) this.port.postMessage("playing");
     if (!filled && this.playing) this.port.postMessage("silent");
     this.playing = filled > 0;
+    this.passed += filled;
+    if (this.passed - this.told >= TOLD_EVERY || (!filled && this.told < this.passed)) {
+      this.told = this.passed;
+      this.port.postMessage(this.passed);
+    }
     return true;
   }
 }

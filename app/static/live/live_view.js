@@ -151,10 +151,11 @@ export class LiveView {
   }
 
   // after: behind how many words of the answer it stands, where it stands among words
-  place({ view, heard, continues }, after) {
+  place({ modality, view, heard, continues }, after) {
     if (heard) view.root.classList.add("omni-heard");
-    const words = after && this.segments.findLast((s) => s.modality === "text" && !s.heard);
-    if (words) words.view.open(view.root, after);
+    const words = this.segments.findLast((s) => s.modality === "text" && !s.heard);
+    if (words && modality === "audio") view.text = words.view.words;
+    if (words && after) words.view.open(view.root, after);
     else if (!continues) this.stage.append(view.root);
     if (view.side) view.side.prepend(this.facts); // the facts stand in the free corner
   }
@@ -188,7 +189,7 @@ export class LiveView {
     this.timing.addSound(blob.size, segment.view.began, header.elapsed_s);
     this.timed.textContent = this.timing.describe();
     const buffer = await blob.arrayBuffer();
-    segment.view.add(floatsFromPcm(buffer), !this.isRecorded);
+    segment.view.add(floatsFromPcm(buffer), !this.isRecorded, header.word_ends_s);
   }
 
   finish(header, media) {

@@ -12,10 +12,20 @@ from engine.media.voice import (
     num_samples,
     shared_ids,
     speaker_codes,
+    word_ends_s,
 )
 from model.network.text_to_speech import END
-from model.tokenizers.speech_codes import CARDINALITY
+from model.tokenizers.speech_codes import CARDINALITY, EDGE, SYMBOLS
 from tests.small_voice import small_speaker
+
+
+def test_words_end_at_gaps() -> None:
+    """ "$ ab c. $" with 25 ms a symbol, and nothing for the word that is not over."""
+    symbols = [EDGE, "i", "p", " ", "t", ".", EDGE]
+    codes = np.array([[8 * SYMBOLS.index(s), 0] for s in symbols])
+    assert word_ends_s(codes) == (0.075, 0.15)
+    assert word_ends_s(codes[:5]) == (0.075,)
+    assert word_ends_s(codes[:0]) == ()
 
 
 @pytest.fixture(scope="module")

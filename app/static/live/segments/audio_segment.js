@@ -2,6 +2,7 @@
 
 import { concat, floatsFromPcm, SAMPLE_RATE, wavSamples, withPrediction } from "../../audio/pcm.js";
 import { player } from "../../audio/player.js";
+import { lightWord, wordAt } from "../../audio/said_words.js";
 import { drawSound } from "../../audio/sound_canvas.js";
 import { countPainting } from "../../canvas.js";
 import { make } from "../../dom.js";
@@ -18,14 +19,33 @@ export class AudioSegment {
     this.facts = make("figcaption", "");
     this.root = make("figure", "omni-heard-sound", this.canvas, this.facts);
     this.final = []; // Float32Arrays that can be played
+    this.wordEnds = []; // of the words that it says, in seconds
+    this.text = null; // the element with these words
+    this.ended = false;
     this.blocks = []; // the latest prediction of each block
   }
 
   // More of it is final. live: it is played at once.
-  add(samples, live) {
+  add(samples, live, wordEnds = []) {
     this.final.push(samples);
-    if (live) player.play(samples);
+    this.wordEnds = wordEnds;
+    if (live) {
+      if (this.final.length === 1) this.lightWords(player.sent);
+      player.play(samples);
+    }
     this.draw();
+  }
+
+  // Light each word while it is said. first: the number of the sound's first sample.
+  lightWords(first) {
+    if (!this.text) return;
+    const follow = (passed) => {
+      const number = wordAt((passed - first) / SAMPLE_RATE, this.wordEnds);
+      lightWord(this.text, number);
+      const isOver = this.ended && passed >= player.sent;
+      if (isOver || !this.text.isConnected) player.followers.delete(follow);
+    };
+    player.followers.add(follow);
   }
 
   async show(frame, live, predicted) {
@@ -60,11 +80,16 @@ export class AudioSegment {
 
   // The file is played by the browser's own controls.
   finish(_answer, blob) {
+    this.ended = true;
     if (this.whole) return this.paint(this.whole, this.whole.length);
     if (!blob || this.controls) return;
     this.controls = make("audio", "omni-player");
     this.controls.controls = true;
     this.controls.src = URL.createObjectURL(blob);
+    this.controls.ontimeupdate = () => {
+      const { currentTime, paused } = this.controls;
+      if (this.text) lightWord(this.text, paused ? -1 : wordAt(currentTime, this.wordEnds));
+    };
     this.root.append(this.controls);
     blob.arrayBuffer().then((wav) => {
       this.whole = wavSamples(wav);
