@@ -32,7 +32,7 @@ class Reader(Protocol):
     tokenizer: TextTokenizer
 
     @property
-    def hears_s(self) -> float: ...
+    def max_audio_s(self) -> float: ...
 
     def encode(self, part: Part) -> Span: ...
 
@@ -48,7 +48,7 @@ def embed(reader: Reader, items: Sequence[tuple[Part, ...]]) -> np.ndarray:
 
     Raises: ValueError where a message is empty, or `encode` does.
     """
-    items = [tuple(_beginning(part, reader.hears_s) for part in parts) for parts in items]
+    items = [tuple(_beginning(part, reader.max_audio_s) for part in parts) for parts in items]
     vectors = _vectors(reader, items)
     sounds = {i: p.audio for i, (p, *more) in enumerate(items) if p.audio is not None and not more}
     heard = reader.write_down(list(sounds.values())) if sounds else []
@@ -60,10 +60,10 @@ def embed(reader: Reader, items: Sequence[tuple[Part, ...]]) -> np.ndarray:
     return vectors
 
 
-def _beginning(part: Part, hears_s: float) -> Part:
-    if part.audio is None or not hears_s:
+def _beginning(part: Part, max_audio_s: float) -> Part:
+    if part.audio is None or not max_audio_s:
         return part
-    return replace(part, audio=part.audio[: int(hears_s * SAMPLE_RATE)])
+    return replace(part, audio=part.audio[: int(max_audio_s * SAMPLE_RATE)])
 
 
 def _vectors(reader: Reader, items: Sequence[tuple[Part, ...]]) -> np.ndarray:

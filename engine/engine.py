@@ -110,7 +110,7 @@ class Engine:
         Raises: ValueError where one goes on from a state, or has too long a prompt."""
         for request in requests:
             self.codec.check(request.within(self.prompt_characters).style)
-        if any(r.start is not None or r.repaint is not None for r in requests):
+        if any(r.start is not None or r.inpainting is not None for r in requests):
             raise ValueError("runs that go on from a state are generated one by one")
         if any(r.sampling.drafts > 1 for r in requests):
             return best_of_all(requests, self.generate_batch, self.embed)
@@ -135,7 +135,7 @@ class Engine:
             return embed(self, items)
 
     def write_down(self, sounds: Sequence[np.ndarray]) -> list[str]:
-        """Return the words heard in sounds of up to `hears_s`, "" where there is none."""
+        """Return the words heard in sounds of up to `max_audio_s`, "" where there is none."""
         asked = [Request(Conversation.write_down(s), Modality.TEXT) for s in sounds]
         return [words.text or "" for (words,) in self.generate_batch(asked)]
 
@@ -145,6 +145,6 @@ class Engine:
         return self.model.config.dialogue.prompt_characters
 
     @property
-    def hears_s(self) -> float:
+    def max_audio_s(self) -> float:
         """Seconds of the longest sound, heard or made; 0 where the checkpoint has none."""
-        return self.codec.hears_s
+        return self.codec.max_audio_s

@@ -31,7 +31,7 @@ class Loaded(Protocol):
     def prompt_characters(self) -> int: ...
 
     @property
-    def hears_s(self) -> float: ...
+    def max_audio_s(self) -> float: ...
 
 
 def about(engine: Loaded) -> dict[str, Any]:
@@ -52,7 +52,7 @@ def about(engine: Loaded) -> dict[str, Any]:
         "samplers": list(config.samplers),
         "lacking": {str(m): why for m, why in config.missing.items()},
         "image_px": 0 if config.vision is None else config.vision.image_px,
-        "hears_s": engine.hears_s,
+        "hears_s": engine.max_audio_s,
         "styles": list(engine.codec.styles),
         "voice": _voice(engine.codec),
         "prompt_characters": engine.prompt_characters,

@@ -188,7 +188,7 @@ def _all(arguments: argparse.Namespace) -> None:
     before = _before(arguments.json) if arguments.resume else None
     _need_folders(arguments.json, arguments.report)
     engine = _loaded(arguments)
-    if engine.hears_s:
+    if engine.max_audio_s:
         sizes = run_all.limit_to_clips(sizes, pack.read_pack(arguments.pack))
     asked = (str(arguments.checkpoint), arguments.seed, sizes, arguments.pack)
     wanted = run_all.RunSpec(*asked, weights=arguments.weights)

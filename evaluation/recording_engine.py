@@ -55,8 +55,8 @@ class RecordingEngine:
         return self.engine.device
 
     @property
-    def hears_s(self) -> float:
-        return self.engine.hears_s
+    def max_audio_s(self) -> float:
+        return self.engine.max_audio_s
 
     def generate_batch(self, requests: Sequence[Request]) -> list[tuple[Answer, ...]]:
         """Return the answers of the engine."""

@@ -29,7 +29,7 @@ class SpeechEngine(AnswerEngine, Protocol):
     """The part of an engine that the audio suites need; `engine.engine.Engine` fits it."""
 
     @property
-    def hears_s(self) -> float:
+    def max_audio_s(self) -> float:
         """Return the seconds of audio in one message; 0 without audio."""
         ...
 
@@ -40,7 +40,7 @@ class SpeechEngine(AnswerEngine, Protocol):
 
 def require_audio(engine: SpeechEngine) -> None:
     """Require audio. Raises: ValueError where the checkpoint has none."""
-    if engine.hears_s == 0:
+    if engine.max_audio_s == 0:
         raise ValueError(
             "this checkpoint neither hears nor speaks: choose one that was trained with sound"
         )

@@ -91,7 +91,7 @@ def recipe_of(request: Request) -> dict[str, object]:
     last = request.conversation.turns[-1]
     sampling = request.sampling
     more = {name: getattr(sampling, name) for name in MORE}
-    changed = [] if request.repaint is None else [str(Modality.IMAGE)]
+    changed = [] if request.inpainting is None else [str(Modality.IMAGE)]
     return {
         "prompt": " ".join(part.text for part in last.parts if part.text is not None),
         "to": None if request.to is None else str(request.to),

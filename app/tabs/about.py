@@ -51,7 +51,7 @@ SOUND = """
 the same sampler. Speech is first written down, then answered in words, then spoken a second at a
 time: what is final is played while the next second still forms. In the picture of a sound time
 runs to the right and pitch upwards; what is pale may still change. It speaks with one voice, and
-hears up to {hears_s:g} seconds at once.</p>
+hears up to {seconds:g} seconds at once.</p>
 """
 SAID = """
 <h2>How it hears and speaks</h2>
@@ -62,13 +62,13 @@ letters and forms speech codes, one position a sound of the language: which it i
 high and how loud. A published decoder (hibari, made after Kokoro's voice af_heart) makes sound of
 them. What is final is played while the next block still forms. In the picture of a sound time runs
 to the right and pitch upwards; what is pale may still change. It speaks with one voice, and hears
-up to {hears_s:g} seconds at once.</p>
+up to {seconds:g} seconds at once.</p>
 """
 SPEECH = """
 <h2>How it hears and speaks</h2>
 <p>Speech is tokens too, written by the same backbone and the same sampler; a codec of its own turns
 them into sound when all are there, in {styles} styles. What is said is first written down, then
-answered in words, then spoken. It hears up to {hears_s:g} seconds at once.</p>
+answered in words, then spoken. It hears up to {seconds:g} seconds at once.</p>
 """
 NOISE = """
 <h2>When a token is decided</h2>
@@ -122,18 +122,18 @@ def about_html(info: Mapping[str, object], measured: Mapping[str, Any] | None = 
 
 
 def _sound(info: Mapping[str, object]) -> str:
-    hears_s, config = info.get("hears_s"), info.get("config")
+    seconds, config = info.get("hears_s"), info.get("config")
     audio = config.get("audio") if isinstance(config, Mapping) else None
-    if not hears_s or not isinstance(audio, Mapping):
+    if not seconds or not isinstance(audio, Mapping):
         return ""
     styles = Capabilities.of(info).styles
     if styles:
-        return SPEECH.format(styles=len(styles), hears_s=hears_s)
+        return SPEECH.format(styles=len(styles), seconds=seconds)
     voice = info.get("voice")
     if isinstance(voice, Mapping):
         millions = float(voice["speaker"]) / 1e6
-        return SAID.format(codebooks=audio["num_codebooks"], millions=millions, hears_s=hears_s)
-    return SOUND.format(codebooks=audio["num_codebooks"], hears_s=hears_s)
+        return SAID.format(codebooks=audio["num_codebooks"], millions=millions, seconds=seconds)
+    return SOUND.format(codebooks=audio["num_codebooks"], seconds=seconds)
 
 
 def _noise(info: Mapping[str, object]) -> str:

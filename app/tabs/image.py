@@ -16,7 +16,7 @@ from app.forms.example_prompts import PICTURES
 from app.forms.parse import InputError, as_sentence, beside, read_upload
 from app.tabs.generation_tab import GenerationTab, Recipe, TabSpec
 from engine.api.conversation import Conversation
-from engine.api.request import Modality, Repaint, Request
+from engine.api.request import Inpainting, Modality, Request
 from engine.api.sampling import Sampling
 
 SPEC = TabSpec(
@@ -96,8 +96,8 @@ class ImageTab(GenerationTab):
                 raise ValueError(PAINT)
             return Request(Conversation.ask(prompt, image=painted.picture), self.spec.to, sampling)
         mask = painted.mask if painted.mask.any() else np.ones_like(painted.mask)
-        repaint = Repaint(painted.picture, mask, strength)
-        return Request(Conversation.ask(prompt), self.spec.to, sampling, repaint=repaint)
+        inpainting = Inpainting(painted.picture, mask, strength)
+        return Request(Conversation.ask(prompt), self.spec.to, sampling, inpainting=inpainting)
 
 
 def keep_mask_edit(press: gr.EventData) -> tuple[object, ...]:

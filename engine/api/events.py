@@ -119,9 +119,9 @@ class Answer:
     float32 "N" at 16 kHz (all segments of a sound together); tokens int64 "L Q".
 
     suggest: the model reported a request outside its domain, so a page should offer examples.
-    thought: its reasoning before an answer in words. doubt: of a transcript, in bits a word piece,
-    the surprise of the model at these words given this sound. heard: the words are the transcript
-    of the user's speech.
+    thought: its reasoning before an answer in words. transcript_bits: of a transcript, in
+    bits a word piece, the surprise of the model at these words given this sound. heard: the words
+    are the transcript of the user's speech.
     """
 
     modality: Modality
@@ -133,12 +133,12 @@ class Answer:
     suggest: bool = False
     heard: bool = False
     thought: str | None = None
-    doubt: float | None = None
+    transcript_bits: float | None = None
 
     @property
     def doubtful(self) -> bool:
-        """Return whether the transcript is uncertain: `doubt` above `DOUBTFUL_BITS`."""
-        return self.doubt is not None and self.doubt > DOUBTFUL_BITS
+        """Return whether the transcript is uncertain: `transcript_bits` above `DOUBTFUL_BITS`."""
+        return self.transcript_bits is not None and self.transcript_bits > DOUBTFUL_BITS
 
 
 @dataclass(frozen=True)

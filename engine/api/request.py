@@ -51,7 +51,7 @@ class InitialState:
 
 
 @dataclass(frozen=True)
-class Repaint:
+class Inpainting:
     """A picture of which a part is made anew. image: uint8 "H W 3". mask: bool "H W", where it may
     change. strength: how far back to noise that goes, in (0, 1]."""
 
@@ -72,7 +72,7 @@ class Repaint:
 class Request:
     """One generation. `to` is the modality of the answer; None lets the model decide. start: the
     initial state of the first segment of the answer; None is noise. aloud: an answer in words is
-    also spoken. think: an answer in words begins with its reasoning. repaint: the answer is this
+    also spoken. think: an answer in words begins with its reasoning. inpainting: the answer is this
     picture, regenerated in part; the conversation describes the whole of it. pin: the answer
     is words and a picture or a film, which opens there. style: the speaking style, where there is a
     choice; None is the default.
@@ -83,7 +83,7 @@ class Request:
     sampling: Sampling = field(default_factory=Sampling)
     start: InitialState | None = None
     aloud: bool = False
-    repaint: Repaint | None = None
+    inpainting: Inpainting | None = None
     think: bool = False
     pin: MediaInsertion | None = None
     style: str | None = None
@@ -113,7 +113,9 @@ class Request:
         return Request(written, Modality.TEXT, self.sampling)
 
     def __post_init__(self) -> None:
-        if self.repaint is not None and (self.to is not Modality.IMAGE or self.start is not None):
+        if self.inpainting is not None and (
+            self.to is not Modality.IMAGE or self.start is not None
+        ):
             raise ValueError("a picture that is repainted is the answer: ask for a picture")
         if self.pin is not None and (self.to is not None or self.start is not None):
             raise ValueError("a pin is for an answer of several pieces: leave its kind open")

@@ -15,7 +15,7 @@ from tqdm import tqdm
 from engine.api.conversation import Conversation
 from engine.api.events import Answer, CandidateDone, Completed, Refined, SegmentStarted
 from engine.api.insertion import MediaInsertion
-from engine.api.request import Repaint, Request
+from engine.api.request import Inpainting, Request
 from engine.cli.generate_options import WATCH, checked, media_of, sampling_of, unused
 from engine.cli.out_file import content, example, fits, of_part
 from engine.engine import Engine
@@ -42,7 +42,7 @@ def generate(arguments: argparse.Namespace, load: Callable[[], Engine]) -> int:
     to = None if arguments.to is None else Modality(arguments.to)
     pin = None if arguments.picture_after is None else MediaInsertion(words=arguments.picture_after)
     media = media_of(arguments)
-    repaint = _repaint(arguments, media)
+    inpainting = _inpainting(arguments, media)
     engine = load()
     requests = [
         Request(
@@ -50,7 +50,7 @@ def generate(arguments: argparse.Namespace, load: Callable[[], Engine]) -> int:
             to,
             sampling,
             aloud=arguments.aloud,
-            repaint=repaint,
+            inpainting=inpainting,
             think=arguments.think,
             pin=pin,
             style=arguments.style,
@@ -97,7 +97,7 @@ def _note(sentence: str) -> None:
     print(f"note: {sentence}", file=sys.stderr)
 
 
-def _repaint(arguments: argparse.Namespace, media: dict[str, np.ndarray]) -> Repaint | None:
+def _inpainting(arguments: argparse.Namespace, media: dict[str, np.ndarray]) -> Inpainting | None:
     """Return the inpainting of the picture, which then is not part of the conversation: of the
     masked area, or of all of it at a reduced strength. Otherwise the words are an instruction."""
     strength = 1.0 if arguments.strength is None else arguments.strength
@@ -107,7 +107,7 @@ def _repaint(arguments: argparse.Namespace, media: dict[str, np.ndarray]) -> Rep
     mask = np.ones(image.shape[:2], bool)
     if arguments.mask is not None:
         mask = fitted_to(read_picture(arguments.mask), image.shape).mean(2) > HALF
-    return Repaint(image, mask, strength)
+    return Inpainting(image, mask, strength)
 
 
 def _conversations(
@@ -117,7 +117,7 @@ def _conversations(
     sound = media.get("audio")
     if sound is None or arguments.prompt or arguments.to != Modality.TEXT:
         return [Conversation.ask(arguments.prompt, **media)]
-    return [Conversation.write_down(p) for p in pieces_of(sound, engine.hears_s or SHORTEST_S)]
+    return [Conversation.write_down(p) for p in pieces_of(sound, engine.max_audio_s or SHORTEST_S)]
 
 
 def _completed(

@@ -59,7 +59,7 @@ class AnswerStream:
                 tokens, image = yield from self._segment(spec)
                 answer = builder.codec.answer(tokens, modality, image)
                 bits = builder.transcript_bits(spec, tokens) if request.writes_down else None
-                answers.append(replace(answer, doubt=bits))
+                answers.append(replace(answer, transcript_bits=bits))
             modality = next_modality(request, answers, builder.planner.flows)
         yield Completed(self.request, tuple(answers), progress.nfe, progress.elapsed_s)
 
@@ -75,7 +75,7 @@ class AnswerStream:
             tokens, _ = yield from self._segment(spec, num_heard=len(pieces))
             words = builder.codec.answer(tokens, Modality.TEXT)
             bits = builder.transcript_bits(spec, tokens)
-            found.append(replace(words, heard=True, doubt=bits))
+            found.append(replace(words, heard=True, transcript_bits=bits))
         return found
 
     def _segment(self, spec: SegmentSpec, *, num_heard: int = 0) -> Generator[Event, None, Segment]:

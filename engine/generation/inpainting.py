@@ -1,13 +1,13 @@
 """Inpainting: the state that a run begins with when part of a picture is made anew.
 
 Codes outside the mask stay. Owns: which patches a mask touches. Does not own: the request
-(`engine.api.request.Repaint`), how a run goes on from a state (`engine.generation.resume`).
+(`engine.api.request.Inpainting`), how a run goes on from a state (`engine.generation.resume`).
 """
 
 import numpy as np
 from PIL import Image
 
-from engine.api.request import InitialState, Repaint
+from engine.api.request import InitialState, Inpainting
 from engine.media.images import fitted
 from flow.modality import Modality
 
@@ -25,7 +25,7 @@ def masked_patches(mask: np.ndarray, grid: int, side_px: int) -> np.ndarray:
 
 
 def start_of_inpainting(
-    asked: Repaint, codes: np.ndarray, free: np.ndarray, mask_id: int
+    asked: Inpainting, codes: np.ndarray, free: np.ndarray, mask_id: int
 ) -> InitialState:
     """Return the state of a picture with the codes "L Q" in which the positions bool "L" are free:
     on the path towards the picture, at t = 1 - strength."""

@@ -64,11 +64,11 @@ class SegmentBuilder:
 
     def speech_pieces(self, request: Request) -> list[np.ndarray]:
         """Return the sound of the last message in pieces that the model hears at once."""
-        return pieces_of(request.speech, self.codec.hears_s or LONGEST_S)
+        return pieces_of(request.speech, self.codec.max_audio_s or LONGEST_S)
 
     def with_inpainting_start(self, request: Request) -> Request:
         """Return the request with the state that an inpainted picture begins with."""
-        asked = request.repaint
+        asked = request.inpainting
         if asked is None:
             return request
         vision = self.model.config.required_vision
@@ -76,7 +76,7 @@ class SegmentBuilder:
         free = masked_patches(asked.mask, vision.grid, vision.image_px)
         mask_id = self.model.spaces[Modality.IMAGE].mask_id
         return replace(
-            request, start=start_of_inpainting(asked, codes, free, mask_id), repaint=None
+            request, start=start_of_inpainting(asked, codes, free, mask_id), inpainting=None
         )
 
     def spec(

@@ -21,7 +21,7 @@ import numpy as np
 
 from engine.api.conversation import Conversation, Part, Turn
 from engine.api.insertion import MediaInsertion
-from engine.api.request import InitialState, Repaint, Request
+from engine.api.request import InitialState, Inpainting, Request
 from engine.api.sampling import Sampling
 from engine.inspection.trace import AXES, MAX_LIKELY, SegmentTrace, Trace
 from engine.media.token_text import TokenText
@@ -112,9 +112,12 @@ def _request_arrays(request: Request) -> tuple[dict[str, Any], dict[str, np.ndar
         plain["style"] = request.style
     if request.pin is not None:
         plain["pin"] = asdict(request.pin)
-    if request.repaint is not None:
-        plain["repaint"] = {"strength": request.repaint.strength}
-        arrays |= {"repaint.image": request.repaint.image, "repaint.mask": request.repaint.mask}
+    if request.inpainting is not None:
+        plain["repaint"] = {"strength": request.inpainting.strength}
+        arrays |= {
+            "repaint.image": request.inpainting.image,
+            "repaint.mask": request.inpainting.mask,
+        }
     start = request.start
     if start is not None:
         plain["start"] = {n: getattr(start, n) for n in ("modality", "t", "segment", "said")}
@@ -196,7 +199,7 @@ def _read_request(
     to = None if plain["to"] is None else Modality(plain["to"])
     begins = None if plain.get("start") is None else start(plain["start"])
     aloud = bool(plain.get("aloud", False))
-    sampling, repaint = _read_sampling(plain["sampling"]), None
+    sampling, inpainting = _read_sampling(plain["sampling"]), None
     if plain.get("repaint") is not None:
         image, mask = (
             _array(archive, f"repaint.{name}", sizes, max_items=MAX_BYTES)
@@ -204,12 +207,12 @@ def _read_request(
         )
         if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or mask.dtype != bool:
             raise ValueError("the picture that was repainted is none")
-        repaint = Repaint(image, mask, float(plain["repaint"]["strength"]))
+        inpainting = Inpainting(image, mask, float(plain["repaint"]["strength"]))
     think, pin = bool(plain.get("think", False)), None
     if plain.get("pin") is not None:
         pin = MediaInsertion(Modality(plain["pin"]["modality"]), plain["pin"]["words"])
     style = None if plain.get("style") is None else str(plain["style"])
-    return Request(Conversation(turns), to, sampling, begins, aloud, repaint, think, pin, style)
+    return Request(Conversation(turns), to, sampling, begins, aloud, inpainting, think, pin, style)
 
 
 def _read_sampling(plain: Mapping[str, Any]) -> Sampling:

@@ -59,15 +59,15 @@ class Codec:
             raise ValueError(f"unknown style {style[:40]!r}: choose one of {known}")
 
     @property
-    def hears_s(self) -> float:
+    def max_audio_s(self) -> float:
         """Seconds of the longest sound in one message, and of the longest one that is made; 0 where
         the checkpoint has no sound."""
         config = self.model.config
         return 0.0 if config.audio is None else config.audio_length / POSITIONS_A_SECOND
 
     def encode(self, part: Part) -> Span:
-        """The codes, on the CPU, of any picture, of a film, or of a sound of up to `hears_s`. Of a
-        film of any length a checkpoint of others sees as many frames as it knows, see `sampled`.
+        """The codes, on the CPU, of any picture, of a film, or of a sound of up to `max_audio_s`. Of
+        a film of any length a checkpoint of others sees as many frames as it knows, see `sampled`.
 
         Raises: ValueError where the checkpoint does not know the modality, a film has another
         number of frames than ours knows, or a sound is longer.
@@ -83,13 +83,13 @@ class Codec:
         if part.image is not None:
             return Span(Modality.IMAGE, self._seen(part.image[None])[0])
         assert part.audio is not None
-        if self.hears_s == 0:
+        if self.max_audio_s == 0:
             why = self.model.config.missing.get(Modality.AUDIO, "write what you want to say")
             raise ValueError(f"this checkpoint does not hear: {why}")
-        if len(part.audio) > self.hears_s * SAMPLE_RATE:
+        if len(part.audio) > self.max_audio_s * SAMPLE_RATE:
             raise ValueError(
                 f"the sound has {len(part.audio) / SAMPLE_RATE:.1f} s, the model hears "
-                f"{self.hears_s:g} s at once: cut it, or have it written down in pieces"
+                f"{self.max_audio_s:g} s at once: cut it, or have it written down in pieces"
             )
         if self.speech is not None:
             codes = torch.from_numpy(self.speech.encode(part.audio))

@@ -52,7 +52,7 @@ def evaluate(engine: SpeechEngine, material: Material, sampling: Sampling) -> Me
 
 def trained_requirements(engine: SpeechEngine) -> frozenset[Requirement]:
     """Return the trained abilities of a checkpoint beyond images and text."""
-    sound = {Requirement.SOUND} if engine.hears_s else set()
+    sound = {Requirement.SOUND} if engine.max_audio_s else set()
     config = engine.model.config
     films = {Requirement.VIDEO} if config.video_frames else set()
     making = {Requirement.VIDEO_GENERATION} if Modality.VIDEO in config.media else set()

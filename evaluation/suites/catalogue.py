@@ -205,7 +205,7 @@ def _measured(engine: Engine | RecordingEngine, run: Run) -> Measurement:
         case "tokenizer":
             return tokenizer.evaluate(engine, run.num, run.seed)
         case "retrieval":
-            spoken = pack.read_pack(run.pack).spoken if engine.hears_s else ()
+            spoken = pack.read_pack(run.pack).spoken if engine.max_audio_s else ()
             whole = engine.engine if isinstance(engine, RecordingEngine) else engine
             return retrieval.evaluate(whole, spoken, run.num, run.seed)
         case "matrix" | "symmetric":
@@ -216,7 +216,7 @@ def _measured(engine: Engine | RecordingEngine, run: Run) -> Measurement:
 
 
 def _material(engine: Engine | RecordingEngine, run: Run) -> Material:
-    hears = engine.hears_s > 0
+    hears = engine.max_audio_s > 0
     clips = pack.read_pack(run.pack) if hears else None
     listen = _whisper_if_there("what needs a listener") if hears else None
     return Material(run.num, run.seed, clips, listen)

@@ -76,7 +76,7 @@ def evaluate(engine: Engine, clips: Sequence[Clip], num: int, seed: int) -> Meas
     if engine.model.config.video_frames:
         searches["text_to_video"] = _filmed(engine, rng, min(num, MOST_FILMS))
     spoken = _spoken(clips)
-    if spoken and engine.hears_s:
+    if spoken and engine.max_audio_s:
         searches["speech_to_image"] = _heard(engine, spoken, seen, keys)
     metrics, chance = {}, {}
     for name, search in searches.items():

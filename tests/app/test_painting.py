@@ -35,7 +35,7 @@ def test_patches_are_where_they_were_painted() -> None:
 @pytest.mark.parametrize("sent", [None, {}, {"picture": None, "patches": [1]}, "x"])
 def test_without_a_picture_there_is_nothing(sent: object) -> None:
     assert mask_edit_of(sent) is None
-    assert TAB.request("a dog", SAMPLING, None, 1.0).repaint is None
+    assert TAB.request("a dog", SAMPLING, None, 1.0).inpainting is None
 
 
 @pytest.mark.parametrize(
@@ -54,7 +54,7 @@ def test_what_is_broken_is_one_sentence(sent: dict[str, object], says: str) -> N
 
 def test_unpainted_the_words_say_what_to_change() -> None:
     request = TAB.request("make it red", SAMPLING, _painted(), 1.0)
-    assert request.repaint is None
+    assert request.inpainting is None
     assert request.to is Modality.IMAGE
     shown, words = request.conversation.turns[-1].parts
     assert np.array_equal(shown.image, PICTURE)
@@ -68,7 +68,7 @@ def test_painted_or_weakened_it_is_made_anew(
     patches: tuple[int, ...], strength: float, share: float
 ) -> None:
     request = TAB.request("a red heart", SAMPLING, _painted(*patches), strength)
-    assert request.repaint is not None
-    assert request.repaint.strength == strength
-    assert request.repaint.mask.mean() == share
+    assert request.inpainting is not None
+    assert request.inpainting.strength == strength
+    assert request.inpainting.mask.mean() == share
     assert [p.text for p in request.conversation.turns[-1].parts] == ["a red heart"]

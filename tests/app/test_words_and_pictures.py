@@ -126,8 +126,8 @@ def test_one_that_changes_no_picture_says_so_before_it_is_asked(engines: dict[st
     picture, mask = np.zeros((64, 64, 3), np.uint8), np.zeros((64, 64), bool)
     with pytest.raises(ValueError, match="paint over what is to be made anew"):
         image.request("a dog", Sampling(), MaskEdit(picture, mask), 1.0)
-    assert image.request("a dog", Sampling(), MaskEdit(picture, ~mask), 1.0).repaint is not None
-    assert image.request("a dog", Sampling(), MaskEdit(picture, mask), 0.5).repaint is not None
+    assert image.request("a dog", Sampling(), MaskEdit(picture, ~mask), 1.0).inpainting is not None
+    assert image.request("a dog", Sampling(), MaskEdit(picture, mask), 0.5).inpainting is not None
 
 
 def test_it_draws_on_the_page(engines: dict[str, Engine]) -> None:

@@ -33,10 +33,10 @@ def test_a_part_of_the_picture_on_the_page_is_painted_and_made_anew(
     with another_run(page):
         page.click("#image-generate")
     phase(page, "completed")
-    repaint = fake.requests[-1].repaint
-    assert repaint is not None
-    assert repaint.mask.mean() == 3 / 64
-    assert bool(repaint.mask[0, 0])
+    inpainting = fake.requests[-1].inpainting
+    assert inpainting is not None
+    assert inpainting.mask.mean() == 3 / 64
+    assert bool(inpainting.mask[0, 0])
     canvas.focus()
     page.keyboard.press("ArrowDown")
     page.keyboard.press("Space")
@@ -47,5 +47,5 @@ def test_a_part_of_the_picture_on_the_page_is_painted_and_made_anew(
     with another_run(page):
         page.click("#image-generate")
     phase(page, "completed")
-    assert fake.requests[-1].repaint is None
+    assert fake.requests[-1].inpainting is None
     assert all(part.image is None for part in fake.requests[-1].conversation.turns[-1].parts)

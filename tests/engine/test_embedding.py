@@ -39,7 +39,7 @@ def test_a_vector_is_of_unit_length_and_does_not_depend_on_the_others(tiny_engin
 
 
 def test_of_a_long_sound_its_beginning_counts(tiny_engine: Engine) -> None:
-    hears = int(tiny_engine.hears_s * 16_000)
+    hears = int(tiny_engine.max_audio_s * 16_000)
     long = np.tile(SOUND, 1 + 2 * hears // len(SOUND))
     one, other = tiny_engine.embed([(Part(audio=long),), (Part(audio=long[:hears]),)])
     assert np.allclose(one, other, atol=1e-5)
@@ -104,4 +104,4 @@ def test_words_are_heard_in_messages_of_sound_alone(
         tiny_engine, "write_down", lambda found: [heard.append(len(s)) or "" for s in found]
     )
     tiny_engine.embed([*ITEMS, (Part(image=PICTURE), Part(audio=SOUND))])
-    assert heard == [int(tiny_engine.hears_s * 16_000), 4000]
+    assert heard == [int(tiny_engine.max_audio_s * 16_000), 4000]

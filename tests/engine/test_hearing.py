@@ -86,7 +86,7 @@ def test_a_long_recording_is_written_down_in_a_batch_as_alone(tiny_engine: Engin
 
 
 def test_the_longest_sound_is_heard_and_a_longer_one_refused(tiny_engine: Engine) -> None:
-    most = round(tiny_engine.hears_s * 16_000)
+    most = round(tiny_engine.max_audio_s * 16_000)
     assert most == LONGEST * 640
     segments = tiny_engine.builder.prompt_of(
         about(Part(audio=np.resize(NOISE, most))), Modality.TEXT
@@ -117,7 +117,7 @@ def deaf_engine(tiny_tokenizer: TextTokenizer, tmp_path_factory: pytest.TempPath
 
 
 def test_a_deaf_checkpoint_does_not_hear_and_says_so(deaf_engine: Engine) -> None:
-    assert deaf_engine.hears_s == 0
+    assert deaf_engine.max_audio_s == 0
     with pytest.raises(ValueError, match="does not hear: write what you want to say"):
         events_of_run(deaf_engine, about(Part(audio=NOISE)))
 

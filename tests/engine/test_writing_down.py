@@ -47,7 +47,7 @@ def test_a_long_sound_says_which_part_of_how_many(
     tell: Callable[..., str], tiny_engine: Engine, tmp_path: Path, path: tuple[str, ...]
 ) -> None:
     said = tell(LONG, *path)
-    num = len(pieces_of(read_sound(tmp_path / "said.wav"), tiny_engine.hears_s))
+    num = len(pieces_of(read_sound(tmp_path / "said.wav"), tiny_engine.max_audio_s))
     assert num > 1
     for part in range(1, num + 1):
         assert f"text, part {part} of {num}:" in said
@@ -78,7 +78,7 @@ def test_doubt_is_the_same_whether_it_is_answered_or_not(tiny_engine: Engine) ->
     ):
         *_, done = tiny_engine.generate(request)
         assert isinstance(done, Completed)
-        found.append(done.answers[0].doubt)
+        found.append(done.answers[0].transcript_bits)
     assert found[0] is not None
     assert found[0] == pytest.approx(found[1])
     assert found[2] is None
@@ -91,7 +91,7 @@ def test_every_part_that_is_read_out_has_a_file_of_its_own(
     out = tmp_path / "said again.wav"
     said = tell(LONG, "--to", "text", "--aloud", "--out", str(out), "--seed", str(SEED))
     files = [out, *(tmp_path / f"said again-part-{n}.wav" for n in (2, 3, 4, 5))]
-    pieces = pieces_of(read_sound(tmp_path / "said.wav"), tiny_engine.hears_s)
+    pieces = pieces_of(read_sound(tmp_path / "said.wav"), tiny_engine.max_audio_s)
     sounds = [
         answer.audio
         for piece in pieces
@@ -126,7 +126,7 @@ def test_every_part_has_a_trace_of_its_own(
     tell: Callable[..., str], tiny_engine: Engine, tmp_path: Path
 ) -> None:
     tell(LONG, "--to", "text", "--trace", str(tmp_path / "run.npz"), "--seed", str(SEED))
-    pieces = pieces_of(read_sound(tmp_path / "said.wav"), tiny_engine.hears_s)
+    pieces = pieces_of(read_sound(tmp_path / "said.wav"), tiny_engine.max_audio_s)
     files = [of_part(tmp_path / "run.npz", n + 1) for n in range(len(pieces))]
     assert sorted(tmp_path.glob("run*")) == sorted(files)
     assert len(files) > 1

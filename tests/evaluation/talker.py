@@ -59,7 +59,7 @@ class Talker:
     """Answers by a rule, and remembers what it was asked."""
 
     rule: Callable[[Request], tuple[Answer, ...]]
-    hears_s: float = 8.0
+    max_audio_s: float = 8.0
     asked: list[Request] = field(default_factory=list)
     model: Any = field(default_factory=lambda: SimpleNamespace(audio=SampleTokenizer()))
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))

@@ -39,7 +39,7 @@ def test_a_suite_of_sound(
 def test_a_checkpoint_without_sound_gets_one_sentence(
     engine: Talker, suite: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    engine.hears_s = 0.0
+    engine.max_audio_s = 0.0
     assert command.main([suite, "--num", "1"]) == 2
     assert "neither hears nor speaks" in capsys.readouterr().err
     assert engine.asked == []

@@ -30,12 +30,12 @@ class Whole(Talker):
     digest: str = "abc"
 
 
-def whole(rule: Callable[[Request], tuple[Answer, ...]], *, hears_s: float = 0.0) -> Whole:
+def whole(rule: Callable[[Request], tuple[Answer, ...]], *, max_audio_s: float = 0.0) -> Whole:
     config = SimpleNamespace(
         video_frames=0, media=(Modality.IMAGE,), thinks=False, has_embedding=False
     )
     model = SimpleNamespace(vision=PixelTokenizer(), audio=SampleTokenizer(), config=config)
-    return Whole(rule, hears_s, model=model)
+    return Whole(rule, max_audio_s, model=model)
 
 
 @pytest.fixture
@@ -97,7 +97,7 @@ def test_a_judge_that_is_not_there_costs_its_suites_only(
     def missing() -> None:
         raise speech_judges.NotInstalledError("the judge is not installed")
 
-    talker = whole(perfect(), hears_s=8.0)
+    talker = whole(perfect(), max_audio_s=8.0)
     monkeypatch.setattr(command.Engine, "load", lambda *_, **__: talker)
     monkeypatch.setattr(command.pack, "read_pack", lambda _: PACK)
     monkeypatch.setattr(speech_judges, "whisper", missing)
@@ -207,7 +207,7 @@ def test_the_file_of_one_suite_is_not_gone_on_with(
 
 
 def test_whisper_is_found_where_it_is(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    talker = whole(perfect(), hears_s=8.0)
+    talker = whole(perfect(), max_audio_s=8.0)
     monkeypatch.setattr(command.Engine, "load", lambda *_, **__: talker)
     monkeypatch.setattr(command.pack, "read_pack", lambda _: PACK)
     monkeypatch.setattr(speech_judges, "whisper", lambda: heard)

@@ -37,7 +37,7 @@ def _key(asked: spoken_qa.SpokenQuestion) -> tuple[str, bytes | None]:
 
 def test_a_checkpoint_without_sound_is_refused() -> None:
     with pytest.raises(ValueError, match="neither hears nor speaks"):
-        require_audio(Talker(perfect(), hears_s=0.0))
+        require_audio(Talker(perfect(), max_audio_s=0.0))
     require_audio(Talker(perfect()))
 
 

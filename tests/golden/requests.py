@@ -21,7 +21,7 @@ from app.lab.form import LabForm, controls_of
 from engine.api.conversation import Conversation, Part, Turn
 from engine.api.events import Event
 from engine.api.insertion import MediaInsertion
-from engine.api.request import Repaint, Request
+from engine.api.request import Inpainting, Request
 from engine.api.sampling import Sampling
 from engine.engine import Engine
 from engine.inspection.branch import Edit, start_of
@@ -100,7 +100,7 @@ def repainted() -> Request:
     mask = np.zeros(image.shape[:2], bool)
     mask[:, : image.shape[1] // 2] = True
     asked = ask("a yellow star at night", IMAGE, Sampling(steps=8, seed=24))
-    return replace(asked, repaint=Repaint(image, mask, 0.8))
+    return replace(asked, inpainting=Inpainting(image, mask, 0.8))
 
 
 def by_coupling() -> Request:

@@ -86,7 +86,7 @@ def _segment(part: SegmentTrace) -> Values:
 
 
 def _request(request: Request) -> Values:
-    repaint, pin = request.repaint, request.pin
+    inpainting, pin = request.inpainting, request.pin
     return {
         "turns": [[t.role, [_part(p) for p in t.parts]] for t in request.conversation.turns],
         "wanted": None if request.to is None else str(request.to),
@@ -97,8 +97,8 @@ def _request(request: Request) -> Values:
         "style": request.style,
         "picture after words": None if pin is None else [str(pin.modality), pin.words],
         "repainted": None
-        if repaint is None
-        else [repaint.strength, digest([repaint.image, repaint.mask])],
+        if inpainting is None
+        else [inpainting.strength, digest([inpainting.image, inpainting.mask])],
     }
 
 

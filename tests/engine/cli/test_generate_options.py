@@ -13,7 +13,7 @@ from PIL import Image
 from engine.__main__ import main
 from engine.api.conversation import Conversation
 from engine.api.events import Completed
-from engine.api.request import Repaint, Request
+from engine.api.request import Inpainting, Request
 from engine.api.sampling import SAMPLERS, Sampling
 from engine.cli.generate_options import (
     OF_A_SAMPLER,
@@ -135,7 +135,7 @@ def test_a_weakened_picture_without_a_mask_changes_as_on_the_page(
         Conversation.ask("a red heart"),
         Modality.IMAGE,
         Sampling(steps=2),
-        repaint=Repaint(PICTURE, everywhere, 0.6),
+        inpainting=Inpainting(PICTURE, everywhere, 0.6),
     )
     *_, done = tiny_engine.generate(asked)
     assert isinstance(done, Completed)
@@ -143,7 +143,7 @@ def test_a_weakened_picture_without_a_mask_changes_as_on_the_page(
     assert np.array_equal(read_picture(place / "x.png"), done.answers[0].image)
     assert run(*EDIT, "--strength", "1", *more)[0] == 0
     whole = read_trace(place / "run.npz").request
-    assert whole.repaint is None
+    assert whole.inpainting is None
     assert [p.modality for p in whole.conversation.turns[-1].parts] == ["image", "text"]
 
 

@@ -11,7 +11,7 @@ import torch
 from engine.__main__ import main
 from engine.api.conversation import Conversation, Part
 from engine.api.events import Completed, Refined
-from engine.api.request import Repaint, Request
+from engine.api.request import Inpainting, Request
 from engine.api.sampling import Sampling, methods
 from engine.engine import Engine
 from engine.generation.inpainting import masked_patches, start_of_inpainting
@@ -37,8 +37,8 @@ LEFT = _mask(slice(None), slice(0, 20))
 
 def _request(mask: np.ndarray = LEFT, strength: float = 1.0, seed: int = 0) -> Request:
     asked = Conversation.ask("a red heart")
-    repaint = Repaint(PICTURE, mask, strength)
-    return Request(asked, Modality.IMAGE, Sampling(steps=3, seed=seed), repaint=repaint)
+    inpainting = Inpainting(PICTURE, mask, strength)
+    return Request(asked, Modality.IMAGE, Sampling(steps=3, seed=seed), inpainting=inpainting)
 
 
 def _codes(engine: Engine, request: Request) -> np.ndarray:
@@ -83,7 +83,7 @@ def test_the_weaker_the_nearer_it_begins(tiny_engine: Engine) -> None:
     mask_id = tiny_engine.model.spaces[Modality.IMAGE].mask_id
 
     def kept(strength: float) -> int:
-        wish = replace(_request().repaint or Repaint(PICTURE, LEFT), strength=strength)
+        wish = replace(_request().inpainting or Inpainting(PICTURE, LEFT), strength=strength)
         start = start_of_inpainting(wish, before, free, mask_id)
         states = planner._states(start, sampling)
         found = [
@@ -123,10 +123,10 @@ def test_a_mask_of_another_size_touches_no_neighbours(side: int) -> None:
 @pytest.mark.parametrize(
     ("wish", "says"),
     [
-        (lambda: Repaint(PICTURE, np.zeros((48, 48), bool)), "nothing is painted over"),
-        (lambda: Repaint(PICTURE, LEFT[:9]), "another size than its picture"),
-        (lambda: Repaint(PICTURE, LEFT, 0.0), "strength must be above 0 and at most 1, not 0"),
-        (lambda: Repaint(PICTURE, LEFT, 1.5), "at most 1, not 1.5"),
+        (lambda: Inpainting(PICTURE, np.zeros((48, 48), bool)), "nothing is painted over"),
+        (lambda: Inpainting(PICTURE, LEFT[:9]), "another size than its picture"),
+        (lambda: Inpainting(PICTURE, LEFT, 0.0), "strength must be above 0 and at most 1, not 0"),
+        (lambda: Inpainting(PICTURE, LEFT, 1.5), "at most 1, not 1.5"),
         (lambda: replace(_request(), to=None), "ask for a picture"),
         (lambda: replace(_request(), to=Modality.TEXT), "ask for a picture"),
     ],
@@ -147,11 +147,11 @@ def test_a_trace_can_be_run_again(tiny_engine: Engine) -> None:
     for event in tiny_engine.generate(_request(strength=0.7)):
         recorder.see(event)
     read = read_trace(trace_bytes(recorder.trace())).request
-    assert read.repaint is not None
-    assert np.array_equal(read.repaint.image, PICTURE)
-    assert np.array_equal(read.repaint.mask, LEFT)
-    assert read.repaint.strength == 0.7
-    again = _codes(tiny_engine, replace(_request(), repaint=read.repaint))
+    assert read.inpainting is not None
+    assert np.array_equal(read.inpainting.image, PICTURE)
+    assert np.array_equal(read.inpainting.mask, LEFT)
+    assert read.inpainting.strength == 0.7
+    again = _codes(tiny_engine, replace(_request(), inpainting=read.inpainting))
     assert np.array_equal(again, recorder.trace().segments[0].arrays["x_t"][-1])
 
 

@@ -144,7 +144,7 @@ def test_speech_is_written_down_answered_and_spoken(engine: Engine) -> None:
     _, done = _events(engine, asked)
     heard, told, *spoken = done.answers
     assert heard.heard and not told.heard
-    assert heard.doubt is None, "it does not read from left to right"
+    assert heard.transcript_bits is None, "it does not read from left to right"
     assert [a.modality for a in spoken] == ([Modality.AUDIO] if told.text else [])
     long = Request(Conversation.ask("", audio=np.tile(LOUD, 40)), None, FEW)
     _, done = _events(engine, long)

@@ -89,7 +89,7 @@ def engine(
     media = (Modality.VIDEO,) if films and makes else ()
     config = SimpleNamespace(video_frames=8 if films else 0, media=media)
     model = SimpleNamespace(config=config, vision=PixelTokenizer())
-    return Talker(rule, hears_s=8.0 if sound else 0.0, model=model)
+    return Talker(rule, max_audio_s=8.0 if sound else 0.0, model=model)
 
 
 def _same_items_in_all(monkeypatch: pytest.MonkeyPatch) -> None:

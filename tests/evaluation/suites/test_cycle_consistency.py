@@ -74,7 +74,7 @@ def engine(rule: Rule, *, sound: bool = False, films: bool = False) -> Talker:
     media = (Modality.VIDEO,) if films else ()
     config = SimpleNamespace(video_frames=FRAMES if films else 0, media=media)
     model = SimpleNamespace(config=config, vision=PixelTokenizer(), audio=SampleTokenizer())
-    return Talker(rule, hears_s=8.0 if sound else 0.0, model=model)
+    return Talker(rule, max_audio_s=8.0 if sound else 0.0, model=model)
 
 
 def shares(ways: cycle_consistency.Ways, names: tuple[str, str]) -> list[dict[str, float]]:
