@@ -66,8 +66,9 @@ class Codec:
         return 0.0 if config.audio is None else config.audio_length / POSITIONS_A_SECOND
 
     def encode(self, part: Part) -> Span:
-        """The codes, on the CPU, of any picture, of a film, or of a sound of up to `max_audio_s`. Of
-        a film of any length a checkpoint of others sees as many frames as it knows, see `sampled`.
+        """The codes, on the CPU, of any picture, of a film, or of a sound of up to `max_audio_s`.
+        Of a film of any length a checkpoint of others sees as many frames as it knows, see
+        `sampled`.
 
         Raises: ValueError where the checkpoint does not know the modality, a film has another
         number of frames than ours knows, or a sound is longer.
