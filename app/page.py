@@ -28,6 +28,7 @@ from app.tabs.speech import SpeechTab
 from app.tabs.video import VideoTab
 from engine.inspection.trace import Trace
 from engine.inspection.trace_file import read_trace
+from engine.media.images import only_known_formats
 
 TITLE = "NExT-OMNI Live"
 FIRST_RUN = Path(__file__).resolve().parent.parent / "assets/examples/first.json"
@@ -100,6 +101,7 @@ def build_page(session: Session, first_run: Path | None = FIRST_RUN) -> gr.Block
 
 def serve(page: gr.Blocks, session: Session, address: str | None, port: int | None) -> FastAPI:
     """Launch without blocking, and add the live channel. Nothing leaves this machine."""
+    only_known_formats()
     server, _, _ = page.launch(
         server_name=address,
         server_port=port,

@@ -4,35 +4,64 @@ Pictures are uint8 "H W 3". Whatever cannot be read is a ValueError with one sen
 """
 
 from io import BytesIO
+from math import ceil
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageCms, ImageOps, PngImagePlugin, UnidentifiedImageError
 from PIL.PngImagePlugin import PngInfo
 
-MAX_PIXELS = 40_000_000
-EXIF_DESCRIPTION = 0x010E
+Image.init()
+KNOWN = ("PNG", "JPEG", "MPO", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
+FORMATS = tuple(name for name in KNOWN if name in Image.OPEN)
+"""The formats that are ever tried."""
+MAX_PIXELS, MANY_PIXELS, MANY_SIDE = 100_000_000, 12_000_000, 4096
+"""Pixels of the largest picture that is read, and of one that is scaled down first."""
+TOO_LARGE = "{} has over " + f"{MAX_PIXELS // 10**6} million pixels: please scale it down"
+WIDE = ("I", "F", "I;16", "I;16B", "I;16L", "I;16N")
+PROFILED = ("RGB", "RGBA", "L", "CMYK")
+TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT, 3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM, 5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270, 7: Image.Transpose.TRANSVERSE, 8: Image.Transpose.ROTATE_90,
+}  # fmt: skip
+"""EXIF orientation -> what makes it upright."""
+EXIF_DESCRIPTION, EXIF_ORIENTATION = 0x010E, 0x0112
+Image.MAX_IMAGE_PIXELS = MAX_PIXELS
+PngImagePlugin.MAX_TEXT_CHUNK = 2**25
+"""Bytes of a PNG's notes and colour profile, unpacked: programs of this field note a lot."""
 SETTLED = 32
 """A palette is good where fewer than one pixel in so many still changes its colour: within 0.1 dB
 of the best one, in a tenth of a second."""
 
 
-def read_picture(source: Path | str | bytes) -> np.ndarray:
-    """The picture of a file or of its bytes, upright, transparency on white.
+def only_known_formats() -> None:
+    """From now on Pillow opens the formats of `FORMATS` and no others, whoever asks it: some of the
+    others start programs."""
+    Image.ID[:] = [name for name in Image.ID if name in FORMATS]
 
-    Raises: ValueError where there is no such file or it is not a picture.
+
+def read_picture(source: Path | str | bytes) -> np.ndarray:
+    """The picture of a file or of its bytes, upright, in sRGB, transparency on white; one of more
+    than `MANY_PIXELS` is scaled down.
+
+    Raises: ValueError where there is no such file, it is not a picture, or it has over
+    `MAX_PIXELS`.
     """
     name = "the upload" if isinstance(source, bytes) else Path(source).name
+    opened = BytesIO(source) if isinstance(source, bytes) else source
     try:
-        with Image.open(BytesIO(source) if isinstance(source, bytes) else source) as picture:
+        with Image.open(opened, formats=FORMATS) as picture:
             if picture.width * picture.height > MAX_PIXELS:
-                raise ValueError(
-                    f"{name} has over {MAX_PIXELS // 10**6} million pixels: please scale it down"
-                )
+                raise ValueError(TOO_LARGE.format(name))
             return upright_rgb(picture)
     except FileNotFoundError as error:
         raise ValueError(f"there is no file {source}: check the path") from error
-    except (UnidentifiedImageError, OSError, SyntaxError, Image.DecompressionBombError) as error:
+    except PermissionError as error:
+        raise ValueError(f"{name} cannot be read: permission denied") from error
+    except Image.DecompressionBombError as error:
+        raise ValueError(TOO_LARGE.format(name)) from error
+    except (UnidentifiedImageError, OSError, SyntaxError) as error:
         raise ValueError(
             f"{name} is not a picture that can be read: use a PNG, JPEG or WebP file"
         ) from error
@@ -40,10 +69,59 @@ def read_picture(source: Path | str | bytes) -> np.ndarray:
 
 def upright_rgb(picture: Image.Image) -> np.ndarray:
     """The pixels of an opened picture, uint8 "H W 3", as its camera says, on white."""
-    upright = ImageOps.exif_transpose(picture).convert("RGBA")
-    paper = Image.new("RGBA", upright.size, (255, 255, 255, 255))
-    paper.alpha_composite(upright)
-    return np.asarray(paper.convert("RGB"))
+    turn = TURNS.get(_orientation(picture))
+    profile = picture.info.get("icc_profile")
+    picture.draft("RGB", (MANY_SIDE, MANY_SIDE))
+    seen = _in_bytes(picture)
+    times = ceil((seen.width * seen.height / MANY_PIXELS) ** 0.5)
+    seen = seen.reduce(times) if times > 1 else seen
+    seen = _in_srgb(seen, profile).convert("RGBA")
+    paper = Image.new("RGBA", seen.size, (255, 255, 255, 255))
+    paper.alpha_composite(seen)
+    whole = paper.convert("RGB")
+    return np.asarray(whole if turn is None else whole.transpose(turn))
+
+
+def _orientation(picture: Image.Image) -> object:
+    """The camera's orientation, 1 where the notes of the file cannot be read."""
+    try:
+        return picture.getexif().get(EXIF_ORIENTATION, 1)
+    except Exception:
+        return 1
+
+
+def _in_bytes(picture: Image.Image) -> Image.Image:
+    """A picture of 8 bits a channel: 16 and 32 bits are scaled, floats are 0 to 1."""
+    if picture.mode not in WIDE:
+        return picture
+    values = np.nan_to_num(np.asarray(picture).astype(np.float64))
+    top = 1.0 if picture.mode == "F" else 65535.0
+    if picture.mode == "I" and values.max(initial=0) > top:
+        top = 2.0**31 - 1
+    grey = Image.fromarray((values / top * 255).round().clip(0, 255).astype(np.uint8))
+    hidden = picture.info.get("transparency")
+    if isinstance(hidden, int):
+        grey.putalpha(Image.fromarray(np.where(values == hidden, 0, 255).astype(np.uint8)))
+    return grey
+
+
+def _in_srgb(picture: Image.Image, profile: bytes | None) -> Image.Image:
+    """The same colours in sRGB; as they are where the profile cannot be used."""
+    if not profile or picture.mode not in PROFILED:
+        return picture
+    alpha = picture.getchannel("A") if picture.mode == "RGBA" else None
+    try:
+        theirs = ImageCms.ImageCmsProfile(BytesIO(profile))
+        ours = ImageCms.createProfile("sRGB")
+        bare = picture.convert("RGB") if alpha else picture
+        shown = ImageCms.profileToProfile(bare, theirs, ours, outputMode="RGB")
+    except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
+        return picture
+    if shown is None:
+        return picture
+    if alpha:
+        shown.putalpha(alpha)
+    return shown
 
 
 def fitted(
@@ -176,7 +254,7 @@ def note_in(path: Path) -> str | None:
 
             with av.open(str(path), format="mp4") as file:
                 return file.metadata.get("comment")
-        with Image.open(path) as picture:
+        with Image.open(path, formats=FORMATS) as picture:
             if picture.format == "GIF":
                 return picture.info.get("comment", b"").decode(errors="replace") or None
             noted = picture.info.get("settings")
