@@ -17,6 +17,7 @@ from PIL import Image
 from engine.media import film_limits
 from engine.media.film_limits import (
     DRAWN_COST,
+    FRAME_PIXELS,
     LONGEST_SIDE_PX,
     Timing,
     still,
@@ -24,7 +25,7 @@ from engine.media.film_limits import (
     too_long,
     unreadable,
 )
-from engine.media.images import MAX_PIXELS, upright_rgb
+from engine.media.images import upright_rgb
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -71,7 +72,7 @@ def _moving(container: "InputContainer", name: str) -> "VideoStream":
             continue
         if stream.codec_context is None:  # pyright: ignore[reportUnnecessaryComparison]
             raise ValueError(unreadable(name))  # written by a codec that is not known here
-        if stream.width * stream.height > MAX_PIXELS:
+        if stream.width * stream.height > FRAME_PIXELS:
             raise ValueError(too_large(name))
         return stream
     if container.streams.audio:

@@ -7,9 +7,7 @@ Pure functions; files are read by engine/media/video.py and engine/media/film_de
 from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
 
-from engine.media.images import MAX_PIXELS
-
-FRAMES = 8
+FRAMES, FRAME_PIXELS = 8, 40_000_000
 EXACT_PX, MOST_PX = 5 * 10**8, 2 * 10**9
 """Pixels decoded to find the exact moments, and at all: 10**9 take 1 s (H.264) to 8 s (HEVC)."""
 DRAWN_COST = 10
@@ -31,7 +29,7 @@ def still(name: str) -> str:
 
 def too_large(name: str) -> str:
     """Return the sentence of the refusal."""
-    return f"{name} has over {MAX_PIXELS // 10**6} million pixels a frame: please scale it down"
+    return f"{name} has over {FRAME_PIXELS // 10**6} million pixels a frame: please scale it down"
 
 
 def too_long(name: str) -> str:

@@ -19,6 +19,7 @@ from engine.media import film_limits
 from engine.media.film_decoder import KNOWN, decoded_frames, is_cover
 from engine.media.film_limits import (
     DRAWN_COST,
+    FRAME_PIXELS,
     LONGEST_SIDE_PX,
     middles,
     still,
@@ -26,7 +27,7 @@ from engine.media.film_limits import (
     too_long,
     unreadable,
 )
-from engine.media.images import MAX_PIXELS, upright_rgb
+from engine.media.images import upright_rgb
 from flow.modality import Modality
 
 FRAMES_A_SECOND = 4
@@ -85,7 +86,7 @@ def _picture(file: Path | bytes, name: str) -> list[Image.Image]:
     opened = BytesIO(file) if isinstance(file, bytes) else file
     try:
         with Image.open(opened, formats=PICTURES) as picture:
-            if picture.width * picture.height > MAX_PIXELS:
+            if picture.width * picture.height > FRAME_PIXELS:
                 raise ValueError(too_large(name))
             ends = _ends_ms(picture, name) if picture.format == "WEBP" else [0]
             if len(ends) == 1:

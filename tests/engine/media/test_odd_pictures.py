@@ -39,6 +39,7 @@ def test_notes_that_cannot_be_written_again_do_no_harm(file: Path) -> None:
     assert read_picture(file).shape == (64, 96, 3)
 
 
+@pytest.mark.filterwarnings("ignore:Corrupt EXIF data")
 def test_any_bytes_may_stand_in_the_notes() -> None:
     """2,000 EXIF blocks: whole ones with one entry of any type, and bytes at random."""
     rng = np.random.default_rng(0)
@@ -81,6 +82,7 @@ def test_a_large_photograph_is_scaled_down() -> None:
     assert abs(width / height - 8064 / 6048) < 0.01
 
 
+@pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
 @pytest.mark.parametrize("side", [60_000, 10_001])
 def test_what_is_too_large_is_never_decoded(side: int) -> None:
     """The pixels of this PNG are not even there."""
