@@ -82,12 +82,13 @@ def upright_rgb(picture: Image.Image) -> np.ndarray:
     return np.asarray(whole if turn is None else whole.transpose(turn))
 
 
-def _orientation(picture: Image.Image) -> object:
+def _orientation(picture: Image.Image) -> int:
     """The camera's orientation, 1 where the notes of the file cannot be read."""
     try:
-        return picture.getexif().get(EXIF_ORIENTATION, 1)
-    except Exception:
+        noted = picture.getexif().get(EXIF_ORIENTATION, 1)
+    except Exception:  # noqa: BLE001  any bytes may stand in a file's notes
         return 1
+    return noted if isinstance(noted, int) else 1
 
 
 def _in_bytes(picture: Image.Image) -> Image.Image:
