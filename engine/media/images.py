@@ -86,7 +86,7 @@ def _orientation(picture: Image.Image) -> int:
     """The camera's orientation, 1 where the notes of the file cannot be read."""
     try:
         noted = picture.getexif().get(EXIF_ORIENTATION, 1)
-    except Exception:  # noqa: BLE001  any bytes may stand in a file's notes
+    except Exception:
         return 1
     return noted if isinstance(noted, int) else 1
 
