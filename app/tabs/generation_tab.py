@@ -143,7 +143,7 @@ class GenerationTab:
         self.prompt = gr.Textbox(
             prompt,
             label=spec.question,
-            lines=2,
+            lines=1,
             max_lines=4,
             elem_id=f"{spec.name}-prompt",
             placeholder=spec.placeholder,

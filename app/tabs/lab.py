@@ -71,7 +71,7 @@ class LabTab:
         self.prompt = gr.Textbox(
             prompts[0],
             label="What should it do while you watch?",
-            lines=2,
+            lines=1,
             max_lines=4,
             elem_id="lab-prompt",
         )

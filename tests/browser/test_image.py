@@ -193,6 +193,21 @@ def test_errors_are_sentences_beside_their_control(site: Served, visit: Visit) -
     assert page.input_value("#image-prompt textarea") == "crash please"
 
 
+def test_enter_runs_and_shift_enter_makes_a_line(
+    site: Served, fake: FakeEngine, visit: Visit
+) -> None:
+    page = visit(site.url)
+    prompt = page.locator("#image-prompt textarea")
+    prompt.fill("a dog")
+    prompt.press("Shift+Enter")
+    prompt.press_sequentially("at sea")
+    expect(prompt).to_have_value("a dog\nat sea")
+    with another_run(page):
+        prompt.press("Enter")
+    phase(page, "completed")
+    assert fake.requests[-1].conversation.turns[-1].parts[-1].text == "a dog\nat sea"
+
+
 def test_two_visitors_wait_in_line_and_share_nothing(
     site: Served, fake: FakeEngine, visit: Visit
 ) -> None:
