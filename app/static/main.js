@@ -8,9 +8,11 @@ import { download, whenVisible } from "./dom.js";
 import { GalleryView } from "./gallery/gallery_view.js";
 import { MaskEditor } from "./image/mask_editor.js";
 import { LabView } from "./lab/lab_view.js";
+import { warnBeforeLeaving } from "./leaving.js";
 import { LiveView } from "./live/live_view.js";
 import { messageFromJson } from "./live/message.js";
 import { followTabs } from "./tabs.js";
+import { followTheme } from "./theme.js";
 
 const liveViews = new WeakMap(); // by their mount points
 
@@ -100,8 +102,8 @@ export function mountChips(element, trigger) {
 }
 
 export function mountHeader(element) {
-  const toggle = () => document.body.classList.toggle("dark");
-  element.querySelector(".omni-theme").onclick = toggle;
+  followTheme(element.querySelector(".omni-theme"));
+  warnBeforeLeaving();
 }
 
 export function mountTabs() {

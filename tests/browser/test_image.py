@@ -208,6 +208,21 @@ def test_enter_runs_and_shift_enter_makes_a_line(
     assert fake.requests[-1].conversation.turns[-1].parts[-1].text == "a dog\nat sea"
 
 
+def test_leaving_during_a_run_is_asked_about(site: Served, fake: FakeEngine, visit: Visit) -> None:
+    page = visit(site.url)
+    with fake.gated(Refined) as gate:
+        with another_run(page):
+            generate(page, "a dog")
+        gate.step()
+        phase(page, "running")
+        with page.expect_event("dialog") as asked:
+            page.evaluate("() => { setTimeout(() => location.reload(), 0); }")
+        assert asked.value.type == "beforeunload"
+        asked.value.dismiss()
+        phase(page, "running")
+    phase(page, "completed")
+
+
 def test_two_visitors_wait_in_line_and_share_nothing(
     site: Served, fake: FakeEngine, visit: Visit
 ) -> None:

@@ -39,6 +39,12 @@ def test_dark_mode_follows_the_system_and_the_switch(site: Served, visit: Visit)
     assert luminance(page) < 60
     page.click(".omni-theme")
     assert luminance(page) > 200
+    page.reload()
+    page.wait_for_selector(".omni-theme")
+    page.wait_for_function("!document.body.classList.contains('dark')")
+    page.click(".omni-theme")
+    assert luminance(page) < 60
+    page.evaluate("localStorage.clear()")
     assert luminance(visit(site.url, color_scheme="light")) > 200
 
 
