@@ -14,8 +14,21 @@ from engine.api.request import Request
 from flow.modality import Modality
 
 QUOTED = re.compile(r"(?:please )?(?:say|speak|read this aloud)(?: this)?[:,]? +(.+)", re.S)
+NUMBER = re.compile(r"([$€£]?)(\d[\d,]*(?:\.\d+)?)(st|nd|rd|th)?\b")
+MONEY = {"$": " dollars", "€": " euros", "£": " pounds", "": ""}
+SIGNS = {
+    "%": " percent ",
+    "&": " and ",
+    "+": " plus ",
+    "=": " equals ",
+    "@": " at ",
+    ":": " ",
+    ";": ",",
+}
+LARGEST = 10**15
 SAYABLE = re.compile(r"[a-z]")
-SILENT = re.compile(r"[^a-z0-9 .,;:!?'\"()-]+")
+SILENT = re.compile(r"[^a-z .,!?']+")
+"""The speaker has learned letters and these marks."""
 
 
 def words_to_say(request: Request, answers: Sequence[Answer]) -> str | None:
@@ -34,8 +47,27 @@ def words_to_say(request: Request, answers: Sequence[Answer]) -> str | None:
 
 
 def sayable(text: str) -> str | None:
-    """Return the words of a text in plain letters, None where it has none."""
+    """Return the words of a text in plain letters, numbers and signs as words, None where it has
+    none."""
     parted = unicodedata.normalize("NFKD", text.replace("’", "'")).lower()
     plain = "".join(c for c in parted if not unicodedata.combining(c))
+    for sign, word in SIGNS.items():
+        plain = plain.replace(sign, word)
+    plain = NUMBER.sub(_number, plain)
     words = " ".join(SILENT.sub(" ", plain).split())
     return words if SAYABLE.search(words) else None
+
+
+def _number(found: re.Match[str]) -> str:
+    """Return the words of a number; digit by digit where it is very large."""
+    from num2words import num2words
+
+    digits, money = found[2].replace(",", ""), MONEY[found[1]]
+    value = float(digits) if "." in digits else int(digits)
+    if value >= LARGEST:
+        words = " ".join(num2words(int(digit)) for digit in digits if digit.isdigit())
+    elif found[3] and isinstance(value, int):
+        words = num2words(value, to="ordinal")
+    else:
+        words = num2words(value)
+    return f" {words}{money} "

@@ -50,4 +50,20 @@ def test_only_words_are_quoted() -> None:
 
 def test_no_letters_are_nothing_to_say() -> None:
     assert sayable("") is sayable("?!") is sayable("🦊") is None
-    assert sayable("Café, 3 o’clock\n—now") == "cafe, 3 o'clock now"
+    assert sayable("Café, 3 o’clock\n—now") == "cafe, three o'clock now"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("5 cats and 12 dogs", "five cats and twelve dogs"),
+        ("at 5:30", "at five thirty"),
+        ("1,234.5 km", "one thousand, two hundred and thirty four point five km"),
+        ("the 2nd of 3", "the second of three"),
+        ("$20 & 50%", "twenty dollars and fifty percent"),
+        ("x" + "9" * 400, "x nine " + "nine " * 398 + "nine"),
+        ("2 + 2 = 4", "two plus two equals four"),
+    ],
+)
+def test_numbers_and_signs_are_words(text: str, said: str) -> None:
+    assert sayable(text) == said
