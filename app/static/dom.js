@@ -35,9 +35,13 @@ export function setOptions(node, options) {
   node.replaceChildren(...options.map(made));
 }
 
-// A bold value and its name for each fact.
+// A bold value and its name for each fact: [[name, value, what it means]].
 export function factList(facts) {
-  return facts.map(([name, value]) => make("span", "", make("b", "", String(value)), ` ${name}`));
+  return facts.map(([name, value, title = ""]) => {
+    const fact = make("span", "", make("b", "", String(value)), ` ${name}`);
+    fact.title = title;
+    return fact;
+  });
 }
 
 // Give the visitor a file.

@@ -41,9 +41,10 @@ HOW = """
 tint with a dotted line: the deeper the tint, the less sure the model is. Rest on a word for the
 number. A word that changed in this step flashes once.</p>
 <div class='omni-key' aria-hidden='true'>{swatches}</div>
-<p><b>Pictures.</b> The large picture is the prediction, the small one the state itself. Outlined
-patches changed in this step. The bars under them are the steps; the taller a bar, the more moved.
-When a run has ended, drag along the bars to go back through it.</p>
+<p><b>Pictures.</b> The large picture is the best guess (the prediction), the small one what there
+is right now (the state). Outlined patches changed in this step. The bars under them are the steps;
+the taller a bar, the more moved. When a run has ended, drag along the bars to go back through
+it.</p>
 """
 SOUND = """
 <h2>How it hears and speaks</h2>

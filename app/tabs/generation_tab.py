@@ -36,7 +36,7 @@ from engine.api.request import Modality, Request
 from engine.api.sampling import MAX_DRAFTS, Sampling
 
 MAX_SLIDER_STEPS, MAX_SLIDER_GUIDANCE = 64, 8
-DRAFTS = "Drafts, best kept"
+DRAFTS = "Try several, keep the best"
 
 
 @dataclass(frozen=True)

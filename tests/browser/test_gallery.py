@@ -118,8 +118,8 @@ def test_what_was_made_is_kept_for_its_visitor_alone(found: Served, visit: Visit
     page.fill("#image-prompt textarea", "three yellow stars")
     page.click("#image-generate")
     phase(page, "completed")
-    page.get_by_role("button", name="Keep in the gallery").click()
-    expect(page.locator("#image-live")).to_contain_text("Kept")
+    page.get_by_role("button", name="Save to gallery").click()
+    expect(page.locator("#image-live")).to_contain_text("Saved")
     page.get_by_role("tab", name="Gallery").click()
     expect(opened(page).locator(".omni-mine")).to_have_count(1)
     mine = page.locator("#gallery .omni-item").first

@@ -88,7 +88,7 @@ test("the timing line tells of transcript, words and sound", () => {
   timing.addSound(32_000, 1, 2);
   assert.equal(
     timing.describe(),
-    "transcript 0.80 s · first words 0.50 s · first sound 1.50 s · 0.50 s of work for a second of sound",
+    "transcript 0.80 s · first words 0.50 s · first sound 1.50 s · 2.0x faster than real time",
   );
 });
 

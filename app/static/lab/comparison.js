@@ -5,7 +5,7 @@ import { comparisonRows } from "./trace.js";
 
 const COLUMNS = [
   "run",
-  "evaluations",
+  "model calls",
   "positions evaluated",
   "codes a second",
   "prediction as at its end",

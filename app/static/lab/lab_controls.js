@@ -119,7 +119,7 @@ export class LabControls {
     const facts = [
       ["step", `${step + 1} / ${segment.steps}`],
       ["t", segment.t[step].toFixed(3)],
-      ["evaluations", segment.nfe[step]],
+      ["model calls", segment.nfe[step]],
       ["positions evaluated", segment.num_active[step]],
       ["changed", percent(segment.moved[step])],
       ["seconds", segment.elapsed_s[step].toFixed(2)],

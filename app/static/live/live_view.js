@@ -2,7 +2,7 @@
 
 import { floatsFromPcm } from "../audio/pcm.js";
 import { factList, make, REDUCED_MOTION } from "../dom.js";
-import { mean } from "../numbers.js";
+import { mean, percent } from "../numbers.js";
 import { Candidates } from "./candidates.js";
 import { Channel } from "./channel.js";
 import { Noise } from "./noise.js";
@@ -258,8 +258,8 @@ export class LiveView {
   showFacts({ index, num_steps, t, nfe, elapsed_s }) {
     const facts = [
       ["step", `${index + 1} / ${num_steps}`],
-      ["t", t.toFixed(2)],
-      ["evaluations", nfe],
+      ["progress", percent(t), `t = ${t.toFixed(2)}: how far the noise has been left behind`],
+      ["model calls", nfe],
       ["seconds", elapsed_s.toFixed(elapsed_s < 1 ? 2 : 1)],
     ];
     this.facts.replaceChildren(...factList(facts));

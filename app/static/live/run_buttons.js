@@ -25,7 +25,7 @@ export class RunButtons {
       return node;
     });
     this.link = button("Copy link", () => this.copyLink());
-    this.keep = button("Keep in the gallery", () => this.keepRun());
+    this.keep = button("Save to gallery", () => this.keepRun());
     this.watch = button("Copy watch address", () => this.copy(this.watch, runUrl(view.run)));
     this.watch.title = "for python -m engine watch, while this run forms";
     const nodes = [this.replay, this.grid, ...this.files, this.link, this.keep, this.watch];
@@ -80,12 +80,12 @@ export class RunButtons {
   // Into the visitor's own part of the gallery.
   async keepRun() {
     const { keep, view } = this;
-    const label = "Keep in the gallery";
+    const label = "Save to gallery";
     keep.disabled = true;
     try {
       await galleryRequest("keep", { run: view.run });
-      keep.textContent = "Kept";
-      view.announce("Kept in the gallery for this visit.");
+      keep.textContent = "Saved";
+      view.announce("Saved to the gallery for this visit.");
       document.dispatchEvent(new CustomEvent("omni-kept"));
     } catch (error) {
       view.status.textContent = error.message;

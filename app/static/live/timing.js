@@ -31,7 +31,14 @@ export class Timing {
     ];
     const known = facts.filter(([, seconds]) => seconds !== undefined);
     const shown = known.map(([name, seconds]) => `${name} ${seconds.toFixed(2)} s`);
-    if (sounding) shown.push(`${(took / sounding).toFixed(2)} s of work for a second of sound`);
+    if (sounding) shown.push(describeSpeed(sounding / took));
     return shown.join(" · ");
   }
+}
+
+// times: seconds of sound made in one second.
+function describeSpeed(times) {
+  return times >= 1
+    ? `${times.toFixed(1)}x faster than real time`
+    : `${(1 / times).toFixed(1)}x slower than real time`;
 }

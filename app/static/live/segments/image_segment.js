@@ -57,12 +57,16 @@ export class ImageSegment {
 
 // The frame of the prediction x_1, with a caption.
 export function predictionFigure(...inside) {
-  const caption = make("figcaption", "", make("b", "", "prediction"), " x₁ · where it is heading");
-  return make("figure", "omni-large", make("div", "omni-frame", ...inside), caption);
+  return figure("omni-large", inside, "Best guess", "x₁, the prediction: where it is heading");
 }
 
 // The frame of the state x_t, with a caption.
 export function stateFigure(...inside) {
-  const caption = make("figcaption", "", make("b", "", "state"), " xₜ · where it is now");
-  return make("figure", "omni-small", make("div", "omni-frame", ...inside), caption);
+  return figure("omni-small", inside, "Right now", "xₜ, the state: what the model looks at");
+}
+
+function figure(className, inside, name, title) {
+  const caption = make("figcaption", "", make("b", "", name));
+  caption.title = title;
+  return make("figure", className, make("div", "omni-frame", ...inside), caption);
 }
