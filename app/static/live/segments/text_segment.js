@@ -22,8 +22,8 @@ export class TextSegment {
 
   setText(text) {
     const [first, rest] = this.rest ? splitWords(text, this.after) : [text, ""];
-    this.words.textContent = first;
-    if (this.rest) this.rest.textContent = rest;
+    replaceText(this.words, first);
+    if (this.rest) replaceText(this.rest, rest);
   }
 
   show(frame, live) {
@@ -75,4 +75,10 @@ export class TextSegment {
 export function foldedThought(thought) {
   const summary = make("summary", "", "what it thought");
   return make("details", "omni-thought", summary, make("p", "", thought));
+}
+
+// A text that stays keeps its node, and so the light on its words.
+function replaceText(node, text) {
+  const isPlain = node.childNodes.length === 1 && node.firstChild.nodeType === Node.TEXT_NODE;
+  if (!isPlain || node.textContent !== text) node.textContent = text;
 }
