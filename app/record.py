@@ -1,12 +1,15 @@
 """Record a run for the page: python -m app.record --to image|video|auto --prompt .. --out FILE
 
 The file is {"version": 1, "messages": [..]}: the messages of the live channel as JSON, media as
-data URIs, so the page plays it with the very code that shows a live run.
+data URIs, so the page plays it with the very code that shows a live run. Every step has its state
+and its prediction.
 """
 
 import argparse
 import json
+import math
 import sys
+from functools import partial
 from pathlib import Path
 
 from app.forms.example_prompts import QUESTIONS
@@ -66,7 +69,8 @@ def main(argv: list[str] | None = None) -> int:
         )
         to = None if arguments.to == "auto" else Modality(arguments.to)
         request = Request(Conversation.ask(prompt), to, sampling)
-        trace = record(Engine.load(arguments.checkpoint).generate, request)
+        generate = partial(Engine.load(arguments.checkpoint).generate, preview_hz=math.inf)
+        trace = record(generate, request)
     except ValueError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

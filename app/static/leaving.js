@@ -3,7 +3,7 @@
 const MAKING = ".omni-live[data-phase='waiting'], .omni-live[data-phase='running']";
 
 export function warnBeforeLeaving() {
-  window.addEventListener("beforeunload", (event) => {
+  addEventListener("beforeunload", (event) => {
     const runs = [...document.querySelectorAll(MAKING)];
     if (runs.some((view) => view.dataset.run)) event.preventDefault();
   });

@@ -32,7 +32,7 @@ export function mountLive(element, props, trigger, watch) {
   liveViews.set(root, view);
   observe(watch, () => {
     const value = props.value ?? {};
-    if (value.replay) return view.run || view.play(value.replay);
+    if (value.replay) return whenVisible(root, () => view.run || view.play(value.replay));
     if (value.replay_at) return whenVisible(root, () => playFrom(value.replay_at, view));
     if (value.run) view.follow(value.run);
     for (const message of value.messages ?? []) view.accept(messageFromJson(message));

@@ -4,6 +4,7 @@ Words always; pictures and sound at most `rate_hz` times a second, never more th
 run's time, and always at the last step.
 """
 
+import math
 import time
 from collections import deque
 from dataclasses import dataclass, field
@@ -29,7 +30,7 @@ MASK_GREY = -0.1
 
 @dataclass
 class PreviewClock:
-    """Says when a picture is due; rate_hz 0 shows the last step only."""
+    """Says when a picture is due; rate_hz 0 shows the last step only, infinity every one."""
 
     rate_hz: float
     _next_s: float = field(default=0.0, init=False)
@@ -38,12 +39,13 @@ class PreviewClock:
 
     def is_due(self, *, last: bool) -> bool:
         """Return whether a preview of this step is due."""
-        return last or (self.rate_hz > 0 and time.monotonic() >= self._next_s)
+        often = self.rate_hz > 0 and time.monotonic() >= self._next_s
+        return last or self.rate_hz == math.inf or often
 
     def with_state(self, *, last: bool) -> bool:
         """Return whether the due preview includes the state: every third one does, because the
         state is less informative and costs as much."""
-        return last or self._num_shown % STATE_EVERY == 0
+        return last or self.rate_hz == math.inf or self._num_shown % STATE_EVERY == 0
 
     def shown(self, began_s: float, cost_s: float, share: float = LARGEST_SHARE) -> None:
         """A picture was begun then, by the monotonic clock, and took so long; such may take that

@@ -13,7 +13,7 @@ from gradio_client import Client, handle_file
 from websockets.exceptions import ConnectionClosedError, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
-from app.page import header_html, recorded_run
+from app.page import FIRST_CHAT, FIRST_FILM, FIRST_RUN, header_html, recorded_run
 from app.record import record
 from app.tabs.about import about_html
 from engine.__main__ import main as command_line
@@ -237,6 +237,16 @@ def test_a_recorded_run_is_what_the_page_plays(tmp_path: Path) -> None:
     assert [m["kind"] for m in messages] == ["started", *["refined"] * 4, "completed"]
     assert messages[-1]["media"]["answer_0"].startswith("data:image/png")
     assert recorded_run(tmp_path / "none.json") is None
+
+
+@pytest.mark.parametrize("file", [FIRST_RUN, FIRST_FILM, FIRST_CHAT], ids=lambda f: f.stem)
+def test_what_the_page_opens_with_shows_every_step(file: Path) -> None:
+    """The state and the prediction of each step of a picture or film."""
+    messages = (recorded_run(file) or {})["messages"]
+    assert isinstance(messages, list)
+    shown = [set(m["media"]) for m in messages if m["kind"] == "refined" and "words_t" not in m]
+    assert len(shown) == 16
+    assert all(media == {"x_t", "x_1"} for media in shown)
 
 
 def test_header_and_about_show_the_model() -> None:

@@ -9,11 +9,12 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect
 
+from app.page import FIRST_RUN
 from app.stream import run_driver
 from engine.api.events import Refined
 from tests.browser.looking import NANO, another_run, drawn, formed, phase, picture
 from tests.fake_engine import FakeEngine
-from tests.page_server import Served, until
+from tests.page_server import Served, served, until
 
 pytestmark = pytest.mark.browser
 Visit = Callable[..., Page]
@@ -36,11 +37,11 @@ def steps(page: Page, wanted: int) -> None:
     page.locator("#image-steps input[type=number]").press("Tab")
 
 
-FRAMES = """wanted => new Promise((resolve, reject) => {
+FRAMES = """([wanted, panel]) => new Promise((resolve, reject) => {
   const found = new Set(), begun = performance.now();
   const look = () => {
     const over = document.querySelector(`#image-live .omni-live[data-phase='${wanted}']`);
-    const canvas = document.querySelector("#image-live .omni-large .omni-canvas");
+    const canvas = document.querySelector(`#image-live .omni-${panel} .omni-canvas`);
     if (canvas) found.add(canvas.toDataURL());
     if (over) resolve([...found]);
     else if (performance.now() - begun > 60000) reject(new Error(`not ${wanted} in a minute`));
@@ -50,10 +51,10 @@ FRAMES = """wanted => new Promise((resolve, reject) => {
 })"""
 
 
-def frames_until(page: Page, wanted: str) -> list[str]:
-    """Every different picture shown until the live view reaches that phase: looked at in the page
+def frames_until(page: Page, wanted: str, panel: str = "large") -> list[str]:
+    """Every different picture of a panel shown until the live view reaches that phase: looked at in the page
     with every frame it draws, so that a busy machine misses none."""
-    return list(page.evaluate(FRAMES, wanted))
+    return list(page.evaluate(FRAMES, [wanted, panel]))
 
 
 def test_a_picture_forms_and_a_second_run_is_stopped(
@@ -120,6 +121,14 @@ def test_the_page_opens_with_a_recorded_picture(site: Served, visit: Visit) -> N
         page.get_by_role("button", name="Run it live").click()
     phase(page, "completed")
     assert "recorded" not in page.inner_text("#image-live .omni-recipe")
+
+
+def test_the_recorded_picture_is_seen_to_form(fake: FakeEngine, visit: Visit) -> None:
+    """The states of nearly all steps are painted; the prediction stays as it is towards the end."""
+    with served(fake, FIRST_RUN) as running:
+        page = visit(running.url)
+        frames = frames_until(page, "completed", "small")
+    assert len(frames) >= 14
 
 
 def test_the_steps_can_be_scrubbed_by_keyboard(site: Served, visit: Visit) -> None:

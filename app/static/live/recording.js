@@ -1,16 +1,20 @@
-// Plays the messages of a recorded run at its own pace.
+// Plays the messages of a recorded run in a few seconds, however long it took.
 
 import { messageFromJson } from "./message.js";
 
+const PLAYED_MS = 4000;
+
 // recording: {messages: [...]}; receive: called with each when it is due, unless stopped() by then;
-// hurry: all at once.
+// hurry: all at once. Everything is read before the first is due.
 export async function playRecording(recording, { receive, stopped, hurry }) {
+  const messages = recording.messages.map(messageFromJson);
+  const took = Math.max(...messages.map((message) => message.elapsed_s ?? 0)) || 1;
   const start = performance.now();
-  for (const message of recording.messages) {
-    const due = hurry ? 0 : (message.elapsed_s ?? 0) * 1000;
+  for (const message of messages) {
+    const due = hurry ? 0 : ((message.elapsed_s ?? 0) / took) * PLAYED_MS;
     const wait = due - (performance.now() - start);
     if (wait > 0) await new Promise((done) => setTimeout(done, wait));
     if (stopped()) return;
-    receive(messageFromJson(message));
+    receive(message);
   }
 }

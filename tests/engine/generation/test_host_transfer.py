@@ -1,5 +1,6 @@
 """Steps arrive in order and complete, and a failing device is explained."""
 
+import math
 from collections.abc import Generator, Sequence
 
 import pytest
@@ -105,6 +106,13 @@ def test_previews_take_their_share_of_the_time_and_no_more() -> None:
     seconds, spent, shown = _watched(0.023, costs, 400, LARGEST_SHARE)
     assert spent / seconds < LARGEST_SHARE + 0.07 / seconds
     assert shown / seconds > 0.95 * LARGEST_SHARE / 0.006
+
+
+def test_a_recording_shows_every_step() -> None:
+    clock = PreviewClock(math.inf)
+    for number in range(4):
+        assert clock.is_due(last=False) and clock.with_state(last=False), number
+        clock.shown(0.0, 9.0)
 
 
 def test_most_of_the_few_steps_of_a_film_are_shown() -> None:
