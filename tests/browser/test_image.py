@@ -52,8 +52,8 @@ FRAMES = """([wanted, panel]) => new Promise((resolve, reject) => {
 
 
 def frames_until(page: Page, wanted: str, panel: str = "large") -> list[str]:
-    """Every different picture of a panel shown until the live view reaches that phase: looked at in the page
-    with every frame it draws, so that a busy machine misses none."""
+    """Every different picture of a panel shown until the live view reaches that phase: looked at in
+    the page with every frame it draws, so that a busy machine misses none."""
     return list(page.evaluate(FRAMES, [wanted, panel]))
 
 
