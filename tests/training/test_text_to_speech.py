@@ -1,27 +1,20 @@
 """The command of the speech stage: it goes on where it was broken off, and says what is missing."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from model.config import BackboneConfig, HeadConfig
-from model.network.text_to_speech import TextToSpeech, TextToSpeechConfig
+from model.network.text_to_speech import TextToSpeech
+from tests.small_voice import CONFIG
 from training import text_to_speech as say
 from training.data.exact_codes import SaidCodes
 from training.loop.run_state import FILE
 from world.text.everyday import Everyday
 
-SMALL = TextToSpeechConfig(
-    BackboneConfig(
-        width=32, layers=1, heads=4, kv_heads=2, head_dim=8, mlp_width=64, qk_norm=True
-    ),
-    HeadConfig(width=16, layers=1, heads=2, mlp_width=32),
-    reading=1,
-    block=6,
-    blocks=2,
-)  # fmt: skip
+SMALL = replace(CONFIG, block=6, blocks=2)
 
 
 @pytest.fixture
