@@ -79,7 +79,8 @@ class SpeechPlanner:
 
     @cached_property
     def _metrics(self) -> dict[Modality, CodebookMetric]:
-        return self.voice.speaker.network.metrics()
+        network = self.voice.speaker.network
+        return {m: metric.to(network.sound.device) for m, metric in network.metrics().items()}
 
     def _settings(self, sampling: Sampling) -> SamplerSettings:
         """Everything that a sampler may be built from, of complete settings."""
