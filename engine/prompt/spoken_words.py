@@ -26,13 +26,18 @@ SIGNS = {
     ";": ",",
 }
 LARGEST = 10**15
+MOST_LETTERS = 130
+"""The speaker has learned six blocks of 25 positions, each a symbol: a letter is about one."""
 SAYABLE = re.compile(r"[a-z]")
 SILENT = re.compile(r"[^a-z .,!?']+")
 """The speaker has learned letters and these marks."""
 
 
 def words_to_say(request: Request, answers: Sequence[Answer]) -> str | None:
-    """Return what the next sound of an answer says, None where it is another sound."""
+    """Return what the next sound of an answer says, None where it is another sound.
+
+    Raises: ValueError where a request quotes more than `MOST_LETTERS`.
+    """
     last = answers[-1] if answers else None
     if request.aloud and last is not None and last.modality is Modality.TEXT:
         return sayable(last.text or "")
@@ -43,7 +48,13 @@ def words_to_say(request: Request, answers: Sequence[Answer]) -> str | None:
         return None
     asked = " ".join(part.text or "" for part in parts)
     quoted = QUOTED.fullmatch(" ".join(asked.lower().split()))
-    return None if quoted is None else sayable(quoted[1])
+    words = None if quoted is None else sayable(quoted[1])
+    if words is not None and len(words) > MOST_LETTERS:
+        raise ValueError(
+            f"the voice says up to {MOST_LETTERS} letters at once, and these are {len(words)}: "
+            "make it shorter"
+        )
+    return words
 
 
 def sayable(text: str) -> str | None:

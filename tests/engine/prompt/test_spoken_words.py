@@ -42,6 +42,12 @@ def test_a_spoken_answer_says_what_it_has_written() -> None:
     assert words_to_say(request, [Answer(Modality.TEXT, TOKENS, text="…")]) is None
 
 
+def test_what_is_too_long_is_refused_kindly() -> None:
+    assert words_to_say(asked("say " + "a " * 65), []) is not None
+    with pytest.raises(ValueError, match="up to 130 letters at once, and these are 199: make it"):
+        words_to_say(asked("say " + "a " * 100), [])
+
+
 def test_only_words_are_quoted() -> None:
     heard = Conversation.ask("say this", audio=np.zeros(16_000, np.float32))
     assert words_to_say(Request(heard, Modality.AUDIO, Sampling()), []) is None
