@@ -83,9 +83,14 @@ def information(metric: CodebookMetric, codebook: int, beta: float) -> float:
     marginal = torch.zeros(metric.cardinality, dtype=torch.float64, device=ids.device)
     conditional_bits = 0.0
     for rows in row_chunks(len(ids), metric.cardinality):
-        p = path_probabilities(metric.distances(codebook, ids[rows]).double(), beta)
+        distances = metric.distances(codebook, ids[rows]).double()
+        weights = path_weights(distances, beta)
+        total = weights.sum(dim=-1, keepdim=True)
+        p = weights / total
         marginal += p.sum(dim=0) / len(ids)
-        conditional_bits += _entropy_bits(p) / len(ids)
+        # H = log Z + beta E[d] of p = exp(-beta d) / Z: a third of the work of sum(p log p)
+        spread = (p * distances.masked_fill_(weights == 0, 0.0)).sum()
+        conditional_bits += float(total.log2().sum() + beta / math.log(2) * spread) / len(ids)
     return max(0.0, _entropy_bits(marginal) - conditional_bits)
 
 
