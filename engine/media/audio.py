@@ -100,6 +100,8 @@ def resampled(samples: np.ndarray, rate_hz: int) -> np.ndarray:
     """Samples float32 "N" at that rate -> at 16 kHz in [-1, 1]; what is no number is silent."""
     import av
 
+    if not len(samples):
+        return np.zeros(0, np.float32)
     frame = av.AudioFrame.from_ndarray(np.nan_to_num(samples)[None], format="flt", layout="mono")
     frame.sample_rate = rate_hz
     pieces = list(_resampled(iter([frame])))

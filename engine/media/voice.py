@@ -17,7 +17,8 @@ from torch import Tensor
 from engine.media.audio import resampled
 from engine.media.preview import LARGEST_SHARE
 from model.loading.voice import Speaker
-from model.network.text_to_speech import END, before_end
+from model.network.text_to_speech import SPACE as SPEECH
+from model.network.text_to_speech import before_end
 from model.tokenizers.speech_codes import (
     CARDINALITY,
     DURATIONS,
@@ -30,7 +31,7 @@ from model.tokenizers.speech_decoder import SAMPLE_RATE as DECODED_HZ
 from model.tokenizers.whisper_encoder import SAMPLE_RATE
 from samplers.step import Step
 
-MASK = END + 1
+MASK = SPEECH.mask_id
 FIRST = MASK + 1
 """The id of the first code of speech."""
 HELD = 6

@@ -1,5 +1,7 @@
 """Speech codes and sounds share one range of ids; a sentence sounds alike in blocks and whole."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
@@ -7,6 +9,7 @@ import torch
 from engine.media.voice import (
     FIRST,
     MASK,
+    SpeechPreview,
     Voice,
     is_speech,
     num_samples,
@@ -54,6 +57,15 @@ def test_a_sentence_in_blocks_is_the_sentence(voice: Voice, length: int) -> None
     assert np.abs(whole).max() <= 1
     if length > 2 * block:
         assert all(len(part) for part in parts), "what is final is played while more forms"
+
+
+def test_nothing_is_silent(voice: Voice) -> None:
+    """A prediction may end before it has begun."""
+    nothing = np.zeros((0, 2), np.int64)
+    x_1 = torch.full((1, 10, 2), END)
+    step = SimpleNamespace(x_t=SimpleNamespace(segments=[None]), x_1={0: x_1}, last=False)
+    assert len(voice.decoded(nothing)) == len(voice.samples(nothing)) == 0
+    assert SpeechPreview(voice, nothing).render(step, state=False).shape == (1, 0)  # pyright: ignore
 
 
 def test_blocks_are_faded_into_each_other(voice: Voice) -> None:

@@ -54,7 +54,8 @@ export class AudioSegment {
     const block = frame.header.segment - this.first;
     const samples = floatsFromPcm(buffer);
     if (this.whole) {
-      const before = this.whole.subarray(0, block * samples.length);
+      const earlier = Array.from({ length: block }, (_, i) => this.blocks[i] ?? samples);
+      const before = this.whole.subarray(0, concat(earlier).length);
       return this.paint(concat([before, samples]), 0);
     }
     this.blocks[block] = samples;
