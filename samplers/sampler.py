@@ -57,7 +57,7 @@ class Resume(StrEnum):
     FREEZE = "freeze"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class SamplerSettings:
     """All that a sampler may be built from; each reads what it needs.
 
@@ -68,32 +68,33 @@ class SamplerSettings:
     `engine.api.sampling.Sampling` and of a checkpoint's defaults, complete. stop: ids that end a
     row of one sub-codebook, empty where nothing does; fill: the id behind an end. recorder,
     record: turn a step into a CUDA graph, see `samplers.cuda_graph`. check_every: positions
-    between two looks at the device.
+    between two looks at the device. What has a default stands for nothing: no start, no end, no
+    graph.
     """
 
     spaces: Mapping[Modality, TokenSpace]
     metrics: Mapping[Modality, CodebookMetric]
     times: tuple[float, ...]
-    first_index: int
+    first_index: int = 0
     clock: Clock
     steps: int
-    from_t: float
+    from_t: float = 0.0
     temperature: float
     top_p: float
-    initial_temperature: float | None
-    choice_temperature: float
-    block: int | None
+    initial_temperature: float | None = None
+    choice_temperature: float = 0.0
+    block: int | None = None
     transition: str | None
     patience: int | None
     remasking: str
     mask_schedule: str
     threshold: float | None
-    stop: tuple[int, ...]
-    stop_at_end: bool
-    fill: int
-    recorder: Any
-    record: Any
-    check_every: int
+    stop: tuple[int, ...] = ()
+    stop_at_end: bool = False
+    fill: int = 0
+    recorder: Any = None
+    record: Any = None
+    check_every: int = 1
 
 
 Source = Callable[..., Tensor]

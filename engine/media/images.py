@@ -3,6 +3,7 @@
 Pictures are uint8 "H W 3". Whatever cannot be read is a ValueError with one sentence.
 """
 
+import struct
 from io import BytesIO
 from math import ceil
 from pathlib import Path
@@ -26,6 +27,11 @@ TURNS = {
     6: Image.Transpose.ROTATE_270, 7: Image.Transpose.TRANSVERSE, 8: Image.Transpose.ROTATE_90,
 }  # fmt: skip
 """EXIF orientation -> what makes it upright."""
+UNREADABLE = (
+    ArithmeticError, AttributeError, EOFError, LookupError, OSError, RuntimeError, SyntaxError,
+    TypeError, ValueError, struct.error,
+)  # fmt: skip
+"""Errors of Pillow for bytes that are no notes."""
 EXIF_DESCRIPTION, EXIF_ORIENTATION = 0x010E, 0x0112
 Image.MAX_IMAGE_PIXELS = MAX_PIXELS
 PngImagePlugin.MAX_TEXT_CHUNK = 2**25
@@ -86,7 +92,7 @@ def _orientation(picture: Image.Image) -> int:
     """The camera's orientation, 1 where the notes of the file cannot be read."""
     try:
         noted = picture.getexif().get(EXIF_ORIENTATION, 1)
-    except Exception:
+    except UNREADABLE:
         return 1
     return noted if isinstance(noted, int) else 1
 
