@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from gradio_client import Client
+
 from app.engine_protocol import Engine
 from app.page import build_page, serve
 from app.session import Session
@@ -20,6 +22,10 @@ PATIENCE_S = 120.0
 class Served:
     url: str
     session: Session
+
+    def client(self) -> Client:
+        """One more visitor, who waits as long for an answer as `until` for a state."""
+        return Client(self.url, verbose=False, httpx_kwargs={"timeout": PATIENCE_S})
 
     @property
     def last_run(self) -> Run:

@@ -4,7 +4,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from gradio_client import Client
 
 from app.capabilities import Capabilities
 from app.lab.form import LabForm
@@ -56,7 +55,7 @@ def test_an_option_that_it_does_not_read_is_noted(
 def test_the_page_offers_and_runs_it(tiny_engine: Engine) -> None:
     assert NAME in Capabilities.of(tiny_engine.info()).methods
     with served(tiny_engine) as page:
-        client = Client(page.url, verbose=False, httpx_kwargs={"timeout": PATIENCE_S})
+        client = page.client()
         ticket, *_ = client.predict("", "a red heart", 4, 1, NAME, "5", True, api_name="/draw")
         client.submit(ticket, api_name="/draw_run").result(timeout=PATIENCE_S)
         recipes = [

@@ -27,8 +27,6 @@ from tests.fake_scenes import draw
 from tests.page_server import PATIENCE_S, Served, served, until
 
 ROOT = Path(__file__).resolve().parents[2]
-PATIENT = {"timeout": PATIENCE_S}
-"""Seconds: a busy machine is slow to answer, not wrong."""
 PICTURE = ("a big whale by the sea", 8, 3, "midpoint", "5", True)
 
 
@@ -45,7 +43,7 @@ def page(engine: FakeEngine) -> Iterator[Served]:
 
 @pytest.fixture
 def client(page: Served) -> Client:
-    return Client(page.url, verbose=False, httpx_kwargs=PATIENT)
+    return page.client()
 
 
 def live(page: Served, run: str) -> str:
@@ -55,7 +53,7 @@ def live(page: Served, run: str) -> str:
 def headers(page: Served, run: str) -> list[dict[str, object]]:
     """Everything the websocket of a run says, until it closes."""
     found = []
-    with connect(live(page, run)) as socket:
+    with connect(live(page, run), open_timeout=PATIENCE_S) as socket:
         for message in socket:
             assert isinstance(message, bytes)
             (length,) = struct.unpack(">I", message[:4])
@@ -141,9 +139,9 @@ def test_twenty_watchers_all_see_the_end_beside_three_bad_ones(
         with engine.gated(Refined):  # nothing ends before the rude ones have gone
             run = _begin(client, 24)
             with (
-                connect(live(page, run)) as talker,
-                connect(live(page, run)) as dumper,
-                connect(live(page, run)),
+                connect(live(page, run), open_timeout=PATIENCE_S) as talker,
+                connect(live(page, run), open_timeout=PATIENCE_S) as dumper,
+                connect(live(page, run), open_timeout=PATIENCE_S),
             ):
                 watching = [pool.submit(headers, page, run) for _ in range(20)]
                 for _ in range(40):
@@ -165,7 +163,7 @@ def _shown_out(socket: ClientConnection) -> int:
 
 
 def test_an_unknown_run_is_refused(page: Served) -> None:
-    with pytest.raises(InvalidStatus), connect(live(page, "not-a-run")):
+    with pytest.raises(InvalidStatus), connect(live(page, "not-a-run"), open_timeout=PATIENCE_S):
         pass
 
 
@@ -199,7 +197,7 @@ def test_out_of_range_steps_through_the_api_are_refused_in_a_sentence(client: Cl
 
 
 def test_a_second_visitor_waits_for_its_turn(page: Served, engine: FakeEngine) -> None:
-    first, second = (Client(page.url, verbose=False, httpx_kwargs=PATIENT) for _ in range(2))
+    first, second = (page.client() for _ in range(2))
     with engine.gated(Refined):
         one, *_ = first.predict("", *PICTURE[:1], 32, *PICTURE[2:], api_name="/draw")
         running = first.submit(one, api_name="/draw_run")

@@ -21,7 +21,7 @@ from engine.media.images import png_bytes
 from model.convert.__main__ import main
 from tests.fake_engine import FakeEngine
 from tests.model import masked_models
-from tests.page_server import Served, served
+from tests.page_server import PATIENCE_S, Served, served
 
 FORM = ("auto", "auto", "3", False)
 LAB = ("what is it?", "text", 8, 1, "masked", 0, "tuned", 3, 0.9, "5")
@@ -43,7 +43,7 @@ def page(engine: Engine) -> Iterator[Served]:
 
 @pytest.fixture
 def client(page: Served) -> Client:
-    return Client(page.url, verbose=False)
+    return page.client()
 
 
 def components(engine: Engine) -> dict[str, dict[str, Any]]:
@@ -105,7 +105,7 @@ def test_it_talks_and_reads_the_whole_conversation(client: Client) -> None:
     ticket, asked = "", ("A red heart?", "What is it?", "And a dog?")
     for words in asked:
         ticket, *_ = client.predict(ticket, {"text": words, "files": []}, *FORM, api_name="/ask")
-        value = client.submit(ticket, api_name="/ask_run").result(timeout=60)
+        value = client.submit(ticket, api_name="/ask_run").result(timeout=PATIENCE_S)
     roles = [turn["role"] for turn in value["turns"]]
     assert roles == ["user", "assistant"] * 3
     assert all(turn["refusal"] is None and turn["note"] is None for turn in value["turns"])
@@ -131,7 +131,7 @@ def test_a_file_is_refused_in_a_sentence(client: Client, tmp_path: Path) -> None
 
 def test_the_lab_records_a_run_of_it(page: Served, client: Client) -> None:
     ticket, *_ = client.predict("", True, *LAB, api_name="/record")
-    client.submit(ticket, api_name="/record_run").result(timeout=60)
+    client.submit(ticket, api_name="/record_run").result(timeout=PATIENCE_S)
     trace = page.session.traces[ticket]
     assert (trace.segments[0].num_steps, trace.segments[0].sampling.sampler) == (8, "masked")
     by_flow = ("", True, *LAB[:4], "midpoint", *LAB[5:])

@@ -6,7 +6,6 @@ from dataclasses import replace
 import gradio as gr
 import numpy as np
 import pytest
-from gradio_client import Client
 from gradio_client.exceptions import AppError
 
 from app.capabilities import Capabilities
@@ -20,7 +19,7 @@ from model.convert.__main__ import main
 from tests.app.test_words_alone import components
 from tests.engine.media.test_codec_process import command
 from tests.model import coded_models
-from tests.page_server import served
+from tests.page_server import PATIENCE_S, served
 
 
 @pytest.fixture(scope="module")
@@ -92,11 +91,11 @@ def test_with_it_the_page_offers_its_styles(engines: dict[str, Engine]) -> None:
 def test_it_speaks_on_the_page_in_a_style(engines: dict[str, Engine]) -> None:
     """What is asked for reaches the run; a style that there is not is refused."""
     with served(engines["speaking"]) as page:
-        client = Client(page.url, verbose=False)
+        client = page.client()
         form = ("auto", "auto", "5", True, True)
         ticket, *_ = client.predict("", "say hello", *form, "male-sad-low", api_name="/say")
         request = page.session.tickets[ticket].request
-        value = client.submit(ticket, api_name="/say_run").result(timeout=120)
+        value = client.submit(ticket, api_name="/say_run").result(timeout=PATIENCE_S)
         with pytest.raises(AppError):
             client.predict(ticket, "say hello", *form, "shouting", api_name="/say")
     assert (request.style, request.aloud, request.to) == ("male-sad-low", True, None)
@@ -132,10 +131,10 @@ def test_one_that_changes_no_picture_says_so_before_it_is_asked(engines: dict[st
 
 def test_it_draws_on_the_page(engines: dict[str, Engine]) -> None:
     with served(engines["seeing"]) as page:
-        client = Client(page.url, verbose=False)
+        client = page.client()
         form = ("a red dog", 4, 3.5, "masked", "5", True, 1.0)
         ticket, *_ = client.predict("", *form, api_name="/draw")
-        final = client.submit(ticket, api_name="/draw_run").result(timeout=60)
+        final = client.submit(ticket, api_name="/draw_run").result(timeout=PATIENCE_S)
     kinds = [message["kind"] for message in final["messages"]]
     assert (kinds[0], kinds[-1]) == ("started", "completed")
 

@@ -24,6 +24,7 @@ from retrieval.index import Where
 from tests.fake_embedding import embed
 from tests.fake_engine import FakeEngine
 from tests.gallery_pack import write_pack
+from tests.page_server import PATIENCE_S
 from tests.retrieval.making import media_folder
 
 
@@ -82,11 +83,11 @@ def test_one_folder_at_a_time(library: Library, folder: Path) -> None:
 
     def slow(_: int) -> None:
         inside.set()
-        leave.wait(10)
+        leave.wait(PATIENCE_S)
 
     first = threading.Thread(target=library.add_folder, args=(folder, slow))
     first.start()
-    assert inside.wait(10)
+    assert inside.wait(PATIENCE_S)
     with pytest.raises(ValueError, match=ADDING[:24]):
         list(add_with_progress(library, folder))
     leave.set()

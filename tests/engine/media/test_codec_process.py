@@ -6,7 +6,6 @@ import json
 import os
 import shlex
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +13,7 @@ import pytest
 
 from engine.api.errors import DeviceError
 from engine.media.codec_process import SpeechProcess
+from tests.page_server import until
 
 FAKE = Path(__file__).resolve().parents[2] / "fake_speech_codec.py"
 
@@ -27,13 +27,11 @@ def _encoded(process: SpeechProcess, num: int = 640) -> int:
     return len(content) // 8
 
 
-def _ended(pid: int) -> bool:
-    for _ in range(100):
-        try:
-            os.kill(pid, 0)
-        except ProcessLookupError:
-            return True
-        time.sleep(0.05)
+def _is_gone(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
     return False
 
 
@@ -96,7 +94,7 @@ def test_one_that_is_stuck_is_ended_and_started_anew() -> None:
     pid = process._child._finish.peek()[2][0].pid  # pyright: ignore
     with pytest.raises(DeviceError, match=r"did not answer within 0\.5 s"):
         _encoded(process)
-    assert _ended(pid)
+    until(lambda: _is_gone(pid))
     assert process.greeting()["codes"] == 4096
 
 
@@ -110,7 +108,7 @@ def test_it_ends_with_the_last_reference_and_when_it_is_closed() -> None:
         else:
             del process
             gc.collect()
-        assert _ended(pid)
+        until(lambda: _is_gone(pid))
 
 
 def test_what_is_no_message_is_not_understood(tmp_path: Path) -> None:
