@@ -6,6 +6,7 @@ import json
 import os
 import shlex
 import sys
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -94,7 +95,7 @@ def test_one_that_is_stuck_is_ended_and_started_anew() -> None:
     pid = process._child._finish.peek()[2][0].pid  # pyright: ignore
     with pytest.raises(DeviceError, match=r"did not answer within 0\.5 s"):
         _encoded(process)
-    until(lambda: _is_gone(pid))
+    until(partial(_is_gone, pid))
     assert process.greeting()["codes"] == 4096
 
 
@@ -108,7 +109,7 @@ def test_it_ends_with_the_last_reference_and_when_it_is_closed() -> None:
         else:
             del process
             gc.collect()
-        until(lambda: _is_gone(pid))
+        until(partial(_is_gone, pid))
 
 
 def test_what_is_no_message_is_not_understood(tmp_path: Path) -> None:
