@@ -42,7 +42,7 @@ class MagvitConfig(StrictFields):
 
 @dataclass(frozen=True)
 class DecoderConfig(StrictFields):
-    """Size of the convolutional image decoder (`model.tokenizers.image_decoder`).
+    """Size of the convolutional decoder (`model.tokenizers.image_decoder`).
 
     Channels and blocks at the grid of the codes, at twice as many positions a side, and so on. The
     last grid has a quarter of the image's pixels a side.
@@ -53,15 +53,33 @@ class DecoderConfig(StrictFields):
 
 
 @dataclass(frozen=True)
+class DictionaryConfig(StrictFields):
+    """Size of the picture dictionary (`model.tokenizers.dictionary.tokenizer`).
+
+    num_drawings: those that it can name. atlas_*: latent channels and positions along a side of a
+    drawing, and channels of the layers that draw it. ground_dim: principal components of a patch of
+    ground. encoder_*: channels and blocks at 1/8, 1/16 and 1/32 of the pixels a side.
+    """
+
+    num_drawings: int = 626
+    atlas_channels: int = 16
+    atlas_grid: int = 16
+    atlas_width: int = 64
+    ground_dim: int = 32
+    encoder_widths: tuple[int, ...] = (64, 128, 256)
+    encoder_depths: tuple[int, ...] = (1, 2, 3)
+
+
+@dataclass(frozen=True)
 class VisionConfig(StrictFields):
     """Size of the image tokenizer: `image_px` squared pixels -> (image_px / patch_px)^2 positions
     of `num_codebooks` codes.
 
-    decoder: None for the decoder of transformer blocks (decoder_layers of them); otherwise the
-    convolutional one that replaces it. clip: None for the patch encoder, which sees each patch
-    separately; otherwise the CLIP encoder that replaces it (encoder_layers and conv_width of the
-    encoder are then unused). magvit: None, or the MAGVIT-v2 tokenizer that replaces encoder and
-    decoder (a code has code_dim bits; the fields from width to semantic_dim are then unused).
+    clip: None for the patch encoder, which sees each patch separately; otherwise the CLIP encoder
+    that replaces it (encoder_layers and conv_width of the encoder are then unused). magvit: None,
+    or the MAGVIT-v2 tokenizer that replaces encoder and decoder (a code has code_dim bits).
+    dictionary: None, or the picture dictionary that replaces both (4 x 1,024 codes of 32 px). With
+    either of them the fields from width to semantic_dim are unused.
     """
 
     image_px: int = 128
@@ -77,7 +95,7 @@ class VisionConfig(StrictFields):
     clip: ClipConfig | None = None
     magvit: MagvitConfig | None = None
     patch_px: int = PATCH_PX
-    decoder: DecoderConfig | None = None
+    dictionary: DictionaryConfig | None = None
 
     @property
     def grid(self) -> int:

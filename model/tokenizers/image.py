@@ -4,10 +4,10 @@ Encoder: non-overlapping convolutions (4x unshuffle, twice 2x) and pointwise lay
 codes of a 16 px patch depend on its own pixels only. The same sprite then has the same codes at
 every patch position, which makes codes easy to predict. Alternatively CLIP's encoder, as in the
 paper (`VisionConfig.clip`). Multi-codebook quantization. Decoder: transformer blocks over all
-positions, and two convolutions that blend patch borders; or convolutions that write 32 px a
-position (`VisionConfig.decoder`), where the encoder sees each patch averaged down to 16 px. In
-converted checkpoints MAGVIT-v2 can replace all of this (`VisionConfig.magvit`). Source: Luo et al.
-2025 (arXiv:2510.13721), Section 2.1 and Eq. 1. Pixels are float32 "B 3 H W" in [-1, 1].
+positions, and two convolutions that blend patch borders. A picture dictionary
+(`VisionConfig.dictionary`) or, in converted checkpoints, MAGVIT-v2 (`VisionConfig.magvit`) can
+replace all of this. Source: Luo et al. 2025 (arXiv:2510.13721), Section 2.1 and Eq. 1. Pixels are
+float32 "B 3 H W" in [-1, 1].
 """
 
 import torch
@@ -15,9 +15,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from model.layers.transformer import Block, SwiGLU, initialise
-from model.tokenizer_config import PATCH_PX, VisionConfig
+from model.tokenizer_config import VisionConfig
 from model.tokenizers.clip_encoder import ClipEncoder
-from model.tokenizers.image_decoder import ImageDecoder
+from model.tokenizers.dictionary.tokenizer import ImageDictionary
 from model.tokenizers.magvit import LookupFree, Magvit
 from model.tokenizers.quantizer import MultiCodebookQuantizer, Quantized
 
@@ -56,8 +56,15 @@ class VisionTokenizer(nn.Module):
         super().__init__()
         self.config = config
         self.magvit = None if config.magvit is None else Magvit(config.magvit, config.code_dim)
+        self.dictionary: ImageDictionary | None = None
         if self.magvit is not None:
             self.quantizer = LookupFree(config.code_dim)
+            return
+        if config.dictionary is not None:
+            self.dictionary = ImageDictionary(config.dictionary, config.grid)
+            self.quantizer = MultiCodebookQuantizer(
+                config.num_codebooks, config.cardinality, config.code_dim
+            )
             return
         width, conv = config.width, config.conv_width
         self.clip = None if config.clip is None else ClipEncoder(config.clip, config.grid, width)
@@ -74,11 +81,6 @@ class VisionTokenizer(nn.Module):
         self.quantizer = MultiCodebookQuantizer(
             config.num_codebooks, config.cardinality, config.code_dim
         )
-        if config.decoder is not None:
-            initialise(self)
-            self.image_decoder = ImageDecoder(config.decoder, latent, config.grid)
-            self.semantic = nn.Linear(latent, config.semantic_dim)
-            return
         self.from_codes = nn.Linear(latent, width)
         self.decoder_position = nn.Parameter(torch.randn(config.positions, width) * 0.02)
         self.decoder = nn.ModuleList(self._block() for _ in range(config.decoder_layers))
@@ -102,8 +104,6 @@ class VisionTokenizer(nn.Module):
             return self.magvit.encoder(pixels).flatten(2).transpose(1, 2)
         if self.clip is not None:
             return self.to_codes(self.clip(pixels))
-        if self.config.patch_px > PATCH_PX:
-            pixels = F.avg_pool2d(pixels, self.config.patch_px // PATCH_PX)
         x = self.stem(pixels).flatten(2).transpose(1, 2)
         for layer in self.encoder:
             x = layer(x)
@@ -111,6 +111,8 @@ class VisionTokenizer(nn.Module):
 
     def encode(self, pixels: Tensor) -> Tensor:
         """Return codes int64 "B L Q" of pixels."""
+        if self.dictionary is not None:
+            return self.dictionary.encode(pixels)
         return self.quantizer.encode(self.features(pixels))
 
     def decode(self, codes: Tensor) -> Tensor:
@@ -120,6 +122,10 @@ class VisionTokenizer(nn.Module):
     def pixels(self, vectors: Tensor) -> Tensor:
         """Return pixels float32 "B 3 H W" of code vectors "B L Q*code_dim"; zero vectors stand for
         unknown codes."""
+        if self.dictionary is not None:
+            codes = self.quantizer.encode(vectors)
+            unknown = (vectors == 0).all(-1, keepdim=True)
+            return self.dictionary.decode(codes.masked_fill(unknown, self.config.cardinality))
         if self.magvit is None:
             return self.decode_vectors(vectors)[0]
         grid = (self.config.grid, self.config.grid)
@@ -128,9 +134,6 @@ class VisionTokenizer(nn.Module):
     def decode_vectors(self, vectors: Tensor) -> tuple[Tensor, Tensor]:
         """Return pixels and the pooled semantic feature "B semantic_dim" of code vectors "B L
         Q*code_dim". Not for MAGVIT-v2."""
-        if self.config.decoder is not None:
-            semantic = self.semantic(vectors).mean(1)
-            return self.image_decoder(vectors), F.normalize(semantic, dim=-1)
         first, *others = self.decoder
         x, _ = first(self.from_codes(vectors) + self.decoder_position)
         semantic = self.semantic(x.mean(1))

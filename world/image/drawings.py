@@ -1,5 +1,5 @@
 """The 612 drawings of the larger world as pictures: the sheet they are packed into, their sizes and
-colours, and which of them no tokenizer is ever trained on.
+colours.
 
 Drawings are Fluent Emoji 3D (c) Microsoft Corporation, MIT licence; `python -m
 world.image.drawings` packs the sheet from the WebP files of the npm package
@@ -11,7 +11,6 @@ import argparse
 import json
 from dataclasses import dataclass
 from functools import cached_property
-from hashlib import blake2b
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +21,6 @@ from world.concepts import CONCEPTS
 TABLE = Path(__file__).resolve().parents[2] / "assets" / "world" / "drawings.json"
 DRAWING_PX = 128
 SHEET_COLUMNS = 26
-NUM_HELD_OUT = 60
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 
 
@@ -50,21 +48,6 @@ def bare(code_point: str) -> str:
 
 
 DRAWINGS: tuple[Drawing, ...] = _drawings()
-
-
-def _held_out() -> tuple[int, ...]:
-    """Those whose hashes are the smallest, none of them known to the smaller world."""
-    known = {bare(c.code_point) for c in CONCEPTS}
-    new = [i for i, d in enumerate(DRAWINGS) if bare(d.code_point) not in known]
-    hashed = {
-        i: blake2b(("h" + DRAWINGS[i].code_point).encode(), digest_size=8).digest() for i in new
-    }
-    return tuple(sorted(sorted(new, key=hashed.__getitem__)[:NUM_HELD_OUT]))
-
-
-HELD_OUT: tuple[int, ...] = _held_out()
-"""Places in `DRAWINGS` of the 60 that a tokenizer is measured on and never trained on."""
-TRAINED: tuple[int, ...] = tuple(i for i in range(len(DRAWINGS)) if i not in set(HELD_OUT))
 
 
 def build_sheet(package: Path, side_px: int = DRAWING_PX) -> Image.Image:
@@ -149,14 +132,6 @@ def hue_matrix(degrees: float, saturation: float = 1.0, gain: float = 1.0) -> np
     grey = np.outer(np.ones(3), LUMA)
     chroma = (np.eye(3) - grey) @ rotation @ (np.eye(3) - grey)
     return ((grey + saturation * chroma) * gain).T.astype(np.float32)
-
-
-def recoloured(art: np.ndarray, matrix: np.ndarray) -> np.ndarray:
-    """Art uint8 "h w 5" with its colours times a matrix "3 3", clipped to what its alpha allows."""
-    colours = art[..., :3].astype(np.float32) @ matrix
-    made = art.copy()
-    made[..., :3] = np.clip(colours + 0.5, 0, art[..., 3:4])
-    return made
 
 
 def main(argv: list[str] | None = None) -> None:
