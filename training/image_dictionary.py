@@ -1,10 +1,11 @@
 """Train the parts of the picture dictionary: `python -m training.image_dictionary`.
 
 Each part keeps its run in a folder of its own below that of the dictionary. The encoder is trained
-on exact labels, so that the order of the parts does not matter.
+on exact labels, so that the order of the parts does not matter. `report` measures all of them.
 """
 
 import argparse
+import json
 import sys
 from pathlib import Path
 
@@ -19,6 +20,12 @@ from training.stages.image_dictionary import (
     Pictures,
     dictionary_of,
 )
+from training.stages.image_dictionary_report import (
+    GROUND_CODES,
+    PARTS,
+    load_parts,
+    measured,
+)
 
 CONFIG = DictionaryConfig()
 RATES = {"atlas": 4e-3, "ground": 2e-3, "encoder": 1.5e-3}
@@ -27,7 +34,7 @@ RATES = {"atlas": 4e-3, "ground": 2e-3, "encoder": 1.5e-3}
 def main(argv: list[str] | None = None) -> int:
     """Return 2 where there is nothing to go on from."""
     parser = argparse.ArgumentParser(prog="python -m training.image_dictionary")
-    parser.add_argument("part", choices=[*RATES])
+    parser.add_argument("part", choices=[*PARTS, "report"])
     parser.add_argument("sheet", type=Path, help="made by python -m world.image.drawings")
     parser.add_argument("--runs", type=Path, required=True, help="the folder of the dictionary")
     parser.add_argument("--minutes", type=float, default=10.0)
@@ -39,7 +46,11 @@ def main(argv: list[str] | None = None) -> int:
     torch.manual_seed(0)
     pictures = Pictures(arguments.sheet)
     dictionary = dictionary_of(CONFIG, pictures)
-    codes = arguments.runs / "ground_codes.pt"
+    if arguments.part == "report":
+        missing = load_parts(dictionary, arguments.runs)
+        print(json.dumps(measured(dictionary, pictures) | {"untrained": missing}))
+        return 0
+    codes = arguments.runs / GROUND_CODES
     stage: Stage
     match arguments.part:
         case "atlas":

@@ -6,7 +6,7 @@ become codes (`model.tokenizers.dictionary.codes`).
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -17,6 +17,9 @@ from world.image.recolouring import COLOURS, tinted
 IMAGE_PX, CELL_PX = 256, 32
 CELLS = IMAGE_PX // CELL_PX
 SIZES_PX = (48, 64, 80, 96, 112, 128, 160, 192)
+SIZE_SHARES = (0.08, 0.2, 0.18, 0.2, 0.14, 0.12, 0.05, 0.03)
+LATTICE_SIZES = (0.0, 0.25, 0.0, 0.5, 0.0, 0.25, 0.0, 0.0)
+"""Shares of the sizes where things stand anywhere, and on the lattice."""
 NOTHING = 0
 """The name where no drawing is seen; otherwise its place in `DRAWINGS`, from 1 on."""
 SEEN = 0.05
@@ -69,14 +72,19 @@ class NamedScenes:
         plans += [self.plan(rng, int(rng.integers(1, 6)), 0.15) for _ in range(num - len(plans))]
         return self.drawn(plans, [painted(sample_backdrop(rng), IMAGE_PX) for _ in plans])
 
-    def plan(self, rng: np.random.Generator, most: int, overlap: float) -> list[Standing]:
+    def plan(
+        self,
+        rng: np.random.Generator,
+        most: int,
+        overlap: float,
+        sizes: Sequence[float] = SIZE_SHARES,
+    ) -> list[Standing]:
         """Up to so many drawings that cover at most a share of each other, the last in front."""
         placed: list[Standing] = []
-        shares = np.array([0.08, 0.2, 0.18, 0.2, 0.14, 0.12, 0.05, 0.03])
         for _ in range(3 * most):
             if len(placed) == most:
                 break
-            size = int(rng.choice(len(SIZES_PX), p=shares))
+            size = int(rng.choice(len(SIZES_PX), p=sizes))
             side = SIZES_PX[size]
             x, y = (float(rng.uniform(side / 2 - 6, IMAGE_PX - side / 2 + 6)) for _ in range(2))
             if all(_overlap(x, y, side, o) <= overlap for o in placed):
@@ -86,6 +94,27 @@ class NamedScenes:
                 mirrored = bool(rng.random() < 0.3)
                 placed.append(Standing(index, size, x, y, colour, mirrored, turns))
         return placed
+
+    def standing(self, rng: np.random.Generator, num: int) -> Labelled:
+        """Scenes of one to four drawings that stand upright beside each other, 64, 96 or 128 px
+        large, with centres on a lattice of half positions."""
+        plans: list[list[Standing]] = []
+        for _ in range(num):
+            free = self.plan(rng, int(rng.integers(1, 5)), 0.0, sizes=LATTICE_SIZES)
+            half = CELL_PX / 2
+            plans.append(
+                [
+                    replace(
+                        i,
+                        x=round(i.x / half) * half,
+                        y=round(i.y / half) * half,
+                        mirrored=False,
+                        turns=0,
+                    )
+                    for i in free
+                ]
+            )
+        return self.drawn(plans, [painted(sample_backdrop(rng), IMAGE_PX) for _ in plans])
 
     def drawn(self, plans: Sequence[Sequence[Standing]], grounds: Sequence[np.ndarray]) -> Labelled:
         """The pictures of some plans on grounds uint8 "H W 3"."""

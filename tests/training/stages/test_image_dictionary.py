@@ -45,6 +45,7 @@ def pictures(sheet: Path) -> Pictures:
 
 @pytest.fixture(autouse=True)
 def few(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("training.stages.image_dictionary_report.SCENES", 4)
     for name, num in (
         ("PICTURES", 4),
         ("TEXTURES", 4),
@@ -105,5 +106,10 @@ def test_the_command_line_goes_on(
     assert torch.equal(torch.load(tmp_path / "ground_codes.pt")["books"], books)
     logged = (tmp_path / "ground/log.jsonl").read_text().splitlines()
     assert sum("report" in json.loads(line) for line in logged) >= 2
+    capsys.readouterr()
+    assert image_dictionary.main(["report", *given[1:4]]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found.pop("untrained") == ["atlas", "encoder"]
+    assert set(found) >= {"exact_things", "encoded_whole"}
     assert image_dictionary.main(["encoder", *given[1:], "--resume"]) == 2
     assert "nothing to resume" in capsys.readouterr().err

@@ -59,6 +59,18 @@ def test_places_lead_to_the_centre(scenes: NamedScenes) -> None:
         assert set(views.sizes[0][named]) == {item.size}
 
 
+def test_scenes_on_the_lattice_stand_upright_on_half_positions(scenes: NamedScenes) -> None:
+    views = scenes.standing(np.random.default_rng(4), 6)
+    named = views.names != NOTHING
+    at = (np.arange(CELLS) + 0.5) * CELL_PX
+    cells = np.stack(np.meshgrid(at, at), -1).reshape(-1, 2)
+    side = np.array(SIZES_PX)[views.sizes]
+    centres = (cells - views.places * side[..., None])[named]
+    np.testing.assert_allclose(centres / 16, np.round(centres / 16), atol=1e-3)
+    assert set(side[named]) <= {64, 96, 128}
+    assert not views.turns[named].any() and not views.mirrored[named].any()
+
+
 def test_what_is_in_front_is_named(scenes: NamedScenes) -> None:
     behind = Standing(2, SIZES_PX.index(128), 128.0, 128.0)
     front = Standing(3, SIZES_PX.index(128), 128.0, 128.0)

@@ -1,0 +1,54 @@
+"""The figures of a whole picture dictionary, of parts that were trained one by one."""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from model.tokenizers.dictionary.tokenizer import ImageDictionary
+from model.tokenizers.image import pixels_from_uint8
+from training.loop.run_state import FILE, averaged_weights
+from training.stages.image_dictionary import PICTURES, Pictures, exact_codes, psnr
+from world.image.named_scenes import Labelled
+
+PARTS, GROUND_CODES = ("atlas", "ground", "encoder"), "ground_codes.pt"
+SCENES = 48
+
+
+@torch.inference_mode()
+def measured(dictionary: ImageDictionary, pictures: Pictures) -> dict[str, float]:
+    """PSNR in dB on scenes that were not drawn before, of things and of whole pictures: from exact
+    codes, from those of the encoder, and of plain ground. Things stand on a lattice of half
+    positions, or anywhere and in front of each other."""
+    scenes, rng = pictures.scenes, np.random.default_rng(7)
+    lattice = _figures(dictionary, scenes.standing(rng, SCENES))
+    anywhere = _figures(dictionary, scenes.sample(rng, SCENES, crowds=0))
+    return lattice | {f"anywhere_{name}": value for name, value in anywhere.items()}
+
+
+def _figures(dictionary: ImageDictionary, views: Labelled) -> dict[str, float]:
+    true = pixels_from_uint8(torch.from_numpy(views.images))
+    things = torch.from_numpy(views.covered)[:, None].expand_as(true) > 127
+    ways = {
+        "exact": exact_codes(dictionary, views),
+        "encoded": torch.cat([dictionary.encode(part) for part in true.split(PICTURES)]),
+        "plain": dictionary.plain(true),
+    }
+    figures: dict[str, float] = {}
+    for name, codes in ways.items():
+        made = torch.cat([dictionary.decode(part) for part in codes.split(PICTURES)])
+        square = (made.clamp(-1, 1) - true).square()
+        figures[f"{name}_things"] = psnr(float(square[things].mean()))
+        figures[f"{name}_whole"] = psnr(float(square.mean()))
+    return {name: round(value, 2) for name, value in figures.items()}
+
+
+def load_parts(dictionary: ImageDictionary, runs: Path) -> list[str]:
+    """Load the ground codes and the averaged weights of the parts that a folder has; return the
+    names of those that are missing."""
+    if (runs / GROUND_CODES).exists():
+        dictionary.ground_codes.load_state_dict(torch.load(runs / GROUND_CODES))
+    there = [part for part in PARTS if (runs / part / FILE).exists()]
+    for part in there:
+        dictionary.get_submodule(part).load_state_dict(averaged_weights(runs / part)[0])
+    return [part for part in PARTS if part not in there]
