@@ -9,7 +9,7 @@ from typing import Protocol
 import numpy as np
 
 from engine.api.conversation import Part
-from engine.api.events import Event
+from engine.api.events import Event, PreviewRate
 from engine.api.request import Modality, Request
 from engine.api.sampling import Sampling
 from engine.inspection.path_preview import PathPreview
@@ -55,7 +55,9 @@ class Engine(Protocol):
 
     def embed(self, items: Sequence[tuple[Part, ...]]) -> np.ndarray: ...
 
-    def generate(self, request: Request, *, watch: int = 0) -> Iterator[Event]: ...
+    def generate(
+        self, request: Request, *, preview_hz: PreviewRate = ..., watch: int = 0
+    ) -> Iterator[Event]: ...
 
     def recorder(self) -> TraceRecorder: ...
 

@@ -1,7 +1,7 @@
 """The page: header, tabs and wiring. `build_page` makes it, `serve` puts it on an address."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from html import escape
 from itertools import chain
 from pathlib import Path
@@ -192,12 +192,12 @@ def _fill_lab_from_link(page: gr.Blocks, lab: LabTab, checkpoint: str) -> None:
         return (*(values or (gr.skip(),) * len(lab.form)), said)
 
     outputs = [*lab.form, lab.settings_notice]
-    page.load(fill, None, outputs, queue=False, show_progress="hidden", api_visibility="private")
+    _run_when_filled(page, fill, outputs, "lab")
 
 
 def _fill_from_link(page: gr.Blocks, form_tabs: Sequence[GenerationTab], checkpoint: str) -> None:
-    """A link fills the form of its tab, which the page's scripts open (`static/tabs.js`); one to a
-    tab without a form fills the first."""
+    """A link fills the form of its tab, which the page's scripts open (`static/page/tabs.js`); one
+    to a tab without a form fills the first."""
 
     def fill(visitor: gr.Request) -> tuple[object, ...]:
         query = dict(visitor.query_params)
@@ -210,4 +210,15 @@ def _fill_from_link(page: gr.Blocks, form_tabs: Sequence[GenerationTab], checkpo
         return tuple(chain.from_iterable(values))
 
     outputs = [*chain.from_iterable(form_tab.link_targets for form_tab in form_tabs)]
-    page.load(fill, None, outputs, queue=False, show_progress="hidden", api_visibility="private")
+    _run_when_filled(page, fill, outputs, *(form_tab.spec.name for form_tab in form_tabs))
+
+
+def _run_when_filled(
+    page: gr.Blocks, fill: Callable[..., object], outputs: Sequence[Component], *tabs: str
+) -> None:
+    """Fill forms when the page opens; then its scripts press the button of the tab that the link
+    names, if it is one of these (`static/page/linked_run.js`)."""
+    filled = page.load(
+        fill, None, outputs, queue=False, show_progress="hidden", api_visibility="private"
+    )
+    filled.success(None, js=f"() => {call('runLinked', str(list(tabs)))}", api_visibility="private")

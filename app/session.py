@@ -135,7 +135,9 @@ class RunHandle:
             return
         watch = self.ticket.watch
         recorder = self.session.engine.recorder() if watch else None
-        generate = partial(self.session.engine.generate, watch=watch)
+        generate = partial(
+            self.session.engine.generate, preview_hz=self.run.preview_hz, watch=watch
+        )
         see = None if recorder is None else recorder.see
         driver = RunDriver(generate, self.ticket.request, self.run, self.session.bus, see=see)
         for _ in driver:

@@ -12,10 +12,10 @@ from statistics import median
 
 from benchmarks.report import common_parser, loaded, publish
 from engine.api.conversation import Conversation
-from engine.api.events import Refined
+from engine.api.events import PREVIEW_HZ, Refined
 from engine.api.request import Request
 from engine.api.sampling import Sampling
-from engine.engine import PREVIEW_HZ, Engine
+from engine.engine import Engine
 from flow.modality import Modality
 
 STEPS, GUIDANCE = 16, 3.0
@@ -84,7 +84,7 @@ def _timed(engine: Engine, request: Request, preview_hz: float) -> tuple[float, 
     """Return the seconds of a run, and until its first image can be shown."""
     started, first = time.perf_counter(), float("nan")
     for event in engine.generate(request, preview_hz=preview_hz):
-        if isinstance(event, Refined) and event.image_1 is not None and first != first:
+        if isinstance(event, Refined) and event.image_t is not None and first != first:
             first = time.perf_counter() - started
     return time.perf_counter() - started, first
 

@@ -14,7 +14,7 @@ import torch
 
 from engine.api.conversation import Conversation, Part
 from engine.api.errors import explained
-from engine.api.events import Answer, Event
+from engine.api.events import PREVIEW_HZ, Answer, Event, PreviewRate
 from engine.api.request import Request
 from engine.best_of_n import best_of, best_of_all
 from engine.embedding import embed
@@ -36,8 +36,6 @@ from model.convert.folder_info import refuse_theirs
 from model.loading.checkpoint import Checkpoint, Progress, load_checkpoint
 from model.loading.placement import Placement
 from model.prompt_template import Span
-
-PREVIEW_HZ = 15.0
 
 
 class Engine:
@@ -85,10 +83,11 @@ class Engine:
         return about(self)
 
     def generate(
-        self, request: Request, *, preview_hz: float = PREVIEW_HZ, watch: int = 0
+        self, request: Request, *, preview_hz: PreviewRate = PREVIEW_HZ, watch: int = 0
     ) -> Generator[Event]:
         """Yield the events of one answer; closing the generator stops within one step. Only which
-        steps carry a preview depends on the clock. watch: likeliest codes that each step records.
+        steps carry a preview depends on preview_hz, a number or what is asked for it at each step,
+        and on the clock. watch: likeliest codes that each step records.
         Raises: ValueError where watch is out of range, the prompt too long for the checkpoint, or
         it does not think; DeviceError where the GPU runs out of memory or fails.
         """
@@ -97,7 +96,7 @@ class Engine:
         self.codec.check(request.within(self.prompt_characters).style)
 
         def run(one: Request) -> Generator[Event]:
-            progress = GenerationProgress(PreviewClock(preview_hz), watch)
+            progress = GenerationProgress(PreviewClock.at(preview_hz), watch)
             return AnswerStream(self.builder, self.words, one, progress).events()
 
         with explained(self.planner.free):

@@ -15,7 +15,7 @@ import numpy as np
 
 from engine.api.conversation import Part
 from engine.api.errors import OUT_OF_MEMORY, DeviceError
-from engine.api.events import Answer, AudioChunk, Completed, Event, SegmentStarted
+from engine.api.events import Answer, AudioChunk, Completed, Event, PreviewRate, SegmentStarted
 from engine.api.request import Modality, Request
 from engine.api.sampling import Sampling
 from engine.inspection.path_preview import PathPreview
@@ -174,7 +174,9 @@ class FakeEngine:
         changes = np.full((1, len(steps) - 1), 1 / len(steps))
         return PathPreview(times, 9 * share, share**4, share, steps, changes)
 
-    def generate(self, request: Request, *, watch: int = 0) -> Iterator[Event]:
+    def generate(
+        self, request: Request, *, preview_hz: PreviewRate = 0.0, watch: int = 0
+    ) -> Iterator[Event]:
         """The events of `_events`, held at the gate where there is one."""
         with closing(self._events(request)) as events:
             for event in events:

@@ -3,7 +3,8 @@
 (the last is the digest of the one that it was made on), with tab=video for a film, and for tab=lab
 also to (the kind of answer), temperature, grid, c and a.
 
-Opening one fills the form and keeps its seed; nothing runs until the visitor presses the button.
+Opening one fills the form, keeps its seed and makes the run again at once. A link with a bad value,
+or of another checkpoint, says so and leaves that to the visitor.
 """
 
 from collections.abc import Callable, Mapping

@@ -8,11 +8,12 @@ import { download, whenVisible } from "./dom.js";
 import { GalleryView } from "./gallery/gallery_view.js";
 import { MaskEditor } from "./image/mask_editor.js";
 import { LabView } from "./lab/lab_view.js";
-import { warnBeforeLeaving } from "./leaving.js";
 import { LiveView } from "./live/live_view.js";
 import { messageFromJson } from "./live/message.js";
-import { followTabs } from "./tabs.js";
-import { followTheme } from "./theme.js";
+import { warnBeforeLeaving } from "./page/leaving.js";
+import { linkedTab, pressWhenFilled } from "./page/linked_run.js";
+import { followTabs } from "./page/tabs.js";
+import { followTheme } from "./page/theme.js";
 
 const liveViews = new WeakMap(); // by their mount points
 
@@ -104,6 +105,12 @@ export function mountChips(element, trigger) {
 export function mountHeader(element) {
   followTheme(element.querySelector(".omni-theme"));
   warnBeforeLeaving();
+}
+
+// tabs: those whose forms are filled now.
+export function runLinked(tabs) {
+  const tab = linkedTab(location.href, tabs);
+  if (tab) pressWhenFilled(tab, new URL(location.href).searchParams.get("prompt"));
 }
 
 export function mountTabs() {

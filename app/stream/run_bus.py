@@ -7,6 +7,7 @@ unguessable id alone.
 """
 
 import asyncio
+import math
 import secrets
 import threading
 from collections import deque
@@ -15,6 +16,7 @@ from itertools import takewhile
 
 from app.stream import encode
 from app.stream.message import Message
+from engine.api.events import PREVIEW_HZ
 
 MAX_RUNS = 48
 """Runs in memory, finished ones included; the oldest finished ones go first."""
@@ -34,6 +36,8 @@ class Run:
         self.ended = False
         self.forgotten = False
         """Its visitor has thrown the conversation away."""
+        self.every_step = False
+        """A viewer wants to see each step."""
         self._lock = threading.Lock()
         self._stop = threading.Event()
         self._count = 0
@@ -64,6 +68,10 @@ class Run:
     @property
     def stopping(self) -> bool:
         return self._stop.is_set()
+
+    def preview_hz(self) -> float:
+        """Return the rate at which media are decoded, as `engine.media.preview` has it."""
+        return math.inf if self.every_step else PREVIEW_HZ
 
     @property
     def watched(self) -> bool:

@@ -1,7 +1,7 @@
 """The websocket route `/live/{run_id}`: one viewer of one run.
 
 Added to the FastAPI app that Gradio's `launch` returns. An unknown id is refused before the
-handshake.
+handshake. With `?every=1` media are decoded at each step from then on.
 """
 
 import asyncio
@@ -19,12 +19,13 @@ MAX_MESSAGES, MAX_MESSAGE_BYTES = 32, 4096
 def add_live_route(server: FastAPI, bus: StepBus) -> None:
     """Serve the bus's runs on `server`."""
 
-    async def live(websocket: WebSocket, run_id: str) -> None:
+    async def live(websocket: WebSocket, run_id: str, every: bool = False) -> None:
         run = bus.find(run_id)
         if run is None:
             await websocket.close(4404)
             return
         await websocket.accept()
+        run.every_step |= every
         telling = asyncio.create_task(_send(websocket, run))
         leaving = asyncio.create_task(_disconnected(websocket))
         _, pending = await asyncio.wait((telling, leaving), return_when=asyncio.FIRST_COMPLETED)

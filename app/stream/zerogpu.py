@@ -19,7 +19,7 @@ except ImportError:
 
 from app.engine_protocol import Engine
 from engine.api.conversation import Part
-from engine.api.events import Event
+from engine.api.events import PREVIEW_HZ, Event, PreviewRate
 from engine.api.request import Modality, Request
 from engine.api.sampling import Sampling
 from engine.inspection.path_preview import PathPreview
@@ -41,7 +41,7 @@ def on_worker(engine: Engine) -> Engine:
     return cast(Engine, _WorkerEngine(engine)) if lends else engine
 
 
-def seconds_needed(request: Request, *, watch: int = 0) -> int:
+def seconds_needed(request: Request, *, preview_hz: float = PREVIEW_HZ, watch: int = 0) -> int:
     """Return the time limit of a run; ZeroGPU charges it in advance, so it is not generous."""
     steps = request.sampling.steps or USUAL_STEPS
     return round(SECONDS_TO_BEGIN + SECONDS_PER_STEP * steps * (1.2 if watch else 1))
@@ -74,8 +74,10 @@ class _WorkerEngine:
             _short(lambda *asked: engine.inspector.path_preview(*asked)),
         )
 
-        def generate(request: Request, *, watch: int = 0) -> Iterator[Event]:
-            yield from engine.generate(request, watch=watch)
+        def generate(
+            request: Request, *, preview_hz: float = PREVIEW_HZ, watch: int = 0
+        ) -> Iterator[Event]:
+            yield from engine.generate(request, preview_hz=preview_hz, watch=watch)
 
         self._generate = spaces.GPU(duration=seconds_needed)(generate)
 
@@ -86,8 +88,12 @@ class _WorkerEngine:
     def embed(self, items: Sequence[tuple[Part, ...]]) -> np.ndarray:
         return self._embed(items)
 
-    def generate(self, request: Request, *, watch: int = 0) -> Iterator[Event]:
-        yield from self._generate(request, watch=watch)
+    def generate(
+        self, request: Request, *, preview_hz: PreviewRate = PREVIEW_HZ, watch: int = 0
+    ) -> Iterator[Event]:
+        """The worker is another process: it is told the rate once."""
+        rate_hz = preview_hz() if callable(preview_hz) else preview_hz
+        yield from self._generate(request, preview_hz=rate_hz, watch=watch)
 
     def recorder(self) -> TraceRecorder:
         return self._engine.recorder()

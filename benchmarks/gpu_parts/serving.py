@@ -16,9 +16,10 @@ from benchmarks.gpu_parts.timing import (
     median_s,
     synchronize,
 )
+from engine.api.events import PREVIEW_HZ
 from engine.api.request import Request
 from engine.api.sampling import Sampling
-from engine.engine import PREVIEW_HZ, Engine
+from engine.engine import Engine
 
 USERS = (1, 8, 32)
 WATCHERS = (0, 1, 8)

@@ -7,6 +7,7 @@ the model opened); a sound has one for each of its blocks, and after each `Audio
 drafts each begins anew with segment 0.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +19,12 @@ from flow.modality import Modality
 DOUBTFUL_BITS = 1.5
 """The threshold, per word piece: 95 in 100 correct transcripts stay below 0.5, no German or French
 one does (docs/log.md)."""
+
+PREVIEW_HZ = 15.0
+"""Previews of media a second, at most."""
+PreviewRate = float | Callable[[], float]
+"""Such a rate, or what is asked for it at each step: a viewer may come who wants to see every one.
+0: of the last step only; infinity: of every one."""
 
 
 @dataclass(frozen=True)

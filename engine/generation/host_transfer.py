@@ -59,11 +59,11 @@ def host_steps(
         for step in steps:
             tensors = _tensors(step, plan.alternatives)
             shows = preview if clock.is_due(last=step.last) else None
-            state = clock.with_state(last=step.last)
+            both = clock.with_prediction(last=step.last)
             if not step.x_t.segments[-1].tokens.is_cuda:
-                yield _at_once(step, tensors, shows, clock, state=state)
+                yield _at_once(step, tensors, shows, clock, prediction=both)
                 continue
-            flights.append(_OnCuda(step, tensors, shows, clock, state=state))
+            flights.append(_OnCuda(step, tensors, shows, clock, prediction=both))
             if len(flights) > AHEAD:
                 yield flights.popleft().host_step()
         while flights:
@@ -83,12 +83,12 @@ def _at_once(
     preview: Preview | None,
     clock: PreviewClock,
     *,
-    state: bool,
+    prediction: bool,
 ) -> HostStep:
     began_s = time.monotonic()
     shown: np.ndarray | None = None
     if preview is not None:
-        shown = preview.render(step, state=state).numpy()
+        shown = preview.render(step, prediction=prediction).numpy()
         clock.shown(began_s, time.monotonic() - began_s, preview.share)
     return HostStep.of(step, tensors, shown)
 
@@ -103,7 +103,7 @@ class _OnCuda:
         preview: Preview | None,
         clock: PreviewClock,
         *,
-        state: bool,
+        prediction: bool,
     ) -> None:
         self._step, self._clock, self._preview = step, clock, preview
         self._began_s = time.monotonic()
@@ -121,7 +121,7 @@ class _OnCuda:
                 for tensor in tensors[:2]:
                     tensor.record_stream(side)
                 self._started.record(side)
-                self._shown = _to_host(preview.render(step, state=state), side)
+                self._shown = _to_host(preview.render(step, prediction=prediction), side)
                 self._ended.record(side)
 
     def host_step(self) -> HostStep:

@@ -89,8 +89,8 @@ def refined(
         nfe=progress.nfe + step.nfe,
         num_active=step.num_active,
         elapsed_s=progress.elapsed_s,
-        image_t=None if images is None or len(images) == 1 else images[0],
-        image_1=None if images is None else images[-1],
+        image_t=None if images is None else images[0],
+        image_1=None if images is None or len(images) == 1 else images[1],
         sound_1=None if sound is None else sound[-1],
         likely=likely and replace(likely, ids=spec.ids(likely.ids)),
     )

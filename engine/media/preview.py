@@ -7,6 +7,7 @@ run's time, and always at the last step.
 import math
 import time
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from statistics import median
 from typing import Protocol
@@ -16,6 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from engine.api.events import PreviewRate
 from model.tokenizers.audio import POSITION, AudioTokenizer
 from model.tokenizers.image import VisionTokenizer, uint8_from_pixels
 from samplers.step import Step
@@ -23,29 +25,36 @@ from samplers.step import Step
 LARGEST_SHARE, FILM_SHARE = 0.058, 0.2
 """Previews may take this share of the time, so that watching costs next to nothing; eight frames
 are dearer and their steps are few, so that most of them are worth a sight."""
-STATE_EVERY, LAST_COSTS = 3, 6
+PREDICTION_EVERY, LAST_COSTS = 3, 6
 MASK_GREY = -0.1
 """The grey of a masked patch, in pixels from -1 to 1."""
 
 
 @dataclass
 class PreviewClock:
-    """Says when a picture is due; rate_hz 0 shows the last step only, infinity every one."""
+    """Says when a picture is due. rate: previews a second, asked for at each step, because a viewer
+    who wants every step may come at any time; 0 shows the last step only, infinity every one."""
 
-    rate_hz: float
+    rate: Callable[[], float]
     _next_s: float = field(default=0.0, init=False)
     _num_shown: int = field(default=0, init=False)
     _costs_s: deque[float] = field(default_factory=lambda: deque(maxlen=LAST_COSTS), init=False)
 
+    @classmethod
+    def at(cls, rate: PreviewRate) -> "PreviewClock":
+        """A clock of a rate that never changes, or of one that may."""
+        return cls(rate if callable(rate) else lambda: rate)
+
     def is_due(self, *, last: bool) -> bool:
         """Return whether a preview of this step is due."""
-        often = self.rate_hz > 0 and time.monotonic() >= self._next_s
-        return last or self.rate_hz == math.inf or often
+        rate_hz = self.rate()
+        often = rate_hz > 0 and time.monotonic() >= self._next_s
+        return last or rate_hz == math.inf or often
 
-    def with_state(self, *, last: bool) -> bool:
-        """Return whether the due preview includes the state: every third one does, because the
-        state is less informative and costs as much."""
-        return last or self.rate_hz == math.inf or self._num_shown % STATE_EVERY == 0
+    def with_prediction(self, *, last: bool) -> bool:
+        """Return whether the due preview includes the prediction beside the state: every third one
+        does, because the prediction changes less from step to step and costs as much."""
+        return last or self.rate() == math.inf or self._num_shown % PREDICTION_EVERY == 0
 
     def shown(self, began_s: float, cost_s: float, share: float = LARGEST_SHARE) -> None:
         """A picture was begun then, by the monotonic clock, and took so long; such may take that
@@ -54,9 +63,10 @@ class PreviewClock:
         hold up the next."""
         self._num_shown += 1
         self._costs_s.append(cost_s)
-        if self.rate_hz > 0:
-            late_s = min(max(0.0, began_s - self._next_s), 1 / self.rate_hz)
-            rest_s = max(1 / self.rate_hz, median(self._costs_s) / share)
+        rate_hz = self.rate()
+        if rate_hz > 0:
+            late_s = min(max(0.0, began_s - self._next_s), 1 / rate_hz)
+            rest_s = max(1 / rate_hz, median(self._costs_s) / share)
             self._next_s = began_s - late_s + rest_s
 
 
@@ -67,8 +77,9 @@ class Preview(Protocol):
     @property
     def share(self) -> float: ...
 
-    def render(self, step: Step, *, state: bool) -> Tensor:
-        """The state, where it is requested, and the prediction, along the first axis."""
+    def render(self, step: Step, *, prediction: bool) -> Tensor:
+        """The state and, where it is requested, the prediction, along the first axis; of sound the
+        prediction alone."""
         ...
 
 
@@ -79,11 +90,11 @@ class PicturePreview:
     vision: VisionTokenizer
     share: float = LARGEST_SHARE
 
-    def render(self, step: Step, *, state: bool) -> Tensor:
+    def render(self, step: Step, *, prediction: bool) -> Tensor:
         x_t, x_1 = _first_row(step)
         if step.last:
             return decoded(self.vision, x_t).expand(2, -1, -1, -1)
-        return decoded(self.vision, torch.cat([x_t, x_1]) if state else x_1)
+        return decoded(self.vision, torch.cat([x_t, x_1]) if prediction else x_t)
 
 
 @dataclass(frozen=True)
@@ -94,11 +105,11 @@ class FilmPreview:
     vision: VisionTokenizer
     share: float = FILM_SHARE
 
-    def render(self, step: Step, *, state: bool) -> Tensor:
+    def render(self, step: Step, *, prediction: bool) -> Tensor:
         x_t, x_1 = _first_row(step)
         if step.last:
             return frames(self.vision, x_t).expand(2, -1, -1, -1, -1)
-        return frames(self.vision, torch.cat([x_t, x_1]) if state else x_1)
+        return frames(self.vision, torch.cat([x_t, x_1]) if prediction else x_t)
 
 
 @dataclass(frozen=True)
@@ -110,8 +121,8 @@ class SoundPreview:
     prefix_codes: Tensor
     share: float = LARGEST_SHARE
 
-    def render(self, step: Step, *, state: bool) -> Tensor:
-        del state  # a sound that is half noise is nothing to hear
+    def render(self, step: Step, *, prediction: bool) -> Tensor:
+        del prediction  # a sound that is half noise is nothing to hear
         x_t, x_1 = _first_row(step)
         known = self.prefix_codes[-self.audio.reach :]
         codes = torch.cat([known[None], x_t if step.last else x_1], 1)

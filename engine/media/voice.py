@@ -133,8 +133,8 @@ class SpeechPreview:
     prefix_codes: np.ndarray
     share: float = LARGEST_SHARE
 
-    def render(self, step: Step, *, state: bool) -> Tensor:
-        del state  # a sound that is half noise is nothing to hear
+    def render(self, step: Step, *, prediction: bool) -> Tensor:
+        del prediction  # a sound that is half noise is nothing to hear
         place = len(step.x_t.segments) - 1
         shown = step.x_t.segments[place].tokens[0] if step.last else step.x_1[place][0]
         codes = np.concatenate([self.prefix_codes, before_end(shown.cpu()).numpy()])

@@ -78,13 +78,14 @@ def nano_site() -> Iterator[Served]:
 
 @pytest.fixture(scope="package")
 def context(browser: Browser) -> Iterator[BrowserContext]:
-    """One for all tests: Gradio's scripts are fetched once. The page stores the theme alone."""
+    """One for all tests: Gradio's scripts are fetched once. The page stores the theme and the
+    pace alone."""
     found = browser.new_context()
     yield found
     stored = found.storage_state()
     assert stored["cookies"] == []
     names = {item["name"] for origin in stored["origins"] for item in origin["localStorage"]}
-    assert names <= {"omni-theme"}
+    assert names <= {"omni-theme", "omni-pace"}
     found.close()
 
 

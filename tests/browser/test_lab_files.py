@@ -92,6 +92,7 @@ def test_a_link_fills_the_form_and_says_when_the_checkpoint_is_another(
     again = visit(link)
     expect(again.locator("#lab-prompt textarea")).to_have_value("a blue car")
     expect(again.locator("#lab-settings-notice")).to_be_empty()
+    opened(again)
     digest = str(nano_site.session.engine.info()["digest"])
     other = visit(link.replace(digest, "abcdef123456"))
     expect(other.locator("#lab-settings-notice")).to_contain_text("another checkpoint")

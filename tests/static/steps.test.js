@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import test from "node:test";
-import { playRecording } from "../../app/static/live/recording.js";
+import { playRecording } from "../../app/static/live/pacing/recording.js";
 import { frameAt, nextPlace, splitFrames } from "../../app/static/live/segments/playback.js";
 import { answerSentence, finalStatus, queueSentence } from "../../app/static/live/sentences.js";
 import {

@@ -130,7 +130,7 @@ export class Conversation {
   settle(node, turn, isLast) {
     const view = this.views.get(turn.id);
     const isOver = turn.parts.length > 0 || turn.refusal;
-    if (isOver && view && !view.last) {
+    if (isOver && view && !view.last && !view.isEnding) {
       view.reset();
       view.stage.replaceChildren(...turn.parts.map(messagePart));
       if (turn.refusal) view.fail(turn.refusal);

@@ -6,7 +6,7 @@ import { stopPreviewIn } from "../audio/sound_preview.js";
 import { button, make } from "../dom.js";
 import { linkTo } from "../live/recipe.js";
 import { percent } from "../numbers.js";
-import { openTab } from "../tabs.js";
+import { openTab } from "../page/tabs.js";
 import { galleryRequest } from "./api.js";
 import { attributionRows, attributionVeil } from "./attribution.js";
 

@@ -11,9 +11,10 @@ export function runUrl(run) {
 }
 
 export class Channel {
-  // receive: called with every decoded message
-  constructor(run, receive) {
+  // receive: called with every decoded message; every: whether media are wanted at each step
+  constructor(run, receive, every = false) {
     this.run = run;
+    this.address = every ? `${runUrl(run)}?every=1` : runUrl(run);
     this.receive = receive;
     this.closed = false;
     this.retries = RETRIES;
@@ -21,7 +22,7 @@ export class Channel {
   }
 
   open() {
-    const socket = new WebSocket(runUrl(this.run));
+    const socket = new WebSocket(this.address);
     socket.binaryType = "arraybuffer";
     socket.onmessage = (event) => this.closed || this.receive(decodeMessage(event.data));
     socket.onclose = (event) => {

@@ -2,21 +2,23 @@
 
 import { floatsFromPcm } from "../audio/pcm.js";
 import { factList, make, REDUCED_MOTION } from "../dom.js";
-import { mean, percent } from "../numbers.js";
+import { mean } from "../numbers.js";
+import { Announcer } from "./announcer.js";
 import { Candidates } from "./candidates.js";
 import { Channel } from "./channel.js";
 import { Noise } from "./noise.js";
+import { pace } from "./pacing/pace.js";
+import { Pacer } from "./pacing/pacer.js";
+import { playRecording, replayed } from "./pacing/recording.js";
 import { describeRecipe } from "./recipe.js";
-import { playRecording } from "./recording.js";
 import { RunButtons } from "./run_buttons.js";
 import { createSegment } from "./segments/segment.js";
 import { VideoSegment } from "./segments/video_segment.js";
-import { answerSentence, finalStatus, progressSentence, queueSentence } from "./sentences.js";
+import { answerSentence, finalStatus, queueSentence, stepFacts } from "./sentences.js";
 import { StepRuler } from "./step_ruler.js";
-import { lastFrame, quarterDone, stepsSeen, totalSteps } from "./steps.js";
+import { lastFrame, stepsSeen, totalSteps } from "./steps.js";
 import { Timing } from "./timing.js";
 
-const REPLAY_MS = 2400;
 const STIR_MS = 280;
 
 export class LiveView {
@@ -25,6 +27,7 @@ export class LiveView {
   constructor(root, { again = null, links = false, noise = [8, 8] } = {}) {
     this.root = root;
     this.blank = root.closest(".omni-makes-video") ? new VideoSegment() : new Noise(...noise);
+    this.pacer = new Pacer((step) => this.show(step, true), pace);
     this.build({ again, links });
     this.reset();
   }
@@ -37,8 +40,7 @@ export class LiveView {
     this.timed = make("p", "omni-timed");
     this.candidates = new Candidates();
     this.settings = make("p", "omni-recipe");
-    this.announced = make("p", "omni-spoken");
-    this.announced.setAttribute("aria-live", "polite");
+    this.announcer = new Announcer();
     this.buttons = new RunButtons(this, actions);
     this.root.classList.add("omni-live", "grid-on");
     this.root.replaceChildren(
@@ -50,7 +52,7 @@ export class LiveView {
       this.candidates.root,
       this.settings,
       this.buttons.root,
-      this.announced,
+      this.announcer.root,
     );
   }
 
@@ -59,11 +61,12 @@ export class LiveView {
     clearInterval(this.player);
     clearInterval(this.stirring);
     Object.assign(this, { channel: null, run: null, seen: new Set(), last: null, recipe: null });
+    this.isEnding = false; // the end has come, the steps before it are still to be shown
     this.clearSegments();
     this.stage.replaceChildren(this.blank.root);
     this.blank.stir();
     this.candidates.clear();
-    for (const node of [this.facts, this.status, this.timed, this.settings, this.announced]) {
+    for (const node of [this.facts, this.status, this.timed, this.settings, this.announcer.root]) {
       node.textContent = "";
     }
     this.ruler.enabled = false;
@@ -73,7 +76,9 @@ export class LiveView {
   clearSegments() {
     this.ruler.root.after(this.facts);
     this.ruler.clear();
-    Object.assign(this, { segments: [], position: -1, announcedQuarter: 0, timing: new Timing() });
+    this.pacer.reset();
+    Object.assign(this, { segments: [], position: -1, timing: new Timing() });
+    this.announcer.quarter = 0;
   }
 
   setPhase(phase) {
@@ -90,7 +95,8 @@ export class LiveView {
     this.reset();
     this.isRecorded = false;
     this.run = this.root.dataset.run = run;
-    this.channel = new Channel(run, (message) => this.accept(message));
+    const every = pace() !== "live" && !REDUCED_MOTION.matches;
+    this.channel = new Channel(run, (message) => this.accept(message), every);
     if (!REDUCED_MOTION.matches) this.stirring = setInterval(() => this.blank.stir(), STIR_MS);
     this.setPhase("waiting");
   }
@@ -141,7 +147,9 @@ export class LiveView {
     const segment = createSegment(header, this.segments.at(-1), this.length);
     this.ruler.addSteps(segment.steps);
     this.segments[header.segment] = segment;
+    if (!segment.continues) segment.view.root.hidden = this.pacer.shown < this.pacer.there;
     this.place(segment, header.after);
+    if (segment.modality === "audio") this.pacer.hurry(); // what is heard is not behind what is seen
     this.recipe = header.recipe;
     const part = this.segments.length;
     this.status.textContent =
@@ -174,8 +182,9 @@ export class LiveView {
     const step = segment.offset + header.index;
     this.ruler.setChanged(step, mean(header.changed));
     if (this.last) return;
-    this.show(step, true);
-    this.announceProgress(header);
+    if (this.isRecorded || REDUCED_MOTION.matches) this.show(step, true);
+    else this.pacer.offer(step);
+    this.announcer.progress(header);
     if (segment.modality !== "text") return;
     const isLast = header.index === segment.steps - 1;
     this.timing.addWords({ heard: segment.heard, isLast }, header.elapsed_s);
@@ -192,7 +201,17 @@ export class LiveView {
     segment.view.add(floatsFromPcm(buffer), !this.isRecorded, header.word_ends_s);
   }
 
+  // The end is shown when the steps before it were, unless the run was stopped.
   finish(header, media) {
+    const end = () => this.conclude(header, media);
+    if (header.kind === "stopped" || this.pacer.shown < 0) return end();
+    this.isEnding = true;
+    this.pacer.finish(end);
+    if (this.isEnding) this.setPhase("showing");
+  }
+
+  conclude(header, media) {
+    this.isEnding = false;
     this.removeNoise();
     this.last = { header, media };
     this.recipe = header.recipe;
@@ -228,11 +247,12 @@ export class LiveView {
     return Object.values(this.last?.media ?? {}).find((blob) => blob.type === type);
   }
 
-  // The run as it was at a step, counted over all segments.
+  // The run as it was at a step, counted over all segments; resolved when that was painted.
   show(position, live) {
     this.position = position;
     this.ruler.setPosition(position);
-    for (const segment of this.segments) this.showSegment(segment, position - segment.offset, live);
+    const shown = this.segments.map((s) => this.showSegment(s, position - s.offset, live));
+    return Promise.all(shown);
   }
 
   showSegment(segment, step, live) {
@@ -242,7 +262,7 @@ export class LiveView {
     if (step < 0 || !frame) return;
     const passed = step >= steps;
     const decoded = (name) => lastFrame(frames, frame.header.index, name);
-    view.show(frame, live && !passed, decoded("x_1"), decoded("x_t"));
+    const painted = view.show(frame, live && !passed, decoded("x_1"), decoded("x_t"));
     const isFinal = this.last && this.position >= this.length - 1;
     const answers = this.last?.header.answers ?? [];
     const answer = answers[segment.answer];
@@ -252,18 +272,13 @@ export class LiveView {
     } else if (passed) {
       view.settle(frame);
     }
-    if (!passed) this.showFacts(frame.header);
+    if (!passed) this.showFacts((decoded("x_t") ?? frame).header);
+    return painted;
   }
 
-  showFacts({ index, num_steps, t, nfe, elapsed_s }) {
-    const facts = [
-      ["step", `${index + 1} / ${num_steps}`],
-      ["progress", percent(t), `t = ${t.toFixed(2)}: how far the noise has been left behind`],
-      ["model calls", nfe],
-      ["seconds", elapsed_s.toFixed(elapsed_s < 1 ? 2 : 1)],
-    ];
-    this.facts.replaceChildren(...factList(facts));
-    this.ruler.setText(`step ${index + 1} of ${num_steps}`);
+  showFacts(header) {
+    this.facts.replaceChildren(...factList(stepFacts(header)));
+    this.ruler.setText(`step ${header.index + 1} of ${header.num_steps}`);
   }
 
   scrub(position) {
@@ -273,26 +288,11 @@ export class LiveView {
 
   replay() {
     clearInterval(this.player);
-    let position = 0;
-    this.show(position, true);
-    const pause = Math.max(40, REPLAY_MS / Math.max(this.length, 1));
-    this.player = setInterval(() => {
-      position += 1;
-      this.show(Math.min(position, this.length - 1), true);
-      if (position >= this.length - 1) clearInterval(this.player);
-    }, pause);
+    this.show(0, true);
+    this.player = replayed(this.length, (step) => this.show(step, true));
   }
 
-  // A progress sentence at each quarter, never every step.
-  announceProgress(header) {
-    const quarter = quarterDone(header);
-    if (quarter === this.announcedQuarter) return;
-    this.announcedQuarter = quarter;
-    this.announce(progressSentence(header));
-  }
-
-  // For screen readers.
   announce(sentence) {
-    if (sentence) this.announced.textContent = sentence;
+    this.announcer.say(sentence);
   }
 }

@@ -4,6 +4,7 @@ import { checkpointDigest, hasEmbedding } from "../checkpoint.js";
 import { button, copyText, download, make } from "../dom.js";
 import { galleryRequest } from "../gallery/api.js";
 import { runUrl } from "./channel.js";
+import { onPace, paceControl } from "./pacing/pace.js";
 import { fileName, linkTo } from "./recipe.js";
 
 const ENDINGS = { "image/png": "png", "video/mp4": "mp4", "image/gif": "gif", "audio/wav": "wav" };
@@ -16,6 +17,10 @@ export class RunButtons {
   constructor(view, { again, links }) {
     Object.assign(this, { view, again, links });
     this.live = button("Run it live", () => again?.(), { className: "omni-button omni-go" });
+    this.next = button("Next step", () => this.step(() => view.pacer.next()), {
+      className: "omni-button omni-go",
+    });
+    this.skip = button("Show the end", () => this.step(() => view.pacer.hurry()));
     this.replay = button("Replay", () => view.replay());
     this.grid = button("What changed", () => this.toggleGrid());
     this.grid.setAttribute("aria-pressed", "true");
@@ -28,14 +33,36 @@ export class RunButtons {
     this.keep = button("Save to gallery", () => this.keepRun());
     this.watch = button("Copy watch address", () => this.copy(this.watch, runUrl(view.run)));
     this.watch.title = "for python -m engine watch, while this run forms";
-    const nodes = [this.replay, this.grid, ...this.files, this.link, this.keep, this.watch];
+    this.pace = paceControl();
+    onPace(() => this.root.isConnected && this.step(() => view.pacer.advance()));
+    const nodes = [
+      this.next,
+      this.skip,
+      this.pace,
+      this.replay,
+      this.grid,
+      ...this.files,
+      this.link,
+      this.keep,
+      this.watch,
+    ];
     this.root = make("div", "omni-actions", this.live, ...nodes);
+  }
+
+  // Show more of a run that forms or has ended.
+  step(act) {
+    act();
+    this.update(this.view.root.dataset.phase);
   }
 
   // Show the buttons that act on the run as it is.
   update(phase) {
     const { view } = this;
     const isOver = phase === "completed" || phase === "stopped";
+    const isForming = phase === "running" || phase === "showing";
+    this.next.hidden = !(isForming && view.pacer.isStepped);
+    this.skip.hidden = phase !== "showing";
+    this.pace.hidden = isOver && !this.links;
     this.replay.hidden = !isOver;
     this.grid.hidden = !view.hasPictures;
     for (const node of this.files) node.hidden = !(isOver && view.mediaOf(node.dataset.type));

@@ -1,5 +1,7 @@
 // The sentences of the live view, on the page and for screen readers.
 
+import { percent } from "../numbers.js";
+
 const LOW_CONFIDENCE =
   "I am not sure that I heard this right: I know English, and few words. Say it again, or type it.";
 
@@ -30,4 +32,14 @@ export function answerSentence({ kind, answers }, prompt, steps) {
   const names = { image: `a picture of ${prompt}`, video: `a film of ${prompt}`, audio: "a sound" };
   const text = answers.map((answer) => answer.text ?? names[answer.modality]).join(". ");
   return `${stoppedSentence(kind, steps)}${text}`;
+}
+
+// What is known of a step: [name, value, what it means].
+export function stepFacts({ index, num_steps, t, nfe, elapsed_s }) {
+  return [
+    ["step", `${index + 1} / ${num_steps}`],
+    ["progress", percent(t), `t = ${t.toFixed(2)}: how far the noise has been left behind`],
+    ["model calls", nfe],
+    ["seconds", elapsed_s.toFixed(elapsed_s < 1 ? 2 : 1)],
+  ];
 }

@@ -16,7 +16,7 @@ from engine.generation.planner import SegmentPlan
 from engine.media.preview import (
     FILM_SHARE,
     LARGEST_SHARE,
-    STATE_EVERY,
+    PREDICTION_EVERY,
     PicturePreview,
     PreviewClock,
 )
@@ -44,7 +44,7 @@ def test_every_step_lands_with_its_own_tensors(tiny_engine: Engine) -> None:
 
     watched = Seen(plan.sampler, plan.denoiser, plan.x_0, plan.draws)
     preview = PicturePreview(tiny_engine.model.vision)
-    landed = list(host_steps(watched, preview, PreviewClock(0)))
+    landed = list(host_steps(watched, preview, PreviewClock.at(0)))
     assert [one.step.index for one in landed] == [0, 1, 2, 3]
     for one, step in zip(landed, seen, strict=True):
         assert one.x_t.tolist() == step.x_t.segments[-1].tokens[0].tolist()
@@ -61,7 +61,7 @@ def test_closing_it_closes_the_sampler(tiny_engine: Engine) -> None:
             return steps
 
     held = Held(plan.sampler, plan.denoiser, plan.x_0, plan.draws)
-    flight = host_steps(held, None, PreviewClock(0))
+    flight = host_steps(held, None, PreviewClock.at(0))
     next(flight)
     flight.close()
     with pytest.raises(StopIteration):
@@ -88,7 +88,7 @@ def _watched(
     step_s: float, costs_s: Sequence[float], num_steps: int, share: float
 ) -> tuple[float, float, int]:
     """Seconds in all, seconds spent on previews, and how many there were."""
-    clock, now, spent, shown = PreviewClock(15.0), 100.0, 0.0, 0
+    clock, now, spent, shown = PreviewClock.at(15.0), 100.0, 0.0, 0
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("engine.media.preview.time.monotonic", lambda: now)
         for number in range(num_steps):
@@ -109,15 +109,15 @@ def test_previews_take_their_share_of_the_time_and_no_more() -> None:
 
 
 def test_a_recording_shows_every_step() -> None:
-    clock = PreviewClock(math.inf)
+    clock = PreviewClock.at(math.inf)
     for number in range(4):
-        assert clock.is_due(last=False) and clock.with_state(last=False), number
+        assert clock.is_due(last=False) and clock.with_prediction(last=False), number
         clock.shown(0.0, 9.0)
 
 
 def test_most_of_the_few_steps_of_a_film_are_shown() -> None:
-    """Eight steps of 270 ms, decoded in 42 ms, or 84 with the state, as one core takes them."""
-    costs = [0.042 * (1 if number % STATE_EVERY else 2) for number in range(8)]
+    """Eight steps of 270 ms, decoded in 42 ms, or 84 with the prediction, on one core."""
+    costs = [0.042 * (1 if number % PREDICTION_EVERY else 2) for number in range(8)]
     seconds, spent, shown = _watched(0.27, costs, 8, FILM_SHARE)
     assert shown > 4
     assert spent / seconds < FILM_SHARE

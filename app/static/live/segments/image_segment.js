@@ -1,4 +1,4 @@
-// A picture at one step: the prediction large, the state small.
+// A picture at one step: the state large, the prediction small.
 
 import { countPainting, outlinePatches } from "../../canvas.js";
 import { make } from "../../dom.js";
@@ -10,21 +10,23 @@ export class ImageSegment {
     this.prediction = make("canvas", "omni-canvas");
     this.state = make("canvas", "omni-canvas");
     this.grid = make("canvas", "omni-grid");
-    this.prediction.setAttribute("role", "img");
-    this.prediction.setAttribute("aria-label", "the picture as it is at this step");
-    this.state.setAttribute("aria-hidden", "true");
+    this.state.setAttribute("role", "img");
+    this.state.setAttribute("aria-label", "the picture as it is at this step");
+    this.prediction.setAttribute("aria-hidden", "true");
     this.grid.setAttribute("aria-hidden", "true");
-    this.side = make("div", "omni-side", stateFigure(this.state));
-    const large = predictionFigure(this.prediction, this.grid);
+    this.side = make("div", "omni-side", predictionFigure(this.prediction));
+    const large = stateFigure(this.state, this.grid);
     this.root = make("div", "omni-pictures", large, this.side);
     this.wanted = new Map();
   }
 
   // predicted, stated: the last steps up to this one that were decoded to pixels (not every one is)
   show(frame, _live, predicted, stated) {
-    this.paint(this.prediction, predicted?.media.x_1);
-    this.paint(this.state, stated?.media.x_t);
     this.mark(frame.header.changed);
+    return Promise.all([
+      this.paint(this.prediction, predicted?.media.x_1),
+      this.paint(this.state, stated?.media.x_t),
+    ]);
   }
 
   settle() {
@@ -32,8 +34,9 @@ export class ImageSegment {
   }
 
   finish(_answer, blob, label) {
+    this.paint(this.state, blob);
     this.paint(this.prediction, blob);
-    this.prediction.setAttribute("aria-label", label);
+    this.state.setAttribute("aria-label", label);
     this.mark([]);
   }
 
@@ -57,12 +60,12 @@ export class ImageSegment {
 
 // The frame of the prediction x_1, with a caption.
 export function predictionFigure(...inside) {
-  return figure("omni-large", inside, "Best guess", "x₁, the prediction: where it is heading");
+  return figure("omni-small", inside, "Best guess", "x₁, the prediction: where it is heading");
 }
 
 // The frame of the state x_t, with a caption.
 export function stateFigure(...inside) {
-  return figure("omni-small", inside, "Right now", "xₜ, the state: what the model looks at");
+  return figure("omni-large", inside, "Right now", "xₜ, the state: what the model looks at");
 }
 
 function figure(className, inside, name, title) {

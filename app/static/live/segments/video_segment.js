@@ -13,17 +13,17 @@ const GRID_PX = 160; // the marks on a frame of the strip
 export class VideoSegment {
   constructor() {
     this.player = make("canvas", "omni-canvas");
-    this.state = make("canvas", "omni-canvas");
+    this.prediction = make("canvas", "omni-canvas");
     this.player.setAttribute("role", "img");
     this.player.setAttribute("aria-label", "the film as it is at this step");
-    this.state.setAttribute("aria-hidden", "true");
+    this.prediction.setAttribute("aria-hidden", "true");
     this.pauseButton = make("button", "omni-hold");
     this.pauseButton.type = "button";
     this.pauseButton.onclick = () => this.setPaused(!this.paused);
-    this.side = make("div", "omni-side", stateFigure(this.state));
+    this.side = make("div", "omni-side", predictionFigure(this.prediction));
     this.strip = make("div", "omni-strip");
     this.strip.setAttribute("aria-hidden", "true");
-    const large = predictionFigure(this.player, this.pauseButton);
+    const large = stateFigure(this.player, this.pauseButton);
     const pair = make("div", "omni-pictures", large, this.side);
     this.root = make("div", "omni-film omni-unseen", pair, this.strip);
     this.frames = []; // a canvas for each frame of the strip
@@ -37,9 +37,11 @@ export class VideoSegment {
 
   // predicted, stated: the last steps up to this one that were decoded to pixels (not every one is)
   show(frame, _live, predicted, stated) {
-    this.paint("x_1", predicted?.media.x_1);
-    this.paint("x_t", stated?.media.x_t);
     this.mark(frame.header.changed);
+    return Promise.all([
+      this.paint("x_1", predicted?.media.x_1),
+      this.paint("x_t", stated?.media.x_t),
+    ]);
   }
 
   settle() {
@@ -54,7 +56,7 @@ export class VideoSegment {
   // New noise, until there is something to see.
   stir() {
     this.createStrip(NUM_FRAMES, NOISE_PX);
-    for (const canvas of [this.player, this.state, ...this.frames]) {
+    for (const canvas of [this.player, this.prediction, ...this.frames]) {
       canvas.width = canvas.height = NOISE_PX;
       fillNoise(canvas);
     }
@@ -68,7 +70,7 @@ export class VideoSegment {
     if (this.wanted[name] !== blob) return tall.close();
     this.tall[name]?.close();
     this.tall[name] = tall;
-    if (name === "x_1") this.fillStrip(tall);
+    if (name === "x_t") this.fillStrip(tall);
     this.draw();
   }
 
@@ -122,8 +124,8 @@ export class VideoSegment {
   draw() {
     const shown = frameAt(this.place, this.frames.length);
     const { x_1, x_t } = this.tall;
-    if (x_1) drawFrame(x_1, shown, this.player);
-    if (x_t) drawFrame(x_t, shown, this.state);
+    if (x_t) drawFrame(x_t, shown, this.player);
+    if (x_1) drawFrame(x_1, shown, this.prediction);
     this.frames.forEach((canvas, i) => canvas.parentElement.classList.toggle("shown", i === shown));
   }
 

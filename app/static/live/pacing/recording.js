@@ -1,8 +1,10 @@
 // Plays the messages of a recorded run in a few seconds, however long it took.
 
-import { messageFromJson } from "./message.js";
+import { messageFromJson } from "../message.js";
+import { SLOW_MS } from "./pacer.js";
 
 const PLAYED_MS = 4000;
+const REPLAY_MS = 2400;
 
 // recording: {messages: [...]}; receive: called with each when it is due, unless stopped() by then;
 // hurry: all at once. Everything is read before the first is due.
@@ -17,4 +19,19 @@ export async function playRecording(recording, { receive, stopped, hurry }) {
     if (stopped()) return;
     receive(message);
   }
+}
+
+// The steps of a run that is over, once more from the second on; returns the interval to clear.
+export function replayed(length, show) {
+  let step = 0;
+  const last = length - 1;
+  const player = setInterval(
+    () => {
+      step += 1;
+      show(Math.min(step, last));
+      if (step >= last) clearInterval(player);
+    },
+    Math.max(SLOW_MS, REPLAY_MS / Math.max(length, 1)),
+  );
+  return player;
 }
