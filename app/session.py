@@ -14,6 +14,7 @@ from pathlib import Path
 from app.capabilities import Capabilities
 from app.engine_protocol import Engine
 from app.forms.parse import InputError
+from app.forms.unlearned import Unlearned
 from app.gallery.library import PACK, Library
 from app.stream import encode
 from app.stream.run_bus import Run, StepBus
@@ -21,6 +22,7 @@ from app.stream.run_driver import Outcome, RunDriver
 from app.stream.zerogpu import on_worker
 from engine.api.request import Request
 from engine.inspection.trace import Trace
+from engine.prompt.unknown_things import KnownThings
 
 MODEL_SLOT = {"concurrency_limit": 1, "concurrency_id": "model"}
 """Gradio's arguments for every event that runs the model: one at a time."""
@@ -59,6 +61,7 @@ class Session:
     def __post_init__(self) -> None:
         self.engine = on_worker(self.engine)
         self.capabilities = Capabilities.of(self.engine.info())
+        self.unlearned = Unlearned(KnownThings.of(self.capabilities.facts))
         self.library = Library(self.engine, self.pack, self.gallery, self.own)
 
     def open(self, request: Request, owner: str, watch: int = 0) -> Run:

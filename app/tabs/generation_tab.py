@@ -237,6 +237,7 @@ class GenerationTab:
         try:
             self.session.refuse_if_busy(ticket)
             request = self.filled(prompt, steps, guidance, method, seed, *given, drafts=drafts)
+            self.session.unlearned.ask(prompt, visitor)
         except InputError as bad:
             return (*(gr.skip(),) * 4, *notices(bad), gr.skip(), gr.skip())
         run = self.session.open(request, owner=visitor.session_hash or "")

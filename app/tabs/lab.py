@@ -213,6 +213,8 @@ class LabTab:
                 asked = [
                     request.within(self.session.capabilities.prompt_characters) for request in asked
                 ]
+            if form[1] in (Modality.IMAGE, Modality.VIDEO):
+                self.session.unlearned.ask(str(form[0]), visitor)
         except InputError as bad:
             return (*(gr.skip(),) * 4, *notices(bad), gr.skip(), gr.skip())
         owner = visitor.session_hash or ""

@@ -20,6 +20,10 @@ from training.checkpoints.merge import mean, merged
 from training.loop.run_state import FILE, auxiliary_weights, averaged_weights
 from training.objectives.probe_loss import ProbeLoss
 from world.concepts import CONCEPTS
+from world.wishes import words_of_wishes
+
+WISHES = 4000
+"""The number of each kind: every word that is learned occurs among so many."""
 
 
 def export(arguments: argparse.Namespace) -> None:
@@ -45,6 +49,7 @@ def export(arguments: argparse.Namespace) -> None:
     if "untrained" in facts:
         facts["untrained"] = []
     facts["concepts"] = [concept.name for concept in CONCEPTS]
+    facts["words"] = words_of_wishes(WISHES)
     average = mean([averaged_weights(folder)[0] for folder in folders])
     before = {} if start is None else start.model.state_dict()
     model.load_state_dict(merged(before, average, arguments.keep))
