@@ -1,8 +1,10 @@
 """A conversation as a file that the visitor keeps, and back.
 
-JSON: every turn with its words, its media as data URIs (PNG, WAV; a film is a PNG of its frames
-below one another), and the note of an answer that was never taught. What comes back may be from
-anywhere: it is checked and never trusted, and a note that the page would not write is left out.
+JSON: every turn with its words, its media as data URIs (WebP, Ogg Opus; a film is a picture of its
+frames below one another; older files hold PNG and WAV), and the note of an answer that was never
+taught. What is saved can be opened: the limits are far above what a page holds. What comes back may
+be from anywhere: it is checked and never trusted, and a note that the page would not write is left
+out.
 Owns: the format. Does not own: what a conversation is (`app.chat.history`).
 """
 
@@ -20,12 +22,18 @@ from app.chat.history import ChatTurn, History
 from app.stream.message import Media
 from engine.api.conversation import Part
 from engine.api.request import USUAL_PROMPT_CHARACTERS
-from engine.media.audio import read_sound, wav_bytes
-from engine.media.images import png_bytes, read_picture
+from engine.media.audio import decoded_sound, opus_bytes, read_sound
+from engine.media.images import read_picture, small_webp
 from engine.prompt.task_coverage import is_guess
 
 FORMAT, VERSION = "NExT-OMNI Live conversation", 1
-MAX_BYTES, MAX_TURNS, MAX_PARTS = 20 * 2**20, 200, 8
+MAX_BYTES, MAX_TURNS, MAX_PARTS = 64 * 2**20, 2000, 64
+LONGEST_ANSWER = 20_000
+"""Characters of an answer; those of a message are limited by the checkpoint."""
+KEPT_PX = 1024
+"""The longest side of a picture that is kept: far more than a model looks at."""
+ENCODINGS = {b"\xef\xbb\xbf": "utf-8-sig", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
+"""Encodings by the mark at the front of a file, as editors write it."""
 TOO_LARGE = f"a conversation has at most {MAX_BYTES // 2**20} MB"
 NOT_OURS = "this is not a conversation of ours: {}; choose a file that was saved with Save"
 
@@ -42,7 +50,9 @@ def read_conversation(path: str | Path, longest: int) -> History:
     """The conversation in a file. Raises: ValueError as `from_text`."""
     if Path(path).stat().st_size > MAX_BYTES:
         raise ValueError(TOO_LARGE)
-    return from_text(Path(path).read_text(encoding="utf-8", errors="replace"), longest)
+    content = Path(path).read_bytes()
+    marked = (name for mark, name in ENCODINGS.items() if content.startswith(mark))
+    return from_text(content.decode(next(marked, "utf-8"), errors="replace"), longest)
 
 
 def from_text(text: str, longest: int = USUAL_PROMPT_CHARACTERS) -> History:
@@ -54,7 +64,7 @@ def from_text(text: str, longest: int = USUAL_PROMPT_CHARACTERS) -> History:
         raise ValueError(TOO_LARGE)
     try:
         found = json.loads(text)
-    except (json.JSONDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # also of numbers with thousands of digits
         raise ValueError(NOT_OURS.format("it is no JSON")) from error
     if not isinstance(found, dict) or found.get("format") != FORMAT:
         raise ValueError(NOT_OURS.format("it does not say that it is one"))
@@ -85,33 +95,37 @@ def _turn(turn: object, longest: int) -> tuple[str, tuple[Part, ...]]:
     if not isinstance(parts, list) or not 1 <= len(parts) <= MAX_PARTS:
         raise ValueError(NOT_OURS.format(f"a turn has no list of 1 to {MAX_PARTS} parts"))
     assert isinstance(turn, Mapping)
-    return str(turn.get("role")), tuple(_part(part, longest) for part in parts)
+    role = str(turn.get("role"))
+    return role, tuple(_part(part, longest, answer=role == "assistant") for part in parts)
 
 
 def _plain(part: Part) -> dict[str, object]:
     plain: dict[str, object] = {} if part.text is None else {"text": part.text}
     if part.image is not None:
-        plain["picture"] = _png(part.image)
+        plain["picture"] = _webp(part.image, KEPT_PX)
     if part.audio is not None:
-        plain["sound"] = Media("audio/wav", wav_bytes(part.audio, "")).data_uri()
+        plain["sound"] = Media("audio/ogg", opus_bytes(part.audio)).data_uri()
     if part.video is not None:
-        plain |= {"film": _png(np.concatenate(list(part.video))), "frames": len(part.video)}
+        strip = np.concatenate(list(part.video))
+        plain |= {"film": _webp(strip, max(strip.shape)), "frames": len(part.video)}
     return plain
 
 
-def _png(picture: np.ndarray) -> str:
-    return Media("image/png", png_bytes(picture)).data_uri()
+def _webp(picture: np.ndarray, side_px: int) -> str:
+    return Media("image/webp", small_webp(picture, side_px)).data_uri()
 
 
-def _part(plain: object, longest: int) -> Part:
+def _part(plain: object, longest: int, *, answer: bool) -> Part:
     """Raises: ValueError where it is none."""
     if not isinstance(plain, Mapping):
         raise ValueError(NOT_OURS.format("a part of a turn is none"))
     text = plain.get("text")
+    longest = max(longest, LONGEST_ANSWER) if answer else longest
     if text is not None and (not isinstance(text, str) or len(text) > longest):
         raise ValueError(NOT_OURS.format("a text in it is none, or too long"))
     if "sound" in plain:
-        return Part(text=text, audio=read_sound(_content(plain["sound"])))
+        content = _content(plain["sound"])
+        return Part(text=text, audio=decoded_sound(content) if answer else read_sound(content))
     if "picture" in plain:
         return Part(image=read_picture(_content(plain["picture"])))
     if "film" in plain:
@@ -123,7 +137,7 @@ def _part(plain: object, longest: int) -> Part:
 
 def _frames(plain: Mapping[Any, object]) -> np.ndarray:
     strip, count = read_picture(_content(plain["film"])), plain.get("frames")
-    if not isinstance(count, int) or not 1 <= count <= len(strip) or len(strip) % count:
+    if type(count) is not int or not 1 <= count <= len(strip) or len(strip) % count:
         raise ValueError(NOT_OURS.format("a film in it has no whole frames"))
     return strip.reshape(count, -1, *strip.shape[1:])
 

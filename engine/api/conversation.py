@@ -1,11 +1,16 @@
 """A conversation as values: parts, turns, and the conversation itself."""
 
+import re
+import unicodedata
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from flow.modality import Modality
 from model.prompt_template import TRANSCRIBE
+
+_HALVES = re.compile("[\ud800-\udfff]")
+"""Halves of characters outside the first plane: no text, and nothing can write them."""
 
 
 @dataclass(frozen=True)
@@ -20,6 +25,8 @@ class Part:
     video: np.ndarray | None = None
 
     def __post_init__(self) -> None:
+        if self.text is not None:
+            object.__setattr__(self, "text", _HALVES.sub("\ufffd", self.text))
         said = self.text is not None or self.audio is not None
         if said + (self.image is not None) + (self.video is not None) != 1:
             raise ValueError("a part of a message is a text, a picture, a film or a sound")
@@ -35,6 +42,11 @@ class Part:
         if self.is_seen:
             return Modality.IMAGE if self.video is None else Modality.VIDEO
         return Modality.AUDIO if self.text is None else Modality.TEXT
+
+
+def is_blank(text: str) -> bool:
+    """Return whether nothing of a text can be seen: spaces, controls, marks of width zero."""
+    return all(unicodedata.category(character)[0] in "ZC" for character in text)
 
 
 @dataclass(frozen=True)
@@ -63,7 +75,7 @@ class Conversation:
         media = () if image is None else (Part(image=image),)
         media += () if video is None else (Part(video=video),)
         media += () if audio is None else (Part(audio=audio),)
-        words = () if audio is not None and not text.strip() else (Part(text=text),)
+        words = () if audio is not None and is_blank(text) else (Part(text=text),)
         return cls((Turn("user", (*media, *words)),))
 
     def worded(self, words: str) -> "Conversation":

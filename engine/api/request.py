@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from engine.api.conversation import Conversation
+from engine.api.conversation import Conversation, is_blank
 from engine.api.insertion import MediaInsertion
 from engine.api.sampling import Sampling
 from flow.modality import Modality
@@ -125,7 +125,7 @@ class Request:
         if not turns or turns[-1].role != "user":
             raise ValueError("there is nothing to answer yet: write a message first")
         heard = any(p.modality is Modality.AUDIO for p in turns[-1].parts)
-        if not self.words.strip() and not heard:
+        if is_blank(self.words) and not heard:
             raise ValueError("the prompt is empty: say what you would like to see or ask")
         self.within(MAX_PROMPT_CHARACTERS)
 

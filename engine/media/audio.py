@@ -19,7 +19,13 @@ SILENCE_DB = -55.0
 LOUDNESS = 0.06
 """The root mean square of audio input, as in training."""
 FRAME_S = 0.05
-KNOWN = {"format_whitelist": "wav,mp3,ogg,flac,matroska,webm,mov,mp4,m4a,3gp,3g2,mj2,aac,aiff"}
+QUIET = 10 ** (SILENCE_DB / 20)
+CANCELLED = 0.5
+"""Channels whose mean has less than this share of what unrelated ones would have cancel out."""
+MAX_TRACKS = 8
+KNOWN = {
+    "format_whitelist": "wav,mp3,ogg,flac,matroska,webm,mov,mp4,m4a,3gp,3g2,mj2,aac,aiff,asf,avi"
+}
 """Containers that are opened: no play lists, which name other files, and no streams."""
 EARLIEST_CUT = 0.5
 """The earliest cut, as a share of the longest piece."""
@@ -39,34 +45,63 @@ def read_sound(source: Path | str | bytes) -> np.ndarray:
     return audible(samples, name)
 
 
+def decoded_sound(content: bytes) -> np.ndarray:
+    """The sound in a file's bytes as loud as it is, however short or silent.
+
+    Raises: ValueError where there is none, or more than ten minutes.
+    """
+    return _decoded(content, "the recording")
+
+
 def audible(samples: np.ndarray, name: str = "the recording") -> np.ndarray:
     """The samples at the loudness of training.
 
     Raises: ValueError where they are silent.
     """
-    steady = samples - samples.mean()
-    loud = float(np.sqrt(np.square(steady).mean()))
-    if 20 * np.log10(loud + 1e-9) < SILENCE_DB:
+    loud = _loudness(samples)
+    if loud < QUIET:
         raise ValueError(f"nothing can be heard in {name}: is the microphone on?")
+    steady = samples - samples.mean()
     return np.clip(steady * (LOUDNESS / loud), -1, 1).astype(np.float32)
 
 
+def _loudness(samples: np.ndarray) -> float:
+    """The root mean square beside a constant offset."""
+    return float(samples.std()) if len(samples) else 0.0
+
+
 def _decoded(source: Path | str | bytes, name: str) -> np.ndarray:
+    """The first track that holds sound, or the first one."""
+    if isinstance(source, Path | str) and not Path(source).exists():
+        raise ValueError(f"there is no file {source}: check the path")
+    first, tracks = _track(source, name, 0)
+    others = range(1, min(tracks, MAX_TRACKS)) if _loudness(first) < QUIET else ()
+    for number in others:
+        other, _ = _track(source, name, number)
+        if _loudness(other) >= QUIET:
+            return other
+    return first
+
+
+def _track(source: Path | str | bytes, name: str, number: int) -> tuple[np.ndarray, int]:
+    """One track of a file, in [-1, 1], and how many there are."""
     import av
     from av.error import FFmpegError
 
-    file = BytesIO(source) if isinstance(source, bytes) else str(source)
-    if isinstance(source, Path | str) and not Path(source).exists():
-        raise ValueError(f"there is no file {source}: check the path")
-    pieces: list[np.ndarray] = []
+    # A name with a colon or a dash at its front is no address and no option.
+    file = BytesIO(source) if isinstance(source, bytes) else str(Path(source).absolute())
+    runs: list[list[np.ndarray]] = [[]]
     total = 0
     try:
         with av.open(file, "r", metadata_errors="replace", options=KNOWN) as opened:
-            if not opened.streams.audio:
+            tracks = len(opened.streams.audio)
+            if not tracks:
                 raise ValueError(f"{name} has no sound: choose a recording")
-            for piece in _resampled(opened.decode(audio=0)):
-                pieces.append(piece)
-                total += len(piece)
+            for piece in _resampled(opened.decode(audio=number)):
+                if runs[-1] and len(runs[-1][0]) != len(piece):
+                    runs.append([])
+                runs[-1].append(piece)
+                total += piece.shape[1]
                 if total > LONGEST_S * SAMPLE_RATE:
                     raise ValueError(
                         f"{name} is longer than {LONGEST_S / 60:g} minutes: please cut it"
@@ -75,12 +110,22 @@ def _decoded(source: Path | str | bytes, name: str) -> np.ndarray:
         raise ValueError(
             f"{name} is not a sound that can be read: use a WAV, MP3, Ogg, FLAC or WebM file"
         ) from error
-    samples = np.concatenate(pieces) if pieces else np.zeros(0, np.float32)
-    return np.nan_to_num(samples.astype(np.float32), posinf=0, neginf=0).clip(-1, 1)
+    mixed = [_mixed(np.concatenate(run, 1)) for run in runs if run]
+    samples = np.concatenate(mixed) if mixed else np.zeros(0, np.float32)
+    return samples / max(1.0, float(np.abs(samples).max(initial=0.0))), tracks
+
+
+def _mixed(channels: np.ndarray) -> np.ndarray:
+    """One channel of float32 "C N": their mean, or the loudest where they cancel each other out."""
+    channels = np.nan_to_num(channels.astype(np.float32), posinf=0, neginf=0)
+    mean = channels.mean(0)
+    loud = channels.std(1)
+    unrelated = float(np.sqrt(np.square(loud).sum())) / len(channels)
+    return channels[loud.argmax()] if mean.std() < CANCELLED * unrelated else mean
 
 
 def _resampled(frames: Iterator[Any]) -> Iterator[np.ndarray]:
-    """One channel at 16 kHz, also where a file changes its format on the way."""
+    """All channels "C N" at 16 kHz, also where a file changes its format on the way."""
     import av
 
     resampler: Any = None
@@ -89,10 +134,10 @@ def _resampled(frames: Iterator[Any]) -> Iterator[np.ndarray]:
         form = (frame.format.name, frame.layout.name, frame.sample_rate)
         if form != before:
             yield from _flushed(resampler)
-            resampler = av.AudioResampler(format="flt", layout="mono", rate=SAMPLE_RATE)
+            resampler = av.AudioResampler("fltp", frame.layout.name, SAMPLE_RATE)
             before = form
         for part in resampler.resample(frame):
-            yield part.to_ndarray()[0]
+            yield part.to_ndarray()
     yield from _flushed(resampler)
 
 
@@ -104,14 +149,14 @@ def resampled(samples: np.ndarray, rate_hz: int) -> np.ndarray:
         return np.zeros(0, np.float32)
     frame = av.AudioFrame.from_ndarray(np.nan_to_num(samples)[None], format="flt", layout="mono")
     frame.sample_rate = rate_hz
-    pieces = list(_resampled(iter([frame])))
+    pieces = [piece[0] for piece in _resampled(iter([frame]))]
     return np.concatenate(pieces).clip(-1, 1) if pieces else np.zeros(0, np.float32)
 
 
 def _flushed(resampler: Any) -> Iterator[np.ndarray]:
     if resampler is not None:
         for part in resampler.resample(None):
-            yield part.to_ndarray()[0]
+            yield part.to_ndarray()
 
 
 def pieces_of(samples: np.ndarray, longest_s: float) -> list[np.ndarray]:
@@ -149,6 +194,16 @@ def wav_bytes(samples: np.ndarray, note: str = "") -> bytes:
     ) as file:
         if note:
             file.comment = note
+        file.write(samples)
+    return buffer.getvalue()
+
+
+def opus_bytes(samples: np.ndarray) -> bytes:
+    """An Ogg Opus file: a tenth of the bytes of `wav_bytes`, nearly the same to an ear."""
+    buffer = BytesIO()
+    with soundfile.SoundFile(
+        buffer, "w", samplerate=SAMPLE_RATE, channels=1, format="OGG", subtype="OPUS"
+    ) as file:
         file.write(samples)
     return buffer.getvalue()
 

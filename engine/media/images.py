@@ -36,6 +36,8 @@ EXIF_DESCRIPTION, EXIF_ORIENTATION = 0x010E, 0x0112
 Image.MAX_IMAGE_PIXELS = MAX_PIXELS
 PngImagePlugin.MAX_TEXT_CHUNK = 2**25
 """Bytes of a PNG's notes and colour profile, unpacked: programs of this field note a lot."""
+LOSSLESS_PX = 512
+"""WebP pictures whose shorter side is at most so long are kept without loss."""
 SETTLED = 32
 """A palette is good where fewer than one pixel in so many still changes its colour: within 0.1 dB
 of the best one, in a tenth of a second."""
@@ -156,6 +158,16 @@ def png_bytes(picture: np.ndarray, notes: dict[str, str] | None = None) -> bytes
         info.add_itxt(key, value)
     buffer = BytesIO()
     Image.fromarray(picture).save(buffer, format="PNG", pnginfo=info)
+    return buffer.getvalue()
+
+
+def small_webp(picture: np.ndarray, side_px: int) -> bytes:
+    """A WebP of a picture uint8 "H W 3", scaled down to a longest side; without loss where it is
+    small."""
+    shown = Image.fromarray(picture)
+    shown.thumbnail((side_px, side_px))
+    buffer = BytesIO()
+    shown.save(buffer, format="WEBP", lossless=min(shown.size) <= LOSSLESS_PX, quality=90)
     return buffer.getvalue()
 
 

@@ -2,17 +2,19 @@
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from app.chat import history as chat_history
 from app.chat.history import History
-from app.chat.save_load import FORMAT, MAX_TURNS, from_text, to_text
+from app.chat.save_load import FORMAT, MAX_TURNS, from_text, read_conversation, to_text
 from engine.api.conversation import Conversation, Part
 from engine.api.request import Modality, Request
 from engine.prompt.task_coverage import guesses
 
+CASES = Path(__file__).parent / "conversations"
 RNG = np.random.default_rng(0)
 PICTURE = RNG.integers(0, 255, (16, 16, 3)).astype(np.uint8)
 FILM = RNG.integers(0, 255, (8, 16, 16, 3)).astype(np.uint8)
@@ -46,7 +48,7 @@ def test_everything_comes_back() -> None:
             if part.audio is not None:
                 assert found.audio is not None
                 assert len(found.audio) == pytest.approx(len(part.audio), abs=2)
-                assert np.corrcoef(found.audio[:7000], part.audio[:7000])[0, 1] > 0.999
+                assert np.corrcoef(found.audio[:7000], part.audio[:7000])[0, 1] > 0.98
     assert chat_history.conversation(after).turns[-1].role == "assistant"
 
 
@@ -110,12 +112,12 @@ TURN = {"role": "user", "parts": [{"text": "hi"}]}
         ("[]", "does not say that it is one"),
         ('{"format": "chat"}', "does not say that it is one"),
         (_file(version=2), "version 1 only"),
-        (_file(turns=None), "no list of up to 200 turns"),
-        (_file(turns=[TURN] * (MAX_TURNS + 1)), "no list of up to 200 turns"),
+        (_file(turns=None), "no list of up to 2000 turns"),
+        (_file(turns=[TURN] * (MAX_TURNS + 1)), "no list of up to 2000 turns"),
         (_file(turns=[TURN, TURN]), "do not alternate"),
         (_file(turns=[{"role": "system", "parts": [{"text": "x"}]}]), "do not alternate"),
-        (_file(turns=["hello"]), "list of 1 to 8 parts"),
-        (_file(turns=[{"role": "user", "parts": []}]), "list of 1 to 8 parts"),
+        (_file(turns=["hello"]), "list of 1 to 64 parts"),
+        (_file(turns=[{"role": "user", "parts": []}]), "list of 1 to 64 parts"),
         (_file(turns=[{"role": "user", "parts": [{}]}]), "part of a turn is empty"),
         (_file(turns=[{"role": "user", "parts": [7]}]), "part of a turn is none"),
         (_file(turns=[{"role": "user", "parts": [{"text": 7}]}]), "a text in it is none"),
@@ -124,13 +126,72 @@ TURN = {"role": "user", "parts": [{"text": "hi"}]}
         (_file(turns=[{"role": "user", "parts": [{"picture": "a,%"}]}]), "is broken"),
         (_file(turns=[{"role": "user", "parts": [{"sound": "a,AAAA"}]}]), "not a sound"),
         (_file(turns=[{"role": "user", "parts": [{"film": "x,", "frames": 8}]}]), "not a picture"),
-        ("x" * (20 * 2**20 + 1), "at most 20 MB"),
+        ("x" * (64 * 2**20 + 1), "at most 64 MB"),
     ],
 )
 def test_what_is_none_is_one_sentence(text: str, says: str) -> None:
     with pytest.raises(ValueError, match=says) as refused:
         from_text(text)
     assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize("name", ["bom8", "utf16"])
+def test_a_mark_at_the_front_of_the_file_does_no_harm(name: str) -> None:
+    read = [read_conversation(CASES / f"{n}.json", 500) for n in ("good", name)]
+    words = [[said.words for said in history] for history in read]
+    assert words[0] == words[1] != []
+
+
+def test_half_a_character_is_replaced() -> None:
+    history = read_conversation(CASES / "surrogate.json", 500)
+    assert "\ufffd" in history[0].words
+    history[0].words.encode()
+
+
+@pytest.mark.parametrize("name", ["bigint", "framestrue"])
+def test_odd_values_are_one_sentence(name: str) -> None:
+    with pytest.raises(ValueError, match="this is not a conversation of ours") as refused:
+        read_conversation(CASES / f"{name}.json", 500)
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        (Part(text="word " * 120),),
+        (Part(audio=np.zeros(20_000, np.float32)),),
+        (Part(text="hm", audio=np.zeros(900, np.float32)),),
+        (Part(image=np.zeros((2048, 3000, 3), np.uint8)),),
+        tuple(Part(text=f"part {number}") for number in range(9)),
+    ],
+    ids=["600 characters", "a silent one", "a short sound", "a large picture", "nine parts"],
+)
+def test_what_is_saved_can_be_opened(answer: tuple[Part, ...]) -> None:
+    history = chat_history.with_turn((), "user", (Part(text="go on"),))
+    history = chat_history.with_turn(history, "assistant", answer)
+    found = from_text(to_text(history), longest=100)
+    assert [part.text for part in found[1].parts] == [part.text for part in answer]
+    assert [part.modality for part in found[1].parts] == [part.modality for part in answer]
+
+
+def test_a_long_conversation_with_large_media_can_be_opened(tmp_path: Path) -> None:
+    """101 exchanges, pictures of a camera, minutes of sound."""
+    photo = RNG.integers(0, 255, (60, 80, 3)).repeat(30, 0).repeat(30, 1).astype(np.uint8)
+    sound = np.sin(np.arange(120 * 16_000) / 9).astype(np.float32) * 0.08
+    history: History = ()
+    for number in range(101):
+        given = (Part(image=photo),) if number < 3 else ()
+        given = (Part(audio=sound),) if number == 3 else given
+        history = chat_history.with_turn(history, "user", (*given, Part(text="and this?")))
+        history = chat_history.with_turn(history, "assistant", (Part(text="a dog"),))
+    file = tmp_path / "kept.json"
+    file.write_text(to_text(history))
+    assert file.stat().st_size < 4 * 2**20
+    found = read_conversation(file, 500)
+    assert len(found) == len(history)
+    picture, heard = found[0].parts[0].image, found[6].parts[0].audio
+    assert picture is not None and max(picture.shape) == 1024
+    assert heard is not None and len(heard) == pytest.approx(len(sound), rel=1e-3)
 
 
 def test_the_format_has_a_name() -> None:

@@ -65,7 +65,7 @@ def test_nothing_is_silent(voice: Voice) -> None:
     x_1 = torch.full((1, 10, 2), END)
     step = SimpleNamespace(x_t=SimpleNamespace(segments=[None]), x_1={0: x_1}, last=False)
     assert len(voice.decoded(nothing)) == len(voice.samples(nothing)) == 0
-    assert SpeechPreview(voice, nothing).render(step, state=False).shape == (1, 0)  # pyright: ignore
+    assert SpeechPreview(voice, nothing).render(step, prediction=False).shape == (1, 0)  # pyright: ignore
 
 
 def test_blocks_are_faded_into_each_other(voice: Voice) -> None:
