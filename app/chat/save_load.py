@@ -27,7 +27,9 @@ from engine.media.images import read_picture, small_webp
 from engine.prompt.task_coverage import is_guess
 
 FORMAT, VERSION = "NExT-OMNI Live conversation", 1
-MAX_BYTES, MAX_TURNS, MAX_PARTS = 64 * 2**20, 2000, 64
+MAX_BYTES, MAX_TURNS, MAX_PARTS = 20 * 2**20, 2000, 64
+MAX_UNPACKED_BYTES = 400 * 2**20
+"""Bytes of all media of a conversation, once they are decoded."""
 LONGEST_ANSWER = 20_000
 """Characters of an answer; those of a message are limited by the checkpoint."""
 KEPT_PX = 1024
@@ -74,8 +76,12 @@ def from_text(text: str, longest: int = USUAL_PROMPT_CHARACTERS) -> History:
     if not isinstance(turns, list) or len(turns) > MAX_TURNS:
         raise ValueError(NOT_OURS.format(f"it has no list of up to {MAX_TURNS} turns"))
     history: History = ()
+    unpacked = 0
     for turn in turns:
         role, parts = _turn(turn, longest)
+        unpacked += sum(map(_nbytes, parts))
+        if unpacked > MAX_UNPACKED_BYTES:
+            raise ValueError(NOT_OURS.format("its pictures and sounds are too large"))
         if role != ("user", "assistant")[len(history) % 2]:
             raise ValueError(NOT_OURS.format("its turns do not alternate"))
         note = turn.get("note") if role == "assistant" and is_guess(turn.get("note")) else None
@@ -83,6 +89,11 @@ def from_text(text: str, longest: int = USUAL_PROMPT_CHARACTERS) -> History:
             history, role, parts, think=turn.get("think") is True, note=note
         )
     return history
+
+
+def _nbytes(part: Part) -> int:
+    media = (part.image, part.audio, part.video)
+    return sum(array.nbytes for array in media if array is not None)
 
 
 def _kept(said: ChatTurn) -> dict[str, object]:

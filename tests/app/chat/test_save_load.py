@@ -126,7 +126,7 @@ TURN = {"role": "user", "parts": [{"text": "hi"}]}
         (_file(turns=[{"role": "user", "parts": [{"picture": "a,%"}]}]), "is broken"),
         (_file(turns=[{"role": "user", "parts": [{"sound": "a,AAAA"}]}]), "not a sound"),
         (_file(turns=[{"role": "user", "parts": [{"film": "x,", "frames": 8}]}]), "not a picture"),
-        ("x" * (64 * 2**20 + 1), "at most 64 MB"),
+        ("x" * (20 * 2**20 + 1), "at most 20 MB"),
     ],
 )
 def test_what_is_none_is_one_sentence(text: str, says: str) -> None:
@@ -192,6 +192,15 @@ def test_a_long_conversation_with_large_media_can_be_opened(tmp_path: Path) -> N
     picture, heard = found[0].parts[0].image, found[6].parts[0].audio
     assert picture is not None and max(picture.shape) == 1024
     assert heard is not None and len(heard) == pytest.approx(len(sound), rel=1e-3)
+
+
+def test_a_small_file_cannot_fill_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.chat.save_load.MAX_UNPACKED_BYTES", 5 * 2**20)
+    blank = Part(image=np.zeros((1000, 1000, 3), np.uint8))
+    history = chat_history.with_turn((), "user", (blank, blank))
+    with pytest.raises(ValueError, match="too large"):
+        from_text(to_text(history))
+    assert from_text(to_text(chat_history.with_turn((), "user", (blank,))))
 
 
 def test_the_format_has_a_name() -> None:
