@@ -212,6 +212,7 @@ export class LiveView {
 
   conclude(header, media) {
     this.isEnding = false;
+    this.pacer.reset();
     this.removeNoise();
     this.last = { header, media };
     this.recipe = header.recipe;
@@ -225,6 +226,7 @@ export class LiveView {
   }
 
   fail(sentence) {
+    this.pacer.reset();
     this.removeNoise();
     this.last = { header: { answers: [] }, media: {} };
     this.status.textContent = sentence;

@@ -5,8 +5,6 @@ premultiplied red, green, blue, and alpha. A texture does not depend on where a 
 picture, so that it is made once. Axes: N drawings, C latent channels, G grid, S = 8 G pixels.
 """
 
-from collections import OrderedDict
-
 import torch
 from torch import Tensor, nn
 
@@ -31,7 +29,8 @@ class DrawingAtlas(nn.Module):
             nn.Conv2d(width, PLANES * CELL_PX**2, 3, padding=1),
             nn.PixelShuffle(CELL_PX),
         )
-        self._made: OrderedDict[int, Tensor] = OrderedDict()
+        self._made: dict[int, Tensor] = {}
+        self.register_load_state_dict_post_hook(_forget)
 
     def forward(self, indices: Tensor) -> Tensor:
         """Textures "n 4 S S" of drawings int64 "n", about 0 to 1: for training."""
@@ -39,18 +38,24 @@ class DrawingAtlas(nn.Module):
 
     @torch.no_grad()
     def textures(self, indices: list[int]) -> Tensor:
-        """Textures "n 4 S S" in 0 to 1, no colour above its alpha; those made last are kept."""
-        missing = [i for i in dict.fromkeys(indices) if i not in self._made]
+        """Textures "n 4 S S" in 0 to 1, no colour above its alpha. Those made last are kept, until
+        other weights are loaded; what is kept is never written to, so threads may share it."""
+        device = self.latents.device
+        made = {i: texture for i, texture in self._made.items() if texture.device == device}
+        missing = [i for i in dict.fromkeys(indices) if i not in made]
         if missing:
-            drawn = self(torch.tensor(missing, device=self.latents.device)).clamp(0, 1)
+            drawn = self(torch.tensor(missing, device=device)).clamp(0, 1)
             drawn[:, :3] = torch.minimum(drawn[:, :3], drawn[:, 3:])
-            self._made.update(zip(missing, drawn, strict=True))
-        found = torch.stack([self._made[i] for i in indices])
-        for i in indices:
-            self._made.move_to_end(i)
-        while len(self._made) > KEPT:
-            self._made.popitem(last=False)
-        return found
+            made.update(zip(missing, drawn, strict=True))
+        wanted = dict.fromkeys(indices)
+        last = [*(i for i in made if i not in wanted), *wanted][-KEPT:]
+        self._made = {i: made[i] for i in last}
+        return torch.stack([made[i] for i in indices])
+
+
+def _forget(atlas: nn.Module, _: object) -> None:
+    assert isinstance(atlas, DrawingAtlas)
+    atlas._made = {}
 
 
 def texture_loss(made: Tensor, true: Tensor) -> Tensor:
