@@ -46,11 +46,12 @@ def read_sound(source: Path | str | bytes) -> np.ndarray:
 
 
 def decoded_sound(content: bytes) -> np.ndarray:
-    """The sound in a file's bytes as loud as it is, however short or silent.
+    """The sound in a file's bytes at one loudness, however short; one that is silent stays so.
 
     Raises: ValueError where there is none, or more than ten minutes.
     """
-    return _decoded(content, "the recording")
+    samples = _decoded(content, "the recording")
+    return samples if _loudness(samples) < QUIET else audible(samples)
 
 
 def audible(samples: np.ndarray, name: str = "the recording") -> np.ndarray:
