@@ -53,3 +53,29 @@ def picture(page: Page, within: str = "#image-live") -> str:
     return page.eval_on_selector(
         f"{within} .omni-large .omni-canvas", "canvas => canvas.toDataURL()"
     )
+
+
+def generate(page: Page, prompt: str) -> None:
+    """Ask the Image tab for a picture."""
+    page.fill("#image-prompt textarea", prompt)
+    page.click("#image-generate")
+
+
+FRAMES = """(wanted) => new Promise((resolve, reject) => {
+  const found = new Set(), begun = performance.now();
+  const look = () => {
+    const over = document.querySelector(`#image-live .omni-live[data-phase='${wanted}']`);
+    const canvas = document.querySelector('#image-live .omni-large .omni-canvas');
+    if (canvas) found.add(canvas.toDataURL());
+    if (over) resolve([...found]);
+    else if (performance.now() - begun > 60000) reject(new Error(`not ${wanted} in a minute`));
+    else requestAnimationFrame(look);
+  };
+  look();
+})"""
+
+
+def frames_until(page: Page, wanted: str) -> list[str]:
+    """Every different picture of the large panel shown until the live view reaches that phase:
+    looked at in the page with every frame it draws, so that a busy machine misses none."""
+    return list(page.evaluate(FRAMES, wanted))

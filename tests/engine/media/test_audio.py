@@ -14,7 +14,6 @@ import pytest
 import soundfile
 
 from engine.media.audio import (
-    LOUDNESS,
     from_pcm16,
     note_in_sound,
     pcm16,
@@ -23,22 +22,9 @@ from engine.media.audio import (
     wav_bytes,
 )
 from model.tokenizers.whisper_encoder import SAMPLE_RATE
+from tests.engine.media.tones import SECONDS, is_the_tone, sound_file, tone
 
-SECONDS, HZ = 0.8, 440.0
 Codec = Literal["aac", "libopus"]
-
-
-def _tone(rate: int = SAMPLE_RATE, seconds: float = SECONDS) -> np.ndarray:
-    times = np.arange(round(seconds * rate)) / rate
-    return (0.3 * np.sin(2 * np.pi * HZ * times)).astype(np.float32)
-
-
-def _file(form: str, kind: str, rate: int = SAMPLE_RATE, channels: int = 1) -> bytes:
-    """A tone as soundfile writes it."""
-    buffer = io.BytesIO()
-    columns = np.stack([_tone(rate)] * channels, 1)
-    soundfile.write(buffer, columns, rate, format=form, subtype=kind)
-    return buffer.getvalue()
 
 
 def _film(form: str, *, codec: Codec | None, pictures: bool) -> bytes:
@@ -52,7 +38,7 @@ def _film(form: str, *, codec: Codec | None, pictures: bool) -> bytes:
             for frame in (grey, None):
                 out.mux(video.encode(frame))
         if audio is not None:
-            whole = av.AudioFrame.from_ndarray(_tone(rate)[None], "fltp", "mono")
+            whole = av.AudioFrame.from_ndarray(tone(rate)[None], "fltp", "mono")
             whole.sample_rate, whole.pts = rate, 0
             fitted = av.AudioResampler(audio.format, "mono", rate, audio.frame_size or 1024)
             for frame in [*fitted.resample(whole), *fitted.resample(None), None]:
@@ -68,17 +54,6 @@ def _wav(samples: np.ndarray, rate: int, tag: bytes = b"") -> bytes:
         body += b"LIST" + struct.pack("<I", len(title)) + title
     body += b"data" + struct.pack("<I", 2 * len(samples)) + pcm16(samples)
     return b"RIFF" + struct.pack("<I", 4 + len(body)) + b"WAVE" + body
-
-
-def _is_the_tone(samples: np.ndarray) -> bool:
-    """Whether it is as long, as loud and as high as the tone when the model hears it."""
-    assert samples.dtype == np.float32
-    assert samples.ndim == 1
-    assert len(samples) == pytest.approx(SECONDS * SAMPLE_RATE, abs=0.025 * SAMPLE_RATE)
-    assert np.abs(samples).max() <= 1
-    assert np.sqrt(np.square(samples).mean()) == pytest.approx(LOUDNESS, rel=1e-3)
-    strength = np.abs(np.fft.rfft(samples))
-    return bool(abs(strength.argmax() * SAMPLE_RATE / len(samples) - HZ) < 3)
 
 
 @pytest.mark.parametrize(
@@ -98,102 +73,49 @@ def _is_the_tone(samples: np.ndarray) -> bool:
 def test_every_file_becomes_one_channel_at_16_khz(
     form: str, kind: str, rate: int, channels: int
 ) -> None:
-    heard = read_sound(_file(form, kind, rate, channels))
-    assert _is_the_tone(heard)
+    heard = read_sound(sound_file(form, kind, rate, channels))
+    assert is_the_tone(heard)
     if form in ("WAV", "FLAC"):
         assert len(heard) == round(SECONDS * SAMPLE_RATE)
 
 
 @pytest.mark.parametrize("pictures", [False, True])
 def test_what_a_camera_records_is_heard(pictures: bool) -> None:
-    assert _is_the_tone(read_sound(_film("mp4", codec="aac", pictures=pictures)))
+    assert is_the_tone(read_sound(_film("mp4", codec="aac", pictures=pictures)))
 
 
 def test_what_a_browser_records_is_heard() -> None:
-    assert _is_the_tone(read_sound(_film("webm", codec="libopus", pictures=False)))
+    assert is_the_tone(read_sound(_film("webm", codec="libopus", pictures=False)))
 
 
 def test_a_path_is_read_as_its_bytes(tmp_path: Path) -> None:
-    content = _file("FLAC", "PCM_16")
+    content = sound_file("FLAC", "PCM_16")
     file = tmp_path / "tone.flac"
     file.write_bytes(content)
     for source in (file, str(file)):
         assert np.array_equal(read_sound(source), read_sound(content))
 
 
-def _channels(*columns: np.ndarray) -> bytes:
-    buffer = io.BytesIO()
-    soundfile.write(buffer, np.stack(columns, 1), SAMPLE_RATE, format="WAV", subtype="FLOAT")
-    return buffer.getvalue()
-
-
-@pytest.mark.parametrize("peak", [1.5, 6.0, 400.0])
-def test_a_float_sound_above_one_is_scaled_and_not_cut_off(peak: float) -> None:
-    samples = read_sound(_channels(_tone() / 0.3 * peak))
-    assert _is_the_tone(samples)
-    strength = np.square(np.abs(np.fft.rfft(samples)))
-    near = np.abs(np.fft.rfftfreq(len(samples), 1 / SAMPLE_RATE) - HZ) < 20
-    assert strength[~near].sum() < 0.01 * strength.sum()
-
-
-def test_channels_that_cancel_out_are_heard() -> None:
-    silent = np.zeros_like(_tone())
-    assert _is_the_tone(read_sound(_channels(_tone(), -_tone())))
-    for place in range(6):
-        six = [silent] * 6
-        six[place] = _tone()
-        assert _is_the_tone(read_sound(_channels(*six))), place
-
-
-def _tracks(*sounds: np.ndarray) -> bytes:
-    buffer = io.BytesIO()
-    with av.open(buffer, "w", format="matroska") as out:
-        streams = [out.add_stream("pcm_s16le", rate=SAMPLE_RATE, layout="mono") for _ in sounds]
-        for stream, sound in zip(streams, sounds, strict=True):
-            whole = av.AudioFrame.from_ndarray(
-                (sound * 32767).astype(np.int16)[None], "s16", "mono"
-            )
-            whole.sample_rate, whole.pts = SAMPLE_RATE, 0
-            for frame in (whole, None):
-                out.mux(stream.encode(frame))
-    return buffer.getvalue()
-
-
-def test_of_several_tracks_the_one_with_sound_is_heard() -> None:
-    silent = np.zeros_like(_tone())
-    assert _is_the_tone(read_sound(_tracks(silent, _tone())))
-    assert _is_the_tone(read_sound(_tracks(silent, silent, _tone())))
-    with pytest.raises(ValueError, match="nothing can be heard"):
-        read_sound(_tracks(silent, silent))
-
-
-@pytest.mark.parametrize("name", ["04:23-50.wav", "-i.wav", "http:x.wav"])
-def test_odd_names_are_names(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / name).write_bytes(_file("WAV", "PCM_16"))
-    monkeypatch.chdir(tmp_path)
-    assert _is_the_tone(read_sound(name))
-
-
 def test_a_constant_offset_is_not_heard() -> None:
-    assert _is_the_tone(read_sound(_wav(_tone() + 0.5, SAMPLE_RATE)))
+    assert is_the_tone(read_sound(_wav(tone() + 0.5, SAMPLE_RATE)))
 
 
 def test_samples_that_are_no_numbers_are_silent() -> None:
-    broken = _tone()
+    broken = tone()
     broken[::1000] = np.nan
     broken[1::1000] = np.inf
     buffer = io.BytesIO()
     soundfile.write(buffer, broken, SAMPLE_RATE, format="WAV", subtype="FLOAT")
-    assert _is_the_tone(read_sound(buffer.getvalue()))
+    assert is_the_tone(read_sound(buffer.getvalue()))
 
 
 def test_tags_in_any_alphabet_do_no_harm() -> None:
-    assert _is_the_tone(read_sound(_wav(_tone(), SAMPLE_RATE, "süß\0".encode("latin-1"))))
+    assert is_the_tone(read_sound(_wav(tone(), SAMPLE_RATE, "süß\0".encode("latin-1"))))
 
 
 def test_two_recordings_in_one_file_are_heard_or_refused() -> None:
     """The first has one channel, the second has two."""
-    mono, stereo = (_file("MP3", "MPEG_LAYER_III", 44_100, channels) for channels in (1, 2))
+    mono, stereo = (sound_file("MP3", "MPEG_LAYER_III", 44_100, channels) for channels in (1, 2))
     found = _heard_or_refused(mono + stereo)
     if isinstance(found, str):
         assert "is not a sound that can be read" in found
@@ -213,15 +135,15 @@ REFUSED: dict[str, tuple[Callable[[], bytes], str]] = {
     "text": (lambda: b"hello, this is no sound at all.\n" * 99, "is not a sound that can be read"),
     "broken header": (lambda: b"RIFF\xff\xff\xff\xffWAVEfmt " + bytes(40), "is not a sound"),
     "noise": (lambda: np.random.default_rng(0).bytes(5000), "is not a sound that can be read"),
-    "cut header": (lambda: _file("WAV", "PCM_16")[:20], "is not a sound that can be read"),
-    "header only": (lambda: _wav(_tone(), SAMPLE_RATE)[:44], "shorter than 0.2 s: record"),
-    "cut flac": (lambda: _file("FLAC", "PCM_16")[:-99], "is not a sound that can be read"),
+    "cut header": (lambda: sound_file("WAV", "PCM_16")[:20], "is not a sound that can be read"),
+    "header only": (lambda: _wav(tone(), SAMPLE_RATE)[:44], "shorter than 0.2 s: record"),
+    "cut flac": (lambda: sound_file("FLAC", "PCM_16")[:-99], "is not a sound that can be read"),
     "cut film": (lambda: _film("mp4", codec="aac", pictures=True)[:2000], "is not a sound"),
     "silent film": (lambda: _film("mp4", codec=None, pictures=True), "no sound: choose a record"),
     "silence": (lambda: _wav(np.zeros(9999), SAMPLE_RATE), "nothing can be heard in"),
-    "a whisper": (lambda: _wav(_tone() / 400, SAMPLE_RATE), "is the microphone on?"),
-    "too short": (lambda: _wav(_tone(seconds=0.19), SAMPLE_RATE), "shorter than 0.2 s"),
-    "too long": (lambda: _wav(_tone(200, 601.0), 200), "longer than 10 minutes: please cut it"),
+    "a whisper": (lambda: _wav(tone() / 400, SAMPLE_RATE), "is the microphone on?"),
+    "too short": (lambda: _wav(tone(seconds=0.19), SAMPLE_RATE), "shorter than 0.2 s"),
+    "too long": (lambda: _wav(tone(200, 601.0), 200), "longer than 10 minutes: please cut it"),
 }
 
 
@@ -248,7 +170,7 @@ def test_a_refusal_names_the_file(kind: str, tmp_path: Path) -> None:
 
 def test_a_list_of_files_opens_none_of_them(tmp_path: Path) -> None:
     """An upload must not lead to what lies beside it."""
-    (tmp_path / "another.wav").write_bytes(_file("WAV", "PCM_16"))
+    (tmp_path / "another.wav").write_bytes(sound_file("WAV", "PCM_16"))
     listing = tmp_path / "upload.wav"
     listing.write_text("ffconcat version 1.0\nfile another.wav\n")
     with pytest.raises(ValueError, match=r"upload\.wav is not a sound"):
@@ -276,7 +198,7 @@ def test_a_cut_lies_in_the_gap(gap_s: float) -> None:
 
 
 def test_16_bits_keep_a_sound() -> None:
-    samples = np.concatenate([_tone(), np.array([-1, 1, 0, 2], np.float32)])
+    samples = np.concatenate([tone(), np.array([-1, 1, 0, 2], np.float32)])
     kept = from_pcm16(pcm16(samples))
     assert kept.dtype == np.float32
     assert kept == pytest.approx(samples.clip(-1, 1), abs=2**-16)
@@ -287,13 +209,13 @@ def test_16_bits_keep_a_sound() -> None:
 
 @pytest.mark.parametrize("note", ["", "prompt: ein süßer Hund 🐶"])
 def test_a_wav_file_keeps_samples_and_note(note: str) -> None:
-    content = wav_bytes(_tone(), note)
+    content = wav_bytes(tone(), note)
     samples, rate = soundfile.read(io.BytesIO(content), dtype="float32")
     assert rate == SAMPLE_RATE
-    assert samples == pytest.approx(_tone(), abs=2**-15)
+    assert samples == pytest.approx(tone(), abs=2**-15)
     assert note_in_sound(content) == (note or None)
-    assert content == wav_bytes(_tone(), note)
-    assert _is_the_tone(read_sound(content))
+    assert content == wav_bytes(tone(), note)
+    assert is_the_tone(read_sound(content))
 
 
 def test_what_is_too_loud_is_cut_off_and_does_not_turn_over() -> None:

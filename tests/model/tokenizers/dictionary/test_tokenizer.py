@@ -55,7 +55,7 @@ def codes_of(
 
 
 def front(model: ImageDictionary, codes: Tensor) -> Tensor:
-    """What stands in front, "1 4 H W"."""
+    """Return the drawings without the ground, "1 4 H W"."""
     return composed(windows(read(codes), GRID, model.atlas, model.colours), GRID)
 
 
