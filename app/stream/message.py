@@ -34,9 +34,21 @@ class Message:
     header: Mapping[str, object]
     media: Mapping[str, Media] = field(default_factory=dict)
     kept: bool = False
+    _packed: dict[int, bytes] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def to_wire(self, number: int) -> bytes:
-        """uint32 header length (big-endian), the header as UTF-8 JSON, then the media in order."""
+        """uint32 header length (big-endian), the header as UTF-8 JSON, then the media in order.
+        Packed once, however many viewers it goes to."""
+        if number not in self._packed:
+            self._packed[number] = self._pack(number)
+        return self._packed[number]
+
+    def to_json(self, number: int) -> dict[str, object]:
+        """The header with the media inside it as data URIs."""
+        media = {name: item.data_uri() for name, item in self.media.items()}
+        return {**self.header, "number": number, "media": media}
+
+    def _pack(self, number: int) -> bytes:
         listing = [
             {"name": name, "type": item.content_type, "size": len(item.content)}
             for name, item in self.media.items()
@@ -45,8 +57,3 @@ class Message:
         header = json.dumps(told).encode()
         contents = (item.content for item in self.media.values())
         return b"".join((struct.pack(">I", len(header)), header, *contents))
-
-    def to_json(self, number: int) -> dict[str, object]:
-        """The header with the media inside it as data URIs."""
-        media = {name: item.data_uri() for name, item in self.media.items()}
-        return {**self.header, "number": number, "media": media}

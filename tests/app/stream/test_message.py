@@ -21,6 +21,12 @@ def test_the_wire_shape_can_be_taken_apart_again() -> None:
     assert wire[4 + length :] == b"abcdefgh"
 
 
+def test_a_message_is_packed_once_for_all_viewers() -> None:
+    message = Message({"kind": "refined"}, {"x_t": Media("image/jpeg", b"abc")})
+    assert message.to_wire(7) is message.to_wire(7)
+    assert message.to_wire(8) != message.to_wire(7)
+
+
 def test_the_json_shape_holds_the_media_as_data_uris() -> None:
     shape = Message({"kind": "x"}, {"a": Media("image/png", b"\x00\xff")}).to_json(1)
     assert json.loads(json.dumps(shape))["number"] == 1
