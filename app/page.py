@@ -15,6 +15,7 @@ from app.forms.share_link import read_lab_link, read_link
 from app.gallery.routes import add_gallery_routes
 from app.scripts import add_script_route, call, head, mount
 from app.session import Session
+from app.sharing.page_head import ICON, MARK_CELLS, SENTENCE, TITLE, add_card_route, use_own_head
 from app.stream.replay_route import add_replay_route, replay_address
 from app.stream.vad_route import add_vad_route
 from app.stream.websocket import add_live_route
@@ -30,7 +31,6 @@ from engine.inspection.trace import Trace
 from engine.inspection.trace_file import read_trace
 from engine.media.images import only_known_formats
 
-TITLE = "NExT-OMNI Live"
 FIRST_RUN = Path(__file__).resolve().parent.parent / "assets/examples/first.json"
 FIRST_FILM, FIRST_CHAT = FIRST_RUN.with_name("film.json"), FIRST_RUN.with_name("chat.json")
 FIRST_TRACE = FIRST_RUN.with_name("lab.npz")
@@ -45,7 +45,7 @@ MARK = (
     + "".join(
         f"<rect x='{4 + 8 * x}' y='{4 + 8 * y}' width='6.4' height='6.4' rx='1.6'"
         f" opacity='{opacity / 10}'/>"
-        for y, row in enumerate(((2, 5, 3, 1), (4, 9, 10, 3), (3, 10, 10, 6), (1, 4, 7, 2)))
+        for y, row in enumerate(MARK_CELLS)
         for x, opacity in enumerate(row)
     )
     + "</svg>"
@@ -102,6 +102,7 @@ def build_page(session: Session, first_run: Path | None = FIRST_RUN) -> gr.Block
 def serve(page: gr.Blocks, session: Session, address: str | None, port: int | None) -> FastAPI:
     """Launch without blocking, and add the live channel. Nothing leaves this machine."""
     only_known_formats()
+    use_own_head()
     server, _, _ = page.launch(
         server_name=address,
         server_port=port,
@@ -116,6 +117,8 @@ def serve(page: gr.Blocks, session: Session, address: str | None, port: int | No
         theme=theme.theme(),
         css=theme.css(),
         head=head(),
+        favicon_path=ICON,
+        pwa=True,
     )
     # Gradio's queue looks for work a thousand times a second, each time between two operations of a
     # sampler that runs in the same process.
@@ -124,6 +127,7 @@ def serve(page: gr.Blocks, session: Session, address: str | None, port: int | No
     # What goes over a websocket is packed already: packing it again costs more than a step's send.
     page.server.config.ws_per_message_deflate = False
     add_script_route(server)
+    add_card_route(server)
     add_live_route(server, session.bus)
     add_vad_route(server)
     add_gallery_routes(server, session.library, session.bus)
@@ -160,7 +164,7 @@ def header_html(info: Mapping[str, object]) -> str:
     return (
         f"<header class='omni-header' data-checkpoint='{digest}' "
         f"data-finds='{bool(info.get('finds'))}'>{MARK}<div><h1>{TITLE}</h1>"
-        "<p>Watch a model find words and pictures in noise, step by step.</p></div>"
+        f"<p>{SENTENCE}</p></div>"
         f"<div class='omni-facts'>{chips}</div>"
         "<button type='button' class='omni-theme' aria-label='light or dark' title='light or dark'>"
         "<svg viewBox='0 0 24 24' width='18' height='18' aria-hidden='true'>"
