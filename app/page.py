@@ -16,6 +16,8 @@ from app.gallery.routes import add_gallery_routes
 from app.scripts import add_script_route, call, head, mount
 from app.session import Session
 from app.sharing.page_head import ICON, MARK_CELLS, SENTENCE, TITLE, add_card_route, use_own_head
+from app.sharing.routes import SharedFiles, add_share_route
+from app.stream.patch_labels import LabelService, add_label_route
 from app.stream.replay_route import add_replay_route, replay_address
 from app.stream.vad_route import add_vad_route
 from app.stream.websocket import add_live_route
@@ -132,6 +134,9 @@ def serve(page: gr.Blocks, session: Session, address: str | None, port: int | No
     add_vad_route(server)
     add_gallery_routes(server, session.library, session.bus)
     add_replay_route(server, FIRST_FILM)
+    recorded = {file.stem: file for file in (FIRST_RUN, FIRST_FILM)}
+    add_share_route(server, SharedFiles(session.engine, session.trace_of, recorded))
+    add_label_route(server, LabelService(session.engine, session.bus, session.trace_of))
     return server
 
 
@@ -163,6 +168,7 @@ def header_html(info: Mapping[str, object]) -> str:
     chips = "".join(f"<span>{escape(fact)}</span>" for fact in facts if fact)
     return (
         f"<header class='omni-header' data-checkpoint='{digest}' "
+        f"data-believes='{bool(info.get('believes'))}' "
         f"data-finds='{bool(info.get('finds'))}'>{MARK}<div><h1>{TITLE}</h1>"
         f"<p>{SENTENCE}</p></div>"
         f"<div class='omni-facts'>{chips}</div>"

@@ -1,8 +1,8 @@
 """Record a run for the page: python -m app.record --to image|video|auto --prompt .. --out FILE
 
-The file is {"version": 1, "messages": [..]}: the messages of the live channel as JSON, media as
-data URIs, so the page plays it with the very code that shows a live run. Every step has its state
-and its prediction.
+The file is {"name": .., "version": 1, "messages": [..]}: the messages of the live channel as JSON,
+media as data URIs, so the page plays it with the very code that shows a live run. Every step has
+its state and its prediction, and of a picture labels of what the model sees where.
 """
 
 import argparse
@@ -12,12 +12,14 @@ import sys
 from functools import partial
 from pathlib import Path
 
+from app.engine_protocol import Engine as PageEngine
 from app.forms.example_prompts import QUESTIONS
 from app.page import FIRST_CHAT, FIRST_FILM, FIRST_RUN
+from app.stream.patch_labels import StepLabels
 from app.stream.run_bus import StepBus
 from app.stream.run_driver import Generate, RunDriver
 from app.tabs import image, video
-from app.tabs.generation_tab import Recipe
+from app.tabs.tab_spec import Recipe
 from engine.api.conversation import Conversation
 from engine.api.request import Modality, Request
 from engine.api.sampling import Sampling
@@ -32,11 +34,16 @@ FIRST = {
 """The recordings of each kind that a checkpoint ships, and their folder."""
 
 
-def record(generate: Generate, request: Request) -> dict[str, object]:
-    """The whole run as the page would have received it. Raises: ValueError if it has no answer."""
+def record(
+    generate: Generate, request: Request, labelled_by: PageEngine | None = None
+) -> dict[str, object]:
+    """The whole run as the page would have received it. labelled_by: the engine that says what it
+    sees where at each step; None for no labels. Raises: ValueError if it has no answer."""
     bus = StepBus()
     run = bus.open("recorder")
-    for _ in RunDriver(generate, request, run, bus):
+    run.labelled = labelled_by is not None
+    label = None if labelled_by is None else StepLabels(labelled_by, run).labels
+    for _ in RunDriver(generate, request, run, bus, label=label):
         pass
     if run.failure is not None:
         raise ValueError(run.failure)
@@ -69,8 +76,9 @@ def main(argv: list[str] | None = None) -> int:
         )
         to = None if arguments.to == "auto" else Modality(arguments.to)
         request = Request(Conversation.ask(prompt), to, sampling)
-        generate = partial(Engine.load(arguments.checkpoint).generate, preview_hz=math.inf)
-        trace = record(generate, request)
+        engine = Engine.load(arguments.checkpoint)
+        generate = partial(engine.generate, preview_hz=math.inf)
+        trace = {"name": out.stem, **record(generate, request, labelled_by=engine)}
     except ValueError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

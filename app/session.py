@@ -6,7 +6,7 @@ the queue with one slot for the model, drives it.
 """
 
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -17,11 +17,13 @@ from app.forms.parse import InputError
 from app.forms.unlearned import Unlearned
 from app.gallery.library import PACK, Library
 from app.stream import encode
+from app.stream.patch_labels import StepLabels
 from app.stream.run_bus import Run, StepBus
-from app.stream.run_driver import Outcome, RunDriver
+from app.stream.run_driver import PULSE_S, Generate, Outcome, RunDriver
 from app.stream.zerogpu import on_worker
-from engine.api.request import Request
-from engine.inspection.trace import Trace
+from engine.api.events import Completed, Event
+from engine.api.request import Modality, Request
+from engine.inspection.trace import Trace, TraceRecorder
 from engine.prompt.unknown_things import KnownThings
 
 MODEL_SLOT = {"concurrency_limit": 1, "concurrency_id": "model"}
@@ -29,24 +31,31 @@ MODEL_SLOT = {"concurrency_limit": 1, "concurrency_id": "model"}
 DRIVING = {**MODEL_SLOT, "trigger_mode": "multiple", "show_progress": "hidden"}
 """The same for the event of a ticket, which drives its run."""
 MAX_TRACES = 64
+PICTURED = (Modality.IMAGE, Modality.VIDEO)
 NEVER_RAN = "Too many people are waiting. Your words are still here: try again in a minute."
 STOPPED_IN_LINE = "Stopped before it began."
+Clocked = Callable[[Generate], Generate]
 BUSY = "One answer at a time: press Stop first, or wait for this one."
 
 
 @dataclass(frozen=True)
 class QueuedRun:
-    """The request of a run in the queue. watch: how many alternatives of each code are recorded; 0
-    records nothing."""
+    """The request of a run in the queue. watch: how many alternatives of each code are recorded."""
 
     request: Request
     watch: int = 0
 
+    @property
+    def is_recorded(self) -> bool:
+        """Return whether its steps are kept: for the Lab, or because it makes something to see."""
+        return self.watch > 0 or self.request.to in PICTURED
+
 
 @dataclass
 class Session:
-    """A page served by one engine. tickets: of runs that wait for their turn. traces: of recorded
-    runs, the last ones, by the run's unguessable id. pack: the collection that ships. gallery: one
+    """A page served by one engine. tickets: of runs that wait for their turn. traces: of runs
+    that were recorded for the Lab, the last ones, by the run's unguessable id. pictured: the same
+    of other pictures and films, without alternatives. pack: the collection that ships. gallery: one
     of the owner's, see `python -m retrieval add`. own: the one that takes in their folders while
     the page runs; None where it is served to others."""
 
@@ -54,6 +63,7 @@ class Session:
     bus: StepBus = field(default_factory=StepBus)
     tickets: dict[str, QueuedRun] = field(default_factory=dict)
     traces: OrderedDict[str, Trace] = field(default_factory=OrderedDict)
+    pictured: OrderedDict[str, Trace] = field(default_factory=OrderedDict)
     pack: Path = PACK
     gallery: Path | None = None
     own: Path | None = None
@@ -72,9 +82,12 @@ class Session:
             self.tickets.pop(stale, None)
         return run
 
-    def drive(self, run_id: str) -> "RunHandle":
-        """The run whose turn has come; iterate to drive it."""
-        return RunHandle(self, run_id)
+    def drive(
+        self, run_id: str, *, clocked: Clocked = lambda generate: generate, pulse_s: float = PULSE_S
+    ) -> "RunHandle":
+        """The run whose turn has come; iterate to drive it. clocked: puts its events on another
+        clock. pulse_s: see `app.stream.run_driver.RunDriver`."""
+        return RunHandle(self, run_id, clocked, pulse_s)
 
     def busy(self, run_id: str) -> bool:
         """Return whether this run waits or is under way."""
@@ -108,11 +121,16 @@ class Session:
         if run is not None:
             self.bus.end(run, encode.failed(NEVER_RAN))
 
-    def keep(self, run_id: str, trace: Trace) -> None:
-        """Keep a trace for the Lab; the oldest goes."""
-        self.traces[run_id] = trace
-        while len(self.traces) > MAX_TRACES:
-            self.traces.popitem(last=False)
+    def keep(self, run_id: str, trace: Trace, *, watched: bool = True) -> None:
+        """Keep a trace, for the Lab where it was watched; the oldest goes."""
+        kept = self.traces if watched else self.pictured
+        kept[run_id] = trace
+        while len(kept) > MAX_TRACES:
+            kept.popitem(last=False)
+
+    def trace_of(self, run_id: str) -> Trace | None:
+        """Return the trace of a run that is over, or None where none is kept."""
+        return self.traces.get(run_id) or self.pictured.get(run_id)
 
     def failure(self, run_id: str) -> str | None:
         """Return the error sentence of a run without an answer, or None."""
@@ -123,10 +141,11 @@ class Session:
 class RunHandle:
     """A run being driven. A pulse is the fallback's value; None while a websocket carries it."""
 
-    def __init__(self, session: Session, run_id: str) -> None:
-        self.session = session
+    def __init__(self, session: Session, run_id: str, clocked: Clocked, pulse_s: float) -> None:
+        self.session, self._clocked, self._pulse_s = session, clocked, pulse_s
         self.run = session.bus.find(run_id)
         self.ticket = session.tickets.pop(run_id, None)
+        self.recorder: TraceRecorder | None = None
         self.outcome: Outcome | None = None
 
     @property
@@ -134,18 +153,40 @@ class RunHandle:
         return self.run is not None and self.run.forgotten
 
     def __iter__(self) -> Iterator[dict[str, object] | None]:
+        return self.steps()
+
+    def steps(self) -> Generator[dict[str, object] | None]:
+        """Drive the run."""
         if self.run is None or self.ticket is None or self.run.ended:
             return
-        watch = self.ticket.watch
-        recorder = self.session.engine.recorder() if watch else None
-        generate = partial(
-            self.session.engine.generate, preview_hz=self.run.preview_hz, watch=watch
+        engine, watch = self.session.engine, self.ticket.watch
+        self.recorder = engine.recorder() if self.ticket.is_recorded else None
+        generate = partial(engine.generate, preview_hz=self.run.preview_hz, watch=watch)
+        driver = RunDriver(
+            self._clocked(generate),
+            self.ticket.request,
+            self.run,
+            self.session.bus,
+            see=self._record,
+            label=StepLabels(engine, self.run).labels,
+            pulse_s=self._pulse_s,
         )
-        see = None if recorder is None else recorder.see
-        driver = RunDriver(generate, self.ticket.request, self.run, self.session.bus, see=see)
         for _ in driver:
             yield None if self.run.watched else self.run.snapshot()
         self.outcome = driver.outcome
-        if recorder is not None and recorder.has_steps:
-            self.session.keep(self.run.id, recorder.trace())
+        if driver.outcome is not None and driver.outcome.stopped:
+            self._keep()
         yield self.run.snapshot()
+
+    def _record(self, event: Event) -> None:
+        """Record an event; what is complete is kept before any viewer is told."""
+        if self.recorder is None:
+            return
+        self.recorder.see(event)
+        if isinstance(event, Completed):
+            self._keep()
+
+    def _keep(self) -> None:
+        if self.run and self.ticket and self.recorder and self.recorder.has_steps:
+            watched = self.ticket.watch > 0
+            self.session.keep(self.run.id, self.recorder.trace(), watched=watched)

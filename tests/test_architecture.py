@@ -38,7 +38,7 @@ INSIDE: dict[str, set[str]] = {
     "app/forms": set(),
     "app/gallery": {"forms", "stream"},
     "app/chat": {"capabilities", "forms", "stream"},
-    "app/sharing": {"theme"},
+    "app/sharing": {"engine_protocol", "lab", "stream", "theme"},
     "app/lab": {"engine_protocol", "forms", "scripts", "session", "stream", "theme"},
     "engine/api": set(),
     "engine/denoisers": set(),

@@ -7,13 +7,12 @@ picture on the right. Both are drawn at twice their size and scaled down.
 import argparse
 import json
 import sys
-from base64 import b64decode
 from collections.abc import Sequence
-from io import BytesIO
 from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont
 
+from app.sharing.formation import Formation, of_recording
 from app.sharing.page_head import CARD, CARD_SIZE, ICON, MARK_CELLS, SENTENCE, TITLE
 from app.theme import LIGHT
 
@@ -35,21 +34,10 @@ def font(names: Sequence[str], size_px: int) -> Font:
     return ImageFont.load_default(size_px)
 
 
-def states(recording: dict[str, object]) -> list[Image.Image]:
-    """Return the states of a recorded picture, from noise to the last step."""
-    messages = recording["messages"]
-    assert isinstance(messages, list)
-    uris = [m["media"]["x_t"] for m in messages if "x_t" in m["media"]]
-    return [Image.open(BytesIO(b64decode(u.split(",")[1]))).convert("RGB") for u in uris]
-
-
-def card(recording: dict[str, object]) -> Image.Image:
+def card(run: Formation) -> Image.Image:
     """Return the card, of `CARD_SIZE`. Raises: ValueError where fewer steps were recorded."""
-    seen = states(recording)
-    if len(seen) < TILES:
-        raise ValueError(
-            f"the card shows {TILES} steps, and this run has {len(seen)} with pictures"
-        )
+    if len(run.steps) < TILES:
+        raise ValueError(f"the card shows {TILES} steps, and this run has {len(run.steps)}")
     width, height = (TWICE * side for side in CARD_SIZE)
     sheet = Image.new("RGB", (width, height), LIGHT["paper"])
     pen = ImageDraw.Draw(sheet)
@@ -59,13 +47,12 @@ def card(recording: dict[str, object]) -> Image.Image:
     pen.text((left + TWICE * 135, TWICE * 158), SENTENCE, LIGHT["soft"], font(SANS, TWICE * 27))
     top, small = TWICE * 288, font(SANS, TWICE * 20)
     for i in range(TILES):
-        step = round(i * (len(seen) - 1) / (TILES - 1))
+        k = round(i * (len(run.steps) - 1) / (TILES - 1))
         x = left + i * TWICE * (TILE_PX + GAP_PX)
-        paste_tile(sheet, seen[step], x, top, TWICE * TILE_PX)
+        paste_tile(sheet, Image.fromarray(run.states[k, 0]), x, top, TWICE * TILE_PX)
         below = (x, top + TWICE * (TILE_PX + 16))
-        pen.text(below, f"step {step + 1} of {len(seen)}", LIGHT["soft"], small)
-    prompt = recipe_prompt(recording)
-    pen.text((left, height - TWICE * 66), f"“{prompt}”", LIGHT["ink"], font(SERIF, TWICE * 27))
+        pen.text(below, f"step {run.steps[k]} of {run.num_steps}", LIGHT["soft"], small)
+    pen.text((left, height - TWICE * 66), f"“{run.prompt}”", LIGHT["ink"], font(SERIF, TWICE * 27))
     return sheet.resize(CARD_SIZE, Image.Resampling.LANCZOS)
 
 
@@ -98,13 +85,6 @@ def paste_tile(sheet: Image.Image, picture: Image.Image, x: int, y: int, side: i
     sheet.paste(picture.resize((side, side), Image.Resampling.LANCZOS), (x, y), mask)
 
 
-def recipe_prompt(recording: dict[str, object]) -> str:
-    """Return the words that the recorded run was asked for."""
-    messages = recording["messages"]
-    assert isinstance(messages, list)
-    return str(messages[-1]["recipe"]["prompt"])
-
-
 def main(argv: list[str] | None = None) -> int:
     """The command line."""
     parser = argparse.ArgumentParser(prog="python -m app.sharing.social_card", description=__doc__)
@@ -112,7 +92,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, default=CARD.parent, help="folder of both pictures")
     arguments = parser.parse_args(argv)
     try:
-        drawn = card(json.loads(arguments.run.read_text()))
+        drawn = card(of_recording(json.loads(arguments.run.read_text())))
     except (OSError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

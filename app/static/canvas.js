@@ -54,6 +54,21 @@ export function strokeCell(pen, x, y, size, colour) {
   }
 }
 
+const wanted = new WeakMap(); // what is to be painted on a canvas
+
+// Decoding is asynchronous: only the newest picture asked for may be painted.
+export async function paintNewest(canvas, blob) {
+  if (!blob) return;
+  wanted.set(canvas, blob);
+  const bitmap = await createImageBitmap(blob);
+  if (wanted.get(canvas) !== blob) return;
+  if (canvas.width !== bitmap.width) canvas.width = bitmap.width;
+  if (canvas.height !== bitmap.height) canvas.height = bitmap.height;
+  canvas.getContext("2d").drawImage(bitmap, 0, 0);
+  countPainting(canvas);
+  bitmap.close();
+}
+
 // The theme's accent, for canvases.
 export function accentColour(element) {
   return getComputedStyle(element).getPropertyValue("--omni-accent").trim() || "#4a3fc0";

@@ -8,6 +8,11 @@ export function checkpointDigest() {
   return header().checkpoint || null;
 }
 
+// Whether it can be asked what it sees where.
+export function hasProbes() {
+  return header().believes === "True";
+}
+
 // Whether it finds things by their meaning.
 export function hasEmbedding() {
   return header().finds === "True";

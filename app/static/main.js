@@ -10,6 +10,7 @@ import { MaskEditor } from "./image/mask_editor.js";
 import { LabView } from "./lab/lab_view.js";
 import { LiveView } from "./live/live_view.js";
 import { messageFromJson } from "./live/message.js";
+import { RaceView } from "./live/race/race_view.js";
 import { warnBeforeLeaving } from "./page/leaving.js";
 import { linkedTab, pressWhenFilled } from "./page/linked_run.js";
 import { followTabs } from "./page/tabs.js";
@@ -30,11 +31,14 @@ function observe(watch, update) {
 export function mountLive(element, props, trigger, watch) {
   const root = mountPoint(element);
   const view = new LiveView(root, { again: () => trigger("again", {}), links: true });
+  const race = new RaceView(root);
   liveViews.set(root, view);
   observe(watch, () => {
     const value = props.value ?? {};
     if (value.replay) return whenVisible(root, () => view.run || view.play(value.replay));
     if (value.replay_at) return whenVisible(root, () => playFrom(value.replay_at, view));
+    if (value.race) return race.follow(value.race);
+    race.close();
     if (value.run) view.follow(value.run);
     for (const message of value.messages ?? []) view.accept(messageFromJson(message));
   });

@@ -6,6 +6,7 @@ PNG, a WAV, a film as MP4 and as GIF.
 """
 
 import json
+from collections.abc import Mapping
 
 import cv2
 import numpy as np
@@ -26,13 +27,17 @@ MORE = ("temperature", "top_p", "grid", "c", "a")
 """Settings of a recipe that the Lab can change and the other tabs leave alone."""
 
 
-def message(event: SegmentStarted | Refined | AudioChunk | CandidateDone) -> Message:
-    """The message that tells a browser about one event of a run under way."""
+def message(
+    event: SegmentStarted | Refined | AudioChunk | CandidateDone,
+    labels: Mapping[str, object] | None = None,
+) -> Message:
+    """The message that tells a browser about one event of a run under way. labels: what the model
+    sees where at this step, see `app.stream.patch_labels`."""
     match event:
         case SegmentStarted():
             return _started(event)
         case Refined():
-            return _refined(event)
+            return _refined(event, labels)
         case AudioChunk():
             return _sounded(event)
         case CandidateDone():
@@ -202,7 +207,7 @@ def _drafted(event: CandidateDone) -> Message:
     return Message(header, {"picture": jpeg(picture)}, kept=True)
 
 
-def _refined(event: Refined) -> Message:
+def _refined(event: Refined, labels: Mapping[str, object] | None) -> Message:
     header = {
         "kind": "refined",
         "segment": event.segment,
@@ -216,6 +221,8 @@ def _refined(event: Refined) -> Message:
         "changed": event.changed.mean(-1).round(2).tolist(),
         "confidence": event.confidence.mean(-1, dtype=np.float64).round(2).tolist(),
     }
+    if labels is not None:
+        header["labels"] = labels
     if event.words_t is not None:
         header["words_t"], header["words_1"] = event.words_t, event.words_1
     pictures = {"x_t": event.image_t, "x_1": event.image_1}

@@ -38,6 +38,8 @@ class Run:
         """Its visitor has thrown the conversation away."""
         self.every_step = False
         """A viewer wants to see each step."""
+        self.labelled = False
+        """A viewer wants to see what the model sees where."""
         self._lock = threading.Lock()
         self._stop = threading.Event()
         self._count = 0

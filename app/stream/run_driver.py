@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from app.stream import encode
+from app.stream.patch_labels import Labels
 from app.stream.run_bus import Run, StepBus
 from engine.api.errors import DeviceError
 from engine.api.events import Answer, AudioChunk, Completed, Event, Refined, SegmentStarted
@@ -48,6 +49,10 @@ class RunDriver:
     outcome: Outcome | None = None
     see: Callable[[Event], None] | None = None
     """Is told every event before the viewers are."""
+    label: Callable[[Event], Labels | None] | None = None
+    """Says of an event what the model sees where; it is told every one but the last."""
+    pulse_s: float = PULSE_S
+    """The time between two pauses in which the page may breathe; 0: a pause after each step."""
 
     def __iter__(self) -> Iterator[None]:
         """Yields now and then, so that a closed page can close it; that stops the engine."""
@@ -81,12 +86,13 @@ class RunDriver:
                 if isinstance(event, Completed):
                     self._completed(event, partial.request)
                     return
-                self.run.publish(encode.message(event))
+                labels = None if self.label is None else self.label(event)
+                self.run.publish(encode.message(event, labels))
                 if self.run.stopping:
                     break
                 if isinstance(event, Refined) and time.monotonic() >= due:
                     yield
-                    due = time.monotonic() + PULSE_S
+                    due = time.monotonic() + self.pulse_s
         self.outcome = partial.outcome()
         self.bus.end(self.run, partial.message())
 

@@ -1,7 +1,8 @@
 """The websocket route `/live/{run_id}`: one viewer of one run.
 
 Added to the FastAPI app that Gradio's `launch` returns. An unknown id is refused before the
-handshake. With `?every=1` media are decoded at each step from then on.
+handshake. With `?every=1` media are decoded at each step from then on, with `?labels=1`
+pictures carry labels of their patches.
 """
 
 import asyncio
@@ -19,13 +20,16 @@ MAX_MESSAGES, MAX_MESSAGE_BYTES = 32, 4096
 def add_live_route(server: FastAPI, bus: StepBus) -> None:
     """Serve the bus's runs on `server`."""
 
-    async def live(websocket: WebSocket, run_id: str, every: bool = False) -> None:
+    async def live(
+        websocket: WebSocket, run_id: str, every: bool = False, labels: bool = False
+    ) -> None:
         run = bus.find(run_id)
         if run is None:
             await websocket.close(4404)
             return
         await websocket.accept()
         run.every_step |= every
+        run.labelled |= labels
         telling = asyncio.create_task(_send(websocket, run))
         leaving = asyncio.create_task(_disconnected(websocket))
         _, pending = await asyncio.wait((telling, leaving), return_when=asyncio.FIRST_COMPLETED)

@@ -5,8 +5,9 @@ Owns: the form, and what happens from a press of Generate to the end of the run.
 is made and what can be given beside the words (`app.tabs.image`, `app.tabs.video`).
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, fields, replace
+from typing import Any
 
 import gradio as gr
 from gradio.components import Component
@@ -31,37 +32,13 @@ from app.forms.parse import (
 )
 from app.forms.share_link import Link
 from app.session import DRIVING, Session
+from app.tabs.tab_spec import Recipe, TabSpec
 from engine.api.conversation import Conversation
 from engine.api.request import Modality, Request
 from engine.api.sampling import MAX_DRAFTS, Sampling
 
 MAX_SLIDER_STEPS, MAX_SLIDER_GUIDANCE = 64, 8
 DRAFTS = "Try several, keep the best"
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """The form's values when the page opens."""
-
-    prompt: str
-    seed: int = 0
-    steps: int = 16
-    guidance: float = 1.0
-    method: str = "midpoint"
-
-
-@dataclass(frozen=True)
-class TabSpec:
-    """The kind of a generation tab. name: in the ids of its controls. api: in the names of its
-    events for programs. question, placeholder: of the prompt."""
-
-    name: str
-    to: Modality
-    api: str
-    question: str
-    placeholder: str
-    prompts: tuple[str, ...]
-    first: Recipe
 
 
 @dataclass
@@ -75,6 +52,8 @@ class GenerationTab:
     """The address from which the script fetches the recorded run; empty: it comes with the page."""
     link_targets: list[Component] = field(default_factory=list, init=False)
     """The controls that a link fills in, in the order of `link_values`; empty before the form."""
+    beginning: dict[str, Any] = field(default_factory=dict, init=False)
+    """Gradio's arguments for an event that begins something; empty before the form."""
     more: list[gr.HTML] = field(default_factory=list, init=False)
     """Prompts to press beside those of the craft."""
 
@@ -86,6 +65,9 @@ class GenerationTab:
     def given(self) -> list[Component]:
         """Lay out what can be given beside the words; the values reach `request`."""
         return []
+
+    def beside_generate(self) -> None:
+        """Lay out further buttons under the prompt."""
 
     def request(self, prompt: str, sampling: Sampling, *given: object) -> Request:
         """Return the engine's request. Raises: ValueError."""
@@ -155,6 +137,7 @@ class GenerationTab:
                 "Generate", variant="primary", elem_id=f"{spec.name}-generate"
             )
             self.stop = gr.Button("Stop", elem_id=f"{spec.name}-stop", visible=False)
+            self.beside_generate()
         self.examples = chips(spec.prompts, "prompts to try", f"{spec.name}-examples")
 
     def _settings(self, first: Recipe) -> None:
@@ -192,13 +175,13 @@ class GenerationTab:
         form += [self.seed, self.shown_seed, self.keep_seed, *self.extra, self.drafts]
         shown = [self.seed, self.shown_seed, self.view, self.prompt_notice, self.settings_notice]
         buttons = [self.generate, self.stop]
-        begin = {
-            "fn": self.prepare,
+        self.beginning = {
             "inputs": form,
             "outputs": [self.ticket, *shown, *buttons],
             "queue": False,
             "show_progress": "hidden",
         }
+        begin = {"fn": self.prepare, **self.beginning}
         for prompts in (self.examples, *self.more):
             prompts.press(
                 pressed_text, None, self.prompt, queue=False, api_visibility="private"
@@ -232,17 +215,40 @@ class GenerationTab:
     ) -> tuple[object, ...]:
         """Check the form; a good one opens a run and shows its place in line. more: what is given
         beside the words, and how many drafts."""
+        form = (ticket, prompt, steps, guidance, method, seed, shown_seed, keep_seed)
+        return self.begin(visitor, self._open_run, *form, *more)
+
+    def begin(
+        self,
+        visitor: gr.Request,
+        opened: Callable[[Request, str], tuple[str, object]],
+        ticket: str,
+        prompt: str,
+        steps: float,
+        guidance: float,
+        method: str,
+        seed: str,
+        shown_seed: str,
+        keep_seed: bool,
+        *more: object,
+    ) -> tuple[object, ...]:
+        """Check the form. opened: opens what a good one asks for, given the owner, and returns its
+        ticket and what is shown."""
         *given, drafts = more
         seed = next_seed(seed, shown_seed, keep_seed)
         try:
-            self.session.refuse_if_busy(ticket)
+            for run_id in ticket.split():
+                self.session.refuse_if_busy(run_id)
             request = self.filled(prompt, steps, guidance, method, seed, *given, drafts=drafts)
             self.session.unlearned.ask(prompt, visitor)
         except InputError as bad:
             return (*(gr.skip(),) * 4, *notices(bad), gr.skip(), gr.skip())
-        run = self.session.open(request, owner=visitor.session_hash or "")
-        value = {"run": run.id, **run.snapshot()}
-        return (run.id, seed, seed, value, *notices(None), *run_buttons(running=True))
+        ticket, value = opened(request, visitor.session_hash or "")
+        return (ticket, seed, seed, value, *notices(None), *run_buttons(running=True))
+
+    def _open_run(self, request: Request, owner: str) -> tuple[str, object]:
+        run = self.session.open(request, owner)
+        return run.id, {"run": run.id, **run.snapshot()}
 
     def filled(
         self,
@@ -269,14 +275,16 @@ class GenerationTab:
 
     def halt(self, ticket: str) -> tuple[object, ...]:
         """Stop within one step. What waits in line is over at once; what runs keeps what it has."""
-        self.session.stop(ticket)
+        for run_id in ticket.split():
+            self.session.stop(run_id)
         return self.finish(ticket)
 
     def finish(self, ticket: str) -> tuple[object, ...]:
         """The buttons as they should be now: Generate comes back when the run is over."""
-        return run_buttons(running=self.session.busy(ticket))
+        return run_buttons(running=any(map(self.session.busy, ticket.split())))
 
     def give_up(self, ticket: str) -> tuple[object, ...]:
         """The run's event failed or was never let in."""
-        self.session.close(ticket)
+        for run_id in ticket.split():
+            self.session.close(run_id)
         return self.finish(ticket)

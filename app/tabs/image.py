@@ -3,18 +3,22 @@ over."""
 
 from base64 import b64decode
 from binascii import Error as NotBase64
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
 
 import gradio as gr
 import numpy as np
 from gradio.components import Component
 
 from app.components import GRID, mask_editor
-from app.forms.controls import slider
+from app.forms.controls import NARROW, slider
 from app.forms.errors import notices
 from app.forms.example_prompts import PICTURES
 from app.forms.parse import InputError, as_sentence, beside, read_upload
-from app.tabs.generation_tab import GenerationTab, Recipe, TabSpec
+from app.race import drive_in_turn, racing_methods
+from app.tabs.generation_tab import GenerationTab
+from app.tabs.tab_spec import Recipe, TabSpec
 from engine.api.conversation import Conversation
 from engine.api.request import Inpainting, Modality, Request
 from engine.api.sampling import Sampling
@@ -63,6 +67,13 @@ class ImageTab(GenerationTab):
             said = BLIND.format(why=self.session.capabilities.missing_reason(Modality.IMAGE))
             gr.HTML(said, elem_id="image-blind", apply_default_css=False)
 
+    def beside_generate(self) -> None:
+        methods = self.session.capabilities.methods
+        runs = racing_methods(methods, self.spec.first.method, self.spec.first.method)
+        self.race = gr.Button(
+            "Race the methods", elem_id="image-race", visible=len(runs) > 1, min_width=NARROW
+        )
+
     def given(self) -> list[Component]:
         self.painted = gr.State(None)
         with gr.Accordion("Change a picture", open=False, elem_classes="omni-accordion"):
@@ -75,6 +86,7 @@ class ImageTab(GenerationTab):
 
     def _wire(self) -> None:
         super()._wire()
+        self.race.click(self.prepare_race, **self.beginning, api_visibility="private")
         self.mask_editor.painted(
             keep_mask_edit,
             None,
@@ -83,6 +95,30 @@ class ImageTab(GenerationTab):
             show_progress="hidden",
             api_visibility="private",
         )
+
+    def prepare_race(self, visitor: gr.Request, *form: Any) -> tuple[object, ...]:
+        """Check the form; a good one opens a run by each method of `app.race`."""
+        return self.begin(visitor, self._open_race, *form)
+
+    def _open_race(self, request: Request, owner: str) -> tuple[str, object]:
+        chosen = request.sampling.method or self.spec.first.method
+        racing = racing_methods(self.session.capabilities.methods, chosen, self.spec.first.method)
+        runs: list[dict[str, object]] = []
+        for method, label in racing.items():
+            sampling = replace(request.sampling.by(method), drafts=1)
+            run = self.session.open(replace(request, sampling=sampling), owner)
+            run.every_step = True
+            runs.append({"label": label, **run.snapshot()})
+        return " ".join(str(run["run"]) for run in runs), {"race": runs}
+
+    def run(self, ticket: str) -> Iterator[object]:
+        """Drive the run, or those of a race in turn."""
+        run_ids = ticket.split()
+        if len(run_ids) < 2:
+            yield from super().run(ticket)
+            return
+        for seen in drive_in_turn(self.session, run_ids):
+            yield {"race": list(seen.values())} if len(seen) == len(run_ids) else gr.skip()
 
     def request(self, prompt: str, sampling: Sampling, *given: object) -> Request:
         """Return a request that inpaints the mask, or all of a picture in part; without either the

@@ -12,7 +12,8 @@ from app.components import chips, notice
 from app.forms.example_prompts import ABOUT_FILMS, FILMS
 from app.forms.parse import as_sentence, read_upload
 from app.stream.encode import webp
-from app.tabs.generation_tab import GenerationTab, Recipe, TabSpec
+from app.tabs.generation_tab import GenerationTab
+from app.tabs.tab_spec import Recipe, TabSpec
 from engine.api.conversation import Conversation
 from engine.api.request import Modality, Request
 from engine.api.sampling import Sampling

@@ -85,7 +85,7 @@ class TraceRecorder:
                 self._started.append(event)
                 self._steps.append([])
             case Refined():
-                self._steps[-1].append(event)
+                self._steps[-1].append(replace(event, image_t=None, image_1=None, sound_1=None))
             case Completed():
                 self._completed = event
 

@@ -210,20 +210,21 @@ def webp_bytes(frames: np.ndarray, durations_ms: list[int], note: str) -> bytes:
     return buffer.getvalue()
 
 
-def gif_bytes(frames: np.ndarray, durations_ms: list[int], note: str) -> bytes:
+def gif_bytes(
+    frames: np.ndarray, durations_ms: list[int], note: str, coloured_as: np.ndarray | None = None
+) -> bytes:
     """An animation of frames uint8 "N H W 3", for ever, in one palette of 255 colours without
-    dithering; the note is its comment.
+    dithering; the note is its comment. coloured_as: smaller frames whose palette is good for these,
+    too: finding one for large frames takes a minute.
 
     A GIF counts in 10 ms: every change comes at the nearest. A frame that equals the one before is
     not written, that one lasts longer.
     """
+    tall = _in_own_palette(frames if coloured_as is None else coloured_as)
+    if coloured_as is not None:
+        whole = Image.fromarray(np.concatenate(frames))
+        tall = whole.quantize(palette=tall, dither=Image.Dither.NONE)
     height, width = frames.shape[1:3]
-    tall = Image.fromarray(np.concatenate(frames)).quantize(
-        255,
-        Image.Quantize.MEDIANCUT,
-        kmeans=len(frames) * height * width // SETTLED,
-        dither=Image.Dither.NONE,
-    )
     pictures = [tall.crop((0, i * height, width, (i + 1) * height)) for i in range(len(frames))]
     changes = np.round(np.cumsum([0, *durations_ms]) / 10).astype(int) * 10
     buffer = BytesIO()
@@ -239,8 +240,16 @@ def gif_bytes(frames: np.ndarray, durations_ms: list[int], note: str) -> bytes:
     return buffer.getvalue()
 
 
-def mp4_bytes(frames: np.ndarray, fps: int, note: str) -> bytes:
+def _in_own_palette(frames: np.ndarray) -> Image.Image:
+    """The frames below one another, in 255 colours."""
+    tall = Image.fromarray(np.concatenate(frames))
+    settled = tall.width * tall.height // SETTLED
+    return tall.quantize(255, Image.Quantize.MEDIANCUT, kmeans=settled, dither=Image.Dither.NONE)
+
+
+def mp4_bytes(frames: np.ndarray, fps: int, note: str, preset: str = "medium") -> bytes:
     """H.264 of frames uint8 "N H W 3", which every browser plays; the note is the file's comment.
+    preset: how long x264 looks for a shorter file.
 
     Raises: ValueError where a side is odd: the colours of H.264 stand for 2 x 2 pixels.
     """
@@ -253,7 +262,8 @@ def mp4_bytes(frames: np.ndarray, fps: int, note: str) -> bytes:
     buffer = BytesIO()
     with av.open(buffer, "w", format="mp4") as file:
         file.metadata["comment"] = note
-        stream = file.add_stream("libx264", rate=fps, options={"crf": "16"})
+        options = {"crf": "16", "preset": preset}
+        stream = file.add_stream("libx264", rate=fps, options=options)
         stream.height, stream.width = frames.shape[1:3]
         stream.pix_fmt = "yuv420p"
         for frame in frames:

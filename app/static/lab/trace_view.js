@@ -5,13 +5,13 @@ import { squareCanvas, strokeCell } from "../canvas.js";
 import { inkOn, rampColour } from "../colour_ramp.js";
 import { button, make } from "../dom.js";
 import { cellAt, cellCorner } from "../grid.js";
+import { drawProbeCell } from "../probe_cell.js";
 import { isKept, levelAt, probeAt, stepAt, unpackProbe } from "./trace.js";
 
 export const NO_HEAT = "none";
 export const PROBE = "belief"; // the heat map of what the probe reads
 const LARGE_PX = 768;
 const STRIP_PX = 192;
-const GOLDEN_ANGLE = 137.5; // between the hues of two things
 
 export class TraceView {
   // segment: of an unpacked run; pick: called with a position, turn: with a frame
@@ -102,7 +102,8 @@ export class TraceView {
   drawHeat(pen, position, x, y, cell, unit) {
     const { look, segment } = this;
     if (look.heat === PROBE) {
-      drawProbe(pen, probeAt(segment, look.step, position), x, y, cell, unit);
+      const found = probeAt(segment, look.step, position);
+      if (found) drawProbeCell(pen, found, [x, y], cell, { named: unit >= 1 });
     } else if (look.heat !== NO_HEAT) {
       pen.globalAlpha = 0.72;
       pen.fillStyle = rampColour(this.level(position));
@@ -144,25 +145,6 @@ export class TraceView {
     const first = frames > 1 ? this.look.frame * grid ** 2 : 0;
     this.pick(first + cellAt(event, this.canvas.getBoundingClientRect(), grid));
   }
-}
-
-// A cell in the hue of what is read there, with its name; the background is darkened.
-function drawProbe(pen, found, x, y, cell, unit) {
-  if (!found) return;
-  pen.globalAlpha = found.id ? 0.25 + 0.5 * found.sure : 0.5;
-  pen.fillStyle = found.id ? `oklch(0.42 0.13 ${(found.id * GOLDEN_ANGLE) % 360})` : "#16121c";
-  pen.fillRect(x, y, cell, cell);
-  if (!found.id || unit < 1) return;
-  pen.globalAlpha = 0.35 + 0.65 * found.sure;
-  pen.fillStyle = "#fbf8ff";
-  pen.textAlign = "center";
-  pen.textBaseline = "middle";
-  pen.font = `600 ${Math.round(cell * 0.18)}px ui-sans-serif, system-ui, sans-serif`;
-  const lines = found.words.split(" ");
-  lines.forEach((line, k) => {
-    const down = 0.5 + 0.22 * (k - (lines.length - 1) / 2);
-    pen.fillText(line, x + cell / 2, y + cell * down, cell - 8);
-  });
 }
 
 // The sign of a position that is kept.

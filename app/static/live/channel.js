@@ -1,6 +1,6 @@
 // The websocket of one run; it reconnects a few times when the connection is lost.
 
-import { socketUrl } from "../address.js";
+import { routeUrl, socketUrl } from "../address.js";
 import { decodeMessage } from "./message.js";
 
 const RETRIES = 4;
@@ -11,10 +11,11 @@ export function runUrl(run) {
 }
 
 export class Channel {
-  // receive: called with every decoded message; every: whether media are wanted at each step
-  constructor(run, receive, every = false) {
+  // receive: called with every decoded message; every: whether media are wanted at each step; labels:
+  // whether pictures are to carry what the model sees where
+  constructor(run, receive, { every = false, labels = false } = {}) {
     this.run = run;
-    this.address = every ? `${runUrl(run)}?every=1` : runUrl(run);
+    this.address = routeUrl(runUrl(run), { every: every && 1, labels: labels && 1 });
     this.receive = receive;
     this.closed = false;
     this.retries = RETRIES;

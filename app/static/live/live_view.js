@@ -7,7 +7,7 @@ import { Announcer } from "./announcer.js";
 import { Candidates } from "./candidates.js";
 import { Channel } from "./channel.js";
 import { Noise } from "./noise.js";
-import { pace } from "./pacing/pace.js";
+import { pace, showsEveryStep } from "./pacing/pace.js";
 import { Pacer } from "./pacing/pacer.js";
 import { playRecording, replayed } from "./pacing/recording.js";
 import { describeRecipe } from "./recipe.js";
@@ -95,8 +95,8 @@ export class LiveView {
     this.reset();
     this.isRecorded = false;
     this.run = this.root.dataset.run = run;
-    const every = pace() !== "live" && !REDUCED_MOTION.matches;
-    this.channel = new Channel(run, (message) => this.accept(message), every);
+    const wanted = { every: showsEveryStep(), labels: this.buttons.xray.isOn };
+    this.channel = new Channel(run, (message) => this.accept(message), wanted);
     if (!REDUCED_MOTION.matches) this.stirring = setInterval(() => this.blank.stir(), STIR_MS);
     this.setPhase("waiting");
   }
@@ -109,7 +109,7 @@ export class LiveView {
   // A recorded run: {messages: [...]}, played at its own pace.
   async play(recording) {
     this.reset();
-    this.isRecorded = true;
+    Object.assign(this, { isRecorded: true, recorded: recording.name });
     const mine = Symbol("recorded run");
     this.playing = mine;
     await playRecording(recording, {

@@ -9,12 +9,12 @@ export function describeRecipe({ prompt, seed, steps, guidance, method }, record
   return `“${prompt}” · ${facts.join(" · ")}`;
 }
 
-export function fileName({ prompt, seed }, ending = "png") {
+export function fileName({ prompt, seed }, ending = "png", suffix = "") {
   const words = prompt
     .toLowerCase()
     .replace(/[^a-z0-9]+/g, "-")
     .replace(/^-+|-+$/g, "");
-  return `${words.slice(0, 60) || "answer"}-seed-${seed}.${ending}`;
+  return `${words.slice(0, 60) || "answer"}-seed-${seed}${suffix}.${ending}`;
 }
 
 // tab: the one that the link opens; checkpoint: the digest of the one that made the run.

@@ -6,6 +6,8 @@ import { galleryRequest } from "../gallery/api.js";
 import { runUrl } from "./channel.js";
 import { onPace, paceControl } from "./pacing/pace.js";
 import { fileName, linkTo } from "./recipe.js";
+import { ShareButtons } from "./sharing/share_buttons.js";
+import { XrayButton } from "./xray/xray_button.js";
 
 const ENDINGS = { "image/png": "png", "video/mp4": "mp4", "image/gif": "gif", "audio/wav": "wav" };
 const GALLERY_TYPES = ["image/png", "video/mp4", "audio/wav"];
@@ -33,6 +35,8 @@ export class RunButtons {
     this.keep = button("Save to gallery", () => this.keepRun());
     this.watch = button("Copy watch address", () => this.copy(this.watch, runUrl(view.run)));
     this.watch.title = "for python -m engine watch, while this run forms";
+    this.xray = new XrayButton(view);
+    this.share = new ShareButtons(view);
     this.pace = paceControl();
     onPace(() => this.root.isConnected && this.step(() => view.pacer.advance()));
     const nodes = [
@@ -41,7 +45,9 @@ export class RunButtons {
       this.pace,
       this.replay,
       this.grid,
+      this.xray.root,
       ...this.files,
+      this.share.root,
       this.link,
       this.keep,
       this.watch,
@@ -65,6 +71,9 @@ export class RunButtons {
     this.pace.hidden = isOver && !this.links;
     this.replay.hidden = !isOver;
     this.grid.hidden = !view.hasPictures;
+    this.xray.update(phase);
+    this.xray.root.hidden ||= !this.links;
+    this.share.update(isOver && this.links);
     for (const node of this.files) node.hidden = !(isOver && view.mediaOf(node.dataset.type));
     this.link.hidden = !(isOver && this.links && this.linkedTab());
     this.keep.hidden = !(isOver && this.isKeepable());

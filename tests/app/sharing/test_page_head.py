@@ -1,5 +1,6 @@
 """The page says what it is to a social network, a browser and a phone, and nothing about Gradio."""
 
+import json
 import re
 from io import BytesIO
 from urllib.request import urlopen
@@ -72,6 +73,7 @@ def test_the_card_is_what_the_command_draws(tmp_path) -> None:
 
 def test_a_run_that_is_too_short_is_refused(tmp_path, capsys) -> None:
     short = tmp_path / "short.json"
-    short.write_text('{"messages": [{"media": {}, "recipe": {"prompt": "a"}}]}')
+    run = json.loads(FIRST_RUN.read_text())
+    short.write_text(json.dumps({"messages": [*run["messages"][:3], run["messages"][-1]]}))
     assert social_card.main(["--run", str(short), "--out", str(tmp_path)]) == 2
     assert "shows 5 steps" in capsys.readouterr().err

@@ -1,7 +1,7 @@
 // The visitor's choice of a pace: runs are shown as they come, slowly enough to see each step, or
 // step by step by hand. One choice for the whole page, remembered.
 
-import { make } from "../../dom.js";
+import { make, REDUCED_MOTION } from "../../dom.js";
 import { remember, remembered } from "../../page/memory.js";
 
 const KEY = "omni-pace";
@@ -17,6 +17,11 @@ let chosen = PACES.includes(remembered(KEY)) ? remembered(KEY) : "slow";
 
 export function pace() {
   return chosen;
+}
+
+// Whether the pictures of every step are wanted.
+export function showsEveryStep() {
+  return pace() !== "live" && !REDUCED_MOTION.matches;
 }
 
 export function choosePace(name) {

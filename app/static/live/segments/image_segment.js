@@ -1,9 +1,11 @@
 // A picture at one step: the state large, the prediction small.
 
-import { countPainting, outlinePatches } from "../../canvas.js";
+import { outlinePatches, paintNewest } from "../../canvas.js";
 import { make } from "../../dom.js";
+import { drawLabels } from "../xray/patch_labels.js";
 
 const GRID_PX = 512;
+const LABELS_PX = 768;
 
 export class ImageSegment {
   constructor() {
@@ -15,17 +17,19 @@ export class ImageSegment {
     this.prediction.setAttribute("aria-hidden", "true");
     this.grid.setAttribute("aria-hidden", "true");
     this.side = make("div", "omni-side", predictionFigure(this.prediction));
-    const large = stateFigure(this.state, this.grid);
+    this.labels = make("canvas", "omni-labels");
+    this.labels.setAttribute("aria-hidden", "true");
+    const large = stateFigure(this.state, this.labels, this.grid);
     this.root = make("div", "omni-pictures", large, this.side);
-    this.wanted = new Map();
   }
 
   // predicted, stated: the last steps up to this one that were decoded to pixels (not every one is)
   show(frame, _live, predicted, stated) {
     this.mark(frame.header.changed);
+    if (this.root.closest(".xray-on")) drawLabels(this.labels, frame.header.labels, LABELS_PX);
     return Promise.all([
-      this.paint(this.prediction, predicted?.media.x_1),
-      this.paint(this.state, stated?.media.x_t),
+      paintNewest(this.prediction, predicted?.media.x_1),
+      paintNewest(this.state, stated?.media.x_t),
     ]);
   }
 
@@ -34,23 +38,10 @@ export class ImageSegment {
   }
 
   finish(_answer, blob, label) {
-    this.paint(this.state, blob);
-    this.paint(this.prediction, blob);
+    paintNewest(this.state, blob);
+    paintNewest(this.prediction, blob);
     this.state.setAttribute("aria-label", label);
     this.mark([]);
-  }
-
-  // Decoding is asynchronous: only the newest picture asked for may be painted.
-  async paint(canvas, blob) {
-    if (!blob) return;
-    this.wanted.set(canvas, blob);
-    const bitmap = await createImageBitmap(blob);
-    if (this.wanted.get(canvas) !== blob) return;
-    if (canvas.width !== bitmap.width) canvas.width = bitmap.width;
-    if (canvas.height !== bitmap.height) canvas.height = bitmap.height;
-    canvas.getContext("2d").drawImage(bitmap, 0, 0);
-    countPainting(canvas);
-    bitmap.close();
   }
 
   mark(changed) {
