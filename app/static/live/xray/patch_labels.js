@@ -4,6 +4,7 @@ import { cellCorner } from "../../grid.js";
 import { drawProbeCell } from "../../probe_cell.js";
 
 const DEPTH = 0.72; // the picture is seen through the colours
+const TYPE = 0.24; // can be read on a phone
 
 // What stands at each patch: {id, words, sure}; one thing has one id, whatever its colour.
 export function cellsOf({ words, sure }) {
@@ -24,6 +25,6 @@ export function drawLabels(canvas, labels, size) {
   const side = Math.round(Math.sqrt(labels.words.length));
   const cell = size / side;
   cellsOf(labels).forEach((found, i) => {
-    drawProbeCell(pen, found, cellCorner(i, side, cell), cell, { depth: DEPTH });
+    drawProbeCell(pen, found, cellCorner(i, side, cell), cell, { depth: DEPTH, type: TYPE });
   });
 }
