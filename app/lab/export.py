@@ -74,7 +74,7 @@ def still(
 
 def page_of(seen: Mapping[str, object]) -> str:
     """A replay that opens from the disk, without a server and without the model."""
-    run = json.dumps(seen).replace("</", "<\\/")
+    run = json.dumps(seen).replace("<", "\\u003c")
     recipe = seen.get("recipe")
     prompt = str(recipe["prompt"]) if isinstance(recipe, Mapping) else ""
     return (

@@ -126,5 +126,8 @@ def test_the_page_of_its_own_asks_nobody_for_anything_and_cannot_be_broken_out_o
     seen["recipe"] = {**recipe_of(drawn().request), "prompt": "</script><script>alert(1)</script>"}
     page = page_of(seen)
     assert "alert(1)</script>" not in page
+    seen["recipe"] = {**recipe_of(drawn().request), "prompt": "a dog <!--<script> b"}
+    assert page_of(seen).count("<script") == page.count("<script")
+    assert "<!--" not in page_of(seen)
     assert "http://" not in page.replace("http://www.w3.org", "")
     assert "https://" not in page
