@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
+from engine.api.conversation import without_halves
 from engine.media.images import note_in
 
 MAX_CHARACTERS = 4000
@@ -20,8 +21,8 @@ def read_recipe(path: Path) -> Mapping[str, object]:
         raise ValueError(NOT_OURS)
     try:
         recipe = json.loads(note)
-    except json.JSONDecodeError as error:
+    except (ValueError, RecursionError) as error:  # also of numbers with thousands of digits
         raise ValueError(NOT_OURS) from error
     if not isinstance(recipe, dict) or not isinstance(recipe.get("prompt"), str):
         raise ValueError(NOT_OURS)
-    return recipe
+    return {**recipe, "prompt": without_halves(recipe["prompt"])}

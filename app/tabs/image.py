@@ -38,6 +38,10 @@ BLIND = (
     "works as soon as one that does is loaded: start the page with "
     "<code>python app.py --model FOLDER</code>.</p>"
 )
+ALL_PAINTED = (
+    "all of the picture is painted over, so that nothing of it stays: leave a part free, or say "
+    "how much may change"
+)
 PAINT = (
     "this checkpoint changes no picture by words alone: paint over what is to be made anew, or say "
     "how much may change"
@@ -131,6 +135,8 @@ class ImageTab(GenerationTab):
             if not self.session.capabilities.edits_images:
                 raise ValueError(PAINT)
             return Request(Conversation.ask(prompt, image=painted.picture), self.spec.to, sampling)
+        if painted.mask.all() and strength == 1.0:
+            raise ValueError(ALL_PAINTED)
         mask = painted.mask if painted.mask.any() else np.ones_like(painted.mask)
         inpainting = Inpainting(painted.picture, mask, strength)
         return Request(Conversation.ask(prompt), self.spec.to, sampling, inpainting=inpainting)

@@ -26,7 +26,7 @@ class Part:
 
     def __post_init__(self) -> None:
         if self.text is not None:
-            object.__setattr__(self, "text", _HALVES.sub("\ufffd", self.text))
+            object.__setattr__(self, "text", without_halves(self.text))
         said = self.text is not None or self.audio is not None
         if said + (self.image is not None) + (self.video is not None) != 1:
             raise ValueError("a part of a message is a text, a picture, a film or a sound")
@@ -42,6 +42,11 @@ class Part:
         if self.is_seen:
             return Modality.IMAGE if self.video is None else Modality.VIDEO
         return Modality.AUDIO if self.text is None else Modality.TEXT
+
+
+def without_halves(text: str) -> str:
+    """Return the text with U+FFFD in the place of each half of a character."""
+    return _HALVES.sub("\ufffd", text)
 
 
 def is_blank(text: str) -> bool:

@@ -17,18 +17,20 @@ from engine.api.events import Answer, CandidateDone, Completed, Refined, Segment
 from engine.api.insertion import MediaInsertion
 from engine.api.request import Inpainting, Request
 from engine.cli.generate_options import WATCH, checked, media_of, sampling_of, unused
+from engine.cli.mask_file import read_mask
 from engine.cli.out_file import content, example, fits, of_part
 from engine.engine import Engine
 from engine.inspection.trace import TraceRecorder
 from engine.inspection.trace_file import trace_bytes
 from engine.media.audio import SHORTEST_S, pieces_of
-from engine.media.images import fitted_to, read_picture
 from engine.prompt.answer_plan import first_modality
 from engine.prompt.task_coverage import guesses
 from flow.modality import Modality
 
-HALF = 127
-"""A mask is bright above this."""
+ALL_PAINTED = (
+    "the mask covers all of the picture, so that nothing of it stays: leave a part free, or lower "
+    "--strength"
+)
 DOUBT = (
     "I am not sure that I heard this right: I know English, and few words. Say it again, or type "
     "it with --prompt"
@@ -106,7 +108,9 @@ def _inpainting(arguments: argparse.Namespace, media: dict[str, np.ndarray]) -> 
     image = media.pop("image")
     mask = np.ones(image.shape[:2], bool)
     if arguments.mask is not None:
-        mask = fitted_to(read_picture(arguments.mask), image.shape).mean(2) > HALF
+        mask = read_mask(arguments.mask, image.shape)
+        if mask.all() and strength == 1.0:
+            _note(ALL_PAINTED)
     return Inpainting(image, mask, strength)
 
 

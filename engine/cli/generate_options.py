@@ -42,7 +42,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--mask",
         type=Path,
-        help="a picture, bright where --image may change; the prompt says what it shows then",
+        help="a picture, painted where --image may change: bright on dark, in a colour, on a "
+        "transparent layer, or erased from it; the prompt says what it shows then",
     )
     parser.add_argument(
         "--strength",

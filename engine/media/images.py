@@ -4,6 +4,8 @@ Pictures are uint8 "H W 3". Whatever cannot be read is a ValueError with one sen
 """
 
 import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
 from io import BytesIO
 from math import ceil
 from pathlib import Path
@@ -51,10 +53,17 @@ def only_known_formats() -> None:
 
 def read_picture(source: Path | str | bytes) -> np.ndarray:
     """The picture of a file or of its bytes, upright, in sRGB, transparency on white; one of more
-    than `MANY_PIXELS` is scaled down.
+    than `MANY_PIXELS` is scaled down. Raises: ValueError as `opened_picture`."""
+    with opened_picture(source) as picture:
+        return upright_rgb(picture)
+
+
+@contextmanager
+def opened_picture(source: Path | str | bytes) -> Iterator[Image.Image]:
+    """Open a file of a picture, or its bytes.
 
     Raises: ValueError where there is no such file, it is not a picture, or it has over
-    `MAX_PIXELS`.
+    `MAX_PIXELS`; also for what is found out while the picture is used.
     """
     name = "the upload" if isinstance(source, bytes) else Path(source).name
     opened = BytesIO(source) if isinstance(source, bytes) else source
@@ -62,7 +71,7 @@ def read_picture(source: Path | str | bytes) -> np.ndarray:
         with Image.open(opened, formats=FORMATS) as picture:
             if picture.width * picture.height > MAX_PIXELS:
                 raise ValueError(TOO_LARGE.format(name))
-            return upright_rgb(picture)
+            yield picture
     except FileNotFoundError as error:
         raise ValueError(f"there is no file {source}: check the path") from error
     except PermissionError as error:
@@ -77,7 +86,7 @@ def read_picture(source: Path | str | bytes) -> np.ndarray:
 
 def upright_rgb(picture: Image.Image) -> np.ndarray:
     """The pixels of an opened picture, uint8 "H W 3", as its camera says, on white."""
-    turn = TURNS.get(_orientation(picture))
+    turn = turn_of(picture)
     profile = picture.info.get("icc_profile")
     picture.draft("RGB", (MANY_SIDE, MANY_SIDE))
     seen = _in_bytes(picture)
@@ -90,28 +99,33 @@ def upright_rgb(picture: Image.Image) -> np.ndarray:
     return np.asarray(whole if turn is None else whole.transpose(turn))
 
 
-def _orientation(picture: Image.Image) -> int:
-    """The camera's orientation, 1 where the notes of the file cannot be read."""
+def turn_of(picture: Image.Image) -> Image.Transpose | None:
+    """The turn that makes it upright, None where the notes of the file say none."""
     try:
-        noted = picture.getexif().get(EXIF_ORIENTATION, 1)
+        return TURNS.get(picture.getexif().get(EXIF_ORIENTATION, 1))
     except UNREADABLE:
-        return 1
-    return noted if isinstance(noted, int) else 1
+        return None
 
 
 def _in_bytes(picture: Image.Image) -> Image.Image:
     """A picture of 8 bits a channel: 16 and 32 bits are scaled, floats are 0 to 1."""
     if picture.mode not in WIDE:
         return picture
+    grey = Image.fromarray(grey_levels(picture).round().clip(0, 255).astype(np.uint8))
+    hidden = picture.info.get("transparency")
+    if isinstance(hidden, int):
+        kept = np.where(np.asarray(picture) == hidden, 0, 255).astype(np.uint8)
+        grey.putalpha(Image.fromarray(kept))
+    return grey
+
+
+def grey_levels(picture: Image.Image) -> np.ndarray:
+    """The shades of a picture in one of the modes of `WIDE`, float64 "H W", 0 to 255."""
     values = np.nan_to_num(np.asarray(picture).astype(np.float64))
     top = 1.0 if picture.mode == "F" else 65535.0
     if picture.mode == "I" and values.max(initial=0) > top:
         top = 2.0**31 - 1
-    grey = Image.fromarray((values / top * 255).round().clip(0, 255).astype(np.uint8))
-    hidden = picture.info.get("transparency")
-    if isinstance(hidden, int):
-        grey.putalpha(Image.fromarray(np.where(values == hidden, 0, 255).astype(np.uint8)))
-    return grey
+    return values / top * 255
 
 
 def _in_srgb(picture: Image.Image, profile: bytes | None) -> Image.Image:
@@ -143,12 +157,6 @@ def fitted(
     if image.size != (side_px, side_px):
         image = ImageOps.fit(image, (side_px, side_px), resampling)
     return np.array(image)
-
-
-def fitted_to(picture: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """A picture scaled to the height and width of another."""
-    height, width = shape[:2]
-    return np.array(Image.fromarray(picture).resize((width, height), Image.Resampling.NEAREST))
 
 
 def png_bytes(picture: np.ndarray, notes: dict[str, str] | None = None) -> bytes:
@@ -277,16 +285,24 @@ def note_in(path: Path) -> str | None:
 
     Raises: ValueError where the file cannot be read.
     """
-    try:
-        if path.suffix.lower() == ".mp4":
-            import av
+    from av.error import FFmpegError
 
-            with av.open(str(path), format="mp4") as file:
-                return file.metadata.get("comment")
-        with Image.open(path, formats=FORMATS) as picture:
-            if picture.format == "GIF":
-                return picture.info.get("comment", b"").decode(errors="replace") or None
-            noted = picture.info.get("settings")
-            return str(noted) if noted else picture.getexif().get(EXIF_DESCRIPTION)
-    except (OSError, SyntaxError, ValueError, UnidentifiedImageError) as error:
+    try:
+        noted = _film_note(path) if path.suffix.lower() == ".mp4" else _picture_note(path)
+    except (*UNREADABLE, Image.DecompressionBombError, FFmpegError) as error:
         raise ValueError(f"{path.name} cannot be read: use a PNG, WebP, GIF or MP4 file") from error
+    return noted if isinstance(noted, str) else None
+
+
+def _film_note(path: Path) -> object:
+    import av
+
+    with av.open(str(path), format="mp4", metadata_errors="replace") as file:
+        return file.metadata.get("comment")
+
+
+def _picture_note(path: Path) -> object:
+    with Image.open(path, formats=FORMATS) as picture:
+        if picture.format == "GIF":
+            return picture.info.get("comment", b"").decode(errors="replace") or None
+        return picture.info.get("settings") or picture.getexif().get(EXIF_DESCRIPTION)

@@ -72,3 +72,10 @@ def test_painted_or_weakened_it_is_made_anew(
     assert request.inpainting.strength == strength
     assert request.inpainting.mask.mean() == share
     assert [p.text for p in request.conversation.turns[-1].parts] == ["a red heart"]
+
+
+def test_all_painted_is_told() -> None:
+    with pytest.raises(ValueError, match="all of the picture is painted over"):
+        TAB.request("a red heart", SAMPLING, _painted(*range(64)), 1.0)
+    weaker = TAB.request("a red heart", SAMPLING, _painted(*range(64)), 0.5)
+    assert weaker.inpainting is not None and weaker.inpainting.mask.all()
