@@ -40,9 +40,9 @@ class Recordings:
         Raises: ValueError where the Lab cannot show it.
         """
         engine = self.session.engine
-        seen = overview(
-            trace, engine.code_inspector, run_id, surprises(trace, engine.inspector.bits_per_code)
-        )
+        inspector = engine.code_inspector
+        bits = surprises(trace, engine.inspector.bits_per_code, inspector.words)
+        seen = overview(trace, inspector, run_id, bits)
         return seen | {"believes": self.session.capabilities.believes}
 
     def look_at(self, place: Mapping[str, object]) -> dict[str, object]:

@@ -15,9 +15,11 @@ from app.stream.encode import jpeg, recipe_of, strip
 from engine.api.request import Modality, Request
 from engine.inspection.trace import SegmentTrace, Trace
 from engine.media.film_limits import FRAMES
+from engine.media.token_text import TokenText
 
-NEAR, PATCH_MARGIN, MAX_STEPS = 6, 1, 256
-"""Limits of a view: alternatives and neighbours of a code; cells around it; steps of a part."""
+NEAR, PATCH_MARGIN, MAX_STEPS, MAX_CODES = 6, 1, 256, 2**20
+"""Limits of a view: alternatives and neighbours of a code; cells around it; steps of a part; codes
+of all parts at all steps."""
 HEATS = {
     "confidence": "how sure the prediction is",
     "entropy": "bits of doubt about it",
@@ -30,11 +32,20 @@ HEATS = {
 Surprise = Callable[[Request, np.ndarray, Modality], float]
 
 
-def surprises(trace: Trace, surprise: Surprise) -> list[float | None]:
+def is_of_these_codes(segment: SegmentTrace, words: TokenText) -> bool:
+    """Return whether the ids of a segment are the checkpoint's: no word of its text is another
+    one there."""
+    known, pieces = words.pieces, segment.words.pieces
+    return all(known.get(i, "")[: len(p)] == p for i, p in pieces.items())
+
+
+def surprises(trace: Trace, surprise: Surprise, words: TokenText) -> list[float | None]:
     """Return, for each segment, the bits a code of what it ended with; None where that is
-    unfinished, or stands behind other segments of the answer."""
+    unfinished, stands behind other segments of the answer, or is of another vocabulary."""
     found: list[float | None] = [None] * len(trace.segments)
     segment = trace.segments[0]
+    if not is_of_these_codes(segment, words):
+        return found
     with suppress(ValueError):
         tokens = segment.arrays["x_t"][-1].astype(np.int64)
         found[0] = round(surprise(trace.request, tokens, segment.modality), 3)
@@ -51,6 +62,8 @@ def overview(
     longest = max(s.num_steps for s in trace.segments)
     if longest > MAX_STEPS:
         raise ValueError(f"the Lab shows up to {MAX_STEPS} steps, and this run has {longest}")
+    if sum(s.arrays["x_t"].size for s in trace.segments) > MAX_CODES:
+        raise ValueError(f"the Lab shows up to {MAX_CODES} codes, all steps together: record fewer")
     if any(s.modality is Modality.AUDIO for s in trace.segments):
         raise ValueError("the Lab shows words, pictures and films, and this run made a sound")
     last = trace.segments[-1].sampling
@@ -120,15 +133,17 @@ def heat_maps(segment: SegmentTrace, code_inspector: CodeInspector) -> dict[str,
     """Return, for each of `HEATS` that the trace allows, a number for every step and position,
     float32 "S L"."""
     a = segment.arrays
-    gaps = code_inspector.distances(segment.modality, a["x_t"], a["x_1"])
     changed = a["changed"]
     last = np.where(changed.any(2), np.arange(1, len(changed) + 1)[:, None], 0).max(0)
     found = {
-        "confidence": a["confidence"].astype(np.float32).mean(2),
-        "distance": np.maximum(gaps, 0).mean(2),
         "changes": changed.sum(2).cumsum(0),
         "settled": np.broadcast_to(last, changed.shape[:2]),
     }
+    if is_of_these_codes(segment, code_inspector.words):
+        gaps = code_inspector.distances(segment.modality, a["x_t"], a["x_1"])
+        found["distance"] = np.maximum(gaps, 0).mean(2)
+    if "confidence" in a:
+        found["confidence"] = a["confidence"].astype(np.float32).mean(2)
     if "entropy" in a:
         found["entropy"] = a["entropy"].astype(np.float32).mean(2) / np.log(2)
     return {name: found[name].astype(np.float32) for name in HEATS if name in found}
@@ -157,10 +172,11 @@ def _code(
 ) -> dict[str, object]:
     a = segment.arrays
     history, predicted = (a[name][:, position, q] for name in ("x_t", "x_1"))
-    final = np.broadcast_to(history[-1:], history.shape)
-    path = _column(code_inspector, segment.modality, history, final, a["x_t"].shape[2], q)
-    now = int(history[step])
-    near, gaps = code_inspector.neighbours(segment.modality, q, int(predicted[step]), NEAR)
+    path, near, gaps = (np.empty(0),) * 3
+    if is_of_these_codes(segment, code_inspector.words):
+        final = np.broadcast_to(history[-1:], history.shape)
+        path = _column(code_inspector, segment.modality, history, final, a["x_t"].shape[2], q)
+        near, gaps = code_inspector.neighbours(segment.modality, q, int(predicted[step]), NEAR)
     likely: list[dict[str, object]] = []
     if "entropy" in a:
         ids, p = a["likely_ids"][step, position, q], a["likely_p"][step, position, q]
@@ -172,9 +188,11 @@ def _code(
         ]
     looks = _shown(segment, code_inspector, step, position, q, near)
     return {
-        "now": now,
+        "now": int(history[step]),
         "predicted": int(predicted[step]),
-        "confidence": round(float(a["confidence"][step, position, q]), 4),
+        "confidence": None
+        if "confidence" not in a
+        else round(float(a["confidence"][step, position, q]), 4),
         "entropy": None
         if "entropy" not in a
         else round(float(a["entropy"][step, position, q]) / float(np.log(2)), 3),

@@ -115,7 +115,7 @@ class LabTab:
             "Open a trace or a picture",
             size="sm",
             elem_id="lab-upload",
-            file_types=[".npz", ".png", ".webp", ".mp4", ".gif"],
+            file_types=[".npz", ".json", ".png", ".webp", ".mp4", ".gif"],
         )
         self.upload_notice = notice("lab-upload-notice")
 
@@ -265,7 +265,7 @@ class LabTab:
         """Somebody's trace, checked before it is shown, or a picture whose settings come back."""
         nothing = (gr.skip(),) * len(self.form)
         try:
-            if Path(path).suffix == ".npz":
+            if Path(path).suffix in (".npz", ".json"):
                 trace = read_trace(Path(path))
                 run_id = secrets.token_urlsafe(16)
                 value = {"lab": [self.recordings.overview(run_id, trace)]}

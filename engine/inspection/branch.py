@@ -26,6 +26,8 @@ def start_of(trace: Trace, segment: int, step: int, edits: Sequence[Edit] = ()) 
 
     Raises: ValueError where there is no such place, or nothing would be left to do.
     """
+    if not trace.checkpoint.get("digest"):
+        raise ValueError("this run is of another program: look into it, it cannot be gone on from")
     if not 0 <= segment < len(trace.segments):
         raise ValueError(f"this run has no part {segment}")
     arrays = trace.segments[segment].arrays

@@ -21,7 +21,8 @@ AXES = {
     "x_t": "SLQ", "x_1": "SLQ", "changed": "SLQ", "confidence": "SLQ", "t": "S", "nfe": "S",
     "num_active": "S", "elapsed_s": "S", "likely_ids": "SLQK", "likely_p": "SLQK", "entropy": "SLQ",
 }  # fmt: skip
-"""Every array of a segment: S steps, L positions, Q codebooks, K alternatives."""
+"""Every array of a segment: S steps, L positions, Q codebooks, K alternatives. Runs of others may
+lack the confidence."""
 
 
 @dataclass(frozen=True)
@@ -168,7 +169,7 @@ def events_of(trace: Trace) -> Iterable[Event]:
                 tokens_t=a["x_t"][k].astype(np.int64),
                 tokens_1=a["x_1"][k].astype(np.int64),
                 changed=a["changed"][k],
-                confidence=a["confidence"][k].astype(np.float32),
+                confidence=_confidence(a, k),
                 nfe=nfe,
                 num_active=int(a["num_active"][k]),
                 elapsed_s=elapsed_s,
@@ -182,6 +183,13 @@ def events_of(trace: Trace) -> Iterable[Event]:
             answer = replace(answer, tokens=whole)
         answers.append(answer)
     yield Completed(trace.request, tuple(answers), nfe, elapsed_s)
+
+
+def _confidence(arrays: Mapping[str, np.ndarray], step: int) -> np.ndarray:
+    """The confidence at a step, 0 where none is known."""
+    if "confidence" not in arrays:
+        return np.zeros(arrays["x_t"].shape[1:], np.float32)
+    return arrays["confidence"][step].astype(np.float32)
 
 
 def _likely(arrays: Mapping[str, np.ndarray], step: int) -> Likely | None:

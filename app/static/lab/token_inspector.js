@@ -90,12 +90,22 @@ function codeHeading(code, q, { step, codes }) {
   const where =
     code.now === code.predicted ? " is where it is predicted to be" : ` is heading for ${heading}`;
   const entropy = code.entropy === null ? "" : `, ${code.entropy} bits of doubt`;
-  const confidence = `; ${percent(code.confidence)} sure${entropy}`;
-  return make("p", "omni-code-head", make("b", "", name), where, confidence);
+  const sure = code.confidence === null ? "" : `; ${percent(code.confidence)} sure`;
+  return make("p", "omni-code-head", make("b", "", name), where, `${sure}${entropy}`);
 }
 
-// The distance to the final code, step by step; a dot where the code changed.
+// The distance to the final code, step by step; a dot where the code changed. Codes of another model
+// have no distances, only names.
 function pathChart({ path, history, pieces }, step) {
+  const figure = make("figure", "omni-way");
+  if (path.length) figure.innerHTML = pathDrawing(path, history, step);
+  const words = pieces?.filter((piece, k) => k === 0 || piece !== pieces[k - 1]);
+  const way = words ? words.map((piece) => piece.trim() || "·").join(" → ") : pathOf(history);
+  figure.append(make("figcaption", "", way));
+  return figure;
+}
+
+function pathDrawing(path, history, step) {
   const top = Math.max(0.01, ...path);
   const last = Math.max(1, path.length - 1);
   const x = (k) => (PADDING + (k / last) * (WIDTH - 2 * PADDING)).toFixed(1);
@@ -105,14 +115,10 @@ function pathChart({ path, history, pieces }, step) {
   const changed = history.map((id, k) => k === 0 || id !== history[k - 1]);
   const dot = (k) => `<circle cx='${x(k)}' cy='${y(path[k])}' r='2.6'/>`;
   const dots = changed.map((isNew, k) => (isNew ? dot(k) : "")).join("");
-  const figure = make("figure", "omni-way");
-  figure.innerHTML =
+  return (
     `<svg viewBox='0 0 ${WIDTH} ${HEIGHT}' role='img'` +
     " aria-label='distance to the final code over the steps'>" +
     `<line x1='${x(step)}' x2='${x(step)}' y1='0' y2='${HEIGHT}'/>` +
-    `<polyline points='${points}'/>${dots}</svg>`;
-  const words = pieces?.filter((piece, k) => k === 0 || piece !== pieces[k - 1]);
-  const way = words ? words.map((piece) => piece.trim() || "·").join(" → ") : pathOf(history);
-  figure.append(make("figcaption", "", way));
-  return figure;
+    `<polyline points='${points}'/>${dots}</svg>`
+  );
 }

@@ -122,3 +122,99 @@ def test_a_picture_of_32_steps_is_below_a_megabyte() -> None:
     request = Request(Conversation.ask("a panda"), Modality.IMAGE, Sampling(steps=32))
     _, trace = recorded(engine, request, watch=5)
     assert len(trace_bytes(trace)) < 1_000_000
+
+
+def _packed(good: bytes, flag: int, method: int) -> bytes:
+    """The archive with another flag and method in all of its headers."""
+    content = bytearray(good)
+    for mark, flags in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        place = content.find(mark)
+        while place >= 0:
+            content[place + flags] |= flag
+            content[place + flags + 2 : place + flags + 4] = method.to_bytes(2, "little")
+            place = content.find(mark, place + 4)
+    return bytes(content)
+
+
+@pytest.mark.parametrize(
+    ("flag", "method", "says"),
+    [(0, 9, "packed by deflate64"), (1, 8, "is encrypted"), (0, 98, "packed by ppmd")],
+)
+def test_an_odd_archive_is_told_as_what_it_is(
+    good: bytes, flag: int, method: int, says: str
+) -> None:
+    with pytest.raises(ValueError, match=says):
+        read_trace(_packed(good, flag, method))
+
+
+def _nested(path: str, value: object) -> Callable[[dict[str, np.ndarray]], object]:
+    def change(arrays: dict[str, np.ndarray]) -> None:
+        about = json.loads(str(arrays["about"]))
+        *before, last = path.split(".")
+        place: Any = about
+        for name in before:
+            place = place[int(name) if name.isdigit() else name]
+        place[last] = value
+        arrays["about"] = np.array(json.dumps(about))
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "says"),
+    [
+        ("segments.0.length", float("inf"), r"segments\.0\.length"),
+        ("segments.0.heard", float("nan"), r"segments\.0\.heard"),
+        ("segments.0.held", [10**30], "held"),
+        ("segments.0.words", [1, 2], "words"),
+        ("segments.0.colour", "red", r"newer version.*segments\.0\.colour"),
+        ("request.sampling.curl", 3, r"newer version.*request\.sampling\.curl"),
+        ("request.sampling.steps", "many", r"request\.sampling\.steps"),
+        ("request.sampling.temperature", float("inf"), "temperature"),
+        ("request.turns", "hello", r"request\.turns"),
+        ("request.turns", [{"role": "user", "parts": [{"picture": "nothing"}]}], "has no nothing"),
+        ("checkpoint", 5, "checkpoint"),
+    ],
+)
+def test_a_value_that_is_none_is_named(good: bytes, path: str, value: object, says: str) -> None:
+    with pytest.raises(ValueError, match=says):
+        read_trace(_changed(good, _nested(path, value)))
+
+
+@pytest.mark.parametrize("header", [b"(' ", b"((((", b"{'descr': '<f4', 'shape': (1e99,)}"])
+def test_a_header_that_is_no_python_is_told(good: bytes, header: bytes) -> None:
+    content = b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header
+    with pytest.raises(ValueError, match=r"this is not a whole trace: 0\.t cannot be read"):
+        read_trace(_with_entry(good, "0.t.npy", content))
+
+
+def test_one_picture_in_ten_thousand_parts_is_unpacked_once(good: bytes) -> None:
+    def change(arrays: dict[str, np.ndarray]) -> None:
+        arrays["large"] = np.zeros((2000, 2000, 3), np.uint8)
+        said = json.loads(str(arrays["about"]))
+        parts = [{"picture": "large"}] * 60 + [{"text": "a dog"}]
+        said["request"]["turns"] = [{"role": "user", "parts": parts}] * 160
+        arrays["about"] = np.array(json.dumps(said))
+
+    content = _changed(good, change)
+    assert len(content) < 200_000
+    turns = read_trace(content).request.conversation.turns
+    assert len({id(p.image) for t in turns for p in t.parts if p.image is not None}) == 1
+
+
+def test_too_many_codes_are_refused_before_they_are_unpacked(good: bytes) -> None:
+    header = io.BytesIO()
+    shape = {"descr": "|u1", "fortran_order": False, "shape": (4096, 8192, 2)}
+    np.lib.format.write_array_header_1_0(header, shape)
+    with pytest.raises(ValueError, match="at most 8388608 codes"):
+        read_trace(_with_entry(good, "0.x_t.npy", header.getvalue() + bytes(4096 * 8192 * 2)))
+
+
+def test_halves_of_characters_are_marked(good: bytes) -> None:
+    read = read_trace(_changed(good, _nested("segments.0.text", "a \ud800 dog")))
+    assert read.segments[0].text == "a \ufffd dog"
+
+
+def test_a_file_that_may_not_be_read_is_told(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"run\.npz cannot be read: no such file"):
+        read_trace(tmp_path / "run.npz")
