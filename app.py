@@ -4,9 +4,7 @@ import os
 import sys
 
 from app.launch import read_settings
-from app.session import Session
-from engine.cli.loading import LoadingBar, folder_of, warm_up
-from engine.engine import Engine
+from model.loading.checkpoint_name import is_hub_name, refuse_missing
 
 
 def main() -> int:
@@ -14,12 +12,18 @@ def main() -> int:
     settings = read_settings(os.environ)
     os.environ.setdefault("LANCE_LOG", "error")
     try:
+        if not is_hub_name(settings.model):
+            refuse_missing(settings.model)
+        # Gradio and torch take many seconds: a wrong folder is told first.
+        from app.page import build_page, serve
+        from app.session import Session
+        from engine.cli.loading import LoadingBar, folder_of, warm_up
+        from engine.engine import Engine
+
         how = {"weights": settings.weights, "speech": settings.speech_codec}
         folder = folder_of(settings.model, os.environ)
         engine = Engine.load(folder, settings.device, progress=LoadingBar(), **how)
         warm_up(engine)
-        from app.page import build_page, serve  # Gradio takes seconds: a wrong folder is told first
-
         session = Session(engine, gallery=settings.gallery, own=settings.own_gallery)
         page = build_page(session)
         serve(page, session, settings.address, int(settings.port))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pydantic import AliasChoices, BaseModel, Field
 
-from app.gallery.local_folder import is_loopback
+from app.gallery.loopback import is_loopback
 
 SHIPPED_MODEL = Path(__file__).resolve().parents[1] / "assets/nano"
 DEFAULT_GALLERY = Path("data/gallery")

@@ -11,10 +11,10 @@ from html import escape
 from pathlib import Path
 from typing import Protocol
 
+from app.gallery.loopback import is_loopback
 from retrieval.draft import Progress, Report
 from retrieval.folder import media_files
 
-LOOPBACK_HOSTS = ("127.0.0.1", "localhost", "::1")
 FORWARDED = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip")
 """Headers of a request that came through another machine, or through a program that let it in."""
 NO_PATH = "write the path of a folder on this machine, such as ~/Pictures"
@@ -29,16 +29,6 @@ class FolderReceiver(Protocol):
     """The receiver of the files: `app.gallery.library.Library`."""
 
     def add_folder(self, folder: Path, progress: Progress | None = None) -> Report: ...
-
-
-def is_loopback(address: str) -> bool:
-    """Return whether an address is one of this machine alone, with or without a port."""
-    name = address.strip().lower()
-    if name.startswith("["):
-        name = name[1:].partition("]")[0]
-    elif name.count(":") == 1:
-        name = name.partition(":")[0]
-    return name in LOOPBACK_HOSTS
 
 
 def is_local_request(headers: Mapping[str, str], client: str) -> bool:

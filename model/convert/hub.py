@@ -6,7 +6,6 @@ converted checkpoints, and the error for a name that cannot be resolved.
 """
 
 import json
-import re
 import shutil
 from collections.abc import Callable, Mapping
 from hashlib import blake2b
@@ -20,6 +19,7 @@ from model.convert.catalogue import LAYOUTS
 from model.convert.conversion import convert
 from model.convert.layout import Layout
 from model.convert.writer import Target
+from model.loading.checkpoint_name import is_hub_name
 from model.loading.hf_folder import CONFIG, INDEX, HfFolder, read_config
 
 READ = ("*.json", "*.jinja", "merges.txt", "*.safetensors")
@@ -27,7 +27,6 @@ READ = ("*.json", "*.jinja", "merges.txt", "*.safetensors")
 VERSION = 1
 """Version of the output format; a new value makes every checkpoint be converted again."""
 CHOICE = "NEXT_OMNI_CONVERTED"
-HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 Told = Callable[[str], None]
 
 
@@ -69,7 +68,7 @@ def on_disk(given: Path | str, told: Told | None) -> Path:
     Raises: ValueError where it is a name that is not in the cache and cannot be fetched.
     """
     folder, name = Path(given), str(given)
-    if folder.exists() or not HUB_NAME.fullmatch(name) or Path(name.partition("/")[0]).exists():
+    if not is_hub_name(given):
         return folder
     if (cached := _cached(name)) is not None:
         return cached

@@ -16,6 +16,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from model.config import OmniConfig
+from model.loading.checkpoint_name import refuse_missing
 from model.loading.config_file import config_from_json
 from model.loading.hf_folder import pickles_in
 from model.loading.meta_init import WeightLoader, hollow_model
@@ -123,10 +124,7 @@ def load_checkpoint(
 
 
 def _read_json(folder: Path, name: str) -> dict[str, Any]:
-    if not folder.is_dir():
-        raise ValueError(
-            f"there is no checkpoint at {folder}; check the path, or train one with `make train`"
-        )
+    refuse_missing(folder)
     file = folder / name
     if not file.exists():
         raise ValueError(

@@ -12,10 +12,10 @@ from app.gallery.local_folder import (
     NOTHING,
     add_with_progress,
     is_local_request,
-    is_loopback,
     read_folder,
     report_html,
 )
+from app.gallery.loopback import is_loopback
 from app.page import build_page
 from app.session import Session
 from engine.api.conversation import Part
