@@ -42,7 +42,7 @@ def _lines(file: Path) -> int:
     return len(file.read_text().splitlines())
 
 
-@pytest.mark.parametrize("file", _modules(), ids=_name)
+@pytest.mark.parametrize("file", [*_modules(), *sorted((ROOT / "tests").rglob("*.py"))], ids=_name)
 def test_a_file_has_at_most_300_lines(file: Path) -> None:
     assert _lines(file) <= MAX_LINES
 

@@ -2,7 +2,7 @@
 none."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,28 +21,21 @@ from engine.media.video import sampled
 from flow.modality import Modality
 from flow.sequence import OmniSequence, Segment, prompt, response
 from model.convert.__main__ import main
-from model.convert.catalogue import LAYOUTS
 from model.loading.checkpoint import load_checkpoint
 from model.loading.config_file import config_from_json
-from model.loading.hf_folder import HfFolder
 from model.tokenizers.image import pixels_from_uint8
 from model.tokenizers.text import BEGIN_VIDEO, END_VIDEO, NUM_MARKERS
 from tests.model import coded_models as published
+from tests.model.coded_pair import ASSISTANT, PICTURE, USER, WORDS, Pair
 from tests.model.masked_models import BYTES_AND_MERGES, logits
-from tests.model.test_convert_coded import ASSISTANT, PICTURE, USER, WORDS, Pair
 
 SIDE, FRAMES, PLACES = 224, 5, 196
 FILM = np.random.default_rng(5).integers(0, 255, (8, 30, 40, 3), np.uint8)
 
 
-@pytest.fixture(scope="module")
-def pair(tmp_path_factory: pytest.TempPathFactory) -> Pair:
-    folder = tmp_path_factory.mktemp("dynin")
-    source = published.save("dynin", folder / "source")
-    assert main(["dynin", str(source), str(folder / "out")]) == 0
-    assert main(["magvit", str(published.save_magvit(folder / "magvit")), str(folder / "out")]) == 0
-    exchange = LAYOUTS["dynin"].exchange(HfFolder.open(source))
-    return Pair("dynin", source, Engine.load(folder / "out", "cpu"), exchange)
+@pytest.fixture
+def pair(seeing_pair: Callable[[str], Pair]) -> Pair:
+    return seeing_pair("dynin")
 
 
 def _theirs(pair: Pair, segments: Sequence[Segment]) -> list[int]:

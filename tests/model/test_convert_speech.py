@@ -22,8 +22,8 @@ from model.prompt_template import Message, collate_prompts, layout
 from model.tokenizers.text import BEGIN_AUDIO, END_AUDIO, NUM_MARKERS
 from tests.engine.media.test_codec_process import command
 from tests.model import coded_models as published
+from tests.model.coded_pair import ASSISTANT, USER, WORDS, Pair
 from tests.model.masked_models import BYTES_AND_MERGES, logits
-from tests.model.test_convert_coded import ASSISTANT, USER, WORDS, Pair
 
 FIRST = WORDS + published.NUM_IMAGE
 """Row of the first code of speech in the source."""

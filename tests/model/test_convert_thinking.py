@@ -15,7 +15,7 @@ from engine.engine import Engine
 from flow.modality import Modality
 from model.loading.config_file import config_from_json
 from model.tokenizers.text import END_THINK, EOS, THINK
-from tests.model.test_convert_coded import ASSISTANT, USER, WORDS, Pair
+from tests.model.coded_pair import ASSISTANT, USER, WORDS, Pair
 
 ASKED = Request(Conversation.ask(" How many? "), Modality.TEXT, Sampling(steps=2), think=True)
 

@@ -22,7 +22,7 @@ from engine.media.images import (
     webp_bytes,
 )
 from engine.media.video import FRAME_MS, FRAMES_A_SECOND, read_film
-from tests.engine.media.test_video import _numbered, _worst_psnr
+from tests.engine.media.films import numbered, worst_psnr
 
 
 def _bytes(image: Image.Image, kind: str, **options: object) -> bytes:
@@ -144,7 +144,7 @@ def test_our_own_clip_shows_every_frame_for_its_time_and_is_read_back() -> None:
         packets = [p for p in file.demux(video=0) if p.pts is not None]
     shown = sorted((float(p.pts * p.time_base), float(p.duration * p.time_base)) for p in packets)
     assert shown == [(i * FRAME_MS / 1000, FRAME_MS / 1000) for i in range(film_limits.FRAMES)]
-    assert _worst_psnr(read_film(content), frames) > 30
+    assert worst_psnr(read_film(content), frames) > 30
     assert content == mp4_bytes(frames, FRAMES_A_SECOND, "settings")
 
 
@@ -153,7 +153,7 @@ def test_our_own_animations_are_read_back(make: Callable[..., bytes]) -> None:
     frames = _cartoon()
     frames[3] = frames[2]
     content = make(frames, [FRAME_MS] * film_limits.FRAMES, "settings")
-    assert _worst_psnr(read_film(content), frames) > (40 if make is gif_bytes else 30)
+    assert worst_psnr(read_film(content), frames) > (40 if make is gif_bytes else 30)
     assert content == make(frames, [FRAME_MS] * film_limits.FRAMES, "settings")
 
 
@@ -178,7 +178,7 @@ def test_a_gif_keeps_flat_areas_flat_and_few_colours_exact() -> None:
 
 
 def test_a_gif_keeps_its_time_where_frames_are_equal_or_times_are_not_whole() -> None:
-    frames = np.stack([_numbered(i) for i in (1, 2, 2, 2, 3)])
+    frames = np.stack([numbered(i) for i in (1, 2, 2, 2, 3)])
     found = _gif_frames(gif_bytes(frames, [33] * 5, ""))
     assert [duration_ms for duration_ms, _ in found] == [30, 100, 30]
     still = gif_bytes(frames[:1].repeat(8, 0), [250] * 8, "")
@@ -191,4 +191,4 @@ def test_a_gif_of_noise_is_there_at_once() -> None:
     began_s = time.process_time()
     content = gif_bytes(noise, [FRAME_MS] * 8, "")
     assert time.process_time() - began_s < 1.5
-    assert _worst_psnr(read_film(content), noise) > 22
+    assert worst_psnr(read_film(content), noise) > 22
