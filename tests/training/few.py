@@ -1,4 +1,5 @@
-"""What makes a stage of the command line short: pools of a few examples, and a corpus of tones."""
+"""What makes a stage of the command line short: few examples in pools and reports, and a corpus of
+tones."""
 
 from pathlib import Path
 
@@ -11,6 +12,10 @@ FEW = {
     "training.__main__.POOLS": (4, 8, 4),
     "training.__main__.NUM_UNNAMED": 6,
     "training.checkpoints.initialise.TEXTS_PER_KIND": 200,
+    "training.checkpoints.export.WISHES": 40,
+    "training.loop.progress_report.SHOWN": 2,
+    "training.stages.flow.REPORTED": 4,
+    "training.stages.vision.REPORTED": 8,
 }
 """Settings of the command line, by where they stand."""
 

@@ -61,6 +61,8 @@ MASKED_SHARE, CAUSAL_SHARE = 0.15, 0.1
 FEWER_VIEWS = {Modality.VIDEO: 0.4}
 """Factors of both shares by modality: video mainly needs the path."""
 SMALLEST_T = 0.02
+REPORTED = 40
+"""Examples of each kind in a report."""
 
 
 class FlowStage(FlowBatches):
@@ -261,7 +263,7 @@ class FlowStage(FlowBatches):
     def report(self, folder: Path) -> dict[str, float]:
         report = FlowReport(self.model, self.tokenizer, self.examples)
         report.sheet(folder / "sheet.png")
-        return report.answers(40)
+        return report.answers(REPORTED)
 
 
 def _counted(rng: np.random.Generator, num: int) -> Tensor:

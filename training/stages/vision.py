@@ -30,6 +30,8 @@ COLLAGES = 14
 OFF_LATTICE = 0.1
 OBJECT_WEIGHT = 4.0
 WORD_BUCKETS = 4096
+REPORTED = 128
+"""Held-out pictures of a report."""
 ENTROPY_WEIGHT, CONTRAST_WEIGHT, EDGE_WEIGHT = 0.02, 0.05, 0.5
 
 
@@ -96,7 +98,7 @@ class VisionStage:
 
     def report(self, folder: Path) -> dict[str, float]:
         rng = np.random.default_rng(7)
-        images = np.stack([render(sample_scene(rng, test=True)) for _ in range(128)])
+        images = np.stack([render(sample_scene(rng, test=True)) for _ in range(REPORTED)])
         tokenizer = self.model.tokenizer
         pixels = pixels_of(images, tokenizer.config.image_px, self.device)
         codes = tokenizer.encode(pixels)

@@ -31,7 +31,7 @@ from training.stages.flow import FlowStage
 
 NUM, BATCHES = 2, 3
 """Processes, and batches of each in a step."""
-STEPS, FIRST = 6, 4
+STEPS, FIRST = 4, 2
 """Of the optimiser: in the whole run, and before it is broken off."""
 BUDGET = Budget(minutes=60, accumulate=BATCHES, warmup_steps=1, learning_rate=1e-3)
 
