@@ -8,6 +8,20 @@ import pytest
 from benchmarks import gpu_session
 from benchmarks.gpu import PARTS
 
+GPU_TESTS = """
+import pytest
+
+def test_right():
+    pass
+
+def test_wrong():
+    assert False
+
+@pytest.mark.skip
+def test_elsewhere():
+    pass
+"""
+
 
 def test_a_session_is_correctness_then_benchmarks_then_training(
     tmp_path: Path,
@@ -22,9 +36,12 @@ def test_a_session_is_correctness_then_benchmarks_then_training(
     pack, out = tmp_path / "pack", tmp_path / "out"
     pack.mkdir()
     (pack / "command").write_text("tests.benchmarks.learning {minutes} {runs}\n")
+    tests = tmp_path / "test_gpu.py"
+    tests.write_text(GPU_TESTS)
     given = [
         "--preset", "tiny", "--device", "cpu", "--block", "8", "--repeats", "1", "--seeds", "1",
         "--checkpoint", str(tiny_checkpoint), "--out", str(out), "--pack", str(pack),
+        "--tests", str(tests),
     ]  # fmt: skip
     assert gpu_session.main(given) == 0
     said = capsys.readouterr().out
@@ -32,7 +49,8 @@ def test_a_session_is_correctness_then_benchmarks_then_training(
     assert set(found["parts"]) == {"tests", "agreement", *PARTS}
     assert not [name for name in found if name.startswith("error")]
     metrics = found["metrics"]
-    assert metrics["tests.failed"] == metrics["tests.passed"] == 0 < metrics["tests.skipped"]
+    assert [metrics[f"tests.{how}"] for how in ("passed", "failed", "skipped")] == [1, 1, 1]
+    assert "FAILED" in said and "test_wrong" in said
     assert {v for k, v in metrics.items() if k.startswith("agreement.")} == {1.0}
     assert metrics["text_over_autoregressive_8"] > 0
     assert 0 < metrics["autoregressive_share_of_bandwidth"] < 1
