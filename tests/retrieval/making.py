@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +12,7 @@ from engine.api.conversation import Part
 from engine.api.request import Modality
 from engine.media.audio import wav_bytes
 from retrieval.draft import Draft
-from retrieval.index import Record
+from retrieval.index import Record, VectorIndex
 from retrieval.item import Item, content_id
 
 WIDTH = 16
@@ -78,6 +78,12 @@ def records(num: int) -> list[Record]:
         )
         for i in range(num)
     ]
+
+
+def add_numbered(index: VectorIndex, writer: str, number: int) -> None:
+    """Add the 20 rows of a writer that have this number."""
+    rows = [replace(r, id=f"{writer} {number} {r.id}") for r in records(20)]
+    index.add(rows, clustered(20, seed=number))
 
 
 def media_folder(folder: Path, num: int = 3) -> Path:
