@@ -11,6 +11,7 @@ import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 
 import torch
 from torch import Tensor, nn
@@ -140,8 +141,14 @@ def weight_bytes(config: OmniConfig, space: TokenSpace, placement: Placement) ->
         name: rounded_bytes(p.shape)
         if rounds(name, p, placement)
         else p.numel() * dtype_of(name, placement).itemsize
-        for name, p in shapes(config, space).named_parameters()
+        for name, p in _parameters(config, space)
     }
+
+
+@lru_cache(maxsize=2)
+def _parameters(config: OmniConfig, space: TokenSpace) -> tuple[tuple[str, nn.Parameter], ...]:
+    """Return the parameters on the meta device: an estimate asks for them several times."""
+    return tuple(shapes(config, space).named_parameters())
 
 
 def held_bytes(model: OmniModel) -> int:
