@@ -2,6 +2,7 @@
 and its speech codec: it says what is missing, and begins with the settings of the checkpoint."""
 
 from dataclasses import replace
+from typing import Any
 
 import gradio as gr
 import numpy as np
@@ -21,6 +22,8 @@ from tests.engine.media.test_codec_process import command
 from tests.model import coded_models
 from tests.page_server import PATIENCE_S, served
 
+Pages = dict[str, dict[str, Any]]
+
 
 @pytest.fixture(scope="module")
 def engines(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Engine]:
@@ -36,8 +39,14 @@ def engines(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Engine]:
     return {"blind": blind, "seeing": Engine.load(out, "cpu"), "speaking": speaking}
 
 
-def test_without_its_picture_tokenizer_the_page_says_so(engines: dict[str, Engine]) -> None:
-    shown = components(engines["blind"])
+@pytest.fixture(scope="module")
+def pages(engines: dict[str, Engine]) -> Pages:
+    """The settings of what the page of each engine shows."""
+    return {name: components(engine) for name, engine in engines.items()}
+
+
+def test_without_its_picture_tokenizer_the_page_says_so(pages: Pages) -> None:
+    shown = pages["blind"]
     assert "python -m model.convert magvit" in shown["image-blind"]["value"]
     assert "its speech codec is a program of its own" in shown["speech-deaf"]["value"]
     assert shown["tabs"]["selected"] == "chat"
@@ -47,8 +56,10 @@ def test_without_its_picture_tokenizer_the_page_says_so(engines: dict[str, Engin
     assert "draws no pictures: its picture tokenizer" in shown["chat-guidance"]["info"]
 
 
-def test_with_it_the_page_draws_by_the_checkpoint_s_settings(engines: dict[str, Engine]) -> None:
-    shown = components(engines["seeing"])
+def test_with_it_the_page_draws_by_the_checkpoint_s_settings(
+    engines: dict[str, Engine], pages: Pages
+) -> None:
+    shown = pages["seeing"]
     assert "image-blind" not in shown
     assert "its speech codec is a program of its own" in shown["speech-deaf"]["value"]
     assert (shown["image-steps"]["value"], shown["image-guidance"]["value"]) == (16, 3.5)
@@ -64,8 +75,8 @@ def test_with_it_the_page_draws_by_the_checkpoint_s_settings(engines: dict[str, 
     assert "writes and draws by <em>masked" in about_html(engines["seeing"].info())
 
 
-def test_without_its_speech_codec_the_page_says_how_to_add_it(engines: dict[str, Engine]) -> None:
-    shown = components(engines["seeing"])
+def test_without_its_speech_codec_the_page_says_how_to_add_it(pages: Pages) -> None:
+    shown = pages["seeing"]
     assert "start with --speech-codec COMMAND" in shown["speech-deaf"]["value"]
     why = "this checkpoint does not speak: its speech codec is a program of its own"
     for name in ("chat-aloud", "chat-style"):
@@ -75,8 +86,8 @@ def test_without_its_speech_codec_the_page_says_how_to_add_it(engines: dict[str,
     assert shown["chat-guidance"]["info"] is None
 
 
-def test_with_it_the_page_offers_its_styles(engines: dict[str, Engine]) -> None:
-    shown = components(engines["speaking"])
+def test_with_it_the_page_offers_its_styles(engines: dict[str, Engine], pages: Pages) -> None:
+    shown = pages["speaking"]
     assert "speech-deaf" not in shown
     for tab in ("chat", "speech"):
         names = [name for _, name in shown[f"{tab}-style"]["choices"]]
@@ -103,8 +114,8 @@ def test_it_speaks_on_the_page_in_a_style(engines: dict[str, Engine]) -> None:
     assert value["turns"][1]["refusal"] is None
 
 
-def test_it_watches_films_and_the_page_says_that_it_makes_none(engines: dict[str, Engine]) -> None:
-    shown = components(engines["seeing"])
+def test_it_watches_films_and_the_page_says_that_it_makes_none(pages: Pages) -> None:
+    shown = pages["seeing"]
     assert "video-clip" in shown and "video-first" not in shown
     assert "no films: it was trained to watch films only" in shown["video-makes-none"]["value"]
     assert shown["video-steps"]["value"] == 64, "words have 128 steps, the slider 64"
@@ -112,9 +123,11 @@ def test_it_watches_films_and_the_page_says_that_it_makes_none(engines: dict[str
     assert shown["chat-think"]["interactive"] is True
 
 
-def test_one_that_changes_no_picture_says_so_before_it_is_asked(engines: dict[str, Engine]) -> None:
+def test_one_that_changes_no_picture_says_so_before_it_is_asked(
+    engines: dict[str, Engine], pages: Pages
+) -> None:
     """It still makes anew what is painted over; one that changes pictures says nothing."""
-    assert "image-paints-alone" not in components(engines["seeing"])
+    assert "image-paints-alone" not in pages["seeing"]
     session = Session(engines["seeing"])
     session.capabilities = replace(session.capabilities, edits_images=False)
     image = ImageTab(session)

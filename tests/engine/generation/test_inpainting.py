@@ -23,7 +23,7 @@ from samplers.counter_rng import CounterRNG
 from samplers.sampler import Resume
 
 PICTURE = np.random.default_rng(0).integers(0, 255, (48, 48, 3)).astype(np.uint8)
-SEEDS = 100
+SEEDS = 25
 
 
 def _mask(rows: slice, columns: slice) -> np.ndarray:
@@ -48,7 +48,7 @@ def _codes(engine: Engine, request: Request) -> np.ndarray:
     return last.answers[0].tokens
 
 
-def test_what_is_outside_stays_in_a_hundred_of_a_hundred_runs(tiny_engine: Engine) -> None:
+def test_what_is_outside_stays_whatever_the_seed_and_the_strength(tiny_engine: Engine) -> None:
     vision = tiny_engine.model.config.vision
     free = masked_patches(LEFT, vision.grid, vision.image_px)
     assert 0 < free.sum() < len(free)
