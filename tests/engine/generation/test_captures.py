@@ -28,7 +28,7 @@ def _texts(engine: Engine) -> list[str]:
     said: list[str] = []
     for number, message in enumerate(MESSAGES):
         turns.append(Turn("user", (Part(text=message),)))
-        asked = Request(Conversation(tuple(turns)), Modality.TEXT, Sampling(steps=4, seed=number))
+        asked = Request(Conversation(tuple(turns)), Modality.TEXT, Sampling(steps=2, seed=number))
         *_, completed = engine.generate(asked)
         assert isinstance(completed, Completed)
         said.append(completed.answers[0].text or "")
@@ -55,7 +55,7 @@ def test_a_server_records_the_common_shapes_before_its_first_visitor(
 
 @pytest.mark.skipif(not NANO.exists(), reason="there is no embedded checkpoint")
 def test_ten_turns_need_three_captures_at_most() -> None:
-    engine, graph = Engine.load(NANO, "cpu"), FakeGraph()
+    engine, graph = Engine.load(NANO, "cpu"), FakeGraph(lazy=True)
     plain = _texts(engine)
     with patch.object(engine.planner, "graphs", OnDevice(graph)):
         assert _texts(engine) == plain, "padding changes no word"
