@@ -17,10 +17,8 @@ export class RaceView {
     this.spoken.setAttribute("aria-live", "polite");
     const back = button("Back to one picture", () => this.close());
     const actions = make("div", "omni-actions", back);
-    this.root = make("div", "omni-race", this.track, make("p", "omni-recipe", SAID), actions);
+    this.root = make("div", "omni-race", this.track, make("p", "omni-race-note", SAID), actions);
     this.root.append(this.spoken);
-    this.root.hidden = true;
-    live.after(this.root);
   }
 
   // runs: [{run, label, messages}]
@@ -39,7 +37,7 @@ export class RaceView {
     this.track.replaceChildren(...this.lanes.map((lane) => lane.root));
     this.root.dataset.phase = "running";
     this.live.hidden = true;
-    this.root.hidden = false;
+    this.live.after(this.root);
   }
 
   laneEnded(sentence) {
@@ -49,7 +47,7 @@ export class RaceView {
 
   // One run is shown again.
   close() {
-    this.root.hidden = true;
+    this.root.remove();
     this.live.hidden = false;
   }
 }
