@@ -3,7 +3,7 @@
 import json
 import shutil
 from collections.abc import Callable, Iterator
-from typing import Literal
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
@@ -13,9 +13,12 @@ from engine.api.conversation import Conversation
 from engine.api.request import Modality, Request
 from engine.api.sampling import Sampling
 from engine.engine import Engine
+from tests.browser.brief_engine import BriefEngine
 from tests.browser.looking import NANO
+from tests.browser.talking import new_conversation, welcomed
+from tests.browser.visitors import PATIENCE_MS, Visitor, Visitors
 from tests.fake_engine import FakeEngine
-from tests.page_server import PATIENCE_S, Served, served
+from tests.page_server import Served, served
 
 ARGUMENTS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking",
@@ -23,21 +26,9 @@ ARGUMENTS = [
 ]  # fmt: skip
 CHROMIUM = ("chromium-headless-shell", "chromium", "chromium-browser")
 """Programs that will do; the first has no windows and needs a third less of a processor."""
-PATIENCE_MS = round(1000 * PATIENCE_S)
 expect.set_options(timeout=PATIENCE_MS)
-COUNT_DECODING = """() => {
-  window.decoding = 0;
-  const decode = window.createImageBitmap;
-  window.createImageBitmap = async (...given) => {
-    window.decoding += 1;
-    try {
-      return await decode.call(window, ...given);
-    } finally {
-      window.decoding -= 1;
-    }
-  };
-}"""
-"""Counts the pictures that are being decoded, see `tests.browser.looking.drawn`."""
+FAILED = pytest.StashKey[bool]()
+"""Whether a phase of the test failed."""
 
 
 @pytest.fixture(scope="package")
@@ -53,7 +44,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="package")
 def fake() -> FakeEngine:
-    return FakeEngine(step_s=0.06)
+    return BriefEngine(step_s=0.06)
 
 
 @pytest.fixture(scope="package")
@@ -89,45 +80,60 @@ def context(browser: Browser) -> Iterator[BrowserContext]:
     found.close()
 
 
-@pytest.fixture
-def visit(context: BrowserContext) -> Iterator[Callable[..., Page]]:
-    """Open an address as a visitor; every page must stay on 127.0.0.1 and without errors."""
-    pages: list[Page] = []
-    requested: list[str] = []
-    errors: list[str] = []
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
+    report = yield
+    item.stash[FAILED] = item.stash.get(FAILED, False) or report.failed
+    return report
 
-    def open_page(
-        address: str,
-        *,
-        width: int = 1280,
-        height: int = 900,
-        color_scheme: Literal["dark", "light"] = "light",
-        reduced_motion: Literal["reduce", "no-preference"] = "no-preference",
-    ) -> Page:
-        page = context.new_page()
-        page.add_init_script(f"({COUNT_DECODING})()")
-        pages.append(page)
-        page.set_viewport_size({"width": width, "height": height})
-        page.emulate_media(color_scheme=color_scheme, reduced_motion=reduced_motion)
-        page.set_default_timeout(PATIENCE_MS)
-        page.on("request", lambda request: requested.append(request.url))
-        page.on("websocket", lambda socket: requested.append(socket.url))
-        page.on("pageerror", lambda error: errors.append(str(error)))
-        page.goto(address)
-        page.wait_for_selector("#header h1")
-        return page
+
+@pytest.fixture(scope="package")
+def visitors(context: BrowserContext) -> Iterator[Visitors]:
+    found = Visitors(context)
+    yield found
+    found.drop()
+
+
+@pytest.fixture
+def visit(visitors: Visitors) -> Iterator[Callable[..., Page]]:
+    """Open an address as a new visitor; every page must stay on 127.0.0.1 and without errors."""
+    mine: list[Visitor] = []
+
+    def open_page(address: str, **how: Any) -> Page:
+        mine.append(visitors.open(address, **how))
+        return mine[-1].page
 
     yield open_page
-    for page in pages:
-        page.close()
-    local = ("http://127.0.0.1:", "ws://127.0.0.1:", "data:", "blob:")
-    assert requested
-    assert [url for url in requested if not url.startswith(local)] == []
-    assert errors == []
+    for visitor in mine:
+        visitor.page.close()
+    for visitor in mine:
+        visitor.check()
 
 
 @pytest.fixture
-def chat(site: Served, visit: Callable[..., Page]) -> Page:
-    page = visit(site.url + "?tab=chat")
-    page.wait_for_selector(".omni-welcome")
-    return page
+def borrow(visitors: Visitors, request: pytest.FixtureRequest) -> Iterator[Callable[..., Page]]:
+    """A page that an earlier test may have used, made new by the page's own means: opening one
+    costs more than most tests. A test that fails leaves no page to the next."""
+    mine: list[Visitor] = []
+
+    def open_page(
+        address: str, begin: Callable[[Page], object], renew: Callable[[Page], object]
+    ) -> Page:
+        mine.append(visitors.borrow(address, begin, renew))
+        return mine[-1].page
+
+    try:
+        yield open_page
+        for visitor in mine:
+            visitor.check()
+    except AssertionError:
+        visitors.drop()
+        raise
+    if request.node.stash.get(FAILED, False):
+        visitors.drop()
+
+
+@pytest.fixture
+def chat(site: Served, borrow: Callable[..., Page]) -> Page:
+    """The Chat tab with nothing said and the settings as they are at first."""
+    return borrow(f"{site.url}?tab=chat", welcomed, new_conversation)

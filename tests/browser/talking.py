@@ -7,6 +7,26 @@ from tests.browser.looking import phase
 LAST = ".omni-turns > .omni-turn:last-child"
 
 
+def welcomed(page: Page) -> None:
+    """Wait for the Chat tab without a conversation."""
+    page.wait_for_selector("#chat-talk .omni-welcome")
+
+
+def new_conversation(page: Page) -> None:
+    """Everything that a visitor can change in the Chat tab is as it was when the page opened."""
+    page.click("#chat-clear")
+    welcomed(page)
+    files = page.locator("#chat-message .thumbnail-item")
+    while left := files.count():
+        files.last.locator("button").click()
+        expect(files).to_have_count(left - 1)
+    page.fill("#chat-message textarea", "")
+    if page.input_value("#chat-answer-with input") != "auto":
+        answer_with(page, "auto")
+    page.get_by_label("Think first").uncheck()
+    expect(page.locator("#chat-prompt-notice")).to_be_empty()
+
+
 def say(page: Page, text: str) -> None:
     page.fill("#chat-message textarea", text)
     page.press("#chat-message textarea", "Enter")

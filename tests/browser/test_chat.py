@@ -10,11 +10,11 @@ from playwright.sync_api import Page, expect
 
 from engine.api.events import Refined
 from engine.media.audio import wav_bytes
+from tests.browser.brief_engine import BRIEF_STEPS
 from tests.browser.looking import another_run, formed, phase
 from tests.browser.talking import LAST, answered, say
 from tests.fake_engine import FakeEngine
-from tests.fake_script import NUM_STEPS
-from tests.page_server import Served
+from tests.page_server import Served, until
 
 pytestmark = pytest.mark.browser
 Visit = Callable[..., Page]
@@ -39,7 +39,7 @@ def test_words_morph_out_of_noise_and_become_plain(chat: Page, fake: FakeEngine)
 def test_draw_answers_with_a_sentence_and_a_picture_in_place(chat: Page, fake: FakeEngine) -> None:
     with fake.gated(Refined) as gate:
         chat.get_by_role("button", name="draw a cat and a dog").click()
-        gate.step(NUM_STEPS)  # of the words
+        gate.step(BRIEF_STEPS)  # of the words
         chat.wait_for_selector(f"{LAST} .omni-bar.first:not(:first-child)", state="attached")
         formed(chat, gate, f"{LAST} .omni-large .omni-canvas", 4)
     answered(chat, 1)
@@ -122,10 +122,13 @@ def test_a_renamed_file_is_a_sentence_and_the_words_stay(chat: Page, tmp_path: P
     assert chat.locator(".omni-turns > .omni-turn").count() == 0
 
 
-def test_stop_again_and_new_conversation(chat: Page) -> None:
-    say(chat, "draw three strawberries")
-    chat.wait_for_selector(f"{LAST} .omni-bar.first:not(:first-child)", state="attached")
-    chat.click("#chat-message .stop-button")
+def test_stop_again_and_new_conversation(chat: Page, site: Served, fake: FakeEngine) -> None:
+    with fake.gated(Refined) as gate:
+        say(chat, "draw three strawberries")
+        gate.step(BRIEF_STEPS)  # of the words
+        chat.wait_for_selector(f"{LAST} .omni-bar.first:not(:first-child)", state="attached")
+        chat.click("#chat-message .stop-button")
+        until(lambda: site.last_run.stopping)
     phase(chat, "stopped", f"#chat-talk {LAST}")
     chat.wait_for_selector("#chat-message .submit-button")
     assert "here is three strawberries" in chat.inner_text(f"{LAST} .omni-words")

@@ -12,12 +12,12 @@ from app.forms.example_prompts import ABOUT_FILMS
 from engine.api.events import Refined
 from engine.media.images import mp4_bytes, note_in, png_bytes
 from engine.media.video import read_film
+from tests.browser.brief_engine import BRIEF_STEPS
 from tests.browser.looking import another_run, drawn, formed, phase, picture
 from tests.browser.test_chat import LAST, answered, say
 from tests.browser.test_look import overflow
 from tests.fake_engine import FakeEngine
 from tests.fake_scenes import draw, film
-from tests.fake_script import NUM_STEPS
 from tests.page_server import Served
 
 pytestmark = pytest.mark.browser
@@ -218,7 +218,7 @@ def test_films_in_a_conversation(
     page = watched("?tab=chat")
     with fake.gated(Refined) as gate:
         say(page, "make a video of " + WORDS)
-        gate.step(NUM_STEPS)  # of the words
+        gate.step(BRIEF_STEPS)  # of the words
         formed(page, gate, f"{LAST} .omni-large .omni-canvas", 4)
     answered(page, 1)
     assert "here is your film" in page.inner_text(f"{LAST} .omni-words")
