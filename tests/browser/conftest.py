@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from typing import Any
 
 import pytest
@@ -13,6 +13,7 @@ from engine.api.conversation import Conversation
 from engine.api.request import Modality, Request
 from engine.api.sampling import Sampling
 from engine.engine import Engine
+from tests.browser import recording
 from tests.browser.brief_engine import BriefEngine
 from tests.browser.looking import NANO
 from tests.browser.talking import new_conversation, welcomed
@@ -68,6 +69,13 @@ def nano_site() -> Iterator[Served]:
 
 
 @pytest.fixture(scope="package")
+def modest_site() -> Iterator[Served]:
+    """The page with an engine of words and pictures alone, which does not think first."""
+    with served(FakeEngine(step_s=0, hears=None, films=False, thinks=False)) as running:
+        yield running
+
+
+@pytest.fixture(scope="package")
 def context(browser: Browser) -> Iterator[BrowserContext]:
     """One for all tests: Gradio's scripts are fetched once. The page stores the theme and the
     pace alone."""
@@ -81,7 +89,9 @@ def context(browser: Browser) -> Iterator[BrowserContext]:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     report = yield
     item.stash[FAILED] = item.stash.get(FAILED, False) or report.failed
     return report
@@ -122,18 +132,32 @@ def borrow(visitors: Visitors, request: pytest.FixtureRequest) -> Iterator[Calla
         mine.append(visitors.borrow(address, begin, renew))
         return mine[-1].page
 
-    try:
-        yield open_page
-        for visitor in mine:
-            visitor.check()
-    except AssertionError:
+    yield open_page
+    if request.node.stash.get(FAILED, False) or any(visitor.errors for visitor in mine):
         visitors.drop()
-        raise
-    if request.node.stash.get(FAILED, False):
-        visitors.drop()
+    for visitor in mine:
+        visitor.check()
 
 
 @pytest.fixture
 def chat(site: Served, borrow: Callable[..., Page]) -> Page:
     """The Chat tab with nothing said and the settings as they are at first."""
     return borrow(f"{site.url}?tab=chat", welcomed, new_conversation)
+
+
+@pytest.fixture
+def modest_chat(modest_site: Served, borrow: Callable[..., Page]) -> Page:
+    """The Chat tab of that engine."""
+    return borrow(f"{modest_site.url}?tab=chat", welcomed, new_conversation)
+
+
+@pytest.fixture
+def lab_page(site: Served, borrow: Callable[..., Page]) -> Page:
+    """The Lab of the scripted engine."""
+    return borrow(f"{site.url}?tab=lab", recording.begin, recording.renew)
+
+
+@pytest.fixture
+def nano_lab(nano_site: Served, borrow: Callable[..., Page]) -> Page:
+    """The Lab of the embedded checkpoint."""
+    return borrow(f"{nano_site.url}?tab=lab", recording.begin, recording.renew)

@@ -17,12 +17,31 @@ def lab(visit: Visit, served_page: Served) -> Page:
     return page
 
 
+def begin(page: Page) -> None:
+    """Wait for the Lab."""
+    expect(page.locator("#lab-record")).to_be_visible()
+
+
+def renew(page: Page) -> None:
+    """The controls that a test may have changed are as they were when the page opened; the runs
+    of before stay in the tray."""
+    begin(page)
+    page.fill("#lab-seed input", "0")
+    heat = page.get_by_label("heat map")
+    if heat.is_visible():
+        heat.select_option(index=0)
+
+
 def record(page: Page, prompt: str, kind: str = "draw") -> None:
+    """Record a run, and wait until it is open beside those of before."""
+    runs = page.locator("#lab-view .omni-run-card")
+    before = runs.count()
     page.fill("#lab-prompt textarea", prompt)
     page.get_by_label(kind, exact=True).check()
     page.locator("#lab-steps input[type=number]").fill(str(STEPS))
     page.locator("#lab-steps input[type=number]").press("Tab")
     page.click("#lab-record")
+    expect(runs).to_have_count(before + 1)
 
 
 def open_file(page: Page, file: Path) -> None:

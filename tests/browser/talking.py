@@ -23,7 +23,8 @@ def new_conversation(page: Page) -> None:
     page.fill("#chat-message textarea", "")
     if page.input_value("#chat-answer-with input") != "auto":
         answer_with(page, "auto")
-    page.get_by_label("Think first").uncheck()
+    if page.get_by_label("Think first").is_checked():
+        page.get_by_label("Think first").uncheck()
     expect(page.locator("#chat-prompt-notice")).to_be_empty()
 
 

@@ -1,6 +1,5 @@
 """What can be done with what was said, what an answer is to be, and a long mixed conversation."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -14,10 +13,8 @@ from engine.media.audio import wav_bytes
 from tests.browser.looking import another_run
 from tests.browser.talking import LAST, answer_with, answered, say, words
 from tests.fake_engine import FakeEngine
-from tests.page_server import served
 
 pytestmark = pytest.mark.browser
-Visit = Callable[..., Page]
 FIRST = ".omni-turns > .omni-turn.user"
 
 
@@ -146,27 +143,26 @@ def test_thinking_is_asked_for_by_a_mark_or_by_the_switch(chat: Page, fake: Fake
     assert fake.requests[-1].think
 
 
-def test_a_checkpoint_that_does_not_think_says_why(visit: Visit) -> None:
-    with served(FakeEngine(step_s=0, thinks=False, films=False)) as running:
-        page = visit(running.url + "?tab=chat")
-        expect(page.get_by_label("Think first")).to_be_disabled()
-        expect(page.locator("#chat-think")).to_contain_text("does not think before it answers yet")
-        say(page, "\\think how many?")
-        expect(page.locator("#chat-prompt-notice")).to_contain_text("leave \\think out")
-        assert page.locator(".omni-turns > .omni-turn").count() == 0
-        page.click("#chat-answer-with input")
-        expect(page.get_by_role("option", name="picture", exact=True)).to_be_visible()
-        expect(page.get_by_role("option", name="film", exact=True)).to_have_count(0)
+def test_a_checkpoint_that_does_not_think_says_why(modest_chat: Page) -> None:
+    page = modest_chat
+    expect(page.get_by_label("Think first")).to_be_disabled()
+    expect(page.locator("#chat-think")).to_contain_text("does not think before it answers yet")
+    say(page, "\\think how many?")
+    expect(page.locator("#chat-prompt-notice")).to_contain_text("leave \\think out")
+    assert page.locator(".omni-turns > .omni-turn").count() == 0
+    page.click("#chat-answer-with input")
+    expect(page.get_by_role("option", name="picture", exact=True)).to_be_visible()
+    expect(page.get_by_role("option", name="film", exact=True)).to_have_count(0)
+    page.keyboard.press("Escape")
 
 
-def test_what_a_checkpoint_cannot_do_is_greyed_out_with_the_reason(visit: Visit) -> None:
-    with served(FakeEngine(step_s=0, hears=None)) as running:
-        page = visit(running.url + "?tab=chat")
-        page.locator("button:visible", has_text="Settings").click()
-        expect(page.get_by_label("Speak the answers")).to_be_disabled()
-        for control in ("#chat-aloud", "#chat-style"):
-            expect(page.locator(control)).to_contain_text("this checkpoint does not speak")
-        expect(page.locator("#chat-guidance")).not_to_contain_text("checkpoint")
+def test_what_a_checkpoint_cannot_do_is_greyed_out_with_the_reason(modest_chat: Page) -> None:
+    page = modest_chat
+    page.locator("button:visible", has_text="Settings").click()
+    expect(page.get_by_label("Speak the answers")).to_be_disabled()
+    for control in ("#chat-aloud", "#chat-style"):
+        expect(page.locator(control)).to_contain_text("this checkpoint does not speak")
+    expect(page.locator("#chat-guidance")).not_to_contain_text("checkpoint")
 
 
 def drop(page: Page, file: Path) -> None:

@@ -15,6 +15,8 @@ from tests.retrieval.making import media_folder
 
 pytestmark = pytest.mark.browser
 Visit = Callable[..., Page]
+ITEMS = 10
+"""In the folder that is found."""
 
 
 @pytest.fixture(scope="module")
@@ -26,8 +28,23 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 
 
 @pytest.fixture
-def tab(found: Served, visit: Visit) -> Page:
-    return opened(visit(f"{found.url}?tab=gallery"))
+def tab(found: Served, borrow: Callable[..., Page]) -> Page:
+    """The Gallery tab as it is at first: a little of everything, as a wall."""
+    return borrow(f"{found.url}?tab=gallery", opened, as_first)
+
+
+def as_first(page: Page) -> None:
+    """Nothing is asked for, nothing is open, and the window is wide."""
+    page.set_viewport_size({"width": 1280, "height": 900})
+    if card(page).count():
+        page.keyboard.press("Escape")
+        expect(card(page)).to_have_count(0)
+    page.get_by_role("tab", name="Gallery").click()
+    page.get_by_role("button", name="Wall", exact=True).click()
+    with page.expect_response(lambda answer: "/search" in answer.url):
+        page.get_by_role("button", name="Shuffle").click()
+    expect(page.locator("#gallery .omni-found")).to_have_text("A little of everything.")
+    expect(page.locator("#gallery .omni-item")).to_have_count(ITEMS)
 
 
 def opened(page: Page) -> Page:
@@ -83,7 +100,7 @@ def test_filters_leave_one_kind(tab: Page) -> None:
     tab.get_by_role("button", name="play: the sound of rain").click()
     expect(tab.locator(".omni-sounds.playing")).to_have_count(1)
     tab.locator(".omni-filter[data-value=audio]").click()
-    expect(tab.locator("#gallery .omni-item")).to_have_count(10)
+    expect(tab.locator("#gallery .omni-item")).to_have_count(ITEMS)
 
 
 def test_a_file_is_looked_for_and_a_broken_one_is_a_sentence(tab: Page, found: Served) -> None:
@@ -151,8 +168,9 @@ def test_a_checkpoint_that_does_not_find_says_so(site: Served, visit: Visit) -> 
     assert page.get_by_role("button", name="Map", exact=True).is_disabled()
 
 
-def test_390_pixels_are_enough_for_the_gallery(found: Served, visit: Visit) -> None:
-    page = opened(visit(f"{found.url}?tab=gallery", width=390, height=844))
+def test_390_pixels_are_enough_for_the_gallery(tab: Page) -> None:
+    page = tab
+    page.set_viewport_size({"width": 390, "height": 844})
     assert overflow(page) <= 0
     page.locator("#gallery .omni-item .omni-open").first.click()
     expect(card(page)).to_have_count(1)

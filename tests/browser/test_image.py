@@ -35,80 +35,45 @@ def any_site(request: pytest.FixtureRequest) -> Served:
     return request.getfixturevalue("site" if request.param == "fake" else "nano_site")
 
 
+@pytest.fixture
+def image(site: Served, borrow: Callable[..., Page]) -> Page:
+    """The Image tab of the scripted engine, with whatever picture was made last."""
+    return borrow(f"{site.url}?tab=image", lambda page: phase(page, "completed"), settings_as_first)
+
+
+@pytest.fixture
+def any_image(any_site: Served, fake: FakeEngine, borrow: Callable[..., Page]) -> Page:
+    """The Image tab of either engine; a recorded picture is there for the scripted one alone."""
+    opened = "completed" if any_site.session.engine is fake else "idle"
+    address = f"{any_site.url}?tab=image"
+    return borrow(address, lambda page: phase(page, opened), settings_as_first)
+
+
+def settings_as_first(page: Page) -> None:
+    """Every setting that a test here may have changed is as it was at first, with few steps."""
+    steps(page, 8)
+    page.uncheck("#image-keep-seed input")
+    if page.locator("#image-drafts").count():
+        number(page, "drafts", 1)
+
+
+def number(page: Page, setting: str, wanted: int) -> None:
+    control = page.locator(f"#image-{setting} input[type=number]")
+    control.fill(str(wanted))
+    control.press("Tab")
+
+
 def steps(page: Page, wanted: int) -> None:
-    page.locator("#image-steps input[type=number]").fill(str(wanted))
-    page.locator("#image-steps input[type=number]").press("Tab")
+    number(page, "steps", wanted)
 
 
-def test_a_picture_forms_and_a_second_run_is_stopped(
-    any_site: Served, fake: FakeEngine, visit: Visit
+def test_the_page_opens_with_a_recorded_picture_to_scrub_and_run(
+    site: Served, visit: Visit
 ) -> None:
-    page = visit(any_site.url)
-    scripted = any_site.session.engine is fake
-    phase(page, "completed" if scripted else "idle")
-    if not scripted:
-        steps(page, 64)
-        generate(page, "a red heart above a dog")
-        frames = frames_until(page, "completed")
-    else:
-        with fake.gated(Refined) as gate:
-            generate(page, "a red heart above a dog")
-            frames = formed(page, gate, CANVAS, 4)
-        phase(page, "completed")
-        frames.append(picture(page))
-    assert len(set(frames)) >= 4, "three different frames before the final one"
-    expect(page.locator("#image-generate")).to_be_visible()
-
-    steps(page, 64)
-    generate(page, "two yellow stars in the sky")
-    page.wait_for_selector("#image-live .omni-bar.seen >> nth=2", state="attached")
-    page.click("#image-stop")
-    phase(page, "stopped")
-    drawn(page)
-    assert "Stopped at step" in page.inner_text("#image-live .omni-status")
-    assert page.locator("#image-live .omni-bar.seen").count() < 64
-    assert picture(page) not in frames
-    expect(page.locator("#image-generate")).to_be_visible()
-
-
-def test_of_several_drafts_the_best_is_kept(any_site: Served, visit: Visit) -> None:
-    """Where the model finds by meaning; else there is nothing to choose by, and no control."""
-    page = visit(any_site.url)
-    drafts = page.locator("#image-drafts input[type=number]")
-    if not any_site.session.capabilities.finds:
-        expect(drafts).to_have_count(0)
-        return
-    drafts.fill("3")
-    drafts.press("Tab")
-    page.fill("#image-seed input", "20")
-    generate(page, "a red heart above a dog")
-    phase(page, "completed")
-    shown = page.locator("#image-live .omni-draft")
-    expect(shown).to_have_count(3)
-    scores = [float(shown.nth(i).inner_text()) for i in range(3)]
-    kept = page.locator("#image-live .omni-draft.best")
-    expect(kept).to_have_count(1)
-    assert float(kept.inner_text()) == max(scores)
-    expect(page.locator("#image-live .omni-bar")).to_have_count(16)
-    expect(page.locator("#image-live .omni-recipe")).to_contain_text(
-        f"seed {kept.get_attribute('data-seed')}"
-    )
-
-
-def test_the_page_opens_with_a_recorded_picture(site: Served, visit: Visit) -> None:
     page = visit(site.url)
     phase(page, "completed")
     assert "recorded" in page.inner_text("#image-live .omni-recipe")
     assert page.input_value("#image-seed input") == "7"
-    with another_run(page):
-        page.get_by_role("button", name="Run it live").click()
-    phase(page, "completed")
-    assert "recorded" not in page.inner_text("#image-live .omni-recipe")
-
-
-def test_the_steps_can_be_scrubbed_by_keyboard(site: Served, visit: Visit) -> None:
-    page = visit(site.url)
-    phase(page, "completed")
     drawn(page)
     final = picture(page)
     slider = page.locator("#image-live .omni-slider")
@@ -122,11 +87,14 @@ def test_the_steps_can_be_scrubbed_by_keyboard(site: Served, visit: Visit) -> No
     )
     slider.press("End")
     expect(page.locator("#image-live .omni-meta")).to_contain_text("8 / 8")
-
-
-def test_the_download_and_the_link_make_the_picture_again(site: Served, visit: Visit) -> None:
-    page = visit(site.url)
+    with another_run(page):
+        page.get_by_role("button", name="Run it live").click()
     phase(page, "completed")
+    assert "recorded" not in page.inner_text("#image-live .omni-recipe")
+
+
+def test_the_download_and_the_link_make_the_picture_again(image: Page, visit: Visit) -> None:
+    page = image
     page.check("#image-keep-seed input")
     page.fill("#image-seed input", "1234")
     with another_run(page):
@@ -155,8 +123,8 @@ def test_the_download_and_the_link_make_the_picture_again(site: Served, visit: V
     assert picture(again) == picture(page)
 
 
-def test_errors_are_sentences_beside_their_control(site: Served, visit: Visit) -> None:
-    page = visit(site.url)
+def test_errors_are_sentences_beside_their_control(image: Page) -> None:
+    page = image
     generate(page, "   ")
     expect(page.locator("#image-prompt-notice")).to_contain_text("The prompt is empty")
     page.fill("#image-seed input", "seven")
@@ -176,10 +144,8 @@ def test_errors_are_sentences_beside_their_control(site: Served, visit: Visit) -
     assert page.input_value("#image-prompt textarea") == "crash please"
 
 
-def test_enter_runs_and_shift_enter_makes_a_line(
-    site: Served, fake: FakeEngine, visit: Visit
-) -> None:
-    page = visit(site.url)
+def test_enter_runs_and_shift_enter_makes_a_line(image: Page, fake: FakeEngine) -> None:
+    page = image
     prompt = page.locator("#image-prompt textarea")
     prompt.fill("a dog")
     prompt.press("Shift+Enter")
@@ -191,8 +157,8 @@ def test_enter_runs_and_shift_enter_makes_a_line(
     assert fake.requests[-1].conversation.turns[-1].parts[-1].text == "a dog\nat sea"
 
 
-def test_leaving_during_a_run_is_asked_about(site: Served, fake: FakeEngine, visit: Visit) -> None:
-    page = visit(site.url)
+def test_leaving_during_a_run_is_asked_about(image: Page, fake: FakeEngine) -> None:
+    page = image
     with fake.gated(Refined) as gate:
         with another_run(page):
             generate(page, "a dog")
@@ -207,11 +173,10 @@ def test_leaving_during_a_run_is_asked_about(site: Served, fake: FakeEngine, vis
 
 
 def test_two_visitors_wait_in_line_and_share_nothing(
-    site: Served, fake: FakeEngine, visit: Visit
+    image: Page, site: Served, fake: FakeEngine, visit: Visit
 ) -> None:
-    one, two = visit(site.url), visit(site.url)
-    for page in (one, two):
-        phase(page, "completed")
+    one, two = image, visit(site.url)
+    phase(two, "completed")
     with fake.gated(Refined):
         generate(one, "a red heart above a dog")
         one.wait_for_selector("#image-live .omni-live[data-phase='running']")
@@ -224,6 +189,60 @@ def test_two_visitors_wait_in_line_and_share_nothing(
     for page in (one, two):
         drawn(page)
     assert picture(one) != picture(two)
+
+
+def test_a_picture_forms_and_a_second_run_is_stopped(
+    any_site: Served, fake: FakeEngine, any_image: Page
+) -> None:
+    page = any_image
+    if any_site.session.engine is not fake:
+        steps(page, 16)
+        with another_run(page):
+            generate(page, "a red heart above a dog")
+        frames = frames_until(page, "completed")
+    else:
+        with fake.gated(Refined) as gate:
+            generate(page, "a red heart above a dog")
+            frames = formed(page, gate, CANVAS, 4)
+        phase(page, "completed")
+        frames.append(picture(page))
+    assert len(set(frames)) >= 4, "three different frames before the final one"
+    expect(page.locator("#image-generate")).to_be_visible()
+
+    steps(page, 64)
+    generate(page, "two yellow stars in the sky")
+    page.wait_for_selector("#image-live .omni-bar.seen >> nth=2", state="attached")
+    page.click("#image-stop")
+    phase(page, "stopped")
+    drawn(page)
+    assert "Stopped at step" in page.inner_text("#image-live .omni-status")
+    assert page.locator("#image-live .omni-bar.seen").count() < 64
+    assert picture(page) not in frames
+    expect(page.locator("#image-generate")).to_be_visible()
+
+
+def test_of_several_drafts_the_best_is_kept(any_site: Served, any_image: Page) -> None:
+    """Where the model finds by meaning; else there is nothing to choose by, and no control."""
+    page = any_image
+    if not any_site.session.capabilities.finds:
+        expect(page.locator("#image-drafts input[type=number]")).to_have_count(0)
+        return
+    number(page, "drafts", 3)
+    steps(page, 8)
+    page.fill("#image-seed input", "20")
+    with another_run(page):
+        generate(page, "a red heart above a dog")
+    phase(page, "completed")
+    shown = page.locator("#image-live .omni-draft")
+    expect(shown).to_have_count(3)
+    scores = [float(shown.nth(i).inner_text()) for i in range(3)]
+    kept = page.locator("#image-live .omni-draft.best")
+    expect(kept).to_have_count(1)
+    assert float(kept.inner_text()) == max(scores)
+    expect(page.locator("#image-live .omni-bar")).to_have_count(8)
+    expect(page.locator("#image-live .omni-recipe")).to_contain_text(
+        f"seed {kept.get_attribute('data-seed')}"
+    )
 
 
 def test_closing_the_tab_stops_the_run(site: Served, fake: FakeEngine, visit: Visit) -> None:

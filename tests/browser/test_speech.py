@@ -15,7 +15,7 @@ from engine.media.audio import wav_bytes
 from tests.browser.looking import phase
 from tests.fake_engine import FakeEngine
 from tests.fake_script import NUM_BLOCKS
-from tests.page_server import Served, served, until
+from tests.page_server import Served, until
 
 pytestmark = pytest.mark.browser
 Visit = Callable[..., Page]
@@ -53,12 +53,31 @@ WATCH_LIGHT = """() => {
 
 
 @pytest.fixture
-def speech(site: Served, visit: Visit) -> Page:
-    page = visit(site.url)
-    page.get_by_role("tab", name="Speech").click()
+def speech(site: Served, borrow: Callable[..., Page]) -> Page:
+    """The Speech tab with nothing said."""
+    return borrow(f"{site.url}?tab=speech", overheard, new_conversation)
+
+
+@pytest.fixture
+def unused(site: Served, visit: Visit) -> Page:
+    """The Speech tab of a page in which nothing was ever played or patched."""
+    page = visit(f"{site.url}?tab=speech")
+    overheard(page)
+    return page
+
+
+def overheard(page: Page) -> None:
+    """Wait for the tab, then count what goes to the loudspeaker and comes from the microphone."""
     page.wait_for_selector("#speech-talk .omni-welcome")
     page.evaluate(EAVESDROP)
-    return page
+
+
+def new_conversation(page: Page) -> None:
+    """The tab as it was when the page opened, and nothing counted."""
+    page.click("#speech-clear")
+    page.wait_for_selector("#speech-talk .omni-welcome")
+    expect(page.locator("#speech-prompt-notice")).to_be_empty()
+    page.evaluate("() => { window.sent = []; window.heard = 0; }")
 
 
 def press(page: Page) -> None:
@@ -98,52 +117,45 @@ def test_what_is_said_is_written_down_answered_and_played(speech: Page, fake: Fa
     assert speech.locator("#speech-talk .omni-turn.user audio").count() == 1
 
 
-def test_sound_plays_while_later_blocks_still_form(speech: Page, fake: FakeEngine) -> None:
+def test_sound_plays_as_soon_as_its_samples_are_there(unused: Page, fake: FakeEngine) -> None:
+    """While later blocks still form: the engine makes nothing more before the first is heard."""
     with fake.gated(AudioChunk):
-        speak(speech)
-        played(speech)
-        assert speech.locator(f"{LAST} .omni-live[data-phase='running']").count() == 1
-    completed(speech)
+        speak(unused)
+        unused.wait_for_selector("[data-played-after-ms]", state="attached")
+        assert unused.evaluate("window.sent.filter(Number)") == [16_000]
+        assert unused.locator(f"{LAST} .omni-live[data-phase='running']").count() == 1
+    completed(unused)
 
 
-def test_sound_plays_as_soon_as_its_samples_are_there(speech: Page, fake: FakeEngine) -> None:
-    """The engine makes nothing more before the first block is heard."""
-    with fake.gated(AudioChunk):
-        speak(speech)
-        speech.wait_for_selector("[data-played-after-ms]", state="attached")
-        assert speech.evaluate("window.sent.filter(Number)") == [16_000]
-    completed(speech)
-
-
-def test_each_word_lights_up_while_it_is_said(speech: Page) -> None:
-    speech.evaluate(WATCH_LIGHT)
-    speak(speech)
-    completed(speech)
-    speech.wait_for_function("window.lit.includes('can')")
-    assert speech.evaluate("[...new Set(window.lit)].slice(0, 3)") == ["hello!", "I", "can"]
-    speech.wait_for_function("!CSS.highlights.has('omni-said')")
+def test_each_word_lights_up_while_it_is_said(unused: Page) -> None:
+    unused.evaluate(WATCH_LIGHT)
+    speak(unused)
+    completed(unused)
+    unused.wait_for_function("window.lit.includes('can')")
+    assert unused.evaluate("[...new Set(window.lit)].slice(0, 3)") == ["hello!", "I", "can"]
+    unused.wait_for_function("!CSS.highlights.has('omni-said')")
 
 
 def test_speaking_again_silences_the_answer_and_is_answered(
-    speech: Page, site: Served, fake: FakeEngine
+    unused: Page, site: Served, fake: FakeEngine
 ) -> None:
     with fake.gated(AudioChunk):  # it is still speaking when it is spoken to
-        speak(speech)
-        played(speech)
+        speak(unused)
+        played(unused)
         before = len(fake.requests)
-        press(speech)
-        speech.wait_for_function("window.sent.includes('flush')")
+        press(unused)
+        unused.wait_for_function("window.sent.includes('flush')")
         until(lambda: site.last_run.stopping)
-    phase(speech, "stopped", "#speech-talk .omni-turn.assistant")
-    expect(speech.locator("#speech-talk .omni-turn.assistant .omni-deeds button")).to_have_count(2)
-    speech.mouse.up()
-    expect(speech.locator("#speech-talk .omni-turn.user")).to_have_count(2)
-    completed(speech)
+    phase(unused, "stopped", "#speech-talk .omni-turn.assistant")
+    expect(unused.locator("#speech-talk .omni-turn.assistant .omni-deeds button")).to_have_count(2)
+    unused.mouse.up()
+    expect(unused.locator("#speech-talk .omni-turn.user")).to_have_count(2)
+    completed(unused)
     assert len(fake.requests) == before + 1
     turns = fake.requests[-1].conversation.turns
     assert [t.role for t in turns] == ["user", "assistant", "user"]
     assert turns[0].parts[0].text == "hello there", "the first words are kept with their sound"
-    first = speech.locator("#speech-talk .omni-turn.assistant .omni-live").first
+    first = unused.locator("#speech-talk .omni-turn.assistant .omni-live").first
     expect(first).to_have_attribute("data-phase", "stopped")
 
 
@@ -160,28 +172,28 @@ def test_the_answer_can_be_taken_home(speech: Page, tmp_path: Path) -> None:
 
 
 def test_everything_works_without_a_microphone(
-    speech: Page, fake: FakeEngine, tmp_path: Path
+    unused: Page, fake: FakeEngine, tmp_path: Path
 ) -> None:
-    speech.evaluate(
+    unused.evaluate(
         "() => { navigator.mediaDevices.getUserMedia = async () => "
         "{ throw new DOMException('no', 'NotAllowedError'); }; }"
     )
-    speech.locator(".omni-mic").hover()
-    speech.mouse.down()
-    expect(speech.locator(".omni-hint")).to_contain_text(
+    unused.locator(".omni-mic").hover()
+    unused.mouse.down()
+    expect(unused.locator(".omni-hint")).to_contain_text(
         "does not let this page use the microphone"
     )
-    speech.mouse.up()
-    speech.fill("#speech-typed input, #speech-typed textarea", "hello!")
-    speech.keyboard.press("Enter")
-    completed(speech)
-    assert "hello! I can draw" in speech.inner_text(f"{LAST} .omni-stage")
+    unused.mouse.up()
+    unused.fill("#speech-typed input, #speech-typed textarea", "hello!")
+    unused.keyboard.press("Enter")
+    completed(unused)
+    assert "hello! I can draw" in unused.inner_text(f"{LAST} .omni-stage")
     file = tmp_path / "voice.wav"
     times = np.arange(16_000) / 16_000
     file.write_bytes(wav_bytes((0.3 * np.sin(880 * times)).astype(np.float32)))
-    speech.set_input_files("#speech-upload ~ input, #speech-upload input, input[type=file]", file)
-    expect(speech.locator("#speech-talk .omni-turn.user")).to_have_count(2)
-    completed(speech)
+    unused.set_input_files("#speech-upload ~ input, #speech-upload input, input[type=file]", file)
+    expect(unused.locator("#speech-talk .omni-turn.user")).to_have_count(2)
+    completed(unused)
     assert fake.requests[-1].listens
 
 
@@ -194,14 +206,14 @@ def test_a_recorded_voice_can_be_sent(speech: Page, fake: FakeEngine) -> None:
     assert "hello there" in speech.inner_text(f"{LAST} .omni-heard")
 
 
-def test_without_websockets_the_answer_is_still_heard(speech: Page) -> None:
-    speech.evaluate("() => { window.WebSocket = class { close() {} }; }")
-    speak(speech)
-    completed(speech)
-    assert "hello there" in speech.inner_text(f"{LAST} .omni-heard")
-    assert "hello! I can draw" in speech.inner_text(f"{LAST} .omni-stage")
-    assert speech.evaluate("window.sent.filter(Number)") == [16_000] * NUM_BLOCKS, "each once"
-    expect(speech.get_by_role("button", name="Download WAV").last).to_be_visible()
+def test_without_websockets_the_answer_is_still_heard(unused: Page) -> None:
+    unused.evaluate("() => { window.WebSocket = class { close() {} }; }")
+    speak(unused)
+    completed(unused)
+    assert "hello there" in unused.inner_text(f"{LAST} .omni-heard")
+    assert "hello! I can draw" in unused.inner_text(f"{LAST} .omni-stage")
+    assert unused.evaluate("window.sent.filter(Number)") == [16_000] * NUM_BLOCKS, "each once"
+    expect(unused.get_by_role("button", name="Download WAV").last).to_be_visible()
 
 
 def test_silence_is_a_sentence_and_nothing_is_lost(speech: Page, tmp_path: Path) -> None:
@@ -220,10 +232,7 @@ def test_hands_free_listens_until_it_is_closed(speech: Page) -> None:
     expect(speech.locator(".omni-hint")).to_contain_text("Hold to talk")
 
 
-def test_a_checkpoint_without_sound_says_so(visit: Visit) -> None:
-    with served(FakeEngine(hears=None)) as deaf:
-        page = visit(deaf.url)
-        page.get_by_role("tab", name="Speech").click()
-        expect(page.locator("#speech-deaf")).to_contain_text("neither hears nor speaks")
-        assert page.locator(".omni-mic").count() == 0
-        page.close()
+def test_a_checkpoint_without_sound_says_so(modest_site: Served, visit: Visit) -> None:
+    page = visit(f"{modest_site.url}?tab=speech")
+    expect(page.locator("#speech-deaf")).to_contain_text("neither hears nor speaks")
+    assert page.locator(".omni-mic").count() == 0

@@ -29,9 +29,10 @@ KEEP_STEPS = """() => {
   window.steps = [];
   const facts = document.querySelector("#video-live .omni-meta");
   const keep = () => window.steps.push(facts.querySelector("b").textContent);
-  new MutationObserver(keep).observe(facts, { childList: true });
+  window.keeping = new MutationObserver(keep);
+  window.keeping.observe(facts, { childList: true });
 }"""
-"""The texts of the step counter, every time that it changes."""
+"""The texts of the step counter, every time that it changes, until `keeping` is disconnected."""
 FRAMES_LATER = """() => new Promise((done) => {
   let left = 48;
   const next = () => (left-- ? requestAnimationFrame(next) : done());
@@ -53,6 +54,26 @@ def watched(site: Served, visit: Visit) -> Iterator[Callable[..., Page]]:
 
     yield open_tab
     assert [message.text for message in said if message.type == "error"] == []
+
+
+@pytest.fixture
+def video(site: Served, borrow: Callable[..., Page]) -> Iterator[Page]:
+    """The Video tab with whatever film was made last; nothing is complained about either."""
+    page = borrow(f"{site.url}?tab=video", lambda page: phase(page, "completed", LIVE), wide)
+    said: list[ConsoleMessage] = []
+
+    def listen(message: ConsoleMessage) -> None:
+        said.append(message)
+
+    page.on("console", listen)
+    yield page
+    page.remove_listener("console", listen)
+    assert [message.text for message in said if message.type == "error"] == []
+
+
+def wide(page: Page) -> None:
+    """The window has the size that it had at first."""
+    page.set_viewport_size({"width": 1280, "height": 900})
 
 
 def generate(page: Page, words: str = WORDS, steps: int = 8) -> None:
@@ -110,8 +131,8 @@ def test_a_film_forms_plays_and_can_be_taken_home(
         assert np.abs(read_film(file).astype(int) - film(WORDS, 0)).mean() < 4
 
 
-def test_stop_keeps_what_is_there(watched: Callable[..., Page]) -> None:
-    page = watched()
+def test_stop_keeps_what_is_there(video: Page) -> None:
+    page = video
     generate(page, steps=64)
     page.wait_for_selector(f"{LIVE} .omni-bar.seen >> nth=3", state="attached")
     page.click("#video-stop")
@@ -126,8 +147,8 @@ def test_stop_keeps_what_is_there(watched: Callable[..., Page]) -> None:
     expect(page.locator("#video-generate")).to_be_visible()
 
 
-def test_steps_are_scrubbed_and_replayed_and_a_frame_is_held(watched: Callable[..., Page]) -> None:
-    page = watched()
+def test_steps_are_scrubbed_and_replayed_and_a_frame_is_held(video: Page) -> None:
+    page = video
     generate(page)
     phase(page, "completed", LIVE)
     drawn(page)
@@ -140,6 +161,7 @@ def test_steps_are_scrubbed_and_replayed_and_a_frame_is_held(watched: Callable[.
     page.evaluate(KEEP_STEPS)
     page.locator(LIVE).get_by_role("button", name="Replay").click()
     page.wait_for_function("window.steps.at(-1) === '8 / 8'")
+    page.evaluate("window.keeping.disconnect()")
     assert page.evaluate("window.steps") == [f"{i + 1} / 8" for i in range(8)]
     drawn(page)
     assert strip(page) == ended
@@ -166,8 +188,8 @@ def test_nothing_moves_by_itself_where_motion_is_unwelcome(watched: Callable[...
     moves(page)
 
 
-def test_a_link_makes_the_film_again(watched: Callable[..., Page]) -> None:
-    page = watched()
+def test_a_link_makes_the_film_again(video: Page, watched: Callable[..., Page]) -> None:
+    page = video
     page.fill("#video-seed input", "1234")
     generate(page, "a ball bouncing")
     phase(page, "completed", LIVE)
@@ -235,8 +257,9 @@ def test_films_in_a_conversation(
     expect(page.locator(f"{LAST} .omni-words")).to_be_in_viewport()
 
 
-def test_390_pixels_are_enough_for_a_film(watched: Callable[..., Page]) -> None:
-    page = watched(width=390, height=844)
+def test_390_pixels_are_enough_for_a_film(video: Page) -> None:
+    page = video
+    page.set_viewport_size({"width": 390, "height": 844})
     assert overflow(page) <= 0
     generate(page)
     phase(page, "completed", LIVE)

@@ -40,8 +40,8 @@ class Visitor:
         errors = list(self.errors)
         self.requested.clear()
         self.errors.clear()
-        assert foreign == []
-        assert errors == []
+        assert not foreign, f"asked another host for {foreign}"
+        assert not errors, f"threw {errors}"
 
 
 @dataclass
