@@ -17,6 +17,7 @@ from model.config import OmniConfig
 from model.convert.catalogue import LAYOUTS
 from model.loading.checkpoint import write_tokenizer
 from model.loading.config_file import config_from_json
+from model.loading.file_digests import seal
 from model.loading.hf_folder import read_config
 from model.loading.tensor_file import SHARD_BYTES, Stored, contents
 from model.presets import PRESETS
@@ -138,6 +139,7 @@ class Staging:
             write_tokenizer(folder, tokenizer, facts)
         for file in set(old) - staying:
             file.unlink()
+        seal(folder)
 
     def _write(self) -> None:
         if self._waiting:

@@ -19,7 +19,7 @@ from model.network.omni import OmniModel
 
 
 class _ShapesOnly(TorchFunctionMode):
-    """Redirect torch.empty, which allocates layers' weights, to the meta device."""
+    """Redirect torch.empty and torch.randn, which allocate weights, to the meta device."""
 
     def __torch_function__(
         self,
@@ -29,7 +29,7 @@ class _ShapesOnly(TorchFunctionMode):
         kwargs: dict[str, Any] | None = None,
     ) -> Any:
         given = dict(kwargs or {})
-        if func is torch.empty:
+        if func in (torch.empty, torch.randn):
             given["device"] = "meta"
         return func(*args, **given)
 

@@ -11,12 +11,20 @@ from math import prod
 from pathlib import Path
 from pickle import UnpicklingError
 
+import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
-from torch import Tensor
+from torch import Tensor, nn
 
 BITS = {"F64": 64, "I64": 64, "F32": 32, "I32": 32, "F16": 16, "BF16": 16, "I16": 16}
 """Bits of the data types; all others have 8."""
+EXPONENTS = {
+    torch.float16: (torch.int16, np.uint16, 0x7C00),
+    torch.bfloat16: (torch.int16, np.uint16, 0x7F80),
+    torch.float32: (torch.int32, np.uint32, 0x7F80_0000),
+    torch.float64: (torch.int64, np.uint64, 0x7FF0_0000_0000_0000),
+}
+"""Integers as wide as a weight, and the bits of its exponent."""
 SHARD_BYTES = 8_500_000
 """The most of one file that this project writes."""
 LFS_POINTER = b"version https://git-lfs"
@@ -69,10 +77,33 @@ def contents(file: Path) -> dict[str, Stored]:
 
 def tensors(file: Path, names: list[str]) -> Iterator[tuple[str, Tensor]]:
     """Yield the named tensors one after the other, on the CPU, as stored. The file is
-    memory-mapped."""
+    memory-mapped.
+
+    Raises: ValueError where a weight is infinite or no number.
+    """
     with safe_open(file, framework="pt") as shard:
         for name in names:
-            yield name, shard.get_tensor(name)
+            yield name, finite(file, name, shard.get_tensor(name))
+
+
+def finite(file: Path, name: str, tensor: Tensor) -> Tensor:
+    """Return a tensor of a file. Raises: ValueError where a weight is infinite or no number: its
+    exponent has all bits, the cheapest of all tests."""
+    integer, unsigned, exponent = EXPONENTS.get(tensor.dtype, (None, None, 0))
+    if integer is not None and unsigned is not None and tensor.numel():
+        bits = tensor.detach().contiguous().view(integer).numpy().view(unsigned)
+        if int((bits & unsigned(exponent)).max()) == exponent:
+            raise ValueError(
+                f"{name} in {file} holds a weight that is infinite or no number: fetch it again"
+            )
+    return tensor
+
+
+def finite_weights(file: Path, module: nn.Module | None) -> None:
+    """Nothing, where all weights of a module on the CPU are finite. Raises: ValueError as
+    `finite`."""
+    for name, tensor in () if module is None else module.state_dict().items():
+        finite(file, name, tensor)
 
 
 def unpickled(file: Path) -> dict[str, Tensor]:

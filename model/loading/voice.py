@@ -9,13 +9,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import save_file
 
-from model.loading.tensor_file import half_shards
+from model.loading.file_digests import FACTS, seal
+from model.loading.tensor_file import finite_weights, half_shards
 from model.network.text_to_speech import SHARDS, TextToSpeech
 from model.tokenizers.speech_decoder import SpeechDecoder
 
 FOLDER, DECODER = "voice", "decoder.safetensors"
+BROKEN = (
+    ArithmeticError, AssertionError, AttributeError, LookupError, OSError, RuntimeError,
+    SafetensorError, TypeError,
+)  # fmt: skip
+"""The errors of files that hold sizes or weights of nothing; ValueErrors have their sentence."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +45,8 @@ def save_speaker(folder: Path, network: TextToSpeech, decoder: Path) -> None:
         save_file(shard, home / SHARDS.replace("*", f"-{number:05d}"))
     network.save_config(home)
     shutil.copyfile(decoder, home / DECODER)
+    if (folder / FACTS).exists():
+        seal(folder)
 
 
 def load_speaker(folder: Path, device: torch.device) -> Speaker | None:
@@ -51,4 +60,10 @@ def load_speaker(folder: Path, device: torch.device) -> Speaker | None:
     decoder = home / DECODER
     if not decoder.exists():
         raise ValueError(f"{home} is not complete: {DECODER} is missing; fetch it again")
-    return Speaker(TextToSpeech.load(home).to(device), SpeechDecoder.load(decoder))
+    try:
+        network, sound = TextToSpeech.load(home), SpeechDecoder.load(decoder)
+    except BROKEN as error:
+        raise ValueError(f"{home} holds no whole speaker ({error}): fetch it again") from error
+    finite_weights(home / SHARDS, network)
+    finite_weights(decoder, sound)
+    return Speaker(network.to(device), sound)

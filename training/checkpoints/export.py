@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from model.loading.checkpoint import Checkpoint, save_checkpoint
+from model.loading.file_digests import seal
 from model.network.omni import OmniModel
 from model.network.probes import LANDMARKS, PROMPTS
 from model.tokenizers.text import TextTokenizer
@@ -55,6 +56,7 @@ def export(arguments: argparse.Namespace) -> None:
     model.load_state_dict(merged(before, average, arguments.keep))
     save_checkpoint(arguments.out, model, tokenizer, facts)
     _export_heads(arguments, model, tokenizer, folders, start)
+    seal(arguments.out)
     print(json.dumps(facts))
 
 
