@@ -25,6 +25,9 @@ from retrieval.manifest import Manifest
 from retrieval.pack import Pack
 from retrieval.ranking import Found
 
+SHIPPED = Path(__file__).resolve().parents[1] / "assets/nano"
+"""The checkpoint beside the program, wherever it runs."""
+
 
 def main(argv: list[str] | None = None) -> int:
     arguments = _parser().parse_args(argv)
@@ -55,7 +58,7 @@ def _parser() -> argparse.ArgumentParser:
     gallery = os.environ.get("NEXT_OMNI_GALLERY", "data/gallery")
     common.add_argument("--gallery", type=Path, default=Path(gallery), help="its folder")
     model = argparse.ArgumentParser(add_help=False)
-    checkpoint = os.environ.get("NEXT_OMNI_CHECKPOINT", "assets/nano")
+    checkpoint = os.environ.get("NEXT_OMNI_CHECKPOINT") or SHIPPED
     model.add_argument(
         "--checkpoint", type=Path, default=Path(checkpoint), help="folder of the weights"
     )

@@ -8,6 +8,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from stat import S_ISREG
 
 from engine.api.request import Modality
 from retrieval.draft import Draft, Progress, Report
@@ -84,6 +85,8 @@ class _Reading:
     def _draft(self, file: Path, known: dict[str, Item], before: Item | None) -> Draft | None:
         """Return the draft of a file; None where its content is known."""
         stat = file.stat()
+        if not S_ISREG(stat.st_mode):
+            raise ValueError(f"{file.name} is no file: a pipe or a device is not read")
         state = {"size": stat.st_size, "mtime_ns": stat.st_mtime_ns}
         if before is not None and state.items() <= before.provenance.items():
             self.known += 1

@@ -52,7 +52,7 @@ class Gallery:
         gallery = cls(Path(folder), embedder)
         if not (gallery.folder / FILE).exists():
             gallery._make(uri)
-        if uri not in ("", gallery.manifest.uri):
+        if uri and uri != gallery.manifest.uri:
             raise ValueError(
                 f"the index of {gallery.folder} is at {gallery._indexes.uri(gallery.manifest)}, "
                 f"not at {uri}: make a new gallery for that"
@@ -75,8 +75,8 @@ class Gallery:
 
     @property
     def manifest(self) -> Manifest:
-        """Return the current manifest, whichever process wrote it. Raises: ValueError where it
-        cannot be read."""
+        """Return the current manifest, whichever process wrote it. Raises: NeedsRebuildError where
+        it cannot be read."""
         with _errors_as_messages(self.folder):
             mark = self._mark()
             if self._seen is None or self._seen[0] != mark:
@@ -95,8 +95,11 @@ class Gallery:
 
     @property
     def items(self) -> Mapping[str, Item]:
-        """Return the items by id, in the order of addition."""
-        return self.manifest.items
+        """Return the items by id, in the order of addition; none where they cannot be read, which
+        `trouble` says."""
+        with suppress(NeedsRebuildError):
+            return self.manifest.items
+        return {}
 
     @property
     def trouble(self) -> str | None:
@@ -278,6 +281,6 @@ def _errors_as_messages(folder: Path) -> Iterator[None]:
     try:
         yield
     except FileNotFoundError as error:
-        raise ValueError(f"there is no gallery at {folder}: was it removed?") from error
+        raise NeedsRebuildError(f"there is no gallery at {folder}: was it removed?") from error
     except OSError as error:
         raise ValueError(f"cannot write to {folder}: {error.strerror}") from error

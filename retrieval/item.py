@@ -32,6 +32,9 @@ class Item:
     provenance: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        told = (self.id, self.file, self.text, self.caption, self.kind, self.owner, *self.tags)
+        if not all(isinstance(value, str) for value in told):
+            raise TypeError("an item of a gallery is told in texts")
         if not self.file and not self.text.strip():
             raise ValueError("an item of a gallery is a file or a text")
 

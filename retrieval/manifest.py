@@ -13,11 +13,19 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from retrieval.index import NeedsRebuildError
 from retrieval.item import Item
 
 FILE, LOCK = "manifest.json", ".lock"
 FORMAT = 1
 PATIENCE_S, LOOK_AGAIN_S = 20.0, 0.02
+
+
+BROKEN = (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError)
+
+
+class BrokenManifestError(NeedsRebuildError):
+    """The list of a gallery cannot be read; the sentence says what to do."""
 
 
 @dataclass(frozen=True)
@@ -50,8 +58,8 @@ class Manifest:
 
     @classmethod
     def load(cls, folder: Path) -> "Manifest":
-        """Read a manifest. Raises: ValueError where it is none, FileNotFoundError without a
-        file."""
+        """Read a manifest. Raises: BrokenManifestError where it is none, FileNotFoundError without
+        a file."""
         try:
             values = json.loads((folder / FILE).read_bytes())
             items = [Item.from_json(v) for v in values["items"]]
@@ -64,8 +72,8 @@ class Manifest:
                 width=int(values["width"]),
                 items={item.id: item for item in items},
             )
-        except (ValueError, KeyError, TypeError) as error:
-            raise ValueError(
+        except BROKEN as error:
+            raise BrokenManifestError(
                 f"{folder / FILE} is not the list of a gallery: move it away and add your files "
                 "again"
             ) from error

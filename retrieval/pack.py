@@ -6,6 +6,7 @@ are embedded in memory. Owns: `Pack`.
 
 import json
 import zipfile
+import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from retrieval.draft import Progress
 from retrieval.embedder import BATCH, Embedder, embed_each
 from retrieval.index import PUBLIC, Where
 from retrieval.item import Item, content_id
-from retrieval.manifest import write_whole
+from retrieval.manifest import BROKEN, write_whole
 from retrieval.media import read_part
 from retrieval.ranking import Found, rank
 
@@ -110,7 +111,7 @@ def listed(folder: Path) -> dict[str, Item]:
         found = [_item(folder, values) for values in rows]
     except OSError as error:
         raise ValueError(f"there is no gallery at {folder}: {LIST} cannot be read") from error
-    except (ValueError, KeyError, TypeError) as error:
+    except BROKEN as error:
         raise ValueError(f"{folder / LIST} is not the list of a gallery") from error
     return {item.id: item for item in found if item is not None}
 
@@ -148,5 +149,5 @@ def shipped(folder: Path, digest: str) -> dict[str, np.ndarray]:
             return dict(zip(found["ids"].tolist(), found["vectors"], strict=True))
     except FileNotFoundError:
         return {}
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+    except (*BROKEN, OSError, RuntimeError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise ValueError(f"{folder / VECTORS} is broken: remove it to make it anew") from error

@@ -2,6 +2,7 @@
 else.
 """
 
+import re
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -166,7 +167,12 @@ def read_recording(source: str | Path | bytes) -> np.ndarray:
     return read_sound(source)
 
 
+FOLDERS = re.compile(r"(?<![\w:/.~])/(?:[^/\s:()'][^/\n:()']*/)+(?=[^/\s])")
+"""The folders in front of a file's name, from the root on."""
+
+
 def as_sentence(text: str) -> str:
-    """Return the text with a capital letter and a full stop."""
+    """Return the text with a capital letter and a full stop, without the server's folders."""
+    text = FOLDERS.sub("", text)
     text = text[:1].upper() + text[1:]
     return text if text.endswith((".", "!", "?")) else text + "."

@@ -29,6 +29,7 @@ from retrieval.folder import add_folder
 from retrieval.gallery import Gallery
 from retrieval.index import NeedsRebuildError, Where
 from retrieval.item import Item
+from retrieval.manifest import BrokenManifestError
 from retrieval.media import read_part
 from retrieval.ranking import Found
 
@@ -119,6 +120,8 @@ class Library:
                 self.folder = Gallery.open(self._own, self.embedder)
                 self.together = self._joined()
             return add_folder(self.folder, folder, progress)
+        except BrokenManifestError:
+            raise
         except NeedsRebuildError as error:
             command = f"python -m retrieval rebuild --gallery {self._own}"
             raise ValueError(f"{error} ({command})") from error

@@ -44,6 +44,14 @@ def test_what_can_be_read_is_added_and_the_rest_reported(tmp_path: Path) -> None
     assert hit.item.caption == "a red heart above a dog"
 
 
+def test_a_named_pipe_blocks_nobody(tmp_path: Path) -> None:
+    gallery, _, media = _opened(tmp_path)
+    os.mkfifo(media / "x.txt")
+    report = add_folder(gallery, media)
+    assert report.added == 5
+    assert "x.txt is no file: a pipe or a device is not read" in [why for _, why in report.refused]
+
+
 def test_what_is_known_is_neither_read_nor_embedded_again(tmp_path: Path) -> None:
     gallery, embedder, media = _opened(tmp_path)
     add_folder(gallery, media)

@@ -7,13 +7,15 @@ import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
-from app.gallery.library import MAX_KEPT, Library
+from app.forms.parse import as_sentence
+from app.gallery.library import MAX_KEPT, Library, SerialEmbedder
 from app.gallery.routes import add_gallery_routes
 from app.stream.run_bus import StepBus
 from app.stream.run_driver import RunDriver
 from engine.api.conversation import Conversation, Part
 from engine.api.request import Modality, Request
 from engine.api.sampling import Sampling
+from retrieval.gallery import Gallery
 from retrieval.index import Where
 from tests.fake_embedding import embed
 from tests.fake_engine import FakeEngine
@@ -136,6 +138,44 @@ def test_broken_files_of_the_collection_are_one_sentence_each(tmp_path: Path) ->
     assert "is not the list of a gallery" in Library(engine, folder).troubles()[0]
     with pytest.raises(ValueError, match="make one with python -m retrieval add"):
         Library(engine, folder, tmp_path / "nowhere")
+
+
+def test_a_broken_manifest_leaves_the_shipped_items(tmp_path: Path) -> None:
+    engine = FakeEngine(step_s=0, finds=True)
+    own = tmp_path / "my own gallery"
+    Gallery.open(own, SerialEmbedder(engine)).keep(Part(text="my own boat"), "", "mine")
+    library = Library(engine, write_pack(tmp_path / "pack"), own)
+    library.shipped.embed()
+    num = len(library.items(Where()))
+    for content in ("{", "[]", '{"items": [3]}', "[" * 10**5, '{"items": [{"modality": "text"}]}'):
+        (own / "manifest.json").write_text(content)
+        assert len(library.items(Where())) == num - 1
+        found = library.search(embed([(BLUE,)])[0], 3, Where())
+        assert found.hits[0].item.caption == "a blue whale"
+        (told,) = library.troubles()
+        assert "manifest.json is not the list of a gallery" in told
+        assert as_sentence(told).startswith("Manifest.json is not the list")
+        with pytest.raises(ValueError, match="move it away"):
+            Library(engine, write_pack(tmp_path / "again"), own, own).add_folder(tmp_path / "pack")
+    (own / "manifest.json").unlink()
+    assert len(library.items(Where())) == num - 1
+    assert (
+        as_sentence(library.troubles()[0])
+        == "There is no gallery at my own gallery: was it removed?"
+    )
+
+
+@pytest.mark.parametrize(
+    ("told", "shown"),
+    [
+        ("/srv/a page/x.png is broken", "X.png is broken."),
+        ("cannot write to /srv/data: disk full", "Cannot write to data: disk full."),
+        ("the index at s3://a/b/c cannot be read", "The index at s3://a/b/c cannot be read."),
+        ("a cat and/or a dog 1/2, 3 / 4 / 5", "A cat and/or a dog 1/2, 3 / 4 / 5."),
+    ],
+)
+def test_a_sentence_names_no_folder_of_the_server(told: str, shown: str) -> None:
+    assert as_sentence(told) == shown
 
 
 def test_what_a_checkpoint_cannot_embed_is_counted(tmp_path: Path) -> None:
