@@ -3,7 +3,7 @@
 import os
 import sys
 
-from app.launch import read_settings
+from app.launch import check_temporary_folder, read_settings
 from model.loading.checkpoint_name import is_hub_name, refuse_missing
 
 
@@ -12,6 +12,8 @@ def main() -> int:
     settings = read_settings(os.environ)
     os.environ.setdefault("LANCE_LOG", "error")
     try:
+        port = settings.port_number
+        check_temporary_folder()
         if not is_hub_name(settings.model):
             refuse_missing(settings.model)
         # Gradio and torch take many seconds: a wrong folder is told first.
@@ -26,7 +28,7 @@ def main() -> int:
         warm_up(engine)
         session = Session(engine, gallery=settings.gallery, own=settings.own_gallery)
         page = build_page(session)
-        serve(page, session, settings.address, int(settings.port))
+        serve(page, session, settings.address, port)
     except (ValueError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

@@ -1,6 +1,7 @@
 """The settings of a page's process, from the environment and the command line."""
 
 import argparse
+import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from pydantic import AliasChoices, BaseModel, Field
 from app.gallery.loopback import is_loopback
 
 SHIPPED_MODEL = Path(__file__).resolve().parents[1] / "assets/nano"
+MAX_PORT = 65535
 DEFAULT_GALLERY = Path("data/gallery")
 """The default of `python -m retrieval add`, too."""
 HELP = (
@@ -30,10 +32,38 @@ class LaunchSettings(BaseModel, frozen=True):
     space: str | None = Field(None, validation_alias="SPACE_ID")
 
     @property
+    def port_number(self) -> int:
+        """The port. Raises: ValueError where it is none."""
+        if not (
+            self.port.isascii()
+            and self.port.isdecimal()
+            and len(self.port) < 9
+            and 1 <= int(self.port) <= MAX_PORT
+        ):
+            raise ValueError(
+                f"the port is a whole number from 1 to {MAX_PORT}, not {self.port[:40]!r}: set "
+                "GRADIO_SERVER_PORT"
+            )
+        return int(self.port)
+
+    @property
     def own_gallery(self) -> Path | None:
         """The gallery that takes in folders while the page runs; None where others can see it."""
         alone = is_loopback(self.address) and not self.space
         return (self.gallery or DEFAULT_GALLERY) if alone else None
+
+
+def check_temporary_folder() -> None:
+    """Nothing, where uploads and what visitors keep can be written. Raises: ValueError where they
+    cannot."""
+    try:
+        with tempfile.TemporaryFile():
+            pass
+    except OSError as error:
+        why = (error.strerror or "none can be written to").lower()
+        raise ValueError(
+            f"there is no temporary folder to write to ({why}): set TMPDIR to another"
+        ) from error
 
 
 def read_settings(

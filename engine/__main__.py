@@ -17,6 +17,9 @@ from engine.engine import Engine
 from model.convert.folder_info import folder_info
 from model.convert.hub import on_disk
 
+SHIPPED = Path(__file__).resolve().parents[1] / "assets/nano"
+"""The checkpoint beside the program, wherever it runs."""
+
 
 def main(argv: list[str] | None = None) -> int:
     arguments = _parser().parse_args(argv)
@@ -35,7 +38,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m engine", description=__doc__)
-    default = os.environ.get("NEXT_OMNI_CHECKPOINT", "assets/nano")
+    default = os.environ.get("NEXT_OMNI_CHECKPOINT") or SHIPPED
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument(
         "--checkpoint",

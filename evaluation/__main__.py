@@ -32,6 +32,9 @@ TABLES = {"matrix": any_to_any.table, "symmetric": cycle_consistency.table}
 STOPPED = 130
 """The exit code of a command that Ctrl-C stopped."""
 
+SHIPPED = Path(__file__).resolve().parents[1] / "assets/nano"
+"""The checkpoint beside the program, wherever it runs."""
+
 
 def main(argv: list[str] | None = None) -> int:
     """Run the command line; return 0, or 2 after one sentence on stderr about a bad request."""
@@ -110,7 +113,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _common() -> argparse.ArgumentParser:
-    default = os.environ.get("NEXT_OMNI_CHECKPOINT", "assets/nano")
+    default = os.environ.get("NEXT_OMNI_CHECKPOINT") or SHIPPED
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument("--seed", type=int, default=0)
     common.add_argument("--json", type=Path, help="also write the result here")

@@ -73,8 +73,7 @@ def _loudness(samples: np.ndarray) -> float:
 
 def _decoded(source: Path | str | bytes, name: str) -> np.ndarray:
     """The first track that holds sound, or the first one."""
-    if isinstance(source, Path | str) and not Path(source).exists():
-        raise ValueError(f"there is no file {source}: check the path")
+    refuse_unreadable(source)
     first, tracks = _track(source, name, 0)
     others = range(1, min(tracks, MAX_TRACKS)) if _loudness(first) < QUIET else ()
     for number in others:
@@ -82,6 +81,23 @@ def _decoded(source: Path | str | bytes, name: str) -> np.ndarray:
         if _loudness(other) >= QUIET:
             return other
     return first
+
+
+def refuse_unreadable(source: Path | str | bytes) -> None:
+    """Nothing, where the bytes of a source can be read. Raises: ValueError where it is no file, or
+    may not be opened."""
+    if isinstance(source, bytes):
+        return
+    file = Path(source)
+    if not file.exists():
+        raise ValueError(f"there is no file {source}: check the path")
+    if not file.is_file():
+        raise ValueError(f"{file.name} is no file: a folder, a pipe or a device is not read")
+    try:
+        file.open("rb").close()
+    except OSError as error:
+        why = (error.strerror or "it is broken").lower()
+        raise ValueError(f"{file.name} cannot be read: {why}") from error
 
 
 def _track(source: Path | str | bytes, name: str, number: int) -> tuple[np.ndarray, int]:

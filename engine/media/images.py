@@ -14,6 +14,8 @@ import numpy as np
 from PIL import Image, ImageCms, ImageOps, PngImagePlugin, UnidentifiedImageError
 from PIL.PngImagePlugin import PngInfo
 
+from engine.media.audio import refuse_unreadable
+
 Image.init()
 KNOWN = ("PNG", "JPEG", "MPO", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
 FORMATS = tuple(name for name in KNOWN if name in Image.OPEN)
@@ -60,22 +62,16 @@ def read_picture(source: Path | str | bytes) -> np.ndarray:
 
 @contextmanager
 def opened_picture(source: Path | str | bytes) -> Iterator[Image.Image]:
-    """Open a file of a picture, or its bytes.
-
-    Raises: ValueError where there is no such file, it is not a picture, or it has over
-    `MAX_PIXELS`; also for what is found out while the picture is used.
-    """
+    """Open a file of a picture, or its bytes. Raises: ValueError where there is no such file, it is
+    not a picture, or it has over `MAX_PIXELS`; also what is found out while it is used."""
     name = "the upload" if isinstance(source, bytes) else Path(source).name
+    refuse_unreadable(source)
     opened = BytesIO(source) if isinstance(source, bytes) else source
     try:
         with Image.open(opened, formats=FORMATS) as picture:
             if picture.width * picture.height > MAX_PIXELS:
                 raise ValueError(TOO_LARGE.format(name))
             yield picture
-    except FileNotFoundError as error:
-        raise ValueError(f"there is no file {source}: check the path") from error
-    except PermissionError as error:
-        raise ValueError(f"{name} cannot be read: permission denied") from error
     except Image.DecompressionBombError as error:
         raise ValueError(TOO_LARGE.format(name)) from error
     except (UnidentifiedImageError, OSError, SyntaxError) as error:
@@ -285,24 +281,19 @@ def note_in(path: Path) -> str | None:
 
     Raises: ValueError where the file cannot be read.
     """
+    import av
     from av.error import FFmpegError
 
+    noted: object = None
     try:
-        noted = _film_note(path) if path.suffix.lower() == ".mp4" else _picture_note(path)
+        if path.suffix.lower() == ".mp4":
+            with av.open(str(path), format="mp4", metadata_errors="replace") as file:
+                noted = file.metadata.get("comment")
+        else:
+            with Image.open(path, formats=FORMATS) as picture:
+                noted = picture.info.get("settings") or picture.getexif().get(EXIF_DESCRIPTION)
+                if picture.format == "GIF":
+                    noted = picture.info.get("comment", b"").decode(errors="replace") or None
     except (*UNREADABLE, Image.DecompressionBombError, FFmpegError) as error:
         raise ValueError(f"{path.name} cannot be read: use a PNG, WebP, GIF or MP4 file") from error
     return noted if isinstance(noted, str) else None
-
-
-def _film_note(path: Path) -> object:
-    import av
-
-    with av.open(str(path), format="mp4", metadata_errors="replace") as file:
-        return file.metadata.get("comment")
-
-
-def _picture_note(path: Path) -> object:
-    with Image.open(path, formats=FORMATS) as picture:
-        if picture.format == "GIF":
-            return picture.info.get("comment", b"").decode(errors="replace") or None
-        return picture.info.get("settings") or picture.getexif().get(EXIF_DESCRIPTION)

@@ -16,6 +16,7 @@ import numpy as np
 from PIL import Image
 
 from engine.media import film_limits
+from engine.media.audio import refuse_unreadable
 from engine.media.film_decoder import KNOWN, decoded_frames, is_cover
 from engine.media.film_limits import (
     DRAWN_COST,
@@ -50,8 +51,7 @@ def read_film(source: Path | str | bytes) -> np.ndarray:
     or only sound, or it is too large or too long to be looked through.
     """
     name = "the upload" if isinstance(source, bytes) else Path(source).name
-    if not isinstance(source, bytes) and not Path(source).exists():
-        raise ValueError(f"there is no file {source}: check the path")
+    refuse_unreadable(source)
     file = source if isinstance(source, bytes) else Path(source).absolute()
     frames = decoded_frames(file, name) or _picture(file, name)
     if not frames:

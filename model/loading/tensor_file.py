@@ -73,6 +73,9 @@ def contents(file: Path) -> dict[str, Stored]:
             }
     except SafetensorError as error:
         raise ValueError(_broken(file, error)) from error
+    except OSError as error:
+        why = (error.strerror or str(error)).lower()
+        raise ValueError(f"{file} cannot be read: {why}") from error
 
 
 def tensors(file: Path, names: list[str]) -> Iterator[tuple[str, Tensor]]:

@@ -4,7 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from app.launch import DEFAULT_GALLERY, SHIPPED_MODEL, read_settings
+from app.launch import (
+    DEFAULT_GALLERY,
+    SHIPPED_MODEL,
+    check_temporary_folder,
+    read_settings,
+)
 
 
 def test_nothing_said_is_the_shipped_model_for_this_machine_alone() -> None:
@@ -28,3 +33,19 @@ def test_the_environment_is_read_and_the_command_line_overrides_it() -> None:
 @pytest.mark.parametrize("said", [{"SPACE_ID": "owner/space"}, {"GRADIO_SERVER_NAME": "0.0.0.0"}])
 def test_a_page_for_others_takes_in_no_folder(said: dict[str, str]) -> None:
     assert read_settings(said, []).own_gallery is None
+
+
+@pytest.mark.parametrize("port", ["99999", "abc", "0", "-1", "1e3", "٣", "9" * 5000])
+def test_a_port_that_is_none_is_told(port: str) -> None:
+    with pytest.raises(ValueError, match="the port is a whole number from 1 to 65535, not"):
+        _ = read_settings({"PORT": port}, []).port_number
+    assert read_settings({"PORT": "8080"}, []).port_number == 8080
+
+
+def test_an_unwritable_temporary_folder_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    check_temporary_folder()
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "nowhere"))
+    with pytest.raises(ValueError, match=r"no temporary folder to write to .*set TMPDIR"):
+        check_temporary_folder()
