@@ -8,7 +8,7 @@ export HF_HUB_OFFLINE := 1
 # pip leaves compiling to the first import (--no-compile): what that import finds has to be kept.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: demo gpu-session test types scripts test-scripts test-pages test-long test-engine test-rest check train eval bench format browser speech-data
+.PHONY: fuzz demo gpu-session test types scripts test-scripts test-pages test-long test-engine test-rest check train eval bench format browser speech-data
 
 $(VENV)/run.stamp: requirements.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -65,6 +65,10 @@ browser: ## the tests drive a real Chromium: install Debian's, the one without w
 	command -v chromium-headless-shell >/dev/null \
 		|| timeout 180 sh -c 'apt-get update -qq && apt-get install -y -qq chromium-headless-shell' \
 		|| command -v chromium
+
+SECONDS_EACH ?= 60
+fuzz: $(VENV)/dev.stamp ## a minute of broken files for each reader: only sentences may come out, and memory stays below 1 GB
+	$(BIN)/python -m tests.fuzz --seconds $(SECONDS_EACH)
 
 format: $(VENV)/dev.stamp node_modules/check.stamp
 	$(BIN)/ruff format .
