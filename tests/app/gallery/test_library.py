@@ -156,7 +156,7 @@ def test_a_broken_manifest_leaves_the_shipped_items(tmp_path: Path) -> None:
         assert "manifest.json is not the list of a gallery" in told
         assert as_sentence(told).startswith("Manifest.json is not the list")
         with pytest.raises(ValueError, match="move it away"):
-            Library(engine, write_pack(tmp_path / "again"), own, own).add_folder(tmp_path / "pack")
+            Library(engine, tmp_path / "pack", own, own).add_folder(tmp_path / "pack")
     (own / "manifest.json").unlink()
     assert len(library.items(Where())) == num - 1
     assert (
