@@ -13,6 +13,7 @@ from engine.api.request import Modality
 from retrieval.index import Record
 
 ID_DIGITS = 24
+TEXTS = ("id", "file", "text", "caption", "kind", "owner")
 
 
 @dataclass(frozen=True)
@@ -32,9 +33,6 @@ class Item:
     provenance: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        told = (self.id, self.file, self.text, self.caption, self.kind, self.owner, *self.tags)
-        if not all(isinstance(value, str) for value in told):
-            raise TypeError("an item of a gallery is told in texts")
         if not self.file and not self.text.strip():
             raise ValueError("an item of a gallery is a file or a text")
 
@@ -58,6 +56,9 @@ class Item:
         """Read plain values. Raises: ValueError, KeyError or TypeError where these are no values of
         an item."""
         modality, tags = Modality(values["modality"]), tuple(values.get("tags", ()))
+        named = [values.get(name, "") for name in TEXTS]
+        if not all(isinstance(value, str) for value in (*named, *tags)):
+            raise TypeError("an item of a gallery is told in texts")
         return cls(**{**values, "modality": modality, "tags": tags})
 
 
