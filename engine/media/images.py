@@ -218,16 +218,16 @@ def gif_bytes(
     frames: np.ndarray, durations_ms: list[int], note: str, coloured_as: np.ndarray | None = None
 ) -> bytes:
     """An animation of frames uint8 "N H W 3", for ever, in one palette of 255 colours without
-    dithering; the note is its comment. coloured_as: smaller frames whose palette is good for these,
-    too: finding one for large frames takes a minute.
+    dithering; note: its comment; coloured_as: smaller frames whose palette is soon found and used.
 
     A GIF counts in 10 ms: every change comes at the nearest. A frame that equals the one before is
     not written, that one lasts longer.
     """
-    tall = _in_own_palette(frames if coloured_as is None else coloured_as)
+    own, plain = Image.Quantize.MEDIANCUT, Image.Dither.NONE
+    tall = Image.fromarray(np.concatenate(frames if coloured_as is None else coloured_as))
+    tall = tall.quantize(255, own, kmeans=tall.width * tall.height // SETTLED, dither=plain)
     if coloured_as is not None:
-        whole = Image.fromarray(np.concatenate(frames))
-        tall = whole.quantize(palette=tall, dither=Image.Dither.NONE)
+        tall = Image.fromarray(np.concatenate(frames)).quantize(palette=tall, dither=plain)
     height, width = frames.shape[1:3]
     pictures = [tall.crop((0, i * height, width, (i + 1) * height)) for i in range(len(frames))]
     changes = np.round(np.cumsum([0, *durations_ms]) / 10).astype(int) * 10
@@ -244,16 +244,8 @@ def gif_bytes(
     return buffer.getvalue()
 
 
-def _in_own_palette(frames: np.ndarray) -> Image.Image:
-    """The frames below one another, in 255 colours."""
-    tall = Image.fromarray(np.concatenate(frames))
-    settled = tall.width * tall.height // SETTLED
-    return tall.quantize(255, Image.Quantize.MEDIANCUT, kmeans=settled, dither=Image.Dither.NONE)
-
-
 def mp4_bytes(frames: np.ndarray, fps: int, note: str, preset: str = "medium") -> bytes:
-    """H.264 of frames uint8 "N H W 3", which every browser plays; the note is the file's comment.
-    preset: how long x264 looks for a shorter file.
+    """H.264 of frames uint8 "N H W 3", which browsers play; note: its comment; preset: x264's.
 
     Raises: ValueError where a side is odd: the colours of H.264 stand for 2 x 2 pixels.
     """
