@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = (
     "app", "engine", "samplers", "flow", "model", "retrieval", "speech_codec", "training",
-    "world", "evaluation", "benchmarks",
+    "world", "evaluation", "benchmarks", "serving",
 )  # fmt: skip
 MAX_LINES, MAX_MODULES = 300, 12
 COLLECTIONS = {"app/tabs", "evaluation/suites", "benchmarks"}

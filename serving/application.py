@@ -1,0 +1,25 @@
+"""The worker as an ASGI application: its endpoints, its errors, and who may come in."""
+
+from fastapi import FastAPI
+
+from serving.admission import Admission
+from serving.api import chat, embeddings, health, images, models, speech, transcriptions
+from serving.errors import handle_errors
+from serving.worker import Worker
+
+FAMILIES = (chat, images, speech, transcriptions, embeddings, models, health)
+
+
+def build_application(worker: Worker) -> FastAPI:
+    """Return the application of a worker, which may still be loading."""
+    application = FastAPI(
+        title="NExT-OMNI worker",
+        description="One any-to-any model, spoken to as clients of the OpenAI API speak.",
+        version="1",
+    )
+    application.state.worker = worker
+    for family in FAMILIES:
+        application.include_router(family.ROUTER)
+    handle_errors(application)
+    application.add_middleware(Admission, settings=worker.settings, metrics=worker.metrics)
+    return application

@@ -1,0 +1,1 @@
+"""The bodies that clients send, and the engine's requests that they mean."""

@@ -1,0 +1,89 @@
+"""One engine that is served: its settings, its scheduler, its numbers, and whether it takes work.
+
+Owns: `Worker`, `ServingSettings`. Does not own: HTTP (`serving.application`).
+"""
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from serving.engine_protocol import Engine
+from serving.errors import not_ready, refused_while_draining
+from serving.metrics import Metrics
+from serving.run_log import LOGGER, run_ended
+from serving.scheduler import Run, Scheduler
+
+MIB = 2**20
+
+
+@dataclass(frozen=True)
+class ServingSettings:
+    """keys: of clients, none lets everyone in. name: of the model, None is the checkpoint's own.
+    rows: runs that step in one round. most_open: runs at once, waiting ones among them.
+    most_body_bytes: of a request. drain_s: how long what runs may take after SIGTERM."""
+
+    keys: tuple[str, ...] = ()
+    name: str | None = None
+    rows: int = 8
+    most_open: int = 64
+    most_body_bytes: int = 32 * MIB
+    drain_s: float = 25.0
+
+
+class Worker:
+    """Answers are refused until `load` is through and once it drains."""
+
+    def __init__(self, settings: ServingSettings) -> None:
+        self.settings = settings
+        self.metrics = Metrics()
+        self.draining = threading.Event()
+        self.loaded_at = 0
+        """Seconds since 1970."""
+        self._engine: Engine | None = None
+        self._info: dict[str, Any] = {}
+        self.scheduler = Scheduler(
+            rows=settings.rows, most_open=settings.most_open, ended=self._run_ended
+        )
+        self.metrics.watch(self.scheduler)
+
+    def load(self, load: Callable[[], Engine]) -> None:
+        """Load the engine, and take work from then on."""
+        engine = load()
+        self._info, self.loaded_at = engine.info(), int(time.time())
+        self._engine = engine
+        self.metrics.ready()
+        LOGGER.info("ready", extra={"fields": {"model": self.name, "digest": engine.digest}})
+
+    @property
+    def ready(self) -> bool:
+        """Return whether it takes work."""
+        return self._engine is not None and not self.draining.is_set()
+
+    @property
+    def engine(self) -> Engine:
+        """The engine. Raises: `serving.errors.ApiError` while it does not take work."""
+        if self.draining.is_set():
+            raise refused_while_draining()
+        if self._engine is None:
+            raise not_ready()
+        return self._engine
+
+    @property
+    def info(self) -> dict[str, Any]:
+        """The facts of `engine.info`, read once."""
+        return self._info
+
+    @property
+    def name(self) -> str:
+        """The name by which clients ask for the model."""
+        return self.settings.name or str(self._info["name"])
+
+    def close(self) -> None:
+        """End every run."""
+        self.scheduler.close()
+
+    def _run_ended(self, run: Run) -> None:
+        self.metrics.ended(run)
+        run_ended(run)
