@@ -9,7 +9,7 @@ from io import BytesIO
 import numpy as np
 from PIL import Image
 
-from engine.media.images import FORMATS, fitted_to, read_picture
+from engine.media.images import FORMATS, read_picture
 
 HALF = 127
 
@@ -22,5 +22,10 @@ def read_mask(content: bytes, shape: tuple[int, ...]) -> np.ndarray:
         hidden = picture.has_transparency_data
         alpha = np.asarray(picture.convert("RGBA").getchannel("A")) if hidden else None
     if alpha is None:
-        return fitted_to(bright, shape).mean(2) > HALF
-    return fitted_to(alpha, shape) <= HALF
+        return _fitted(bright, shape).mean(2) > HALF
+    return _fitted(alpha, shape) <= HALF
+
+
+def _fitted(mask: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    height, width = shape[:2]
+    return np.array(Image.fromarray(mask).resize((width, height), Image.Resampling.NEAREST))
