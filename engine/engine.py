@@ -6,6 +6,7 @@ several threads one after the other.
 """
 
 from collections.abc import Generator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +19,9 @@ from engine.api.events import PREVIEW_HZ, Answer, Event, PreviewRate
 from engine.api.request import Request
 from engine.best_of_n import best_of, best_of_all
 from engine.embedding import embed
-from engine.generation.answer import AnswerStream
+from engine.generation.answer import answer_events
 from engine.generation.batch import batch_answers
-from engine.generation.planner import Planner
-from engine.generation.refined_event import GenerationProgress
+from engine.generation.planner import Planner, SegmentPlan
 from engine.generation.segment_builder import SegmentBuilder
 from engine.info import about
 from engine.inspection.code_inspector import CodeInspector
@@ -29,8 +29,8 @@ from engine.inspection.trace import MAX_LIKELY, TraceRecorder
 from engine.inspector import Inspector
 from engine.media.codec import Codec
 from engine.media.external_codec import ExternalSpeechCodec, launched
-from engine.media.preview import PreviewClock
 from engine.media.token_text import TokenText
+from engine.step_batch import StepBatch
 from flow.modality import Modality
 from model.convert.folder_info import refuse_theirs
 from model.loading.checkpoint import Checkpoint, Progress, load_checkpoint
@@ -83,22 +83,22 @@ class Engine:
         return about(self)
 
     def generate(
-        self, request: Request, *, preview_hz: PreviewRate = PREVIEW_HZ, watch: int = 0
-    ) -> Generator[Event]:
+        self, request: Request, *, preview_hz: PreviewRate = PREVIEW_HZ, watch: int = 0,
+        batch: StepBatch | None = None,
+    ) -> Generator[Event]:  # fmt: skip
         """Yield the events of one answer; closing the generator stops within one step. Only which
         steps carry a preview depends on preview_hz, a number or what is asked for it at each step,
-        and on the clock. watch: likeliest codes that each step records.
+        and on the clock. watch: likeliest codes that each step records. batch: takes steps together
+        with those of other runs; the codes are the same.
         Raises: ValueError where watch is out of range, the prompt too long for the checkpoint, or
         it does not think; DeviceError where the GPU runs out of memory or fails.
         """
         if not 0 <= watch <= MAX_LIKELY:
             raise ValueError(f"watch must be between 0 and {MAX_LIKELY} alternatives, not {watch}")
         self.codec.check(request.within(self.prompt_characters).style)
-
-        def run(one: Request) -> Generator[Event]:
-            progress = GenerationProgress(PreviewClock.at(preview_hz), watch)
-            return AnswerStream(self.builder, self.words, one, progress).events()
-
+        steps_of = SegmentPlan.steps if batch is None else batch.steps
+        how: dict[str, Any] = {"preview_hz": preview_hz, "watch": watch, "steps_of": steps_of}
+        run = partial(answer_events, self.builder, self.words, **how)
         with explained(self.planner.free):
             several = request.sampling.drafts > 1
             yield from best_of(request, run, self.embed) if several else run(request)

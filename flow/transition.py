@@ -12,7 +12,7 @@ Owns: `Interval`, `Transition`, `TRANSITIONS`, `advance`. Does not own: drawing 
 """
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
 from types import MappingProxyType
@@ -36,7 +36,8 @@ class Interval:
     printed_exposure: h dbeta/dt at t_0, the paper's Euler step; defined as 0 where dbeta/dt is
     infinite (t_0 = 0 and a < 1), because its limit would make every code jump at once. arrives:
     True where t_1 = 1. The values are those of Python, or scalar tensors where one recorded step
-    serves every interval; b_1 is then b_0 where it arrives.
+    serves every interval; b_1 is then b_0 where it arrives. Tensors "N" are one interval a row, in
+    float64, so that sums and means of them round as those of Python do.
     """
 
     b_0: float | Tensor
@@ -59,6 +60,29 @@ class Interval:
             printed_exposure=0.0 if math.isinf(slope) else (t_1 - t_0) * slope,
             arrives=t_1 == 1,
         )
+
+    @classmethod
+    def of_rows(cls, intervals: Sequence["Interval"]) -> "Interval":
+        """Return one interval a row, of intervals whose values are Python's."""
+        ends = [i.b_0 if i.arrives else i.b_1 for i in intervals]
+        return cls(
+            torch.tensor([i.b_0 for i in intervals], dtype=torch.float64),
+            torch.tensor(ends, dtype=torch.float64),
+            torch.tensor([i.printed_exposure for i in intervals], dtype=torch.float64),
+            torch.tensor([bool(i.arrives) for i in intervals]),
+        )
+
+    @property
+    def has_rows(self) -> bool:
+        """Return whether each row has its own."""
+        return isinstance(self.arrives, Tensor) and self.arrives.ndim == 1
+
+    def at(self, rows: Tensor) -> "Interval":
+        """Return the interval of each of these rows; itself where all rows have the same."""
+        if not self.has_rows:
+            return self
+        own = (self.b_0, self.b_1, self.printed_exposure, self.arrives)
+        return Interval(*(torch.as_tensor(value)[rows] for value in own))
 
 
 Uniforms = Callable[[int], Tensor]
@@ -145,7 +169,10 @@ class FrozenRates:
         gain = (_at(distances, x_t).unsqueeze(1) - distances).clamp_(min=0)
         destination = weights.mul_(gain)
         exit_rate = destination.sum(dim=-1) / total
-        return -torch.expm1(-self.exposure(interval) * exit_rate), destination
+        exposure = self.exposure(interval)
+        if isinstance(exposure, Tensor):
+            exposure = exposure.to(exit_rate.dtype)
+        return -torch.expm1(-exposure * exit_rate), destination
 
 
 def coupled_marginals(distances: Tensor, x_t: Tensor, interval: Interval) -> tuple[Tensor, Tensor]:
@@ -222,11 +249,12 @@ def advance(
     Rows with x_t = x_1 cannot leave and are skipped, so x_1 = x_t freezes a position. Elsewhere
     both are states of the metric. uniforms(k): float32 "B L Q". Positions are processed in chunks.
     dense_step: skip no row, see `SingleJump.dense_step`; the ids are equal, and other kinds of
-    transition ignore it. The result is a new tensor.
+    transition ignore it. An interval with rows has one for each of "B", and no dense step. The
+    result is a new tensor.
     """
     dense = transition if dense_step and isinstance(transition, SingleJump) else None
     arrives = interval.arrives if dense and isinstance(interval.arrives, Tensor) else None
-    if arrives is None and bool(interval.arrives):
+    if arrives is None and not interval.has_rows and bool(interval.arrives):
         return x_1.clone()
     state, target = x_t.flatten(0, 1), x_1.flatten(0, 1)
     number = cache(lambda k: uniforms(k).flatten(0, 1))
@@ -240,15 +268,18 @@ def advance(
                 )
         moved = moved.view_as(x_t)
         return moved if arrives is None else torch.where(arrives, x_1, moved)
+    each = interval.at(torch.arange(len(x_t)).repeat_interleave(x_t.shape[1]))
     for q in range(metric.num_codebooks):
         away = (state[:, q] != target[:, q]).nonzero().squeeze(1)
         for rows in row_chunks(len(away), metric.cardinality):
             chosen = away[rows]
             distances = metric.distances(q, target[chosen, q])
-            moved[chosen, q] = transition(
-                distances, state[chosen, q], interval, partial(_numbers_of, number, chosen, q)
-            )
-    return moved.view_as(x_t)
+            numbers = partial(_numbers_of, number, chosen, q)
+            moved[chosen, q] = transition(distances, state[chosen, q], each.at(chosen), numbers)
+    moved = moved.view_as(x_t)
+    if not isinstance(interval.arrives, Tensor) or not interval.has_rows:
+        return moved
+    return torch.where(interval.arrives[:, None, None], x_1, moved)
 
 
 def _numbers_of(number: Uniforms, chosen: Tensor | slice, q: int, k: int) -> Tensor:

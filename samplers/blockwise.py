@@ -64,6 +64,13 @@ class BlockwiseSampler:
             yield replace(step, nfe=step.nfe + calls)
 
     @torch.inference_mode()
+    def cut(self, denoiser: Denoiser, x_0: OmniSequence) -> tuple[OmniSequence, int]:
+        """Return x_0 as long as the longest answer in it needs to be, and the calls that it took
+        to know that."""
+        lengths, calls = self.fitted(denoiser, x_0)
+        return _cut(x_0, lengths, int(lengths.max())), calls
+
+    @torch.inference_mode()
     def fitted(self, denoiser: Denoiser, x_0: OmniSequence) -> tuple[Tensor, int]:
         """The length of the last segment that each row needs, int64 "B", and the calls that it
         took."""

@@ -34,7 +34,8 @@ def draw_categorical(
 ) -> tuple[Int[Tensor, " N"], Float[Tensor, " N"]]:
     """Ids drawn from softmax(logits / temperature), and their probability under softmax(logits).
 
-    temperature 0 is the argmax; a temperature in a tensor (without an axis) is positive.
+    temperature 0 is the argmax; a temperature in a tensor without an axis is positive; in a tensor
+    "N" each row has its own.
     top_p in (0, 1] keeps the fewest likeliest ids whose tempered probabilities reach top_p. An id
     with logit -inf is never drawn. Rows go through in chunks.
     """
@@ -44,7 +45,9 @@ def draw_categorical(
         chunk = logits[rows].float()
         probabilities = chunk.softmax(dim=-1)
         fixed = not isinstance(temperature, Tensor)
-        if fixed and temperature <= GREEDY_TEMPERATURE:
+        if isinstance(temperature, Tensor) and temperature.ndim == 1:
+            drawn = _draw_each(chunk, temperature[rows], uniforms[rows], top_p)
+        elif fixed and temperature <= GREEDY_TEMPERATURE:
             drawn = chunk.argmax(dim=-1)
         else:
             plain = fixed and temperature == 1
@@ -64,8 +67,11 @@ def draw_posterior(
 ) -> tuple[Int[Tensor, "B L Q"], Float[Tensor, "B L Q"]]:
     """x_1 ~ p_{1|t}, and the probability of each drawn code given the codes before it, untempered.
 
-    Source: Luo et al. 2025 (arXiv:2510.13721), Section 2.3 (next-token heads over sub-codebooks).
+    temperature: in a tensor "B" each row has its own. Source: Luo et al. 2025 (arXiv:2510.13721),
+    Section 2.3 (next-token heads over sub-codebooks).
     """
+    if isinstance(temperature, Tensor) and temperature.ndim == 1:
+        temperature = temperature.repeat_interleave(uniforms.shape[1])
     chosen = torch.empty(*uniforms.shape[:2], 0, dtype=torch.int64, device=uniforms.device)
     confidences: list[Tensor] = []
     for q in range(posterior.num_codebooks):
@@ -78,6 +84,13 @@ def draw_posterior(
         chosen = torch.cat([chosen, ids.view_as(uniforms[:, :, q]).unsqueeze(-1)], dim=-1)
         confidences.append(confidence.view_as(uniforms[:, :, q]))
     return chosen, torch.stack(confidences, dim=-1)
+
+
+def _draw_each(logits: Tensor, temperature: Tensor, uniforms: Tensor, top_p: float) -> Tensor:
+    """One id a row at its own temperature "N"."""
+    own = temperature.to(logits.dtype).clamp(min=GREEDY_TEMPERATURE).unsqueeze(1)
+    drawn = _draw_nucleus((logits / own).softmax(dim=-1), uniforms, top_p)
+    return torch.where(temperature <= GREEDY_TEMPERATURE, logits.argmax(dim=-1), drawn)
 
 
 def _draw_nucleus(probabilities: Tensor, uniforms: Tensor, top_p: float) -> Tensor:

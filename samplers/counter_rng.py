@@ -47,8 +47,8 @@ class CounterRNG:
     ) -> Float[Tensor, "B L Q"]:
         """Float32 strictly inside (0, 1) for the positions and codebooks `shape` = (L, Q).
 
-        step: a number, or int64 without an axis. `stream` tells apart the draws of one step. The
-        numbers at (l, q) do not depend on `shape`.
+        step: a number, or int64 without an axis, or "B" where each row has its own. `stream` tells
+        apart the draws of one step. The numbers at (l, q) do not depend on `shape`.
         """
         length, num_codebooks = shape
         if isinstance(step, int) and self.seeds.device.type == "cpu":

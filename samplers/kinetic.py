@@ -24,7 +24,7 @@ from samplers.counter_rng import CounterRNG
 from samplers.denoiser import Denoiser, Posterior, evaluated_positions
 from samplers.sampler import PARALLEL_SETTINGS, Resume, SamplerSettings, SamplerSpec
 from samplers.source import Purpose, active_positions, random_source, stream
-from samplers.step import Step, StepInputs, StepResult, on_device
+from samplers.step import KineticRun, Step, StepInputs, StepResult, on_device
 
 
 class Recorder(Protocol):
@@ -126,36 +126,18 @@ class KineticSampler:
 
         Raises: ValueError where an editable id of x_0 is no state, or its modality has no metric.
         """
+        run = self.begin(x_0, draws.seeds.device)
+        while (moment := run.moment) is not None:
+            refined = self.step(denoiser, run.x_t, moment, draws)
+            yield run.take(refined, evaluated_positions(denoiser, run.num_active))
+
+    def begin(self, x_0: OmniSequence, device: torch.device) -> KineticRun:
+        """Return the run from x_0, before its first step. device: of the draws.
+
+        Raises: see `sample`."""
         x_t = self._canonical(x_0.with_cached_flags())
-        num_active = sum(
-            int(active_positions(x_t.segments[i]).sum(dim=1).max()) for i in x_t.editable_segments()
-        )
-        num_steps, calm = len(self.times) - 1, 0
-        before: Mapping[int, Tensor] = {}
-        device = draws.seeds.device
         moments = self.moments() if device.type == "cpu" else on_device(self.moments(), device)
-        for index, moment in enumerate(moments):
-            refined = self.step(denoiser, x_t, moment, draws)
-            x_t = x_t.with_tokens(refined.tokens)
-            arrived = False
-            if self.patience is not None:  # comparing waits for the device
-                calm = calm + 1 if before and _same(before, refined.x_1) else 0
-                before = refined.x_1
-                arrived = calm >= self.patience and _same(refined.tokens, refined.x_1)
-            yield Step(
-                index=index,
-                num_steps=num_steps,
-                last=arrived or index == num_steps - 1,
-                t=self.times[index + 1],
-                x_t=x_t,
-                x_1=refined.x_1,
-                changed=refined.changed,
-                confidence=refined.confidence,
-                nfe=index + 1,
-                num_active=evaluated_positions(denoiser, num_active),
-            )
-            if arrived:
-                return
+        return KineticRun(x_t, self.times, moments, self.patience)
 
     def refine(
         self, denoiser: Denoiser, x_t: OmniSequence, moment: StepInputs, draws: CounterRNG
@@ -179,7 +161,7 @@ class KineticSampler:
                 x_1[i],
                 moment.interval,
                 partial(_moves, uniforms),
-                dense_step=isinstance(moment.index, Tensor),
+                dense_step=isinstance(moment.index, Tensor) and moment.index.ndim == 0,
             )
         changed = {i: tokens[i] != x_t.segments[i].tokens for i in tokens}
         return StepResult(tokens, x_1, changed, confidence)
@@ -237,10 +219,6 @@ def _uniforms(
 def _moves(uniforms: Callable[[int], Tensor], number: int) -> Tensor:
     """Number `number` of the transition."""
     return uniforms(Purpose.MOVE + number)
-
-
-def _same(one: Mapping[int, Tensor], other: Mapping[int, Tensor]) -> bool:
-    return all(torch.equal(one[i], other[i]) for i in one)
 
 
 SPEC = SamplerSpec(

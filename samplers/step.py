@@ -1,7 +1,8 @@
-"""One refinement step: what goes in, what comes out, and what a sampler yields of it."""
+"""One refinement step: its input, its output, and what a sampler yields of it; and a run of the
+kinetic-optimal sampler, into which one refinement after another is put."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
@@ -9,6 +10,7 @@ from torch import Tensor
 from flow.sequence import OmniSequence
 from flow.transition import Interval
 from samplers.categorical import GREEDY_TEMPERATURE
+from samplers.source import active_positions
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,8 @@ class Step:
 @dataclass(frozen=True)
 class StepInputs:
     """The place of a refinement of the flow in its run. t: a hint for the denoiser. index: number
-    of the network call. The numbers are Python's, or tensors without an axis, on the device."""
+    of the network call. The numbers are Python's, or tensors without an axis, on the device, or
+    tensors "B" where each row of a batch has its own."""
 
     t: float
     index: int | Tensor
@@ -98,3 +101,61 @@ def on_device(moments: Sequence[StepInputs], device: torch.device) -> list[StepI
 
 def _is_greedy(temperature: float | Tensor) -> bool:
     return not isinstance(temperature, Tensor) and temperature <= GREEDY_TEMPERATURE
+
+
+@dataclass
+class KineticRun:
+    """x_t: where the run is. times: where it starts and where each step ends. moments: of each
+    step. patience: see `samplers.kinetic.KineticSampler`. It is over once `moment` is None."""
+
+    x_t: OmniSequence
+    times: Sequence[float]
+    moments: Sequence[StepInputs]
+    patience: int | None
+    num_active: int = field(init=False)
+    _index: int = field(default=0, init=False)
+    _calm: int = field(default=0, init=False)
+    _before: Mapping[int, Tensor] = field(default_factory=dict, init=False)
+
+    def __post_init__(self) -> None:
+        self.num_active = sum(
+            int(active_positions(self.x_t.segments[i]).sum(dim=1).max())
+            for i in self.x_t.editable_segments()
+        )
+
+    @property
+    def moment(self) -> StepInputs | None:
+        """The moment of the next step."""
+        return self.moments[self._index] if self._index < len(self.moments) else None
+
+    def take(self, refined: StepResult, num_evaluated: int) -> Step:
+        """Return the step that a refinement of `x_t` at `moment` is; the run goes on behind it.
+        num_evaluated: positions a row that its network call evaluated."""
+        self.x_t = self.x_t.with_tokens(refined.tokens)
+        index, num_steps = self._index, len(self.moments)
+        arrived = self._is_calm(refined)
+        self._index = num_steps if arrived else index + 1
+        return Step(
+            index=index,
+            num_steps=num_steps,
+            last=self._index == num_steps,
+            t=self.times[index + 1],
+            x_t=self.x_t,
+            x_1=refined.x_1,
+            changed=refined.changed,
+            confidence=refined.confidence,
+            nfe=index + 1,
+            num_active=num_evaluated,
+        )
+
+    def _is_calm(self, refined: StepResult) -> bool:
+        """Return whether the prediction has not changed for so long that the run may end."""
+        if self.patience is None:  # comparing waits for the device
+            return False
+        self._calm = self._calm + 1 if self._before and _same(self._before, refined.x_1) else 0
+        self._before = refined.x_1
+        return self._calm >= self.patience and _same(refined.tokens, refined.x_1)
+
+
+def _same(one: Mapping[int, Tensor], other: Mapping[int, Tensor]) -> bool:
+    return all(torch.equal(one[i], other[i]) for i in one)

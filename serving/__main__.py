@@ -7,6 +7,8 @@ from pathlib import Path
 
 from engine.cli.loading import LoadingBar, folder_of, warm_up
 from engine.engine import Engine
+from serving.batched_engine import BatchedEngine
+from serving.metrics import Metrics
 from serving.run_log import write_to_stderr
 from serving.server import serve
 from serving.worker import MIB, ServingSettings
@@ -30,13 +32,13 @@ def main(argv: list[str] | None = None) -> int:
     if not settings.keys and arguments.host not in LOOPBACK:
         print(OPEN_TO_ALL.format(arguments.host), file=sys.stderr)
 
-    def load() -> Engine:
+    def load(metrics: Metrics) -> BatchedEngine:
         folder = folder_of(arguments.checkpoint, os.environ)
         engine = Engine.load(
             folder, arguments.device, weights=arguments.weights, progress=LoadingBar()
         )
         warm_up(engine)
-        return engine
+        return BatchedEngine(engine, settings.rows, metrics.called)
 
     try:
         failed = serve(load, settings, arguments.host, arguments.port)

@@ -4,6 +4,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 
 from serving.scheduler import Run, Scheduler
 
+ROWS = (1, 2, 4, 8, 16, 32, 64)
 SECONDS = (0.05, 0.1, 0.25, 0.5, 1, 2, 4, 8, 16, 32, 64, 128)
 
 
@@ -19,6 +20,7 @@ class Metrics:
         self._runs = Counter("runs", "runs that are over", ["outcome"], **every)
         self._steps = Counter("steps", "refinement steps of runs that are over", **every)
         self._requests = Counter("requests", "HTTP requests", ["path", "status"], **every)
+        self._rows = Histogram("batch_rows", "runs of one network call", buckets=ROWS, **every)
         histogram = {**every, "buckets": SECONDS}
         self._wait_s = Histogram("queue_wait_seconds", "until a run begins", **histogram)
         self._first_s = Histogram("first_refinement_seconds", "from arrival to it", **histogram)
@@ -32,6 +34,10 @@ class Metrics:
     def ready(self) -> None:
         """Note that the weights are loaded."""
         self._ready.set(1)
+
+    def called(self, rows: int) -> None:
+        """Count a network call that so many runs share."""
+        self._rows.observe(rows)
 
     def answered(self, path: str, status: int) -> None:
         """Count an HTTP request. path: a route, never an address with something of a client in

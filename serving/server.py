@@ -13,6 +13,7 @@ import uvicorn
 
 from serving.application import build_application
 from serving.engine_protocol import Engine
+from serving.metrics import Metrics
 from serving.run_log import LOGGER
 from serving.worker import ServingSettings, Worker
 
@@ -59,7 +60,7 @@ def server_of(worker: Worker, host: str, port: int) -> DrainingServer:
 
 
 def serve(
-    load: Callable[[], Engine], settings: ServingSettings, host: str, port: int
+    load: Callable[[Metrics], Engine], settings: ServingSettings, host: str, port: int
 ) -> str | None:
     """Serve until a signal; return why the checkpoint could not be loaded, None where it could."""
     worker = Worker(settings)

@@ -48,9 +48,9 @@ class Worker:
         )
         self.metrics.watch(self.scheduler)
 
-    def load(self, load: Callable[[], Engine]) -> None:
+    def load(self, load: Callable[[Metrics], Engine]) -> None:
         """Load the engine, and take work from then on."""
-        engine = load()
+        engine = load(self.metrics)
         self._info, self.loaded_at = engine.info(), int(time.time())
         self._engine = engine
         self.metrics.ready()

@@ -29,7 +29,7 @@ FACES: dict[tuple[str, str], set[str]] = {
     ("app", "engine"): {"api", "engine", "inspection", "media", "prompt"},
     ("app.py", "model"): {"loading"},
     ("retrieval", "engine"): {"api", "engine", "media"},
-    ("serving", "engine"): {"api", "cli", "engine", "media", "prompt"},
+    ("serving", "engine"): {"api", "cli", "engine", "media", "prompt", "step_batch"},
     ("evaluation", "engine"): {"api", "cli", "engine", "media", "prompt"},
     ("benchmarks", "engine"): {"api", "engine", "inspection"},
     ("benchmarks", "app"): {"page", "session", "stream"},

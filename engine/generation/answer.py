@@ -6,37 +6,64 @@ its pieces (`engine.generation.segment_builder`, `engine.generation.planner`,
 `engine.generation.host_transfer`, `engine.generation.refined_event`).
 """
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import closing
 from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 
-from engine.api.events import Answer, AudioChunk, Completed, Event, Refined, SegmentStarted
+from engine.api.events import (
+    Answer,
+    AudioChunk,
+    Completed,
+    Event,
+    PreviewRate,
+    Refined,
+    SegmentStarted,
+)
 from engine.api.request import Request
 from engine.generation.host_transfer import HostStep, host_steps, last_tokens
+from engine.generation.planner import SegmentPlan
 from engine.generation.refined_event import GenerationProgress, preview_for, refined
 from engine.generation.segment_builder import SegmentBuilder
 from engine.generation.segment_spec import SegmentSpec
+from engine.media.preview import PreviewClock
 from engine.media.token_text import TokenText
 from engine.media.voice import word_ends_s
 from engine.prompt.answer_plan import first_modality, next_modality
 from engine.prompt.conversation import understood
 from flow.modality import Modality
+from samplers.step import Step
 
 Segment = tuple[np.ndarray, np.ndarray | None]
 """The tokens "L Q" of a finished segment, and its picture or film."""
 
 
+def answer_events(
+    builder: SegmentBuilder,
+    text: TokenText,
+    request: Request,
+    *,
+    preview_hz: PreviewRate,
+    watch: int,
+    steps_of: Callable[[SegmentPlan], Generator[Step]],
+) -> Generator[Event]:
+    """Return the events of one answer, see `engine.engine.Engine.generate`."""
+    progress = GenerationProgress(PreviewClock.at(preview_hz), watch)
+    return AnswerStream(builder, text, request, progress, steps_of).events()
+
+
 @dataclass(frozen=True)
 class AnswerStream:
-    """The events of one answer to `request`, as it was asked. text: what token ids spell."""
+    """The events of one answer to `request`, as it was asked. text: what token ids spell. steps_of:
+    computes the steps of a plan."""
 
     builder: SegmentBuilder
     text: TokenText
     request: Request
     progress: GenerationProgress
+    steps_of: Callable[[SegmentPlan], Generator[Step]] = SegmentPlan.steps
 
     @torch.inference_mode()
     def events(self) -> Generator[Event]:
@@ -97,7 +124,7 @@ class AnswerStream:
         event: Refined | None = None
         host_step: HostStep | None = None
         preview = preview_for(spec, builder.codec)
-        with closing(host_steps(plan, preview, progress.clock)) as steps:
+        with closing(host_steps(plan, preview, progress.clock, self.steps_of)) as steps:
             for host_step in steps:
                 event = refined(host_step, spec, progress, self.text)
                 yield event

@@ -7,7 +7,7 @@ under way, so the GPU always has work. Owns: `HostStep`, `host_steps`, `last_tok
 
 import time
 from collections import deque
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from functools import cache
@@ -50,12 +50,16 @@ class HostStep:
 
 
 def host_steps(
-    plan: SegmentPlan, preview: Preview | None, clock: PreviewClock
+    plan: SegmentPlan,
+    preview: Preview | None,
+    clock: PreviewClock,
+    steps_of: Callable[[SegmentPlan], Generator[Step]] = SegmentPlan.steps,
 ) -> Generator[HostStep]:
     """Yield the steps of a plan in order, on the host; closing it closes the sampler. preview:
-    decodes what is shown of media, None where there is nothing."""
+    decodes what is shown of media, None where there is nothing. steps_of: computes the steps, see
+    `engine.step_batch`."""
     flights: deque[_OnCuda] = deque()
-    with closing(plan.steps()) as steps:
+    with closing(steps_of(plan)) as steps:
         for step in steps:
             tensors = _tensors(step, plan.alternatives)
             shows = preview if clock.is_due(last=step.last) else None

@@ -96,3 +96,16 @@ def test_text_has_one_codebook() -> None:
     codes, confidence = draw_posterior(posterior, torch.full((2, 4, 1), 0.5), temperature=0.0)
     assert codes.tolist() == [[[3]] * 4] * 2
     assert confidence.shape == (2, 4, 1)
+
+
+@pytest.mark.parametrize("top_p", [1.0, 0.8])
+def test_each_row_is_drawn_at_its_own_temperature(top_p: float) -> None:
+    generator = torch.Generator().manual_seed(0)
+    logits = 3 * torch.randn(6, 50, generator=generator)
+    uniforms = torch.rand(6, generator=generator)
+    own = torch.tensor([0.0, 0.3, 0.7, 1.0, 1.3, 2.0], dtype=torch.float64)
+    ids, sure = draw_categorical(logits, uniforms, temperature=own, top_p=top_p)
+    for row, temperature in enumerate(own.tolist()):
+        one = slice(row, row + 1)
+        alone = draw_categorical(logits[one], uniforms[one], temperature=temperature, top_p=top_p)
+        assert (ids[row], sure[row]) == alone

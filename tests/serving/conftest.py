@@ -32,7 +32,7 @@ def serving(engine: Engine | None, settings: ServingSettings | None = None) -> I
     """A worker with an engine; without one it is still loading."""
     worker = Worker(settings or ServingSettings())
     if engine is not None:
-        worker.load(lambda: engine)
+        worker.load(lambda metrics: engine)
     server = server_of(worker, "127.0.0.1", 0)
     listens = threading.Event()
     started: Callable[..., object] = server.startup

@@ -18,6 +18,7 @@ import soundfile
 
 from engine.__main__ import main
 from engine.engine import Engine
+from serving.batched_engine import BatchedEngine
 from tests.serving.conftest import serving
 
 ROOT = Path(__file__).parents[2]
@@ -33,7 +34,7 @@ def nano() -> Engine:
 
 @pytest.fixture(scope="module")
 def client(nano: Engine) -> Iterator[openai.OpenAI]:
-    with serving(nano) as served:
+    with serving(BatchedEngine(nano, 8)) as served:
         yield served.client()
 
 

@@ -35,7 +35,7 @@ def test_it_is_alive_before_it_is_ready() -> None:
         assert "still loading" in refused.json()["error"]["message"]
         body = {"model": "fake", "prompt": "a car"}
         assert plain.post("/v1/images/generations", json=body).status_code == 503
-        served.worker.load(FakeEngine)
+        served.worker.load(lambda metrics: FakeEngine())
         assert plain.get("/ready").json()["model"] == "fake"
 
 

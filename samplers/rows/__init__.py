@@ -1,0 +1,1 @@
+"""Refinements of many runs as the rows of one call."""

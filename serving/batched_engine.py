@@ -1,0 +1,45 @@
+"""An engine whose runs share their steps where they agree in shape and settings.
+
+Owns: `BatchedEngine`. Does not own: the batch (`engine.step_batch`), whose turn it is
+(`serving.scheduler`).
+"""
+
+from collections.abc import Callable, Generator, Sequence
+from typing import Any
+
+import numpy as np
+
+from engine.api.conversation import Part
+from engine.api.events import PREVIEW_HZ, Event, PreviewRate
+from engine.api.request import Request
+from engine.engine import Engine
+from engine.step_batch import StepBatch
+
+
+class BatchedEngine:
+    """Fits `serving.engine_protocol.Engine`; its runs are iterated by one thread. rows: runs of one
+    network call; seen: told of the number in each."""
+
+    def __init__(
+        self, engine: Engine, rows: int, seen: Callable[[int], None] = lambda rows: None
+    ) -> None:
+        self._engine = engine
+        self._batch = StepBatch(rows, seen)
+
+    @property
+    def digest(self) -> str:
+        return self._engine.digest
+
+    def generate(
+        self, request: Request, *, preview_hz: PreviewRate = PREVIEW_HZ
+    ) -> Generator[Event]:
+        """Yield the events of one answer."""
+        return self._engine.generate(request, preview_hz=preview_hz, batch=self._batch)
+
+    def embed(self, items: Sequence[tuple[Part, ...]]) -> np.ndarray:
+        """Return a vector of each message."""
+        return self._engine.embed(items)
+
+    def info(self) -> dict[str, Any]:
+        """Return the facts of the checkpoint."""
+        return self._engine.info()
