@@ -17,7 +17,7 @@ def main() -> int:
         if not is_hub_name(settings.model):
             refuse_missing(settings.model)
         # Gradio and torch take many seconds: a wrong folder is told first.
-        from app.page import build_page, serve
+        from app.page import build_page, serve, wait_until_stopped
         from app.session import Session
         from engine.cli.loading import LoadingBar, folder_of, warm_up
         from engine.engine import Engine
@@ -26,14 +26,19 @@ def main() -> int:
         folder = folder_of(settings.model, os.environ)
         engine = Engine.load(folder, settings.device, progress=LoadingBar(), **how)
         warm_up(engine)
-        session = Session(engine, gallery=settings.gallery, own=settings.own_gallery)
+        session = Session(
+            engine,
+            gallery=settings.gallery,
+            own=settings.own_gallery,
+            origins=settings.origins,
+        )
         page = build_page(session)
-        serve(page, session, settings.address, port)
+        serve(page, session, settings.address, port, embedded=bool(settings.space))
     except (ValueError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     print(f"NExT-OMNI Live is on {page.local_url}", flush=True)
-    page.block_thread()
+    wait_until_stopped(page, session)
     return 0
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pydantic import AliasChoices, BaseModel, Field
 
-from app.gallery.loopback import is_loopback
+from app.admission.origins import Origins, is_loopback
 
 SHIPPED_MODEL = Path(__file__).resolve().parents[1] / "assets/nano"
 MAX_PORT = 65535
@@ -19,14 +19,16 @@ HELP = (
 
 
 class LaunchSettings(BaseModel, frozen=True):
-    """Values by the names of the environment; the command line overrides the first five. port: as
-    text, since only `serve` needs a number. space: the Space that runs the page."""
+    """Values by the names of the environment; the command line overrides the first six. port: as
+    text, since only `serve` needs a number. space: the Space that runs the page. origin: other
+    addresses by which a proxy leads here, as https://NAME, with commas between."""
 
     model: Path = Field(SHIPPED_MODEL, validation_alias="NEXT_OMNI_CHECKPOINT")
     gallery: Path | None = Field(None, validation_alias="NEXT_OMNI_GALLERY")
     device: str = Field("auto", validation_alias="NEXT_OMNI_DEVICE")
     weights: str = Field("auto", validation_alias="NEXT_OMNI_WEIGHTS")
     speech_codec: str | None = Field(None, validation_alias="NEXT_OMNI_SPEECH_CODEC")
+    origin: str = Field("", validation_alias="NEXT_OMNI_ORIGIN")
     address: str = Field("127.0.0.1", validation_alias="GRADIO_SERVER_NAME")
     port: str = Field("7860", validation_alias=AliasChoices("GRADIO_SERVER_PORT", "PORT"))
     space: str | None = Field(None, validation_alias="SPACE_ID")
@@ -45,6 +47,13 @@ class LaunchSettings(BaseModel, frozen=True):
                 "GRADIO_SERVER_PORT"
             )
         return int(self.port)
+
+    @property
+    def origins(self) -> Origins:
+        """The sites and hosts that may use the page."""
+        others = tuple(part.strip().rstrip("/").lower() for part in self.origin.split(","))
+        local = is_loopback(self.address) and not self.space
+        return Origins(local, tuple(part for part in others if part))
 
     @property
     def own_gallery(self) -> Path | None:
@@ -79,6 +88,7 @@ def read_settings(
         "device": "auto, cpu, cuda, or cuda:0,cuda:1",
         "weights": "auto, or int8: half the memory",
         "speech_codec": "command, see docs/checkpoints.md",
+        "origin": "https://NAME of a proxy that leads here",
     }
     for name, sentence in helps.items():
         kind = Path if name in ("model", "gallery") else str

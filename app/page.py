@@ -1,6 +1,8 @@
 """The page: header, tabs and wiring. `build_page` makes it, `serve` puts it on an address."""
 
 import json
+import signal
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from html import escape
 from itertools import chain
@@ -9,8 +11,13 @@ from pathlib import Path
 import gradio as gr
 from fastapi import FastAPI
 from gradio.components import Component
+from gradio.route_utils import FnIndexInferError
+from starlette.middleware import Middleware
 
 from app import theme
+from app.admission.guard import UNEXPECTED, Guard, not_answered
+from app.admission.sessions import Sessions
+from app.admission.uploads import KEPT_S
 from app.forms.share_link import read_lab_link, read_link
 from app.gallery.routes import add_gallery_routes
 from app.scripts import add_script_route, call, head, mount
@@ -18,6 +25,7 @@ from app.session import Session
 from app.sharing.page_head import ICON, MARK_CELLS, SENTENCE, TITLE, add_card_route, use_own_head
 from app.sharing.routes import SharedFiles, add_share_route
 from app.stream.patch_labels import LabelService, add_label_route
+from app.stream.presence import Presence
 from app.stream.replay_route import add_replay_route, replay_address
 from app.stream.vad_route import add_vad_route
 from app.stream.websocket import add_live_route
@@ -36,11 +44,16 @@ from engine.media.images import only_known_formats
 FIRST_RUN = Path(__file__).resolve().parent.parent / "assets/examples/first.json"
 FIRST_FILM, FIRST_CHAT = FIRST_RUN.with_name("film.json"), FIRST_RUN.with_name("chat.json")
 FIRST_TRACE = FIRST_RUN.with_name("lab.npz")
-MAX_WAITING = 24
+MAX_EVENTS = 256
+"""Events in Gradio's queue; how many runs may wait says `app.stream.run_bus`."""
+MAX_SESSIONS = 512
+"""Sessions of which Gradio keeps the state, beyond those that `app.admission.sessions` lets go."""
+MAX_SOCKET_MESSAGE = 2**17
+"""Bytes; a microphone sends half of it at most."""
 QUEUE_LOOKS_EVERY_S = 0.02
 MAX_UPLOAD = "20mb"
-FORGET_FILES = (600, 3600)
-"""Gradio looks every 600 s for temporary files older than an hour."""
+FORGET_FILES = (60, KEPT_S)
+"""Gradio looks every minute for temporary files that are older."""
 
 MARK = (
     "<svg viewBox='0 0 40 40' width='40' height='40' aria-hidden='true'>"
@@ -98,13 +111,30 @@ def build_page(session: Session, first_run: Path | None = FIRST_RUN) -> gr.Block
         prompts = _prompts([image, video]) | ({"speech": speech.message} if speech.speaks else {})
         gallery.wire(page, chat.message, prompts)
         _stop_on_leaving(page, session)
-    return page.queue(max_size=MAX_WAITING)
+    return page.queue(max_size=MAX_EVENTS)
 
 
-def serve(page: gr.Blocks, session: Session, address: str | None, port: int | None) -> FastAPI:
-    """Launch without blocking, and add the live channel. Nothing leaves this machine."""
+def serve(
+    page: gr.Blocks,
+    session: Session,
+    address: str | None,
+    port: int | None,
+    *,
+    embedded: bool = False,
+) -> FastAPI:
+    """Launch without blocking, and add the live channel. Nothing leaves this machine. embedded: the
+    page is a Space, which other sites show in a frame."""
     only_known_formats()
     use_own_head()
+    presence = session.bus.presence or Presence()
+    sessions = Sessions(page, presence)
+    guard = Middleware(
+        Guard,
+        origins=session.origins,
+        presence=presence,
+        embedded=embedded,
+        heard=sessions.heard,
+    )
     server, _, _ = page.launch(
         server_name=address,
         server_port=port,
@@ -115,6 +145,11 @@ def serve(page: gr.Blocks, session: Session, address: str | None, port: int | No
         footer_links=[],
         run_history=False,
         max_file_size=MAX_UPLOAD,
+        state_session_capacity=MAX_SESSIONS,
+        app_kwargs={
+            "middleware": [guard],
+            "exception_handlers": dict.fromkeys((*UNEXPECTED, FnIndexInferError), not_answered),
+        },
         _frontend=False,  # or Gradio asks the page for 15 s, and a busy machine does not start
         theme=theme.theme(),
         css=theme.css(),
@@ -128,6 +163,7 @@ def serve(page: gr.Blocks, session: Session, address: str | None, port: int | No
     page._queue.progress_update_sleep_when_free = 10 * QUEUE_LOOKS_EVERY_S
     # What goes over a websocket is packed already: packing it again costs more than a step's send.
     page.server.config.ws_per_message_deflate = False
+    page.server.config.ws_max_size = MAX_SOCKET_MESSAGE
     add_script_route(server)
     add_card_route(server)
     add_live_route(server, session.bus)
@@ -138,6 +174,18 @@ def serve(page: gr.Blocks, session: Session, address: str | None, port: int | No
     add_share_route(server, SharedFiles(session.engine, session.trace_of, recorded))
     add_label_route(server, LabelService(session.engine, session.bus, session.trace_of))
     return server
+
+
+def wait_until_stopped(page: gr.Blocks, session: Session) -> None:
+    """Return when the process is told to end (SIGTERM, or Ctrl-C): runs under way are told, files
+    of visitors are removed."""
+    told = threading.Event()
+    for sign in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(sign, lambda *_: told.set())
+    told.wait()
+    session.stop_all()
+    page.close(verbose=False)
+    session.library.close()
 
 
 def recorded_run(path: Path | None) -> dict[str, object] | None:
@@ -186,8 +234,9 @@ def _prompts(form_tabs: Sequence[GenerationTab]) -> dict[str, Component]:
 
 def _stop_on_leaving(page: gr.Blocks, session: Session) -> None:
     def leave(visitor: gr.Request) -> None:
-        session.bus.leave(visitor.session_hash or "")
-        session.library.leave(visitor.session_hash or "")
+        name = visitor.session_hash or ""
+        session.bus.leave(name)
+        session.library.leave(session.library.visitors.name(name))
 
     page.unload(leave)
 

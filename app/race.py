@@ -29,26 +29,26 @@ def racing_methods(methods: Sequence[str], chosen: str, usual: str) -> dict[str,
 
 
 def drive_in_turn(
-    session: Session, run_ids: Sequence[str]
+    session: Session, tickets: Sequence[str], driver: str | None = None
 ) -> Iterator[dict[str, dict[str, object]]]:
     """Drive the runs, a step of each in turn. Yields now and then the state of those that nobody
-    watches, by id."""
+    watches, by ticket. driver: see `app.session.Session.drive`."""
     with ExitStack() as stack:
         runs = {}
-        for run_id in run_ids:
-            steps = session.drive(run_id, clocked=on_own_clock, pulse_s=0.0).steps()
-            runs[run_id] = stack.enter_context(closing(steps))
+        for ticket in tickets:
+            steps = session.drive(ticket, driver, clocked=on_own_clock, pulse_s=0.0).steps()
+            runs[ticket] = stack.enter_context(closing(steps))
         seen: dict[str, dict[str, object]] = {}
         due = 0.0
         while runs:
-            for run_id, steps in list(runs.items()):
+            for ticket, steps in list(runs.items()):
                 try:
                     value = next(steps)
                 except StopIteration:
-                    del runs[run_id]
+                    del runs[ticket]
                     continue
                 if value is not None:
-                    seen[run_id] = value
+                    seen[ticket] = value
             if time.monotonic() >= due or not runs:
                 yield seen
                 due = time.monotonic() + PULSE_S

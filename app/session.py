@@ -5,12 +5,14 @@ so a bad value is answered at once and the page shows the visitor's place in lin
 the queue with one slot for the model, drives it.
 """
 
+import time
 from collections import OrderedDict
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
+from app.admission.origins import Origins
 from app.capabilities import Capabilities
 from app.engine_protocol import Engine
 from app.forms.parse import InputError
@@ -18,7 +20,9 @@ from app.forms.unlearned import Unlearned
 from app.gallery.library import PACK, Library
 from app.stream import encode
 from app.stream.patch_labels import StepLabels
-from app.stream.run_bus import Run, StepBus
+from app.stream.presence import Presence
+from app.stream.run import Run
+from app.stream.run_bus import FULL, NOBODY, FullError, StepBus
 from app.stream.run_driver import PULSE_S, Generate, Outcome, RunDriver
 from app.stream.zerogpu import on_worker
 from engine.api.events import Completed, Event
@@ -32,8 +36,10 @@ DRIVING = {**MODEL_SLOT, "trigger_mode": "multiple", "show_progress": "hidden"}
 """The same for the event of a ticket, which drives its run."""
 MAX_TRACES = 64
 PICTURED = (Modality.IMAGE, Modality.VIDEO)
-NEVER_RAN = "Too many people are waiting. Your words are still here: try again in a minute."
 STOPPED_IN_LINE = "Stopped before it began."
+RESTARTING = "The page is being started anew. Your words are still here: try again in a minute."
+STOPPING_S = 6.0
+"""The time in which runs under way end when the page does."""
 Clocked = Callable[[Generate], Generate]
 BUSY = "One answer at a time: press Stop first, or wait for this one."
 
@@ -53,20 +59,22 @@ class QueuedRun:
 
 @dataclass
 class Session:
-    """A page served by one engine. tickets: of runs that wait for their turn. traces: of runs
-    that were recorded for the Lab, the last ones, by the run's unguessable id. pictured: the same
-    of other pictures and films, without alternatives. pack: the collection that ships. gallery: one
+    """A page served by one engine. A visitor's ticket is the control id of a run. tickets: requests
+    of runs that wait for their turn, by the run's watch id. traces: of runs that were recorded for
+    the Lab, the last ones, by the same. pictured: the same of other pictures and films, without
+    alternatives. pack: the collection that ships. gallery: one
     of the owner's, see `python -m retrieval add`. own: the one that takes in their folders while
-    the page runs; None where it is served to others."""
+    the page runs; None where it is served to others. origins: who may use the page."""
 
     engine: Engine
-    bus: StepBus = field(default_factory=StepBus)
+    bus: StepBus = field(default_factory=lambda: StepBus(presence=Presence()))
     tickets: dict[str, QueuedRun] = field(default_factory=dict)
     traces: OrderedDict[str, Trace] = field(default_factory=OrderedDict)
     pictured: OrderedDict[str, Trace] = field(default_factory=OrderedDict)
     pack: Path = PACK
     gallery: Path | None = None
     own: Path | None = None
+    origins: Origins = field(default_factory=lambda: Origins(local=True))
 
     def __post_init__(self) -> None:
         self.engine = on_worker(self.engine)
@@ -74,52 +82,89 @@ class Session:
         self.unlearned = Unlearned(KnownThings.of(self.capabilities.facts))
         self.library = Library(self.engine, self.pack, self.gallery, self.own)
 
-    def open(self, request: Request, owner: str, watch: int = 0) -> Run:
-        """A run in line, found again by its id when its turn comes."""
-        run = self.bus.open(owner)
+    def open(self, request: Request, owner: str, watch: int = 0, address: str = "") -> Run:
+        """A run in line, found again by its ticket when its turn comes. Raises: InputError where
+        there is no room for it."""
+        try:
+            run = self.bus.open(owner, address)
+        except FullError as full:
+            raise InputError(str(full), "prompt") from full
         self.tickets[run.id] = QueuedRun(request, watch)
         for stale in [i for i in self.tickets if self.bus.find(i) is None]:
             self.tickets.pop(stale, None)
         return run
 
-    def drive(
-        self, run_id: str, *, clocked: Clocked = lambda generate: generate, pulse_s: float = PULSE_S
-    ) -> "RunHandle":
-        """The run whose turn has come; iterate to drive it. clocked: puts its events on another
-        clock. pulse_s: see `app.stream.run_driver.RunDriver`."""
-        return RunHandle(self, run_id, clocked, pulse_s)
+    def open_all(
+        self, requests: Sequence[Request], owner: str, watch: int = 0, address: str = ""
+    ) -> list[Run]:
+        """Several runs in line, all of them or none. Raises: InputError, as `open`."""
+        runs: list[Run] = []
+        try:
+            for request in requests:
+                runs.append(self.open(request, owner, watch, address))
+        except InputError:
+            for run in runs:
+                self.stop(run.control_id)
+            raise
+        return runs
 
-    def busy(self, run_id: str) -> bool:
+    def drive(
+        self,
+        ticket: str,
+        driver: str | None = None,
+        *,
+        clocked: Clocked = lambda generate: generate,
+        pulse_s: float = PULSE_S,
+    ) -> "RunHandle":
+        """The run whose turn has come; iterate to drive it. driver: the session that asks for it;
+        the run ends where neither it nor anybody else is there. None drives it in any case.
+        clocked: puts its events on another clock. pulse_s: see `app.stream.run_driver.RunDriver`.
+        """
+        return RunHandle(self, ticket, driver, clocked, pulse_s)
+
+    def busy(self, ticket: str) -> bool:
         """Return whether this run waits or is under way."""
-        run = self.bus.find(run_id)
+        run = self.bus.held(ticket)
         return run is not None and not run.ended
 
-    def refuse_if_busy(self, run_id: str) -> None:
+    def refuse_if_busy(self, ticket: str) -> None:
         """Raises: InputError while this visitor's last run is not over."""
-        if self.busy(run_id):
+        if self.busy(ticket):
             raise InputError(BUSY, "prompt")
 
-    def stop(self, run_id: str) -> None:
+    def stop(self, ticket: str) -> None:
         """Stop within one step; what still waits in line is over at once."""
-        run = self.bus.find(run_id)
+        run = self.bus.held(ticket)
         if run is None:
             return
         run.stop()
         if not run.begun:
             self.bus.end(run, encode.failed(STOPPED_IN_LINE))
 
-    def forget(self, run_id: str) -> None:
+    def stop_all(self) -> None:
+        """Stop every run because the page ends: what runs keeps what it has, what waits is told."""
+        for run in self.bus.unfinished():
+            run.stop()
+            if not run.begun:
+                self.bus.end(run, encode.failed(RESTARTING))
+        until_s = time.monotonic() + STOPPING_S
+        while self.bus.unfinished() and time.monotonic() < until_s:
+            time.sleep(0.05)
+        for run in self.bus.unfinished():
+            self.bus.end(run, encode.failed(RESTARTING))
+
+    def forget(self, ticket: str) -> None:
         """Stop, and let nothing of it reach the page any more."""
-        self.stop(run_id)
-        run = self.bus.find(run_id)
+        self.stop(ticket)
+        run = self.bus.held(ticket)
         if run is not None:
             run.forgotten = True
 
-    def close(self, run_id: str) -> None:
+    def close(self, ticket: str) -> None:
         """End a run whose Gradio event failed or was never admitted."""
-        run = self.bus.find(run_id)
+        run = self.bus.held(ticket)
         if run is not None:
-            self.bus.end(run, encode.failed(NEVER_RAN))
+            self.bus.end(run, encode.failed(FULL))
 
     def keep(self, run_id: str, trace: Trace, *, watched: bool = True) -> None:
         """Keep a trace, for the Lab where it was watched; the oldest goes."""
@@ -132,19 +177,22 @@ class Session:
         """Return the trace of a run that is over, or None where none is kept."""
         return self.traces.get(run_id) or self.pictured.get(run_id)
 
-    def failure(self, run_id: str) -> str | None:
+    def failure(self, ticket: str) -> str | None:
         """Return the error sentence of a run without an answer, or None."""
-        run = self.bus.find(run_id)
+        run = self.bus.held(ticket)
         return None if run is None else run.failure
 
 
 class RunHandle:
     """A run being driven. A pulse is the fallback's value; None while a websocket carries it."""
 
-    def __init__(self, session: Session, run_id: str, clocked: Clocked, pulse_s: float) -> None:
-        self.session, self._clocked, self._pulse_s = session, clocked, pulse_s
-        self.run = session.bus.find(run_id)
-        self.ticket = session.tickets.pop(run_id, None)
+    def __init__(
+        self, session: Session, ticket: str, driver: str | None, clocked: Clocked, pulse_s: float
+    ) -> None:
+        self.session, self.driver = session, driver
+        self._clocked, self._pulse_s = clocked, pulse_s
+        self.run = session.bus.held(ticket)
+        self.queued = None if self.run is None else session.tickets.pop(self.run.id, None)
         self.recorder: TraceRecorder | None = None
         self.outcome: Outcome | None = None
 
@@ -157,14 +205,17 @@ class RunHandle:
 
     def steps(self) -> Generator[dict[str, object] | None]:
         """Drive the run."""
-        if self.run is None or self.ticket is None or self.run.ended:
+        if self.run is None or self.queued is None or self.run.ended:
             return
-        engine, watch = self.session.engine, self.ticket.watch
-        self.recorder = engine.recorder() if self.ticket.is_recorded else None
+        if self._unattended(self.run):
+            self.session.bus.end(self.run, encode.failed(NOBODY))
+            return
+        engine, watch = self.session.engine, self.queued.watch
+        self.recorder = engine.recorder() if self.queued.is_recorded else None
         generate = partial(engine.generate, preview_hz=self.run.preview_hz, watch=watch)
         driver = RunDriver(
             self._clocked(generate),
-            self.ticket.request,
+            self.queued.request,
             self.run,
             self.session.bus,
             see=self._record,
@@ -172,6 +223,8 @@ class RunHandle:
             pulse_s=self._pulse_s,
         )
         for _ in driver:
+            if self._unattended(self.run):
+                self.run.stop()
             yield None if self.run.watched else self.run.snapshot()
         self.outcome = driver.outcome
         if driver.outcome is not None and driver.outcome.stopped:
@@ -187,6 +240,10 @@ class RunHandle:
             self._keep()
 
     def _keep(self) -> None:
-        if self.run and self.ticket and self.recorder and self.recorder.has_steps:
-            watched = self.ticket.watch > 0
+        if self.run and self.queued and self.recorder and self.recorder.has_steps:
+            watched = self.queued.watch > 0
             self.session.keep(self.run.id, self.recorder.trace(), watched=watched)
+
+    def _unattended(self, run: Run) -> bool:
+        driver = self.driver
+        return driver is not None and not self.session.bus.is_attended(run, driver)

@@ -83,7 +83,7 @@ def _recorded(host: Session, arguments: argparse.Namespace) -> dict[str, float]:
         for watch, times in ((0, plain), (WATCH, kept)):
             run = host.open(request, owner="benchmark", watch=watch)
             started = time.perf_counter()
-            for _ in host.drive(run.id):
+            for _ in host.drive(run.control_id):
                 pass
             times.append(time.perf_counter() - started)
             if watch:
@@ -118,7 +118,7 @@ def _run(
     run = host.open(request, owner="benchmark")
     elsewhere.watch(run.id, viewers, latency_ms / 2000)
     started = time.monotonic()
-    for _ in host.drive(run.id):
+    for _ in host.drive(run.control_id):
         pass
     (last,) = [m for _, m in run.pending(0, 0)[0] if m.header["kind"] == "completed"]
     elapsed_s = last.header["elapsed_s"]

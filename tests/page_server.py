@@ -12,7 +12,7 @@ from gradio_client import Client
 from app.engine_protocol import Engine
 from app.page import build_page, serve
 from app.session import Session
-from app.stream.run_bus import Run
+from app.stream.run import Run
 
 PATIENCE_S = 120.0
 """A busy machine is slow, not wrong: so long a state is waited for."""

@@ -37,9 +37,10 @@ FACES: dict[tuple[str, str], set[str]] = {
 }
 """(package, another) -> the subpackages of the other that it may import; without a row, all."""
 INSIDE: dict[str, set[str]] = {
+    "app/admission": {"stream"},
     "app/stream": {"engine_protocol"},
     "app/forms": set(),
-    "app/gallery": {"forms", "stream"},
+    "app/gallery": {"admission", "forms", "stream"},
     "app/chat": {"capabilities", "forms", "stream"},
     "app/sharing": {"engine_protocol", "lab", "stream", "theme"},
     "app/lab": {"engine_protocol", "forms", "scripts", "session", "stream", "theme"},

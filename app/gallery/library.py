@@ -16,8 +16,9 @@ import numpy as np
 
 from app.gallery.bundled import BundledItems
 from app.gallery.caption_search import by_words
+from app.gallery.visitors import Visitors
 from app.stream.message import Media
-from app.stream.run_bus import Run
+from app.stream.run import Run
 from engine.api.conversation import Part
 from engine.media.audio import read_sound
 from engine.media.images import read_picture
@@ -42,6 +43,7 @@ FULL = f"You have kept {MAX_KEPT} things, that is all there is room for: take on
 NOTHING_TO_KEEP = "There is no picture, film or sound in this answer."
 TAKES_NONE = "This page takes in no folder while it runs: start it with --gallery."
 ADDING = "A folder is being added: wait until it is done, then add the next."
+NOT_YOUR_RUN = "Only who made this can keep it: make it yourself, or load the page again."
 NOT_YOURS = "You can only take out what you have kept yourself."
 
 
@@ -90,6 +92,7 @@ class Library:
         self.shipped = BundledItems(pack, self.embedder)
         self.folder = None if folder is None else _opened(folder, self.embedder)
         self._own, self._adding = own, threading.Lock()
+        self.visitors = Visitors()
         self._home = tempfile.TemporaryDirectory(prefix="kept-")
         self._kept = Gallery.open(self._home.name, self.embedder, MEMORY)
         self.together = self._joined()
@@ -185,18 +188,20 @@ class Library:
             self._maps[key] = self.together.places(where)
         return self._maps[key]
 
-    def keep(self, run: Run | None) -> list[Item]:
+    def keep(self, run: Run | None, viewer: str) -> list[Item]:
         """Puts the pictures, films and sounds of a finished run into its owner's gallery.
 
-        Raises: ValueError with a sentence where that cannot be.
+        Raises: ValueError with a sentence where that cannot be, or the viewer is not the owner.
         """
         ended = None if run is None else run.ending
         if run is None or ended is None:
             raise ValueError(FORGOTTEN)
+        if not viewer or viewer != self.visitors.name(run.owner):
+            raise ValueError(NOT_YOUR_RUN)
         made = [(name, m) for name, m in ended.media.items() if m.content_type in READ]
         if not made:
             raise ValueError(NOTHING_TO_KEEP)
-        if self.num_kept(run.owner) + len(made) > MAX_KEPT:
+        if self.num_kept(viewer) + len(made) > MAX_KEPT:
             raise ValueError(FULL)
         recipe = dict(_mapping(ended.header.get("recipe")))
         said = _words_of(ended.header.get("answers"))
@@ -206,8 +211,17 @@ class Library:
             spoken = part.audio is not None and bool(said)
             caption = said if spoken else str(recipe.get("prompt", ""))
             noted = {**recipe, "source": "made here", "checkpoint": self.embedder.digest}
-            items.append(self._kept.keep(part, run.owner, caption, (), noted))
+            items.append(self._kept.keep(part, viewer, caption, (), noted))
         return items
+
+    def file_of(self, item_id: str, key: str) -> Path | None:
+        """Return the path of an item's file; of a private one for its key alone.
+
+        Raises: ValueError where there is no such item for this key.
+        """
+        owner = self._kept.items[item_id].owner if item_id in self._kept.items else ""
+        viewer = owner if self.visitors.opens(key, item_id, owner) else ""
+        return self.together.find(item_id, Where(viewer=viewer))[1]
 
     def num_kept(self, owner: str) -> int:
         """Return the number of items that a visitor has kept."""
@@ -223,6 +237,10 @@ class Library:
         """The visitor has gone, and what they kept goes with them."""
         if theirs := self._of(owner):
             self._kept.delete(theirs)
+
+    def close(self) -> None:
+        """Remove what visitors have kept from the disk."""
+        self._home.cleanup()
 
     def counts(self, where: Where) -> Counter[str]:
         """Count the items that a viewer sees, by modality."""

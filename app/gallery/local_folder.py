@@ -1,22 +1,20 @@
 """A folder of the owner's that becomes part of the gallery while the page runs.
 
-Owns: who may do that, the path as it is written, and what is told meanwhile and at the end. Does
-not own: the gallery (`app.gallery.library`), how files are read (`retrieval.folder`).
+Owns: the path as it is written, and what is told meanwhile and at the end. Does not own: who may do
+that (`app.admission.origins`), the gallery (`app.gallery.library`), how files are read
+(`retrieval.folder`).
 """
 
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
 from typing import Protocol
 
-from app.gallery.loopback import is_loopback
 from retrieval.draft import Progress, Report
 from retrieval.folder import media_files
 
-FORWARDED = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip")
-"""Headers of a request that came through another machine, or through a program that let it in."""
 NO_PATH = "write the path of a folder on this machine, such as ~/Pictures"
 NOT_HERE = "a folder can be added only on the machine that serves this page"
 NOTHING = "There are no pictures, sounds, films or texts in this folder."
@@ -29,12 +27,6 @@ class FolderReceiver(Protocol):
     """The receiver of the files: `app.gallery.library.Library`."""
 
     def add_folder(self, folder: Path, progress: Progress | None = None) -> Report: ...
-
-
-def is_local_request(headers: Mapping[str, str], client: str) -> bool:
-    """Return whether a request was made on this machine, to it by its own name."""
-    direct = not any(headers.get(name) for name in FORWARDED)
-    return direct and is_loopback(client) and is_loopback(headers.get("host") or "")
 
 
 def read_folder(path: str) -> Path:

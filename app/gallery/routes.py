@@ -1,12 +1,13 @@
 """The routes below /gallery/: what the Gallery tab's script asks while somebody looks around.
 
 Plain HTTP, beside Gradio's queue: a query waits for nobody's generation, and a new one makes the
-browser drop the last. A visitor is known by the unguessable name of their session; who does not
-say it sees what everybody sees.
+browser drop the last. A visitor is known by an unguessable name (`app.gallery.visitors`); who does
+not say it sees what everybody sees.
 """
 
 import random
 import secrets
+import time
 from collections import Counter, OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -15,10 +16,12 @@ from tempfile import TemporaryDirectory
 from typing import Annotated
 
 import numpy as np
+from anyio.to_thread import run_sync
 from fastapi import FastAPI, Request
 from fastapi.responses import FileResponse, JSONResponse, Response
 from pydantic import BaseModel, Field
 
+from app.admission.uploads import KEPT_S
 from app.forms.parse import as_sentence, read_file
 from app.gallery.attribution import explain
 from app.gallery.browse import sample_items
@@ -33,11 +36,12 @@ from retrieval.index import Where
 from retrieval.ranking import Found, Ranked
 
 MAX_UPLOAD_BYTES = 20 * 2**20
-MAX_UPLOADS, MAX_VECTORS = 64, 256
+MAX_UPLOADS, MAX_UPLOADS_OF_CLIENT, MAX_VECTORS = 64, 8, 256
 MAX_RESULTS, MAX_TAGS_SHOWN = 240, 48
 DAY_S = 86400
 TOO_LARGE = f"This file is too large: {MAX_UPLOAD_BYTES // 2**20} MB are the limit."
 GONE = "What you gave is not remembered any more: please give it again."
+CROWDED = "Too many files are looked at now: try again in ten minutes."
 NO_MEANING = "This checkpoint was not trained to find things: search by words instead."
 Name = Annotated[str, Field(max_length=100)]
 
@@ -67,21 +71,30 @@ class AttributionQuery(GalleryQuery):
 
 
 class ItemRequest(BaseModel):
-    """A request to keep what a run made, or to take out an item that was kept."""
+    """A request to keep what a run made, or to take out what was kept."""
 
     viewer: Name = ""
     run: Name = ""
     item: Name = ""
 
 
+@dataclass(frozen=True)
+class Upload:
+    """A file that was given. client: the address that it came from."""
+
+    part: Part
+    client: str
+    when_s: float = field(default_factory=time.monotonic)
+
+
 @dataclass
 class GalleryService:
-    """Answers what the script asks. uploads: what visitors gave, the last ones. known: vectors of
-    the last queries."""
+    """Answers what the script asks. uploads: what visitors gave in the last ten minutes, few of
+    each. known: vectors of the last queries."""
 
     library: Library
     bus: StepBus
-    uploads: OrderedDict[str, Part] = field(default_factory=OrderedDict)
+    uploads: OrderedDict[str, Upload] = field(default_factory=OrderedDict)
     known: OrderedDict[tuple[str, str, str], np.ndarray] = field(default_factory=OrderedDict)
 
     def state(self, asked: GalleryQuery) -> dict[str, object]:
@@ -118,15 +131,18 @@ class GalleryService:
         items = self.library.items(asked.where)
         chosen = sample_items(items, asked.viewer, asked.k, random.Random(asked.seed))
         return {
-            "items": [item_json(Ranked(item, 0.0), asked.viewer, scored=False) for item in chosen],
+            "items": [self._item(Ranked(item, 0.0), asked.viewer, scored=False) for item in chosen],
             "missing": 0,
             "troubles": [],
             "selection": True,
         }
 
+    def _item(self, hit: Ranked, viewer: str, *, scored: bool = True) -> dict[str, object]:
+        return item_json(hit, viewer, self.library.visitors, scored=scored)
+
     def _told(self, found: Found, viewer: str) -> dict[str, object]:
         return {
-            "items": [item_json(hit, viewer) for hit in found.hits],
+            "items": [self._item(hit, viewer) for hit in found.hits],
             "missing": len(found.missing),
             "troubles": [as_sentence(t) for t in found.troubles],
         }
@@ -137,7 +153,7 @@ class GalleryService:
         if asked.upload:
             if asked.upload not in self.uploads:
                 raise ValueError(GONE)
-            return Query(words, self.uploads[asked.upload])
+            return Query(words, self.uploads[asked.upload].part)
         if asked.item:
             return Query(words, self.library.part(asked.item, asked.viewer)) if words else None
         return Query(words)
@@ -167,7 +183,7 @@ class GalleryService:
         return {
             "places": [
                 {
-                    **item_json(Ranked(p.item, 0.0), asked.viewer, scored=False),
+                    **self._item(Ranked(p.item, 0.0), asked.viewer, scored=False),
                     "x": round(p.x, 4),
                     "y": round(p.y, 4),
                 }
@@ -177,33 +193,43 @@ class GalleryService:
 
     def keep(self, wish: ItemRequest) -> dict[str, object]:
         """Add everything that a run made to its owner's items."""
-        kept = self.library.keep(self.bus.find(wish.run))
+        kept = self.library.keep(self.bus.find(wish.run), wish.viewer)
         return {"items": [item.id for item in kept]}
 
     def take_out(self, wish: ItemRequest) -> dict[str, object]:
         self.library.take_out(wish.item, wish.viewer)
         return {}
 
-    def take(self, name: str, content: bytes) -> dict[str, object]:
-        """A file that was given, by the name under which a query finds it."""
+    def take(self, name: str, content: bytes, client: str) -> dict[str, object]:
+        """A file that was given, by the name under which a query finds it. The oldest of the same
+        client makes room, never another's."""
         if not self.library.finds:
             raise ValueError(NO_MEANING)
+        self._forget_uploads(client)
+        if len(self.uploads) >= MAX_UPLOADS:
+            raise ValueError(CROWDED)
         with TemporaryDirectory(prefix="given-") as folder:
             file = Path(folder, "file").with_suffix(Path(name).suffix[:8])
             file.write_bytes(content)
             part = _renamed(name, lambda: read_file(file))
         token = secrets.token_urlsafe(12)
-        self.uploads[token] = part
-        while len(self.uploads) > MAX_UPLOADS:
-            self.uploads.popitem(last=False)
+        self.uploads[token] = Upload(part, client)
         return {"upload": token, "modality": str(part.modality)}
 
-    def file(self, item_id: str, viewer: str) -> Response:
-        """The file of an item."""
-        _, path = self.library.together.find(item_id, Where(viewer=viewer))
+    def _forget_uploads(self, client: str) -> None:
+        """Those of ten minutes ago, and a client's oldest where it has as many as it may."""
+        now_s = time.monotonic()
+        old = [t for t, given in self.uploads.items() if now_s - given.when_s > KEPT_S]
+        theirs = [t for t, given in self.uploads.items() if given.client == client]
+        for token in {*old, *theirs[: max(0, len(theirs) - MAX_UPLOADS_OF_CLIENT + 1)]}:
+            self.uploads.pop(token, None)
+
+    def file(self, item_id: str, key: str) -> Response:
+        """The file of an item; of a private one for its key alone."""
+        path = self.library.file_of(item_id, key)
         if path is None or not path.is_file():
             raise ValueError("The file behind this is gone.")
-        whose = "private" if viewer else "public"
+        whose = "private" if key else "public"
         return FileResponse(path, headers={"cache-control": f"{whose}, max-age={DAY_S}"})
 
 
@@ -229,8 +255,8 @@ def add_gallery_routes(server: FastAPI, library: Library, bus: StepBus) -> None:
     def take_out(wish: ItemRequest) -> Response:
         return _answer(lambda: service.take_out(wish))
 
-    def file(item_id: str, viewer: str = "") -> Response:
-        return _answer(lambda: service.file(item_id, viewer), missing=404)
+    def file(item_id: str, key: str = "") -> Response:
+        return _answer(lambda: service.file(item_id, key), missing=404)
 
     async def give(request: Request, name: str = "") -> Response:
         content = bytearray()
@@ -238,19 +264,15 @@ def add_gallery_routes(server: FastAPI, library: Library, bus: StepBus) -> None:
             content += chunk
             if len(content) > MAX_UPLOAD_BYTES:
                 return _sentence(TOO_LARGE, 413)
-        return await _in_thread(lambda: _answer(lambda: service.take(name, bytes(content))))
+        client = "" if request.client is None else request.client.host
+        given = bytes(content)
+        return await run_sync(lambda: _answer(lambda: service.take(name, given, client)))
 
     posts = {"state": state, "search": search, "why": why, "map": places, "keep": keep,
              "take_out": take_out, "give": give}  # fmt: skip
     for name, route in posts.items():
         server.add_api_route(f"/gallery/{name}", route, methods=["POST"], response_model=None)
     server.add_api_route("/gallery/file/{item_id}", file, response_model=None)
-
-
-async def _in_thread(work: Callable[[], Response]) -> Response:
-    from anyio.to_thread import run_sync
-
-    return await run_sync(work)
 
 
 def _answer(work: Callable[[], dict[str, object] | Response], missing: int = 400) -> Response:

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from app.gallery.visitors import Visitors
 from retrieval.ranking import Ranked
 
 FROM = {"pack": "shipped with this page", "folder": "from your folder"}
@@ -10,10 +11,13 @@ WHOLE_TEXT = 600
 DIGITS = 4
 
 
-def item_json(hit: Ranked, viewer: str, *, scored: bool = True) -> dict[str, object]:
+def item_json(
+    hit: Ranked, viewer: str, visitors: Visitors, *, scored: bool = True
+) -> dict[str, object]:
     """Return the values with which the script shows an item. `made`: the recipe of what was made
-    here."""
+    here. `key`: opens the file of the viewer's own."""
     item = hit.item
+    mine = bool(viewer) and item.owner == viewer
     made = {name: item.provenance[name] for name in SETTINGS if name in item.provenance}
     source = str(item.provenance.get("source", ""))
     return {
@@ -26,6 +30,7 @@ def item_json(hit: Ranked, viewer: str, *, scored: bool = True) -> dict[str, obj
         "ending": Path(item.file).suffix.lower().lstrip("."),
         "from": FROM.get(source, source),
         "made": made if "seed" in made else None,
-        "mine": bool(viewer) and item.owner == viewer,
+        "mine": mine,
+        "key": visitors.key(item.id, viewer) if mine else "",
         "score": round(hit.score, DIGITS) if scored else None,
     }

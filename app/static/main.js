@@ -5,6 +5,7 @@ import { routeUrl } from "./address.js";
 import { Microphone } from "./audio/microphone.js";
 import { Conversation } from "./chat/conversation.js";
 import { download, whenVisible } from "./dom.js";
+import { visitor } from "./gallery/api.js";
 import { GalleryView } from "./gallery/gallery_view.js";
 import { MaskEditor } from "./image/mask_editor.js";
 import { LabView } from "./lab/lab_view.js";
@@ -97,6 +98,11 @@ function openDroppedFiles(element) {
 export function mountGallery(element, props, trigger, watch) {
   const gallery = new GalleryView(mountPoint(element), props.value, trigger);
   watch("value", () => gallery.setVisitor(props.value));
+}
+
+// name: of this visitor, told once.
+export function greet(name) {
+  if (name) visitor.name = name;
 }
 
 export function mountChips(element, trigger) {

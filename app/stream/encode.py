@@ -79,9 +79,11 @@ def ended(
     return Message(header, media, kept=True)
 
 
-def waiting(place: int) -> Message:
-    """place: how many runs are ahead of this one."""
-    return Message({"kind": "waiting", "place": place})
+def waiting(place: int, wait_s: float | None = None) -> Message:
+    """place: how many runs are ahead of this one. wait_s: how long these will take, where that can
+    be told."""
+    told = {"kind": "waiting", "place": place}
+    return Message(told if wait_s is None else {**told, "wait_s": round(wait_s)})
 
 
 def failed(sentence: str) -> Message:

@@ -14,7 +14,8 @@ from fastapi import FastAPI
 from fastapi.responses import JSONResponse
 
 from app.engine_protocol import Engine
-from app.stream.run_bus import Run, StepBus
+from app.stream.run import Run
+from app.stream.run_bus import StepBus
 from engine.api.events import Event, Refined, SegmentStarted
 from engine.api.request import Modality
 from engine.inspection.probes import ProbeReadout

@@ -1,193 +1,94 @@
-"""The live channel: StepBus, its runs, and what each viewer of a run receives.
+"""The live channel: the runs in memory, found by their ids, in the order in which they were asked
+for.
 
-The producer (a sampler) only appends and never waits. A viewer that keeps up gets every step; one
-that does not gets the latest step (one latest-wins slot), every kept message, and, once the run
-has ended, the steps it missed, so that its ruler is complete. A run is found through its
-unguessable id alone.
+A run that is not over is never dropped for a new one: beyond a limit the new one is refused. One
+that waits and whose visitor is not connected goes after ten seconds.
 """
 
-import asyncio
-import math
-import secrets
 import threading
+import time
 from collections import deque
-from collections.abc import AsyncGenerator
-from itertools import takewhile
+from collections.abc import Callable
 
 from app.stream import encode
 from app.stream.message import Message
-from engine.api.events import PREVIEW_HZ
+from app.stream.presence import Presence
+from app.stream.run import Run, watch_id
 
 MAX_RUNS = 48
-"""Runs in memory, finished ones included; the oldest finished ones go first."""
-MAX_STEPS_KEPT = 300
-"""Steps kept per run: two segments of the longest sampling, and a little."""
-
-NumberedMessage = tuple[int, Message]
-
-
-class Run:
-    """A generation as its viewers see it. Written by one thread, read by any."""
-
-    def __init__(self, owner: str) -> None:
-        self.id = secrets.token_urlsafe(18)
-        self.owner = owner
-        self.begun = False
-        self.ended = False
-        self.forgotten = False
-        """Its visitor has thrown the conversation away."""
-        self.every_step = False
-        """A viewer wants to see each step."""
-        self.labelled = False
-        """A viewer wants to see what the model sees where."""
-        self._lock = threading.Lock()
-        self._stop = threading.Event()
-        self._count = 0
-        self._kept: list[NumberedMessage] = []
-        self._steps: deque[NumberedMessage] = deque(maxlen=MAX_STEPS_KEPT)
-        self._viewers: set[_Viewer] = set()
-
-    def publish(self, message: Message) -> None:
-        """Append, and wake the viewers. Never waits for any of them."""
-        with self._lock:
-            if self.ended:
-                return
-            self._count += 1
-            (self._kept if message.kept else self._steps).append((self._count, message))
-            self._wake()
-
-    def end(self, message: Message) -> None:
-        """The last message. Later ones are ignored, so the first end wins."""
-        self.publish(message)
-        with self._lock:
-            self.ended = True
-            self._wake()
-
-    def stop(self) -> None:
-        """Ask the producer to stop; it does so within one step."""
-        self._stop.set()
-
-    @property
-    def stopping(self) -> bool:
-        return self._stop.is_set()
-
-    def preview_hz(self) -> float:
-        """Return the rate at which media are decoded, as `engine.media.preview` has it."""
-        return math.inf if self.every_step else PREVIEW_HZ
-
-    @property
-    def watched(self) -> bool:
-        """Return whether somebody receives this run over a websocket right now."""
-        return bool(self._viewers)
-
-    @property
-    def failure(self) -> str | None:
-        """The sentence of a run that ended without an answer."""
-        found = [m.header for _, m in self._kept if m.header["kind"] == "failed"]
-        return str(found[0]["sentence"]) if found else None
-
-    @property
-    def ending(self) -> Message | None:
-        """The message of a run that ended with an answer, or was stopped with one."""
-        found = [m for _, m in self._kept if m.header["kind"] in ("completed", "stopped")]
-        return found[0] if found else None
-
-    def pending(self, kept_after: int, step_after: int) -> tuple[list[NumberedMessage], bool]:
-        """Kept messages above number `kept_after`, the latest step above `step_after`, and the
-        latest there with a picture; ended?"""
-        with self._lock:
-            found = [item for item in self._kept if item[0] > kept_after]
-            fresh = takewhile(lambda item: item[0] > step_after, reversed(self._steps))
-            if latest := next(fresh, None):
-                found.append(latest)
-                pictured = (item for item in (latest, *fresh) if item[1].media)
-                found += [one for one in (next(pictured, latest),) if one is not latest]
-            return sorted(found, key=lambda item: item[0]), self.ended
-
-    def steps(self) -> list[NumberedMessage]:
-        """Every step still in memory, oldest first."""
-        with self._lock:
-            return list(self._steps)
-
-    def snapshot(self) -> dict[str, object]:
-        """The state so far as JSON: kept messages and the latest step (the fallback's value)."""
-        found, _ = self.pending(0, 0)
-        return {"run": self.id, "messages": [message.to_json(n) for n, message in found]}
-
-    async def watch(self) -> AsyncGenerator[NumberedMessage]:
-        """Yield the messages for one viewer, in order, until the run has ended and all are sent."""
-        viewer = _Viewer(asyncio.get_running_loop())
-        with self._lock:
-            self._viewers.add(viewer)
-        kept_after = step_after = 0
-        sent: set[int] = set()
-        try:
-            while True:
-                viewer.woken.clear()
-                found, ended = self.pending(kept_after, step_after)
-                for number, message in found:
-                    if message.kept:
-                        kept_after = number
-                    else:
-                        step_after = number
-                    sent.add(number)
-                    yield number, message
-                if ended and not found:
-                    break
-                if not found:
-                    await viewer.woken.wait()
-            for number, message in self.steps():
-                if number not in sent:
-                    yield number, message
-        finally:
-            with self._lock:
-                self._viewers.discard(viewer)
-
-    def _wake(self) -> None:
-        for viewer in self._viewers:
-            viewer.wake()
+"""Finished runs in memory; the oldest go first."""
+MAX_OPEN, MAX_OPEN_OF_ADDRESS, MAX_OPEN_OF_OWNER = 96, 72, 8
+"""Runs that are not over: of all, of one address, of one opened page."""
+PATIENCE_S = 10.0
+"""The time that a run is kept for a visitor who is not connected."""
+LAST_RUNS = 8
+"""Those whose lengths tell how long a waiting run will wait."""
+FULL = "Too many people are waiting. Your words are still here: try again in a minute."
+TOO_MANY = "You have many answers under way: wait for one of them, or stop one."
+NOBODY = "Nobody was there to see this: make it again."
+LEFT = "The page was closed before it was this run's turn."
 
 
-class _Viewer:
-    """The wake-up bell of one websocket, rung from any thread."""
-
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self.woken = asyncio.Event()
-        self._loop = loop
-
-    def wake(self) -> None:
-        if not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self.woken.set)
+class FullError(ValueError):
+    """A sentence: there is no room for another run."""
 
 
 class StepBus:
-    """The runs in memory, in the order in which they were asked for."""
+    """The runs in memory, in the order in which they were asked for. presence: of the visitors;
+    without it, each counts as here. clock: of `time.monotonic`."""
 
-    def __init__(self, max_runs: int = MAX_RUNS) -> None:
+    def __init__(
+        self,
+        max_runs: int = MAX_RUNS,
+        presence: Presence | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._max_runs = max_runs
         self._runs: dict[str, Run] = {}
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
+        self._lengths_s: deque[float] = deque(maxlen=LAST_RUNS)
+        self._clock = clock
+        self.presence = presence
 
-    def open(self, owner: str) -> Run:
-        """A new run of this owner (one opened page), waiting for its turn."""
-        run = Run(owner)
+    def open(self, owner: str, address: str = "") -> Run:
+        """A new run of this owner (one opened page), waiting for its turn. Raises: FullError where
+        there is no room for it."""
+        run = Run(owner, address)
+        run.opened_s = run.attended_s = self._clock()
         with self._lock:
-            self._make_room()
+            self._end_unattended()
+            self._refuse_beyond_limits(owner, address)
+            self._drop_finished()
             self._runs[run.id] = run
         self._publish_places()
         return run
 
     def find(self, run_id: str) -> Run | None:
-        """The run with this id, or None if it never was or is gone."""
+        """The run with this watch id, or None if it never was or is gone."""
         return self._runs.get(run_id)
+
+    def held(self, control_id: str) -> Run | None:
+        """The run with this control id, or None."""
+        return self._runs.get(watch_id(control_id))
+
+    def unfinished(self) -> list[Run]:
+        """The runs that are not over, oldest first."""
+        return [run for run in list(self._runs.values()) if not run.ended]
+
+    @property
+    def is_full(self) -> bool:
+        """Return whether a new visitor's run is refused now."""
+        return len(self.unfinished()) >= MAX_OPEN
 
     def begin(self, run: Run) -> None:
         """Mark the run as running."""
-        run.begun = True
+        run.begun, run.begun_s = True, self._clock()
         self._publish_places()
 
     def end(self, run: Run, message: Message) -> None:
         """End the run; those behind it move up."""
+        if run.begun and not run.ended:
+            self._lengths_s.append(self._clock() - run.begun_s)
         run.end(message)
         self._publish_places()
 
@@ -200,24 +101,49 @@ class StepBus:
             ahead += not other.ended
         return ahead
 
+    def is_attended(self, run: Run, *others: str) -> bool:
+        """Return whether somebody is there for a run, or was until a moment ago: its owner, a
+        watcher, or one of the other sessions."""
+        if self.presence is None:
+            return True
+        here = run.watched or any(map(self.presence.here, (run.owner, *others)))
+        if here:
+            run.attended_s = self._clock()
+        return here or self._clock() - run.attended_s < PATIENCE_S
+
     def leave(self, owner: str) -> None:
         """The owner closed the page: stop what runs, forget what waits."""
-        for run in list(self._runs.values()):
-            if run.owner == owner and not run.ended:
+        for run in self.unfinished():
+            if run.owner == owner:
                 run.stop()
                 if not run.begun:
-                    self.end(
-                        run, encode.failed("The page was closed before it was this run's turn.")
-                    )
+                    self.end(run, encode.failed(LEFT))
 
     def _publish_places(self) -> None:
-        for run in list(self._runs.values()):
-            if not run.begun and not run.ended:
-                run.publish(encode.waiting(self.place(run)))
+        """One thread at a time, so that a place never rises."""
+        with self._lock:
+            mean_s = sum(self._lengths_s) / len(self._lengths_s) if self._lengths_s else None
+            waiting = [run for run in self.unfinished() if not run.begun]
+            for run, place in zip(waiting, map(self.place, waiting), strict=True):
+                if place != run.place:
+                    run.place = place
+                    run.publish(encode.waiting(place, mean_s and mean_s * place))
 
-    def _make_room(self) -> None:
-        for run in [*(r for r in self._runs.values() if r.ended), *self._runs.values()]:
-            if len(self._runs) < self._max_runs:
-                return
-            run.stop()
-            self._runs.pop(run.id, None)
+    def _refuse_beyond_limits(self, owner: str, address: str) -> None:
+        still = self.unfinished()
+        if sum(run.owner == owner for run in still) >= MAX_OPEN_OF_OWNER:
+            raise FullError(TOO_MANY)
+        theirs = sum(run.address == address for run in still if address)
+        if len(still) >= MAX_OPEN or theirs >= MAX_OPEN_OF_ADDRESS:
+            raise FullError(FULL)
+
+    def _end_unattended(self) -> None:
+        for run in self.unfinished():
+            if not run.begun and not self.is_attended(run):
+                run.stop()
+                run.end(encode.failed(NOBODY))
+
+    def _drop_finished(self) -> None:
+        finished = [run for run in self._runs.values() if run.ended]
+        for run in finished[: max(0, len(finished) - self._max_runs + 1)]:
+            del self._runs[run.id]

@@ -15,7 +15,8 @@ import numpy as np
 
 from app.stream import encode
 from app.stream.patch_labels import Labels
-from app.stream.run_bus import Run, StepBus
+from app.stream.run import Run
+from app.stream.run_bus import StepBus
 from engine.api.errors import DeviceError
 from engine.api.events import Answer, AudioChunk, Completed, Event, Refined, SegmentStarted
 from engine.api.request import Modality, Request

@@ -18,7 +18,9 @@ from app.chat.settings import AnswerForm, Setting
 from app.components import notice
 from app.forms.errors import notices
 from app.forms.parse import InputError, beside
+from app.forms.visitor import opened_by
 from app.session import DRIVING, Session
+from app.stream.run import watch_id
 from engine.api.request import Modality, Request
 
 NOTHING_YET = "There is nothing to answer again yet: write a message first."
@@ -151,13 +153,13 @@ class ConversationTab:
         form = form.with_next_seed()
         try:
             request = self._request(history, form)
+            run = self.session.open(request, **opened_by(visitor))
         except InputError as bad:
             return self.refused(bad)
         seed = form.seed
-        run = self.session.open(request, owner=visitor.session_hash or "")
         history = chat_history.with_open_answer(history, run.id)
         left = self.ready(False) if draft else {**self.ready(False), "value": None}
-        return (run.id, history, self.as_value(history), left, seed, seed, *notices(None))
+        return (run.control_id, history, self.as_value(history), left, seed, seed, *notices(None))
 
     def _request(self, history: History, form: AnswerForm) -> Request:
         """Raises: InputError where the message or a setting asks for what cannot be."""
@@ -239,16 +241,18 @@ class ConversationTab:
         """The sentence, and nothing else changes."""
         return (*(gr.skip(),) * REFUSED, *notices(bad))
 
-    def run(self, ticket: str, history: History) -> Iterator[tuple[object, object]]:
+    def run(
+        self, ticket: str, history: History, visitor: gr.Request
+    ) -> Iterator[tuple[object, object]]:
         """Drive the run; at its end the answer becomes part of the history."""
-        drive = self.session.drive(ticket)
+        drive = self.session.drive(ticket, visitor.session_hash or "")
         for value in drive:
             shown = gr.skip() if value is None else self.as_value(history, value["messages"])
             yield gr.skip(), shown
         if drive.forgotten:
             return
         history = chat_history.with_answer(
-            history, ticket, drive.outcome, self.session.capabilities.facts
+            history, watch_id(ticket), drive.outcome, self.session.capabilities.facts
         )
         yield history, self.as_value(history)
 
@@ -260,7 +264,7 @@ class ConversationTab:
     def finish(self, ticket: str, history: History) -> tuple[object, ...]:
         """The visitor can write again when the run is over; a run without an answer says why.
         `free` tells the page's microphone that the history is whole."""
-        history = chat_history.with_refusal(history, ticket, self.session.failure(ticket))
+        history = chat_history.with_refusal(history, watch_id(ticket), self.session.failure(ticket))
         value = {**self.as_value(history), "free": True}
         return history, value, self.ready(not self.session.busy(ticket))
 

@@ -14,11 +14,12 @@ import gradio as gr
 from gradio.components import Component
 from gradio.processing_utils import save_file_to_cache
 
+from app.admission.origins import is_local_request
 from app.components import MOUNT
 from app.forms.example_prompts import FINDS
 from app.forms.parse import as_sentence
-from app.gallery.local_folder import NOT_HERE, add_with_progress, is_local_request, read_folder
-from app.scripts import mount
+from app.gallery.local_folder import NOT_HERE, add_with_progress, read_folder
+from app.scripts import call, mount
 from app.session import Session
 from engine.api.errors import DeviceError
 from engine.api.request import Modality
@@ -84,7 +85,8 @@ class GalleryTab:
         """Yield the progress, then the report or an error sentence."""
         client = visitor.client
         try:
-            if not is_local_request(visitor.headers, "" if client is None else client.host):
+            local = is_local_request(visitor.headers, "" if client is None else client.host)
+            if not local or self.session.origins.exposed:
                 raise ValueError(NOT_HERE)
             yield from add_with_progress(self.session.library, read_folder(path))
         except (ValueError, DeviceError) as error:
@@ -94,7 +96,10 @@ class GalleryTab:
         """box: of the Chat tab's messages. prompts: what to write into of the tabs that make
         something, by their ids."""
         private = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
-        page.load(self._greet, None, self.view, **private)
+        name = gr.Textbox(visible="hidden", label="visitor")
+        page.load(self._greet, None, [self.view, name], **private).then(
+            None, name, None, js=f"(name) => {call('greet', 'name')}", api_visibility="private"
+        )
         self.box = box
         self.prompts = dict(prompts)
         self.view.send(self.send, None, box, **private)
@@ -115,14 +120,17 @@ class GalleryTab:
         return tuple(wish(item) if name == tab else gr.skip() for name in self.prompts)
 
     def _found(self, press: gr.EventData, visitor: gr.Request) -> tuple[Item, Path | None]:
-        viewer = Where(viewer=visitor.session_hash or "")
+        name = self.session.library.visitors.name(visitor.session_hash or "")
+        viewer = Where(viewer=name)
         try:
             return self.session.library.together.find(str(press._data["item"]), viewer)
         except ValueError as error:
             raise gr.Error(f"{error}.") from error
 
-    def _greet(self, visitor: gr.Request) -> dict[str, object]:
-        return self._opening(visitor.session_hash or "")
+    def _greet(self, visitor: gr.Request) -> tuple[object, ...]:
+        """Tell a visitor their name: the component, and the scripts of tabs beside it."""
+        name = self.session.library.visitors.greet(visitor.session_hash or "")
+        return (self._opening(name), name) if name else (gr.skip(), gr.skip())
 
     def _opening(self, viewer: str) -> dict[str, object]:
         """viewer: by which the script says who asks."""

@@ -31,6 +31,7 @@ from app.forms.parse import (
     read_seed,
 )
 from app.forms.share_link import Link
+from app.forms.visitor import Opener, opened_by
 from app.session import DRIVING, Session
 from app.tabs.tab_spec import Recipe, TabSpec
 from engine.api.conversation import Conversation
@@ -221,7 +222,7 @@ class GenerationTab:
     def begin(
         self,
         visitor: gr.Request,
-        opened: Callable[[Request, str], tuple[str, object]],
+        opened: Callable[[Request, Opener], tuple[str, object]],
         ticket: str,
         prompt: str,
         steps: float,
@@ -232,7 +233,7 @@ class GenerationTab:
         keep_seed: bool,
         *more: object,
     ) -> tuple[object, ...]:
-        """Check the form. opened: opens what a good one asks for, given the owner, and returns its
+        """Check the form. opened: opens what a good one asks for, given who asks, and returns its
         ticket and what is shown."""
         *given, drafts = more
         seed = next_seed(seed, shown_seed, keep_seed)
@@ -241,14 +242,14 @@ class GenerationTab:
                 self.session.refuse_if_busy(run_id)
             request = self.filled(prompt, steps, guidance, method, seed, *given, drafts=drafts)
             self.session.unlearned.ask(prompt, visitor)
+            ticket, value = opened(request, opened_by(visitor))
         except InputError as bad:
             return (*(gr.skip(),) * 4, *notices(bad), gr.skip(), gr.skip())
-        ticket, value = opened(request, visitor.session_hash or "")
         return (ticket, seed, seed, value, *notices(None), *run_buttons(running=True))
 
-    def _open_run(self, request: Request, owner: str) -> tuple[str, object]:
-        run = self.session.open(request, owner)
-        return run.id, {"run": run.id, **run.snapshot()}
+    def _open_run(self, request: Request, opener: Opener) -> tuple[str, object]:
+        run = self.session.open(request, **opener)
+        return run.control_id, {"run": run.id, **run.snapshot()}
 
     def filled(
         self,
@@ -268,9 +269,9 @@ class GenerationTab:
             request = self.request(prompt.strip(), sampling, *given)
             return request.within(self.session.capabilities.prompt_characters)
 
-    def run(self, ticket: str) -> Iterator[object]:
+    def run(self, ticket: str, visitor: gr.Request) -> Iterator[object]:
         """Drive the run; values carry its state only where no websocket does."""
-        for value in self.session.drive(ticket):
+        for value in self.session.drive(ticket, visitor.session_hash or ""):
             yield gr.skip() if value is None else value
 
     def halt(self, ticket: str) -> tuple[object, ...]:

@@ -16,6 +16,7 @@ from app.forms.controls import NARROW, slider
 from app.forms.errors import notices
 from app.forms.example_prompts import PICTURES
 from app.forms.parse import InputError, as_sentence, beside, read_upload
+from app.forms.visitor import Opener
 from app.race import drive_in_turn, racing_methods
 from app.tabs.generation_tab import GenerationTab
 from app.tabs.tab_spec import Recipe, TabSpec
@@ -104,25 +105,30 @@ class ImageTab(GenerationTab):
         """Check the form; a good one opens a run by each method of `app.race`."""
         return self.begin(visitor, self._open_race, *form)
 
-    def _open_race(self, request: Request, owner: str) -> tuple[str, object]:
+    def _open_race(self, request: Request, opener: Opener) -> tuple[str, object]:
         chosen = request.sampling.method or self.spec.first.method
         racing = racing_methods(self.session.capabilities.methods, chosen, self.spec.first.method)
-        runs: list[dict[str, object]] = []
-        for method, label in racing.items():
-            sampling = replace(request.sampling.by(method), drafts=1)
-            run = self.session.open(replace(request, sampling=sampling), owner)
+        wanted = [
+            replace(request, sampling=replace(request.sampling.by(method), drafts=1))
+            for method in racing
+        ]
+        runs = self.session.open_all(wanted, **opener)
+        for run in runs:
             run.every_step = True
-            runs.append({"label": label, **run.snapshot()})
-        return " ".join(str(run["run"]) for run in runs), {"race": runs}
+        shown = [
+            {"label": label, **run.snapshot()}
+            for label, run in zip(racing.values(), runs, strict=True)
+        ]
+        return " ".join(run.control_id for run in runs), {"race": shown}
 
-    def run(self, ticket: str) -> Iterator[object]:
+    def run(self, ticket: str, visitor: gr.Request) -> Iterator[object]:
         """Drive the run, or those of a race in turn."""
-        run_ids = ticket.split()
-        if len(run_ids) < 2:
-            yield from super().run(ticket)
+        tickets = ticket.split()
+        if len(tickets) < 2:
+            yield from super().run(ticket, visitor)
             return
-        for seen in drive_in_turn(self.session, run_ids):
-            yield {"race": list(seen.values())} if len(seen) == len(run_ids) else gr.skip()
+        for seen in drive_in_turn(self.session, tickets, visitor.session_hash or ""):
+            yield {"race": list(seen.values())} if len(seen) == len(tickets) else gr.skip()
 
     def request(self, prompt: str, sampling: Sampling, *given: object) -> Request:
         """Return a request that inpaints the mask, or all of a picture in part; without either the

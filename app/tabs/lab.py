@@ -15,10 +15,12 @@ from app.forms.errors import notices
 from app.forms.example_prompts import WORDS_ALONE
 from app.forms.parse import InputError, beside, next_seed
 from app.forms.recipe import read_recipe
+from app.forms.visitor import opened_by
 from app.lab.form import LabForm, controls_of
 from app.lab.path_controls import PathControls
 from app.lab.recordings import GONE, Recordings
 from app.session import DRIVING, Session
+from app.stream.run import watch_id
 from engine.api.request import Modality, Request
 from engine.inspection.trace import Trace
 from engine.inspection.trace_file import read_trace
@@ -215,22 +217,20 @@ class LabTab:
                 ]
             if form[1] in (Modality.IMAGE, Modality.VIDEO):
                 self.session.unlearned.ask(str(form[0]), visitor)
+            runs = self.session.open_all(asked, watch=WATCH, **opened_by(visitor))
         except InputError as bad:
             return (*(gr.skip(),) * 4, *notices(bad), gr.skip(), gr.skip())
-        owner = visitor.session_hash or ""
-        runs = [self.session.open(request, owner=owner, watch=WATCH) for request in asked]
         value = {"runs": [{"run": run.id, **run.snapshot()} for run in runs]}
-        ids = " ".join(run.id for run in runs)
+        ids = " ".join(run.control_id for run in runs)
         return (ids, seed, seed, value, *notices(None), *run_buttons(running=True))
 
-    def run(self, ticket: str) -> Iterator[object]:
-        """Drive the runs, one after the other; values carry their state only where no websocket
-        does."""
+    def run(self, ticket: str, visitor: gr.Request) -> Iterator[object]:
+        """Drive the runs one by one; values carry their state only where no websocket does."""
         snapshots: dict[str, object] = {}
-        for run_id in ticket.split():
-            for value in self.session.drive(run_id):
+        for control_id in ticket.split():
+            for value in self.session.drive(control_id, visitor.session_hash or ""):
                 if value is not None:
-                    snapshots[run_id] = {"run": run_id, **value}
+                    snapshots[control_id] = value
                 yield gr.skip() if value is None else {"runs": list(snapshots.values())}
 
     def halt(self, ticket: str) -> tuple[object, ...]:
@@ -242,7 +242,8 @@ class LabTab:
     def finish(self, ticket: str) -> tuple[object, ...]:
         """The buttons, and the recorded runs to look into; a sentence where one cannot be."""
         buttons = run_buttons(running=self._busy(ticket))
-        kept = [(i, self.session.traces[i]) for i in ticket.split() if i in self.session.traces]
+        ids = map(watch_id, ticket.split())
+        kept = [(i, self.session.traces[i]) for i in ids if i in self.session.traces]
         if not kept:
             return (*buttons, gr.skip(), gr.skip())
         try:

@@ -6,7 +6,8 @@ import time
 from functools import partial
 from statistics import median
 
-from app.stream.run_bus import Run, StepBus
+from app.stream.run import Run
+from app.stream.run_bus import StepBus
 from app.stream.run_driver import RunDriver
 from benchmarks.gpu_parts.timing import (
     Figures,

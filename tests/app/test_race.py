@@ -16,7 +16,7 @@ def opened(session: Session, *steps: int) -> list[str]:
     asked = [
         Request(Conversation.ask("a whale"), Modality.IMAGE, Sampling(steps=num)) for num in steps
     ]
-    return [session.open(request, "visitor").id for request in asked]
+    return [session.open(request, "visitor").control_id for request in asked]
 
 
 def test_the_runs_take_their_steps_in_turn() -> None:

@@ -10,7 +10,7 @@ from tests.fake_engine import FakeEngine
 def _driven(session: Session, text: str = "a big whale", watch: int = 3) -> str:
     request = Request(Conversation.ask(text), Modality.IMAGE, Sampling(steps=2))
     run = session.open(request, owner="visitor", watch=watch)
-    list(session.drive(run.id))
+    list(session.drive(run.control_id))
     return run.id
 
 

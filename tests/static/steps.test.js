@@ -96,6 +96,8 @@ test("a visitor is told the place in line and how a run ended", () => {
   assert.equal(queueSentence(0), "Starting…");
   assert.equal(queueSentence(1), "1 run is ahead of yours");
   assert.equal(queueSentence(3), "3 runs are ahead of yours");
+  assert.equal(queueSentence(1, 20), "1 run is ahead of yours, about 20 s");
+  assert.equal(queueSentence(9, 200), "9 runs are ahead of yours, about 3 minutes");
   const picture = { modality: "image" };
   const completed = { kind: "completed", answers: [{ text: "here you go" }, picture] };
   assert.equal(finalStatus(completed, "8 of 8"), "");

@@ -2,6 +2,9 @@
 
 import { routeUrl } from "../address.js";
 
+// The visitor, by the name that the server has given them; see app/gallery/visitors.py.
+export const visitor = { name: "" };
+
 const NO_ANSWER = "The gallery does not answer: try again in a moment.";
 
 export function galleryUrl(path, values) {

@@ -26,7 +26,6 @@ export class GalleryView {
     const open = (item) => this.card.open(item);
     const failed = (sentence) => this.say(sentence, true);
     this.itemView = new ItemView({ open, failed, loaded: () => this.layOutSoon() });
-    this.itemView.viewer = value.viewer;
     this.map = new MapView(open, (item) => this.itemView.picture(item));
     this.filters = new Filters(() => this.searchAnew());
     this.queryBar = new QueryBar(value.finds, {
@@ -44,7 +43,6 @@ export class GalleryView {
   setVisitor(value) {
     if (value.viewer === this.viewer) return;
     Object.assign(this, { value, viewer: value.viewer });
-    this.itemView.viewer = value.viewer;
     if (this.begun) this.refresh();
   }
 

@@ -12,11 +12,11 @@ const NO_SOUND = "This sound cannot be played: its file may be gone.";
 export class ItemView {
   // open(item); failed(sentence); loaded(): something has its size now
   constructor({ open, failed, loaded }) {
-    Object.assign(this, { open, failed, loaded, viewer: "" });
+    Object.assign(this, { open, failed, loaded });
   }
 
   source(item) {
-    return galleryUrl(`file/${item.id}`, { viewer: item.mine ? this.viewer : "" }).toString();
+    return galleryUrl(`file/${item.id}`, { key: item.key }).toString();
   }
 
   thumbnail(item) {

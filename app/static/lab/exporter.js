@@ -4,6 +4,8 @@ import { download, make } from "../dom.js";
 import { blobFromDataUri } from "../live/message.js";
 import { fileName, linkTo } from "../live/recipe.js";
 
+const BUSY = "The file could not be made just now: try again in a moment.";
+
 export class Exporter {
   // lab: the view whose run it is; server: its functions, or null for a replay from the disk
   constructor(lab, server) {
@@ -32,8 +34,10 @@ export class Exporter {
     this.deliver(made);
   }
 
+  // A server that is asked for too much at once refuses.
   ask(request) {
-    return this.server.exported({ run: this.lab.run.id, ...request });
+    const order = { run: this.lab.run.id, ...request };
+    return this.server.exported(order).catch(() => ({ sentence: BUSY }));
   }
 
   // made: {name, uri}, or {sentence} why there is none

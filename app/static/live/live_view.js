@@ -124,7 +124,7 @@ export class LiveView {
     this.seen.add(message.number);
     const { media, ...header } = message;
     const handlers = {
-      waiting: () => this.showPlace(header.place),
+      waiting: () => this.showPlace(header.place, header.wait_s),
       started: () => this.startSegment(header),
       refined: () => this.refine({ header, media }),
       drafted: () => this.announce(this.candidates.add(header, media.picture)),
@@ -136,9 +136,9 @@ export class LiveView {
     handlers[header.kind]?.();
   }
 
-  showPlace(place) {
+  showPlace(place, waitS) {
     if (this.segments.length || this.last) return;
-    this.status.textContent = queueSentence(place);
+    this.status.textContent = queueSentence(place, waitS);
     this.announce(this.status.textContent);
   }
 

@@ -2,7 +2,7 @@
 
 import { checkpointDigest, hasEmbedding } from "../checkpoint.js";
 import { button, copyText, download, make } from "../dom.js";
-import { galleryRequest } from "../gallery/api.js";
+import { galleryRequest, visitor } from "../gallery/api.js";
 import { runUrl } from "./channel.js";
 import { onPace, paceControl } from "./pacing/pace.js";
 import { fileName, linkTo } from "./recipe.js";
@@ -119,7 +119,7 @@ export class RunButtons {
     const label = "Save to gallery";
     keep.disabled = true;
     try {
-      await galleryRequest("keep", { run: view.run });
+      await galleryRequest("keep", { run: view.run, viewer: visitor.name });
       keep.textContent = "Saved";
       view.announce("Saved to the gallery for this visit.");
       document.dispatchEvent(new CustomEvent("omni-kept"));

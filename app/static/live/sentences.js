@@ -5,10 +5,12 @@ import { percent } from "../numbers.js";
 const LOW_CONFIDENCE =
   "I am not sure that I heard this right: I know English, and few words. Say it again, or type it.";
 
-// place: how many runs wait in front of this one
-export function queueSentence(place) {
+// place: how many runs wait in front of this one; waitS: about how long these take, where it is known
+export function queueSentence(place, waitS) {
   if (!place) return "Starting…";
-  return `${place === 1 ? "1 run is" : `${place} runs are`} ahead of yours`;
+  const ahead = `${place === 1 ? "1 run is" : `${place} runs are`} ahead of yours`;
+  if (!waitS) return ahead;
+  return `${ahead}, about ${waitS < 90 ? `${waitS} s` : `${Math.round(waitS / 60)} minutes`}`;
 }
 
 export function progressSentence({ index, num_steps }) {

@@ -10,6 +10,7 @@ from fastapi.testclient import TestClient
 from app.forms.parse import as_sentence
 from app.gallery.library import MAX_KEPT, Library, SerialEmbedder
 from app.gallery.routes import add_gallery_routes
+from app.gallery.visitors import Visitors
 from app.stream.run_bus import StepBus
 from app.stream.run_driver import RunDriver
 from engine.api.conversation import Conversation, Part
@@ -64,38 +65,67 @@ def made(bus: StepBus, owner: str, to: Modality = Modality.IMAGE, seed: int = 7)
 def test_what_is_kept_is_its_owners_alone_and_goes_with_them(
     asks: TestClient, library: Library, bus: StepBus
 ) -> None:
-    (kept,) = asks.post("/gallery/keep", json={"run": made(bus, "me")}).json()["items"]
-    mine = asks.post("/gallery/search", json={"viewer": "me"}).json()["items"][0]
+    me, you = map(library.visitors.name, ("me", "you"))
+    wish = {"run": made(bus, "me"), "viewer": me}
+    (kept,) = asks.post("/gallery/keep", json=wish).json()["items"]
+    mine = asks.post("/gallery/search", json={"viewer": me}).json()["items"][0]
     assert (mine["id"], mine["mine"], mine["made"]["seed"]) == (kept, True, 7)
-    assert asks.get(f"/gallery/file/{kept}?viewer=me").status_code == 200
-    for viewer in ("", "you"):
+    file = f"/gallery/file/{kept}?key={mine['key']}"
+    assert asks.get(file).status_code == 200
+    assert me not in file
+    for viewer in ("", "me", you):
         seen = asks.post("/gallery/search", json={"viewer": viewer, "words": "a red heart"})
         assert kept not in {i["id"] for i in seen.json()["items"]}
-        assert asks.get(f"/gallery/file/{kept}?viewer={viewer}").status_code == 404
+        key = library.visitors.key(kept, viewer)
+        assert asks.get(f"/gallery/file/{kept}?key={key}").status_code == 404
         theirs = {"item": kept, "viewer": viewer}
         assert asks.post("/gallery/take_out", json=theirs).status_code == 400
-    library.leave("you")
-    assert library.num_kept("me") == 1
-    library.leave("me")
-    assert library.num_kept("me") == 0
-    assert asks.get(f"/gallery/file/{kept}?viewer=me").status_code == 404
+    library.leave(you)
+    assert library.num_kept(me) == 1
+    library.leave(me)
+    assert library.num_kept(me) == 0
+    assert asks.get(file).status_code == 404
+
+
+@pytest.mark.parametrize("opener", ["me", ""])
+def test_who_may_watch_a_run_cannot_keep_it(
+    asks: TestClient, library: Library, bus: StepBus, opener: str
+) -> None:
+    """Nor does anything without an owner become everybody's."""
+    run = made(bus, opener)
+    for viewer in ("", "me", library.visitors.name("you"), library.visitors.name(opener) + "x"):
+        answer = asks.post("/gallery/keep", json={"run": run, "viewer": viewer})
+        assert answer.status_code == 400
+        assert "Only who made this" in answer.json()["sentence"]
+    assert library.counts(Where()) == library.counts(Where(viewer=library.visitors.name("me")))
+
+
+def test_a_visitors_name_is_told_once() -> None:
+    visitors = Visitors()
+    name = visitors.greet("session")
+    assert len(name) >= 24
+    assert visitors.greet("session") == ""
+    assert visitors.name("session") == name
+    assert visitors.greet("") == visitors.name("") == ""
 
 
 @pytest.mark.parametrize("to", [Modality.VIDEO, Modality.AUDIO])
 def test_films_and_sounds_are_kept_too(library: Library, bus: StepBus, to: Modality) -> None:
-    (kept,) = library.keep(bus.find(made(bus, "me", to)))
+    me = library.visitors.name("me")
+    (kept,) = library.keep(bus.find(made(bus, "me", to)), me)
     assert kept.modality is to
-    library.take_out(kept.id, "me")
-    assert library.num_kept("me") == 0
+    library.take_out(kept.id, me)
+    assert library.num_kept(me) == 0
 
 
 def test_only_so_many_are_kept(library: Library, bus: StepBus) -> None:
+    me = library.visitors.name("me")
     for seed in range(MAX_KEPT):
-        library._kept.keep(Part(text=f"thing {seed}"), "me")
+        library._kept.keep(Part(text=f"thing {seed}"), me)
     with pytest.raises(ValueError, match="that is all"):
-        library.keep(bus.find(made(bus, "me")))
+        library.keep(bus.find(made(bus, "me")), me)
     with pytest.raises(ValueError, match="no picture"):
-        library.keep(bus.find(made(bus, "me", Modality.TEXT)))
+        library.keep(bus.find(made(bus, "me", Modality.TEXT)), me)
 
 
 # ---- collections that are not all right ------------------------------------------------------
@@ -113,7 +143,8 @@ def test_a_checkpoint_that_does_not_find_looks_for_words(tmp_path: Path, bus: St
         for path, body in (("search", {"item": "1"}), ("why", {"found": "1", "words": "x"})):
             refused = asks.post(f"/gallery/{path}", json=body)
             assert "not trained to find" in refused.json()["sentence"]
-        kept = asks.post("/gallery/keep", json={"run": made(bus, "me")})
+        wish = {"run": made(bus, "me"), "viewer": library.visitors.name("me")}
+        kept = asks.post("/gallery/keep", json=wish)
         assert "not trained to find" in kept.json()["sentence"]
 
 

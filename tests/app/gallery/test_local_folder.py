@@ -6,16 +6,15 @@ from pathlib import Path
 
 import pytest
 
+from app.admission.origins import is_local_request, is_loopback
 from app.gallery.library import ADDING, TAKES_NONE, Library
 from app.gallery.local_folder import (
     MOST_LEFT_OUT,
     NOTHING,
     add_with_progress,
-    is_local_request,
     read_folder,
     report_html,
 )
-from app.gallery.loopback import is_loopback
 from app.page import build_page
 from app.session import Session
 from engine.api.conversation import Part

@@ -127,6 +127,17 @@ def test_an_unreadable_file_is_called_by_its_name(asks: TestClient) -> None:
     assert asks.post("/gallery/give?name=x", content=bytes(21 * 2**20)).status_code == 413
 
 
+def test_what_one_gives_pushes_out_nobody_elses(asks: TestClient, library: Library) -> None:
+    content = png_bytes(np.full((8, 8, 3), 200, np.uint8))
+    give, address = "/gallery/give?name=a.png", "10.0.0.7"
+    theirs = asks.post(give, content=content).json()["upload"]
+    with TestClient(asks.app, client=(address, 1)) as other:
+        tokens = [other.post(give, content=content).json()["upload"] for _ in range(12)]
+        search = [other.post("/gallery/search", json={"upload": token}) for token in tokens]
+    assert [answer.status_code for answer in search] == [400] * 4 + [200] * 8
+    assert asks.post("/gallery/search", json={"upload": theirs}).status_code == 200
+
+
 def test_a_deleted_file_is_left_out_and_counted(asks: TestClient, library: Library) -> None:
     query = {"words": "a red heart", "modalities": ["image"]}
     first = asks.post("/gallery/search", json=query).json()["items"][0]

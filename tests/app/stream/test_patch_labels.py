@@ -7,7 +7,7 @@ import pytest
 
 from app.session import Session
 from app.stream.patch_labels import LabelService
-from app.stream.run_bus import Run
+from app.stream.run import Run
 from engine.api.conversation import Conversation
 from engine.api.request import Modality, Request
 from engine.api.sampling import Sampling
@@ -25,7 +25,7 @@ def labelled(session: Session, *, asked: bool, to: Modality = Modality.IMAGE) ->
     """A run's id, and the labels that its steps carried."""
     run = session.open(Request(Conversation.ask("a whale"), to, Sampling(steps=STEPS)), "visitor")
     run.labelled = asked
-    list(session.drive(run.id))
+    list(session.drive(run.control_id))
     return run.id, carried(run)
 
 
@@ -67,7 +67,7 @@ def test_a_run_under_way_carries_labels_from_then_on(session: Session) -> None:
         Request(Conversation.ask("a whale"), Modality.IMAGE, Sampling(steps=STEPS)), "visitor"
     )
     assert answered(session, run.id) == {"steps": []}
-    list(session.drive(run.id))
+    list(session.drive(run.control_id))
     assert len(carried(run)) == STEPS
     assert all(carried(run))
 

@@ -1,12 +1,23 @@
 """The laws of the bus: latest wins, finals are never dropped, nobody slows the producer."""
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from app.stream import encode
 from app.stream.message import Message
-from app.stream.run_bus import MAX_STEPS_KEPT, Run, StepBus
+from app.stream.presence import Presence
+from app.stream.run import MAX_STEPS_KEPT, MAX_WATCHERS, CrowdedError, Run, watch_id
+from app.stream.run_bus import (
+    MAX_OPEN,
+    MAX_OPEN_OF_ADDRESS,
+    MAX_OPEN_OF_OWNER,
+    NOBODY,
+    PATIENCE_S,
+    FullError,
+    StepBus,
+)
 
 
 def step(index: int) -> Message:
@@ -134,26 +145,113 @@ def test_the_first_end_wins_and_nothing_follows_it() -> None:
 
 def test_a_run_is_found_only_through_its_own_unguessable_id() -> None:
     bus = StepBus()
-    ids = {bus.open("same visitor").id for _ in range(20)}
-    assert len(ids) == 20
+    runs = [bus.open(f"visitor {i}") for i in range(20)]
+    ids = {run.id for run in runs} | {run.control_id for run in runs}
+    assert len(ids) == 40
     assert all(len(i) >= 24 for i in ids)
     assert bus.find("") is None
     assert bus.find(next(iter(ids))[:-1]) is None
 
 
-def test_memory_is_bounded_and_finished_runs_go_first() -> None:
+def test_who_may_watch_a_run_cannot_control_it() -> None:
+    bus, run = begun()
+    assert bus.held(run.control_id) is run
+    assert bus.find(run.id) is run
+    assert bus.held(run.id) is None
+    assert bus.find(run.control_id) is None
+    assert watch_id(run.control_id) == run.id
+
+
+def test_finished_runs_go_for_new_ones_and_unfinished_ones_never() -> None:
     bus = StepBus(max_runs=3)
-    active = bus.open("a")
-    finished = bus.open("b")
-    bus.end(finished, last())
-    for _ in range(2):
-        bus.open("c")
+    active = bus.open("first")
+    finished = [bus.open(f"visitor {i}") for i in range(4)]
+    for run in finished:
+        bus.end(run, last())
+    bus.open("last")
     assert bus.find(active.id) is active
-    assert bus.find(finished.id) is None
-    for _ in range(3):
-        bus.open("d")
-    assert bus.find(active.id) is None
-    assert active.stopping
+    assert [bus.find(run.id) for run in finished] == [None, None, *finished[2:]]
+
+
+def test_beyond_a_limit_the_new_run_is_refused_and_the_others_stay() -> None:
+    bus = StepBus()
+    mine = [bus.open("me") for _ in range(MAX_OPEN_OF_OWNER)]
+    with pytest.raises(FullError, match="many answers under way"):
+        bus.open("me")
+    here = [bus.open(f"there {i}", "1.2.3.4") for i in range(MAX_OPEN_OF_ADDRESS)]
+    with pytest.raises(FullError, match="Too many people are waiting"):
+        bus.open("one more", "1.2.3.4")
+    rest = MAX_OPEN - len(mine) - len(here)
+    others = [bus.open(f"elsewhere {i}", f"5.6.7.{i}") for i in range(rest)]
+    assert bus.is_full
+    with pytest.raises(FullError, match="Your words are still here"):
+        bus.open("anybody", "8.8.8.8")
+    assert bus.unfinished() == [*mine, *here, *others]
+    assert not any(run.stopping for run in bus.unfinished())
+    bus.end(mine[0], last())
+    assert bus.open("anybody", "8.8.8.8") in bus.unfinished()
+
+
+def test_a_run_whose_visitor_never_connects_goes_after_ten_seconds() -> None:
+    now_s = 0.0
+    presence = Presence()
+    bus = StepBus(presence=presence, clock=lambda: now_s)
+    with presence.staying("here"):
+        there, gone = bus.open("here"), bus.open("gone")
+        now_s = PATIENCE_S - 1
+        third = bus.open("here")
+        assert bus.place(third) == 2
+        now_s = PATIENCE_S + 1
+        bus.open("here")
+    assert gone.failure == NOBODY
+    assert not there.ended
+    assert bus.place(third) == 1
+
+
+def test_a_run_has_so_many_watchers_and_no_more() -> None:
+    _, run = begun()
+
+    async def scenario() -> None:
+        reads = asyncio.Event()
+        viewers = [Viewer(run, reads) for _ in range(MAX_WATCHERS)]
+        watching = [asyncio.create_task(viewer.watch()) for viewer in viewers]
+        for viewer in viewers:
+            await viewer.has("waiting")
+        with pytest.raises(CrowdedError):
+            await Viewer(run).watch()
+        reads.set()
+        run.end(last())
+        assert all("completed" in told for told in await asyncio.gather(*watching))
+
+    asyncio.run(scenario())
+
+
+def test_the_place_in_line_never_rises_whoever_comes_and_goes() -> None:
+    bus = StepBus()
+    runs = [bus.open(f"visitor {i}") for i in range(40)]
+
+    def end(index: int) -> None:
+        bus.begin(runs[index])
+        bus.end(runs[index], last())
+        bus.open(f"late {index}")
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(end, range(0, 40, 2)))
+    for run in runs[1::2]:
+        places = [m.header["place"] for _, m in run.steps()]
+        assert places == sorted(places, reverse=True)
+        assert places[-1] == bus.place(run)
+
+
+def test_who_waits_is_told_how_long() -> None:
+    now_s = 0.0
+    bus = StepBus(clock=lambda: now_s)
+    first, second, third = (bus.open(name) for name in "abc")
+    bus.begin(first)
+    now_s = 20.0
+    bus.end(first, last())
+    assert third.steps()[-1][1].header == {"kind": "waiting", "place": 1, "wait_s": 20}
+    assert second.steps()[-1][1].header == {"kind": "waiting", "place": 0, "wait_s": 0}
 
 
 def test_places_in_line_move_up() -> None:
@@ -164,7 +262,7 @@ def test_places_in_line_move_up() -> None:
     assert bus.place(second) == 1
     bus.end(first, last())
     assert [bus.place(second), bus.place(third)] == [0, 1]
-    assert third.steps()[-1][1].header == {"kind": "waiting", "place": 1}
+    assert third.steps()[-1][1].header["place"] == 1
 
 
 def test_leaving_stops_ones_own_runs_only() -> None:

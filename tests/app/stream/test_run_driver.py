@@ -5,7 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from app.stream.run_bus import Run, StepBus
+from app.stream.run import Run
+from app.stream.run_bus import StepBus
 from app.stream.run_driver import BROKEN, RunDriver
 from engine.api.conversation import Conversation
 from engine.api.errors import OUT_OF_MEMORY
