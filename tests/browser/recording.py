@@ -27,6 +27,7 @@ def renew(page: Page) -> None:
     of before stay in the tray."""
     begin(page)
     page.fill("#lab-seed input", "0")
+    page.get_by_label("draw", exact=True).check()
     heat = page.get_by_label("heat map")
     if heat.is_visible():
         heat.select_option(index=0)
