@@ -39,6 +39,8 @@ UPLOADS = (f"{API}/upload", "/gallery/give")
 HEAVY = ("/gallery/why", "/gallery/map")
 HEAVY_FUNCTIONS = ("exported",)
 """Server functions of components that take long."""
+HEAVY_FILES = ("/shared/", "/labels/")
+"""Paths below which each answer is made from a run when it is asked for."""
 STREAM = re.compile(rf"{API}/(?:heartbeat|call/(?:v2/)?[^/]+)/([^/]+)$")
 STREAM_OF_QUEUE = f"{API}/queue/data"
 BODY_S = 60.0
@@ -109,6 +111,8 @@ class Guard:
             if method == "GET" and (session := _session_of_stream(scope)):
                 await held.enter_async_context(self._streams.one(address))
                 held.enter_context(self.presence.staying(session))
+            if path.startswith(HEAVY_FILES):
+                await held.enter_async_context(self._pool.one(address))
             if method == "POST":
                 receive = await self._read(path, headers, address, receive, held)
             await self.app(scope, receive, answer)

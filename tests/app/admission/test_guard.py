@@ -5,6 +5,7 @@ import threading
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from functools import partial
 from itertools import islice
 
 import pytest
@@ -13,7 +14,7 @@ from fastapi.responses import Response
 from fastapi.testclient import TestClient
 from starlette.websockets import WebSocketDisconnect
 
-from app.admission.guard import Guard
+from app.admission.guard import HEAVY_FILES, Guard
 from app.admission.origins import Origins
 from app.admission.uploads import MAX_FILES, MB, UploadQuota
 from app.stream.presence import Presence
@@ -71,6 +72,8 @@ class Site:
             self.server.add_api_route(path, echo, methods=["POST"])
         self.server.add_api_route("/gallery/state", state, methods=["POST"])
         self.server.add_api_route("/gallery/why", why, methods=["POST"])
+        self.server.add_api_route("/shared/{run}/{kind}", why)
+        self.server.add_api_route("/labels/{run}", why)
         self.server.add_api_route("/gradio_api/heartbeat/{session}", heartbeat)
         self.server.add_api_route("/gradio_api/file={name}", file)
         self.server.add_api_route("/gallery/file/{name}", file)
@@ -185,10 +188,12 @@ def test_uploads_are_bounded_by_request_and_by_address(site: Site) -> None:
     assert client.post("/gallery/give", content=large).status_code == 200
 
 
-def test_work_of_one_visitor_leaves_room_for_others(site: Site) -> None:
+@pytest.mark.parametrize("path", ["/gallery/why", "/shared/run/mp4", "/labels/run"])
+def test_work_of_one_visitor_leaves_room_for_others(site: Site, path: str) -> None:
     """Two at once, a few more that wait, and the rest are told."""
     with site.client() as client, ThreadPoolExecutor(24) as pool:
-        asked = [pool.submit(client.post, "/gallery/why", json={}) for _ in range(24)]
+        ask = client.get if path.startswith(HEAVY_FILES) else partial(client.post, json={})
+        asked = [pool.submit(ask, path) for _ in range(24)]
         refused = [done.result() for done in islice(as_completed(asked), 14)]
         assert {answer.status_code for answer in refused} == {429}
         assert "much at once" in refused[0].json()["sentence"]
