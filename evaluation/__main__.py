@@ -157,12 +157,17 @@ def _suite(arguments: argparse.Namespace) -> None:
     asked = (arguments.suite, arguments.num, arguments.seed, sampling, folder, drawn)
     run = Run(*asked, weights=arguments.weights)
     engine = _loaded(arguments)
-    result = catalogue.result(engine, run, str(arguments.checkpoint))
+    result = catalogue.result(engine, run, _name(arguments.checkpoint))
     if arguments.suite in TABLES:
         print(TABLES[arguments.suite](Measurement(result.metrics, result.judge, result.left_out)))
     if arguments.json is not None:
         arguments.json.write_text(result.to_json() + "\n")
     print(result.to_json())
+
+
+def _name(checkpoint: Path) -> str:
+    """Return the checkpoint as results name it: the shipped one by the same name everywhere."""
+    return "assets/nano" if checkpoint == SHIPPED else str(checkpoint)
 
 
 def _loaded(arguments: argparse.Namespace) -> Engine:
@@ -193,7 +198,7 @@ def _all(arguments: argparse.Namespace) -> None:
     engine = _loaded(arguments)
     if engine.max_audio_s:
         sizes = run_all.limit_to_clips(sizes, pack.read_pack(arguments.pack))
-    asked = (str(arguments.checkpoint), arguments.seed, sizes, arguments.pack)
+    asked = (_name(arguments.checkpoint), arguments.seed, sizes, arguments.pack)
     wanted = run_all.RunSpec(*asked, weights=arguments.weights)
     shown, page = dict[str, str](), arguments.report
     found = run_all.resumable(engine, wanted, before)
@@ -265,7 +270,7 @@ def _sheet(arguments: argparse.Namespace) -> None:
     )
     about = {
         "task": arguments.task,
-        "checkpoint": str(arguments.checkpoint),
+        "checkpoint": _name(arguments.checkpoint),
         "weights": arguments.weights,
         "seed": arguments.seed,
         "num": len(tiles),

@@ -53,7 +53,7 @@ def host_steps(
     plan: SegmentPlan,
     preview: Preview | None,
     clock: PreviewClock,
-    steps_of: Callable[[SegmentPlan], Generator[Step]] = SegmentPlan.steps,
+    steps_of: Callable[[SegmentPlan], Generator[Step]] = lambda plan: plan.steps(),
 ) -> Generator[HostStep]:
     """Yield the steps of a plan in order, on the host; closing it closes the sampler. preview:
     decodes what is shown of media, None where there is nothing. steps_of: computes the steps, see

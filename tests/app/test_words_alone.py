@@ -14,6 +14,7 @@ from app.capabilities import Capabilities
 from app.chat.settings import AUTO, choices
 from app.page import FIRST_RUN, build_page
 from app.session import Session
+from app.stream.run import watch_id
 from app.tabs.about import about_html
 from engine.api.sampling import methods
 from engine.engine import Engine
@@ -114,7 +115,7 @@ def test_it_talks_and_reads_the_whole_conversation(client: Client) -> None:
 
 def test_a_prompt_may_be_as_long_as_the_checkpoint_reads(page: Served, client: Client) -> None:
     ticket, *_ = client.predict("", {"text": "x" * 600, "files": []}, *FORM, api_name="/ask")
-    assert page.session.bus.find(ticket) is not None
+    assert page.session.bus.find(watch_id(ticket)) is not None
     said = client.predict("", {"text": "x" * 4001, "files": []}, *FORM, api_name="/ask")
     assert "limit is 4000" in str(said)
     long = ("x" * 4001, *LAB[1:])
@@ -132,7 +133,7 @@ def test_a_file_is_refused_in_a_sentence(client: Client, tmp_path: Path) -> None
 def test_the_lab_records_a_run_of_it(page: Served, client: Client) -> None:
     ticket, *_ = client.predict("", True, *LAB, api_name="/record")
     client.submit(ticket, api_name="/record_run").result(timeout=PATIENCE_S)
-    trace = page.session.traces[ticket]
+    trace = page.session.traces[watch_id(ticket)]
     assert (trace.segments[0].num_steps, trace.segments[0].sampling.sampler) == (8, "masked")
     by_flow = ("", True, *LAB[:4], "midpoint", *LAB[5:])
     with pytest.raises(AppError, match="not in the list of choices"):

@@ -163,8 +163,12 @@ def test_a_refusal_names_the_file(kind: str, tmp_path: Path) -> None:
         file.mkdir()
     if kind == "text":
         file.write_text("hello")
-    sentence = "there is no file .*voice.wav" if kind == "missing" else "voice.wav is not a sound"
-    with pytest.raises(ValueError, match=sentence):
+    sentences = {
+        "missing": "there is no file .*voice.wav",
+        "folder": "voice.wav is no file: a folder",
+        "text": "voice.wav is not a sound",
+    }
+    with pytest.raises(ValueError, match=sentences[kind]):
         read_sound(file)
 
 

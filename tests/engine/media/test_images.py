@@ -70,7 +70,7 @@ def test_what_is_no_picture_says_so(tmp_path: Path) -> None:
         read_picture(b"")
     with pytest.raises(ValueError, match="there is no file"):
         read_picture(tmp_path / "none.png")
-    with pytest.raises(ValueError, match="is not a picture"):
+    with pytest.raises(ValueError, match="is no file: a folder"):
         read_picture(tmp_path)
 
 

@@ -83,8 +83,12 @@ def test_a_refusal_names_the_file(kind: str, tmp_path: Path) -> None:
         file.mkdir()
     if kind == "text":
         file.write_text("hello")
-    sentence = "there is no file .*film.mp4" if kind == "missing" else f"film.mp4 {UNREADABLE}"
-    with pytest.raises(ValueError, match=sentence):
+    sentences = {
+        "missing": "there is no file .*film.mp4",
+        "folder": "film.mp4 is no file: a folder",
+        "text": f"film.mp4 {UNREADABLE}",
+    }
+    with pytest.raises(ValueError, match=sentences[kind]):
         read_film(file)
 
 
