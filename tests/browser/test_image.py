@@ -248,10 +248,10 @@ def test_of_several_drafts_the_best_is_kept(any_site: Served, any_image: Page) -
 def test_closing_the_tab_stops_the_run(site: Served, fake: FakeEngine, visit: Visit) -> None:
     page = visit(site.url)
     steps(page, 64)
-    before = len(fake.closed_after)
+    before, asked = len(fake.closed_after), len(fake.requests)
     with fake.gated(Refined):
         generate(page, "three strawberries")
-        page.wait_for_selector("#image-live .omni-live[data-phase='running'] .omni-bar.seen")
+        until(lambda: fake.requests[asked:])
         page.close()
         until(lambda: site.last_run.stopping)
     until(lambda: fake.closed_after[before:])
