@@ -3,7 +3,6 @@
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -13,7 +12,7 @@ from engine.api.conversation import Conversation
 from engine.api.request import Modality, Request
 from engine.api.sampling import Sampling
 from tests.fake_engine import FakeEngine
-from tests.page_server import until
+from tests.page_server import PATIENCE_S, until
 
 ROOT = Path(__file__).resolve().parents[1].parent
 PAGE = """
@@ -76,9 +75,7 @@ def test_a_signal_ends_the_page_with_runs_under_way(tmp_path: Path, sign: int) -
     assert private.parent == tmp_path
     until(private.exists)
     page.send_signal(sign)
-    asked_s = time.monotonic()
-    told, errors = page.communicate(timeout=60)
-    assert time.monotonic() - asked_s < 10
+    told, errors = page.communicate(timeout=PATIENCE_S)
     assert page.returncode == 0
     assert "Traceback" not in errors
     assert told.strip() == f"{[None, RESTARTING, RESTARTING]} stopped"
