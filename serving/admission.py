@@ -12,8 +12,7 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from serving.errors import ApiError, answer
-from serving.metrics import Metrics
-from serving.worker import ServingSettings
+from serving.worker import Worker
 
 LOCKED = "/v1/"
 """Paths that need a key, where there are keys."""
@@ -24,8 +23,9 @@ WRONG_KEY = "This API key is not known here: check it, or ask whoever runs the s
 class Admission:
     """Lets a request through to `application`, or answers it."""
 
-    def __init__(self, application: ASGIApp, settings: ServingSettings, metrics: Metrics) -> None:
-        self._application, self._settings, self._metrics = application, settings, metrics
+    def __init__(self, application: ASGIApp, worker: Worker) -> None:
+        self._application, self._worker = application, worker
+        self._settings, self._metrics = worker.settings, worker.metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -51,7 +51,8 @@ class Admission:
             return
         scope.setdefault("state", {}).update(owner=owner, request_id=request_id)
         limited = _Limited(receive, self._settings.most_body_bytes)
-        await self._application(scope, limited, tell)
+        with self._worker.answering():
+            await self._application(scope, limited, tell)
 
     def _owner(self, request: Request) -> str:
         """Return the name under which a client's share is counted: never its key. Raises: ApiError

@@ -21,5 +21,5 @@ def build_application(worker: Worker) -> FastAPI:
     for family in FAMILIES:
         application.include_router(family.ROUTER)
     handle_errors(application)
-    application.add_middleware(Admission, settings=worker.settings, metrics=worker.metrics)
+    application.add_middleware(Admission, worker=worker)
     return application

@@ -25,7 +25,7 @@ def worker_of(http: HttpRequest) -> Worker:
 def ready_worker(http: HttpRequest, model: str) -> Worker:
     """Return the worker, once it takes work for that model. Raises: ApiError."""
     worker = worker_of(http)
-    _ = worker.engine
+    worker.refuse_unready()
     if model != worker.name:
         raise ApiError(
             404,
@@ -67,7 +67,7 @@ def stream_of(
     keeps: Callable[[Event], bool] = is_final,
     preview_hz: PreviewRate = 0.0,
 ) -> RunStream:
-    """Return the events of a request that are kept. Raises: QueueFullError, ApiError."""
+    """Return the events of a request that are kept. Raises: QueueFullError."""
     worker = worker_of(http)
     engine = worker.engine
     return RunStream(

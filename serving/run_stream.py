@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from typing import Any
 
-from serving.errors import as_api_error
+from serving.errors import as_api_error, refused_while_draining
 from serving.scheduler import Ended, Scheduler, Start
 
 
@@ -17,7 +17,7 @@ class RunStream:
     thread, so that a slow consumer holds few. Leaving the iteration cancels the run.
 
     Raises: `serving.scheduler.QueueFullError` at once, and while it is iterated an ApiError for
-    what the run raises, which the log has.
+    what the run raises, which the log has, and where the scheduler is closed before it is over.
     """
 
     def __init__(
@@ -40,6 +40,8 @@ class RunStream:
                 yield item
             if item.error is not None:
                 raise as_api_error(item.error) from item.error
+            if self.run.cancelled:
+                raise refused_while_draining()
         finally:
             self.cancel()
 

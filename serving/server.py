@@ -1,7 +1,7 @@
 """The process that serves: it listens at once, loads beside, and stops without losing an answer.
 
-The first SIGTERM or SIGINT begins to drain: new requests are refused with a sentence while what
-runs is finished, for at most `drain_s`; then the process ends. A second signal ends it at once.
+The first SIGTERM or SIGINT begins to drain: new requests are refused with a sentence while the open
+ones are answered, for at most `drain_s`; then the process ends. A second signal ends it at once.
 Owns: `DrainingServer`, `serve`. Does not own: the application (`serving.application`).
 """
 
@@ -18,11 +18,11 @@ from serving.run_log import LOGGER
 from serving.worker import ServingSettings, Worker
 
 CLOSING_S = 3
-"""The time for finished answers to leave, once nothing runs any more."""
+"""The time for finished answers to leave, once no request is open any more."""
 
 
 class DrainingServer(uvicorn.Server):
-    """Finishes what runs before it stops listening."""
+    """Answers the open requests before it stops listening."""
 
     def __init__(self, config: uvicorn.Config, worker: Worker) -> None:
         super().__init__(config)
@@ -39,8 +39,7 @@ class DrainingServer(uvicorn.Server):
     def _drain(self, sig: int, frame: FrameType | None) -> None:
         LOGGER.info("draining")
         scheduler = self._worker.scheduler
-        finished = scheduler.wait_until_idle(self._worker.settings.drain_s)
-        if not finished:
+        if not self._worker.wait_until_answered(self._worker.settings.drain_s):
             LOGGER.warning("gave up", extra={"fields": {"runs": scheduler.running}})
             scheduler.close()
         self.should_exit = True

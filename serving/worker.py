@@ -5,7 +5,8 @@ Owns: `Worker`, `ServingSettings`. Does not own: HTTP (`serving.application`).
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,7 +34,7 @@ class ServingSettings:
 
 
 class Worker:
-    """Answers are refused until `load` is through and once it drains."""
+    """Requests are refused until `load` is through and once it drains."""
 
     def __init__(self, settings: ServingSettings) -> None:
         self.settings = settings
@@ -42,6 +43,8 @@ class Worker:
         self.loaded_at = 0
         """Seconds since 1970."""
         self._engine: Engine | None = None
+        self._open = 0
+        self._closed_one = threading.Condition()
         self._info: dict[str, Any] = {}
         self.scheduler = Scheduler(
             rows=settings.rows, most_open=settings.most_open, ended=self._run_ended
@@ -56,19 +59,35 @@ class Worker:
         self.metrics.ready()
         LOGGER.info("ready", extra={"fields": {"model": self.name, "digest": engine.digest}})
 
-    @property
-    def ready(self) -> bool:
-        """Return whether it takes work."""
-        return self._engine is not None and not self.draining.is_set()
-
-    @property
-    def engine(self) -> Engine:
-        """The engine. Raises: `serving.errors.ApiError` while it does not take work."""
+    def refuse_unready(self) -> None:
+        """Nothing, where it takes work. Raises: `serving.errors.ApiError` where it does not."""
         if self.draining.is_set():
             raise refused_while_draining()
         if self._engine is None:
             raise not_ready()
+
+    @property
+    def engine(self) -> Engine:
+        """The engine, also while what it began is finished."""
+        assert self._engine is not None, "a request is admitted before it needs the engine"
         return self._engine
+
+    @contextmanager
+    def answering(self) -> Iterator[None]:
+        """Count a request as open."""
+        with self._closed_one:
+            self._open += 1
+        try:
+            yield
+        finally:
+            with self._closed_one:
+                self._open -= 1
+                self._closed_one.notify_all()
+
+    def wait_until_answered(self, timeout_s: float) -> bool:
+        """Return whether every open request was answered within that time."""
+        with self._closed_one:
+            return self._closed_one.wait_for(lambda: self._open == 0, timeout_s)
 
     @property
     def info(self) -> dict[str, Any]:

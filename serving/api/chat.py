@@ -20,7 +20,7 @@ from serving.answers.event_stream import DONE, event_stream, sent
 from serving.answers.revision import Revisions
 from serving.answers.sound_stream import SoundStream
 from serving.forms.chat_form import AudioOptions, ChatForm
-from serving.generation import completed, is_final, ready_worker, stream_of
+from serving.generation import completed, is_final, ready_worker, stream_of, worker_of
 
 ROUTER = APIRouter(tags=["chat"])
 AUDIO_LIVES_S = 3600
@@ -112,7 +112,7 @@ def _final_deltas(done: Completed, number: str) -> list[dict[str, Any]]:
 
 
 def _head(http: Request, kind: str, request: Generation) -> dict[str, Any]:
-    worker = ready_worker(http, str(http.app.state.worker.name))
+    worker = worker_of(http)
     return {
         "id": f"chatcmpl-{http.state.request_id.removeprefix('req_')}",
         "object": kind,

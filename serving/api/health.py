@@ -19,7 +19,7 @@ async def health() -> dict[str, Any]:
 async def ready(http: Request) -> dict[str, Any]:
     """Say that the weights are loaded and requests are taken; 503 where not."""
     worker = worker_of(http)
-    _ = worker.engine
+    worker.refuse_unready()
     return {"status": "ready", "model": worker.name, "waiting": worker.scheduler.waiting}
 
 

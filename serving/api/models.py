@@ -12,8 +12,7 @@ ROUTER = APIRouter(tags=["models"])
 @ROUTER.get("/v1/models")
 async def list_models(http: Request) -> dict[str, Any]:
     """List the models: there is one."""
-    worker = worker_of(http)
-    _ = worker.engine
+    worker_of(http).refuse_unready()
     return {"object": "list", "data": [_described(http)]}
 
 

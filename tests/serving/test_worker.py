@@ -3,6 +3,11 @@
 import json
 import logging
 import signal
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any
 
 import httpx
 import openai
@@ -12,6 +17,7 @@ from engine.api.events import Refined
 from serving.run_log import JsonLines
 from serving.worker import ServingSettings
 from tests.fake_engine import FakeEngine
+from tests.page_server import until
 from tests.serving.conftest import Served, serving
 
 SECRET = "a purple walrus"
@@ -72,17 +78,22 @@ def test_an_unknown_address_is_an_error_object(served: Served) -> None:
         assert "not valid JSON" in broken.json()["error"]["message"]
 
 
+def _streamed(client: openai.OpenAI) -> Any:
+    """Return a stream, of which the first chunk is there."""
+    return client.chat.completions.create(
+        model="fake",
+        messages=[{"role": "user", "content": "hello"}],
+        stream=True,
+        extra_body={"revisions": True},
+    )
+
+
 def test_too_many_runs_are_refused_until_one_is_over() -> None:
     engine = FakeEngine(0.0)
     with serving(engine, ServingSettings(rows=1, most_open=1)) as served:
         client = served.client()
         with engine.gated(Refined) as gate:
-            first = client.chat.completions.create(
-                model="fake",
-                messages=[{"role": "user", "content": "hello"}],
-                stream=True,
-                extra_body={"revisions": True},
-            )
+            first = _streamed(client)
             with pytest.raises(openai.RateLimitError, match="Too many requests are waiting"):
                 client.images.generate(model="fake", prompt="a car")
             gate.open()
@@ -96,12 +107,7 @@ def test_a_worker_finishes_what_runs_and_refuses_what_is_new() -> None:
     with serving(engine) as served:
         client = served.client()
         with engine.gated(Refined) as gate:
-            stream = client.chat.completions.create(
-                model="fake",
-                messages=[{"role": "user", "content": "hello"}],
-                stream=True,
-                extra_body={"revisions": True},
-            )
+            stream = _streamed(client)
             served.server.handle_exit(signal.SIGTERM, None)
             with pytest.raises(openai.InternalServerError, match="is stopping") as refused:
                 client.images.generate(model="fake", prompt="a car")
@@ -114,6 +120,48 @@ def test_a_worker_finishes_what_runs_and_refuses_what_is_new() -> None:
         assert last.choices[0].finish_reason == "stop"
         served.thread.join(30)
         assert not served.thread.is_alive()
+
+
+def _chat(client: openai.OpenAI) -> Any:
+    messages: Any = [{"role": "user", "content": "hello"}]
+    return client.chat.completions.create(model="fake", messages=messages).choices
+
+
+def _pictures(client: openai.OpenAI) -> Any:
+    return client.images.generate(model="fake", prompt="a car", n=3).data
+
+
+@contextmanager
+def _asked(engine: FakeEngine, served: Served, ask: Callable[..., Any]) -> Iterator[Future[Any]]:
+    """What a client gets that asks before the block, while its first step is held until the end of
+    the block."""
+    with ThreadPoolExecutor(1) as clients, engine.gated(Refined):
+        answer = clients.submit(ask, served.client())
+        until(lambda: served.worker.scheduler.running)
+        yield answer
+
+
+@pytest.mark.parametrize(("ask", "num"), [(_chat, 1), (_pictures, 3)])
+def test_an_answer_of_several_runs_is_finished_too(ask: Callable[..., Any], num: int) -> None:
+    engine = FakeEngine(0.0)
+    with serving(engine) as served:
+        with _asked(engine, served, ask) as answer:
+            served.server.handle_exit(signal.SIGTERM, None)
+        assert len(answer.result()) == num
+        served.thread.join(30)
+        assert not served.thread.is_alive()
+
+
+def test_what_is_given_up_is_told_why() -> None:
+    engine = FakeEngine(0.0)
+    with serving(engine) as served:
+        closing = threading.Thread(target=served.worker.close)
+        with _asked(engine, served, _pictures) as answer:
+            closing.start()
+            until(lambda: all(run.cancelled for run in served.worker.scheduler.chosen()))
+        closing.join(30)
+        with pytest.raises(openai.InternalServerError, match="is stopping"):
+            answer.result()
 
 
 def test_the_numbers_say_what_happened() -> None:
