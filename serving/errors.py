@@ -40,37 +40,23 @@ class ApiError(HTTPException):
         self.body = {"message": message, "type": kind, "param": param, "code": code}
 
 
-def not_ready() -> ApiError:
-    """The error while the weights are loading."""
-    return ApiError(
-        503,
-        "The model is still loading: try again in a moment, /ready says when it is there.",
-        kind=SERVER,
-        code="model_loading",
-        retry=True,
-    )
+def unavailable(message: str, code: str) -> ApiError:
+    """The error where the server cannot answer now."""
+    return ApiError(503, message, kind=SERVER, code=code, retry=True)
 
 
-def refused_while_draining() -> ApiError:
-    """The error while the worker finishes what runs."""
-    return ApiError(
-        503,
+def server_stopping() -> ApiError:
+    """The error where the server takes no new requests, or gave up an open one."""
+    return unavailable(
         "This server is stopping and takes no new requests: try again, another one may answer.",
-        kind=SERVER,
-        code="server_stopping",
-        retry=True,
+        "server_stopping",
     )
 
 
-def queue_full() -> ApiError:
-    """The error where as many wait as may wait."""
-    return ApiError(
-        429,
-        "Too many requests are waiting: try again in a few seconds.",
-        kind="rate_limit_error",
-        code="rate_limit_exceeded",
-        retry=True,
-    )
+def missing(name: str) -> ApiError:
+    """The error where a request lacks a parameter."""
+    message = f"Missing required parameter: '{name}'."
+    return ApiError(400, message, param=name, code="missing_required_parameter")
 
 
 def as_api_error(error: Exception) -> ApiError:
@@ -79,13 +65,19 @@ def as_api_error(error: Exception) -> ApiError:
         case ApiError():
             return error
         case QueueFullError():
-            return queue_full()
+            return ApiError(
+                429,
+                "Too many requests are waiting: try again in a few seconds.",
+                kind="rate_limit_error",
+                code="rate_limit_exceeded",
+                retry=True,
+            )
         case ValidationError():
             return invalid(error.errors())
         case ValueError():
             return ApiError(400, _sentence(str(error)), code="invalid_value")
         case DeviceError():
-            return ApiError(503, str(error), kind=SERVER, code="device_failed", retry=True)
+            return unavailable(str(error), "device_failed")
         case _:
             return ApiError(
                 500,
@@ -103,7 +95,7 @@ def invalid(errors: Sequence[Any]) -> ApiError:
         case "extra_forbidden":
             message, code = f"Unknown parameter: '{name}'.", "unknown_parameter"
         case "missing":
-            message, code = f"Missing required parameter: '{name}'.", "missing_required_parameter"
+            return missing(name)
         case "unsupported_parameter":
             name = first["ctx"]["param"]
             message, code = first["msg"], "unsupported_parameter"

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from typing import Any
 
-from serving.errors import as_api_error, refused_while_draining
+from serving.errors import as_api_error, server_stopping
 from serving.scheduler import Ended, Scheduler, Start
 
 
@@ -41,7 +41,7 @@ class RunStream:
             if item.error is not None:
                 raise as_api_error(item.error) from item.error
             if self.run.cancelled:
-                raise refused_while_draining()
+                raise server_stopping()
         finally:
             self.cancel()
 

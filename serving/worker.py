@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from serving.engine_protocol import Engine
-from serving.errors import not_ready, refused_while_draining
+from serving.errors import server_stopping, unavailable
 from serving.metrics import Metrics
 from serving.run_log import LOGGER, run_ended
 from serving.scheduler import Run, Scheduler
 
 MIB = 2**20
+LOADING = "The model is still loading: try again in a moment, /ready says when it is there."
 
 
 @dataclass(frozen=True)
@@ -62,9 +63,9 @@ class Worker:
     def refuse_unready(self) -> None:
         """Nothing, where it takes work. Raises: `serving.errors.ApiError` where it does not."""
         if self.draining.is_set():
-            raise refused_while_draining()
+            raise server_stopping()
         if self._engine is None:
-            raise not_ready()
+            raise unavailable(LOADING, "model_loading")
 
     @property
     def engine(self) -> Engine:

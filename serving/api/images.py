@@ -22,7 +22,7 @@ from engine.media.images import jpeg_bytes, png_bytes, read_picture, still_webp_
 from serving.answers.answer_files import TYPES, file_of, to_address, to_base64
 from serving.answers.event_stream import event_stream, sent
 from serving.answers.partial_images import PartialImages
-from serving.errors import ApiError
+from serving.errors import ApiError, missing
 from serving.forms.edit_mask import read_mask
 from serving.forms.fields import Neutral, SamplingFields, filled
 from serving.generation import completed, ready_worker, stream_of
@@ -91,7 +91,7 @@ async def edit_image(http: Request) -> Response | dict[str, Any]:
     form = EditForm.model_validate(values)
     form.checked(ready_worker(http, form.model))
     if "image" not in files:
-        raise ApiError(400, "Missing required parameter: 'image'.", param="image")
+        raise missing("image")
     request = await asyncio.to_thread(_edit, form, files)
     return await _answered(http, form, request, "image_edit")
 

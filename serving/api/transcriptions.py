@@ -18,7 +18,7 @@ from engine.api.request import Modality
 from engine.api.request import Request as Generation
 from engine.media.audio import SHORTEST_S, pieces_of, read_sound
 from serving.answers.event_stream import event_stream, sent
-from serving.errors import ApiError
+from serving.errors import missing
 from serving.forms.fields import Neutral, SamplingFields, filled
 from serving.forms.media_parts import DEAF
 from serving.generation import completed, ready_worker
@@ -43,7 +43,7 @@ async def create_transcription(http: Request) -> Response | dict[str, Any]:
     form = TranscriptionForm.model_validate(values)
     worker = ready_worker(http, form.model)
     if "file" not in files:
-        raise ApiError(400, "Missing required parameter: 'file'.", param="file")
+        raise missing("file")
     hears_s = worker.info.get("hears_s")
     if not hears_s:
         raise ValueError(DEAF)

@@ -117,7 +117,8 @@ def test_a_missing_recording_is_said(served: Served) -> None:
     with httpx.Client(base_url=served.address) as plain:
         answer = plain.post("/v1/audio/transcriptions", files={"model": (None, "fake")})
     assert answer.status_code == 400
-    assert answer.json()["error"]["param"] == "file"
+    error = answer.json()["error"]
+    assert (error["param"], error["code"]) == ("file", "missing_required_parameter")
 
 
 def test_audio_in_a_chat_can_be_decoded(client: openai.OpenAI) -> None:
