@@ -1,7 +1,7 @@
 """The ASGI middleware in front of every route: the one place that lets a request in.
 
 Owns: the order of the rules. The rules themselves: `app.admission.origins` (who), `json_body`
-(what), `uploads` and `slots` (how much), `response_headers` (what an answer carries).
+(what), `uploads` and `app.stream.slots` (how much), `response_headers` (what an answer carries).
 """
 
 import asyncio
@@ -21,9 +21,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from app.admission.json_body import MAX_JSON_BYTES, check_names, read_json
 from app.admission.origins import Origins, Refusal
 from app.admission.response_headers import with_page_headers
-from app.admission.slots import NoSlotError, Pool, Slots
 from app.admission.uploads import MAX_REQUEST_BYTES, TOO_LARGE, UploadQuota, num_files
 from app.stream.presence import Presence
+from app.stream.slots import NoSlotError, Pool, Slots
 
 logger = logging.getLogger(__name__)
 
