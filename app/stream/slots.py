@@ -4,6 +4,7 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from weakref import WeakValueDictionary
 
 
 class NoSlotError(Exception):
@@ -32,15 +33,14 @@ class Slots:
 
 
 class Pool:
-    """Places for work: a visitor has two at once, all visitors together `at_once`. What comes
-    beside that waits a moment, and little of it."""
+    """Places for work: a visitor has `each` at once, all visitors together `at_once`. As many as
+    `waiting` beside these wait `patience_s` for a place of the same visitor."""
 
     def __init__(self, at_once: int, each: int, *, waiting: int, patience_s: float) -> None:
         self._work = asyncio.Semaphore(at_once)
         self._asked = Slots(total=64, each=each + waiting)
         self._each, self._patience_s = each, patience_s
-        self._of: dict[str, asyncio.Semaphore] = {}
-        self._users: Counter[str] = Counter()
+        self._of: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
 
     @asynccontextmanager
     async def one(self, visitor: str) -> AsyncIterator[None]:
@@ -48,18 +48,12 @@ class Pool:
         more than is waited for."""
         async with self._asked.one(visitor):
             own = self._of.setdefault(visitor, asyncio.Semaphore(self._each))
-            self._users[visitor] += 1
             try:
-                try:
-                    await asyncio.wait_for(own.acquire(), self._patience_s)
-                except TimeoutError:
-                    raise NoSlotError from None
-                try:
-                    async with self._work:
-                        yield
-                finally:
-                    own.release()
+                await asyncio.wait_for(own.acquire(), self._patience_s)
+            except TimeoutError:
+                raise NoSlotError from None
+            try:
+                async with self._work:
+                    yield
             finally:
-                self._users[visitor] -= 1
-                if not self._users[visitor]:
-                    del self._users[visitor], self._of[visitor]
+                own.release()
