@@ -6,10 +6,11 @@ else, or nothing for a while, is shown out.
 """
 
 import asyncio
-from collections import Counter
+from contextlib import suppress
 
 from fastapi import FastAPI, WebSocket, WebSocketDisconnect
 
+from app.stream.slots import NoSlotError, Slots
 from engine.media.audio import from_pcm16
 from engine.media.vad import TurnDetector
 
@@ -23,24 +24,17 @@ CROWDED = "too many microphones are open: hold the button instead"
 
 def add_vad_route(server: FastAPI) -> None:
     """Listen on `server`."""
-    listeners: Counter[str] = Counter()
+    listeners = Slots(MAX_LISTENERS, MAX_OF_CLIENT)
 
     async def listen(websocket: WebSocket) -> None:
         client = "" if websocket.client is None else websocket.client.host
-        try:
+        with suppress(WebSocketDisconnect):
             await websocket.accept()
-            if listeners.total() >= MAX_LISTENERS or listeners[client] >= MAX_OF_CLIENT:
-                await websocket.close(BUSY, CROWDED)
-                return
-            listeners[client] += 1
             try:
-                await _detect(websocket, TurnDetector())
-            finally:
-                listeners[client] -= 1
-                if not listeners[client]:
-                    del listeners[client]
-        except WebSocketDisconnect:
-            pass
+                async with listeners.one(client):
+                    await _detect(websocket, TurnDetector())
+            except NoSlotError:
+                await websocket.close(BUSY, CROWDED)
 
     server.add_api_websocket_route("/listen", listen)
 
