@@ -59,12 +59,13 @@ class QueuedRun:
 
 @dataclass
 class Session:
-    """A page served by one engine. A visitor's ticket is the control id of a run. tickets: requests
-    of runs that wait for their turn, by the run's watch id. traces: of runs that were recorded for
-    the Lab, the last ones, by the same. pictured: the same of other pictures and films, without
-    alternatives. pack: the collection that ships. gallery: one
-    of the owner's, see `python -m retrieval add`. own: the one that takes in their folders while
-    the page runs; None where it is served to others. origins: who may use the page."""
+    """A page served by one engine. A visitor's ticket is the control id of a run, or those of
+    several with spaces between. tickets: requests of runs that wait for their turn, by the run's
+    watch id. traces: of runs that were recorded for the Lab, the last ones, by the same. pictured:
+    the same of other pictures and films, without alternatives. pack: the collection that ships.
+    gallery: one of the owner's, see `python -m retrieval add`. own: the one that takes in their
+    folders while the page runs; None where it is served to others. origins: who may use the
+    page."""
 
     engine: Engine
     bus: StepBus = field(default_factory=lambda: StepBus(presence=Presence()))
@@ -104,7 +105,7 @@ class Session:
                 runs.append(self.open(request, owner, watch, address))
         except InputError:
             for run in runs:
-                self.stop(run.control_id)
+                self._stop(run, STOPPED_IN_LINE)
             raise
         return runs
 
@@ -123,30 +124,23 @@ class Session:
         return RunHandle(self, ticket, driver, clocked, pulse_s)
 
     def busy(self, ticket: str) -> bool:
-        """Return whether this run waits or is under way."""
-        run = self.bus.held(ticket)
-        return run is not None and not run.ended
+        """Return whether a run of this ticket waits or is under way."""
+        return any(not run.ended for run in self._runs(ticket))
 
     def refuse_if_busy(self, ticket: str) -> None:
-        """Raises: InputError while this visitor's last run is not over."""
+        """Raises: InputError while what this visitor asked for last is not over."""
         if self.busy(ticket):
             raise InputError(BUSY, "prompt")
 
     def stop(self, ticket: str) -> None:
         """Stop within one step; what still waits in line is over at once."""
-        run = self.bus.held(ticket)
-        if run is None:
-            return
-        run.stop()
-        if not run.begun:
-            self.bus.end(run, encode.failed(STOPPED_IN_LINE))
+        for run in self._runs(ticket):
+            self._stop(run, STOPPED_IN_LINE)
 
     def stop_all(self) -> None:
         """Stop every run because the page ends: what runs keeps what it has, what waits is told."""
         for run in self.bus.unfinished():
-            run.stop()
-            if not run.begun:
-                self.bus.end(run, encode.failed(RESTARTING))
+            self._stop(run, RESTARTING)
         until_s = time.monotonic() + STOPPING_S
         while self.bus.unfinished() and time.monotonic() < until_s:
             time.sleep(0.05)
@@ -156,14 +150,12 @@ class Session:
     def forget(self, ticket: str) -> None:
         """Stop, and let nothing of it reach the page any more."""
         self.stop(ticket)
-        run = self.bus.held(ticket)
-        if run is not None:
+        for run in self._runs(ticket):
             run.forgotten = True
 
     def close(self, ticket: str) -> None:
-        """End a run whose Gradio event failed or was never admitted."""
-        run = self.bus.held(ticket)
-        if run is not None:
+        """End runs whose Gradio event failed or was never admitted."""
+        for run in self._runs(ticket):
             self.bus.end(run, encode.failed(FULL))
 
     def keep(self, run_id: str, trace: Trace, *, watched: bool = True) -> None:
@@ -179,8 +171,17 @@ class Session:
 
     def failure(self, ticket: str) -> str | None:
         """Return the error sentence of a run without an answer, or None."""
-        run = self.bus.held(ticket)
-        return None if run is None else run.failure
+        return next((run.failure for run in self._runs(ticket) if run.failure), None)
+
+    def _runs(self, ticket: str) -> list[Run]:
+        held = map(self.bus.held, ticket.split())
+        return [run for run in held if run is not None]
+
+    def _stop(self, run: Run, sentence: str) -> None:
+        """sentence: what a run that still waits ends with."""
+        run.stop()
+        if not run.begun:
+            self.bus.end(run, encode.failed(sentence))
 
 
 class RunHandle:

@@ -238,8 +238,7 @@ class GenerationTab:
         *given, drafts = more
         seed = next_seed(seed, shown_seed, keep_seed)
         try:
-            for run_id in ticket.split():
-                self.session.refuse_if_busy(run_id)
+            self.session.refuse_if_busy(ticket)
             request = self.filled(prompt, steps, guidance, method, seed, *given, drafts=drafts)
             self.session.unlearned.ask(prompt, visitor)
             ticket, value = opened(request, opened_by(visitor))
@@ -276,16 +275,14 @@ class GenerationTab:
 
     def halt(self, ticket: str) -> tuple[object, ...]:
         """Stop within one step. What waits in line is over at once; what runs keeps what it has."""
-        for run_id in ticket.split():
-            self.session.stop(run_id)
+        self.session.stop(ticket)
         return self.finish(ticket)
 
     def finish(self, ticket: str) -> tuple[object, ...]:
         """The buttons as they should be now: Generate comes back when the run is over."""
-        return run_buttons(running=any(map(self.session.busy, ticket.split())))
+        return run_buttons(running=self.session.busy(ticket))
 
     def give_up(self, ticket: str) -> tuple[object, ...]:
         """The run's event failed or was never let in."""
-        for run_id in ticket.split():
-            self.session.close(run_id)
+        self.session.close(ticket)
         return self.finish(ticket)

@@ -208,8 +208,7 @@ class LabTab:
         *others, seed = form
         seed = next_seed(str(seed), shown, keep)
         try:
-            for run_id in ticket.split():
-                self.session.refuse_if_busy(run_id)
+            self.session.refuse_if_busy(ticket)
             asked = requests(LabForm(*others, seed))  # pyright: ignore[reportArgumentType, reportCallIssue]
             with beside("prompt"):
                 asked = [
@@ -235,13 +234,12 @@ class LabTab:
 
     def halt(self, ticket: str) -> tuple[object, ...]:
         """Stop within one step; what was recorded until then can be looked into."""
-        for run_id in ticket.split():
-            self.session.stop(run_id)
-        return run_buttons(running=self._busy(ticket))
+        self.session.stop(ticket)
+        return run_buttons(running=self.session.busy(ticket))
 
     def finish(self, ticket: str) -> tuple[object, ...]:
         """The buttons, and the recorded runs to look into; a sentence where one cannot be."""
-        buttons = run_buttons(running=self._busy(ticket))
+        buttons = run_buttons(running=self.session.busy(ticket))
         ids = map(watch_id, ticket.split())
         kept = [(i, self.session.traces[i]) for i in ids if i in self.session.traces]
         if not kept:
@@ -255,12 +253,8 @@ class LabTab:
 
     def give_up(self, ticket: str) -> tuple[object, ...]:
         """The runs' event failed or was never let in."""
-        for run_id in ticket.split():
-            self.session.close(run_id)
+        self.session.close(ticket)
         return self.finish(ticket)
-
-    def _busy(self, ticket: str) -> bool:
-        return any(self.session.busy(run_id) for run_id in ticket.split())
 
     def open_file(self, path: str) -> tuple[object, ...]:
         """Somebody's trace, checked before it is shown, or a picture whose settings come back."""
