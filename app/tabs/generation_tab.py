@@ -40,6 +40,8 @@ from engine.api.sampling import MAX_DRAFTS, Sampling
 
 MAX_SLIDER_STEPS, MAX_SLIDER_GUIDANCE = 64, 8
 DRAFTS = "Try several, keep the best"
+Opening = Callable[[Request, Opener], tuple[str, object]]
+"""Opens what a good form asks for, given who asks; returns its ticket and what is shown."""
 
 
 @dataclass
@@ -56,7 +58,7 @@ class GenerationTab:
     beginning: dict[str, Any] = field(default_factory=dict, init=False)
     """Gradio's arguments for an event that begins something; empty before the form."""
     more: list[gr.HTML] = field(default_factory=list, init=False)
-    """Prompts to press beside those of the craft."""
+    """Prompts to press beside those of the tab's kind."""
 
     @property
     def spec(self) -> TabSpec:
@@ -203,6 +205,7 @@ class GenerationTab:
 
     def prepare(
         self,
+        visitor: gr.Request,
         ticket: str,
         prompt: str,
         steps: float,
@@ -211,37 +214,18 @@ class GenerationTab:
         seed: str,
         shown_seed: str,
         keep_seed: bool,
-        visitor: gr.Request,
         *more: object,
+        opened: Opening | None = None,
     ) -> tuple[object, ...]:
         """Check the form; a good one opens a run and shows its place in line. more: what is given
-        beside the words, and how many drafts."""
-        form = (ticket, prompt, steps, guidance, method, seed, shown_seed, keep_seed)
-        return self.begin(visitor, self._open_run, *form, *more)
-
-    def begin(
-        self,
-        visitor: gr.Request,
-        opened: Callable[[Request, Opener], tuple[str, object]],
-        ticket: str,
-        prompt: str,
-        steps: float,
-        guidance: float,
-        method: str,
-        seed: str,
-        shown_seed: str,
-        keep_seed: bool,
-        *more: object,
-    ) -> tuple[object, ...]:
-        """Check the form. opened: opens what a good one asks for, given who asks, and returns its
-        ticket and what is shown."""
+        beside the words, and how many drafts. opened: opens something else than one run."""
         *given, drafts = more
         seed = next_seed(seed, shown_seed, keep_seed)
         try:
             self.session.refuse_if_busy(ticket)
             request = self.filled(prompt, steps, guidance, method, seed, *given, drafts=drafts)
             self.session.unlearned.ask(prompt, visitor)
-            ticket, value = opened(request, opened_by(visitor))
+            ticket, value = (opened or self._open_run)(request, opened_by(visitor))
         except InputError as bad:
             return (*(gr.skip(),) * 4, *notices(bad), gr.skip(), gr.skip())
         return (ticket, seed, seed, value, *notices(None), *run_buttons(running=True))

@@ -103,7 +103,7 @@ class ImageTab(GenerationTab):
 
     def prepare_race(self, visitor: gr.Request, *form: Any) -> tuple[object, ...]:
         """Check the form; a good one opens a run by each method of `app.race`."""
-        return self.begin(visitor, self._open_race, *form)
+        return self.prepare(visitor, *form, opened=self._open_race)
 
     def _open_race(self, request: Request, opener: Opener) -> tuple[str, object]:
         chosen = request.sampling.method or self.spec.first.method
