@@ -1,5 +1,6 @@
 """A race: a step of each method in turn, and the seconds of each are its own."""
 
+import asyncio
 import time
 from collections.abc import Iterator
 
@@ -37,6 +38,22 @@ def test_the_runs_take_their_steps_in_turn() -> None:
     assert not any(session.busy(run_id) for run_id in ids)
 
 
+def test_the_order_is_kept_where_somebody_watches_the_first() -> None:
+    session = Session(FakeEngine(step_s=0.0))
+    ids = opened(session, 2, 3)
+    first = session.bus.held(ids[0])
+    assert first is not None
+
+    async def raced() -> list[str]:
+        messages = first.watch()
+        await anext(messages)
+        *_, last = drive_in_turn(session, ids)
+        await messages.aclose()
+        return list(last)
+
+    assert asyncio.run(raced()) == ids
+
+
 def test_closing_a_race_ends_all_its_runs() -> None:
     session = Session(FakeEngine(step_s=0.0))
     ids = opened(session, 40, 40)
@@ -48,7 +65,7 @@ def test_closing_a_race_ends_all_its_runs() -> None:
 
 def test_the_seconds_of_a_run_leave_out_the_others() -> None:
     engine = FakeEngine(step_s=0.01)
-    (request,) = [Request(Conversation.ask("a whale"), Modality.IMAGE, Sampling(steps=3))]
+    request = Request(Conversation.ask("a whale"), Modality.IMAGE, Sampling(steps=3))
     begun_s = time.perf_counter()
     ended: list[Completed] = []
     for event in on_own_clock(engine.generate)(request):
