@@ -50,7 +50,7 @@ def drive_in_turn(
                 if value is not None:
                     seen[ticket] = value
             if time.monotonic() >= due or not runs:
-                yield seen
+                yield {ticket: seen[ticket] for ticket in tickets if ticket in seen}
                 due = time.monotonic() + PULSE_S
 
 
