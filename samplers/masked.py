@@ -48,7 +48,7 @@ class MaskSchedule(StrEnum):
     LINEAR = "linear"
 
     def share(self, r: float) -> float:
-        """From 1 at r = 0 to exactly 0 at r = 1."""
+        """Return the share that is still masked: 1 at r = 0, exactly 0 at r = 1."""
         if r >= 1:
             return 0.0
         return math.cos(math.pi * r / 2) if self is MaskSchedule.COSINE else 1 - r

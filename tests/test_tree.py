@@ -67,7 +67,7 @@ def test_no_package_of_others_is_tracked() -> None:
     assert not [f for f in listed.stdout.split() if f.startswith(("node_modules", ".venv"))]
 
 
-OPENINGS = re.compile(r"\s*(Of|What|Where|Whether|How|Who|Which|When|Why|As)\b")
+OPENINGS = re.compile(r"\s*(Of|What|Where|Whether|How|Who|Which|When|Why|As|From|By|In)\b")
 
 
 def _openings(package: str) -> list[str]:

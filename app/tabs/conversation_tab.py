@@ -38,9 +38,9 @@ class ConversationTab:
 
     session: Session
     name: str = ""
-    """In the ids of the controls."""
+    """The part of the ids of its controls that is its own."""
     api: str = ""
-    """In the names of its events for programs."""
+    """The part of the names of its API endpoints that is its own."""
 
     def settings(self, *, aloud: bool) -> None:
         """Lay out the settings. aloud: whether answers are spoken unless the visitor says no."""

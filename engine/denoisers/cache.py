@@ -47,7 +47,7 @@ class LayerBuffers:
 
 MAX_ROOMS = 4
 FeatureBuffers = dict[Hashable, LayerBuffers]
-"""By shape. Shared between generations where calls are recorded, else of one generation."""
+"""The buffers of each shape, of one generation; of all of them where calls are recorded."""
 
 
 @dataclass(frozen=True)

@@ -42,7 +42,7 @@ class HostStep:
 
     @classmethod
     def of(cls, step: Step, host: Sequence[Tensor], shown: np.ndarray | None) -> "HostStep":
-        """From the copies of `_tensors`."""
+        """Return the step on the host from the copies of `_tensors`."""
         x_t, x_1, changed, confidence, *watched = (t.numpy() for t in host)
         return cls(
             step, x_t, x_1, changed, confidence, shown, Likely(*watched) if watched else None

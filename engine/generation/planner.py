@@ -1,4 +1,4 @@
-"""From complete settings to what runs: the plan of one segment.
+"""The plan of one segment, from complete settings.
 
 Owns: the defaults that a checkpoint fills in, the choice of sampler and denoiser, and the CUDA
 graphs of a GPU. Does not own: conversations (`engine.generation.segment_builder`), events

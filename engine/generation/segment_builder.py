@@ -1,4 +1,4 @@
-"""From a request to the specs of its segments, and from specs to what runs.
+"""The segments of a request: their specs, then what runs.
 
 The one place that a single answer (`engine.generation.answer`) and a batch
 (`engine.generation.batch`) share. Owns: `SegmentBuilder`. Does not own: the layout of a prompt
@@ -35,7 +35,7 @@ from model.prompt_template import Message, Span, collate_prompts, layout
 from samplers.counter_rng import CounterRNG
 
 SEED_STRIDE = 2**54
-"""From the seed of a block of sound to that of the next, above every seed."""
+"""The distance between the seeds of neighbouring blocks of sound, above every seed."""
 
 
 @dataclass(frozen=True)

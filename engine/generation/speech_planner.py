@@ -1,4 +1,4 @@
-"""From words to say to what runs: the plan of one block of speech.
+"""The plan of one block of speech, from the words to say.
 
 Owns: the speaker's own defaults, and its sampler. Does not own: the blocks of a sentence
 (`engine.generation.segment_spec`), the network (`model.network.text_to_speech`).

@@ -48,8 +48,8 @@ of the best one, in a tenth of a second."""
 
 
 def only_known_formats() -> None:
-    """From now on Pillow opens the formats of `FORMATS` and no others, whoever asks it: some of the
-    others start programs."""
+    """Make Pillow open the formats of `FORMATS` and no others, whoever asks it: some of the others
+    start programs."""
     Image.ID[:] = [name for name in Image.ID if name in FORMATS]
 
 

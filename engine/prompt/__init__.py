@@ -1,1 +1,1 @@
-"""From a conversation to a prompt, and what an answer consists of."""
+"""The prompt of a conversation, and what an answer consists of."""

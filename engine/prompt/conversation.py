@@ -1,4 +1,4 @@
-"""From a conversation to the messages that the model reads.
+"""The messages that the model reads, from a conversation.
 
 What is kept: the latest picture or film, or the earlier one that the question names, with the turn
 it stands in, the last exchange, and the question with its sound. Of earlier sounds the words are

@@ -252,7 +252,7 @@ def before_end(codes: Tensor) -> Tensor:
 
 
 def _plain(sentence: str) -> str:
-    """In lower case and with a space in front, as the words of a conversation are."""
+    """Return it in lower case with a space in front, as the words of a conversation are."""
     return " " + " ".join(sentence.lower().split())
 
 

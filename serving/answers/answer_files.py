@@ -1,4 +1,4 @@
-"""From a finished answer to the bytes of a file, the same as `python -m engine generate` writes.
+"""The files of a finished answer, byte for byte as `python -m engine generate` writes.
 
 Owns: `file_of`, `TYPES`, `to_address`, `to_base64`. Does not own: the formats (`engine.media`).
 """

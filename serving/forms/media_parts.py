@@ -1,4 +1,4 @@
-"""From what a client sends to the parts of a message: base64, data addresses and uploads.
+"""The parts of a message from what a client sends: base64, data addresses and uploads.
 
 Files are read by `engine.media`, with its limits and its sentences. Nothing is fetched. Owns: the
 content parts of the OpenAI API, and the ones for films. Does not own: the messages

@@ -101,13 +101,13 @@ test("a visitor is told the place in line and how a run ended", () => {
   const picture = { modality: "image" };
   const completed = { kind: "completed", answers: [{ text: "here you go" }, picture] };
   assert.equal(finalStatus(completed, "8 of 8"), "");
-  assert.equal(answerSentence(completed, "a cat", "8 of 8"), "here you go. a picture of a cat");
+  assert.equal(answerSentence(completed, "a cat", "8 of 8"), "here you go. A picture for “a cat”.");
   const stopped = { kind: "stopped", answers: [picture] };
   assert.equal(finalStatus(stopped, "3 of 8"), "Stopped at step 3 of 8. ");
-  assert.equal(
-    answerSentence(stopped, "a cat", "3 of 8"),
-    "Stopped at step 3 of 8. a picture of a cat",
-  );
+  const heard = "Stopped at step 3 of 8. A picture for “draw a cat”.";
+  assert.equal(answerSentence(stopped, "draw a cat", "3 of 8"), heard);
+  const twice = { kind: "completed", answers: [{ text: "here you go!" }, { text: "a cat" }] };
+  assert.equal(answerSentence(twice, "a cat", "8 of 8"), "here you go! a cat.");
   assert.equal(finalStatus({ kind: "stopped", answers: [] }, "0"), "Stopped before it began.");
   const doubtful = { kind: "completed", answers: [{ text: "what", doubtful: true }] };
   assert.match(finalStatus(doubtful, "8 of 8"), /^I am not sure/);

@@ -57,9 +57,10 @@ EARLY = 1.5
 MASKED, ALL_MASKED = 0.6, 0.15
 """Shares: masked batches, and among these the fully masked ones."""
 LASTS, PROSODY, BEHIND = 0.5, 0.4, 0.1
-"""In the loss: how long a symbol lasts, F0 and energy, and a position behind the end."""
+"""The loss weights of how long a symbol lasts, of F0 and energy, and of a position behind the
+end."""
 READ, A_LETTER = 0.5, 3
-"""In the loss: symbols read off the letters alone; and how many a letter may stand for."""
+"""The loss weight of symbols read off the letters alone, and how many a letter may stand for."""
 RIDGE = 50.0
 
 

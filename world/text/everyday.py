@@ -67,7 +67,7 @@ class Everyday:
 
     @classmethod
     def installed(cls) -> "Everyday":
-        """From the installed package. Raises: ModuleNotFoundError."""
+        """Return those of the installed package. Raises: ModuleNotFoundError."""
         home = Path(str(import_module("chitchat_dataset").__file__)).parent
         conversations = json.loads((home / "dataset.json").read_text())
         return cls.of(
@@ -79,7 +79,7 @@ class Everyday:
 
     @classmethod
     def of(cls, messages: Iterable[str]) -> "Everyday":
-        """From messages."""
+        """Return those that occur in the messages."""
         every = [re.sub(r"\s+", " ", m).strip() for m in messages]
         counted = Counter(word for m in every for word in words_of(m))
         known = {w for w, n in counted.items() if n >= KNOWN and not _UNSUITED.search(w)}

@@ -29,11 +29,14 @@ export function finalStatus({ kind, answers }, steps) {
   return stoppedSentence(kind, steps);
 }
 
+const ended = (text) => (/[.!?…]["”]?$/.test(text) ? text : `${text}.`);
+
 // What was answered, for screen readers.
 export function answerSentence({ kind, answers }, prompt, steps) {
-  const names = { image: `a picture of ${prompt}`, video: `a film of ${prompt}`, audio: "a sound" };
-  const text = answers.map((answer) => answer.text ?? names[answer.modality]).join(". ");
-  return `${stoppedSentence(kind, steps)}${text}`;
+  const wish = ` for “${prompt.trim()}”`;
+  const names = { image: `A picture${wish}`, video: `A film${wish}`, audio: "A sound" };
+  const parts = answers.map(({ text, modality }) => ended(text ?? names[modality]));
+  return `${stoppedSentence(kind, steps)}${parts.join(" ")}`;
 }
 
 // What is known of a step: [name, value, what it means].
