@@ -57,17 +57,22 @@ def lab_view(
     )
 
 
-def conversation(value: dict[str, object], elem_id: str) -> gr.HTML:
-    """A conversation with live answers; its value is `talk.as_value`. The event `press` carries the
-    words of a suggestion (text), `rewrite` a message of the visitor's written anew (turn, text),
-    `remove` says which one goes (turn), and `again` asks for another last answer."""
+def conversation(value: dict[str, object], name: str) -> gr.HTML:
+    """A conversation with live answers; its value is `app.chat.history.as_value`. name: of its tab.
+
+    The event `press` carries the words of a suggestion (text), `rewrite` a message of the visitor's
+    written anew (turn, text), `remove` says which one goes (turn), `again` asks for another last
+    answer, and `keep` for the turns that the browser has not kept yet (known: the keys of the
+    others)."""
     return gr.HTML(
         value,
         html_template=MOUNT,
         js_on_load=mount(
-            "mountConversation", "props, trigger, watch", "press", "rewrite", "remove", "again"
+            "mountConversation",
+            f"props, trigger, watch, {name!r}",
+            *("press", "rewrite", "remove", "again", "keep"),
         ),
-        elem_id=elem_id,
+        elem_id=f"{name}-talk",
         apply_default_css=False,
     )
 

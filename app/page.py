@@ -18,6 +18,7 @@ from app import theme
 from app.admission.guard import UNEXPECTED, Guard, not_answered
 from app.admission.sessions import Sessions
 from app.admission.uploads import KEPT_S
+from app.forms.kept_form import keep_form
 from app.forms.share_link import read_lab_link, read_link
 from app.gallery.routes import add_gallery_routes
 from app.scripts import add_script_route, call, head, mount
@@ -34,6 +35,7 @@ from app.tabs.chat import ChatTab
 from app.tabs.gallery import GalleryTab
 from app.tabs.generation_tab import GenerationTab
 from app.tabs.image import ImageTab
+from app.tabs.kept_conversation import keep_conversation
 from app.tabs.lab import LabTab
 from app.tabs.speech import SpeechTab
 from app.tabs.video import VideoTab
@@ -106,6 +108,11 @@ def build_page(session: Session, first_run: Path | None = FIRST_RUN) -> gr.Block
                 about.build(info)
         digest = str(info.get("digest", ""))
         page.load(None, js=f"() => {call('mountTabs', '')}", api_visibility="private")
+        for conversation in (chat, speech) if speech.speaks else (chat,):
+            keep_conversation(page, conversation)
+        for form_tab in (image, video):
+            keep_form(page, form_tab.spec.name, form_tab.kept)
+        keep_form(page, "lab", [*lab.form, lab.keep_seed])
         _fill_from_link(page, [image, video], digest)
         _fill_lab_from_link(page, lab, digest)
         prompts = _prompts([image, video]) | ({"speech": speech.message} if speech.speaks else {})

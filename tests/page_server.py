@@ -42,18 +42,20 @@ def until(state: Callable[[], object]) -> None:
 
 
 @contextmanager
-def served(engine: Engine, first_run: Path | None = None, **folders: Path) -> Iterator[Served]:
-    """folders: `pack`, `gallery` and `own` of the host."""
+def served(
+    engine: Engine, first_run: Path | None = None, *, port: int | None = None, **folders: Path
+) -> Iterator[Served]:
+    """port: a free one by default. folders: `pack`, `gallery` and `own` of the host."""
     session = Session(engine, **folders)
     page = build_page(session, first_run)
-    serve(page, session, "127.0.0.1", _free_port())
+    serve(page, session, "127.0.0.1", port or free_port())
     try:
         yield Served(page.local_url, session)
     finally:
         page.close(verbose=False)
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]

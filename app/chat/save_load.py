@@ -42,10 +42,15 @@ NOT_OURS = "this is not a conversation of ours: {}; choose a file that was saved
 
 def to_text(history: History) -> str:
     """The file's content."""
+    turns = [plain_turn(said) for said in saved_turns(history)]
+    return json.dumps({"format": FORMAT, "version": VERSION, "turns": turns})
+
+
+def saved_turns(history: History) -> History:
+    """Return the turns that are saved: every exchange with an answer, and the last message."""
     if history and not history[-1].parts:
         history = history[:-1]
-    turns = [_kept(said) for said in chat_history.complete_turns(history)]
-    return json.dumps({"format": FORMAT, "version": VERSION, "turns": turns})
+    return chat_history.complete_turns(history)
 
 
 def read_conversation(path: str | Path, longest: int) -> History:
@@ -96,7 +101,8 @@ def _nbytes(part: Part) -> int:
     return sum(array.nbytes for array in media if array is not None)
 
 
-def _kept(said: ChatTurn) -> dict[str, object]:
+def plain_turn(said: ChatTurn) -> dict[str, object]:
+    """Return a turn as it is saved: values that JSON knows."""
     plain = {"role": said.role, "parts": [_plain(p) for p in said.parts], "think": said.think}
     return plain if said.note is None else {**plain, "note": said.note}
 

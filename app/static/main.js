@@ -4,6 +4,8 @@
 import { routeUrl } from "./address.js";
 import { Microphone } from "./audio/microphone.js";
 import { Conversation } from "./chat/conversation.js";
+import { ConversationKeeper, keepTurns, keptConversation } from "./chat/conversation_keeper.js";
+import { checkpointDigest } from "./checkpoint.js";
 import { download, whenVisible } from "./dom.js";
 import { visitor } from "./gallery/api.js";
 import { GalleryView } from "./gallery/gallery_view.js";
@@ -12,6 +14,8 @@ import { LabView } from "./lab/lab_view.js";
 import { LiveView } from "./live/live_view.js";
 import { messageFromJson } from "./live/message.js";
 import { RaceView } from "./live/race/race_view.js";
+import { placeOf, takeInterrupted } from "./page/interrupted.js";
+import { keepForm, keptForm } from "./page/kept_form.js";
 import { warnBeforeLeaving } from "./page/leaving.js";
 import { linkedTab, pressWhenFilled } from "./page/linked_run.js";
 import { followTabs } from "./page/tabs.js";
@@ -34,8 +38,10 @@ export function mountLive(element, props, trigger, watch) {
   const view = new LiveView(root, { again: () => trigger("again", {}), links: true });
   const race = new RaceView(root);
   liveViews.set(root, view);
+  const interrupted = takeInterrupted(placeOf(root));
   observe(watch, () => {
     const value = props.value ?? {};
+    if (interrupted && (value.replay || value.replay_at)) return;
     if (value.replay) return whenVisible(root, () => view.run || view.play(value.replay));
     if (value.replay_at) return whenVisible(root, () => playFrom(value.replay_at, view));
     if (value.race) return race.follow(value.race);
@@ -43,7 +49,8 @@ export function mountLive(element, props, trigger, watch) {
     if (value.run) view.follow(value.run);
     for (const message of value.messages ?? []) view.accept(messageFromJson(message));
   });
-  if (root.dataset.phase === "idle") view.status.textContent = "Press Generate and watch.";
+  if (root.dataset.phase === "idle")
+    view.status.textContent = interrupted ?? "Press Generate and watch.";
 }
 
 // A recorded run; without it the form works as ever.
@@ -54,9 +61,23 @@ async function playFrom(address, view) {
   view.play(await answer.json());
 }
 
-export function mountConversation(element, props, trigger, watch) {
+// name: of the tab
+export function mountConversation(element, props, trigger, watch, name) {
   const conversation = new Conversation(mountPoint(element), trigger);
-  observe(watch, () => conversation.update(props.value));
+  const keeper = new ConversationKeeper(name, (known) => trigger("keep", { known }));
+  observe(watch, () => {
+    conversation.update(props.value);
+    if (props.value) keeper.follow(props.value);
+  });
+}
+
+// news: JSON, see the conversation's keeper
+export function keepConversation(news, name) {
+  return news && keepTurns(name, JSON.parse(news));
+}
+
+export function toldConversation(name) {
+  return keptConversation(name);
 }
 
 export function mountMicrophone(element, trigger) {
@@ -121,6 +142,14 @@ export function mountHeader(element) {
 export function runLinked(tabs) {
   const tab = linkedTab(location.href, tabs);
   if (tab) pressWhenFilled(tab, new URL(location.href).searchParams.get("prompt"));
+}
+
+export function keepFormOf(name, values) {
+  keepForm(name, values, checkpointDigest());
+}
+
+export function formOf(name, values) {
+  return keptForm(name, values, checkpointDigest(), location.href);
 }
 
 export function mountTabs() {

@@ -40,7 +40,7 @@ class ChatTab(ConversationTab):
         """Lay out the controls inside the current Blocks and wire them."""
         with gr.Column(elem_classes="omni-chat"):
             opening = {**self.as_value(()), "example": self.example}
-            view = conversation(opening, "chat-talk")
+            view = conversation(opening, self.name)
             box = gr.MultimodalTextbox(
                 show_label=False,
                 label="Your message",

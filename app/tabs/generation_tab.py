@@ -61,6 +61,13 @@ class GenerationTab:
     """Prompts to press beside those of the tab's kind."""
 
     @property
+    def kept(self) -> list[Component]:
+        """The controls that a reload fills again; none before the form."""
+        if not self.link_targets:
+            return []
+        return [*self.link_targets[:5], self.keep_seed, self.drafts]
+
+    @property
     def spec(self) -> TabSpec:
         """The kind of this tab."""
         raise NotImplementedError

@@ -52,7 +52,7 @@ class SpeechTab(ConversationTab):
                 )
                 gr.HTML(said, elem_id="speech-deaf", apply_default_css=False)
                 return
-            view = conversation(self._welcome(()), "speech-talk")
+            view = conversation(self._welcome(()), self.name)
             mic = microphone("speech-microphone")
             self.notes()
             with gr.Row(elem_classes="omni-typed"):

@@ -78,8 +78,9 @@ def modest_site() -> Iterator[Served]:
 @pytest.fixture(scope="package")
 def context(browser: Browser) -> Iterator[BrowserContext]:
     """One for all tests: Gradio's scripts are fetched once. The page stores the theme and the
-    pace alone."""
+    pace alone; it keeps no conversation, or a test would begin with that of another."""
     found = browser.new_context()
+    found.add_init_script("Object.defineProperty(window, 'indexedDB', { value: undefined })")
     yield found
     stored = found.storage_state()
     assert stored["cookies"] == []
