@@ -18,7 +18,6 @@ from app import theme
 from app.admission.guard import UNEXPECTED, Guard, not_answered
 from app.admission.sessions import Sessions
 from app.admission.uploads import KEPT_S
-from app.forms.kept_form import keep_form
 from app.forms.share_link import read_lab_link, read_link
 from app.gallery.routes import add_gallery_routes
 from app.scripts import add_script_route, call, head, mount
@@ -36,6 +35,7 @@ from app.tabs.gallery import GalleryTab
 from app.tabs.generation_tab import GenerationTab
 from app.tabs.image import ImageTab
 from app.tabs.kept_conversation import keep_conversation
+from app.tabs.kept_form import keep_form
 from app.tabs.lab import LabTab
 from app.tabs.speech import SpeechTab
 from app.tabs.video import VideoTab

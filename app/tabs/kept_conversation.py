@@ -8,9 +8,9 @@ import gradio as gr
 
 from app.chat.history import History
 from app.chat.kept import news, told_again
-from app.forms.kept_form import keep_form
 from app.scripts import call
 from app.tabs.conversation_tab import QUIET, ConversationTab
+from app.tabs.kept_form import keep_form
 
 
 def keep_conversation(page: gr.Blocks, tab: ConversationTab) -> None:
