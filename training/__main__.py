@@ -2,7 +2,7 @@
 [--device auto].
 
 vision trains the picture tokenizer, flow the model on its frozen codes, export writes the
-checkpoint. torchrun --nproc-per-node N -m training flow .. trains on N devices, with --shard a
+checkpoint. torchrun --nproc-per-node N -m -- training flow .. trains on N devices, with --shard a
 model that is too large for one.
 """
 

@@ -2,11 +2,14 @@
 
 import json
 import os
+import re
+import shlex
 from pathlib import Path
 
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.distributed.run import get_args_parser
 
 from tests.processes import name_rank, run_together
 from training.__main__ import main
@@ -88,3 +91,14 @@ def test_the_tokenizers_are_trained_by_one_process(
     monkeypatch.setattr(Ranks, "leave", lambda ranks: None)
     assert main(["vision", "--preset", "tiny", "--runs", str(tmp_path)]) == 2
     assert "vision runs in one process: start it without torchrun" in capsys.readouterr().err
+
+
+def test_torchrun_takes_the_documented_commands_and_leaves_our_options_alone() -> None:
+    document = Path(__file__).parents[3] / "docs/training.md"
+    found = re.findall(r"^torchrun ((?:.*\\\n)*.*)", document.read_text(), re.MULTILINE)
+    assert found
+    for command in found:
+        asked = get_args_parser().parse_args(shlex.split(command))
+        assert asked.module
+        assert [asked.training_script, asked.training_script_args[0]] == ["training", "flow"]
+        assert "--start" in asked.training_script_args
