@@ -4,7 +4,8 @@ What is kept: the latest picture or film, or the earlier one that the question n
 it stands in, the last exchange, and the question with its sound. Of earlier sounds the words are
 kept, where they are known.
 The embedded model was trained on conversations of that shape; without a picture it reads the
-question alone. A checkpoint that was trained on whole conversations reads all of it.
+question alone, and so it reads a wish for a new picture that points at nothing earlier. A
+checkpoint that was trained on whole conversations reads all of it.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -12,7 +13,7 @@ from collections.abc import Callable, Iterable, Sequence
 from engine.api.conversation import Conversation, Part, Turn
 from engine.api.events import Answer
 from engine.api.request import Request
-from engine.prompt.media_reference import named_earlier
+from engine.prompt.media_reference import begins_anew, named_earlier
 from flow.modality import Modality
 from model.prompt_template import Message, Span
 
@@ -70,8 +71,7 @@ def named_place(turns: Sequence[Turn]) -> int | None:
     places, last = shown_places(turns), turns[-1]
     if _shows(last):
         return None
-    words = " ".join(part.text for part in last.parts if part.text)
-    number = named_earlier(words, [shown_kind(turns[i]) for i in places])
+    number = named_earlier(_words(last), [shown_kind(turns[i]) for i in places])
     return None if number is None else places[number]
 
 
@@ -81,9 +81,17 @@ def shown_kind(turn: Turn) -> Modality:
 
 
 def _looked_at(turns: Sequence[Turn]) -> int | None:
-    """The index of the turn with the picture or film that is referred to."""
+    """The index of the turn with the picture or film that is referred to, if any is."""
     named = named_place(turns)
-    return max(shown_places(turns), default=None) if named is None else named
+    if named is not None:
+        return named
+    if not _shows(turns[-1]) and begins_anew(_words(turns[-1])):
+        return None
+    return max(shown_places(turns), default=None)
+
+
+def _words(turn: Turn) -> str:
+    return " ".join(part.text for part in turn.parts if part.text)
 
 
 def _shows(turn: Turn) -> bool:

@@ -1,7 +1,8 @@
 """References to the pictures and films of a conversation: "the first one", "the second picture",
 "the one before".
 
-Owns: `named_earlier`. Does not own: which turns enter the prompt (`engine.prompt.conversation`).
+Owns: `named_earlier`, `begins_anew`. Does not own: which turns enter the prompt
+(`engine.prompt.conversation`).
 """
 
 import re
@@ -22,6 +23,25 @@ REFERRED = re.compile(
     rf"|{THE}(?P<other>{THING})\s+before\b"
 )
 """An ordinal word, and behind it a word for the medium or nothing."""
+
+REQUEST = re.compile(
+    r"(?:(?:please|can you|could you|would you|will you|i want you to)\s+)*"
+    r"(?:(?:draw|paint|sketch|film|animate)\b"
+    r"|(?:show me|give me|make|create|generate|i want(?: to see)?|let me see)\s+"
+    rf"(?:me\s+)?an?\s+(?:new\s+)?(?:{'|'.join((*PICTURES, *FILMS, 'movie'))})\b)"
+)
+"""A wish for a picture or a film, at the beginning of a message."""
+REFERS = re.compile(
+    r"\b(?:it|its|itself|they|them|their|this|these|those|now|again|same|another|more|also|too"
+    r"|instead|there|still|else|(?:draw|paint|sketch|film|animate|of|like|in|on|with) that)\b"
+)
+"""Words that point at what was seen or said before; not the "that" of "a cat that jumps"."""
+
+
+def begins_anew(words: str) -> bool:
+    """Return whether a message wishes for a picture or a film and points at nothing earlier."""
+    said = words.lower().strip()
+    return REQUEST.match(said) is not None and REFERS.search(said) is None
 
 
 def named_earlier(words: str, shown: Sequence[Modality]) -> int | None:

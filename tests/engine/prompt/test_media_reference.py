@@ -6,7 +6,7 @@ import pytest
 
 from engine.api.conversation import Conversation, Part, Turn
 from engine.prompt.conversation import kept_turns, messages_of
-from engine.prompt.media_reference import ORDINALS, SHORT, named_earlier
+from engine.prompt.media_reference import ORDINALS, SHORT, begins_anew, named_earlier
 from flow.modality import Modality
 from model.prompt_template import Span
 
@@ -129,3 +129,40 @@ def test_what_reads_whole_conversations_loses_pictures_only_where_one_is_named()
         assert len(messages) == 7
         spans = [p.tokens for m in messages for p in m.parts if isinstance(p, Span)]
         assert spans == wanted
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "draw a red heart",
+        "Please draw two dogs",
+        "can you draw the sun?",
+        "film a cat that jumps",
+        "show me a film of a bee",
+        "i want to see a picture of a bus",
+    ],
+)
+def test_a_wish_that_points_at_nothing_earlier_begins_anew(words: str) -> None:
+    assert begins_anew(words)
+    assert _seen(kept_turns(_talk(words))) == []
+    assert [turn.parts[-1].text for turn in kept_turns(_talk(words))] == [words]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "draw it again",
+        "now draw a red heart",
+        "draw the same dog in red",
+        "draw another one",
+        "film it",
+        "draw that in blue",
+        "make the sky red",
+        "what is in the picture?",
+        "where would you draw a dog?",
+        "i want to see a hat on the dog",
+    ],
+)
+def test_what_points_at_a_picture_keeps_it(words: str) -> None:
+    assert not begins_anew(words)
+    assert _seen(kept_turns(_talk(words))) == [2]
