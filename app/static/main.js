@@ -18,6 +18,7 @@ import { placeOf, takeInterrupted } from "./page/interrupted.js";
 import { keepForm, keptForm } from "./page/kept_form.js";
 import { warnBeforeLeaving } from "./page/leaving.js";
 import { linkedTab, pressWhenFilled } from "./page/linked_run.js";
+import { watchNotices } from "./page/notices.js";
 import { followTabs } from "./page/tabs.js";
 import { followTheme } from "./page/theme.js";
 
@@ -154,6 +155,7 @@ export function formOf(name, values) {
 
 export function mountTabs() {
   followTabs();
+  watchNotices();
 }
 
 // A text as a file that the visitor keeps.

@@ -127,6 +127,8 @@ def test_errors_are_sentences_beside_their_control(image: Page) -> None:
     page = image
     generate(page, "   ")
     expect(page.locator("#image-prompt-notice")).to_contain_text("The prompt is empty")
+    expect(page.locator("#image-prompt-notice p")).to_be_focused()
+    expect(page.locator("#image-prompt-notice p")).to_be_in_viewport()
     page.fill("#image-seed input", "seven")
     generate(page, "a dog")
     expect(page.locator("#image-settings-notice")).to_contain_text("press the dice")
