@@ -32,6 +32,9 @@ def test_390_pixels_are_enough(site: Served, visit: Visit, tab: str) -> None:
     if tab == "image":
         phase(page, "completed")
     assert overflow(page) <= 0
+    for name in ("Image", "Chat", "Speech", "Video", "Gallery", "Lab", "About"):
+        expect(page.get_by_role("tab", name=name)).to_be_visible()
+    expect(page.get_by_role("tab", name=tab)).to_be_in_viewport(ratio=0.8)
 
 
 def test_dark_mode_follows_the_system_and_the_switch(site: Served, visit: Visit) -> None:

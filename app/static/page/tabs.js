@@ -11,7 +11,9 @@ function nameOf(button) {
 
 export function openTab(name) {
   const isNamed = (button) => nameOf(button) === name;
-  [...document.querySelectorAll(BUTTONS)].find(isNamed)?.click();
+  const found = [...document.querySelectorAll(BUTTONS)].find(isNamed);
+  found?.click();
+  found?.scrollIntoView({ block: "nearest", inline: "nearest" });
 }
 
 // The tab that an address asks for, or null.
