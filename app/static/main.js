@@ -17,6 +17,7 @@ import { RaceView } from "./live/race/race_view.js";
 import { placeOf, takeInterrupted } from "./page/interrupted.js";
 import { keepForm, keptForm } from "./page/kept_form.js";
 import { warnBeforeLeaving } from "./page/leaving.js";
+import { followLine } from "./page/line.js";
 import { linkedTab, pressWhenFilled } from "./page/linked_run.js";
 import { watchNotices } from "./page/notices.js";
 import { followTabs } from "./page/tabs.js";
@@ -156,6 +157,7 @@ export function formOf(name, values) {
 export function mountTabs() {
   followTabs();
   watchNotices();
+  followLine();
 }
 
 // A text as a file that the visitor keeps.

@@ -16,3 +16,8 @@ export function percent(share) {
 export function compact(number) {
   return Number.isInteger(number) ? String(number) : number.toFixed(2);
 }
+
+// A time to wait, in words.
+export function spanOf(seconds) {
+  return seconds < 90 ? `${Math.round(seconds)} s` : `${Math.round(seconds / 60)} minutes`;
+}

@@ -75,10 +75,13 @@ class StepBus:
         """The runs that are not over, oldest first."""
         return [run for run in list(self._runs.values()) if not run.ended]
 
-    @property
-    def is_full(self) -> bool:
-        """Return whether a new visitor's run is refused now."""
-        return len(self.unfinished()) >= MAX_OPEN
+    def line(self) -> dict[str, object]:
+        """Return how many runs are not over, how long they take in all, where that is known, and
+        whether one more is refused."""
+        waiting = len(self.unfinished())
+        mean_s = self._mean_s()
+        wait_s = mean_s and mean_s * waiting
+        return {"waiting": waiting, "wait_s": wait_s, "full": waiting >= MAX_OPEN}
 
     def begin(self, run: Run) -> None:
         """Mark the run as running."""
@@ -122,12 +125,15 @@ class StepBus:
     def _publish_places(self) -> None:
         """One thread at a time, so that a place never rises."""
         with self._lock:
-            mean_s = sum(self._lengths_s) / len(self._lengths_s) if self._lengths_s else None
+            mean_s = self._mean_s()
             waiting = [run for run in self.unfinished() if not run.begun]
             for run, place in zip(waiting, map(self.place, waiting), strict=True):
                 if place != run.place:
                     run.place = place
                     run.publish(encode.waiting(place, mean_s and mean_s * place))
+
+    def _mean_s(self) -> float | None:
+        return sum(self._lengths_s) / len(self._lengths_s) if self._lengths_s else None
 
     def _refuse_beyond_limits(self, owner: str, address: str) -> None:
         still = self.unfinished()

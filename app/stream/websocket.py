@@ -1,4 +1,4 @@
-"""The websocket route `/live/{run_id}`: one viewer of one run.
+"""The websocket route `/live/{run_id}`: one viewer of one run; and `/line`: how many wait.
 
 Added to the FastAPI app that Gradio's `launch` returns. An unknown id is refused before the
 handshake. With `?every=1` media are decoded at each step from then on, with `?labels=1`
@@ -39,6 +39,7 @@ def add_live_route(server: FastAPI, bus: StepBus) -> None:
             pass
 
     server.add_api_websocket_route("/live/{run_id}", live)
+    server.add_api_route("/line", bus.line)
 
 
 async def _serve(websocket: WebSocket, run: Run) -> None:

@@ -1,6 +1,8 @@
 // The sentences of the live view, on the page and for screen readers.
 
-import { percent } from "../numbers.js";
+import { percent, spanOf } from "../numbers.js";
+
+const MANY = 3; // people in line of whom a newcomer is told
 
 const LOW_CONFIDENCE =
   "I am not sure that I heard this right: I know English, and few words. Say it again, or type it.";
@@ -10,7 +12,16 @@ export function queueSentence(place, waitS) {
   if (!place) return "Starting…";
   const ahead = `${place === 1 ? "1 run is" : `${place} runs are`} ahead of yours`;
   if (!waitS) return ahead;
-  return `${ahead}, about ${waitS < 90 ? `${waitS} s` : `${Math.round(waitS / 60)} minutes`}`;
+  return `${ahead}, about ${spanOf(waitS)}`;
+}
+
+// What stands below the tabs before anybody presses a button. waiting: runs that are not over; wait_s:
+// how long they take, where that is known; full: whether one more is refused
+export function lineSentence({ waiting, wait_s, full }) {
+  if (full) return "As many people wait as can. Your words stay here: try again in a minute.";
+  if (waiting < MANY) return "";
+  const time = wait_s ? `, about ${spanOf(wait_s)}` : "";
+  return `Many people are here: ${waiting} runs are ahead of a new one${time}.`;
 }
 
 export function progressSentence({ index, num_steps }) {

@@ -183,7 +183,7 @@ def test_beyond_a_limit_the_new_run_is_refused_and_the_others_stay() -> None:
         bus.open("one more", "1.2.3.4")
     rest = MAX_OPEN - len(mine) - len(here)
     others = [bus.open(f"elsewhere {i}", f"5.6.7.{i}") for i in range(rest)]
-    assert bus.is_full
+    assert bus.line() == {"waiting": MAX_OPEN, "wait_s": None, "full": True}
     with pytest.raises(FullError, match="Your words are still here"):
         bus.open("anybody", "8.8.8.8")
     assert bus.unfinished() == [*mine, *here, *others]
@@ -252,6 +252,7 @@ def test_who_waits_is_told_how_long() -> None:
     bus.end(first, last())
     assert third.steps()[-1][1].header == {"kind": "waiting", "place": 1, "wait_s": 20}
     assert second.steps()[-1][1].header == {"kind": "waiting", "place": 0, "wait_s": 0}
+    assert bus.line() == {"waiting": 2, "wait_s": 40, "full": False}
 
 
 def test_places_in_line_move_up() -> None:
