@@ -6,6 +6,9 @@ import sys
 from app.launch import check_temporary_folder, read_settings
 from model.loading.checkpoint_name import is_hub_name, refuse_missing
 
+AT_ONCE = 4
+"""Runs that are under way at the same time: each visitor sees a step soon, and few are slowed."""
+
 
 def main() -> int:
     """Serve until interrupted; return 2 if the checkpoint, gallery or address cannot be used."""
@@ -19,15 +22,17 @@ def main() -> int:
         # Gradio and torch take many seconds: a wrong folder is told first.
         from app.page import build_page, serve, wait_until_stopped
         from app.session import Session
+        from app.stream.zerogpu import lends_gpu
         from engine.cli.loading import LoadingBar, folder_of, warm_up
         from engine.engine import Engine
+        from serving.engines.shared_engine import SharedEngine
 
         how = {"weights": settings.weights, "speech": settings.speech_codec}
         folder = folder_of(settings.model, os.environ)
         engine = Engine.load(folder, settings.device, progress=LoadingBar(), **how)
         warm_up(engine)
         session = Session(
-            engine,
+            engine if lends_gpu() else SharedEngine(engine, AT_ONCE),
             gallery=settings.gallery,
             own=settings.own_gallery,
             origins=settings.origins,

@@ -11,6 +11,7 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from app.admission.origins import Origins
 from app.capabilities import Capabilities
@@ -30,10 +31,6 @@ from engine.api.request import Modality, Request
 from engine.inspection.trace import Trace, TraceRecorder
 from engine.prompt.unknown_things import KnownThings
 
-MODEL_SLOT = {"concurrency_limit": 1, "concurrency_id": "model"}
-"""Gradio's arguments for every event that runs the model: one at a time."""
-DRIVING = {**MODEL_SLOT, "trigger_mode": "multiple", "show_progress": "hidden"}
-"""The same for the event of a ticket, which drives its run."""
 MAX_TRACES = 64
 PICTURED = (Modality.IMAGE, Modality.VIDEO)
 STOPPED_IN_LINE = "Stopped before it began."
@@ -79,9 +76,17 @@ class Session:
 
     def __post_init__(self) -> None:
         self.engine = on_worker(self.engine)
+        self.bus.at_once = getattr(self.engine, "at_once", 1)
         self.capabilities = Capabilities.of(self.engine.info())
         self.unlearned = Unlearned(KnownThings.of(self.capabilities.facts))
         self.library = Library(self.engine, self.pack, self.gallery, self.own)
+
+    @property
+    def driving(self) -> dict[str, Any]:
+        """Gradio's arguments for the event of a ticket, which drives its run: as many at once as
+        the engine has turns for."""
+        slot = {"concurrency_limit": self.bus.at_once, "concurrency_id": "model"}
+        return {**slot, "trigger_mode": "multiple", "show_progress": "hidden"}
 
     def open(self, request: Request, owner: str, watch: int = 0, address: str = "") -> Run:
         """A run in line, found again by its ticket when its turn comes. Raises: InputError where

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from engine.cli.loading import LoadingBar, folder_of, warm_up
 from engine.engine import Engine
-from serving.batched_engine import BatchedEngine
+from serving.engines.batched_engine import BatchedEngine
 from serving.metrics import Metrics
 from serving.run_log import write_to_stderr
 from serving.server import serve

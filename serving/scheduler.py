@@ -1,7 +1,8 @@
 """Turns: many runs, one thread, a step each in a round.
 
 A run is a generator. In each round the scheduler chooses up to `rows` runs and takes one item of
-each, so runs join and leave between steps, whatever their length or progress. A new run comes first
+each, so runs join and leave between steps, whatever their length or progress. A run that is pulled
+is chosen where somebody asked for its next item. A new run comes first
 until its first refinement is out. Then those come first whose owner was served least, and of one
 owner the oldest. Everything on the device happens in the scheduler's own thread. Owns: `Scheduler`,
 `Run`. Does not own: what a run computes (the engine), who consumes it (`serving.run_stream`).
@@ -35,13 +36,16 @@ class Ended:
 @dataclass
 class Run:
     """One run. deliver: takes each item and `Ended`, in the scheduler's thread, and does not wait.
-    steps: refinements so far. Times are those of the monotonic clock, None where it is not yet
+    steps: refinements so far. pulled: whether each item is asked for; wanted: whether the next one
+    is. Times are those of the monotonic clock, None where it is not yet
     so."""
 
     number: int
     owner: str
     start: Start
     deliver: Callable[[Any], None]
+    pulled: bool = False
+    wanted: bool = True
     arrived_s: float = field(default_factory=time.monotonic)
     started_s: float | None = None
     refined_s: float | None = None
@@ -91,16 +95,25 @@ class Scheduler:
         """The number of runs that have not begun."""
         return sum(run.started_s is None for run in list(self._runs))
 
-    def submit(self, start: Start, owner: str, deliver: Callable[[Any], None]) -> Run:
-        """Return a run that begins in its turn. Raises: QueueFullError."""
+    def submit(
+        self, start: Start, owner: str, deliver: Callable[[Any], None], *, pulled: bool = False
+    ) -> Run:
+        """Return a run that begins in its turn. pulled: only `ask` brings its items, each one.
+        Raises: QueueFullError."""
         with self._changed:
             if self._closed or len(self._runs) >= self.most_open:
                 raise QueueFullError
-            run = Run(next(self._numbers), owner, start, deliver)
+            run = Run(next(self._numbers), owner, start, deliver, pulled, not pulled)
             self._served.setdefault(owner, min(self._served.values(), default=0))
             self._runs.append(run)
             self._changed.notify_all()
         return run
+
+    def ask(self, run: Run) -> None:
+        """Let a run that is pulled take its next step."""
+        with self._changed:
+            run.wanted = True
+            self._changed.notify_all()
 
     def cancel(self, run: Run) -> None:
         """End a run before its next step."""
@@ -126,7 +139,7 @@ class Scheduler:
     def chosen(self) -> list[Run]:
         """Return the runs of the next round, in the order in which they step."""
         by_need = sorted(
-            self._runs,
+            (run for run in self._runs if run.wanted),
             key=lambda r: (r.refined_s is not None, self._served[r.owner], r.number),
         )
         return by_need[: self.rows]
@@ -134,7 +147,7 @@ class Scheduler:
     def _work(self) -> None:
         while True:
             with self._changed:
-                self._changed.wait_for(lambda: self._runs or self._closed)
+                self._changed.wait_for(lambda: self._has_work() or self._closed)
                 if self._closed and not self._runs:
                     return
                 over = [run for run in self._runs if run.cancelled]
@@ -143,6 +156,9 @@ class Scheduler:
                 self._finish(run, None)
             for run in turn:
                 self._step(run)
+
+    def _has_work(self) -> bool:
+        return any(run.wanted or run.cancelled for run in self._runs)
 
     def _step(self, run: Run) -> None:
         """Take the next item of a run and deliver it."""
@@ -161,6 +177,7 @@ class Scheduler:
             self._finish(run, error)
             return
         self._served[run.owner] += 1
+        run.wanted = not run.pulled
         if isinstance(item, Refined):
             run.steps += 1
             run.refined_s = run.refined_s or time.monotonic()

@@ -12,7 +12,7 @@ from types import FrameType
 import uvicorn
 
 from serving.application import build_application
-from serving.engine_protocol import Engine
+from serving.engines.engine_protocol import Engine
 from serving.metrics import Metrics
 from serving.run_log import LOGGER
 from serving.worker import ServingSettings, Worker

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from serving.engine_protocol import Engine
+from serving.engines.engine_protocol import Engine
 from serving.errors import server_stopping, unavailable
 from serving.metrics import Metrics
 from serving.run_log import LOGGER, run_ended

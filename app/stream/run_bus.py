@@ -43,6 +43,8 @@ class StepBus:
         presence: Presence | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        self.at_once = 1
+        """Runs that are under way at the same time."""
         self._max_runs = max_runs
         self._runs: dict[str, Run] = {}
         self._lock = threading.RLock()
@@ -133,7 +135,10 @@ class StepBus:
                     run.publish(encode.waiting(place, mean_s and mean_s * place))
 
     def _mean_s(self) -> float | None:
-        return sum(self._lengths_s) / len(self._lengths_s) if self._lengths_s else None
+        """The time from the end of a run to that of the next, while there are enough."""
+        if not self._lengths_s:
+            return None
+        return sum(self._lengths_s) / len(self._lengths_s) / self.at_once
 
     def _refuse_beyond_limits(self, owner: str, address: str) -> None:
         still = self.unfinished()

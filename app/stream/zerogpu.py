@@ -1,7 +1,7 @@
 """ZeroGPU: where a Space lends a GPU per call, whatever touches it runs on its worker; elsewhere
 nothing changes.
 
-Imported before anything touches CUDA, as `spaces` asks. Owns: `on_worker`.
+Imported before anything touches CUDA, as `spaces` asks. Owns: `on_worker`, `lends_gpu`.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -37,8 +37,12 @@ Call = TypeVar("Call", bound=Callable[..., Any])
 def on_worker(engine: Engine) -> Engine:
     """Return the engine, each use of its GPU on a ZeroGPU worker where there are such; elsewhere
     the engine itself."""
-    lends = Config is not None and Config.zero_gpu
-    return cast(Engine, _WorkerEngine(engine)) if lends else engine
+    return cast(Engine, _WorkerEngine(engine)) if lends_gpu() else engine
+
+
+def lends_gpu() -> bool:
+    """Return whether this is a Space that lends a GPU per call."""
+    return Config is not None and bool(Config.zero_gpu)
 
 
 def seconds_needed(request: Request, *, preview_hz: float = PREVIEW_HZ, watch: int = 0) -> int:

@@ -19,7 +19,7 @@ from app.components import notice
 from app.forms.errors import notices
 from app.forms.parse import InputError, beside
 from app.forms.visitor import opened_by
-from app.session import DRIVING, Session
+from app.session import Session
 from app.stream.run import watch_id
 from engine.api.request import Modality, Request
 
@@ -124,7 +124,7 @@ class ConversationTab:
         view, message = self.view, self.message
         run = f"{self.api}_run"
         driven = self.ticket.change(
-            self.run, self.context, [self.history, view], **DRIVING, api_name=run
+            self.run, self.context, [self.history, view], **self.session.driving, api_name=run
         )
         over = {
             "inputs": self.context,

@@ -32,7 +32,7 @@ from app.forms.parse import (
 )
 from app.forms.share_link import Link
 from app.forms.visitor import Opener, opened_by
-from app.session import DRIVING, Session
+from app.session import Session
 from app.tabs.tab_spec import Recipe, TabSpec
 from engine.api.conversation import Conversation
 from engine.api.request import Modality, Request
@@ -202,7 +202,7 @@ class GenerationTab:
             self.run,
             self.ticket,
             [self.view],
-            **DRIVING,
+            **self.session.driving,
             api_name=f"{api}_run",
         )
         driven.success(self.finish, self.ticket, buttons, queue=False, api_visibility="private")

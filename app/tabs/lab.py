@@ -19,7 +19,7 @@ from app.forms.visitor import opened_by
 from app.lab.form import LabForm, controls_of
 from app.lab.path_controls import PathControls
 from app.lab.recordings import GONE, Recordings
-from app.session import DRIVING, Session
+from app.session import Session
 from app.stream.run import watch_id
 from engine.api.request import Modality, Request
 from engine.inspection.trace import Trace
@@ -146,7 +146,7 @@ class LabTab:
             self.run,
             self.ticket,
             [self.view],
-            **DRIVING,
+            **self.session.driving,
             api_name="record_run",
         )
         over = [*buttons, self.view, self.prompt_notice]

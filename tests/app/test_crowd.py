@@ -20,7 +20,7 @@ from engine.api.events import Refined
 from engine.api.request import Modality, Request
 from engine.api.sampling import Sampling
 from tests.fake_engine import FakeEngine
-from tests.page_server import PATIENCE_S, Served, _free_port, served, until
+from tests.page_server import PATIENCE_S, Served, free_port, served, until
 
 VISITORS = 64
 FORM = ("a big whale by the sea", 2, 1, "midpoint", "5", True)
@@ -114,7 +114,7 @@ def test_who_watches_cannot_stop(page: Served, engine: FakeEngine) -> None:
 def test_names_of_sessions_that_are_made_up_are_forgotten(engine: FakeEngine) -> None:
     session = Session(engine)
     blocks = build_page(session, None)
-    serve(blocks, session, "127.0.0.1", _free_port())
+    serve(blocks, session, "127.0.0.1", free_port())
     page = Served(blocks.local_url, session)
     try:
         visitor = page.client()

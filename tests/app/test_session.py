@@ -31,3 +31,12 @@ def test_the_oldest_recorded_run_goes() -> None:
 def test_a_run_without_a_step_is_not_kept() -> None:
     session = Session(FakeEngine(step_s=0.0))
     assert session.traces.get(_driven(session, "refuse this")) is None
+
+
+def test_as_many_runs_are_driven_at_once_as_the_engine_has_turns_for() -> None:
+    class Shared(FakeEngine):
+        at_once = 4
+
+    assert Session(FakeEngine(step_s=0.0)).driving["concurrency_limit"] == 1
+    session = Session(Shared(step_s=0.0))
+    assert session.driving["concurrency_limit"] == session.bus.at_once == 4

@@ -22,14 +22,14 @@ from engine.api.conversation import Conversation
 from engine.api.request import Modality, Request
 from engine.api.sampling import Sampling
 from tests.fake_engine import FakeEngine
-from tests.page_server import _free_port
+from tests.page_server import free_port
 import signal
 import threading
 import time
 
 session = Session(FakeEngine(step_s=0.05, finds=True))
 page = build_page(session, None)
-serve(page, session, "127.0.0.1", _free_port())
+serve(page, session, "127.0.0.1", free_port())
 request = Request(Conversation.ask("a red heart"), Modality.IMAGE, Sampling(steps=1000))
 runs = [session.open(request, f"visitor {i}") for i in range(3)]
 threading.Thread(target=lambda: list(session.drive(runs[0].control_id))).start()

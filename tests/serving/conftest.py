@@ -7,7 +7,7 @@ from contextlib import contextmanager
 import openai
 import pytest
 
-from serving.engine_protocol import Engine
+from serving.engines.engine_protocol import Engine
 from serving.server import DrainingServer, server_of
 from serving.worker import ServingSettings, Worker
 from tests.fake_engine import FakeEngine

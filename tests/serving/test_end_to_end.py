@@ -18,7 +18,7 @@ import soundfile
 
 from engine.__main__ import main
 from engine.engine import Engine
-from serving.batched_engine import BatchedEngine
+from serving.engines.batched_engine import BatchedEngine
 from tests.serving.conftest import serving
 
 ROOT = Path(__file__).parents[2]

@@ -17,8 +17,8 @@ from engine.step_batch import StepBatch
 
 
 class BatchedEngine:
-    """Fits `serving.engine_protocol.Engine`; its runs are iterated by one thread. rows: runs of one
-    network call; seen: told of the number in each."""
+    """Fits `serving.engines.engine_protocol.Engine`; one thread iterates its runs. rows: runs
+    of one network call; seen: told of the number in each."""
 
     def __init__(
         self, engine: Engine, rows: int, seen: Callable[[int], None] = lambda rows: None

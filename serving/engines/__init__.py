@@ -1,0 +1,1 @@
+"""The engines that are served: for one thread in turns, or for many."""
