@@ -9,11 +9,13 @@ import { checkpointDigest } from "./checkpoint.js";
 import { download, whenVisible } from "./dom.js";
 import { visitor } from "./gallery/api.js";
 import { GalleryView } from "./gallery/gallery_view.js";
+import { followChanges } from "./image/change_picture.js";
 import { MaskEditor } from "./image/mask_editor.js";
 import { LabView } from "./lab/lab_view.js";
 import { LiveView } from "./live/live_view.js";
 import { messageFromJson } from "./live/message.js";
 import { RaceView } from "./live/race/race_view.js";
+import { followDroppedPictures } from "./page/dropped_picture.js";
 import { placeOf, takeInterrupted } from "./page/interrupted.js";
 import { keepForm, keptForm } from "./page/kept_form.js";
 import { warnBeforeLeaving } from "./page/leaving.js";
@@ -24,6 +26,7 @@ import { followTabs } from "./page/tabs.js";
 import { followTheme } from "./page/theme.js";
 
 const liveViews = new WeakMap(); // by their mount points
+let painter = null; // the mask editor, once it is there
 
 function mountPoint(element) {
   return element.querySelector(".omni-mount");
@@ -92,7 +95,7 @@ export function mountMaskEditor(element, trigger) {
     const root = document.querySelector("#image-live .omni-mount");
     return root && liveViews.get(root)?.mediaOf("image/png");
   };
-  new MaskEditor(mountPoint(element), report, current);
+  painter = new MaskEditor(mountPoint(element), report, current);
 }
 
 export function mountLab(element, props, trigger, watch, server) {
@@ -158,6 +161,8 @@ export function mountTabs() {
   followTabs();
   watchNotices();
   followLine();
+  followChanges(() => painter);
+  followDroppedPictures();
 }
 
 // A text as a file that the visitor keeps.

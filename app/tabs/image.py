@@ -81,7 +81,9 @@ class ImageTab(GenerationTab):
 
     def given(self) -> list[Component]:
         self.painted = gr.State(None)
-        with gr.Accordion("Change a picture", open=False, elem_classes="omni-accordion"):
+        with gr.Accordion(
+            "Change a picture", open=False, elem_id="image-change", elem_classes="omni-accordion"
+        ):
             if not self.session.capabilities.edits_images:
                 said = f"<p class='omni-lead'>{as_sentence(PAINT)}</p>"
                 gr.HTML(said, elem_id="image-paints-alone", apply_default_css=False)

@@ -26,13 +26,13 @@ export class MaskEditor {
     this.file.onchange = () => this.load(this.file.files[0]);
     this.hint = make("p", "omni-hint");
     this.hint.setAttribute("aria-live", "polite");
-    this.clearButton = button("Unpaint", () => this.choose([]));
+    this.clearButton = button("Clear mask", () => this.choose([]));
     this.removeButton = button("Remove", () => this.remove());
     const buttons = make(
       "div",
       "omni-actions",
       button("Choose a picture", () => this.file.click()),
-      button("Take the one on the page", () => this.takeCurrent()),
+      button("Use the current picture", () => this.takeCurrent()),
       this.clearButton,
       this.removeButton,
     );

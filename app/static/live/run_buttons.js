@@ -3,6 +3,7 @@
 import { checkpointDigest, hasEmbedding } from "../checkpoint.js";
 import { button, copyText, download, make } from "../dom.js";
 import { galleryRequest, visitor } from "../gallery/api.js";
+import { askForChange, canChangePictures } from "../image/change_picture.js";
 import { runUrl } from "./channel.js";
 import { onPace, paceControl } from "./pacing/pace.js";
 import { fileName, linkTo } from "./recipe.js";
@@ -31,6 +32,7 @@ export class RunButtons {
       node.dataset.type = type;
       return node;
     });
+    this.change = button("Change it", () => askForChange(view.mediaOf("image/png")));
     this.link = button("Copy link", () => this.copyLink());
     this.keep = button("Save to gallery", () => this.keepRun());
     this.watch = button("Copy watch address", () => this.copy(this.watch, runUrl(view.run)));
@@ -48,6 +50,7 @@ export class RunButtons {
       this.xray.root,
       ...this.files,
       this.share.root,
+      this.change,
       this.link,
       this.keep,
       this.watch,
@@ -75,6 +78,7 @@ export class RunButtons {
     this.xray.root.hidden ||= !this.links;
     this.share.update(isOver && this.links);
     for (const node of this.files) node.hidden = !(isOver && view.mediaOf(node.dataset.type));
+    this.change.hidden = !(isOver && view.mediaOf("image/png") && canChangePictures());
     this.link.hidden = !(isOver && this.links && this.linkedTab());
     this.keep.hidden = !(isOver && this.isKeepable());
     this.watch.hidden = !(view.run && phase === "running");
