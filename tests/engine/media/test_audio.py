@@ -22,6 +22,7 @@ from engine.media.audio import (
     wav_bytes,
 )
 from model.tokenizers.whisper_encoder import SAMPLE_RATE
+from tests.engine.media.refusals import KINDS, refused
 from tests.engine.media.tones import SECONDS, is_the_tone, sound_file, tone
 
 Codec = Literal["aac", "libopus"]
@@ -156,19 +157,10 @@ def test_what_cannot_be_heard_is_refused_with_one_sentence(case: str) -> None:
     assert "\n" not in str(refused.value)
 
 
-@pytest.mark.parametrize("kind", ["missing", "folder", "text"])
+@pytest.mark.parametrize("kind", KINDS)
 def test_a_refusal_names_the_file(kind: str, tmp_path: Path) -> None:
     file = tmp_path / "voice.wav"
-    if kind == "folder":
-        file.mkdir()
-    if kind == "text":
-        file.write_text("hello")
-    sentences = {
-        "missing": "there is no file .*voice.wav",
-        "folder": "voice.wav is no file: a folder",
-        "text": "voice.wav is not a sound",
-    }
-    with pytest.raises(ValueError, match=sentences[kind]):
+    with pytest.raises(ValueError, match=refused(kind, file, "is not a sound")):
         read_sound(file)
 
 

@@ -16,6 +16,7 @@ from tests.engine.media.films import (
     film_of,
     recording_with_cover,
 )
+from tests.engine.media.refusals import KINDS, refused
 from tests.engine.media.test_audio import _film as _sound_film
 from tests.engine.media.test_audio import _wav
 
@@ -76,19 +77,10 @@ def test_what_cannot_be_seen_is_refused_with_one_sentence(case: str) -> None:
     assert "\n" not in str(refused.value)
 
 
-@pytest.mark.parametrize("kind", ["missing", "folder", "text"])
+@pytest.mark.parametrize("kind", KINDS)
 def test_a_refusal_names_the_file(kind: str, tmp_path: Path) -> None:
     file = tmp_path / "film.mp4"
-    if kind == "folder":
-        file.mkdir()
-    if kind == "text":
-        file.write_text("hello")
-    sentences = {
-        "missing": "there is no file .*film.mp4",
-        "folder": "film.mp4 is no file: a folder",
-        "text": f"film.mp4 {UNREADABLE}",
-    }
-    with pytest.raises(ValueError, match=sentences[kind]):
+    with pytest.raises(ValueError, match=refused(kind, file, UNREADABLE)):
         read_film(file)
 
 
