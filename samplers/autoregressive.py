@@ -194,6 +194,7 @@ SPEC = SamplerSpec(
     source=masked_source,
     num_steps=lambda asked, positions: positions,
     resume=Resume.FREEZE,
+    says={"autoregressive": "One place after the other, from left to right."},
     trained_as="autoregressive",
     causal=True,
 )

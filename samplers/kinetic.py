@@ -230,4 +230,11 @@ SPEC = SamplerSpec(
     trained_as="flow",
     settings=PARALLEL_SETTINGS | {"transition", "grid", "c", "a", "patience"},
     variants=tuple(TRANSITIONS),
+    says={
+        "euler": "Jumps at the rates of each step's beginning, as the paper prints it.",
+        "euler_beta": "Euler with the whole exposure of each step.",
+        "midpoint": "Jumps at the rates of each step's middle: nearer to the law.",
+        "thinning": "The paper's process itself, with no error of its own.",
+        "coupling": "The same law with the fewest changes.",
+    },
 )

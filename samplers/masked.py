@@ -293,6 +293,7 @@ SPEC = SamplerSpec(
     source=masked_source,
     num_steps=min,
     resume=Resume.MASK,
+    says={"masked": "Begins hidden; the surest places are written first and stay."},
     trained_as="masked",
     settings=PARALLEL_SETTINGS
     | {"remasking", "mask_schedule", "threshold", "stop_at_end", "block"},

@@ -5,7 +5,7 @@ Owns: `Sampler`, `SamplerSettings`, `SamplerSpec`, `Resume`. Does not own: which
 """
 
 from collections.abc import Callable, Generator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Protocol
 
@@ -110,7 +110,8 @@ class SamplerSpec:
     the view of an answer that its network was trained on, one of a checkpoint's `samplers`.
     causal: whether it takes a causal denoiser. settings: the settings that it reads beside
     temperature, top_p, seed and guidance_scale. variants: names under which it is offered, values
-    of `transition`; without any it is offered under its own name.
+    of `transition`; without any it is offered under its own name. says: a sentence about each of
+    these names.
     """
 
     label: str
@@ -122,3 +123,8 @@ class SamplerSpec:
     causal: bool = False
     settings: frozenset[str] = frozenset()
     variants: tuple[str, ...] = ()
+    says: Mapping[str, str] = field(default_factory=dict)
+
+    def sentence(self, method: str) -> str:
+        """Return a sentence about one of its names."""
+        return self.says.get(method, f"{self.label.capitalize()}.")

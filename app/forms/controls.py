@@ -20,6 +20,32 @@ def method_choices(methods: Sequence[str]) -> list[tuple[str, str]]:
     ]
 
 
+def method_sentence(method: str) -> str:
+    """Return what a method does."""
+    return SAMPLERS[sampler_of(method)].sentence(method)
+
+
+def method_list(methods: Sequence[str], method: str, elem_id: str) -> gr.Dropdown:
+    """Lay out a drop-down list of methods, with a sentence about the chosen one."""
+    found = gr.Dropdown(
+        method_choices(methods),
+        value=method,
+        label="Method",
+        info=method_sentence(method),
+        elem_id=elem_id,
+        min_width=NARROW,
+    )
+    found.change(
+        lambda chosen: gr.update(info=method_sentence(str(chosen))),
+        found,
+        found,
+        queue=False,
+        show_progress="hidden",
+        api_visibility="private",
+    )
+    return found
+
+
 def slider(
     low: float, high: float, value: float, step: float, label: str, elem_id: str
 ) -> gr.Slider:

@@ -15,7 +15,7 @@ from gradio.components import Component
 from app.components import chips, live_view, notice
 from app.forms.controls import (
     NARROW,
-    method_choices,
+    method_list,
     pressed_text,
     random_seed,
     run_buttons,
@@ -159,13 +159,8 @@ class GenerationTab:
             )
         with gr.Row(elem_classes="omni-pair"):
             methods = self.session.capabilities.methods
-            self.method = gr.Dropdown(
-                method_choices(methods),
-                value=first.method if first.method in methods else methods[0],
-                label="Method",
-                elem_id=f"{name}-method",
-                min_width=NARROW,
-            )
+            method = first.method if first.method in methods else methods[0]
+            self.method = method_list(methods, method, f"{name}-method")
             self.drafts = slider(1, MAX_DRAFTS, 1, 1, DRAFTS, f"{name}-drafts")
             self.drafts.visible = self.session.capabilities.finds
         with gr.Row(elem_classes="omni-pair"):

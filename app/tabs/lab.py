@@ -10,7 +10,14 @@ from pathlib import Path
 import gradio as gr
 
 from app.components import chips, lab_view, notice
-from app.forms.controls import method_choices, pressed_text, random_seed, run_buttons, slider
+from app.forms.controls import (
+    method_choices,
+    method_list,
+    pressed_text,
+    random_seed,
+    run_buttons,
+    slider,
+)
 from app.forms.errors import notices
 from app.forms.example_prompts import WORDS_ALONE
 from app.forms.parse import InputError, beside, next_seed
@@ -89,7 +96,7 @@ class LabTab:
         self.kind = gr.Radio(self.kinds, value=str(kind), label="It should", elem_id="lab-kind")
         shown = method_choices(can.methods)
         method = "midpoint" if can.has_flow else can.methods[0]
-        self.method = gr.Dropdown(shown, value=method, label="Method", elem_id="lab-method")
+        self.method = method_list(can.methods, method, "lab-method")
         steps, temperature, guidance = (16, 0.2, can.guidance) if can.has_flow else (64, 0, 0)
         if can.makes_images and not can.has_flow:
             steps, temperature, guidance = can.steps, can.temperature, can.guidance

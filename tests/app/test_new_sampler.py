@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from app.capabilities import Capabilities
+from app.forms.controls import method_sentence
 from app.lab.form import LabForm
 from engine.__main__ import main
 from engine.api.conversation import Conversation
@@ -16,7 +17,7 @@ from engine.engine import Engine
 from engine.inspection.branch import start_of
 from engine.inspection.trace_file import read_trace
 from flow.modality import Modality
-from samplers.catalogue import SAMPLERS
+from samplers.catalogue import SAMPLERS, methods
 from tests.app.test_page import headers
 from tests.in_order_sampler import SPEC
 from tests.page_server import PATIENCE_S, served
@@ -76,3 +77,10 @@ def test_the_lab_resumes_with_it(tiny_engine: Engine) -> None:
     started, *steps, _ = tiny_engine.generate(resumed, preview_hz=0)
     assert isinstance(started, SegmentStarted)
     assert started.num_steps == len(steps)
+
+
+def test_every_method_is_offered_with_a_sentence() -> None:
+    sentences = [method_sentence(method) for method in methods()]
+    assert len(set(sentences)) == len(sentences)
+    assert all(sentence.endswith(".") and len(sentence) < 80 for sentence in sentences)
+    assert method_sentence(NAME) == f"{SPEC.label.capitalize()}."
