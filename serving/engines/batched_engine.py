@@ -28,13 +28,15 @@ class BatchedEngine:
 
     @property
     def digest(self) -> str:
+        """The digest of the checkpoint."""
         return self._engine.digest
 
     def generate(
-        self, request: Request, *, preview_hz: PreviewRate = PREVIEW_HZ
+        self, request: Request, *, preview_hz: PreviewRate = PREVIEW_HZ, watch: int = 0
     ) -> Generator[Event]:
-        """Yield the events of one answer."""
-        return self._engine.generate(request, preview_hz=preview_hz, batch=self._batch)
+        """Yield the events of one answer, see `engine.engine.Engine.generate`."""
+        how: dict[str, Any] = {"preview_hz": preview_hz, "watch": watch}
+        return self._engine.generate(request, **how, batch=self._batch)
 
     def embed(self, items: Sequence[tuple[Part, ...]]) -> np.ndarray:
         """Return a vector of each message."""

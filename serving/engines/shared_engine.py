@@ -6,32 +6,29 @@ nothing in memory. Owns: `SharedEngine`. Does not own: the batch (`engine.step_b
 it is (`serving.scheduler`).
 """
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator
 from itertools import count
 from queue import SimpleQueue
 from typing import Any
 
-import numpy as np
-
-from engine.api.conversation import Part
 from engine.api.events import PREVIEW_HZ, Event, PreviewRate
 from engine.api.request import Request
 from engine.engine import Engine
 from engine.inspection.trace import TraceRecorder
-from engine.step_batch import StepBatch
+from serving.engines.batched_engine import BatchedEngine
 from serving.scheduler import Ended, Scheduler
 
 MOST_OPEN = 256
 """Runs that may be open at once; whoever serves people lets in fewer."""
 
 
-class SharedEngine:
+class SharedEngine(BatchedEngine):
     """The engine itself but for `generate`. at_once: runs that are worth having under way at once,
     and most rows of a network call."""
 
     def __init__(self, engine: Engine, at_once: int) -> None:
-        self._engine, self.at_once = engine, at_once
-        self._batch = StepBatch(at_once)
+        super().__init__(engine, at_once)
+        self.at_once = at_once
         self._scheduler = Scheduler(rows=at_once, most_open=MOST_OPEN)
         self._owners = count()
 
@@ -42,8 +39,7 @@ class SharedEngine:
         items: SimpleQueue[Any] = SimpleQueue()
 
         def start() -> Generator[Event]:
-            how: dict[str, Any] = {"preview_hz": preview_hz, "watch": watch}
-            return self._engine.generate(request, **how, batch=self._batch)
+            return super(SharedEngine, self).generate(request, preview_hz=preview_hz, watch=watch)
 
         owner = str(next(self._owners))
         run = self._scheduler.submit(start, owner, items.put, pulled=True)
@@ -59,11 +55,6 @@ class SharedEngine:
             raise item.error
 
     @property
-    def digest(self) -> str:
-        """The digest of the checkpoint."""
-        return self._engine.digest
-
-    @property
     def code_inspector(self) -> Any:
         """See `engine.engine.Engine.code_inspector`."""
         return self._engine.code_inspector
@@ -76,11 +67,3 @@ class SharedEngine:
     def recorder(self) -> TraceRecorder:
         """Return a recorder of the events of one generation."""
         return self._engine.recorder()
-
-    def embed(self, items: Sequence[tuple[Part, ...]]) -> np.ndarray:
-        """Return a vector of each message."""
-        return self._engine.embed(items)
-
-    def info(self) -> dict[str, Any]:
-        """Return the facts of the checkpoint."""
-        return self._engine.info()
