@@ -29,7 +29,7 @@ CHROMIUM = ("chromium-headless-shell", "chromium", "chromium-browser")
 """Programs that will do; the first has no windows and needs a third less of a processor."""
 expect.set_options(timeout=PATIENCE_MS)
 FAILED = pytest.StashKey[bool]()
-"""Whether a phase of the test failed."""
+"""Says whether a phase of the test failed."""
 
 
 @pytest.fixture(scope="package")

@@ -1,4 +1,4 @@
-"""What the tests of the Chat tab do and wait for."""
+"""The steps of the tests of the Chat tab, and what they wait for."""
 
 from playwright.sync_api import Page, expect
 
@@ -48,6 +48,6 @@ def answer_with(page: Page, kind: str) -> None:
 
 
 def words(page: Page) -> list[str]:
-    """What stands in the conversation, turn by turn."""
+    """The words of the conversation, turn by turn."""
     turns = page.locator(".omni-turns > .omni-turn").all()
     return [" ".join(turn.locator(".omni-bubble .omni-words").all_inner_texts()) for turn in turns]

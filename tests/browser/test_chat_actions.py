@@ -1,4 +1,4 @@
-"""What can be done with what was said, what an answer is to be, and a long mixed conversation."""
+"""Actions on what was said, what an answer is to be, and a long mixed conversation."""
 
 from pathlib import Path
 

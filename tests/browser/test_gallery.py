@@ -16,7 +16,7 @@ from tests.retrieval.making import media_folder
 pytestmark = pytest.mark.browser
 Visit = Callable[..., Page]
 ITEMS = 10
-"""In the folder that is found."""
+"""Items in the folder that is found."""
 
 
 @pytest.fixture(scope="module")

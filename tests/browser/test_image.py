@@ -224,7 +224,7 @@ def test_a_picture_forms_and_a_second_run_is_stopped(
 
 
 def test_of_several_drafts_the_best_is_kept(any_site: Served, any_image: Page) -> None:
-    """Where the model finds by meaning; else there is nothing to choose by, and no control."""
+    """Offered where the model finds by meaning; else there is no control."""
     page = any_image
     if not any_site.session.capabilities.finds:
         expect(page.locator("#image-drafts input[type=number]")).to_have_count(0)

@@ -91,7 +91,7 @@ def test_a_changed_picture_is_that_of_the_published_sampling(pair: Pair) -> None
 
 
 def test_it_answers_in_words_and_pictures(pair: Pair) -> None:
-    """Of what is seen, too; the same again, and in a batch."""
+    """Codes of what is seen, too; the same again, and in a batch."""
     told = Request(Conversation.ask("A dog?"), None, Sampling(steps=16))
     seen = Request(Conversation.ask("What is it?", image=PICTURE), None, Sampling(steps=16))
     drawn = Request(Conversation.ask("A red dog"), Modality.IMAGE, Sampling(steps=4, seed=2))

@@ -133,7 +133,7 @@ def _pictures(client: openai.OpenAI) -> Any:
 
 @contextmanager
 def _asked(engine: FakeEngine, served: Served, ask: Callable[..., Any]) -> Iterator[Future[Any]]:
-    """What a client gets that asks before the block, while its first step is held until the end of
+    """The answer to a client that asks before the block, its first step held until the end of
     the block."""
     with ThreadPoolExecutor(1) as clients, engine.gated(Refined):
         answer = clients.submit(ask, served.client())

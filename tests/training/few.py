@@ -1,4 +1,4 @@
-"""What makes a stage of the command line short: few examples in pools and reports, and a corpus of
+"""Settings of a short stage: few examples in pools and reports, and a corpus of
 tones."""
 
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What JSON may say: everything that can be said again, and nothing that a route cannot stand."""
+"""Bodies of requests: all that can be said again, and nothing that a route cannot stand."""
 
 import json
 

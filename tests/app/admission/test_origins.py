@@ -52,7 +52,7 @@ def test_a_link_from_another_site_leads_here_and_a_form_does_not() -> None:
 
 @pytest.mark.parametrize("host", ["example.org", "example.org:7860", "127.0.0.1.example.org", ""])
 def test_a_foreign_name_for_this_machine_opens_nothing(host: str) -> None:
-    """As after DNS rebinding: the origin is the page's own, by a name that is not ours."""
+    """A name that was bound anew: the origin is the page's own, by a name that is not ours."""
     refused = Origins(local=True).refusal({"host": host, "origin": f"http://{host}"}, "GET")
     assert refused is not None
     assert refused.status == 421

@@ -1,4 +1,4 @@
-"""What the browser keeps of a conversation, and what becomes of it when the page opens again."""
+"""The conversation that the browser keeps, and what becomes of it when the page opens again."""
 
 import json
 
@@ -15,7 +15,7 @@ LONGEST = USUAL_PROMPT_CHARACTERS
 
 
 def kept(history: History) -> str:
-    """What a browser that had nothing tells the server again."""
+    """The text that a browser which had nothing tells the server again."""
     found = json.loads(news(history, ()))
     turns = [found["turns"][key] for key in found["keys"]]
     return json.dumps({**found["head"], "turns": turns})

@@ -1,4 +1,4 @@
-"""What the model sees where: at each step where somebody asks, and of a run that is over."""
+"""Labels of what the model sees: at each step where somebody asks, and of a run that is over."""
 
 import json
 from typing import Any

@@ -35,7 +35,7 @@ def numbers_in(frames: np.ndarray) -> list[int]:
 
 
 class _Pipe(io.RawIOBase):
-    """Where a browser's recorder writes to: there is no way back to fill in a header."""
+    """A place like that of a browser's recorder: there is no way back to fill in a header."""
 
     def __init__(self) -> None:
         self.content = io.BytesIO()
