@@ -73,6 +73,8 @@ class Session:
     gallery: Path | None = None
     own: Path | None = None
     origins: Origins = field(default_factory=lambda: Origins(local=True))
+    pulse_s: float = PULSE_S
+    """The time between two pulses of a run, see `app.stream.run_driver.RunDriver`."""
 
     def __post_init__(self) -> None:
         self.engine = on_worker(self.engine)
@@ -120,12 +122,12 @@ class Session:
         driver: str | None = None,
         *,
         clocked: Clocked = lambda generate: generate,
-        pulse_s: float = PULSE_S,
+        pulse_s: float | None = None,
     ) -> "RunHandle":
         """The run whose turn has come; iterate to drive it. driver: the session that asks for it;
         the run ends where neither it nor anybody else is there. None drives it in any case.
-        clocked: puts its events on another clock. pulse_s: see `app.stream.run_driver.RunDriver`.
-        """
+        clocked: puts its events on another clock. pulse_s: in place of the session's."""
+        pulse_s = self.pulse_s if pulse_s is None else pulse_s
         return RunHandle(self, ticket, driver, clocked, pulse_s)
 
     def busy(self, ticket: str) -> bool:

@@ -9,7 +9,6 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect
 
-from app.stream import run_driver
 from engine.api.events import Refined
 from tests.browser.looking import (
     NANO,
@@ -265,7 +264,7 @@ def test_without_websockets_the_picture_still_forms(
 ) -> None:
     page = visit(site.url)
     phase(page, "completed")
-    monkeypatch.setattr(run_driver, "PULSE_S", 0.0)  # so that every step reaches the page
+    monkeypatch.setattr(site.session, "pulse_s", 0.0)  # so that every step reaches the page
     page.evaluate("() => { window.WebSocket = class { close() {} }; }")
     with fake.gated(Refined) as gate:
         generate(page, "a big whale by the sea")
