@@ -18,6 +18,8 @@ from app import theme
 from app.admission.guard import UNEXPECTED, Guard, not_answered
 from app.admission.sessions import Sessions
 from app.admission.uploads import KEPT_S
+from app.agents.agents_route import add_agents_route
+from app.agents.tools import Tools, offer_tools, only_tools_for_agents
 from app.forms.share_link import read_lab_link, read_link
 from app.gallery.routes import add_gallery_routes
 from app.scripts import add_script_route, call, head, mount
@@ -118,6 +120,7 @@ def build_page(session: Session, first_run: Path | None = FIRST_RUN) -> gr.Block
         prompts = _prompts([image, video]) | ({"speech": speech.message} if speech.speaks else {})
         gallery.wire(page, chat.message, prompts)
         _stop_on_leaving(page, session)
+        offer_tools(session)
     return page.queue(max_size=MAX_EVENTS)
 
 
@@ -163,7 +166,9 @@ def serve(
         head=head(),
         favicon_path=ICON,
         pwa=True,
+        mcp_server=True,
     )
+    only_tools_for_agents(page, session)
     # Gradio's queue looks for work a thousand times a second, each time between two operations of a
     # sampler that runs in the same process.
     page._queue.sleep_when_free = QUEUE_LOOKS_EVERY_S
@@ -179,6 +184,7 @@ def serve(
     add_replay_route(server, FIRST_FILM)
     recorded = {file.stem: file for file in (FIRST_RUN, FIRST_FILM)}
     add_share_route(server, SharedFiles(session.engine, session.trace_of, recorded))
+    add_agents_route(server, Tools(session).offered)
     add_label_route(server, LabelService(session.engine, session.bus, session.trace_of))
     return server
 

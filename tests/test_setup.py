@@ -26,7 +26,7 @@ def test_no_file_names_a_package_index() -> None:
 @pytest.mark.parametrize("name", LISTS)
 def test_requirements_are_pinned_exactly(name: str) -> None:
     for line in LISTS[name]:
-        assert re.fullmatch(r"[\w-]+==[\w.]+(; .*)?", line), f"{name}: {line}"
+        assert re.fullmatch(r"[\w-]+(\[\w+\])?==[\w.]+(; .*)?", line), f"{name}: {line}"
 
 
 def test_the_same_package_has_the_same_pin_everywhere() -> None:
@@ -48,7 +48,7 @@ def test_pip_installs_requirements_and_no_module_of_ours() -> None:
 
 def test_the_space_runs_app_py_with_the_pinned_gradio() -> None:
     head = (ROOT / "README.md").read_text().split("---")[1]
-    gradio = re.search(r"gradio==(\S+)", (ROOT / "requirements.txt").read_text())
+    gradio = re.search(r"gradio\[mcp\]==(\S+)", (ROOT / "requirements.txt").read_text())
     assert gradio is not None
     assert f"sdk_version: {gradio[1]}" in head
     assert "app_file: app.py" in head

@@ -17,6 +17,7 @@ PROGRAMS = ("api", "mcp")
 MAX_ASKED = 1000
 """Visitors whose last question is remembered."""
 NAMED = 3
+AGAIN = "Ask again to have it drawn anyway."
 
 
 class Unlearned:
@@ -39,12 +40,12 @@ class Unlearned:
         raise InputError(sentence(unknown), "prompt")
 
 
-def sentence(unknown: Sequence[UnknownThing]) -> str:
+def sentence(unknown: Sequence[UnknownThing], advice: str = AGAIN) -> str:
     """Say what is unknown, what is nearest, and what to do."""
     words = _listed([f"“{thing.word}”" for thing in unknown[:NAMED]])
     nearest = dict.fromkeys(name for thing in unknown[:NAMED] for name in thing.nearest)
     offered = f" Nearest: {', '.join(nearest)}." if nearest else ""
-    return f"I never learned {words}.{offered} Ask again to have it drawn anyway."
+    return f"I never learned {words}.{offered} {advice}"
 
 
 def _listed(words: Sequence[str]) -> str:
