@@ -70,6 +70,7 @@ def ended(
                 "suggest": a.suggest,
                 "heard": a.heard,
                 "doubtful": a.doubtful,
+                "unchanged": a.unchanged,
             }
             for a in answers
         ],

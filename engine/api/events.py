@@ -20,6 +20,9 @@ DOUBTFUL_BITS = 1.5
 """The threshold, per word piece: 95 in 100 correct transcripts stay below 0.5, no German or French
 one does (docs/log.md)."""
 
+UNCHANGED_SHARE = 0.98
+"""The threshold: of 64 places at most one differs."""
+
 PREVIEW_HZ = 15.0
 """Previews of media a second, at most."""
 PreviewRate = float | Callable[[], float]
@@ -128,7 +131,8 @@ class Answer:
     suggest: the model reported a request outside its domain, so a page should offer examples.
     thought: its reasoning before an answer in words. transcript_bits: of a transcript, in
     bits a word piece, the surprise of the model at these words given this sound. heard: the words
-    are the transcript of the user's speech.
+    are the transcript of the user's speech. share_kept: of a picture that changes another one, the
+    share of its places that kept all codes.
     """
 
     modality: Modality
@@ -141,11 +145,18 @@ class Answer:
     heard: bool = False
     thought: str | None = None
     transcript_bits: float | None = None
+    share_kept: float | None = None
 
     @property
     def doubtful(self) -> bool:
         """Return whether the transcript is uncertain: `transcript_bits` above `DOUBTFUL_BITS`."""
         return self.transcript_bits is not None and self.transcript_bits > DOUBTFUL_BITS
+
+    @property
+    def unchanged(self) -> bool:
+        """Return whether a picture is nearly the one that it was to change: `share_kept` is at
+        least `UNCHANGED_SHARE`."""
+        return self.share_kept is not None and self.share_kept >= UNCHANGED_SHARE
 
 
 @dataclass(frozen=True)

@@ -36,6 +36,8 @@ DOUBT = (
     "it with --prompt"
 )
 
+UNCHANGED = "almost nothing changed: name what should be different, or take another --seed"
+
 
 def generate(arguments: argparse.Namespace, load: Callable[[], Engine]) -> int:
     """Answer by the arguments. Raises: ValueError with one sentence where they cannot be met."""
@@ -80,6 +82,8 @@ def generate(arguments: argparse.Namespace, load: Callable[[], Engine]) -> int:
         _note(f"the answer has {len(files)} parts, each in a file of its own: {names}")
     if any(answer.doubtful for answer in made):
         _note(DOUBT)
+    if any(answer.unchanged for answer in made):
+        _note(UNCHANGED)
     if arguments.out is not None and to is None and all(a.text is not None for a in made):
         _note(f"the answer is words: nothing was written to {arguments.out}")
     return 0

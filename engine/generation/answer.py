@@ -86,7 +86,8 @@ class AnswerStream:
                 tokens, image = yield from self._segment(spec)
                 answer = builder.codec.answer(tokens, modality, image)
                 bits = builder.transcript_bits(spec, tokens) if request.writes_down else None
-                answers.append(replace(answer, transcript_bits=bits))
+                kept = spec.share_kept(tokens)
+                answers.append(replace(answer, transcript_bits=bits, share_kept=kept))
             modality = next_modality(request, answers, builder.planner.flows)
         yield Completed(self.request, tuple(answers), progress.nfe, progress.elapsed_s)
 

@@ -68,6 +68,7 @@ def _next(
             return spec
         assert spec.prefix_codes is not None
         tokens = spec.ids(spec.prefix_codes.numpy())
-    found.append(builder.codec.answer(tokens, spec.modality, style=request.style))
+    answer = builder.codec.answer(tokens, spec.modality, style=request.style)
+    found.append(replace(answer, share_kept=spec.share_kept(tokens)))
     modality = next_modality(request, found, builder.planner.flows)
     return None if modality is None else builder.spec(request, messages, found, modality)

@@ -46,6 +46,14 @@ class SegmentSpec:
         """The positions that keep their codes from the start on."""
         return () if self.start is None else tuple(np.flatnonzero(self.start.pinned).tolist())
 
+    def share_kept(self, tokens: np.ndarray) -> float | None:
+        """Return the share of places at which tokens "L Q" are those of the picture that is
+        changed; None where none is."""
+        given = [s.tokens for s in self.spans if s.modality is Modality.IMAGE]
+        if self.modality is not Modality.IMAGE or not given or given[-1].shape != tokens.shape:
+            return None
+        return float((given[-1].numpy() == tokens).all(1).mean())
+
     def ids(self, tokens: np.ndarray) -> np.ndarray:
         """Return the ids that events have for the tokens of its sampler."""
         return tokens if self.says is None else shared_ids(tokens)

@@ -111,6 +111,8 @@ test("a visitor is told the place in line and how a run ended", () => {
   assert.equal(finalStatus({ kind: "stopped", answers: [] }, "0"), "Stopped before it began.");
   const doubtful = { kind: "completed", answers: [{ text: "what", doubtful: true }] };
   assert.match(finalStatus(doubtful, "8 of 8"), /^I am not sure/);
+  const same = { kind: "completed", answers: [{ modality: "image", unchanged: true }] };
+  assert.match(finalStatus(same, "8 of 8"), /^Almost nothing changed/);
 });
 
 test("a recording is played in order until it is stopped", async () => {

@@ -7,6 +7,8 @@ const MANY = 3; // people in line of whom a newcomer is told
 const LOW_CONFIDENCE =
   "I am not sure that I heard this right: I know English, and few words. Say it again, or type it.";
 
+const UNCHANGED = "Almost nothing changed: name what should be different, or take another seed.";
+
 // place: how many runs wait in front of this one; waitS: about how long these take, where it is known
 export function queueSentence(place, waitS) {
   if (!place) return "Starting…";
@@ -36,6 +38,7 @@ export function stoppedSentence(kind, steps) {
 // What stands above a run that is over.
 export function finalStatus({ kind, answers }, steps) {
   if (answers.some((answer) => answer.doubtful)) return LOW_CONFIDENCE;
+  if (answers.some((answer) => answer.unchanged)) return UNCHANGED;
   if (kind === "stopped" && answers.length === 0) return "Stopped before it began.";
   return stoppedSentence(kind, steps);
 }

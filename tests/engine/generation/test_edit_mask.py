@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from engine.api.conversation import Conversation, Part
-from engine.api.events import Completed, Refined, SegmentStarted
+from engine.api.events import Answer, Completed, Refined, SegmentStarted
 from engine.api.request import Request
 from engine.api.sampling import Sampling, methods
 from engine.engine import Engine
@@ -64,6 +64,26 @@ def test_many_at_once_are_the_same_as_one_by_one(tiny_engine: Engine) -> None:
     together = tiny_engine.generate_batch(requests)
     for request, (answer,) in zip(requests, together, strict=True):
         assert np.array_equal(answer.tokens, _events(tiny_engine, request)[2].answers[0].tokens)
+
+
+@pytest.mark.usefixtures("sure")
+def test_the_share_of_places_that_kept_their_codes_is_told(tiny_engine: Engine) -> None:
+    before = tiny_engine.encode(Part(image=PICTURE)).tokens.numpy()
+    (one,) = _events(tiny_engine, REQUEST)[2].answers
+    assert one.share_kept == (one.tokens == before).all(1).mean() >= len(HELD) / len(before)
+    ((same,),) = tiny_engine.generate_batch([REQUEST])
+    assert same.share_kept == one.share_kept
+    asked = replace(REQUEST, conversation=Conversation.ask("a dog"))
+    (drawn,) = _events(tiny_engine, asked)[2].answers
+    assert drawn.share_kept is None
+
+
+@pytest.mark.parametrize(("kept", "unchanged"), [(None, False), (62 / 64, False), (63 / 64, True)])
+def test_a_picture_that_differs_in_one_place_has_not_changed(
+    kept: float | None, unchanged: bool
+) -> None:
+    answer = Answer(Modality.IMAGE, np.zeros((64, 4), np.int64), share_kept=kept)
+    assert answer.unchanged == unchanged
 
 
 @pytest.mark.usefixtures("sure")
