@@ -6,6 +6,7 @@ agent reads. Owns: `Tools`, `offer_tools`, `only_tools_for_agents`. Does not own
 the page's own forms (`app.tabs`), and the HTTP API for many (`serving`).
 """
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -21,6 +22,8 @@ from engine.api.request import Modality, Request
 from engine.api.sampling import Sampling
 
 SAY = "say "
+ABOUT_STATE = "This MCP server includes a tool that has a gr.State input"
+"""Gradio's warning about the page's own forms, which `only_tools_for_agents` hides."""
 NOT_HEARD = "that is no sound: `look` sees pictures and films"
 NOT_SEEN = "that is a sound: `listen_to` hears it"
 
@@ -163,6 +166,7 @@ def _seeded(seed: int) -> Sampling:
 
 def offer_tools(session: Session) -> None:
     """Add the tools to the Blocks that are being built."""
+    warnings.filterwarnings("ignore", message=ABOUT_STATE)
     for name, tool in Tools(session).offered.items():
         api(
             tool,
