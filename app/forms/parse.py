@@ -62,8 +62,7 @@ def read_seed(text: str) -> int:
     digits = str(text).strip()
     if not digits.isascii() or not digits.isdigit() or int(digits) > MAX_SEED:
         raise ValueError(
-            f"the seed must be a whole number from 0 to {MAX_SEED}, not {digits[:40]!r}:"
-            " press the dice for a new one"
+            f"the seed must be a whole number from 0 to {MAX_SEED}, not {digits[:40]!r}"
         )
     return int(digits)
 

@@ -130,7 +130,7 @@ def test_errors_are_sentences_beside_their_control(image: Page) -> None:
     expect(page.locator("#image-prompt-notice p")).to_be_in_viewport()
     page.fill("#image-seed input", "seven")
     generate(page, "a dog")
-    expect(page.locator("#image-settings-notice")).to_contain_text("press the dice")
+    expect(page.locator("#image-settings-notice")).to_contain_text("must be a whole number")
     expect(page.locator("#image-prompt-notice p")).to_have_count(0)
     assert page.input_value("#image-prompt textarea") == "a dog"
     page.click("#image-dice")

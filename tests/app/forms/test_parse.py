@@ -27,7 +27,7 @@ def test_a_good_form_is_a_request() -> None:
     [
         ("prompt", {"prompt": "  "}, "The prompt is empty"),
         ("prompt", {"prompt": "a" * 501}, "501 characters"),
-        ("settings", {"seed": "seven"}, "press the dice"),
+        ("settings", {"seed": "seven"}, "must be a whole number"),
         ("settings", {"seed": "-1"}, "whole number"),
         ("settings", {"seed": "9" * 30}, "whole number"),
         ("settings", {"seed": "²"}, "whole number"),
