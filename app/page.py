@@ -4,7 +4,9 @@ import json
 import signal
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import redirect_stdout
 from html import escape
+from io import StringIO
 from itertools import chain
 from pathlib import Path
 
@@ -145,29 +147,30 @@ def serve(
         embedded=embedded,
         heard=sessions.heard,
     )
-    server, _, _ = page.launch(
-        server_name=address,
-        server_port=port,
-        prevent_thread_lock=True,
-        ssr_mode=False,
-        share=False,
-        quiet=True,
-        footer_links=[],
-        run_history=False,
-        max_file_size=MAX_UPLOAD,
-        state_session_capacity=MAX_SESSIONS,
-        app_kwargs={
-            "middleware": [guard],
-            "exception_handlers": dict.fromkeys((*UNEXPECTED, FnIndexInferError), not_answered),
-        },
-        _frontend=False,  # or Gradio asks the page for 15 s, and a busy machine does not start
-        theme=theme.theme(),
-        css=theme.css(),
-        head=head(),
-        favicon_path=ICON,
-        pwa=True,
-        mcp_server=True,
-    )
+    with redirect_stdout(StringIO()):  # where agents find the page is said at /agents.md
+        server, _, _ = page.launch(
+            server_name=address,
+            server_port=port,
+            prevent_thread_lock=True,
+            ssr_mode=False,
+            share=False,
+            quiet=True,
+            footer_links=[],
+            run_history=False,
+            max_file_size=MAX_UPLOAD,
+            state_session_capacity=MAX_SESSIONS,
+            app_kwargs={
+                "middleware": [guard],
+                "exception_handlers": dict.fromkeys((*UNEXPECTED, FnIndexInferError), not_answered),
+            },
+            _frontend=False,  # or Gradio asks the page for 15 s, and a busy machine does not start
+            theme=theme.theme(),
+            css=theme.css(),
+            head=head(),
+            favicon_path=ICON,
+            pwa=True,
+            mcp_server=True,
+        )
     only_tools_for_agents(page, session)
     # Gradio's queue looks for work a thousand times a second, each time between two operations of a
     # sampler that runs in the same process.

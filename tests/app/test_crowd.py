@@ -3,8 +3,6 @@
 import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from urllib.request import Request as Call
-from urllib.request import urlopen
 
 import pytest
 from websockets.sync.client import connect
@@ -19,6 +17,7 @@ from engine.api.conversation import Conversation
 from engine.api.events import Refined
 from engine.api.request import Modality, Request
 from engine.api.sampling import Sampling
+from tests.app.bare_visitor import BareVisitor, functions, post
 from tests.fake_engine import FakeEngine
 from tests.page_server import PATIENCE_S, Served, free_port, served, until
 
@@ -37,19 +36,16 @@ def page(engine: FakeEngine) -> Iterator[Served]:
         yield running
 
 
-def post(page: Served, path: str, body: object) -> dict[str, object]:
-    call = Call(page.url + path, json.dumps(body).encode(), {"content-type": "application/json"})
-    with urlopen(call, timeout=PATIENCE_S) as answer:
-        return json.loads(answer.read())
-
-
 def test_all_of_64_visitors_at_once_get_their_picture(page: Served, engine: FakeEngine) -> None:
+    numbers = functions(page)
+
     def draw(_: int) -> tuple[list[str], list[int]]:
         """The kinds of all messages of a run, and its places in line."""
-        client = page.client()
-        ticket, *_ = client.predict("", *FORM, api_name="/draw")
-        with connect(page.url.replace("http", "ws") + f"live/{watch_id(ticket)}") as socket:
-            client.submit(ticket, api_name="/draw_run")
+        visitor = BareVisitor(page, numbers)
+        ticket, *_ = visitor.call("draw", "", *FORM[:5], "5", True, None, 0.5, 1)
+        with connect(page.url.replace("http", "ws") + f"live/{watch_id(str(ticket))}") as socket:
+            visitor.join("draw_run", ticket)
+            assert [m for m in visitor.told() if m["msg"] == "process_completed"]
             told = [json.loads(m[4 : 4 + int.from_bytes(m[:4])]) for m in socket]  # type: ignore[arg-type]
         in_order = sorted(told, key=lambda message: message["number"])
         places = [m["place"] for m in in_order if m["kind"] == "waiting"]
@@ -90,9 +86,7 @@ def test_a_run_that_joined_and_vanished_is_not_made(page: Served, engine: FakeEn
     request = Request(Conversation.ask("a red heart"), Modality.IMAGE, Sampling(steps=64))
     run = page.session.open(request, "gone")
     now_s = run_bus.PATIENCE_S + 1
-    with urlopen(page.url + "config") as answer:
-        events = json.loads(answer.read())["dependencies"]
-    (index,) = [event["id"] for event in events if event["api_name"] == "draw_run"]
+    index = functions(page)["draw_run"]
     joined = {"data": [run.control_id], "fn_index": index, "session_hash": "gone"}
     post(page, "gradio_api/queue/join", joined)
     until(lambda: run.ended)
@@ -119,7 +113,7 @@ def test_names_of_sessions_that_are_made_up_are_forgotten(engine: FakeEngine) ->
     try:
         visitor = page.client()
         visitor.predict("", api_name="/draw_stop")
-        for i in range(3 * MAX_ABSENT):
+        for i in range(MAX_ABSENT + 10):
             body = {"data": [""], "session_hash": f"made up {i}"}
             post(page, "gradio_api/run/draw_stop", body)
         kept = blocks.state_holder.session_data

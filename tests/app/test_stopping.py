@@ -1,12 +1,15 @@
 """The end of the process: who waits is told, what was private is gone, nothing is left over."""
 
+import os
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
 
+from app.page import wait_until_stopped
 from app.session import RESTARTING, Session
 from engine.api.conversation import Conversation
 from engine.api.request import Modality, Request
@@ -58,8 +61,38 @@ def test_runs_are_told_when_the_page_ends() -> None:
     assert session.bus.unfinished() == []
 
 
+class _Closed:
+    """A page that is told to close, and a library."""
+
+    def __init__(self) -> None:
+        self.times = 0
+
+    def close(self, **_: object) -> None:
+        self.times += 1
+
+
 @pytest.mark.parametrize("sign", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_ends_the_page_with_runs_under_way(tmp_path: Path, sign: int) -> None:
+def test_each_signal_that_asks_for_an_end_is_heard(sign: int) -> None:
+    session, page = Session(FakeEngine(step_s=0)), _Closed()
+    session.library = page
+    before = {one: signal.getsignal(one) for one in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        teller = threading.Thread(target=_tell_when_heard, args=(sign, before[sign]))
+        teller.start()
+        wait_until_stopped(page, session)
+        teller.join()
+    finally:
+        for one, handler in before.items():
+            signal.signal(one, handler)
+    assert page.times == 2
+
+
+def _tell_when_heard(sign: int, before: object) -> None:
+    until(lambda: signal.getsignal(sign) is not before)
+    os.kill(os.getpid(), sign)
+
+
+def test_a_signal_ends_the_page_with_runs_under_way(tmp_path: Path) -> None:
     environment = {"PATH": "/usr/bin:/bin", "TMPDIR": str(tmp_path)}
     environment |= {"GRADIO_ANALYTICS_ENABLED": "False", "OMP_NUM_THREADS": "1"}
     page = subprocess.Popen(
@@ -74,7 +107,7 @@ def test_a_signal_ends_the_page_with_runs_under_way(tmp_path: Path, sign: int) -
     private = Path(page.stdout.readline().strip())
     assert private.parent == tmp_path
     until(private.exists)
-    page.send_signal(sign)
+    page.send_signal(signal.SIGTERM)
     told, errors = page.communicate(timeout=PATIENCE_S)
     assert page.returncode == 0
     assert "Traceback" not in errors
