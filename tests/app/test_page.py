@@ -181,7 +181,7 @@ def test_stop_ends_a_run_within_a_step(page: Served, client: Client, engine: Fak
 
 @pytest.mark.parametrize(
     ("at", "value", "says"),
-    [(0, "", "empty"), (0, "a" * 600, "600 characters"), (4, "x", "dice")],
+    [(0, "", "empty"), (0, "a" * 600, "600 characters"), (4, "x", "whole number")],
 )
 def test_bad_input_is_a_sentence_and_opens_no_run(
     client: Client, at: int, value: str, says: str
