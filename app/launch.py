@@ -8,8 +8,8 @@ from pathlib import Path
 from pydantic import AliasChoices, BaseModel, Field
 
 from app.admission.origins import Origins, is_loopback
+from engine.api.default_checkpoint import SHIPPED
 
-SHIPPED_MODEL = Path(__file__).resolve().parents[1] / "assets/nano"
 MAX_PORT = 65535
 DEFAULT_GALLERY = Path("data/gallery")
 """The default of `python -m retrieval add`, too."""
@@ -23,7 +23,7 @@ class LaunchSettings(BaseModel, frozen=True):
     text, since only `serve` needs a number. space: the Space that runs the page. origin: other
     addresses by which a proxy leads here, as https://NAME, with commas between."""
 
-    model: Path = Field(SHIPPED_MODEL, validation_alias="NEXT_OMNI_CHECKPOINT")
+    model: Path = Field(SHIPPED, validation_alias="NEXT_OMNI_CHECKPOINT")
     gallery: Path | None = Field(None, validation_alias="NEXT_OMNI_GALLERY")
     device: str = Field("auto", validation_alias="NEXT_OMNI_DEVICE")
     weights: str = Field("auto", validation_alias="NEXT_OMNI_WEIGHTS")

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from engine.api.conversation import Conversation
+from engine.api.default_checkpoint import default_checkpoint
 from engine.api.errors import DeviceError
 from engine.cli.generate import generate
 from engine.cli.generate_options import add_options, media_of
@@ -16,9 +17,6 @@ from engine.cli.loading import LoadingBar, folder_of
 from engine.engine import Engine
 from model.convert.folder_info import folder_info
 from model.convert.hub import on_disk
-
-SHIPPED = Path(__file__).resolve().parents[1] / "assets/nano"
-"""The checkpoint beside the program, wherever it runs."""
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -38,12 +36,11 @@ def main(argv: list[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m engine", description=__doc__)
-    default = os.environ.get("NEXT_OMNI_CHECKPOINT") or SHIPPED
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument(
         "--checkpoint",
         type=Path,
-        default=Path(default),
+        default=default_checkpoint(os.environ),
         help="folder of the weights, or their name on the Hugging Face Hub",
     )
     common.add_argument(

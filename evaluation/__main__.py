@@ -11,6 +11,7 @@ import os
 import sys
 from pathlib import Path
 
+from engine.api.default_checkpoint import SHIPPED, default_checkpoint
 from engine.api.sampling import SAMPLERS, Sampling
 from engine.cli.loading import folder_of
 from engine.engine import Engine
@@ -31,9 +32,6 @@ QUICK = 0.1
 TABLES = {"matrix": any_to_any.table, "symmetric": cycle_consistency.table}
 STOPPED = 130
 """The exit code of a command that Ctrl-C stopped."""
-
-SHIPPED = Path(__file__).resolve().parents[1] / "assets/nano"
-"""The checkpoint beside the program, wherever it runs."""
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -113,12 +111,14 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _common() -> argparse.ArgumentParser:
-    default = os.environ.get("NEXT_OMNI_CHECKPOINT") or SHIPPED
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument("--seed", type=int, default=0)
     common.add_argument("--json", type=Path, help="also write the result here")
     common.add_argument(
-        "--checkpoint", type=Path, default=Path(default), help="folder of the weights"
+        "--checkpoint",
+        type=Path,
+        default=default_checkpoint(os.environ),
+        help="folder of the weights",
     )
     _add_numbers(common)
     return common

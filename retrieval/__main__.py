@@ -11,6 +11,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from engine.api.conversation import Part
+from engine.api.default_checkpoint import default_checkpoint
 from engine.api.errors import DeviceError
 from engine.api.request import Modality
 from engine.engine import Engine
@@ -24,9 +25,6 @@ from retrieval.index import Where
 from retrieval.manifest import Manifest
 from retrieval.pack import Pack
 from retrieval.ranking import Found
-
-SHIPPED = Path(__file__).resolve().parents[1] / "assets/nano"
-"""The checkpoint beside the program, wherever it runs."""
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -58,9 +56,11 @@ def _parser() -> argparse.ArgumentParser:
     gallery = os.environ.get("NEXT_OMNI_GALLERY", "data/gallery")
     common.add_argument("--gallery", type=Path, default=Path(gallery), help="its folder")
     model = argparse.ArgumentParser(add_help=False)
-    checkpoint = os.environ.get("NEXT_OMNI_CHECKPOINT") or SHIPPED
     model.add_argument(
-        "--checkpoint", type=Path, default=Path(checkpoint), help="folder of the weights"
+        "--checkpoint",
+        type=Path,
+        default=default_checkpoint(os.environ),
+        help="folder of the weights",
     )
     model.add_argument("--device", default="auto", help="auto, cpu or cuda")
     commands = parser.add_subparsers(dest="command", required=True)

@@ -5,6 +5,7 @@ import os
 import sys
 from pathlib import Path
 
+from engine.api.default_checkpoint import default_checkpoint
 from engine.cli.loading import LoadingBar, folder_of, warm_up
 from engine.engine import Engine
 from serving.engines.batched_engine import BatchedEngine
@@ -58,10 +59,12 @@ def _keys_of_environment() -> list[str]:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m serving", description=__doc__)
-    default = os.environ.get("NEXT_OMNI_CHECKPOINT", "assets/nano")
     settings = ServingSettings()
     parser.add_argument(
-        "--checkpoint", type=Path, default=Path(default), help="folder of it, or its Hub name"
+        "--checkpoint",
+        type=Path,
+        default=default_checkpoint(os.environ),
+        help="folder of it, or its Hub name",
     )
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, or cuda:0,cuda:1")
     parser.add_argument("--weights", default="auto", help="auto, or int8: half the memory")

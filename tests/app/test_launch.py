@@ -6,15 +6,15 @@ import pytest
 
 from app.launch import (
     DEFAULT_GALLERY,
-    SHIPPED_MODEL,
     check_temporary_folder,
     read_settings,
 )
+from engine.api.default_checkpoint import SHIPPED
 
 
 def test_nothing_said_is_the_shipped_model_for_this_machine_alone() -> None:
     settings = read_settings({"PATH": "/bin", "PORT": ""}, [])
-    assert (settings.model, settings.device, settings.weights) == (SHIPPED_MODEL, "auto", "auto")
+    assert (settings.model, settings.device, settings.weights) == (SHIPPED, "auto", "auto")
     assert (settings.address, settings.port) == ("127.0.0.1", "7860")
     assert settings.gallery is None and settings.speech_codec is None
     assert settings.own_gallery == DEFAULT_GALLERY

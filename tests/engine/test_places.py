@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from engine.__main__ import SHIPPED, main
+from engine.__main__ import main
+from engine.api.default_checkpoint import SHIPPED
 from engine.media.audio import read_sound
 from engine.media.images import read_picture
 from engine.media.video import read_film
