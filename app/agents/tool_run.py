@@ -77,7 +77,7 @@ def as_errors() -> Iterator[None]:
 def uploaded(given: object) -> Path:
     """Return the path of a file that the caller has sent. Raises: ValueError where it names any
     other."""
-    name = given.get("path") if isinstance(given, dict) else getattr(given, "path", None)
+    name = given.get("path") if isinstance(given, dict) else None
     path = Path(str(name))
     if not name or not is_in_or_equal(path, get_upload_folder()) or not path.is_file():
         raise ValueError(NO_FILE)

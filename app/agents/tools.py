@@ -20,8 +20,8 @@ from app.session import Session
 from engine.api.conversation import Conversation, Part, Turn
 from engine.api.request import Modality, Request
 from engine.api.sampling import Sampling
+from engine.prompt.spoken_words import SAY
 
-SAY = "say "
 ABOUT_STATE = "This MCP server includes a tool that has a gr.State input"
 """Gradio's warning about the page's own forms, which `only_tools_for_agents` hides."""
 NOT_HEARD = "that is no sound: `look` sees pictures and films"
@@ -71,10 +71,10 @@ class Tools:
             anyway: draw also where the prompt names things that the model never learned.
         """
         with as_errors():
-            ToolRun(self.session, visitor).refuse_unknown(prompt, anyway=anyway)
+            run = ToolRun(self.session, visitor)
+            run.refuse_unknown(prompt, anyway=anyway)
             sampling = read_sampling(steps, guidance, method or None, read_seed(str(seed)))
-            asked = Request(Conversation.ask(prompt), Modality.IMAGE, sampling)
-            return ToolRun(self.session, visitor).file(asked)
+            return run.file(Request(Conversation.ask(prompt), Modality.IMAGE, sampling))
 
     def change_picture(
         self, visitor: gr.Request, picture: FileData, instruction: str, seed: int = 0
@@ -94,7 +94,8 @@ class Tools:
     def make_film(
         self, visitor: gr.Request, prompt: str, seed: int = 0, anyway: bool = False
     ) -> FileData:
-        """Make a short film of a thing that moves, such as "a ball rolls to the right": an MP4.
+        """Make a short film of a thing that moves, such as "a blue car moving to the left": an
+        MP4.
 
         Args:
             prompt: what moves, and how.
@@ -102,9 +103,9 @@ class Tools:
             anyway: make it also where the prompt names things that the model never learned.
         """
         with as_errors():
-            ToolRun(self.session, visitor).refuse_unknown(prompt, anyway=anyway)
-            asked = Request(Conversation.ask(prompt), Modality.VIDEO, _seeded(seed))
-            return ToolRun(self.session, visitor).file(asked)
+            run = ToolRun(self.session, visitor)
+            run.refuse_unknown(prompt, anyway=anyway)
+            return run.file(Request(Conversation.ask(prompt), Modality.VIDEO, _seeded(seed)))
 
     def answer_question(self, visitor: gr.Request, question: str, seed: int = 0) -> str:
         """Answer a question in words. The model knows a small world of things, and says where a

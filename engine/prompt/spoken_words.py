@@ -28,6 +28,8 @@ SIGNS = {
 LARGEST = 10**15
 MOST_LETTERS = 130
 """The speaker has learned six blocks of 25 positions, each a symbol: a letter is about one."""
+SAY = "say "
+"""The words that make a request say those behind it."""
 SAYABLE = re.compile(r"[a-z]")
 SILENT = re.compile(r"[^a-z .,!?']+")
 """The speaker has learned letters and these marks."""

@@ -17,7 +17,7 @@ from engine.api.events import AudioChunk
 from engine.api.request import Modality
 from engine.api.request import Request as Generation
 from engine.api.sampling import Sampling
-from engine.prompt.spoken_words import MOST_LETTERS, sayable
+from engine.prompt.spoken_words import MOST_LETTERS, SAY, sayable
 from serving.answers.answer_files import to_base64
 from serving.answers.event_stream import UNBUFFERED, event_stream, sent
 from serving.answers.sound_stream import SOUND_TYPES, SoundStream
@@ -26,8 +26,6 @@ from serving.forms.fields import Neutral, SamplingFields
 from serving.generation import begun, ready_worker, stream_of
 
 ROUTER = APIRouter(tags=["audio"])
-SAY = "say "
-"""The words that make a request say those behind it."""
 
 
 class SpeechForm(SamplingFields):
