@@ -1,4 +1,4 @@
-"""The methods of an engine that the page calls, as protocols.
+"""The methods of an engine that the page calls, as a protocol.
 
 The page needs nothing else of an engine, so a scripted or a remote one serves it as well.
 """
@@ -10,38 +10,9 @@ import numpy as np
 
 from engine.api.conversation import Part
 from engine.api.events import Event, PreviewRate
-from engine.api.request import Modality, Request
-from engine.api.sampling import Sampling
-from engine.inspection.path_preview import PathPreview
-from engine.inspection.probes import ProbeReadout
-from engine.inspection.trace import Trace, TraceRecorder
-from engine.media.token_text import TokenText
-
-
-class CodeInspector(Protocol):
-    """The part of an engine's code inspector that the Lab needs."""
-
-    words: TokenText
-
-    def pictures(self, codes: np.ndarray) -> np.ndarray: ...
-
-    def films(self, codes: np.ndarray) -> np.ndarray: ...
-
-    def distances(self, modality: Modality, x: np.ndarray, y: np.ndarray) -> np.ndarray: ...
-
-    def neighbours(
-        self, modality: Modality, codebook: int, code: int, num: int
-    ) -> tuple[np.ndarray, np.ndarray]: ...
-
-
-class Inspector(Protocol):
-    """Questions about recorded runs and paths, see `engine.inspector`."""
-
-    def bits_per_code(self, request: Request, tokens: np.ndarray, modality: Modality) -> float: ...
-
-    def read_probes(self, trace: Trace, index: int) -> ProbeReadout | None: ...
-
-    def path_preview(self, sampling: Sampling, modality: Modality) -> PathPreview: ...
+from engine.api.request import Request
+from engine.inspection.protocols import CodeInspector, Inspector
+from engine.inspection.trace import TraceRecorder
 
 
 class Engine(Protocol):

@@ -19,9 +19,10 @@ HELP = (
 
 
 class LaunchSettings(BaseModel, frozen=True):
-    """Values by the names of the environment; the command line overrides the first six. port: as
-    text, since only `serve` needs a number. space: the Space that runs the page. origin: other
-    addresses by which a proxy leads here, as https://NAME, with commas between."""
+    """Values by the names of the environment; the command line overrides the first seven. engine:
+    address of a worker that has the model, "" where this process loads it; engine_key: its API key.
+    port: as text, since only `serve` needs a number. space: the Space that runs the page. origin:
+    other addresses by which a proxy leads here, as https://NAME, with commas between."""
 
     model: Path = Field(SHIPPED, validation_alias="NEXT_OMNI_CHECKPOINT")
     gallery: Path | None = Field(None, validation_alias="NEXT_OMNI_GALLERY")
@@ -29,6 +30,8 @@ class LaunchSettings(BaseModel, frozen=True):
     weights: str = Field("auto", validation_alias="NEXT_OMNI_WEIGHTS")
     speech_codec: str | None = Field(None, validation_alias="NEXT_OMNI_SPEECH_CODEC")
     origin: str = Field("", validation_alias="NEXT_OMNI_ORIGIN")
+    engine: str = Field("", validation_alias="NEXT_OMNI_ENGINE")
+    engine_key: str = Field("", validation_alias="NEXT_OMNI_ENGINE_KEY")
     address: str = Field("127.0.0.1", validation_alias="GRADIO_SERVER_NAME")
     port: str = Field("7860", validation_alias=AliasChoices("GRADIO_SERVER_PORT", "PORT"))
     space: str | None = Field(None, validation_alias="SPACE_ID")
@@ -88,6 +91,7 @@ def read_settings(
         "device": "auto, cpu, cuda, or cuda:0,cuda:1",
         "weights": "auto, or int8: half the memory",
         "speech_codec": "command, see docs/checkpoints.md",
+        "engine": "http://HOST:8000 of python -m serving, which has the model",
         "origin": "https://NAME of a proxy that leads here",
     }
     for name, sentence in helps.items():

@@ -8,7 +8,7 @@ import hmac
 import uuid
 from collections.abc import Sequence
 
-from starlette.requests import Request
+from starlette.requests import HTTPConnection, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from serving.errors import ApiError, answer
@@ -16,6 +16,8 @@ from serving.worker import Worker
 
 LOCKED = "/v1/"
 """Paths that need a key, where there are keys."""
+REFUSED = 1008
+"""The code of a websocket that is closed by policy."""
 NO_KEY = "You did not say an API key: send it in the header Authorization: Bearer YOUR_KEY."
 WRONG_KEY = "This API key is not known here: check it, or ask whoever runs the server for one."
 
@@ -28,6 +30,9 @@ class Admission:
         self._settings, self._metrics = worker.settings, worker.metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "websocket":
+            await self._admit_socket(scope, receive, send)
+            return
         if scope["type"] != "http":
             await self._application(scope, receive, send)
             return
@@ -54,7 +59,22 @@ class Admission:
         with self._worker.answering():
             await self._application(scope, limited, tell)
 
-    def _owner(self, request: Request) -> str:
+    async def _admit_socket(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let a page's server through. A browser, which says whose page it shows, has no business
+        here: any site could make it open a socket to this machine."""
+        socket = HTTPConnection(scope)
+        try:
+            if "origin" in socket.headers:
+                raise ApiError(403, "A browser cannot speak to a worker.", code="browser")
+            owner = self._owner(socket)
+        except ApiError as error:
+            await send({"type": "websocket.close", "code": REFUSED, "reason": str(error.detail)})
+            return
+        scope.setdefault("state", {}).update(owner=owner)
+        with self._worker.answering():
+            await self._application(scope, receive, send)
+
+    def _owner(self, request: HTTPConnection) -> str:
         """Return the name under which a client's share is counted: never its key. Raises: ApiError
         where it has none of the keys."""
         keys = self._settings.keys

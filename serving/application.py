@@ -3,11 +3,20 @@
 from fastapi import FastAPI
 
 from serving.admission import Admission
-from serving.api import chat, embeddings, health, images, models, speech, transcriptions
+from serving.api import (
+    chat,
+    embeddings,
+    engine_calls,
+    health,
+    images,
+    models,
+    speech,
+    transcriptions,
+)
 from serving.errors import handle_errors
 from serving.worker import Worker
 
-FAMILIES = (chat, images, speech, transcriptions, embeddings, models, health)
+FAMILIES = (chat, images, speech, transcriptions, embeddings, models, engine_calls, health)
 
 
 def build_application(worker: Worker) -> FastAPI:

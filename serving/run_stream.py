@@ -34,6 +34,11 @@ class RunStream:
         self._scheduler = scheduler
         self.run = scheduler.submit(start, owner, deliver)
 
+    @property
+    def behind(self) -> int:
+        """The number of items that wait to be taken."""
+        return self._queue.qsize()
+
     async def __aiter__(self) -> AsyncIterator[Any]:
         try:
             while not isinstance(item := await self._queue.get(), Ended):

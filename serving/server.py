@@ -53,6 +53,7 @@ def server_of(worker: Worker, host: str, port: int) -> DrainingServer:
         port=port,
         log_config=None,
         access_log=False,
+        ws_max_size=worker.settings.most_body_bytes,
         timeout_graceful_shutdown=CLOSING_S,
     )
     return DrainingServer(config, worker)

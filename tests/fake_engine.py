@@ -176,7 +176,7 @@ class FakeEngine:
 
     def generate(
         self, request: Request, *, preview_hz: PreviewRate = 0.0, watch: int = 0
-    ) -> Iterator[Event]:
+    ) -> Generator[Event]:
         """The events of `_events`, held at the gate where there is one."""
         with closing(self._events(request)) as events:
             for event in events:

@@ -28,7 +28,7 @@ ALLOWED: dict[str, set[str]] = {
 FACES: dict[tuple[str, str], set[str]] = {
     ("app", "engine"): {"api", "engine", "inspection", "media", "prompt"},
     ("app.py", "model"): {"loading"},
-    ("app.py", "serving"): {"engines"},
+    ("app.py", "serving"): {"engines", "remote"},
     ("retrieval", "engine"): {"api", "engine", "media"},
     ("serving", "engine"): {
         "api",
@@ -68,7 +68,16 @@ INSIDE: dict[str, set[str]] = {
     "serving/engines": {"scheduler"},
     "serving/forms": {"answers", "errors"},
     "serving/answers": {"errors", "generation", "run_log"},
-    "serving/api": {"answers", "errors", "forms", "generation", "worker"},
+    "serving/api": {
+        "answers",
+        "errors",
+        "forms",
+        "generation",
+        "remote",
+        "run_stream",
+        "worker",
+    },
+    "serving/remote": {"engines"},
     "training/data": set(),
     "training/loop": {"data"},
     "training/objectives": {"data"},

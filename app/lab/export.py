@@ -8,12 +8,12 @@ from collections.abc import Callable, Mapping
 import numpy as np
 from PIL import Image
 
-from app.engine_protocol import CodeInspector
 from app.lab.trace_view import frames_of
 from app.scripts import bundle
 from app.stream.encode import png, recipe_of
 from app.theme import css
 from engine.api.request import Modality
+from engine.inspection.protocols import CodeInspector
 from engine.inspection.trace import SegmentTrace, Trace
 from engine.inspection.trace_file import trace_bytes
 from engine.media.images import mp4_bytes, webp_bytes

@@ -10,9 +10,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from app.engine_protocol import CodeInspector
 from app.stream.encode import jpeg, recipe_of, strip
 from engine.api.request import Modality, Request
+from engine.inspection.protocols import CodeInspector
 from engine.inspection.trace import SegmentTrace, Trace
 from engine.media.film_limits import FRAMES
 from engine.media.token_text import TokenText

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from app.engine_protocol import CodeInspector
 from app.lab.trace_view import frames_of
 from app.stream.encode import recipe_of
 from engine.api.request import Modality
+from engine.inspection.protocols import CodeInspector
 from engine.inspection.trace import Trace
 from engine.media.film_limits import FRAMES
 from engine.media.images import read_picture

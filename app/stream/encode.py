@@ -87,6 +87,11 @@ def waiting(place: int, wait_s: float | None = None) -> Message:
     return Message(told if wait_s is None else {**told, "wait_s": round(wait_s)})
 
 
+def away(sentence: str) -> Message:
+    """Nothing new for a while; the sentence says why. The next step takes its place."""
+    return Message({"kind": "away", "sentence": sentence})
+
+
 def failed(sentence: str) -> Message:
     """The run ended without an answer; the sentence says why and what to do."""
     return Message({"kind": "failed", "sentence": sentence}, kept=True)

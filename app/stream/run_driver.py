@@ -9,7 +9,7 @@ import logging
 import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -18,7 +18,16 @@ from app.stream.patch_labels import Labels
 from app.stream.run import Run
 from app.stream.run_bus import StepBus
 from engine.api.errors import DeviceError
-from engine.api.events import Answer, AudioChunk, Completed, Event, Refined, SegmentStarted
+from engine.api.events import (
+    Answer,
+    AudioChunk,
+    CandidateDone,
+    Completed,
+    Event,
+    Refined,
+    SegmentStarted,
+    Waiting,
+)
 from engine.api.request import Modality, Request
 
 logger = logging.getLogger(__name__)
@@ -52,6 +61,7 @@ class RunDriver:
     """Is told every event before the viewers are."""
     label: Callable[[Event], Labels | None] | None = None
     """Says of an event what the model sees where; it is told every one but the last."""
+    _told: str = field(default="", init=False)
     pulse_s: float = PULSE_S
     """The time between two pauses in which the page may breathe; 0: a pause after each step."""
 
@@ -87,15 +97,24 @@ class RunDriver:
                 if isinstance(event, Completed):
                     self._completed(event, partial.request)
                     return
-                labels = None if self.label is None else self.label(event)
-                self.run.publish(encode.message(event, labels))
+                self._publish(event)
                 if self.run.stopping:
                     break
-                if isinstance(event, Refined) and time.monotonic() >= due:
+                if isinstance(event, Refined | Waiting) and time.monotonic() >= due:
                     yield
                     due = time.monotonic() + self.pulse_s
         self.outcome = partial.outcome()
         self.bus.end(self.run, partial.message())
+
+    def _publish(
+        self, event: SegmentStarted | Refined | AudioChunk | CandidateDone | Waiting
+    ) -> None:
+        if not isinstance(event, Waiting):
+            labels = None if self.label is None else self.label(event)
+            self.run.publish(encode.message(event, labels))
+        elif event.sentence and event.sentence != self._told:
+            self.run.publish(encode.away(event.sentence))
+        self._told = event.sentence if isinstance(event, Waiting) else ""
 
     def _completed(self, event: Completed, request: Request) -> None:
         """request: with every default filled in, as the last segment started with it."""

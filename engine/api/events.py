@@ -170,4 +170,12 @@ class Completed:
     elapsed_s: float
 
 
-Event = SegmentStarted | Refined | AudioChunk | CandidateDone | Completed
+@dataclass(frozen=True)
+class Waiting:
+    """Nothing new: the engine runs elsewhere, and is busy with others or away. It comes about twice
+    a second, so that whoever waits can give up. sentence: what they are told; "" is nothing."""
+
+    sentence: str = ""
+
+
+Event = SegmentStarted | Refined | AudioChunk | CandidateDone | Completed | Waiting

@@ -13,6 +13,7 @@ from engine.api.conversation import Part
 from engine.api.events import PREVIEW_HZ, Event, PreviewRate
 from engine.api.request import Request
 from engine.engine import Engine
+from engine.inspection.protocols import CodeInspector, Inspector
 from engine.step_batch import StepBatch
 
 
@@ -37,6 +38,16 @@ class BatchedEngine:
         """Yield the events of one answer, see `engine.engine.Engine.generate`."""
         how: dict[str, Any] = {"preview_hz": preview_hz, "watch": watch}
         return self._engine.generate(request, **how, batch=self._batch)
+
+    @property
+    def code_inspector(self) -> CodeInspector:
+        """See `engine.engine.Engine.code_inspector`."""
+        return self._engine.code_inspector
+
+    @property
+    def inspector(self) -> Inspector:
+        """See `engine.engine.Engine.inspector`."""
+        return self._engine.inspector
 
     def embed(self, items: Sequence[tuple[Part, ...]]) -> np.ndarray:
         """Return a vector of each message."""

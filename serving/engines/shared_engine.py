@@ -54,16 +54,6 @@ class SharedEngine(BatchedEngine):
         if item.error is not None:
             raise item.error
 
-    @property
-    def code_inspector(self) -> Any:
-        """See `engine.engine.Engine.code_inspector`."""
-        return self._engine.code_inspector
-
-    @property
-    def inspector(self) -> Any:
-        """See `engine.engine.Engine.inspector`."""
-        return self._engine.inspector
-
     def recorder(self) -> TraceRecorder:
         """Return a recorder of the events of one generation."""
         return self._engine.recorder()

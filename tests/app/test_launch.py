@@ -30,6 +30,15 @@ def test_the_environment_is_read_and_the_command_line_overrides_it() -> None:
     assert read_settings({**said, "GRADIO_SERVER_PORT": "2"}, []).port == "2"
 
 
+def test_the_engine_of_another_machine_has_its_key_from_the_environment() -> None:
+    said = {"NEXT_OMNI_ENGINE": "http://a:1", "NEXT_OMNI_ENGINE_KEY": "sk"}
+    settings = read_settings(said, ["--engine", "http://b:2"])
+    assert (settings.engine, settings.engine_key) == ("http://b:2", "sk")
+    assert read_settings({}, []).engine == ""
+    with pytest.raises(SystemExit):
+        read_settings({}, ["--engine-key", "sk"])
+
+
 @pytest.mark.parametrize("said", [{"SPACE_ID": "owner/space"}, {"GRADIO_SERVER_NAME": "0.0.0.0"}])
 def test_a_page_for_others_takes_in_no_folder(said: dict[str, str]) -> None:
     assert read_settings(said, []).own_gallery is None

@@ -125,9 +125,10 @@ export class LiveView {
     const { media, ...header } = message;
     const handlers = {
       waiting: () => this.showPlace(header.place, header.wait_s),
+      away: () => this.tell(header.sentence),
       started: () => this.startSegment(header),
       refined: () => this.refine({ header, media }),
-      drafted: () => this.announce(this.candidates.add(header, media.picture)),
+      drafted: () => this.announcer.say(this.candidates.add(header, media.picture)),
       sounded: () => this.addSound(header, media.samples),
       completed: () => this.finish(header, media),
       stopped: () => this.finish(header, media),
@@ -138,8 +139,7 @@ export class LiveView {
 
   showPlace(place, waitS) {
     if (this.segments.length || this.last) return;
-    this.status.textContent = queueSentence(place, waitS);
-    this.announce(this.status.textContent);
+    this.tell(queueSentence(place, waitS));
   }
 
   startSegment(header) {
@@ -151,9 +151,7 @@ export class LiveView {
     this.place(segment, header.after);
     if (segment.modality === "audio") this.pacer.hurry(); // what is heard is not behind what is seen
     this.recipe = header.recipe;
-    const part = this.segments.length;
-    this.status.textContent =
-      header.heard > 1 ? `Writing down part ${part} of ${header.heard}` : "";
+    this.status.textContent = segment.told;
     this.removeNoise();
     this.setPhase("running");
   }
@@ -179,6 +177,7 @@ export class LiveView {
     const segment = this.segments[header.segment];
     if (!segment || header.number < segment.from) return; // a late step of an earlier candidate
     segment.frames[header.index] = frame;
+    if (!this.last) this.status.textContent = segment.told; // it is back, where it was away
     const step = segment.offset + header.index;
     this.ruler.setChanged(step, mean(header.changed));
     if (this.last) return;
@@ -222,15 +221,14 @@ export class LiveView {
     const seen = stepsSeen(this.segments);
     this.status.textContent = finalStatus(header, seen);
     this.settings.textContent = describeRecipe(this.recipe, this.isRecorded);
-    this.announce(answerSentence(header, this.recipe.prompt, seen));
+    this.announcer.say(answerSentence(header, this.recipe.prompt, seen));
   }
 
   fail(sentence) {
     this.pacer.reset();
     this.removeNoise();
     this.last = { header: { answers: [] }, media: {} };
-    this.status.textContent = sentence;
-    this.announce(sentence);
+    this.tell(sentence);
     this.setPhase("failed");
   }
 
@@ -294,7 +292,8 @@ export class LiveView {
     this.player = replayed(this.length, (step) => this.show(step, true));
   }
 
-  announce(sentence) {
+  tell(sentence) {
+    this.status.textContent = sentence;
     this.announcer.say(sentence);
   }
 }

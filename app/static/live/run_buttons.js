@@ -125,11 +125,11 @@ export class RunButtons {
     try {
       await galleryRequest("keep", { run: view.run, viewer: visitor.name });
       keep.textContent = "Saved";
-      view.announce("Saved to the gallery for this visit.");
+      view.announcer.say("Saved to the gallery for this visit.");
       document.dispatchEvent(new CustomEvent("omni-kept"));
     } catch (error) {
       view.status.textContent = error.message;
-      view.announce(error.message);
+      view.announcer.say(error.message);
     }
     setTimeout(() => Object.assign(keep, { textContent: label, disabled: false }), FEEDBACK_MS);
   }

@@ -26,6 +26,11 @@ export function lineSentence({ waiting, wait_s, full }) {
   return `Many people are here: ${waiting} runs are ahead of a new one${time}.`;
 }
 
+// What stands above a segment while it forms. heard: pieces of speech that are written down.
+export function partSentence(part, heard) {
+  return heard > 1 ? `Writing down part ${part} of ${heard}` : "";
+}
+
 export function progressSentence({ index, num_steps }) {
   return `Refining, step ${index + 1} of ${num_steps}.`;
 }

@@ -10,7 +10,7 @@ from app.stream.run_bus import StepBus
 from app.stream.run_driver import BROKEN, RunDriver
 from engine.api.conversation import Conversation
 from engine.api.errors import OUT_OF_MEMORY
-from engine.api.events import Event, Refined
+from engine.api.events import Event, Refined, Waiting
 from engine.api.request import Modality, Request
 from engine.api.sampling import Sampling
 from engine.engine import Engine
@@ -86,6 +86,26 @@ def test_a_device_that_fails_half_way_is_explained() -> None:
     list(driven)
     assert driven.outcome is not None
     assert driven.outcome.refusal == driven.run.failure == OUT_OF_MEMORY
+
+
+def test_an_engine_that_is_away_is_told_once_and_can_be_stopped() -> None:
+    driven, fake = driver("a big whale by the sea", Modality.IMAGE)
+    generate = driven.generate
+
+    def away(request: Request) -> Iterator[Event]:
+        events = generate(request)
+        yield from (next(events), Waiting(), Waiting("away"), Waiting("away"), next(events))
+        while True:
+            yield Waiting("away again")
+
+    driven.generate, driven.pulse_s = away, 0.0
+    for _ in driven:
+        steps = [message.header["kind"] for _, message in driven.run.steps()]
+        if steps == ["away", "refined", "away"]:
+            driven.run.stop()
+    assert steps == ["away", "refined", "away"]
+    assert kinds(driven.run)[0] == "started" and kinds(driven.run)[-1] == "stopped"
+    assert fake.closed_after == [1]
 
 
 def test_a_real_engine_speaks_the_same_events(tiny_engine: Engine) -> None:

@@ -1,5 +1,6 @@
 // A segment of a run: which view shows it, and where its steps stand among those of the run.
 
+import { partSentence } from "../sentences.js";
 import { continuesSound } from "../steps.js";
 import { AudioSegment } from "./audio_segment.js";
 import { ImageSegment } from "./image_segment.js";
@@ -15,6 +16,7 @@ export function createSegment(header, before, offset) {
   return {
     modality,
     heard, // it writes down a recording that was given
+    told: partSentence(segment + 1, heard),
     continues, // it is the next block of the sound before it, in the same view
     view: continues ? before.view : new VIEWS[modality](segment, began),
     steps: header.num_steps,

@@ -44,17 +44,17 @@ export class ShareButtons {
     const { view, name } = this;
     node.disabled = true;
     node.classList.add("making");
-    view.announce("The file is being made.");
+    view.announcer.say("The file is being made.");
     try {
       const answer = await fetch(routeUrl(`shared/${name}/${kind}`));
       if (!answer.ok) throw new Error((await answer.json()).sentence);
       const suffix = kind === "png" ? "-512" : "-forming";
       download(await answer.blob(), fileName(view.recipe, kind, suffix));
-      view.announce("The file is made.");
+      view.announcer.say("The file is made.");
     } catch (error) {
       const sentence = error instanceof TypeError ? FAILED : error.message;
       view.status.textContent = sentence;
-      view.announce(sentence);
+      view.announcer.say(sentence);
     }
     node.disabled = false;
     node.classList.remove("making");
