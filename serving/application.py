@@ -12,11 +12,12 @@ from serving.api import (
     models,
     speech,
     transcriptions,
+    videos,
 )
 from serving.errors import handle_errors
 from serving.worker import Worker
 
-FAMILIES = (chat, images, speech, transcriptions, embeddings, models, engine_calls, health)
+FAMILIES = (chat, images, videos, speech, transcriptions, embeddings, models, engine_calls, health)
 
 
 def build_application(worker: Worker) -> FastAPI:

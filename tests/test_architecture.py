@@ -67,7 +67,7 @@ INSIDE: dict[str, set[str]] = {
     "retrieval/backends": {"embedder", "index", "manifest"},
     "serving/engines": {"scheduler"},
     "serving/forms": {"answers", "errors"},
-    "serving/answers": {"errors", "generation", "run_log"},
+    "serving/answers": {"errors", "generation", "run_log", "run_stream"},
     "serving/api": {
         "answers",
         "errors",
