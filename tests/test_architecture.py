@@ -21,7 +21,7 @@ ALLOWED: dict[str, set[str]] = {
     "training": {"world", "model", "samplers", "flow"},
     "evaluation": {"engine", "retrieval", "samplers", "flow", "world", "model"},
     "benchmarks": {
-        "app", "engine", "evaluation", "retrieval", "samplers", "flow", "world", "model",
+        "app", "engine", "evaluation", "retrieval", "samplers", "serving", "flow", "world", "model",
     },
 }  # fmt: skip
 """Package -> packages of ours that it may import, besides itself."""
@@ -43,6 +43,7 @@ FACES: dict[tuple[str, str], set[str]] = {
     ("benchmarks", "engine"): {"api", "engine", "inspection"},
     ("benchmarks", "app"): {"page", "session", "stream"},
     ("benchmarks", "evaluation"): {"result", "suites"},
+    ("benchmarks", "serving"): {"remote"},
 }
 """(package, another) -> the subpackages of the other that it may import; without a row, all."""
 INSIDE: dict[str, set[str]] = {

@@ -13,11 +13,11 @@ from app.session import Session
 from app.stream import run_bus
 from app.stream.run import watch_id
 from app.stream.run_bus import MAX_OPEN_OF_OWNER, NOBODY
+from benchmarks.bare_visitor import BareVisitor, functions, post
 from engine.api.conversation import Conversation
 from engine.api.events import Refined
 from engine.api.request import Modality, Request
 from engine.api.sampling import Sampling
-from tests.app.bare_visitor import BareVisitor, functions, post
 from tests.fake_engine import FakeEngine
 from tests.page_server import PATIENCE_S, Served, free_port, served, until
 
@@ -37,11 +37,11 @@ def page(engine: FakeEngine) -> Iterator[Served]:
 
 
 def test_all_of_64_visitors_at_once_get_their_picture(page: Served, engine: FakeEngine) -> None:
-    numbers = functions(page)
+    numbers = functions(page.url)
 
     def draw(_: int) -> tuple[list[str], list[int]]:
         """The kinds of all messages of a run, and its places in line."""
-        visitor = BareVisitor(page, numbers)
+        visitor = BareVisitor(page.url, numbers)
         ticket, *_ = visitor.call("draw", "", *FORM[:5], "5", True, None, 0.5, 1)
         with connect(page.url.replace("http", "ws") + f"live/{watch_id(str(ticket))}") as socket:
             visitor.join("draw_run", ticket)
@@ -69,7 +69,9 @@ def test_bare_requests_of_one_client_cost_no_visitor_a_run(
         answers = [
             json.dumps(
                 post(
-                    page, "gradio_api/run/draw", {"data": ["", *FORM[:5], "5", True, None, 0.5, 1]}
+                    page.url,
+                    "gradio_api/run/draw",
+                    {"data": ["", *FORM[:5], "5", True, None, 0.5, 1]},
                 )
             )
             for _ in range(50)
@@ -86,9 +88,9 @@ def test_a_run_that_joined_and_vanished_is_not_made(page: Served, engine: FakeEn
     request = Request(Conversation.ask("a red heart"), Modality.IMAGE, Sampling(steps=64))
     run = page.session.open(request, "gone")
     now_s = run_bus.PATIENCE_S + 1
-    index = functions(page)["draw_run"]
+    index = functions(page.url)["draw_run"]
     joined = {"data": [run.control_id], "fn_index": index, "session_hash": "gone"}
-    post(page, "gradio_api/queue/join", joined)
+    post(page.url, "gradio_api/queue/join", joined)
     until(lambda: run.ended)
     assert run.failure == NOBODY
     assert engine.requests == []
@@ -115,7 +117,7 @@ def test_names_of_sessions_that_are_made_up_are_forgotten(engine: FakeEngine) ->
         visitor.predict("", api_name="/draw_stop")
         for i in range(MAX_ABSENT + 10):
             body = {"data": [""], "session_hash": f"made up {i}"}
-            post(page, "gradio_api/run/draw_stop", body)
+            post(page.url, "gradio_api/run/draw_stop", body)
         kept = blocks.state_holder.session_data
         assert len(kept) <= MAX_ABSENT + 2
         assert visitor.session_hash in kept, "who is connected stays"
