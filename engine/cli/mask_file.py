@@ -24,27 +24,33 @@ OPAQUE_SPREAD, EDGE_SHARE, PHOTO_COLOURS = 16, 0.95, 32
 the colours of a photograph, 16 levels a channel."""
 
 
-def read_mask(file: Path, shape: tuple[int, ...]) -> np.ndarray:
-    """Return where a file is painted, scaled to a picture's height and width, bool "H W".
+def read_mask(source: Path | bytes, shape: tuple[int, ...], *, erased: bool = False) -> np.ndarray:
+    """Return where a file is painted, scaled to a picture's height and width, bool "H W". erased:
+    what is transparent may change, whatever the rest looks like, as clients of the OpenAI API mean
+    it.
 
     Raises: ValueError where it is no picture, or nothing in it is painted.
     """
     height, width = shape[:2]
-    with opened_picture(file) as picture:
+    with opened_picture(source) as picture:
         turn = turn_of(picture)
         size = (height, width) if turn in SIDEWAYS else (width, height)
-        painted = Image.fromarray(_painted(picture.resize(size, Image.Resampling.NEAREST)))
+        found = _painted(picture.resize(size, Image.Resampling.NEAREST), erased)
+    painted = Image.fromarray(found)
     mask = np.asarray(painted if turn is None else painted.transpose(turn))
     if not mask.any():
-        raise ValueError(f"nothing is painted in {file.name}: paint over what may change")
+        name = "the mask" if isinstance(source, bytes) else source.name
+        raise ValueError(f"nothing is painted in {name}: paint over what may change")
     return mask
 
 
-def _painted(picture: Image.Image) -> np.ndarray:
+def _painted(picture: Image.Image, erased: bool) -> np.ndarray:
     if picture.mode in WIDE:
         return _bright(grey_levels(picture), np.ones((picture.height, picture.width), bool))
     layers = np.asarray(picture.convert("RGBA")).astype(int)
     colours, alpha = layers[..., :3], layers[..., 3]
+    if erased and alpha.min() <= HALF:
+        return alpha <= HALF
     if alpha.max() - alpha.min() <= OPAQUE_SPREAD:
         return _marked(colours, np.ones(alpha.shape, bool))
     opaque = alpha * 2 > alpha.max() + alpha.min()

@@ -2,7 +2,7 @@
 
 A partial picture is the decoded state after a step, not a blurred copy of the answer. Several
 pictures have the seeds that follow one another. Owns: the forms and answers. Does not own: pictures
-(the engine), the reading of a mask (`serving.forms.edit_mask`).
+(the engine), the reading of a mask (`engine.cli.mask_file`).
 """
 
 import asyncio
@@ -18,12 +18,12 @@ from engine.api.conversation import Conversation
 from engine.api.events import Answer, Completed, Event, Refined
 from engine.api.request import Inpainting, Modality
 from engine.api.request import Request as Generation
+from engine.cli.mask_file import read_mask
 from engine.media.images import jpeg_bytes, png_bytes, read_picture, still_webp_bytes
 from serving.answers.answer_files import TYPES, file_of, to_address, to_base64
 from serving.answers.event_stream import event_stream, sent
 from serving.answers.partial_images import PartialImages
 from serving.errors import ApiError, missing
-from serving.forms.edit_mask import read_mask
 from serving.forms.fields import Neutral, SamplingFields, filled
 from serving.generation import completed, ready_worker, stream_of
 from serving.worker import Worker
@@ -103,7 +103,7 @@ def _edit(form: EditForm, files: dict[str, bytes]) -> Generation:
             raise ValueError("strength goes with a mask: send one, or leave strength out")
         asked = Conversation.ask(form.prompt, image=picture)
         return Generation(asked, Modality.IMAGE, form.sampling())
-    mask = read_mask(files["mask"], picture.shape)
+    mask = read_mask(files["mask"], picture.shape, erased=True)
     return Generation(
         Conversation.ask(form.prompt),
         Modality.IMAGE,

@@ -6,9 +6,9 @@ import openai
 import pytest
 from PIL import Image
 
+from engine.cli.mask_file import read_mask
 from engine.media.images import png_bytes, read_picture
 from serving.answers.partial_images import steps_shown
-from serving.forms.edit_mask import read_mask
 from tests.fake_engine import FakeEngine
 
 RED = png_bytes(np.full((128, 128, 3), (220, 30, 30), np.uint8))
@@ -92,7 +92,7 @@ def test_a_mask_becomes_the_area_that_may_change(client: openai.OpenAI, fake: Fa
 def test_a_mask_without_transparency_is_read_by_its_brightness() -> None:
     grey = np.zeros((8, 8, 3), np.uint8)
     grey[:4] = 255
-    mask = read_mask(png_bytes(grey), (16, 16, 3))
+    mask = read_mask(png_bytes(grey), (16, 16, 3), erased=True)
     assert mask[:8].all()
     assert not mask[8:].any()
 

@@ -104,6 +104,15 @@ def test_a_mask_of_nothing_is_told(tmp_path: Path, picture: Image.Image) -> None
         read_mask(tmp_path / "mask.png", SHAPE)
 
 
+@pytest.mark.parametrize("name", ["a white layer", "erased from black", "white on black"])
+def test_to_clients_of_openai_what_is_transparent_may_change(tmp_path: Path, name: str) -> None:
+    PAINTED[name].save(tmp_path / "mask.png")
+    mask = read_mask((tmp_path / "mask.png").read_bytes(), SHAPE, erased=True)
+    assert np.array_equal(mask, ~WHERE if "layer" in name else WHERE)
+    Image.new("RGBA", (48, 32)).save(tmp_path / "all.png")
+    assert read_mask((tmp_path / "all.png").read_bytes(), SHAPE, erased=True).all()
+
+
 def test_a_mask_of_all_is_told(
     tiny_checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
