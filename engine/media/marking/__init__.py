@@ -1,0 +1,1 @@
+"""Imperceptible marks in pictures, films and sound that say: made by a model."""
