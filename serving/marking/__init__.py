@@ -1,0 +1,1 @@
+"""The command line that says whether a file was made here."""
