@@ -25,6 +25,8 @@ from serving.worker import Worker
 ROUTER = APIRouter(tags=["engine"])
 MOST_BEHIND = 4
 """Events that wait for a slow line before their previews are left out."""
+FIRST_S = 10.0
+"""The time in which a page sends the request."""
 OTHER_WEIGHTS = "This worker has other weights than the page began with: start the page again."
 
 
@@ -57,7 +59,7 @@ async def follow_run(socket: WebSocket) -> None:
     await socket.accept()
     listening: asyncio.Task[None] | None = None
     try:
-        call = await asyncio.to_thread(unpack, Generate, await socket.receive_bytes())
+        call = await asyncio.to_thread(unpack, Generate, await _first(socket))
         rate = _Rate(call.preview_hz)
         run = _run(socket, call, rate)
         listening = asyncio.create_task(_listen(socket, rate, run))
@@ -75,6 +77,20 @@ async def follow_run(socket: WebSocket) -> None:
     finally:
         if listening is not None:
             listening.cancel()
+
+
+async def _first(socket: WebSocket) -> bytes:
+    """Return the request of a run. Raises: ValueError where something else comes, or nothing."""
+    try:
+        async with asyncio.timeout(FIRST_S):
+            message = await socket.receive()
+    except TimeoutError as error:
+        raise ValueError("a run begins with its request, and none came") from error
+    if message["type"] == "websocket.disconnect":
+        raise WebSocketDisconnect(message["code"])
+    if (content := message.get("bytes")) is None:
+        raise ValueError("a run begins with its request, as bytes")
+    return content
 
 
 @dataclass

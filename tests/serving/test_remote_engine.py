@@ -1,5 +1,6 @@
 """An engine of another machine is the engine itself, also behind a line that breaks."""
 
+import json
 import math
 import threading
 from collections.abc import Iterator
@@ -9,7 +10,7 @@ from itertools import islice, takewhile
 
 import numpy as np
 import pytest
-from websockets.exceptions import InvalidStatus
+from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
 from engine.api.conversation import Conversation, Part
@@ -189,6 +190,22 @@ def test_a_key_opens_it() -> None:
         shut_out = RemoteEngine(Link(served.address, "sk-b"), engine._about)
         with pytest.raises(DeviceError, match="NEXT_OMNI_ENGINE_KEY"):
             list(shut_out.generate(ASKED["picture"]))
+
+
+@pytest.mark.parametrize("said", ["words", b"", b"\xff" * 99, pack(ASKED["words"])])
+def test_what_is_no_request_is_told(served: Served, said: str | bytes) -> None:
+    address = f"ws{served.address.removeprefix('http')}/v1/engine/runs"
+    with connect(address) as socket:
+        socket.send(said)
+        assert json.loads(socket.recv(30))["error"]["code"] == "invalid_value"
+        with pytest.raises(ConnectionClosed):
+            socket.recv(30)
+
+
+def test_who_says_nothing_is_shown_out(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine_calls, "FIRST_S", 0.05)
+    with connect(f"ws{served.address.removeprefix('http')}/v1/engine/runs") as socket:
+        assert "none came" in json.loads(socket.recv(30))["error"]["message"]
 
 
 def test_no_site_opens_a_socket_through_a_browser(served: Served) -> None:
