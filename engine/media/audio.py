@@ -170,6 +170,27 @@ def resampled(samples: np.ndarray, rate_hz: int) -> np.ndarray:
     return np.concatenate(pieces).clip(-1, 1) if pieces else np.zeros(0, np.float32)
 
 
+class LiveResampler:
+    """Samples of one channel at a rate, in pieces as they come -> at 16 kHz, without a seam."""
+
+    def __init__(self, rate_hz: int) -> None:
+        import av
+
+        self._rate_hz = rate_hz
+        self._resampler = av.AudioResampler("flt", "mono", SAMPLE_RATE)
+
+    def add(self, samples: np.ndarray) -> np.ndarray:
+        """Return what is certain with these float32 "N": a moment of it comes with the next."""
+        import av
+
+        if not len(samples):
+            return samples
+        frame = av.AudioFrame.from_ndarray(samples[None], format="flt", layout="mono")
+        frame.sample_rate = self._rate_hz
+        pieces = [part.to_ndarray()[0] for part in self._resampler.resample(frame)]
+        return np.concatenate(pieces) if pieces else np.zeros(0, np.float32)
+
+
 def _flushed(resampler: Any) -> Iterator[np.ndarray]:
     if resampler is not None:
         for part in resampler.resample(None):
