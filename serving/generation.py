@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from typing import Any
 
+from starlette.requests import HTTPConnection
 from starlette.requests import Request as HttpRequest
 
 from engine.api.events import AudioChunk, Completed, Event, PreviewRate
@@ -17,12 +18,12 @@ from serving.run_stream import RunStream
 from serving.worker import Worker
 
 
-def worker_of(http: HttpRequest) -> Worker:
+def worker_of(http: HTTPConnection) -> Worker:
     """Return the worker that serves a request."""
     return http.app.state.worker
 
 
-def ready_worker(http: HttpRequest, model: str) -> Worker:
+def ready_worker(http: HTTPConnection, model: str) -> Worker:
     """Return the worker, once it takes work for that model. Raises: ApiError."""
     worker = worker_of(http)
     worker.refuse_unready()

@@ -21,8 +21,8 @@ from engine.prompt.spoken_words import MOST_LETTERS, SAY, sayable
 from serving.answers.answer_files import to_base64
 from serving.answers.event_stream import UNBUFFERED, event_stream, sent
 from serving.answers.sound_stream import SOUND_TYPES, SoundStream
-from serving.errors import ApiError
 from serving.forms.fields import Neutral, SamplingFields
+from serving.forms.voice import style_of
 from serving.generation import begun, ready_worker, stream_of
 
 ROUTER = APIRouter(tags=["audio"])
@@ -42,17 +42,7 @@ class SpeechForm(SamplingFields):
 async def create_speech(http: Request, form: SpeechForm) -> Response:
     """Return the sound of the words, as it is made."""
     worker = ready_worker(http, form.model)
-    if str(Modality.AUDIO) not in worker.info.get("modalities", ()):
-        raise ValueError("this checkpoint does not speak: ask /v1/models what it answers with")
-    styles = worker.info.get("styles") or ["default"]
-    if form.voice not in styles:
-        raise ApiError(
-            400,
-            f"Unknown voice '{form.voice[:40]}': choose one of {', '.join(styles)}.",
-            param="voice",
-            code="invalid_value",
-        )
-    style = form.voice if worker.info.get("styles") else None
+    style = style_of(form.voice, worker.info, "voice")
     sampling = form.sampling()
     requests = [_request(piece, sampling, style) for piece in pieces_to_say(form.input)]
     if form.stream_format == "sse":

@@ -2,7 +2,7 @@
 
 A parameter that is not in a form is refused by name. One that OpenAI has and this server cannot
 honour is taken where it says nothing (`neutral`) and refused elsewhere. Owns: `Form`,
-`Neutral`, `SamplingFields`, `filled`.
+`Neutral`, `SamplingSettings`, `SamplingFields`, `filled`.
 """
 
 import secrets
@@ -44,11 +44,10 @@ class Form(BaseModel):
         return {k: v for k, v in said.items() if k not in cls.neutral}
 
 
-class SamplingFields(Form):
+class SamplingSettings(Form):
     """The settings of a generation. steps, guidance_scale, method: extensions, see
     `engine.api.sampling`. Without a seed there is a new one each time."""
 
-    model: str
     seed: int | None = None
     steps: int | None = None
     guidance_scale: float | None = None
@@ -66,6 +65,12 @@ class SamplingFields(Form):
             temperature=self.temperature,
             top_p=self.top_p,
         ).by(self.method)
+
+
+class SamplingFields(SamplingSettings):
+    """The settings of a generation that names its model."""
+
+    model: str
 
 
 async def filled(form: FormData, files: Sequence[str]) -> tuple[dict[str, str], dict[str, bytes]]:

@@ -127,7 +127,12 @@ def parts_of(content: Content, info: Mapping[str, Any]) -> tuple[Part, ...]:
     """
     if isinstance(content, str):
         return (Part(text=content),)
-    parts = tuple(part.part() for part in content)
+    return usable(tuple(part.part() for part in content), info)
+
+
+def usable(parts: tuple[Part, ...], info: Mapping[str, Any]) -> tuple[Part, ...]:
+    """Return the parts of one message. Raises: ValueError where there are more than are read
+    together, or the checkpoint cannot use one."""
     seen = [part for part in parts if part.is_seen]
     heard = [part for part in parts if part.audio is not None]
     for wrong, sentence in (
