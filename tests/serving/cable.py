@@ -54,9 +54,13 @@ class Cable:
 
 
 def _pass_on(one: socket.socket, other: socket.socket) -> None:
-    with suppress(OSError), one, other:
-        while content := one.recv(2**16):
-            other.sendall(content)
+    with one, other:
+        with suppress(OSError):
+            while content := one.recv(2**16):
+                other.sendall(content)
+        for end in (one, other):
+            with suppress(OSError):  # closed while the other thread reads, it would stay open
+                end.shutdown(socket.SHUT_RDWR)
 
 
 @contextmanager
