@@ -10,6 +10,7 @@ from serving.api import (
     health,
     images,
     models,
+    realtime,
     speech,
     transcriptions,
     videos,
@@ -17,7 +18,18 @@ from serving.api import (
 from serving.errors import handle_errors
 from serving.worker import Worker
 
-FAMILIES = (chat, images, videos, speech, transcriptions, embeddings, models, engine_calls, health)
+FAMILIES = (
+    chat,
+    images,
+    videos,
+    speech,
+    transcriptions,
+    realtime,
+    embeddings,
+    models,
+    engine_calls,
+    health,
+)
 
 
 def build_application(worker: Worker) -> FastAPI:

@@ -1,0 +1,1 @@
+"""Conversations that are spoken live, as OpenAI's Realtime API has them."""
