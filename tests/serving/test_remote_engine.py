@@ -141,7 +141,8 @@ def test_leaving_ends_the_run_on_the_worker() -> None:
 
 
 @pytest.mark.parametrize("cut_after", [1, 2, 5])
-def test_a_run_goes_on_behind_a_break(cut_after: int) -> None:
+def test_a_run_goes_on_behind_a_break(cut_after: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine_calls, "MOST_BEHIND", math.inf)
     fake = FakeEngine(0.0)
     whole = _timeless(fake.generate(ASKED["picture"]))
     with serving(fake) as served, cable(served.address) as line, fake.gated(Refined) as gate:
@@ -223,7 +224,10 @@ def test_other_weights_are_told() -> None:
             list(engine.generate(ASKED["picture"]))
 
 
-def test_many_runs_at_once(remote: RemoteEngine, fake: FakeEngine) -> None:
+def test_many_runs_at_once(
+    remote: RemoteEngine, fake: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine_calls, "MOST_BEHIND", math.inf)
     whole = {seed: _timeless(fake.generate(_seeded(seed))) for seed in range(12)}
     found: dict[int, list[bytes]] = {}
 
