@@ -44,12 +44,13 @@ START_S = 300.0
 class Served:
     """The experience of one user. first_s, whole_s: until the first refinement, and the end.
     digest: of the states of all steps, or of the picture's file, "" where there is none. places: in
-    line, as they were told. told_wait: whether an estimate came with them."""
+    line, by the numbers of their messages, since those that were missed come last. told_wait:
+    whether an estimate came with them."""
 
     first_s: float = np.inf
     whole_s: float = np.inf
     digest: str = ""
-    places: list[int] = field(default_factory=list)
+    places: dict[int, int] = field(default_factory=dict)
     told_wait: bool = False
 
 
@@ -83,9 +84,10 @@ def _figures(name: str, found: Sequence[Served], right: Sequence[str]) -> dict[s
         values = [getattr(one, what) for one in found]
         for share in (50, 95):
             figures[f"{name}_{what}_p{share}"] = float(np.percentile(values, share))
-    if places := [max(one.places) for one in found if one.places]:
-        figures[f"{name}_longest_line"] = max(places)
-        rising = sum(one.places != sorted(one.places, reverse=True) for one in found)
+    lines = [[one.places[i] for i in sorted(one.places)] for one in found if one.places]
+    if lines:
+        figures[f"{name}_longest_line"] = max(map(max, lines))
+        rising = sum(line != sorted(line, reverse=True) for line in lines)
         figures[f"{name}_places_that_rose"] = rising
         figures[f"{name}_told_a_wait"] = sum(one.told_wait for one in found) / len(found)
     return figures
@@ -132,7 +134,7 @@ def _see(served: Served, message: bytes, at_s: float) -> None:
     length = int.from_bytes(message[:4])
     header, media = json.loads(message[4 : 4 + length]), message[4 + length :]
     if header["kind"] == "waiting":
-        served.places.append(header["place"])
+        served.places[header["number"]] = header["place"]
         served.told_wait |= header.get("wait_s") is not None
     elif header["kind"] == "refined":
         served.first_s = min(served.first_s, at_s)

@@ -40,6 +40,9 @@ BEAT_S = 0.5
 """The time after which a run without news says so."""
 PATIENCE_S = 300.0
 """The time that a run waits for its worker to come back."""
+ROUNDS, MOST_AT_ONCE = 4, 32
+"""So many rounds of the worker are under way at once: each visitor sees a first step soon, since
+the worker serves new runs first. A page has few more threads."""
 AWAY = "The model is away. Your words are kept, and this goes on when it is back."
 GAVE_UP = "The model is away. Nothing you wrote is lost: please try again in a few minutes."
 
@@ -51,7 +54,7 @@ class RemoteEngine:
     def __init__(self, link: Link, about: About, *, patience_s: float = PATIENCE_S) -> None:
         self._link, self._about, self._patience_s = link, about, patience_s
         self._info: dict[str, Any] = json.loads(about.info)
-        self.at_once = about.rows
+        self.at_once = min(ROUNDS * about.rows, MOST_AT_ONCE)
         self.code_inspector = RemoteCodes(self._ask, about)
         self.inspector = RemoteInspector(self._ask)
 

@@ -89,7 +89,7 @@ def test_the_worker_gets_the_request_as_it_is(remote: RemoteEngine, fake: FakeEn
 
 def test_what_it_is_and_what_it_answers(remote: RemoteEngine, fake: FakeEngine) -> None:
     assert remote.info() == fake.info() and remote.digest == fake.digest
-    assert remote.at_once == ServingSettings().rows
+    assert remote.at_once == 4 * ServingSettings().rows
     items = [(Part(text="a red car"),), (Part(image=PICTURE), Part(text="what?"))]
     np.testing.assert_array_equal(remote.embed(items), fake.embed(items))
     codes = np.ones((2, 64, 4), np.int64)
