@@ -6,7 +6,7 @@ Owns: `DEFAULT_KEY`, `keyed_signs`, `limit`. Does not own: where the signs are p
 
 from functools import cache
 from hashlib import shake_256
-from math import exp, log, sqrt
+from math import log, sqrt
 
 import numpy as np
 
@@ -37,8 +37,3 @@ def limit(num_tests: int) -> float:
     its tail is at most exp(-t^2 / 2), for every file. Source: Hoeffding 1963, Theorem 2.
     """
     return sqrt(2 * log(num_tests / FALSE_POSITIVES))
-
-
-def tail(statistic: float) -> float:
-    """Return the bound of the chance that one test of an unmarked file reaches so much."""
-    return exp(-(max(statistic, 0.0) ** 2) / 2)
