@@ -18,7 +18,7 @@ from engine.media.images import jpeg_bytes, still_webp_bytes
 from engine.media.video import FRAMES_A_SECOND
 from serving.answers.answer_files import file_of
 from serving.answers.video_jobs import KEPT_S, VideoJob, VideoJobs
-from serving.errors import ApiError, as_api_error
+from serving.errors import ApiError
 from serving.forms.fields import Neutral, SamplingFields, filled
 from serving.generation import ready_worker, stream_of, worker_of
 from serving.worker import Worker
@@ -156,7 +156,6 @@ def _asset(done: Completed, variant: Variant) -> Asset:
 
 def _described(job: VideoJob, worker: Worker) -> dict[str, Any]:
     """Return the answer's video object. seed: an extension, so that it can be made again."""
-    error = None if job.error is None else as_api_error(job.error).body
     return {
         "id": job.id,
         "object": "video",
@@ -169,7 +168,7 @@ def _described(job: VideoJob, worker: Worker) -> dict[str, Any]:
         "expires_at": job.created_at + KEPT_S,
         "seconds": _seconds(worker),
         "size": _size(worker),
-        "error": error,
+        "error": None if job.error is None else job.error.body,
         "remixed_from_video_id": None,
         "seed": None if job.done is None else job.done.request.sampling.seed,
     }

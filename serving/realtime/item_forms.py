@@ -42,8 +42,7 @@ class InputImage(Form):
     neutral: ClassVar[Neutral] = {"detail": ()}
 
     def content(self) -> Content:
-        part = Part(image=read_picture(from_address(self.image_url)))
-        return Content(self.type, part=part, address=self.image_url)
+        return _picture(self.type, self.image_url)
 
 
 class InputAudio(Form):
@@ -85,8 +84,7 @@ class OutputImage(Form):
     image_url: str
 
     def content(self) -> Content:
-        part = Part(image=read_picture(from_address(self.image_url)))
-        return Content(self.type, part=part, address=self.image_url)
+        return _picture(self.type, self.image_url)
 
 
 class OutputVideo(Form):
@@ -146,6 +144,11 @@ def item_of(form: UserItem | AssistantItem | SystemItem, info: Mapping[str, Any]
     item = Item(form.role, form.id or new_id("item"), [one.content() for one in form.content])
     usable(item.parts, info)
     return item
+
+
+def _picture(kind: str, address: str) -> Content:
+    part = Part(image=read_picture(from_address(address)))
+    return Content(kind, part=part, address=address)
 
 
 def sound_content(pcm: bytes) -> Content:

@@ -29,7 +29,7 @@ MOST_MESSAGES = 256
 @dataclass(frozen=True)
 class About:
     """The engine of a worker. info: `engine.engine.Engine.info` as JSON. words: of its text
-    tokenizer. rows: runs that are worth having under way at once."""
+    tokenizer. rows: runs that step in one round."""
 
     version: int
     digest: str
