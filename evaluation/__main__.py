@@ -26,6 +26,7 @@ from evaluation.run_all import AllResults
 from evaluation.suites import any_to_any, catalogue, cycle_consistency, smoke
 from evaluation.suites.catalogue import COMMANDS, SUITES, Run, stored_name
 from flow.transition import TRANSITIONS
+from world.domain import domain_of, take
 
 QUICK = 0.1
 """The part of the default sizes that --quick runs."""
@@ -171,7 +172,9 @@ def _name(checkpoint: Path) -> str:
 
 
 def _loaded(arguments: argparse.Namespace) -> Engine:
-    return Engine.load(arguments.checkpoint, arguments.device, weights=arguments.weights)
+    engine = Engine.load(arguments.checkpoint, arguments.device, weights=arguments.weights)
+    take(domain_of(engine.facts.get("concepts", ())))
+    return engine
 
 
 def _sampling(arguments: argparse.Namespace) -> Sampling:

@@ -126,6 +126,8 @@ class OmniConfig(StrictFields):
     neighbours: an image position also enters with the same position of the image before and after
     it, see `model.network.embeddings.TemporalNeighbourMixing`.
     time_aligned: text and audio enter with their times, see `model.layers.time_embedding`.
+    named_codes: the first sub-code of an image names what is there: it has rows of its own, beside
+    its vector, in the embedding and in the head, which can begin as those of a word.
     text_flow: c = 8.5 and a = 0.28 spread the information of this text vocabulary evenly over t.
     samplers: the kinds of sampler that the checkpoint was trained for; the first is the default.
     dialogue: the text around the messages of a conversation.
@@ -156,6 +158,7 @@ class OmniConfig(StrictFields):
     has_embedding: bool = True
     neighbours: bool = True
     time_aligned: bool = True
+    named_codes: bool = False
     text_flow: FlowConfig = FlowConfig(steps=12, temperature=0.3, c=8.5, a=0.28)
     audio_flow: FlowConfig = FlowConfig(steps=12, temperature=0.7)
     video_flow: FlowConfig = FlowConfig(

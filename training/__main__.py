@@ -24,8 +24,13 @@ from training.checkpoints.initialise import initialise, run_folder, start_of, te
 from training.checkpoints.whisper_weights import encoder_weights
 from training.data.examples import Examples
 from training.data.scene_pool import build_pool, build_unnamed
-from training.data.speech_codes import durations, encode_clips, encode_spoken_scenes, with_letters
-from training.data.speech_examples import SpeechExamples
+from training.data.speech.speech_codes import (
+    durations,
+    encode_clips,
+    encode_spoken_scenes,
+    with_letters,
+)
+from training.data.speech.speech_examples import SpeechExamples
 from training.data.video_examples import VideoExamples
 from training.loop.budgeted_loop import Budget, train
 from training.loop.distributed import Ranks
@@ -35,6 +40,7 @@ from training.stages.flow import A_STEP, FlowStage
 from training.stages.online import RATE_SCALES, OnlineStage, check_online
 from training.stages.vision import VisionStage
 from world.audio.speech import Part, clips
+from world.domain import take
 
 NUM_UNNAMED = 3000
 """Pictures whose colours no words name."""
@@ -48,6 +54,7 @@ TRAINED_PARTS = (Part.TRAIN, Part.BULK, Part.SOUND, Part.NAMES)
 
 def main(argv: list[str] | None = None) -> int:
     arguments = parser(__doc__).parse_args(argv)
+    take(arguments.domain)
     torch.manual_seed(0)
     torch.set_float32_matmul_precision("high")
     arguments.ranks = ranks = replace(Ranks.joined(os.environ), sharded=arguments.shard)
@@ -132,7 +139,7 @@ def _flow(arguments: argparse.Namespace) -> None:
         answers, prompts = (
             load_landmarks(arguments.start, width, name) for name in (LANDMARKS, PROMPTS)
         )
-        if answers is not None:
+        if answers is not None and arguments.domain == "small":
             stage.helpers.initialise(answers, prompts)
     budget = replace(_budget(arguments), accumulate=A_STEP, report_every_s=600)
     if ranks.sharded:
@@ -149,7 +156,7 @@ def _flow_stage(
     config = model.config
     examples = Examples(pool, tokenizer, config.text_block, config.text_blocks, unnamed)
     speech = None
-    if config.audio is not None:
+    if config.audio is not None and not arguments.without_audio:
         speech = _speech_examples(arguments, model, examples)
     videos = None
     if config.video_frames:

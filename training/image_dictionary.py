@@ -12,6 +12,7 @@ from pathlib import Path
 import torch
 
 from model.tokenizer_config import DictionaryConfig
+from training.checkpoints.dictionary import GROUND_CODES, PARTS, load_parts
 from training.loop.budgeted_loop import Budget, Stage, train
 from training.stages.image_dictionary import (
     AtlasStage,
@@ -20,12 +21,7 @@ from training.stages.image_dictionary import (
     Pictures,
     dictionary_of,
 )
-from training.stages.image_dictionary_report import (
-    GROUND_CODES,
-    PARTS,
-    load_parts,
-    measured,
-)
+from training.stages.image_dictionary_report import measured
 
 CONFIG = DictionaryConfig()
 RATES = {"atlas": 4e-3, "ground": 2e-3, "encoder": 1.5e-3}

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from flow.calibration import GRIDS
 from model.presets import PRESETS
+from world.domain import DOMAINS
 
 
 def parser(description: str | None) -> argparse.ArgumentParser:
@@ -73,6 +74,21 @@ def parser(description: str | None) -> argparse.ArgumentParser:
         action="store_true",
         help="flow, export: answers in words have one length, not as many blocks as they need",
     )
+    found.add_argument(
+        "--domain", choices=DOMAINS, default="small", help="how many things there are"
+    )
+    found.add_argument(
+        "--dictionary",
+        type=Path,
+        help="flow, export: folder of the parts of a picture dictionary (python -m "
+        "training.image_dictionary), which replaces the picture tokenizer of --start",
+    )
+    found.add_argument(
+        "--vocabulary",
+        type=int,
+        help="flow, export: word pieces of a new text tokenizer; each begins as the mean of the "
+        "old ones that spell it",
+    )
     found.add_argument("--start", type=Path, help="checkpoint whose weights a run begins with")
     found.add_argument(
         "--tokenizers",
@@ -84,7 +100,9 @@ def parser(description: str | None) -> argparse.ArgumentParser:
         "--speech", type=Path, default=Path("runs/speech"), help="folder of the speech corpus"
     )
     found.add_argument(
-        "--without-audio", action="store_true", help="a model that neither hears nor speaks"
+        "--without-audio",
+        action="store_true",
+        help="a model that neither hears nor speaks; with --start, a run that teaches neither",
     )
     found.add_argument("--without-video", action="store_true", help="a model that makes no films")
     found.add_argument(

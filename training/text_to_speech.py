@@ -16,7 +16,7 @@ import torch
 from model.loading.voice import save_speaker
 from model.network.text_to_speech import TextToSpeech, TextToSpeechConfig
 from model.tokenizers.speech_decoder import SpeechDecoder
-from training.data.exact_codes import SaidCodes
+from training.data.speech.exact_codes import SaidCodes
 from training.loop.budgeted_loop import Budget, train
 from training.loop.run_state import FILE
 from training.stages.text_to_speech import KEPT, TextToSpeechStage, letter_times, said

@@ -20,10 +20,11 @@ from world.audio import sounds
 from world.audio.intelligibility import check, recogniser
 from world.audio.speech import Part, build
 from world.audio.voices import Voices
-from world.concepts import SPRITE_SHEET, build_sheet
+from world.domain import DOMAINS, take
 from world.gallery import write_gallery
 from world.image.rendering import render
 from world.image.scenes import sample_scene
+from world.image.sprites import SPRITE_SHEET, build_sheet
 from world.text.captions import caption, full_caption, questions
 from world.video.captions import full_video_caption, video_caption, video_questions, video_request
 from world.video.motion import render_video, sample_video
@@ -33,6 +34,9 @@ SPOKEN = (Part.TRAIN, Part.BULK, Part.TEST, Part.NAMES)
 
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m world", description=__doc__)
+    parser.add_argument(
+        "--domain", choices=DOMAINS, default="small", help="how many things there are"
+    )
     commands = parser.add_subparsers(dest="command", required=True)
     for name, num in (("sheet", 48), ("sample", 4), ("film", 6)):
         command = commands.add_parser(name)
@@ -68,6 +72,7 @@ def main(argv: list[str] | None = None) -> int:
         "--speech", type=Path, default=Path("assets/speech"), help="folder of the held-out clips"
     )
     arguments = parser.parse_args(argv)
+    take(arguments.domain)
     commanded = {"sheet": _sheet, "sample": _sample, "sprites": _sprites, "speech": _speech}
     commanded |= {"film": _film, "sounds": _sounds, "check": _check, "gallery": _gallery}
     try:

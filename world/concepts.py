@@ -1,32 +1,35 @@
-"""The things that exist in the world: 64 concepts, their sprites, colours, and the held-out pairs.
+"""The things that exist in the world: their names, plurals and colours, and the held-out pairs.
 
-Sprites are Fluent Emoji (c) Microsoft Corporation, MIT licence, packed into one sheet beside their
-licence. Owns: names, plurals, colours, the sprite pack, and which combinations training never sees.
+The tables hold what the domain has (`world.domain`): the 64 things of the small one to begin with,
+419 in the large one. Owns: names, plurals, colours, which combinations training never sees. Does
+not own: pictures (`world.image.sprites`).
 """
 
 import re
 from dataclasses import dataclass
-from functools import cache
 from hashlib import blake2b
-from pathlib import Path
-
-import numpy as np
-from PIL import Image
-
-SPRITE_SHEET = Path(__file__).resolve().parent.parent / "assets" / "world" / "sprites.webp"
-SPRITE_PX = 96
-SHEET_COLUMNS = 8
 
 
 @dataclass(frozen=True)
 class Concept:
-    """One thing. code_point names the emoji; colourable things come in every colour word."""
+    """One thing. code_point names the emoji; colourable things always have a colour word. form:
+    "one"; "many" ("grapes"), which is counted; "pair" ("jeans") and "mass" ("bread"), which are not.
+    """
 
     name: str
     code_point: str
     kind: str
     plural: str
     colourable: bool = False
+    form: str = "one"
+
+    @property
+    def countable(self) -> bool:
+        return self.form in ("one", "many")
+
+    @property
+    def verb(self) -> str:
+        return "are" if self.form in ("many", "pair") else "is"
 
 
 def _concepts() -> tuple[Concept, ...]:
@@ -51,17 +54,20 @@ def _concepts() -> tuple[Concept, ...]:
     for kind, row in table.items():
         for item in row.split(","):
             name, code_point, *plural = item.split()
-            found.append(
-                Concept(name, code_point, kind, (plural or [name + "s"])[0], name in colourable)
-            )
+            form = "many" if plural == [name] and name == "grapes" else "one"
+            many = (plural or [name + "s"])[0]
+            found.append(Concept(name, code_point, kind, many, name in colourable, form))
     return tuple(found)
 
 
-CONCEPTS: tuple[Concept, ...] = _concepts()
+SMALL: tuple[Concept, ...] = _concepts()
+"""The things of the small domain, which come first in the large one."""
+CONCEPTS: list[Concept] = list(SMALL)
 BY_NAME: dict[str, Concept] = {c.name: c for c in CONCEPTS}
 CONCEPT_WORDS: dict[str, str] = {c.plural: c.name for c in CONCEPTS} | {n: n for n in BY_NAME}
 """Singular and plural -> the concept's name."""
-COLOURABLE: tuple[str, ...] = tuple(c.name for c in CONCEPTS if c.colourable)
+COLOURABLE: list[str] = [c.name for c in CONCEPTS if c.colourable]
+"""Names of what can have a colour word."""
 
 OBJECT_COLOURS: dict[str, tuple[int, int, int]] = {
     "red": (232, 52, 58),
@@ -75,6 +81,11 @@ OBJECT_COLOURS: dict[str, tuple[int, int, int]] = {
 RELATIONS = ("above", "below", "left of", "right of")
 
 
+def is_large() -> bool:
+    """Return whether the domain is the large one."""
+    return len(CONCEPTS) > len(SMALL)
+
+
 def named_concepts(text: str) -> set[str]:
     """Return the concepts that a text names, singular or plural."""
     words = re.findall("[a-z]+", text.lower())
@@ -85,73 +96,3 @@ def held_out(*pair: str) -> bool:
     """Return whether a pair, (colour, concept) or (concept, relation), is kept from training: one
     in eight."""
     return blake2b(("a" + "|".join(pair)).encode(), digest_size=4).digest()[0] % 8 == 5
-
-
-@cache
-def _sheet() -> np.ndarray:
-    with Image.open(SPRITE_SHEET) as sheet:
-        return np.asarray(sheet.convert("RGBA"))
-
-
-@cache
-def sprite(name: str, colour: str | None, size_px: int) -> np.ndarray:
-    """Return the sprite of a concept, premultiplied float32 "size size 4" in [0, 1]; read-only."""
-    index = CONCEPTS.index(BY_NAME[name])
-    y, x = (SPRITE_PX * i for i in divmod(index, SHEET_COLUMNS))
-    pixels = _sheet()[y : y + SPRITE_PX, x : x + SPRITE_PX].astype(np.float32) / 255
-    if colour is not None:
-        pixels = _recoloured(pixels, np.asarray(OBJECT_COLOURS[colour], np.float32) / 255)
-    pixels = pixels.copy()
-    pixels[..., :3] *= pixels[..., 3:]
-    planes = [
-        np.asarray(
-            Image.fromarray(pixels[..., i], mode="F").resize(
-                (size_px, size_px), Image.Resampling.LANCZOS
-            )
-        )
-        for i in range(4)
-    ]
-    resized = np.clip(np.stack(planes, -1), 0, 1)
-    resized.setflags(write=False)
-    return resized
-
-
-def _recoloured(pixels: np.ndarray, target: np.ndarray) -> np.ndarray:
-    """Recolour saturated pixels, keeping their shading; grey pixels (wheels, pages) stay."""
-    rgb, alpha = pixels[..., :3], pixels[..., 3:]
-    top, bottom = rgb.max(-1, keepdims=True), rgb.min(-1, keepdims=True)
-    weight = np.clip((top - bottom) / np.maximum(top, 1e-3) * 2.2 - 0.2, 0, 1)
-    lightness = (top + bottom) / 2
-    solid = (alpha[..., 0] > 0.9) & (weight[..., 0] > 0.6)
-    middle = float(np.median(lightness[solid])) if solid.any() else 0.5
-    shade = lightness / max(middle, 1e-3)
-    darker = target * np.minimum(shade, 1)
-    painted = darker + (1 - darker) * np.clip((shade - 1) * 0.6, 0, 1)
-    return np.concatenate([rgb * (1 - weight) + painted * weight, alpha], -1)
-
-
-def build_sheet(emoji_dir: Path) -> Image.Image:
-    """Draw the sprite sheet from a folder of Fluent Emoji 3D WebP files named by code point.
-
-    Raises: ValueError where a concept has no file.
-    """
-    rows = -(-len(CONCEPTS) // SHEET_COLUMNS)
-    sheet = Image.new("RGBA", (SHEET_COLUMNS * SPRITE_PX, rows * SPRITE_PX))
-    for i, concept in enumerate(CONCEPTS):
-        bare = concept.code_point.removesuffix("-fe0f")
-        files = [emoji_dir / f"{n}.webp" for n in (concept.code_point, bare, bare + "-fe0f")]
-        file = next((f for f in files if f.exists()), None)
-        if file is None:
-            raise ValueError(
-                f"{emoji_dir} has no picture for {concept.name} ({concept.code_point})"
-            )
-        with Image.open(file) as picture:
-            art = picture.convert("RGBA")
-        art = art.crop(art.getbbox())
-        side = max(art.size)
-        square = Image.new("RGBA", (side, side))
-        square.paste(art, ((side - art.width) // 2, (side - art.height) // 2))
-        small = square.resize((SPRITE_PX, SPRITE_PX), Image.Resampling.LANCZOS)
-        row, column = divmod(i, SHEET_COLUMNS)
-        sheet.paste(small, (column * SPRITE_PX, row * SPRITE_PX))
-    return sheet

@@ -37,7 +37,7 @@ _BACKGROUNDS = (
     *((kind, rf"\b{phrase}\b") for kind, said in PLACE_PHRASES.items() for phrase in said[::-1]),
     ("plain", rf"\bon ({_COLOUR})(?= while| with|\W*$)"),
 )
-_LOOKS = {*OBJECT_COLOURS, *(word for word in SIZES if word)}
+_SIZES = {word for word in SIZES if word}
 _LINKING = {"a", "an", "and", "with"} | {
     word for phrases in RELATION_PHRASES.values() for phrase in phrases for word in phrase.split()
 }
@@ -120,7 +120,7 @@ def requested_caption(sentence: str) -> str | None:
 
 
 def _is_caption(text: str) -> bool:
-    known = {*_LINKING, *_LOOKS, *NUMBER_WORDS, *CONCEPT_WORDS}
+    known = {*_LINKING, *_SIZES, *OBJECT_COLOURS, *NUMBER_WORDS, *CONCEPT_WORDS}
     _, rest = _said_background(text)
     return bool(named_concepts(rest)) and known.issuperset(re.findall("[a-z]+", rest))
 
@@ -167,7 +167,7 @@ def _said_background(text: str) -> tuple[Background | None, str]:
 def _looks(words: list[str], place: int) -> list[Appearance]:
     """Return the appearance that the words before a concept state, repeated by their number."""
     start = place
-    while start and words[start - 1] in _LOOKS:
+    while start and (words[start - 1] in _SIZES or words[start - 1] in OBJECT_COLOURS):
         start -= 1
     said = words[start:place]
     colour = next((w for w in said if w in OBJECT_COLOURS), None)

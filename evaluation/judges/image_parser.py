@@ -7,7 +7,6 @@ explains its own pixels, its inner drawing and the rim around it. Owns: `Detecte
 """
 
 from dataclasses import dataclass
-from functools import cache
 
 import cv2
 import numpy as np
@@ -15,6 +14,7 @@ import numpy as np
 from evaluation.judges.sprite_search import Placed, blurred, downsampled, propose_objects
 from world.image.rendering import background_picture
 from world.image.scenes import BACKGROUND_COLOURS, IMAGE_PX, PLACES, Background
+from world.per_domain import per_domain
 
 MIN_EXPLAINED, MIN_DETAIL, MAX_RIM = 0.5, 0.35, 0.4
 """Thresholds that an object must pass, see `_Fit`."""
@@ -63,11 +63,12 @@ class _Fit:
 
 
 def parse(picture: np.ndarray) -> Parsed:
-    """Parse an image, uint8 "128 128 3".
+    """Parse an image, uint8 "128 128 3", or of a multiple of that side, which is averaged down.
 
     Raises ValueError where the picture has another shape or type.
 
     """
+    picture = judged_size(picture)
     if picture.shape != (IMAGE_PX, IMAGE_PX, 3) or picture.dtype != np.uint8:
         raise ValueError(f"the parser reads uint8 128x128x3, not {picture.dtype} {picture.shape}")
     pixels = picture.astype(np.float32) / 255
@@ -87,7 +88,16 @@ def parse(picture: np.ndarray) -> Parsed:
     return Parsed(background, objects)
 
 
-@cache
+def judged_size(picture: np.ndarray) -> np.ndarray:
+    """Average pictures uint8 "... H H 3" of a multiple of `IMAGE_PX` down to it."""
+    times, rest = divmod(picture.shape[-2], IMAGE_PX)
+    if times < 2 or rest or picture.shape[-2] != picture.shape[-3] or picture.dtype != np.uint8:
+        return picture
+    cells = picture.reshape(*picture.shape[:-3], IMAGE_PX, times, IMAGE_PX, times, 3)
+    return (cells.mean((-4, -2)) + 0.5).astype(np.uint8)
+
+
+@per_domain
 def _backgrounds() -> tuple[tuple[Background, ...], np.ndarray]:
     """The 86 backgrounds and their pictures at a quarter of the resolution, "86 32 32 3"."""
     names = tuple(BACKGROUND_COLOURS)

@@ -1,6 +1,6 @@
 """A greedy search for the sprites that explain an image beyond its background.
 
-Every variant of every concept is matched at every position by FFT at half resolution; the best
+Every variant of every concept is matched at every position by FFT at a lower resolution; the best
 candidates for one place are compared at full resolution, blended as the renderer does; the winner
 is painted in and the search continues. Owns: `SpriteVariant`, `Placed`, `propose_objects`. Does not
 own: the acceptance of a proposal (`evaluation.judges.image_parser`). Pictures are float32 "128 128
@@ -8,20 +8,22 @@ own: the acceptance of a proposal (`evaluation.judges.image_parser`). Pictures a
 """
 
 from dataclasses import dataclass
-from functools import cache
 
 import cv2
 import numpy as np
 from scipy import fft
 
-from world.concepts import CONCEPTS, OBJECT_COLOURS, sprite
+from world.concepts import COLOURABLE, CONCEPTS, OBJECT_COLOURS, Concept, is_large
 from world.image.scenes import CELL_PX, IMAGE_PX, SIZES
+from world.image.sprites import sprite
+from world.per_domain import per_domain
 
 SIDES_PX: tuple[int, ...] = tuple(cells * CELL_PX for cells in SIZES.values())
-SEARCH_PX = IMAGE_PX // 2
 MAX_OBJECTS = 8
-NUM_RIVALS = 8
-"""The number of variants compared at full resolution for one place."""
+FINE, COARSE = (2, 48, 8), (4, 256, 32)
+"""The search among the few sprites of the small domain, and among the many of the large one: pixels
+along the side of a searched one, variants with a high peak that are looked at, and those that are
+compared at full resolution for one place."""
 REACH_PX = 10
 """Rivals stand within this distance, in pixels, of the best hypothesis."""
 WORTH_A_LOOK = 0.35
@@ -45,16 +47,21 @@ class SpriteVariant:
 
 @dataclass(frozen=True)
 class _Bank:
-    """The variants and their conjugated half-resolution spectra: `spectra` "N 3 64 33" of the
-    premultiplied colours, `covers` "M 64 33" of the coverages, `cover_of` "N" the cover of a look,
-    `energy` "N" the sum of coverage times squared colour, `valid` "N 64 64": the box is inside."""
+    """The variants and their conjugated spectra at a lower resolution of S pixels a side: `spectra`
+    "N 3 S S/2+1" of the premultiplied colours, `covers` "M S S/2+1" of the coverages, `cover_of`
+    "N" the cover of a look, `energy` "N" the sum of coverage times squared colour, `room` "N": a
+    box that begins there or further is not inside. `factor`, `peaks`, `rivals`: see `FINE`."""
+
+    factor: int
+    peaks: int
+    rivals: int
 
     looks: tuple[SpriteVariant, ...]
     spectra: np.ndarray
     covers: np.ndarray
     cover_of: np.ndarray
     energy: np.ndarray
-    valid: np.ndarray
+    room: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -75,30 +82,39 @@ class Placed:
         canvas[self.box] = canvas[self.box] * (1 - art[..., 3:]) + art[..., :3]
 
 
-@cache
+@per_domain
 def _bank() -> _Bank:
     looks = tuple(
         SpriteVariant(c.name, colour, side)
         for side in SIDES_PX
         for c in CONCEPTS
-        for colour in (OBJECT_COLOURS if c.colourable else (None,))
+        for colour in _colours(c)
     )
-    shapes = list(dict.fromkeys((look.concept, look.side_px) for look in looks))
-    cover_of = np.array([shapes.index((look.concept, look.side_px)) for look in looks])
-    spectra = np.zeros((len(looks), 3, SEARCH_PX, SEARCH_PX // 2 + 1), np.complex64)
-    covers = np.zeros((len(shapes), SEARCH_PX, SEARCH_PX // 2 + 1), np.complex64)
+    shapes: dict[tuple[str, int], int] = {}
+    cover_of = np.array(
+        [shapes.setdefault((look.concept, look.side_px), len(shapes)) for look in looks]
+    )
+    factor, peaks, rivals = COARSE if is_large() else FINE
+    side = IMAGE_PX // factor
+    spectra = np.zeros((len(looks), 3, side, side // 2 + 1), np.complex64)
+    covers = np.zeros((len(shapes), side, side // 2 + 1), np.complex64)
     energy = np.zeros(len(looks), np.float32)
-    valid = np.zeros((len(looks), SEARCH_PX, SEARCH_PX), bool)
+    room = np.zeros(len(looks), np.int64)
     for i, look in enumerate(looks):
-        art = downsampled(look.art, 2)
-        frame = np.zeros((4, SEARCH_PX, SEARCH_PX), np.float32)
+        art = downsampled(look.art, factor)
+        frame = np.zeros((4, side, side), np.float32)
         frame[:, : len(art), : len(art)] = art.transpose(2, 0, 1)
         transformed = np.conj(_spectra(frame))
         spectra[i], covers[cover_of[i]] = transformed[:3], transformed[3]
         energy[i] = ((art[..., :3] ** 2).sum(-1) / np.maximum(art[..., 3], 1e-4)).sum()
-        room = SEARCH_PX - len(art) + 1
-        valid[i, :room, :room] = True
-    return _Bank(looks, spectra, covers, cover_of, energy, valid)
+        room[i] = side - len(art) + 1
+    return _Bank(factor, peaks, rivals, looks, spectra, covers, cover_of, energy, room)
+
+
+def _colours(concept: Concept) -> tuple[str | None, ...]:
+    """Return the colours in which a concept is seen, None where it is natural."""
+    coloured = tuple(OBJECT_COLOURS) if concept.name in COLOURABLE else ()
+    return coloured if concept.colourable else (None, *coloured)
 
 
 def _spectra(planes: np.ndarray) -> np.ndarray:
@@ -106,21 +122,27 @@ def _spectra(planes: np.ndarray) -> np.ndarray:
 
 
 def _correlated(spectra: np.ndarray) -> np.ndarray:
-    return np.asarray(fft.irfft2(spectra, (SEARCH_PX, SEARCH_PX)))
+    side = spectra.shape[-2]
+    return np.asarray(fft.irfft2(spectra, (side, side)))
 
 
 def _gains(pixels: np.ndarray, canvas: np.ndarray) -> np.ndarray:
-    """Return the squared error that each variant removes at each place, "N 64 64"; -inf where the
-    share is too small. gain = sum cover (|I - canvas|^2 - |I - colour|^2), at half resolution."""
+    """Return the squared error that each variant removes at each place, "N S S", in pixels of half
+    the resolution; -inf where the share is too small, or the box is not inside. gain = sum cover
+    (|I - canvas|^2 - |I - colour|^2)."""
     bank = _bank()
-    image = downsampled(pixels, 2)
-    left_over = ((image - downsampled(canvas, 2)) ** 2).sum(-1)
+    image = downsampled(pixels, bank.factor)
+    left_over = ((image - downsampled(canvas, bank.factor)) ** 2).sum(-1)
     planes = _spectra(np.stack([*image.transpose(2, 0, 1), (image**2).sum(-1), left_over]))
     products = np.einsum("nchw,chw->nhw", bank.spectra, 2 * planes[:3])
     before = _correlated(bank.covers * planes[4])[bank.cover_of]
     products -= (bank.covers * planes[3])[bank.cover_of]
     gains = before + _correlated(products) - bank.energy[:, None, None]
-    seen = bank.valid & (gains >= WORTH_A_LOOK * before) & (gains > MIN_GAIN)
+    gains *= (bank.factor / 2) ** 2
+    before = before * (WORTH_A_LOOK * (bank.factor / 2) ** 2)
+    places = np.arange(gains.shape[-1])
+    inside = places < bank.room[:, None]
+    seen = (gains >= before) & (gains > MIN_GAIN) & inside[:, None] & inside[:, :, None]
     return np.where(seen, gains, -np.inf)
 
 
@@ -149,13 +171,14 @@ def _left_over(pixels: np.ndarray, canvas: np.ndarray, placed: Placed) -> float:
 
 def _rivals(gains: np.ndarray) -> list[Placed]:
     """Return the variants with the highest gains near the peak, each at its best place."""
-    looks = _bank().looks
-    halves = np.array([look.side_px / 4 for look in looks])
+    bank = _bank()
+    looks, factor = bank.looks, bank.factor
+    halves = np.array([look.side_px / 2 / factor for look in looks])
     n, y, x = np.unravel_index(int(gains.argmax()), gains.shape)
-    reach = REACH_PX // 2
+    reach = REACH_PX // factor
     candidates: list[tuple[float, Placed]] = []
     peaks = gains.max((1, 2))
-    for i in np.argsort(-peaks)[:48]:
+    for i in np.argsort(-peaks)[: bank.peaks]:
         if not np.isfinite(peaks[i]):
             break
         top = round(y + halves[n] - halves[i]) - reach
@@ -164,18 +187,19 @@ def _rivals(gains: np.ndarray) -> list[Placed]:
         if window.size == 0 or not np.isfinite(window.max()):
             continue
         dy, dx = np.unravel_index(int(window.argmax()), window.shape)
-        place = Placed(looks[i], 2 * (max(left, 0) + int(dx)), 2 * (max(top, 0) + int(dy)))
+        at = (max(left, 0) + int(dx), max(top, 0) + int(dy))
+        place = Placed(looks[i], factor * at[0], factor * at[1])
         candidates.append((float(window.max()), place))
     candidates.sort(key=lambda pair: -pair[0])
-    return [place for _, place in candidates[:NUM_RIVALS]]
+    return [place for _, place in candidates[: bank.rivals]]
 
 
 def _refined(pixels: np.ndarray, canvas: np.ndarray, start: Placed) -> Placed:
-    """Return the place within 2 pixels where the object removes most squared error."""
-    art, side = start.look.art, start.look.side_px
+    """Return the place within a searched pixel where the object removes most squared error."""
+    art, side, reach = start.look.art, start.look.side_px, _bank().factor
     best, most = start, -np.inf
-    for y in range(max(start.y - 2, 0), min(start.y + 2, IMAGE_PX - side) + 1):
-        for x in range(max(start.x - 2, 0), min(start.x + 2, IMAGE_PX - side) + 1):
+    for y in range(max(start.y - reach, 0), min(start.y + reach, IMAGE_PX - side) + 1):
+        for x in range(max(start.x - reach, 0), min(start.x + reach, IMAGE_PX - side) + 1):
             seen, behind = pixels[y : y + side, x : x + side], canvas[y : y + side, x : x + side]
             before = seen - behind
             after = before + behind * art[..., 3:] - art[..., :3]

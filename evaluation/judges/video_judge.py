@@ -14,10 +14,10 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from evaluation.judges.image_parser import Detected, Parsed, parse
-from world.concepts import sprite
+from evaluation.judges.image_parser import Detected, Parsed, judged_size, parse
 from world.image.rendering import background_picture
 from world.image.scenes import CELL_PX, Background
+from world.image.sprites import sprite
 from world.video.motion import FRAMES, SLIDES, Motion, VideoScene
 
 Thing = tuple[str, str | None]
@@ -98,7 +98,7 @@ class _Track:
 
 
 def verdict(film: VideoScene, frames: np.ndarray) -> VideoVerdict:
-    """Judge frames, uint8 "8 128 128 3", that were to show the film.
+    """Judge frames, uint8 "8 H H 3", that were to show the film.
 
     Sizes, the object that stands still and, in `CROSS`, who comes from where are not asked for.
 
@@ -115,7 +115,7 @@ def verdict(film: VideoScene, frames: np.ndarray) -> VideoVerdict:
 
 
 def parse_video(frames: np.ndarray) -> ParsedVideo:
-    """Parse frames, uint8 "8 128 128 3". Frames without detections are skipped.
+    """Parse frames, uint8 "8 H H 3", as `parse` does images. Frames without detections are skipped.
 
     slides: one way, two cells or more in three steps or more, less than a cell aside. bounce: up
     and back again, with three turns at most. grow, shrink: by a cell or more, never the other way.
@@ -126,6 +126,7 @@ def parse_video(frames: np.ndarray) -> ParsedVideo:
     """
     if len(frames) != FRAMES:
         raise ValueError(f"a film has {FRAMES} frames, not {len(frames)}")
+    frames = judged_size(frames)
     different = {frame.tobytes(): frame for frame in frames}
     read = {key: parse(frame) for key, frame in different.items()}
     readings = [read[frame.tobytes()] for frame in frames]

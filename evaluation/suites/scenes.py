@@ -17,7 +17,7 @@ from evaluation.judges.image_parser import parse
 from evaluation.result import Measurement, share_metrics, wilson
 from evaluation.suites.tokenizer import round_trip
 from flow.modality import Modality
-from world.image.scenes import GENEVAL, IMAGE_PX, Family, Scene, sample_scene
+from world.image.scenes import GENEVAL, Family, Scene, sample_scene
 from world.text.captions import caption
 
 MANY_FACTS = 4
@@ -118,7 +118,7 @@ def geneval_metrics(drawn: list[JudgedImage]) -> dict[str, float]:
 def sheet(drawn: list[JudgedImage]) -> Image.Image:
     """Draw all images in rows of twelve, framed green where right and red where not, prompts
     below."""
-    cell = IMAGE_PX + 2 * FRAME_PX
+    cell = drawn[0].picture.shape[0] + 2 * FRAME_PX
     rows = -(-len(drawn) // SHEET_COLUMNS)
     size = (min(len(drawn), SHEET_COLUMNS) * cell, rows * (cell + LABEL_PX))
     page = Image.new("RGB", size, (255, 255, 255))

@@ -8,7 +8,7 @@ from evaluation.answers import AnswerEngine
 from evaluation.result import Measurement
 from model.tokenizers.image import VisionTokenizer, pixels_from_uint8, uint8_from_pixels
 from world.image.rendering import render
-from world.image.scenes import CELL_PX, Scene, sample_scene
+from world.image.scenes import CELLS, Scene, sample_scene
 
 BATCH = 32
 
@@ -91,8 +91,9 @@ def decode_images(vision: VisionTokenizer, codes: np.ndarray, device: torch.devi
 def _object_error(scenes: list[Scene], errors: np.ndarray) -> float:
     """Return the mean of errors "B H W" over all object boxes."""
     inside = np.zeros(errors.shape, bool)
+    cell = errors.shape[-1] // CELLS
     for picture, scene in zip(inside, scenes, strict=True):
         for i in scene.items:
-            top, left, side = i.row * CELL_PX, i.column * CELL_PX, i.cells * CELL_PX
+            top, left, side = i.row * cell, i.column * cell, i.cells * cell
             picture[top : top + side, left : left + side] = True
     return float(errors[inside].mean())

@@ -2,6 +2,7 @@
 
 A media position enters as the projected concatenation of its sub-codes' vectors plus a position
 embedding of the grid (Luo et al. 2025, arXiv:2510.13721, Section 2.2), and of the frame in a video.
+With `named_codes` the first sub-code adds a row of its own.
 With `neighbours` it also enters with the same position of the image before and after it
 (`TemporalNeighbourMixing`), which the papers do not have: a small model learns static content from
 it sooner than from attention. With `time_aligned` text and audio have a `TimeEmbedding`. In a
@@ -34,13 +35,15 @@ class OmniEmbeddings(nn.Module):
         self.text = nn.Embedding(config.text_vocabulary, width)
         self.text_mask = nn.Parameter(torch.randn(width) * 0.02)
         self.places = 0
-        self.code_rows = config.code_rows
+        self.code_rows, self.named_codes = config.code_rows, config.named_codes
         if config.vision is not None and config.code_rows is None:
             books, dim = config.vision.num_codebooks, config.vision.code_dim
             grid = config.vision.grid
             self.places = config.vision.positions
             self.image_mask = nn.Parameter(torch.randn(books, dim) * 0.3)
             self.image_projection = _projection(books * dim, width)
+            if config.named_codes:
+                self.image_names = nn.Embedding(config.vision.cardinality + 1, width)
             self.image_row = nn.Parameter(torch.randn(grid, width) * 0.02)
             self.image_column = nn.Parameter(torch.randn(grid, width) * 0.02)
         if config.video_frames and config.code_rows is None:
@@ -108,9 +111,12 @@ class OmniEmbeddings(nn.Module):
                 books = torch.cat([codebooks[Modality.IMAGE], self.image_mask[:, None]], 1)
                 vectors = _gather(books, segment.tokens)
                 vectors = vectors.to(self.image_mask.dtype)
-                return self.image_projection(vectors), self.image_projection(
-                    self.image_mask.flatten()
-                )
+                found = self.image_projection(vectors)
+                masked = self.image_projection(self.image_mask.flatten())
+                if not self.named_codes:
+                    return found, masked
+                rows = self.image_names
+                return found + rows(segment.tokens[..., 0]), masked + rows.weight[-1]
             case Modality.AUDIO:
                 added = torch.stack([self.audio_end, self.audio_mask], 1)
                 books = torch.cat([codebooks[Modality.AUDIO], added], 1)

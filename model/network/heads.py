@@ -13,10 +13,17 @@ from model.layers.transformer import Block
 
 
 class SubCodebookHead(nn.Module):
-    """The head "N D" -> logits of Q codes, each given the codes before it."""
+    """The head "N D" -> logits of Q codes, each given the codes before it. named: the first code
+    has rows of features besides (`OmniConfig.named_codes`)."""
 
     def __init__(
-        self, feature_width: int, num_codebooks: int, cardinality: int, config: HeadConfig
+        self,
+        feature_width: int,
+        num_codebooks: int,
+        cardinality: int,
+        config: HeadConfig,
+        *,
+        named: bool = False,
     ) -> None:
         super().__init__()
         self.num_codebooks = num_codebooks
@@ -28,6 +35,7 @@ class SubCodebookHead(nn.Module):
         self.layers = nn.ModuleList(
             Block(config.width, config.heads, config.mlp_width) for _ in range(config.layers)
         )
+        self.names = nn.Linear(feature_width, cardinality, bias=False) if named else None
         self.norm = nn.RMSNorm(config.width)
         self.out = nn.ModuleList(
             nn.Linear(config.width, cardinality, bias=False) for _ in range(num_codebooks)
@@ -42,7 +50,10 @@ class SubCodebookHead(nn.Module):
         for layer in self.layers:
             x, _ = layer(x, None, mask)
         x = self.norm(x)
-        return [out(x[:, q]) for q, out in enumerate(self.out)]
+        found = [out(x[:, q]) for q, out in enumerate(self.out)]
+        if self.names is not None:
+            found[0] = found[0] + self.names(features)
+        return found
 
     def step(
         self, entering: Tensor, q: int, past: list[tuple[Tensor, Tensor]] | None
@@ -57,4 +68,7 @@ class SubCodebookHead(nn.Module):
             present.append(kept)
         last = self.out[q]
         assert isinstance(last, nn.Linear)
-        return logits(self.norm(x)[:, 0], last.weight), present
+        found = logits(self.norm(x)[:, 0], last.weight)
+        if q == 0 and self.names is not None:
+            found = found + logits(entering, self.names.weight)
+        return found, present

@@ -50,7 +50,11 @@ class OmniModel(nn.Module):
         if config.vision is not None and config.code_rows is None:
             space = self.spaces[Modality.IMAGE]
             self.image_head = SubCodebookHead(
-                config.backbone.width, space.num_codebooks, space.cardinality, config.image_head
+                config.backbone.width,
+                space.num_codebooks,
+                space.cardinality,
+                config.image_head,
+                named=config.named_codes,
             )
         if config.video_frames:
             self.spaces[Modality.VIDEO] = config.video_space()

@@ -123,6 +123,16 @@ class TextTokenizer:
         out."""
         return self._tokenizer.decode([i for i in until_end(ids) if i >= NUM_MARKERS]).strip()
 
+    def stored(self) -> tuple[str, ...]:
+        """Return the pieces by id as they are stored, with a sign for each byte."""
+        return tuple(
+            str(self._tokenizer.id_to_token(i)) for i in range(self._tokenizer.get_vocab_size())
+        )
+
+    def spelled(self, piece: str) -> list[int]:
+        """Return the ids that spell a stored piece of another tokenizer of bytes."""
+        return [token.id for token in self._tokenizer.model.tokenize(piece)]
+
     def pieces(self, ids: Sequence[int]) -> tuple[str, ...]:
         """Return the text of each id, "" for markers; joined they are the text."""
         return tuple(self._pieces[i] if i < len(self._pieces) else "" for i in ids)

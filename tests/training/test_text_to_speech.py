@@ -10,7 +10,7 @@ import pytest
 from model.network.text_to_speech import TextToSpeech
 from tests.small_voice import CONFIG
 from training import text_to_speech as say
-from training.data.exact_codes import SaidCodes
+from training.data.speech.exact_codes import SaidCodes
 from training.loop.run_state import FILE
 from world.text.everyday import Everyday
 

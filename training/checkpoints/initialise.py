@@ -17,7 +17,9 @@ from model.loading.placement import Placement
 from model.network.omni import OmniModel
 from model.presets import PRESETS
 from model.tokenizers.text import TextTokenizer
+from training.checkpoints.dictionary import VISION, load_dictionary
 from training.checkpoints.grow_depth import grow_depth
+from training.checkpoints.new_rows import name_codes, text_rows
 from training.checkpoints.text_metric import training_texts, word_vectors
 from training.loop.run_state import averaged_weights
 
@@ -45,6 +47,12 @@ def initialise(arguments: argparse.Namespace) -> tuple[OmniModel, TextTokenizer]
     wanted, model = _preset(arguments), checkpoint.model.requires_grad_(True)
     had = model.config
     config = _shaped(had, arguments)
+    if arguments.dictionary is not None:
+        config = replace(config, vision=VISION, named_codes=True)
+    words = checkpoint.tokenizer
+    if arguments.vocabulary is not None:
+        words = text_tokenizer(run_folder(arguments, "flow"), texts(), arguments.vocabulary)
+        config = replace(config, text_vocabulary=arguments.vocabulary)
     config = replace(
         config,
         audio=had.audio or wanted.audio,
@@ -56,18 +64,29 @@ def initialise(arguments: argparse.Namespace) -> tuple[OmniModel, TextTokenizer]
         time_aligned=had.time_aligned or wanted.time_aligned,
     )
     if config != had:
-        grown = OmniModel(config, checkpoint.tokenizer.space(config.media, thinks=config.thinks))
+        grown = OmniModel(config, words.space(config.media, thinks=config.thinks))
         weights = grow_depth(model.state_dict(), config.backbone.layers)
-        grown.load_state_dict(weights, strict=False)
+        if words is not checkpoint.tokenizer:
+            weights |= text_rows(weights, checkpoint.tokenizer, words)
+            grown.text_metric_codes.copy_(word_vectors(words, texts(), config.text_metric_dim))
+            del weights["text_metric_codes"]
+        shapes = {name: tensor.shape for name, tensor in grown.state_dict().items()}
+        fitting = {n: w for n, w in weights.items() if shapes.get(n) == w.shape}
+        grown.load_state_dict(fitting, strict=False)
+        if arguments.dictionary is not None:
+            load_dictionary(grown.vision, arguments.dictionary)
+            name_codes(grown, words)
         model = grown.to(model.device)
     raw = {stage for stage in TOKENIZERS if has_raw(checkpoint.facts, stage)}
+    if arguments.dictionary is not None:
+        raw.discard("vision")
     if config.audio is not None and had.audio is None:
         raw.add("audio")
     _load_tokenizers(model, arguments, raw)
     model.vision.requires_grad_(False)
     if model.config.audio is not None:
         model.audio.requires_grad_(False)
-    return model, checkpoint.tokenizer
+    return model, words
 
 
 def start_of(arguments: argparse.Namespace) -> Checkpoint | None:

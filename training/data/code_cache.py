@@ -16,10 +16,12 @@ from torch import Tensor
 from tqdm import tqdm
 
 from model.tokenizers.image import VisionTokenizer, pixels_from_uint8
-from world.image.rendering import render
+from training.data.exact_pictures import ExactPictures
 from world.image.scenes import Scene
+from world.video.motion import Frame, render_frame
 
 T = TypeVar("T")
+Drawn = Callable[[T], Sequence[Frame]]
 ENCODED = 32
 """Graphs encoded at once."""
 
@@ -27,11 +29,11 @@ ENCODED = 32
 def encode_drawings(
     tokenizer: VisionTokenizer,
     graphs: Sequence[T],
-    drawn: Callable[[T], np.ndarray],
+    drawn: Drawn[T],
     cache: Path,
 ) -> np.ndarray:
-    """Return the codes uint16 "N F L Q" of the F images uint8 "F H W 3" that `drawn` renders of
-    each graph. The cache is reused where graphs and weights (in float16) are the same."""
+    """Return the codes uint16 "N F L Q" of the F frames that `drawn` returns of each graph. The
+    cache is reused where graphs and weights (in float16) are the same."""
     made_from = blake2b(repr(graphs).encode(), digest_size=16)
     for tensor in tokenizer.state_dict().values():
         made_from.update(tensor.half().cpu().numpy().tobytes())
@@ -45,14 +47,18 @@ def encode_drawings(
     return codes
 
 
-def encoded(
-    tokenizer: VisionTokenizer, graphs: Sequence[T], drawn: Callable[[T], np.ndarray]
-) -> np.ndarray:
-    """Encode without a cache, with the tokenizer's present weights."""
+def encoded(tokenizer: VisionTokenizer, graphs: Sequence[T], drawn: Drawn[T]) -> np.ndarray:
+    """Encode without a cache, with the tokenizer's present weights; those of a picture dictionary
+    are exact, without pixels."""
+    if tokenizer.dictionary is not None:
+        exact = ExactPictures(tokenizer.dictionary)
+        return np.stack([[exact.codes(frame) for frame in drawn(graph)] for graph in graphs])
     device = next(tokenizer.parameters()).device
     parts: list[np.ndarray] = []
     for start in tqdm(range(0, len(graphs), ENCODED), desc="codes", mininterval=5):
-        images = np.stack([drawn(graph) for graph in graphs[start : start + ENCODED]])
+        images = np.stack(
+            [[render_frame(f) for f in drawn(graph)] for graph in graphs[start : start + ENCODED]]
+        )
         pixels = pixels_of(np.concatenate(list(images)), tokenizer.config.image_px, device)
         with torch.inference_mode(), torch.autocast(device.type, enabled=False):
             found = tokenizer.encode(pixels).unflatten(0, images.shape[:2])
@@ -60,9 +66,9 @@ def encoded(
     return np.concatenate(parts)
 
 
-def still(scene: Scene) -> np.ndarray:
-    """Render a scene, uint8 "1 H W 3"."""
-    return render(scene)[None]
+def still(scene: Scene) -> tuple[Frame]:
+    """Return a scene as its one frame."""
+    return (Frame.of(scene),)
 
 
 def pixels_of(images: np.ndarray, image_px: int, device: torch.device) -> Tensor:

@@ -20,7 +20,6 @@ from training.data.examples import UNKNOWN, Example, Examples, with_mentions
 from world.edits.edits import Edit
 from world.edits.sampling import sample_edit
 from world.edits.unnamed_colours import sample_unnamed_edit
-from world.image.rendering import render
 from world.image.scenes import Scene
 from world.patch_labels import COLOUR, patch_labels, video_patch_labels
 from world.sampling import pick
@@ -32,7 +31,7 @@ from world.video.captions import (
     video_questions,
     video_request,
 )
-from world.video.motion import VideoScene, render_video, sample_video
+from world.video.motion import Frame, VideoScene, frames_of, sample_video
 
 T = TypeVar("T")
 VIDEO_SEED, EDIT_SEED, UNNAMED_SEED = 31, 32, 33
@@ -75,14 +74,14 @@ class VideoExamples:
         ]
         edits = [sample_edit(_rng(EDIT_SEED, i), test=False) for i in range(num[1])]
         unnamed = [sample_unnamed_edit(_rng(UNNAMED_SEED, i)) for i in range(num[2])]
-        film_codes = encode_drawings(tokenizer, videos, render_video, folder / "films.npz")
+        film_codes = encode_drawings(tokenizer, videos, frames_of, folder / "films.npz")
         edit_codes = encode_drawings(tokenizer, edits, _both, folder / "edits.npz")
         unnamed_codes = encode_drawings(tokenizer, unnamed, _both, folder / "unnamed-edits.npz")
         return cls(words, (videos, film_codes), (edits, edit_codes), (unnamed, unnamed_codes))
 
     def reencode(self, tokenizer: VisionTokenizer) -> None:
         """Encode all pools with the tokenizer's present weights."""
-        self._video_codes = encoded(tokenizer, self.videos, render_video)
+        self._video_codes = encoded(tokenizer, self.videos, frames_of)
         self._edit_codes = encoded(tokenizer, self.edits, _both)
         self._unnamed_codes = encoded(tokenizer, self.unnamed, _both)
 
@@ -213,8 +212,8 @@ class VideoExamples:
         return Span(Modality.IMAGE, torch.from_numpy(codes.astype(np.int64)))
 
 
-def _both(edit: Edit) -> np.ndarray:
-    return np.stack([render(edit.before), render(edit.after)])
+def _both(edit: Edit) -> tuple[Frame, Frame]:
+    return Frame.of(edit.before), Frame.of(edit.after)
 
 
 def _starts_as_drawn(place: int) -> bool:

@@ -6,7 +6,7 @@ the prompt, which objects the words name, and which patches an edit changes. Ali
 sooner (Yu et al. 2024, arXiv:2410.06940, with a pretrained encoder; here the labels come from the
 world). The probes lie beside the checkpoint, for the Lab and `engine.generation.edit_mask`. Owns:
 the loss. Does not own: the heads (`model.network.probes`), the labels (`world.patch_labels`,
-`training.data.forced_alignment`).
+`training.data.speech.forced_alignment`).
 """
 
 from collections.abc import Sequence
@@ -20,9 +20,9 @@ from flow.modality import Modality
 from model.network.omni import OmniModel
 from model.network.probes import EDIT_TARGET, PICTURE, REFERRED, SOUND, LinearProbes
 from training.data.examples import UNKNOWN, Batch, at
-from training.data.forced_alignment import LETTERS, SILENCE
+from training.data.speech.forced_alignment import LETTERS, SILENCE
 from training.objectives.frame_subset import inside
-from world.patch_labels import NAMES
+from world.patch_labels import LABELS, names
 from world.video.motion import FRAMES
 
 WEIGHT, SOUND_WEIGHT = 0.5, 1.0
@@ -38,10 +38,10 @@ class ProbeLoss(nn.Module):
     def __init__(self, model: OmniModel, pieces: Sequence[str]) -> None:
         super().__init__()
         layers, width = model.backbone.layers, model.config.backbone.width
-        names = {PICTURE: NAMES, SOUND: (pieces, (SILENCE, *LETTERS))}
-        asked = {**names, REFERRED: (("others", "named"),), EDIT_TARGET: (("stays", "changes"),)}
+        read = {PICTURE: names(), SOUND: (pieces, (SILENCE, *LETTERS))}
+        asked = {**read, REFERRED: (("others", "named"),), EDIT_TARGET: (("stays", "changes"),)}
         self.prompts = LinearProbes(width, max(len(layers) // 2 - 1, 0), asked)
-        self.answers = LinearProbes(width, max(2 * len(layers) // 3 - 1, 0), names)
+        self.answers = LinearProbes(width, max(2 * len(layers) // 3 - 1, 0), read)
         self._features: dict[LinearProbes, Tensor] = {}
         for heads in (self.prompts, self.answers):
             layers[heads.behind].register_forward_hook(partial(self._keep, heads))
@@ -83,7 +83,7 @@ class ProbeLoss(nn.Module):
             given = at(batch.given, (entered[:, own] - first).expand(target.batch, -1))
             modality = prompts[media].modality
             kind = kind_of(modality)
-            facts, called = given[..., : len(self.prompts.names[kind])], given[..., len(NAMES) :]
+            facts, called = given[..., : len(self.prompts.names[kind])], given[..., LABELS:]
             known = loss(self.prompts, middle[:, own], facts, kind)
             found["in"] = (known, weight_of(modality))
             if kind == PICTURE and called.numel() and not causal:

@@ -16,13 +16,14 @@ from flow.sequence import drop_prompt
 from model.network.omni import OmniModel
 from training.data.examples import Batch, Example, Examples, collate
 from training.data.multimodal_examples import audio_visual, think
-from training.data.speech_examples import SpeechExamples
+from training.data.speech.speech_examples import SpeechExamples
 from training.data.video_examples import VideoExamples
 from training.objectives.frame_subset import (
     beginning_middle_end,
     positions_of_frames,
     two_of_all,
 )
+from training.objectives.patch_subset import some_patches
 from world.text.dialogue import Kind
 from world.video.motion import FRAMES
 
@@ -93,7 +94,11 @@ class FlowBatches:
 
     def _text_batch(self, rng: np.random.Generator) -> Batch:
         about = rng.random() < 0.7
-        return collate([self._text(rng, about=about) for _ in range(TEXTS)], self.model.device)
+        drawn = [self._text(rng, about=about) for _ in range(TEXTS)]
+        batch = collate(drawn, self.model.device)
+        if not about or not self.model.config.named_codes:
+            return batch
+        return replace(batch, kept=some_patches(batch, rng))
 
     def _hear_batch(self, rng: np.random.Generator) -> Batch:
         assert self.speech is not None

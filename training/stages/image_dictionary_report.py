@@ -1,17 +1,13 @@
 """The figures of a whole picture dictionary, of parts that were trained one by one."""
 
-from pathlib import Path
-
 import numpy as np
 import torch
 
 from model.tokenizers.dictionary.tokenizer import ImageDictionary
 from model.tokenizers.image import pixels_from_uint8
-from training.loop.run_state import FILE, averaged_weights
 from training.stages.image_dictionary import PICTURES, Pictures, exact_codes, psnr
 from world.image.named_scenes import Labelled
 
-PARTS, GROUND_CODES = ("atlas", "ground", "encoder"), "ground_codes.pt"
 SCENES = 48
 
 
@@ -41,14 +37,3 @@ def _figures(dictionary: ImageDictionary, views: Labelled) -> dict[str, float]:
         figures[f"{name}_things"] = psnr(float(square[things].mean()))
         figures[f"{name}_whole"] = psnr(float(square.mean()))
     return {name: round(value, 2) for name, value in figures.items()}
-
-
-def load_parts(dictionary: ImageDictionary, runs: Path) -> list[str]:
-    """Load the ground codes and the averaged weights of the parts that a folder has; return the
-    names of those that are missing."""
-    if (runs / GROUND_CODES).exists():
-        dictionary.ground_codes.load_state_dict(torch.load(runs / GROUND_CODES))
-    there = [part for part in PARTS if (runs / part / FILE).exists()]
-    for part in there:
-        dictionary.get_submodule(part).load_state_dict(averaged_weights(runs / part)[0])
-    return [part for part in PARTS if part not in there]

@@ -18,13 +18,13 @@ from torch import Tensor
 from model.config import OmniConfig
 from model.network.omni import OmniModel
 from model.tokenizers.quantizer import MultiCodebookQuantizer
-from training.data.code_cache import still
 from training.data.examples import Batch
 from training.loop.distributed import Ranks
 from training.objectives.corruption import replaced
 from training.objectives.gradnorm import GradNorm
 from training.stages.flow import A_STEP, FlowStage
 from training.stages.vision import Reconstruction, objects_of, reconstruct
+from world.image.rendering import render
 
 RATE_SCALES = {"vision.": 0.05}
 """The tokenizer's learning rate relative to the model's, for
@@ -102,7 +102,7 @@ class OnlineStage(FlowStage):
         model has learned their meaning."""
         scenes = [scene for scene in batch.scenes if scene is not None]
         assert len(scenes) == batch.sequence.batch
-        images = np.concatenate([still(scene) for scene in scenes])
+        images = np.stack([render(scene) for scene in scenes])
         self.quantizer.eval()
         with torch.autocast(self.model.device.type, enabled=False):
             return reconstruct(self.model.vision, images, objects_of(scenes, images))

@@ -36,7 +36,7 @@ from model.tokenizers.speech_codes import DURATIONS, NUM_SYMBOLS
 from model.tokenizers.text import NUM_MARKERS
 from samplers.counter_rng import CounterRNG
 from samplers.masked import MaskedSampler
-from training.data.exact_codes import SaidCodes
+from training.data.speech.exact_codes import SaidCodes
 from world.text.sentences import edit_distance
 
 KEPT = "speaker"

@@ -17,6 +17,7 @@ from world.image.scenes import (
     CELLS,
     PLACES,
     SIZES,
+    TINTED,
     Background,
     Item,
     Scene,
@@ -40,7 +41,9 @@ DIRECTION_PHRASES = {
 }
 PLACE_NOUNS = {
     "sky": "the sky", "grass": "a meadow", "sea": "the sea", "night": "the night sky",
-    "room": "a room",
+    "room": "a room", "beach": "the beach", "forest": "a forest", "snow": "the snow",
+    "city": "the city", "desert": "the desert", "space": "outer space",
+    "underwater": "the ocean", "kitchen": "a kitchen", "farm": "a farm", "stage": "a stage",
 }  # fmt: skip
 _PLAIN = (
     "make the background {colour}", "change the background to {colour}",
@@ -135,7 +138,7 @@ def _another_background(rng: np.random.Generator, scene: Scene) -> Edit:
 
 def _another_colour(rng: np.random.Generator, scene: Scene, test: bool) -> Edit | None:
     """Recolour all objects of one concept."""
-    coloured = [i for i in scene.items if i.colour is not None]
+    coloured = [i for i in scene.items if i.concept in COLOURABLE]
     if not coloured:
         return None
     item = pick(rng, coloured)
@@ -161,7 +164,8 @@ def _new_thing(rng: np.random.Generator, scene: Scene, size: str, test: bool) ->
     scenes."""
     names = COLOURABLE if rng.random() < 0.2 else tuple(c.name for c in CONCEPTS)
     name = pick(rng, names)
-    colours = _colours(name, test) if BY_NAME[name].colourable else [None]
+    coloured = BY_NAME[name].colourable or (name in COLOURABLE and rng.random() < TINTED)
+    colours = _colours(name, test) if coloured else [None]
     if not colours or any(i.concept == name for i in scene.items):
         return None
     return Item(name, pick(rng, colours), size, 0, 0)

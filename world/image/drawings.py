@@ -16,9 +16,11 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageFilter
 
-from world.concepts import CONCEPTS
+from world.concepts import SMALL
 
 TABLE = Path(__file__).resolve().parents[2] / "assets" / "world" / "drawings.json"
+SHEET = TABLE.with_name("drawings.webp")
+"""The shipped sheet."""
 DRAWING_PX = 128
 SHEET_COLUMNS = 26
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)
@@ -38,7 +40,7 @@ def _drawings() -> tuple[Drawing, ...]:
     """The 612 of the table, then what the smaller world has besides (faces of animals, shapes)."""
     listed = [Drawing(*row) for row in json.loads(TABLE.read_text())]
     there = {bare(d.code_point) for d in listed}
-    others = [c for c in CONCEPTS if bare(c.code_point) not in there]
+    others = [c for c in SMALL if bare(c.code_point) not in there]
     return (*listed, *(Drawing(c.name, c.kind, c.code_point) for c in others))
 
 

@@ -1,39 +1,46 @@
-"""The exact rendering of a scene: 128 x 128 pixels, sprites on a painted background.
+"""The exact rendering of a scene: sprites on a painted background.
 
 Owns: `render`, `background_picture`. Does not own: scenes (`world.image.scenes`), sprites
 (`world.concepts`).
 """
 
-from functools import cache
-
 import numpy as np
 
-from world.concepts import (
-    sprite,
-)
-from world.image.scenes import BACKGROUND_COLOURS, CELL_PX, IMAGE_PX, Background, Scene
+from world.concepts import is_large
+from world.image.backdrops import Backdrop, painted
+from world.image.scenes import BACKGROUND_COLOURS, CELLS, IMAGE_PX, Background, Scene, picture_px
+from world.image.sprites import sprite
+from world.per_domain import per_domain
 
 
 def render(scene: Scene, offset_px: tuple[int, int] = (0, 0)) -> np.ndarray:
-    """Render the scene, uint8 "128 128 3". offset_px (x, y) shifts all objects off the lattice."""
-    canvas = background_picture(scene.background).copy()
+    """Render the scene, uint8 "side side 3", side the domain's. offset_px (x, y) shifts all objects
+    off the lattice."""
+    side_px = picture_px()
+    canvas = background_picture(scene.background, side_px).copy()
+    cell = side_px // CELLS
     for item in scene.items:
-        side = item.cells * CELL_PX
+        side = item.cells * cell
         art = sprite(item.concept, item.colour, side)
-        x, y = item.column * CELL_PX + offset_px[0], item.row * CELL_PX + offset_px[1]
-        x0, y0, x1, y1 = max(x, 0), max(y, 0), min(x + side, IMAGE_PX), min(y + side, IMAGE_PX)
+        x, y = item.column * cell + offset_px[0], item.row * cell + offset_px[1]
+        x0, y0, x1, y1 = max(x, 0), max(y, 0), min(x + side, side_px), min(y + side, side_px)
         art = art[y0 - y : y1 - y, x0 - x : x1 - x]
         canvas[y0:y1, x0:x1] = canvas[y0:y1, x0:x1] * (1 - art[..., 3:]) + art[..., :3]
     return (np.clip(canvas, 0, 1) * 255 + 0.5).astype(np.uint8)
 
 
-@cache
-def background_picture(background: Background) -> np.ndarray:
-    """Return the empty background, float32 "128 128 3" in [0, 1]; read-only."""
-    y = np.linspace(0, 1, IMAGE_PX, dtype=np.float32)[:, None, None]
+@per_domain
+def background_picture(background: Background, side_px: int = IMAGE_PX) -> np.ndarray:
+    """Return the empty background, float32 "side side 3" in [0, 1]; read-only. The places of the
+    small domain have one size.
+
+    """
+    y = np.linspace(0, 1, side_px, dtype=np.float32)[:, None, None]
     if background.kind in ("plain", "gradient"):
         top, bottom = (_unit(BACKGROUND_COLOURS[c]) for c in (background.colours * 2)[:2])
-        picture = np.broadcast_to(top * (1 - y) + bottom * y, (IMAGE_PX, IMAGE_PX, 3)).copy()
+        picture = np.broadcast_to(top * (1 - y) + bottom * y, (side_px, side_px, 3)).copy()
+    elif is_large():
+        picture = painted(Backdrop(background.kind), side_px).astype(np.float32) / 255
     else:
         picture = _PLACE_PAINTERS[background.kind](y)
     picture.setflags(write=False)

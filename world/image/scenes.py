@@ -5,6 +5,7 @@ caption, question and score. Owns: `Item`, `Background`, `Scene`, `sample_scene`
 not own: words about scenes (`world.text.captions`).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -17,9 +18,11 @@ from world.concepts import (
     OBJECT_COLOURS,
     RELATIONS,
     held_out,
+    is_large,
 )
 
 IMAGE_PX = 128
+"""Side of the pictures of the small domain; judges measure in their pixels."""
 CELL_PX = 16
 CELLS = IMAGE_PX // CELL_PX
 SIZES: dict[str, int] = {"small": 2, "": 3, "big": 4}
@@ -46,7 +49,15 @@ BACKGROUND_COLOURS: dict[str, tuple[int, int, int]] = {
     "purple": (206, 186, 246),
     "orange": (252, 206, 160),
 }
-PLACES = ("sky", "grass", "sea", "night", "room")
+PLACES: list[str] = ["sky", "grass", "sea", "night", "room"]
+"""The places of the domain."""
+TINTED = 0.25
+"""The share of things that have a colour word of those that can do without."""
+
+
+def picture_px() -> int:
+    """Return the side of the domain's pictures."""
+    return 2 * IMAGE_PX if is_large() else IMAGE_PX
 
 
 class Family(StrEnum):
@@ -184,6 +195,8 @@ def _propose(rng: np.random.Generator, family: Family) -> Scene | None:
     relation = None
     if family is Family.COUNTING:
         one = _thing(rng, size="" if rng.random() < 0.6 else "small")
+        while not BY_NAME[one.concept].countable:
+            one = _thing(rng, size=one.size)
         wishes = [one] * int(rng.integers(2, 5))
     elif family is Family.GROUP:
         wishes = _different(rng, int(rng.integers(3, 5)), size=None)
@@ -202,21 +215,22 @@ def _propose(rng: np.random.Generator, family: Family) -> Scene | None:
     return Scene(family, background, _placed(wishes, relation), relation)
 
 
-def _thing(
-    rng: np.random.Generator, size: str | None, names: tuple[str, ...] | None = None
-) -> Item:
-    """Return an unplaced object; size None draws one, names None means every concept."""
+def _thing(rng: np.random.Generator, size: str | None, names: Sequence[str] | None = None) -> Item:
+    """Return an unplaced object; size None draws one, names None means every concept, others have a
+    colour."""
     concept = (
         BY_NAME[str(rng.choice(names))] if names else CONCEPTS[int(rng.integers(len(CONCEPTS)))]
     )
-    colour = str(rng.choice(tuple(OBJECT_COLOURS))) if concept.colourable else None
+    colour = None
+    if names or concept.colourable or (concept.name in COLOURABLE and rng.random() < TINTED):
+        colour = str(rng.choice(tuple(OBJECT_COLOURS)))
     if size is None:
         size = str(rng.choice(("", "small", "big"), p=(0.6, 0.2, 0.2)))
     return Item(concept.name, colour, size, 0, 0)
 
 
 def _different(
-    rng: np.random.Generator, num: int, size: str | None, names: tuple[str, ...] | None = None
+    rng: np.random.Generator, num: int, size: str | None, names: Sequence[str] | None = None
 ) -> list[Item]:
     things: list[Item] = []
     while len(things) < num:

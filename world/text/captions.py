@@ -25,7 +25,20 @@ PLACE_PHRASES: dict[str, tuple[str, ...]] = {
     "sea": ("at sea", "by the sea"),
     "night": ("at night", "in the night sky"),
     "room": ("in a room", "inside a room"),
+    "beach": ("on the beach", "at the beach"),
+    "forest": ("in the forest", "in a forest"),
+    "snow": ("in the snow", "on the snow"),
+    "city": ("in the city", "in a city"),
+    "desert": ("in the desert", "in a desert"),
+    "space": ("in space", "in outer space"),
+    "underwater": ("under water", "in the ocean"),
+    "kitchen": ("in the kitchen", "in a kitchen"),
+    "farm": ("on the farm", "on a farm"),
+    "stage": ("on the stage", "on a stage"),
 }
+
+
+_VOWELS, _SPOKEN_WITH_Y = ("a", "e", "i", "o", "u", "hour"), ("uni", "ufo")
 
 
 @dataclass(frozen=True)
@@ -39,9 +52,11 @@ class Question:
 
 def with_article(words: str) -> str:
     """Add the article: "dog" -> "a dog", "apple" -> "an apple", "grapes" -> "grapes"."""
-    if words.split()[-1] == "grapes":
+    concept = BY_NAME.get(words.split()[-1])
+    if concept is not None and concept.form != "one":
         return words
-    return ("an " if words[0] in "aeiou" else "a ") + words
+    vowel = words.startswith(_VOWELS) and not words.startswith(_SPOKEN_WITH_Y)
+    return ("an " if vowel else "a ") + words
 
 
 def noun(item: Item, *, size: bool = True, colour: bool = True) -> str:
@@ -173,8 +188,10 @@ def _what(scene: Scene, rng: np.random.Generator) -> Question:
     return Question(asked, full_caption(scene), "object")
 
 
-def _count(scene: Scene, rng: np.random.Generator) -> Question:
+def _count(scene: Scene, rng: np.random.Generator) -> Question | None:
     item = scene.items[int(rng.integers(len(scene.items)))]
+    if not BY_NAME[item.concept].countable:
+        return None
     plural = BY_NAME[item.concept].plural
     number = sum(i.concept == item.concept for i in scene.items)
     asked = pick(
@@ -200,7 +217,9 @@ def _colour(scene: Scene, rng: np.random.Generator) -> Question | None:
         return None
     item = coloured[int(rng.integers(len(coloured)))]
     many = sum(i.concept == item.concept for i in scene.items) > 1
-    name, verb = (BY_NAME[item.concept].plural, "are") if many else (item.concept, "is")
+    concept = BY_NAME[item.concept]
+    name, verb = (concept.plural, "are") if many else (item.concept, concept.verb)
+    many |= verb == "are"
     asked = pick(
         rng,
         (
@@ -225,7 +244,7 @@ def _yes_no(scene: Scene, rng: np.random.Generator) -> Question:
     asked = pick(
         rng,
         (
-            f"{'are' if name == 'grapes' else 'is'} there {thing}?",
+            f"{BY_NAME[name].verb} there {thing}?",
             f"do you see {thing}?",
             f"can you see {thing} in the picture?",
         ),
@@ -259,7 +278,7 @@ def _position(scene: Scene, rng: np.random.Generator) -> Question | None:
     if relation is None:
         return None
     if rng.random() < 0.5:
-        asked = f"where is the {a.concept}?"
+        asked = f"where {BY_NAME[a.concept].verb} the {a.concept}?"
         return Question(asked, f"{RELATION_PHRASES[relation][0]} the {b.concept}", "position")
     phrase = pick(rng, RELATION_PHRASES[relation])
     return Question(

@@ -6,18 +6,20 @@ A dialogue ends with the assistant's answer, which is what a model learns to say
 (`world.text.captions`).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import cache, partial
+from functools import partial
 from typing import TypeVar
 
 import numpy as np
 
-from world.concepts import CONCEPTS, Concept
+from world.concepts import BY_NAME, CONCEPT_WORDS, CONCEPTS, Concept
 from world.image.scenes import Family, Scene, sample_scene
+from world.per_domain import per_domain
 from world.sampling import pick
 from world.text.captions import NUMBER_WORDS, caption, full_caption, questions, with_article
+from world.text.known_facts import KIND_NOUNS, NATURAL_COLOURS, SOUNDS
 from world.text.out_of_domain import ASKS, NOUNS, SENTENCES, SUBJECTS, is_held_out_text
 from world.text.small_talk import SMALL_TALK
 
@@ -72,22 +74,6 @@ DRAW_PHRASES = (
     "{}",
 )
 """The phrases of an image request; {} is a caption."""
-
-_SOUNDS = {
-    "dog": "woof", "cat": "meow", "cow": "moo", "pig": "oink", "frog": "ribbit", "bee": "buzz",
-    "owl": "hoot", "lion": "roar", "horse": "neigh", "chicken": "cluck", "bell": "ding dong",
-    "clock": "tick tock", "drum": "boom boom", "train": "choo choo", "car": "vroom",
-}  # fmt: skip
-_NATURAL_COLOURS = {
-    "banana": "yellow", "apple": "red", "strawberry": "red", "grapes": "purple", "frog": "green",
-    "pig": "pink", "elephant": "grey", "fox": "orange", "whale": "blue", "tree": "green",
-    "cactus": "green", "sun": "yellow", "cloud": "white", "turtle": "green", "trumpet": "yellow",
-}  # fmt: skip
-_KIND_NOUNS = {
-    "animal": "an animal", "food": "something to eat", "vehicle": "a vehicle",
-    "nature": "a part of nature", "instrument": "a musical instrument",
-    "object": "a thing", "shape": "a shape",
-}  # fmt: skip
 
 SceneSource = Callable[[np.random.Generator], Scene]
 
@@ -154,7 +140,9 @@ def _second_question(rng: np.random.Generator, draw: SceneSource) -> tuple[Utter
     item = scene.items[0]
     if len(scene.items) == 1 and rng.random() < 0.6:
         options = [("what colour is it?", item.colour)] if item.colour else []
-        options += [("how many are there?", "one"), ("how big is it?", item.size or "medium")]
+        if BY_NAME[item.concept].countable:
+            options.append(("how many are there?", "one"))
+        options.append(("how big is it?", item.size or "medium"))
         asked, answer = pick(rng, options)
     elif scene.family is Family.COUNTING:
         asked, answer = (
@@ -204,28 +192,33 @@ def _knowledge(rng: np.random.Generator) -> tuple[Utterance, ...]:
     """State a fact about a concept: kind, sound or usual colour."""
     roll = rng.random()
     if roll < 0.3:
-        return _sound_fact(pick(rng, tuple(_SOUNDS)))
+        return _sound_fact(pick(rng, _known(SOUNDS)))
     if roll < 0.55:
-        return _colour_fact(pick(rng, tuple(_NATURAL_COLOURS)))
+        return _colour_fact(pick(rng, _known(NATURAL_COLOURS)))
     return _kind_fact(CONCEPTS[int(rng.integers(len(CONCEPTS)))])
 
 
 def _sound_fact(name: str) -> tuple[Utterance, ...]:
-    return _exchange(f"what sound does {with_article(name)} make?", f"{_SOUNDS[name]}!")
+    return _exchange(f"what sound does {with_article(name)} make?", f"{SOUNDS[name]}!")
 
 
 def _colour_fact(name: str) -> tuple[Utterance, ...]:
     thing, verb = with_article(name), _verb(name)
-    return _exchange(f"what colour {verb} {thing}?", f"{thing} {verb} {_NATURAL_COLOURS[name]}.")
+    return _exchange(f"what colour {verb} {thing}?", f"{thing} {verb} {NATURAL_COLOURS[name]}.")
 
 
 def _kind_fact(concept: Concept) -> tuple[Utterance, ...]:
     thing, verb = with_article(concept.name), _verb(concept.name)
-    return _exchange(f"what {verb} {thing}?", f"{thing} {verb} {_KIND_NOUNS[concept.kind]}.")
+    return _exchange(f"what {verb} {thing}?", f"{thing} {verb} {KIND_NOUNS[concept.kind]}.")
 
 
 def _verb(name: str) -> str:
-    return "are" if name == "grapes" else "is"
+    return BY_NAME[name].verb
+
+
+def _known(facts: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the things of the domain of which there is a fact."""
+    return tuple(name for name in facts if name in BY_NAME)
 
 
 def known_dialogue(asked: str) -> Dialogue | None:
@@ -233,12 +226,12 @@ def known_dialogue(asked: str) -> Dialogue | None:
     return _known_dialogues().get(asked)
 
 
-@cache
+@per_domain
 def _known_dialogues() -> dict[str, Dialogue]:
     talk = [_exchange(asked, answer) for options, answer in SMALL_TALK for asked in options]
     facts = [
-        *(_sound_fact(name) for name in _SOUNDS),
-        *(_colour_fact(name) for name in _NATURAL_COLOURS),
+        *(_sound_fact(name) for name in _known(SOUNDS)),
+        *(_colour_fact(name) for name in _known(NATURAL_COLOURS)),
         *(_kind_fact(concept) for concept in CONCEPTS),
     ]
     pairs = ((Kind.SMALL_TALK, talk), (Kind.KNOWLEDGE, facts))
@@ -254,11 +247,17 @@ def _outside(rng: np.random.Generator, test: bool) -> tuple[Utterance, ...]:
             )
 
 
+@per_domain
+def _strange_nouns() -> tuple[str, ...]:
+    """Return the things that the domain lacks."""
+    return tuple(noun for noun in NOUNS if CONCEPT_WORDS.keys().isdisjoint(noun.split()))
+
+
 def _outside_wish(rng: np.random.Generator) -> tuple[str, str]:
     """(what decides whether it is held out, the wish)."""
     roll = rng.random()
     if roll < 0.55:
-        thing = pick(rng, NOUNS)
+        thing = pick(rng, _strange_nouns())
         words = with_article(thing)
         if rng.random() < 0.35:
             inside = CONCEPTS[int(rng.integers(len(CONCEPTS)))].name

@@ -107,11 +107,15 @@ def video_caption(video: VideoScene, rng: np.random.Generator) -> str:
 
 
 def _many(video: VideoScene) -> bool:
-    return len(video.movers) > 1 or any(item.concept == "grapes" for item in video.movers)
+    return len(video.movers) > 1 or any(_are(item) for item in video.movers)
+
+
+def _are(item: Item) -> bool:
+    return BY_NAME[item.concept].verb == "are"
 
 
 def _stands(item: Item) -> str:
-    verb = "stand" if item.concept == "grapes" else "stands"
+    verb = "stand" if _are(item) else "stands"
     return f"{with_article(noun(item))} {verb} still"
 
 
@@ -125,7 +129,9 @@ def video_questions(video: VideoScene, rng: np.random.Generator) -> list[Questio
         _count_question(video, rng),
     ]
     shown = Scene(Family.SINGLE_OBJECT, video.background, video.movers[:1])
-    return found + [q for q in questions(shown, rng) if q.kind == "background"]
+    return [q for q in found if q is not None] + [
+        q for q in questions(shown, rng) if q.kind == "background"
+    ]
 
 
 _WHAT_HAPPENS = (
@@ -167,9 +173,11 @@ def _mover_question(video: VideoScene, rng: np.random.Generator) -> Question:
     return Question(pick(rng, asked), mover_phrase(video), "mover")
 
 
-def _count_question(video: VideoScene, rng: np.random.Generator) -> Question:
+def _count_question(video: VideoScene, rng: np.random.Generator) -> Question | None:
     items = video.movers + video.still
     concept = items[int(rng.integers(len(items)))].concept
+    if not BY_NAME[concept].countable:
+        return None
     plural, number = BY_NAME[concept].plural, sum(i.concept == concept for i in items)
     asked = (
         f"how many {plural} are there?",

@@ -11,9 +11,19 @@ from enum import StrEnum
 
 import numpy as np
 
-from world.concepts import held_out, sprite
+from world.concepts import BY_NAME, held_out
 from world.image.rendering import background_picture
-from world.image.scenes import ARRANGEMENTS, CELL_PX, CELLS, Background, Family, Item, sample_scene
+from world.image.scenes import (
+    ARRANGEMENTS,
+    CELLS,
+    Background,
+    Family,
+    Item,
+    Scene,
+    picture_px,
+    sample_scene,
+)
+from world.image.sprites import sprite
 
 FRAMES = 8
 
@@ -75,6 +85,19 @@ class Placed:
     turns: int = 0
 
 
+@dataclass(frozen=True)
+class Frame:
+    """A picture as its background and its objects, the last in front."""
+
+    background: Background
+    shown: tuple[Placed, ...]
+
+    @classmethod
+    def of(cls, scene: Scene) -> "Frame":
+        """Return the frame that is a scene's picture."""
+        return cls(scene.background, tuple(Placed(item) for item in scene.items))
+
+
 def placed(video: VideoScene) -> tuple[tuple[Placed, ...], ...]:
     """Return the objects of each frame: the one that stands still, then the movers."""
     still = tuple(Placed(item) for item in video.still)
@@ -120,17 +143,24 @@ def _resized(item: Item, size: str) -> Item:
     return replace(resized, column=item.column + shift, row=item.row + shift)
 
 
+def frames_of(video: VideoScene) -> tuple[Frame, ...]:
+    """Return what each frame shows."""
+    return tuple(Frame(video.background, shown) for shown in placed(video))
+
+
 def render_video(video: VideoScene) -> np.ndarray:
-    """Render the frames, uint8 "8 128 128 3"."""
-    return np.stack([_frame(video.background, shown) for shown in placed(video)])
+    """Render the frames, uint8 "8 side side 3", side the domain's."""
+    return np.stack([render_frame(frame) for frame in frames_of(video)])
 
 
-def _frame(background: Background, shown: tuple[Placed, ...]) -> np.ndarray:
-    canvas = background_picture(background).copy()
-    for here in shown:
-        item, side = here.item, here.item.cells * CELL_PX
+def render_frame(frame: Frame) -> np.ndarray:
+    """Render a frame, uint8 "side side 3"."""
+    canvas = background_picture(frame.background, picture_px()).copy()
+    cell = picture_px() // CELLS
+    for here in frame.shown:
+        item, side = here.item, here.item.cells * cell
         art = np.rot90(sprite(item.concept, item.colour, side), -here.turns)
-        x, y = item.column * CELL_PX, item.row * CELL_PX
+        x, y = item.column * cell, item.row * cell
         box = np.s_[y : y + side, x : x + side]
         canvas[box] = canvas[box] * (1 - art[..., 3:]) + art[..., :3]
     return (np.clip(canvas, 0, 1) * 255 + 0.5).astype(np.uint8)
@@ -160,6 +190,8 @@ def sample_video(
     stands = moving == 1 and not twins and rng.random() < STILL and not from_image
     while True:
         background, things = _cast(rng, motion, moving + stands, test=test)
+        if twins and not BY_NAME[things[0].concept].countable:
+            continue
         movers = things[:moving] * (2 if twins else 1)
         video = VideoScene(background, movers, motion, things[moving:])
         if bool(held_out_motions(video)) == test:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from model.tokenizers.speech_codes import DURATIONS, SYMBOLS, pack
-from training.data.exact_codes import ExactCodes, SaidCodes
+from training.data.speech.exact_codes import ExactCodes, SaidCodes
 
 needs_tools = pytest.mark.skipif(
     any(find_spec(name) is None for name in ("hibari", "onnx", "onnxruntime")),

@@ -5,9 +5,9 @@ import pytest
 
 from model.tokenizers.text import TextTokenizer
 from training.checkpoints.text_metric import training_texts
-from training.data.encoded_clip import EncodedClip
-from training.data.forced_alignment import LETTERS, spelled
-from training.data.spliced_sentences import SentenceSplicer, splice, states_held_out_pair
+from training.data.speech.encoded_clip import EncodedClip
+from training.data.speech.forced_alignment import LETTERS, spelled
+from training.data.speech.spliced_sentences import SentenceSplicer, splice, states_held_out_pair
 from world.concepts import CONCEPTS, OBJECT_COLOURS, held_out
 from world.text.sentences import transcript
 

@@ -14,11 +14,11 @@ from model.presets import PRESETS
 from model.tokenizers.text import PAD, TextTokenizer
 from training.checkpoints.text_metric import training_texts
 from training.data.examples import UNKNOWN, Batch, with_mentions
-from training.data.forced_alignment import LETTERS, Line, align, spelled
+from training.data.speech.forced_alignment import LETTERS, Line, align, spelled
 from training.loop.auxiliary import AuxiliaryModules
 from training.objectives.probe_loss import ProbeLoss, busy, loss
 from world.concepts import CONCEPTS
-from world.patch_labels import KINDS
+from world.patch_labels import LABELS, names
 from world.text.sentences import transcript
 from world.video.motion import FRAMES
 
@@ -89,7 +89,7 @@ def model() -> OmniModel:
 def test_the_middle_learns_what_is_where(model: OmniModel) -> None:
     helpers = ProbeLoss(model, PIECES)
     codes = torch.randint(16, (3, 4, model.spaces[Modality.IMAGE].num_codebooks))
-    shown = torch.stack([torch.randint(k, (3, 4)) for k in KINDS], -1)
+    shown = torch.stack([torch.randint(k, (3, 4)) for k in map(len, names())], -1)
     both = [*model.parameters(), *helpers.parameters()]
     optimiser = torch.optim.AdamW(both, lr=1e-2)
     losses: list[float] = []
@@ -107,7 +107,7 @@ def test_the_middle_learns_what_is_where(model: OmniModel) -> None:
 def test_what_is_unknown_is_not_asked(model: OmniModel) -> None:
     helpers = ProbeLoss(model, PIECES)
     codes = torch.randint(16, (2, 4, model.spaces[Modality.IMAGE].num_codebooks))
-    shown = torch.stack([torch.randint(1, k, (2, 4)) for k in KINDS], -1)
+    shown = torch.stack([torch.randint(1, k, (2, 4)) for k in map(len, names())], -1)
 
     def asked(facts: torch.Tensor) -> float:
         model.features(OmniSequence((response(Modality.IMAGE, codes),)))
@@ -132,7 +132,7 @@ def test_a_pass_without_gradients_leaves_nothing_behind(model: OmniModel) -> Non
 
 def test_an_empty_place_counts_where_something_was_or_will_be(model: OmniModel) -> None:
     """A thing that is taken away leaves as much to learn as one that comes."""
-    shown, given = torch.zeros(2, 1, 4, len(KINDS), dtype=torch.int64)
+    shown, given = torch.zeros(2, 1, 4, LABELS, dtype=torch.int64)
     shown[0, 0] = given[0, 1] = 3
     codes = torch.zeros(1, 4, model.spaces[Modality.IMAGE].num_codebooks, dtype=torch.int64)
     picture = OmniSequence((response(Modality.IMAGE, codes),))
@@ -140,7 +140,7 @@ def test_an_empty_place_counts_where_something_was_or_will_be(model: OmniModel) 
     assert busy(batch).tolist() == [[True, True, False, False]]
     assert busy(replace(batch, given=None)).tolist() == [[True, False, False, False]]
     frames = torch.zeros(1, 4 * FRAMES, codes.shape[-1], dtype=torch.int64)
-    moving = torch.zeros(1, 4 * FRAMES, len(KINDS), dtype=torch.int64)
+    moving = torch.zeros(1, 4 * FRAMES, LABELS, dtype=torch.int64)
     moving[0, 4 * 3 + 2] = 1
     film = OmniSequence((response(Modality.VIDEO, frames),))
     found = busy(Batch(film, torch.ones(1, 4 * FRAMES), shown=moving))
@@ -154,7 +154,7 @@ def test_what_will_change_is_asked_of_the_picture_in_the_prompt(model: OmniModel
     before = torch.randint(16, (1, grid, books))
     after = before.clone()
     after[0, 1] = (after[0, 1] + 1) % 16
-    given = torch.ones(1, grid, len(KINDS), dtype=torch.int64)
+    given = torch.ones(1, grid, LABELS, dtype=torch.int64)
     sequence = OmniSequence((response(Modality.IMAGE, before), response(Modality.IMAGE, after)))
     batch = Batch(
         sequence, torch.ones(1, grid), shown=given, given=given, stays=(before == after).all(-1)

@@ -27,8 +27,9 @@ from training.loop.distributed import ALONE, Ranks
 from training.loop.run_state import averaged_weights
 from training.stages.flow import FlowStage
 from training.stages.online import RATE_SCALES, REENCODE_EVERY, OnlineStage, check_online
+from world.image.rendering import render
 from world.image.scenes import sample_scene
-from world.video.motion import render_video
+from world.video.motion import frames_of
 
 S = TypeVar("S", bound=FlowStage)
 RATE, STEPS = 1e-2, 8
@@ -64,7 +65,7 @@ def _weights(stage: FlowStage) -> dict[str, Tensor]:
 
 def _pixels() -> Tensor:
     scenes = [sample_scene(np.random.default_rng((77, i)), test=True) for i in range(24)]
-    images = np.concatenate([still(scene) for scene in scenes])
+    images = np.stack([render(scene) for scene in scenes])
     return pixels_of(images, PRESETS["tiny"].required_vision.image_px, torch.device("cpu"))
 
 
@@ -179,7 +180,7 @@ def test_pools_are_made_anew(folder: Path) -> None:
         assert np.array_equal(pool.codes, wanted if renewed else before)
         assert not np.array_equal(wanted, before)
         if renewed:
-            whole = encoded(stage.model.vision, videos.videos, render_video)
+            whole = encoded(stage.model.vision, videos.videos, frames_of)
             assert np.array_equal(videos._video_codes, whole)
             first, _ = videos.pictures_of(0)
             scene, _ = videos.scenes_of(0)

@@ -9,7 +9,7 @@ import torch
 from model.config import BackboneConfig, HeadConfig
 from model.network.text_to_speech import END, SPACE, TextToSpeech, TextToSpeechConfig
 from model.tokenizers.text import BEGIN_AUDIO, NUM_MARKERS
-from training.data.exact_codes import SaidCodes
+from training.data.speech.exact_codes import SaidCodes
 from training.loop.optimiser import make_optimisers
 from training.stages.text_to_speech import Said, TextToSpeechStage, letter_times, said, symbols
 

@@ -12,7 +12,6 @@ from world.concepts import (
     OBJECT_COLOURS,
     RELATIONS,
     held_out,
-    sprite,
 )
 from world.image.rendering import background_picture, render
 from world.image.scenes import (
@@ -28,6 +27,7 @@ from world.image.scenes import (
     sample_collage,
     sample_scene,
 )
+from world.image.sprites import sprite
 
 OPPOSITE = {"above": "below", "below": "above", "left of": "right of", "right of": "left of"}
 TESTED = (Family.COLOURS, Family.COLOUR_ATTRIBUTION, Family.POSITION)

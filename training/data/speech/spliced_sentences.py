@@ -3,7 +3,8 @@
 An hour of one voice is learned by heart long before its words are: the codes of a sentence that was
 heard are known as a whole. Of N clips there are N^2 such sentences, and what is said in them can
 only be known word by word. Owns: `SentenceSplicer`. Does not own: where words lie in a clip
-(`training.data.forced_alignment`), what is asked of them (`training.data.speech_examples`).
+(`training.data.speech.forced_alignment`), what is asked of them
+(`training.data.speech.speech_examples`).
 """
 
 from collections.abc import Sequence
@@ -13,8 +14,8 @@ from itertools import product
 import numpy as np
 
 from model.tokenizers.text import TextTokenizer
-from training.data.encoded_clip import EncodedClip
-from training.data.forced_alignment import spelled
+from training.data.speech.encoded_clip import EncodedClip
+from training.data.speech.forced_alignment import spelled
 from world.concepts import BY_NAME, OBJECT_COLOURS, held_out
 from world.text.captions import RELATION_PHRASES
 from world.text.sentences import transcript

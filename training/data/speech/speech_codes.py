@@ -1,7 +1,7 @@
 """The clips of the speech corpus as codes, with their letters, durations and scenes.
 
 Owns: the cache of clip codes, `with_letters`, `durations`, `SpokenScene`. Does not own: examples
-(`training.data.speech_examples`), the alignment (`training.data.forced_alignment`).
+(`training.data.speech.speech_examples`), the alignment (`training.data.speech.forced_alignment`).
 """
 
 from collections import defaultdict
@@ -21,8 +21,8 @@ from model.tokenizers.audio import POSITION, AudioTokenizer
 from model.tokenizers.image import VisionTokenizer
 from model.tokenizers.text import NUM_MARKERS, PAD, TextTokenizer
 from training.data.code_cache import encode_drawings, still
-from training.data.encoded_clip import EncodedClip
-from training.data.forced_alignment import align, spelled
+from training.data.speech.encoded_clip import EncodedClip
+from training.data.speech.forced_alignment import align, spelled
 from world.audio.sounds import SOUND
 from world.audio.speech import Clip, scene_of
 from world.image.scenes import Scene

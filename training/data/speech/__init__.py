@@ -1,0 +1,1 @@
+"""Examples of speech: clips as codes, their letters, and what is heard and said."""
