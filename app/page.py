@@ -109,7 +109,7 @@ def build_page(session: Session, first_run: Path | None = FIRST_RUN) -> gr.Block
                 lab = LabTab(session, _first_trace(session))
                 lab.build()
             with gr.Tab("About", id="about"):
-                about.build(info)
+                about.build(info, session.marker.key)
         digest = str(info.get("digest", ""))
         page.load(None, js=f"() => {call('mountTabs', '')}", api_visibility="private")
         for conversation in (chat, speech) if speech.speaks else (chat,):
