@@ -16,7 +16,7 @@ def main() -> int:
     settings = read_settings(os.environ)
     os.environ.setdefault("LANCE_LOG", "error")
     try:
-        port = settings.port_number
+        port, marker = settings.port_number, settings.marker
         check_temporary_folder()
         if not settings.engine and not is_hub_name(settings.model):
             refuse_missing(settings.model)
@@ -29,6 +29,7 @@ def main() -> int:
             gallery=settings.gallery,
             own=settings.own_gallery,
             origins=settings.origins,
+            marker=marker,
         )
         page = build_page(session)
         serve(page, session, settings.address, port, embedded=bool(settings.space))

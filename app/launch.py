@@ -9,6 +9,7 @@ from pydantic import AliasChoices, BaseModel, Field
 
 from app.admission.origins import Origins, is_loopback
 from engine.api.default_checkpoint import SHIPPED
+from engine.media.marking.marker import Marker
 
 MAX_PORT = 65535
 DEFAULT_GALLERY = Path("data/gallery")
@@ -19,10 +20,11 @@ HELP = (
 
 
 class LaunchSettings(BaseModel, frozen=True):
-    """Values by the names of the environment; the command line overrides the first seven. engine:
-    address of a worker that has the model, "" where this process loads it; engine_key: its API key.
-    port: as text, since only `serve` needs a number. space: the Space that runs the page. origin:
-    other addresses by which a proxy leads here, as https://NAME, with commas between."""
+    """Values by the names of the environment; the command line overrides those of `read_settings`.
+    engine: address of a worker that has the model, "" where this process loads it; engine_key: its
+    API key. marks: on or off; mark_key: their secret, "" is that of everybody. port: as text, since
+    only `serve` needs a number. space: the Space that runs the page. origin: other addresses by
+    which a proxy leads here, as https://NAME, with commas between."""
 
     model: Path = Field(SHIPPED, validation_alias="NEXT_OMNI_CHECKPOINT")
     gallery: Path | None = Field(None, validation_alias="NEXT_OMNI_GALLERY")
@@ -32,6 +34,8 @@ class LaunchSettings(BaseModel, frozen=True):
     origin: str = Field("", validation_alias="NEXT_OMNI_ORIGIN")
     engine: str = Field("", validation_alias="NEXT_OMNI_ENGINE")
     engine_key: str = Field("", validation_alias="NEXT_OMNI_ENGINE_KEY")
+    marks: str = Field("on", validation_alias="NEXT_OMNI_MARKS")
+    mark_key: str = Field("", validation_alias="NEXT_OMNI_MARK_KEY")
     address: str = Field("127.0.0.1", validation_alias="GRADIO_SERVER_NAME")
     port: str = Field("7860", validation_alias=AliasChoices("GRADIO_SERVER_PORT", "PORT"))
     space: str | None = Field(None, validation_alias="SPACE_ID")
@@ -50,6 +54,11 @@ class LaunchSettings(BaseModel, frozen=True):
                 "GRADIO_SERVER_PORT"
             )
         return int(self.port)
+
+    @property
+    def marker(self) -> Marker:
+        """The marker of the files. Raises: ValueError where marks is neither on nor off."""
+        return Marker.of(self.marks, self.mark_key)
 
     @property
     def origins(self) -> Origins:
@@ -92,6 +101,7 @@ def read_settings(
         "weights": "auto, or int8: half the memory",
         "speech_codec": "command, see docs/checkpoints.md",
         "engine": "http://HOST:8000 of python -m serving, which has the model",
+        "marks": "on, or off: files say invisibly that a model made them",
         "origin": "https://NAME of a proxy that leads here",
     }
     for name, sentence in helps.items():

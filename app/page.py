@@ -109,7 +109,7 @@ def build_page(session: Session, first_run: Path | None = FIRST_RUN) -> gr.Block
                 lab = LabTab(session, _first_trace(session))
                 lab.build()
             with gr.Tab("About", id="about"):
-                about.build(info)
+                about.build(info, session.marker.key)
         digest = str(info.get("digest", ""))
         page.load(None, js=f"() => {call('mountTabs', '')}", api_visibility="private")
         for conversation in (chat, speech) if speech.speaks else (chat,):
@@ -186,7 +186,7 @@ def serve(
     add_gallery_routes(server, session.library, session.bus)
     add_replay_route(server, FIRST_FILM)
     recorded = {file.stem: file for file in (FIRST_RUN, FIRST_FILM)}
-    add_share_route(server, SharedFiles(session.engine, session.trace_of, recorded))
+    add_share_route(server, SharedFiles(session.engine, session.trace_of, recorded, session.marker))
     add_agents_route(server, Tools(session).offered)
     add_label_route(server, LabelService(session.engine, session.bus, session.trace_of))
     return server

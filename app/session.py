@@ -29,6 +29,7 @@ from app.stream.zerogpu import on_worker
 from engine.api.events import Completed, Event
 from engine.api.request import Modality, Request
 from engine.inspection.trace import Trace, TraceRecorder
+from engine.media.marking.marker import Marker
 from engine.prompt.unknown_things import KnownThings
 
 MAX_TRACES = 64
@@ -73,6 +74,8 @@ class Session:
     gallery: Path | None = None
     own: Path | None = None
     origins: Origins = field(default_factory=lambda: Origins(local=True))
+    marker: Marker = field(default_factory=Marker)
+    """Marks the files that leave the page."""
     pulse_s: float = PULSE_S
     """The time between two pulses of a run, see `app.stream.run_driver.RunDriver`."""
 
@@ -81,6 +84,7 @@ class Session:
         self.bus.at_once = getattr(self.engine, "at_once", 1)
         self.capabilities = Capabilities.of(self.engine.info())
         self.unlearned = Unlearned(KnownThings.of(self.capabilities.facts))
+        self.marker = self.marker.of_checkpoint(str(self.engine.info().get("digest", "")))
         self.library = Library(self.engine, self.pack, self.gallery, self.own)
 
     @property
@@ -228,6 +232,7 @@ class RunHandle:
             self.session.bus,
             see=self._record,
             label=StepLabels(engine, self.run).labels,
+            marker=self.session.marker,
             pulse_s=self._pulse_s,
         )
         for _ in driver:

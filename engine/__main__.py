@@ -15,6 +15,7 @@ from engine.cli.generate_options import add_options, media_of
 from engine.cli.live_client import ENDS, keep, watch
 from engine.cli.loading import LoadingBar, folder_of
 from engine.engine import Engine
+from engine.media.marking.marker import MARKS, Marker
 from model.convert.folder_info import folder_info
 from model.convert.hub import on_disk
 
@@ -62,7 +63,14 @@ def _parser() -> argparse.ArgumentParser:
         type=Path,
         help="any checkpoint by its folder, or by a name in the Hub's cache: nothing is loaded",
     )
-    add_options(commands.add_parser("generate", parents=[common], help="answer a prompt"))
+    generated = commands.add_parser("generate", parents=[common], help="answer a prompt")
+    add_options(generated)
+    generated.add_argument(
+        "--marks",
+        choices=MARKS,
+        default="on",
+        help="whether files say invisibly that a model made them, see docs/safety.md",
+    )
     found = commands.add_parser("embed", parents=[common], help="a vector to find by, as JSON")
     found.add_argument("--text", default="", help="words; with a file what is different")
     for kind in ("image", "audio", "video"):
@@ -103,7 +111,8 @@ def _loaded(arguments: argparse.Namespace) -> Engine:
 
 
 def _generate(arguments: argparse.Namespace) -> int:
-    return generate(arguments, lambda: _loaded(arguments))
+    marker = Marker.of(arguments.marks, os.environ.get("NEXT_OMNI_MARK_KEY"))
+    return generate(arguments, lambda: _loaded(arguments), marker)
 
 
 def _embed(arguments: argparse.Namespace) -> int:

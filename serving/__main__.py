@@ -8,6 +8,7 @@ from pathlib import Path
 from engine.api.default_checkpoint import default_checkpoint
 from engine.cli.loading import LoadingBar, folder_of, warm_up
 from engine.engine import Engine
+from engine.media.marking.marker import MARKS, Marker
 from serving.engines.batched_engine import BatchedEngine
 from serving.metrics import Metrics
 from serving.run_log import write_to_stderr
@@ -28,6 +29,7 @@ def main(argv: list[str] | None = None) -> int:
         most_open=arguments.most_open,
         most_body_bytes=arguments.most_body_mib * MIB,
         drain_s=arguments.drain_s,
+        marker=Marker.of(arguments.marks, os.environ.get("NEXT_OMNI_MARK_KEY")),
     )
     write_to_stderr()
     if not settings.keys and arguments.host not in LOOPBACK:
@@ -88,6 +90,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--drain-s", type=float, default=settings.drain_s, help="for what runs after SIGTERM"
+    )
+    parser.add_argument(
+        "--marks",
+        choices=MARKS,
+        default="on",
+        help="whether files say invisibly that a model made them, see docs/safety.md",
     )
     return parser
 

@@ -7,9 +7,10 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
+from engine.media.marking.marker import Marker
 from serving.engines.engine_protocol import Engine
 from serving.errors import server_stopping, unavailable
 from serving.metrics import Metrics
@@ -24,7 +25,8 @@ LOADING = "The model is still loading: try again in a moment, /ready says when i
 class ServingSettings:
     """keys: of clients, none lets everyone in. name: of the model, None is the checkpoint's own.
     rows: runs that step in one round. most_open: runs at once, waiting ones among them.
-    most_body_bytes: of a request. drain_s: how long what runs may take after SIGTERM."""
+    most_body_bytes: of a request. drain_s: how long what runs may take after SIGTERM.
+    marker: of the files that leave it."""
 
     keys: tuple[str, ...] = ()
     name: str | None = None
@@ -32,6 +34,7 @@ class ServingSettings:
     most_open: int = 64
     most_body_bytes: int = 32 * MIB
     drain_s: float = 25.0
+    marker: Marker = field(default_factory=Marker)
 
 
 class Worker:
@@ -99,6 +102,11 @@ class Worker:
     def name(self) -> str:
         """The name by which clients ask for the model."""
         return self.settings.name or str(self._info["name"])
+
+    @property
+    def marker(self) -> Marker:
+        """The marker of the files that leave it."""
+        return self.settings.marker.of_checkpoint(self.engine.digest)
 
     def close(self) -> None:
         """End every run."""

@@ -17,6 +17,7 @@ from engine.inspection.protocols import CodeInspector
 from engine.inspection.trace import SegmentTrace, Trace
 from engine.inspection.trace_file import trace_bytes
 from engine.media.images import mp4_bytes, webp_bytes
+from engine.media.marking.marker import UNMARKED, Marker
 
 SEEN = (Modality.IMAGE, Modality.VIDEO)
 STRIP_FRAMES = 8
@@ -30,19 +31,23 @@ WORDS_ONLY = "this run drew nothing: take the numbers or the page of its own"
 
 
 def file(
-    trace: Trace, code_inspector: CodeInspector, kind: str, seen: Mapping[str, object] | None
+    trace: Trace,
+    code_inspector: CodeInspector,
+    kind: str,
+    seen: Mapping[str, object] | None,
+    marker: Marker = UNMARKED,
 ) -> dict[str, str]:
     """{"name", "uri"} of a run as "npz", "json", "png" (a strip), "webp", "mp4" or "html". seen:
-    its `inspection.overview`, for "html".
+    its `inspection.overview`, for "html". marker: of what is seen.
 
     Raises: ValueError with a sentence where the run cannot be that.
     """
     makers: dict[str, tuple[str, Callable[[], bytes]]] = {
         "npz": ("application/octet-stream", lambda: trace_bytes(trace)),
         "json": ("application/json", lambda: _json(trace)),
-        "png": ("image/png", lambda: _strip(trace, code_inspector)),
-        "webp": ("image/webp", lambda: _webp(trace, code_inspector)),
-        "mp4": ("video/mp4", lambda: _mp4(trace, code_inspector)),
+        "png": ("image/png", lambda: _strip(trace, code_inspector, marker)),
+        "webp": ("image/webp", lambda: _webp(trace, code_inspector, marker)),
+        "mp4": ("video/mp4", lambda: _mp4(trace, code_inspector, marker)),
         "html": ("text/html", lambda: page_of(seen or {}).encode()),
     }
     if kind not in makers:
@@ -55,7 +60,12 @@ def file(
 
 
 def still(
-    trace: Trace, code_inspector: CodeInspector, segment: int, step: int, which: str
+    trace: Trace,
+    code_inspector: CodeInspector,
+    segment: int,
+    step: int,
+    which: str,
+    marker: Marker = UNMARKED,
 ) -> dict[str, str]:
     """{"name", "uri"} of the picture of one step, or of its frames from left to right: state
     ("x_t") or prediction ("x_1"), a PNG that carries the settings and the step.
@@ -68,7 +78,8 @@ def still(
     if part.modality not in SEEN or not 0 <= step < part.num_steps:
         raise ValueError("this run has no such picture")
     (frames,) = frames_of(part, code_inspector, which, np.array([step]))
-    media = png(np.concatenate(frames, 1), {**_recipe(trace), "step": step + 1, "shows": which})
+    about = {**_recipe(trace), "step": step + 1, "shows": which}
+    media = png(marker.picture(np.concatenate(frames, 1), about), about)
     return {"name": f"{_name(trace)}-step-{step + 1}.png", "uri": media.data_uri()}
 
 
@@ -112,7 +123,7 @@ def _json(trace: Trace) -> bytes:
     ).encode()
 
 
-def _strip(trace: Trace, code_inspector: CodeInspector) -> bytes:
+def _strip(trace: Trace, code_inspector: CodeInspector, marker: Marker) -> bytes:
     """Some of the predictions of a picture from left to right, the states below them; of a film the
     frames of a prediction from left to right, step below step."""
     segment = _drawn(trace)
@@ -120,17 +131,18 @@ def _strip(trace: Trace, code_inspector: CodeInspector) -> bytes:
     rows = frames_of(segment, code_inspector, "x_1", steps)
     if segment.modality is Modality.IMAGE:
         rows = np.stack([rows[:, 0], frames_of(segment, code_inspector, "x_t", steps)[:, 0]])
-    return png(np.concatenate([np.concatenate(row, 1) for row in rows]), _recipe(trace)).content
+    sheet, recipe = np.concatenate([np.concatenate(row, 1) for row in rows]), _recipe(trace)
+    return png(marker.picture(sheet, recipe), recipe).content
 
 
-def _webp(trace: Trace, code_inspector: CodeInspector) -> bytes:
-    frames = _frames(trace, code_inspector)
+def _webp(trace: Trace, code_inspector: CodeInspector, marker: Marker) -> bytes:
+    frames = marker.film(_frames(trace, code_inspector), _recipe(trace))
     times = [FIRST_MS, *[FRAME_MS] * (len(frames) - 2), LAST_MS][-len(frames) :]
     return webp_bytes(frames, times, json.dumps(_recipe(trace)))
 
 
-def _mp4(trace: Trace, code_inspector: CodeInspector) -> bytes:
-    frames = _frames(trace, code_inspector)
+def _mp4(trace: Trace, code_inspector: CodeInspector, marker: Marker) -> bytes:
+    frames = marker.film(_frames(trace, code_inspector), _recipe(trace))
     every = max(1, round(FRAME_MS * FPS / 1000))
     repeats = [every] * (len(frames) - 1) + [round(LAST_MS * FPS / 1000)]
     return mp4_bytes(np.repeat(frames, repeats, 0), FPS, json.dumps(_recipe(trace)))

@@ -78,12 +78,14 @@ class Recordings:
         if trace is None:
             return {"sentence": GONE}
         code_inspector, kind = self.session.engine.code_inspector, str(order.get("kind"))
+        marker = self.session.marker
         try:
             if kind == "still":
                 segment, step = (int(str(order.get(name))) for name in ("segment", "step"))
-                return export.still(trace, code_inspector, segment, step, str(order.get("which")))
+                which = str(order.get("which"))
+                return export.still(trace, code_inspector, segment, step, which, marker)
             whole = self._whole(run_id, trace) if kind == "html" else None
-            return export.file(trace, code_inspector, kind, whole)
+            return export.file(trace, code_inspector, kind, whole, marker)
         except ValueError as bad:
             return {"sentence": str(bad)}
 

@@ -15,6 +15,7 @@ from app.sharing.formation import Formation
 from app.sharing.page_head import TITLE
 from app.stream.encode import png
 from engine.media.images import gif_bytes, mp4_bytes, webp_bytes
+from engine.media.marking.marker import UNMARKED, Marker
 from engine.media.video import FRAME_MS
 
 SIDE_PX = 512
@@ -37,13 +38,13 @@ TYPES = {
 """Kind of file -> its content type."""
 
 
-def file(formation: Formation, kind: str) -> bytes:
-    """Return the run as a file of one of `TYPES`. Raises: ValueError for another kind."""
+def file(formation: Formation, kind: str, marker: Marker = UNMARKED) -> bytes:
+    """Return the run as a file of one of `TYPES`, marked. Raises: ValueError for another kind."""
     makers: dict[str, Callable[[], bytes]] = {
-        "mp4": lambda: _mp4(formation),
-        "webp": lambda: webp_bytes(*timeline(formation), _note(formation)),
-        "gif": lambda: _gif(formation),
-        "png": lambda: png(large(formation.answer[0]), dict(formation.recipe)).content,
+        "mp4": lambda: _mp4(formation, marker),
+        "webp": lambda: webp_bytes(*_marked(formation, marker), _note(formation)),
+        "gif": lambda: _gif(formation, marker),
+        "png": lambda: _png(formation, marker),
     }
     if kind not in makers:
         raise ValueError(f"a run is shared as one of {', '.join(makers)}, not as {kind[:20]!r}")
@@ -111,17 +112,27 @@ def _labelled(picture: np.ndarray, label: Image.Image) -> np.ndarray:
     return np.asarray(shown.convert("RGB"))
 
 
-def _gif(formation: Formation) -> bytes:
+def _gif(formation: Formation, marker: Marker) -> bytes:
     """The palette is that of the small frames."""
     small = formation.states.reshape(-1, *formation.states.shape[2:])[-COLOURED:]
-    return gif_bytes(*timeline(formation), _note(formation), coloured_as=small)
+    return gif_bytes(*_marked(formation, marker), _note(formation), coloured_as=small)
 
 
-def _mp4(formation: Formation) -> bytes:
-    frames, times = timeline(formation)
+def _mp4(formation: Formation, marker: Marker) -> bytes:
+    frames, times = _marked(formation, marker)
     ends = np.cumsum([0, *times]) // BEAT_MS
     repeats = [end - start for start, end in pairwise(ends)]
     return mp4_bytes(np.repeat(frames, repeats, 0), 1000 // BEAT_MS, _note(formation), "veryfast")
+
+
+def _png(formation: Formation, marker: Marker) -> bytes:
+    recipe = dict(formation.recipe)
+    return png(marker.picture(large(formation.answer[0]), recipe), recipe).content
+
+
+def _marked(formation: Formation, marker: Marker) -> tuple[np.ndarray, list[int]]:
+    frames, times = timeline(formation)
+    return marker.film(frames, formation.recipe), times
 
 
 def _note(formation: Formation) -> str:

@@ -18,6 +18,7 @@ from app.engine_protocol import Engine
 from app.sharing.animation import TYPES, file
 from app.sharing.formation import Formation, of_recording, of_trace
 from engine.inspection.trace import Trace
+from engine.media.marking.marker import UNMARKED, Marker
 
 MAX_FILES = 12
 PATIENCE_S = 20.0
@@ -29,11 +30,12 @@ CROWDED = "Many files are being made right now: try again in a moment."
 @dataclass
 class SharedFiles:
     """find: the trace of a run, None where it is not kept. recorded: what the page opens with, by
-    its name. made: the last files."""
+    its name. marker: of the files. made: the last ones."""
 
     engine: Engine
     find: Callable[[str], Trace | None]
     recorded: Mapping[str, Path]
+    marker: Marker = UNMARKED
     made: OrderedDict[tuple[str, str], bytes] = field(default_factory=OrderedDict)
     _turn: threading.Lock = field(default_factory=threading.Lock)
 
@@ -55,7 +57,7 @@ class SharedFiles:
         formation = self._formation(run_id)
         if formation is None:
             return None
-        content = self.made[run_id, kind] = file(formation, kind)
+        content = self.made[run_id, kind] = file(formation, kind, self.marker)
         while len(self.made) > MAX_FILES:
             self.made.popitem(last=False)
         return content

@@ -16,6 +16,7 @@ from engine.api.events import Answer, AudioChunk, CandidateDone, Refined, Segmen
 from engine.api.request import Modality, Request
 from engine.media.audio import pcm16, wav_bytes
 from engine.media.images import gif_bytes, mp4_bytes, png_bytes, webp_bytes
+from engine.media.marking.marker import UNMARKED, Marker
 from engine.media.video import FRAME_MS, FRAMES_A_SECOND
 
 JPEG_QUALITY, LAST_QUALITY = 80, 95
@@ -45,20 +46,27 @@ def message(
 
 
 def ended(
-    kind: str, request: Request, answers: tuple[Answer, ...], elapsed_s: float, nfe: int
+    kind: str,
+    request: Request,
+    answers: tuple[Answer, ...],
+    elapsed_s: float,
+    nfe: int,
+    marker: Marker = UNMARKED,
 ) -> Message:
-    """The last message of a run: kind "completed", or "stopped" with what there was until then."""
+    """The last message of a run: kind "completed", or "stopped" with what there was until then.
+    marker: of its files."""
     recipe = recipe_of(request)
     recipe["prompt"] = recipe["prompt"] or " ".join(a.text or "" for a in answers if a.heard)
     media: dict[str, Media] = {}
     for i, answer in enumerate(answers):
         if answer.image is not None:
-            media[f"answer_{i}"] = png(answer.image, recipe)
+            media[f"answer_{i}"] = png(marker.picture(answer.image, recipe), recipe)
         elif answer.audio is not None:
-            media[f"answer_{i}"] = wav(answer.audio, recipe)
+            media[f"answer_{i}"] = wav(marker.sound(answer.audio, recipe), recipe)
         elif answer.video is not None:
-            media[f"answer_{i}"] = mp4(answer.video, recipe)
-            media[f"answer_{i}_gif"] = gif(answer.video, recipe)
+            frames = marker.film(answer.video, recipe)
+            media[f"answer_{i}"] = mp4(frames, recipe)
+            media[f"answer_{i}_gif"] = gif(frames, recipe)
     header = {
         "kind": kind,
         "recipe": recipe,

@@ -29,6 +29,7 @@ from engine.api.events import (
     Waiting,
 )
 from engine.api.request import Modality, Request
+from engine.media.marking.marker import UNMARKED, Marker
 
 logger = logging.getLogger(__name__)
 
@@ -62,6 +63,8 @@ class RunDriver:
     label: Callable[[Event], Labels | None] | None = None
     """Says of an event what the model sees where; it is told every one but the last."""
     _told: str = field(default="", init=False)
+    marker: Marker = UNMARKED
+    """Marks the files of the answer."""
     pulse_s: float = PULSE_S
     """The time between two pauses in which the page may breathe; 0: a pause after each step."""
 
@@ -104,7 +107,7 @@ class RunDriver:
                     yield
                     due = time.monotonic() + self.pulse_s
         self.outcome = partial.outcome()
-        self.bus.end(self.run, partial.message())
+        self.bus.end(self.run, partial.message(self.marker))
 
     def _publish(
         self, event: SegmentStarted | Refined | AudioChunk | CandidateDone | Waiting
@@ -119,7 +122,8 @@ class RunDriver:
     def _completed(self, event: Completed, request: Request) -> None:
         """request: with every default filled in, as the last segment started with it."""
         self.outcome = Outcome(request, event.answers)
-        last = encode.ended("completed", request, event.answers, event.elapsed_s, event.nfe)
+        told = (request, event.answers, event.elapsed_s, event.nfe, self.marker)
+        last = encode.ended("completed", *told)
         self.bus.end(self.run, last)
 
 
@@ -168,10 +172,11 @@ class _Partial:
             answers += [] if found is None else [found]
         return Outcome(self.request, tuple(answers), stopped=True)
 
-    def message(self) -> encode.Message:
+    def message(self, marker: Marker) -> encode.Message:
         last = next(reversed(self._last.values()), None)
         elapsed_s, nfe = (0.0, 0) if last is None else (last.elapsed_s, last.nfe)
-        return encode.ended("stopped", self.request, self.outcome().answers, elapsed_s, nfe)
+        told = (self.request, self.outcome().answers, elapsed_s, nfe, marker)
+        return encode.ended("stopped", *told)
 
     def _answer(self, last: Refined) -> Answer | None:
         if last.modality is Modality.TEXT and last.words_1 is not None:

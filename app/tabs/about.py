@@ -9,6 +9,7 @@ import gradio as gr
 from app.benchmark_card import FILE, benchmarks_html, read_benchmarks
 from app.capabilities import Capabilities
 from app.lab.path_chart import charts_html
+from app.sharing import made_here
 
 RAMP_STEPS = 7
 PAPERS = (
@@ -87,8 +88,9 @@ the more a wish asks for at once, the more often it errs.{films}</p>
 NO_FILMS = " It watches and finds films, and makes none yet."
 
 
-def build(info: Mapping[str, object]) -> None:
-    """Lay out the tab inside the current Blocks."""
+def build(info: Mapping[str, object], mark_key: str) -> None:
+    """Lay out the tab inside the current Blocks. mark_key: the secret of the marks of files."""
+    made_here.build(mark_key)
     gr.HTML(about_html(info, read_benchmarks(FILE)), elem_id="about", apply_default_css=False)
 
 

@@ -23,6 +23,7 @@ from engine.engine import Engine
 from engine.inspection.trace import TraceRecorder
 from engine.inspection.trace_file import trace_bytes
 from engine.media.audio import SHORTEST_S, pieces_of
+from engine.media.marking.marker import UNMARKED, Marker
 from engine.prompt.answer_plan import first_modality
 from engine.prompt.task_coverage import guesses
 from flow.modality import Modality
@@ -39,8 +40,11 @@ DOUBT = (
 UNCHANGED = "almost nothing changed: name what should be different, or take another --seed"
 
 
-def generate(arguments: argparse.Namespace, load: Callable[[], Engine]) -> int:
-    """Answer by the arguments. Raises: ValueError with one sentence where they cannot be met."""
+def generate(
+    arguments: argparse.Namespace, load: Callable[[], Engine], marker: Marker = UNMARKED
+) -> int:
+    """Answer by the arguments. marker: of the files. Raises: ValueError with one
+    sentence where they cannot be met."""
     checked(arguments)
     sampling = sampling_of(arguments)
     to = None if arguments.to is None else Modality(arguments.to)
@@ -48,6 +52,7 @@ def generate(arguments: argparse.Namespace, load: Callable[[], Engine]) -> int:
     media = media_of(arguments)
     inpainting = _inpainting(arguments, media)
     engine = load()
+    marker = marker.of_checkpoint(engine.digest)
     requests = [
         Request(
             conversation,
@@ -71,7 +76,7 @@ def generate(arguments: argparse.Namespace, load: Callable[[], Engine]) -> int:
         recorder, of = engine.recorder(), (part, len(requests))
         done = _completed(engine, request, recorder, watch, of)
         for answer in done.answers:
-            _deliver(answer, arguments, files, done.request.sampling.seed)
+            _deliver(answer, arguments, files, done.request.sampling.seed, marker)
             made.append(answer)
         if arguments.trace is not None:
             file = of_part(arguments.trace, part)
@@ -156,7 +161,9 @@ def _completed(
     raise AssertionError("a generation ends with Completed")
 
 
-def _deliver(answer: Answer, arguments: argparse.Namespace, files: list[Path], seed: int) -> None:
+def _deliver(
+    answer: Answer, arguments: argparse.Namespace, files: list[Path], seed: int, marker: Marker
+) -> None:
     """Words are printed, everything else is written; files: those of the answers before it. seed:
     that it was made with, of several drafts the best one's."""
     if answer.text is not None:
@@ -169,6 +176,6 @@ def _deliver(answer: Answer, arguments: argparse.Namespace, files: list[Path], s
         print(f"the model made {answer.modality}: give --out {name} to keep it", file=sys.stderr)
     else:
         file = of_part(arguments.out, len(files) + 1)
-        file.write_bytes(content(answer, file, arguments.prompt, seed))
+        file.write_bytes(content(answer, file, arguments.prompt, seed, marker))
         files.append(file)
         print(file)

@@ -18,6 +18,7 @@ from engine.media.images import (
     still_webp_bytes,
     webp_bytes,
 )
+from engine.media.marking.marker import UNMARKED, Marker
 from engine.media.video import FRAME_MS, FRAMES_A_SECOND
 from flow.modality import Modality
 
@@ -61,19 +62,23 @@ def of_part(out: Path, part: int) -> Path:
     return out if part == 1 else out.with_name(f"{out.stem}-part-{part}{out.suffix}")
 
 
-def content(answer: Answer, out: Path, prompt: str, seed: int) -> bytes:
-    """Encode the answer in the format of the file name, with a note of its prompt and seed."""
+def content(answer: Answer, out: Path, prompt: str, seed: int, marker: Marker = UNMARKED) -> bytes:
+    """Encode the answer in the format of the file name, marked, with a note of its prompt and
+    seed."""
     ending = out.suffix.lower()
-    note = json.dumps({"prompt": prompt, "seed": seed})
+    settings: dict[str, object] = {"prompt": prompt, "seed": seed}
+    note = json.dumps(settings)
     if answer.audio is not None:
-        return wav_bytes(answer.audio, note)
+        return wav_bytes(marker.sound(answer.audio, settings), note)
     if answer.video is not None:
+        frames = marker.film(answer.video, settings)
         if ending == ".mp4":
-            return mp4_bytes(answer.video, FRAMES_A_SECOND, note)
+            return mp4_bytes(frames, FRAMES_A_SECOND, note)
         moving = {".gif": gif_bytes, ".webp": webp_bytes}[ending]
-        return moving(answer.video, [FRAME_MS] * len(answer.video), note)
+        return moving(frames, [FRAME_MS] * len(frames), note)
     assert answer.image is not None
+    picture = marker.picture(answer.image, settings)
     if ending == ".png":
-        return png_bytes(answer.image, {"prompt": prompt, "seed": str(seed)})
+        return png_bytes(picture, {"prompt": prompt, "seed": str(seed)})
     still: Callable[..., bytes] = still_webp_bytes if ending == ".webp" else jpeg_bytes
-    return still(answer.image, note)
+    return still(picture, note)

@@ -4,6 +4,7 @@ OpenAI's `pcm` is raw 16-bit samples at 24 kHz; a WAV that streams does not say 
 Owns: `SoundStream`, `SOUND_TYPES`. Does not own: whole files (`engine.media.audio`).
 """
 
+from collections.abc import Mapping
 from fractions import Fraction
 
 import av
@@ -11,6 +12,7 @@ import numpy as np
 from av.audio.stream import AudioStream
 
 from engine.media.audio import SAMPLE_RATE
+from engine.media.marking.marker import UNMARKED, Marker
 
 SOUND_TYPES = {
     "mp3": "audio/mpeg",
@@ -33,9 +35,13 @@ CODECS = {
 
 
 class SoundStream:
-    """A file in one format of `SOUND_TYPES`. Raises: KeyError where there is no such format."""
+    """A file in one format of `SOUND_TYPES`, marked while it is written. settings: of the run that
+    says it. Raises: KeyError where there is no such format."""
 
-    def __init__(self, kind: str) -> None:
+    def __init__(
+        self, kind: str, marker: Marker = UNMARKED, settings: Mapping[str, object] | None = None
+    ) -> None:
+        self._marker, self._settings = marker, settings or {}
         container, codec, rate_hz = CODECS[kind]
         self._sink = _Sink()
         self._file = av.open(self._sink, "w", format=container)
@@ -46,6 +52,7 @@ class SoundStream:
 
     def add(self, samples: np.ndarray) -> bytes:
         """Return the bytes that follow, which may be none yet. samples: float32 "N" at 16 kHz."""
+        samples = self._marker.sound(samples, self._settings, self._samples)
         frame = av.AudioFrame.from_ndarray(samples[None], format="flt", layout="mono")
         frame.sample_rate, frame.pts = SAMPLE_RATE, self._samples
         frame.time_base = Fraction(1, SAMPLE_RATE)

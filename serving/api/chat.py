@@ -15,7 +15,8 @@ from fastapi import APIRouter, Request, Response
 
 from engine.api.events import PREVIEW_HZ, AudioChunk, Completed, Event, Refined
 from engine.api.request import Request as Generation
-from serving.answers.answer_files import TYPES, file_of, to_address, to_base64
+from engine.media.marking.marker import Marker
+from serving.answers.answer_files import TYPES, file_of, settings_of, to_address, to_base64
 from serving.answers.event_stream import DONE, event_stream, sent
 from serving.answers.revision import Revisions
 from serving.answers.sound_stream import SoundStream
@@ -35,7 +36,9 @@ async def create_chat_completion(http: Request, form: ChatForm) -> Response | di
     if form.stream:
         return await event_stream(_chunks(http, form, request))
     done = await completed(http, request)
-    message = await asyncio.to_thread(message_of, done, form.audio, http.state.request_id)
+    message = await asyncio.to_thread(
+        message_of, done, form.audio, http.state.request_id, worker_of(http).marker
+    )
     return {
         **_head(http, "chat.completion", request),
         "choices": [{"index": 0, "message": message, "finish_reason": "stop", "logprobs": None}],
@@ -44,19 +47,19 @@ async def create_chat_completion(http: Request, form: ChatForm) -> Response | di
     }
 
 
-def message_of(done: Completed, audio: AudioOptions, number: str) -> dict[str, Any]:
+def message_of(done: Completed, audio: AudioOptions, number: str, marker: Marker) -> dict[str, Any]:
     """Return the message of an answer."""
     answered = [answer for answer in done.answers if not answer.heard]
     message: dict[str, Any] = {
         "role": "assistant",
         "content": _said(done),
         "refusal": None,
-        **_media(done),
+        **_media(done, marker),
         **_beside(done),
     }
     for answer in answered:
         if answer.audio is not None:
-            sound = SoundStream(audio.kind)
+            sound = SoundStream(audio.kind, marker, settings_of(done.request))
             content = sound.add(answer.audio) + sound.finish()
             message["audio"] = {
                 "id": f"audio_{number}",
@@ -72,7 +75,8 @@ async def _chunks(http: Request, form: ChatForm, request: Generation) -> AsyncIt
     and pictures at the end, when they are final."""
     head = _head(http, "chat.completion.chunk", request)
     revisions = Revisions()
-    sound = SoundStream(form.audio.kind)
+    marker = worker_of(http).marker
+    sound = SoundStream(form.audio.kind, marker, settings_of(request))
     number = f"audio_{http.state.request_id}"
 
     def chunk(delta: dict[str, Any], finish: str | None = None) -> str:
@@ -95,19 +99,19 @@ async def _chunks(http: Request, form: ChatForm, request: Generation) -> AsyncIt
                 content = sound.add(event.samples) + (sound.finish() if event.last else b"")
                 yield chunk({"audio": {"id": number, "data": to_base64(content)}})
             case Completed():
-                for delta in await asyncio.to_thread(_final_deltas, event, number):
+                for delta in await asyncio.to_thread(_final_deltas, event, number, marker):
                     yield chunk(delta)
                 yield chunk({}, "stop")
     yield DONE
 
 
-def _final_deltas(done: Completed, number: str) -> list[dict[str, Any]]:
+def _final_deltas(done: Completed, number: str, marker: Marker) -> list[dict[str, Any]]:
     said = _said(done)
     deltas: list[dict[str, Any]] = [] if said is None else [{"content": said}]
     if any(answer.audio is not None for answer in done.answers):
         lives = int(time.time()) + AUDIO_LIVES_S
         deltas.append({"audio": {"id": number, "transcript": said or "", "expires_at": lives}})
-    media = {**_media(done), **_beside(done)}
+    media = {**_media(done, marker), **_beside(done)}
     return [*deltas, media] if media else deltas
 
 
@@ -129,15 +133,15 @@ def _said(done: Completed) -> str | None:
     return "\n".join(said) if said else None
 
 
-def _media(done: Completed) -> dict[str, Any]:
+def _media(done: Completed, marker: Marker) -> dict[str, Any]:
     """Return what of an answer is seen, as content parts."""
     found: dict[str, Any] = {}
     for answer in done.answers:
         if answer.image is not None:
-            url = to_address(file_of(answer, "png", done), TYPES["png"])
+            url = to_address(file_of(answer, "png", done, marker), TYPES["png"])
             found.setdefault("images", []).append({"type": "image_url", "image_url": {"url": url}})
         if answer.video is not None:
-            url = to_address(file_of(answer, "mp4", done), TYPES["mp4"])
+            url = to_address(file_of(answer, "mp4", done, marker), TYPES["mp4"])
             found.setdefault("videos", []).append({"type": "video_url", "video_url": {"url": url}})
     return found
 

@@ -20,12 +20,13 @@ from engine.api.request import Inpainting, Modality
 from engine.api.request import Request as Generation
 from engine.cli.mask_file import read_mask
 from engine.media.images import jpeg_bytes, png_bytes, read_picture, still_webp_bytes
+from engine.media.marking.marker import Marker
 from serving.answers.answer_files import TYPES, file_of, to_address, to_base64
 from serving.answers.event_stream import event_stream, sent
 from serving.answers.partial_images import PartialImages
 from serving.errors import ApiError, missing
 from serving.forms.fields import Neutral, SamplingFields, filled
-from serving.generation import completed, ready_worker, stream_of
+from serving.generation import completed, ready_worker, stream_of, worker_of
 from serving.worker import Worker
 
 ROUTER = APIRouter(tags=["images"])
@@ -120,7 +121,8 @@ async def _answered(
     seeds = range(request.sampling.seed, request.sampling.seed + form.n)
     each = [replace(request, sampling=replace(request.sampling, seed=seed)) for seed in seeds]
     made = [await completed(http, one) for one in each]
-    data = [await asyncio.to_thread(_entry, form, done) for done in made]
+    marker = worker_of(http).marker
+    data = [await asyncio.to_thread(_entry, form, done, marker) for done in made]
     return {
         "created": int(time.time()),
         "data": data,
@@ -154,7 +156,7 @@ async def _events(
             )
             number += 1
             continue
-        content = await asyncio.to_thread(_file, form, event)
+        content = await asyncio.to_thread(_file, form, event, worker_of(http).marker)
         yield sent(
             {
                 "type": f"{kind}.completed",
@@ -166,8 +168,8 @@ async def _events(
         )
 
 
-def _file(form: ImageForm, done: Completed) -> bytes:
-    return file_of(done.answers[-1], form.output_format, done)
+def _file(form: ImageForm, done: Completed, marker: Marker) -> bytes:
+    return file_of(done.answers[-1], form.output_format, done, marker)
 
 
 def _preview(form: ImageForm, event: Refined) -> bytes:
@@ -178,8 +180,8 @@ def _preview(form: ImageForm, event: Refined) -> bytes:
     return write(event.image_t, "")
 
 
-def _entry(form: ImageForm, done: Completed) -> dict[str, Any]:
-    content, seed = _file(form, done), done.request.sampling.seed
+def _entry(form: ImageForm, done: Completed, marker: Marker) -> dict[str, Any]:
+    content, seed = _file(form, done, marker), done.request.sampling.seed
     if form.response_format == "url":
         return {"url": to_address(content, TYPES[form.output_format]), "seed": seed}
     return {"b64_json": to_base64(content), "seed": seed}

@@ -18,12 +18,12 @@ from engine.api.request import Modality
 from engine.api.request import Request as Generation
 from engine.api.sampling import Sampling
 from engine.prompt.spoken_words import MOST_LETTERS, SAY, sayable
-from serving.answers.answer_files import to_base64
+from serving.answers.answer_files import settings_of, to_base64
 from serving.answers.event_stream import UNBUFFERED, event_stream, sent
 from serving.answers.sound_stream import SOUND_TYPES, SoundStream
 from serving.forms.fields import Neutral, SamplingFields
 from serving.forms.voice import style_of
-from serving.generation import begun, ready_worker, stream_of
+from serving.generation import begun, ready_worker, stream_of, worker_of
 
 ROUTER = APIRouter(tags=["audio"])
 
@@ -83,7 +83,7 @@ async def _content(
     http: Request, form: SpeechForm, requests: list[Generation]
 ) -> AsyncIterator[bytes]:
     """The bytes of the file; none is empty."""
-    sound = SoundStream(form.response_format)
+    sound = SoundStream(form.response_format, worker_of(http).marker, settings_of(requests[0]))
     for request in requests:
         async for event in stream_of(http, request):
             if isinstance(event, AudioChunk) and (ready := sound.add(event.samples)):

@@ -15,8 +15,9 @@ from engine.api.events import Completed, Event, Refined
 from engine.api.request import Modality
 from engine.api.request import Request as Generation
 from engine.media.images import jpeg_bytes, still_webp_bytes
+from engine.media.marking.marker import Marker
 from engine.media.video import FRAMES_A_SECOND
-from serving.answers.answer_files import file_of
+from serving.answers.answer_files import file_of, settings_of
 from serving.answers.video_jobs import KEPT_S, VideoJob, VideoJobs
 from serving.errors import ApiError
 from serving.forms.fields import Neutral, SamplingFields, filled
@@ -113,7 +114,7 @@ async def video_content(http: Request, video_id: str, variant: Variant = "video"
     if job.done is None:
         message = f"This video is {job.status.replace('_', ' ')}, {job.progress} %: ask again soon."
         raise ApiError(409, message, param="video_id", code="video_not_ready", retry=True)
-    content, kind = await asyncio.to_thread(_asset, job.done, variant)
+    content, kind = await asyncio.to_thread(_asset, job.done, variant, worker_of(http).marker)
     return Response(content, media_type=kind)
 
 
@@ -144,14 +145,15 @@ def _found(http: Request, video_id: str) -> VideoJob:
     return _jobs(http).find(video_id, http.state.owner)
 
 
-def _asset(done: Completed, variant: Variant) -> Asset:
+def _asset(done: Completed, variant: Variant, marker: Marker) -> Asset:
     film = done.answers[-1]
     assert film.video is not None
+    frames = marker.film(film.video, settings_of(done.request))
     if variant == "thumbnail":
-        return still_webp_bytes(film.video[len(film.video) // 2], ""), "image/webp"
+        return still_webp_bytes(frames[len(frames) // 2], ""), "image/webp"
     if variant == "spritesheet":
-        return jpeg_bytes(np.concatenate(film.video), ""), "image/jpeg"
-    return file_of(film, "mp4", done), "video/mp4"
+        return jpeg_bytes(np.concatenate(frames), ""), "image/jpeg"
+    return file_of(film, "mp4", done, marker), "video/mp4"
 
 
 def _described(job: VideoJob, worker: Worker) -> dict[str, Any]:

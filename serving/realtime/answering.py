@@ -14,7 +14,9 @@ from engine.api.conversation import Conversation as Turns
 from engine.api.conversation import Part
 from engine.api.events import Answer, AudioChunk, Completed, Event, Refined, SegmentStarted
 from engine.api.request import Modality, Request
+from engine.media.marking.marker import Marker
 from serving.answers.answer_files import TYPES, file_of, to_address
+from serving.answers.sound_stream import SoundStream
 from serving.errors import as_api_error
 from serving.realtime.conversation import Content, Conversation, new_id
 from serving.realtime.event_log import EventLog
@@ -36,6 +38,7 @@ def is_told(event: Event) -> bool:
 
 class Response:
     """The answer to the conversation as it is now. begin: begins a run. over: called once.
+    marker: of what is heard and seen.
 
     Raises: ValueError, ApiError, QueueFullError where it cannot begin.
     """
@@ -48,6 +51,7 @@ class Response:
         log: EventLog,
         begin: Begin,
         over: Callable[[], None],
+        marker: Marker,
     ) -> None:
         self.id = new_id("resp")
         self._log, self._conversation, self._begin, self._over = log, conversation, begin, over
@@ -56,7 +60,8 @@ class Response:
         self._status: Status = "in_progress"
         self._details: dict[str, Any] | None = None
         self._sampling = self._settings.form.sampling()
-        self._item = OutputItem(self.id, conversation, log)
+        self._marker = marker
+        self._item = OutputItem(self.id, conversation, log, self._new_sound)
         self._listened = conversation.unheard()
         self._heard: list[str] = []
         self._num_heard = 0
@@ -85,6 +90,9 @@ class Response:
         turns = Turns(self._conversation.turns())
         style = self._settings.style()
         return Request(turns, sampling=self._sampling, aloud=self._speaks, style=style)
+
+    def _new_sound(self) -> SoundStream:
+        return SoundStream("pcm", self._marker, {"seed": self._sampling.seed})
 
     async def _run(self) -> None:
         try:
@@ -147,7 +155,7 @@ class Response:
             kind, ending, part = "output_video", "mp4", Part(video=answer.video)
         else:
             return
-        file = await asyncio.to_thread(file_of, answer, ending, done)
+        file = await asyncio.to_thread(file_of, answer, ending, done, self._marker)
         self._item.show(Content(kind, part=part, address=to_address(file, TYPES[ending])))
 
     def _finish(self, status: Status, details: dict[str, Any] | None) -> None:

@@ -3,6 +3,7 @@
 Owns: `OutputItem`. Does not own: the response around it (`serving.realtime.answering`).
 """
 
+from collections.abc import Callable
 from typing import Any
 
 from engine.api.events import AudioChunk
@@ -18,15 +19,19 @@ from serving.realtime.conversation import (
 )
 from serving.realtime.event_log import EventLog
 
+NewSound = Callable[[], SoundStream]
 NAMES = {"output_text": "text", "output_audio": "audio"}
 """Content of an item -> what the events of content parts call it."""
 
 
 class OutputItem:
     """It enters the conversation with its first piece, behind the question. At most one piece is
-    open: spoken words."""
+    open: spoken words. sound: begins the sound of one."""
 
-    def __init__(self, response_id: str, conversation: Conversation, log: EventLog) -> None:
+    def __init__(
+        self, response_id: str, conversation: Conversation, log: EventLog, sound: NewSound
+    ) -> None:
+        self._new_sound = sound
         self._item = Item("assistant", new_id("item"), status="in_progress")
         self._conversation, self._log = conversation, log
         self._response_id = response_id
@@ -43,7 +48,7 @@ class OutputItem:
         if aloud:
             self._open(Content("output_audio", ""))
             self._whole_text = " ".join(text.split())
-            self._sound = SoundStream("pcm")
+            self._sound = self._new_sound()
             return
         content = self._open(Content("output_text", text))
         self._event("output_text.delta", delta=text)
@@ -54,7 +59,7 @@ class OutputItem:
         """Take more of a sound, with the words that it says."""
         if self._sound is None:
             self._open(Content("output_audio", ""))
-            self._sound = SoundStream("pcm")
+            self._sound = self._new_sound()
         content, sound = self._item.content[-1], self._sound
         content.word_ends_s = chunk.word_ends_s or content.word_ends_s
         said = self._whole_text

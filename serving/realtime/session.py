@@ -200,7 +200,13 @@ class Session:
         if self._response is not None:
             raise ApiError(409, ACTIVE, code="conversation_already_has_active_response")
         self._response = Response(
-            form, self._settings, self._conversation, self.log, self._run, self._answered
+            form,
+            self._settings,
+            self._conversation,
+            self.log,
+            self._run,
+            self._answered,
+            self._worker.marker,
         )
 
     def _run(self, request: Request) -> RunStream:

@@ -10,6 +10,7 @@ from app.launch import (
     read_settings,
 )
 from engine.api.default_checkpoint import SHIPPED
+from engine.media.marking.marker import Marker
 
 
 def test_nothing_said_is_the_shipped_model_for_this_machine_alone() -> None:
@@ -58,3 +59,12 @@ def test_an_unwritable_temporary_folder_is_told(
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "nowhere"))
     with pytest.raises(ValueError, match=r"no temporary folder to write to .*set TMPDIR"):
         check_temporary_folder()
+
+
+def test_marks_are_an_option() -> None:
+    assert read_settings({}, []).marker == Marker()
+    assert not read_settings({}, ["--marks", "off"]).marker.on
+    assert not read_settings({"NEXT_OMNI_MARKS": "off"}, []).marker.on
+    assert read_settings({"NEXT_OMNI_MARK_KEY": "mine"}, []).marker.key == "mine"
+    with pytest.raises(ValueError, match="on or off"):
+        _ = read_settings({}, ["--marks", "loud"]).marker

@@ -23,14 +23,14 @@ FALL = 0.5
 """The amplitude falls with this power of the frequency, as that of pictures does."""
 SMALLEST_PX = 32
 """A picture with a shorter side has too few frequencies and stays unmarked."""
-PSNR_DB = 44.3
-"""The mark is made so strong, before it is rounded to whole levels."""
-QUIET, LOUD = 1.0, 3.0
-"""The least and the largest weight of a place, by how much happens there."""
-BUSY = 10.0
-"""The deviation in grey levels from which a place may take more than a flat one."""
-NEAR = 1 / 24
-"""The size of the neighbourhood of a place, as a share of the longer side."""
+QUIET, LOUD = 0.7, 2.0
+"""The root mean square of the mark in a flat place and the most in a busy one, in grey levels,
+before it is rounded to whole ones. More than that is seen in a small picture that is enlarged."""
+HIDES = 0.08
+"""The levels that each level of deviation around a place hides beside those of a flat one."""
+NEAR = 1 / 96
+"""The size of the neighbourhood of a place, as a share of the longer side: beside an edge lies a
+flat place again."""
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 
 
@@ -92,9 +92,7 @@ def mark_picture(picture: np.ndarray, payload: Payload, key: str = DEFAULT_KEY) 
         return picture
     plan = layout(key, height, width)
     waves = pattern(plan, plan.signs(payload), height, width)
-    waves *= _weights(picture)
-    level = 255 * 10 ** (-PSNR_DB / 20)
-    waves *= level / max(float(np.sqrt(np.square(waves).mean())), 1e-9)
+    waves *= _levels(picture) / max(float(np.sqrt(np.square(waves).mean())), 1e-9)
     return (picture + waves[..., None]).round().clip(0, 255).astype(np.uint8)
 
 
@@ -105,10 +103,10 @@ def pattern(plan: Layout, signs: np.ndarray, height: int, width: int) -> np.ndar
     return np.asarray(fft.idctn(plane, norm="ortho"))
 
 
-def _weights(picture: np.ndarray) -> np.ndarray:
+def _levels(picture: np.ndarray) -> np.ndarray:
     """Return how strong the mark may be at each place: edges and texture hide more of it."""
     grey = picture @ LUMA
     near = max(picture.shape[:2]) * NEAR
     mean, square = (cv2.GaussianBlur(plane, (0, 0), near) for plane in (grey, grey * grey))
     busy = np.sqrt(np.maximum(square - mean * mean, 0))
-    return np.clip(busy / BUSY, QUIET, LOUD)
+    return np.minimum(QUIET + HIDES * busy, LOUD)

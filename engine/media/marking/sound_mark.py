@@ -39,14 +39,17 @@ FLOOR = 0.0001
 """Parts below this share of the loudest one's amplitude are not made equally loud."""
 
 
-def mark_sound(samples: np.ndarray, payload: Payload, key: str = DEFAULT_KEY) -> np.ndarray:
-    """Return a marked copy of samples float32 "N" at 16 kHz; of less than `SHORTEST_S` as it is."""
-    if len(samples) < SHORTEST_S * SAMPLE_RATE:
+def mark_sound(
+    samples: np.ndarray, payload: Payload, key: str = DEFAULT_KEY, start: int = 0
+) -> np.ndarray:
+    """Return a marked copy of samples float32 "N" at 16 kHz; of less than `SHORTEST_S` as it is.
+    start: the number of samples of the same sound that came before, so that the noise goes on."""
+    if start + len(samples) < SHORTEST_S * SAMPLE_RATE:
         return samples
     pilot, symbols = _noises(key)
     sent = [np.roll(symbols[i], TURN * value) for i, value in enumerate(payload.symbols())]
     noise = np.sqrt(PILOT) * pilot + np.sqrt((1 - PILOT) / NUM_SYMBOLS) * np.sum(sent, axis=0)
-    noise = np.resize(noise, len(samples))
+    noise = np.resize(np.roll(noise, -start), len(samples))
     shaped = _spectrum(noise) * _near(_spectrum(samples)) / _near_level()
     added = 10 ** (LEVEL_DB / 20) * _samples(shaped, len(samples))
     return (samples + added).clip(-1, 1).astype(np.float32)
