@@ -22,6 +22,7 @@ from training.stages.image_dictionary import (
     dictionary_of,
 )
 from training.stages.image_dictionary_report import measured
+from world.image.drawings import SHEET
 
 CONFIG = DictionaryConfig()
 RATES = {"atlas": 4e-3, "ground": 2e-3, "encoder": 1.5e-3}
@@ -31,7 +32,9 @@ def main(argv: list[str] | None = None) -> int:
     """Return 2 where there is nothing to go on from."""
     parser = argparse.ArgumentParser(prog="python -m training.image_dictionary")
     parser.add_argument("part", choices=[*PARTS, "report"])
-    parser.add_argument("sheet", type=Path, help="made by python -m world.image.drawings")
+    parser.add_argument(
+        "sheet", type=Path, nargs="?", default=SHEET, help="made by python -m world.image.drawings"
+    )
     parser.add_argument("--runs", type=Path, required=True, help="the folder of the dictionary")
     parser.add_argument("--minutes", type=float, default=10.0)
     parser.add_argument("--rate", type=float)
