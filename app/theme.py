@@ -11,7 +11,7 @@ from gradio.themes.utils import sizes
 CSS = Path(__file__).parent / "static/css"
 STYLES = (
     "page.css", "live.css", "chat.css", "audio.css", "mask_editor.css", "lab.css", "gallery.css",
-    "race.css",
+    "race.css", "palette.css",
 )  # fmt: skip
 
 SANS = ("ui-sans-serif", "system-ui", "-apple-system", "Segoe UI", "Roboto", "sans-serif")

@@ -1,4 +1,4 @@
-"""How often the mark of files is found again, after what files go through.
+"""Measure how often the mark of files is found again, after what files go through.
 
 The shipped model draws --num pictures of held-out scenes, and films and sentences in proportion.
 Each is marked and attacked; the last lines are a table for docs/safety.md and one line of JSON.

@@ -26,6 +26,7 @@ from tests.fake_embedding import embed
 from tests.fake_forming import GRID, PATCH_PX, forming
 from tests.fake_script import answers_to, blocks, completed, joined, sentence, spoken
 from world.concepts import CONCEPTS
+from world.palette import palette
 from world.video.motion import FRAMES
 
 
@@ -132,6 +133,7 @@ class FakeEngine:
             "thinks": self.thinks,
             "finds": self.finds,
             "believes": True,
+            "facts": {"palette": palette()},
             "config": {"video_frames": FRAMES if self.films else 0},
         }
 

@@ -24,6 +24,7 @@ import { linkedTab, pressWhenFilled } from "./page/linked_run.js";
 import { watchNotices } from "./page/notices.js";
 import { followTabs } from "./page/tabs.js";
 import { followTheme } from "./page/theme.js";
+import { PaletteView } from "./palette/palette_view.js";
 
 const liveViews = new WeakMap(); // by their mount points
 let painter = null; // the mask editor, once it is there
@@ -56,6 +57,22 @@ export function mountLive(element, props, trigger, watch) {
   });
   if (root.dataset.phase === "idle")
     view.status.textContent = interrupted ?? "Press Generate and watch.";
+}
+
+// name: of the tab whose prompt is written
+export function mountPalette(element, props, name) {
+  const input = document.querySelector(`#${name}-prompt textarea`);
+  const field = {
+    get text() {
+      return input.value;
+    },
+    write(text) {
+      input.value = text;
+      input.dispatchEvent(new Event("input", { bubbles: true }));
+    },
+    changed: (tell) => input.addEventListener("input", tell),
+  };
+  if (input) new PaletteView(mountPoint(element), props.value, field);
 }
 
 // A recorded run; without it the form works as ever.

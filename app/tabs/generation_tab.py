@@ -33,6 +33,7 @@ from app.forms.parse import (
 from app.forms.share_link import Link
 from app.forms.visitor import Opener, opened_by
 from app.session import Session
+from app.tabs import palette
 from app.tabs.tab_spec import Recipe, TabSpec
 from engine.api.conversation import Conversation
 from engine.api.request import Modality, Request
@@ -149,6 +150,8 @@ class GenerationTab:
             self.stop = gr.Button("Stop", elem_id=f"{spec.name}-stop", visible=False)
             self.beside_generate()
         self.examples = chips(spec.prompts, "prompts to try", f"{spec.name}-examples")
+        if spec.to is not Modality.TEXT:
+            palette.build(self.session.capabilities.facts, spec.name, spec.to)
 
     def _settings(self, first: Recipe) -> None:
         name = self.spec.name

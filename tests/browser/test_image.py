@@ -271,3 +271,24 @@ def test_without_websockets_the_picture_still_forms(
         assert len(set(formed(page, gate, CANVAS, 3))) == 3
     phase(page, "completed")
     expect(page.get_by_role("button", name="Download PNG")).to_be_visible()
+
+
+def test_pressed_words_write_the_wish(image: Page) -> None:
+    prompt, words = image.locator("#image-prompt textarea"), image.locator("#image-palette")
+    prompt.fill("")
+    image.locator("#image-words").get_by_text("Words it knows").click()
+    words.get_by_role("button", name="red", exact=True).click()
+    expect(prompt).to_have_value("a red")
+    words.get_by_label("Find a word").fill("dog")
+    expect(words.get_by_role("button", name="dog", exact=True)).to_be_disabled()
+    words.get_by_label("Find a word").fill("hea")
+    words.get_by_role("button", name="heart", exact=True).click()
+    words.get_by_label("Find a word").fill("zebra")
+    expect(words).to_contain_text("no “zebra” among 64 things")
+    words.get_by_role("button", name="animals").click()
+    words.get_by_role("button", name="dog", exact=True).click()
+    night = words.get_by_role("button", name="at night", exact=True)
+    night.click()
+    expect(prompt).to_have_value("a red heart and a dog at night")
+    expect(night).to_have_attribute("aria-pressed", "true")
+    image.locator("#image-words").get_by_text("Words it knows").click()

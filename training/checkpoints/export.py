@@ -24,6 +24,7 @@ from training.checkpoints.merge import mean, merged
 from training.loop.run_state import FILE, auxiliary_weights, averaged_weights
 from training.objectives.probe_loss import ProbeLoss
 from world.concepts import CONCEPTS
+from world.palette import palette
 from world.wishes import words_of_wishes
 
 WISHES = 4000
@@ -53,7 +54,7 @@ def export(arguments: argparse.Namespace) -> None:
     if "untrained" in facts:
         facts["untrained"] = []
     facts["concepts"] = [concept.name for concept in CONCEPTS]
-    facts["words"] = words_of_wishes(WISHES)
+    facts["words"], facts["palette"] = words_of_wishes(WISHES), palette()
     average = mean([averaged_weights(folder)[0] for folder in folders])
     before = {} if start is None or not arguments.keep else start.model.state_dict()
     model.load_state_dict(merged(before, average, arguments.keep))
