@@ -24,13 +24,13 @@ from training.checkpoints.initialise import initialise, run_folder, start_of, te
 from training.checkpoints.whisper_weights import encoder_weights
 from training.data.examples import Examples
 from training.data.scene_pool import build_pool, build_unnamed
-from training.data.speech.speech_codes import (
+from training.data.speech.clip_codes import (
     durations,
     encode_clips,
     encode_spoken_scenes,
     with_letters,
 )
-from training.data.speech.speech_examples import SpeechExamples
+from training.data.speech.examples import SpeechExamples
 from training.data.video_examples import VideoExamples
 from training.loop.budgeted_loop import Budget, train
 from training.loop.distributed import Ranks

@@ -74,7 +74,7 @@ CELLS: tuple[Cell, ...] = (
     ),
     Cell(
         "text_to_audio", "say this", _LISTENER,
-        "data.speech_examples.SpeechExamples.speak",
+        "data.speech.examples.SpeechExamples.speak",
         cells_audio.sayings, _SOUND, heard=True,
     ),
     Cell(
@@ -93,7 +93,7 @@ CELLS: tuple[Cell, ...] = (
     ),
     Cell(
         "image_to_audio", "what do you see? answered aloud", _LISTENER,
-        "data.examples.Examples.answer_about_picture + data.speech_examples.SpeechExamples.speak",
+        "data.examples.Examples.answer_about_picture + data.speech.examples.SpeechExamples.speak",
         cells_audio.described_aloud, _SOUND, heard=True,
     ),
     Cell(
@@ -103,16 +103,16 @@ CELLS: tuple[Cell, ...] = (
     ),
     Cell(
         "audio_to_text", "write down what i say", "at most 30% of the words wrong",
-        "data.speech_examples.SpeechExamples.hear", cells_audio.transcripts, _SOUND,
+        "data.speech.examples.SpeechExamples.hear", cells_audio.transcripts, _SOUND,
     ),
     Cell(
         "audio_to_image", "a spoken request", f"{_PARSER}: all that was said, and nothing else",
-        "data.speech_examples.SpeechExamples.hear + data.examples.Examples.picture",
+        "data.speech.examples.SpeechExamples.hear + data.examples.Examples.picture",
         cells_audio.spoken_wishes, _SOUND,
     ),
     Cell(
         "audio_to_audio", "a spoken question, answered aloud", _LISTENER,
-        "data.speech_examples.SpeechExamples.hear + data.speech_examples.SpeechExamples.speak",
+        "data.speech.examples.SpeechExamples.hear + data.speech.examples.SpeechExamples.speak",
         cells_audio.spoken_questions, _SOUND, heard=True,
     ),
     Cell(
@@ -130,7 +130,7 @@ CELLS: tuple[Cell, ...] = (
     ),
     Cell(
         "video_to_audio", "what happens? answered aloud", _LISTENER,
-        "data.video_examples.VideoExamples.watch + data.speech_examples.SpeechExamples.speak",
+        "data.video_examples.VideoExamples.watch + data.speech.examples.SpeechExamples.speak",
         cells_audio.told_aloud, (*_VIDEO, *_SOUND), heard=True,
     ),
     Cell(
@@ -153,7 +153,7 @@ CELLS: tuple[Cell, ...] = (
     ),
     Cell(
         "image_and_speech_to_text", "a spoken question about a picture", _EXACT,
-        "data.speech_examples.SpeechExamples.hear + data.examples.Examples.answer_about_picture",
+        "data.speech.examples.SpeechExamples.hear + data.examples.Examples.answer_about_picture",
         cells_audio.spoken_about_pictures, _SOUND,
     ),
     Cell(
@@ -162,11 +162,11 @@ CELLS: tuple[Cell, ...] = (
     ),
     Cell(
         "sound_to_text", "what do you hear?", _EXACT,
-        "data.speech_examples.SpeechExamples.hear", cells_audio.named_sounds, _SOUND,
+        "data.speech.examples.SpeechExamples.hear", cells_audio.named_sounds, _SOUND,
     ),
     Cell(
         "text_to_sound", "the sound of this", "judge of sounds: the nearest known one",
-        "data.speech_examples.SpeechExamples.speak", cells_audio.made_sounds, _SOUND,
+        "data.speech.examples.SpeechExamples.speak", cells_audio.made_sounds, _SOUND,
     ),
     Cell(
         "sound_to_image", "draw what you hear",

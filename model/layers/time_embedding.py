@@ -6,7 +6,7 @@ text token with the time at which it would begin if the text were spoken from th
 before a small model has learned the alignment; neither paper has this. Times are encoded as
 sinusoids (Vaswani et al. 2017, arXiv:1706.03762, Section 3.5) and projected by one matrix. Owns:
 the times and their encoding. Does not own: token durations, which are counted in a corpus
-(`training.data.speech.speech_examples`).
+(`training.data.speech.examples`).
 """
 
 import math

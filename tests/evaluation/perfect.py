@@ -37,6 +37,7 @@ class ScriptedAnswerer:
 
     script: list[tuple[Answer, ...]]
     asked: list[Request] = field(default_factory=list)
+    facts: dict[str, object] = field(default_factory=dict)
     model: SimpleNamespace = field(
         default_factory=lambda: SimpleNamespace(
             vision=PixelTokenizer(), config=SimpleNamespace(required_vision=PixelTokenizer.config)

@@ -60,6 +60,7 @@ class Talker:
 
     rule: Callable[[Request], tuple[Answer, ...]]
     max_audio_s: float = 8.0
+    facts: dict[str, object] = field(default_factory=dict)
     asked: list[Request] = field(default_factory=list)
     model: Any = field(default_factory=lambda: SimpleNamespace(audio=SampleTokenizer()))
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))

@@ -7,8 +7,8 @@ from model.layers.time_embedding import RESTARTS
 from model.presets import PRESETS
 from model.tokenizers.text import NUM_MARKERS, PAD, TextTokenizer
 from training.checkpoints.text_metric import training_texts
+from training.data.speech.clip_codes import durations
 from training.data.speech.encoded_clip import EncodedClip
-from training.data.speech.speech_codes import durations
 from world.audio.voices import OUTPUT_VOICE
 from world.text.sentences import SAY
 

@@ -8,7 +8,7 @@ import torch
 
 from model.presets import PRESETS
 from model.tokenizers.audio import AudioTokenizer
-from training.data.speech.speech_codes import encode_clips
+from training.data.speech.clip_codes import encode_clips
 from world.audio.speech import Clip
 
 CONFIG = PRESETS["tiny"]

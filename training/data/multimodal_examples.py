@@ -9,7 +9,7 @@ import numpy as np
 from model.prompt_template import Message, layout
 from model.tokenizers.text import END_THINK
 from training.data.examples import Example, Examples, with_mentions
-from training.data.speech.speech_examples import SpeechExamples
+from training.data.speech.examples import SpeechExamples
 from world.audio.audio_visual_questions import sample_audio_visual_question
 from world.patch_labels import patch_labels
 from world.sampling import pick

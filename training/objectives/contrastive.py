@@ -18,7 +18,7 @@ from flow.sequence import OmniSequence
 from model.network.omni import OmniModel
 from model.prompt_template import Span, collate_prompts, embedded
 from training.data.examples import TALK_KINDS, Examples
-from training.data.speech.speech_examples import SpeechExamples
+from training.data.speech.examples import SpeechExamples
 from training.data.video_examples import VideoExamples
 from world.sampling import pick
 from world.text.captions import caption, full_caption

@@ -24,7 +24,7 @@ from flow.schedule import Clock, Schedule
 from model.network.omni import OmniModel
 from model.tokenizers.text import PAD, TextTokenizer
 from training.data.examples import Batch, Examples, at
-from training.data.speech.speech_examples import SpeechExamples
+from training.data.speech.examples import SpeechExamples
 from training.data.task_mixture import MOTION, SPEECH, mixture
 from training.data.video_examples import VideoExamples
 from training.loop.progress_report import FlowReport

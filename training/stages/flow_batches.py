@@ -16,7 +16,7 @@ from flow.sequence import drop_prompt
 from model.network.omni import OmniModel
 from training.data.examples import Batch, Example, Examples, collate
 from training.data.multimodal_examples import audio_visual, think
-from training.data.speech.speech_examples import SpeechExamples
+from training.data.speech.examples import SpeechExamples
 from training.data.video_examples import VideoExamples
 from training.objectives.frame_subset import (
     beginning_middle_end,

@@ -13,7 +13,7 @@ from training.data.examples import UNKNOWN, Example, Examples
 from training.data.multimodal_examples import audio_visual, think
 from training.data.scene_pool import build_pool
 from training.data.speech.encoded_clip import EncodedClip
-from training.data.speech.speech_examples import SpeechExamples
+from training.data.speech.examples import SpeechExamples
 from world.audio.audio_visual_questions import AUDIO_VISUAL_SOUNDS, concept_of_sound
 from world.audio.sounds import SOUND
 from world.audio.voices import OUTPUT_VOICE

@@ -18,9 +18,9 @@ from training.checkpoints.text_metric import training_texts
 from training.data.code_cache import pixels_of
 from training.data.examples import Example, Examples
 from training.data.scene_pool import build_pool
+from training.data.speech.clip_codes import encode_spoken_scenes
 from training.data.speech.encoded_clip import EncodedClip
-from training.data.speech.speech_codes import encode_spoken_scenes
-from training.data.speech.speech_examples import SpeechExamples, prefix_noise
+from training.data.speech.examples import SpeechExamples, prefix_noise
 from training.data.task_mixture import SHARES
 from training.data.video_examples import VideoExamples
 from training.objectives.contrastive import Contrast
@@ -112,7 +112,7 @@ def test_a_sound_is_followed_by_its_task_and_answered_in_words(speech: SpeechExa
 def test_speaking_begins_with_words_and_goes_on_with_its_blocks(
     speech: SpeechExamples, first: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("training.data.speech.speech_examples.PREFIX_NOISE_SHARE", 0.0)
+    monkeypatch.setattr("training.data.speech.examples.PREFIX_NOISE_SHARE", 0.0)
     rng = np.random.default_rng(1)
     spoken: set[str] = set()
     for _ in range(200):

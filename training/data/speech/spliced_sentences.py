@@ -4,7 +4,7 @@ An hour of one voice is learned by heart long before its words are: the codes of
 heard are known as a whole. Of N clips there are N^2 such sentences, and what is said in them can
 only be known word by word. Owns: `SentenceSplicer`. Does not own: where words lie in a clip
 (`training.data.speech.forced_alignment`), what is asked of them
-(`training.data.speech.speech_examples`).
+(`training.data.speech.examples`).
 """
 
 from collections.abc import Sequence

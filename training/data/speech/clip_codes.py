@@ -1,7 +1,7 @@
 """The clips of the speech corpus as codes, with their letters, durations and scenes.
 
 Owns: the cache of clip codes, `with_letters`, `durations`, `SpokenScene`. Does not own: examples
-(`training.data.speech.speech_examples`), the alignment (`training.data.speech.forced_alignment`).
+(`training.data.speech.examples`), the alignment (`training.data.speech.forced_alignment`).
 """
 
 from collections import defaultdict

@@ -19,8 +19,8 @@ from model.tokenizers.image import VisionTokenizer
 from model.tokenizers.text import BEGIN_AUDIO, PAD, SUGGEST
 from training.data.code_cache import encoded, still
 from training.data.examples import UNKNOWN, Example, Examples
+from training.data.speech.clip_codes import SpokenScene, image_span
 from training.data.speech.encoded_clip import EncodedClip
-from training.data.speech.speech_codes import SpokenScene, image_span
 from training.data.speech.spliced_sentences import SentenceSplicer
 from world.audio.audio_visual_questions import AUDIO_VISUAL_SOUNDS
 from world.audio.sounds import SOUND
