@@ -1,6 +1,6 @@
 """The client side of the suites: an engine as a protocol, batched requests, normalised answers."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Protocol, runtime_checkable
 
@@ -19,6 +19,11 @@ class AnswerEngine(Protocol):
 
     model: Any
     device: Any
+
+    @property
+    def facts(self) -> Mapping[str, Any]:
+        """Return how its checkpoint was made."""
+        ...
 
     def generate_batch(self, requests: Sequence[Request]) -> list[tuple[Answer, ...]]:
         """Return the answers of each request, in order."""

@@ -6,7 +6,7 @@
 never by eye. Does not own: their markup (`evaluation.report.examples`).
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -49,6 +49,10 @@ class RecordingEngine:
     @property
     def model(self) -> Any:
         return self.engine.model
+
+    @property
+    def facts(self) -> Mapping[str, Any]:
+        return self.engine.facts
 
     @property
     def device(self) -> Any:

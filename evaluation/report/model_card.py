@@ -28,6 +28,12 @@ ROWS: dict[str, tuple[tuple[str, str], ...]] = {
             "{true_renders}, {false_accepts}, {round_trips}",
         ),
     ),
+    "first_wish": (
+        (
+            "commonest nouns: drawn right or the nearest offered, known, drawn right of these",
+            "{answered:i}, {known}, {drawn_right}",
+        ),
+    ),
     "captions": (("object, count, colour, exact", "{object}, {count}, {colour}, {exact:i}"),),
     "tokenizer": (
         (

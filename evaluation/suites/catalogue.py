@@ -25,6 +25,7 @@ from evaluation.suites import (
     chat,
     cycle_consistency,
     editing,
+    first_wish,
     omni,
     retrieval,
     scenes,
@@ -79,6 +80,10 @@ _BY_CELL = "the criterion of each cell, see the table of the command"
 
 SUITES: dict[str, Suite] = {
     "scenes": Suite("prompts for images", 240, 6, "the parser finds what the prompt asks for"),
+    "first_wish": Suite(
+        "commonest nouns as wishes", 300, 1,
+        "one such thing is drawn, or the unknown word is named with what is near",
+    ),
     "captions": Suite(
         "questions of each kind about images", 240, 12,
         "the objects by name; the number or the colour, word for word",
@@ -192,6 +197,8 @@ def _measured(engine: Engine | RecordingEngine, run: Run) -> Measurement:
             if run.sheet is not None:
                 scenes.sheet(drawn).save(run.sheet, format="PNG")
             return measured
+        case "first_wish":
+            return first_wish.evaluate(engine, run.num, run.sampling)
         case "captions":
             return captions.evaluate(*asked)
         case "chat":

@@ -20,8 +20,12 @@ ROOTS = ("physical_entity", "imaginary_being")
 """Dragons can be drawn, too."""
 WITHOUT = ("process", "causal_agent")
 """Subtrees of doings; a person is reached by other ways."""
-DRAWN = frozenset(drawing.name for drawing in DRAWINGS)
-"""Words of which the first sense that is no person counts: a whale is no large man."""
+FIRST_WISHES = Path(__file__).resolve().parents[2] / "assets" / "words" / "first_wishes.txt"
+WISHED = frozenset(w for w in FIRST_WISHES.read_text().splitlines() if not w.startswith("#"))
+"""Words that are in the file in any case, by their first sense where none is a thing (a ghost)."""
+DRAWN = WISHED | {drawing.name for drawing in DRAWINGS}
+"""Words of which the first sense that is a thing and no person counts: a whale is no large man, and
+a table no list of numbers."""
 YOUNG = {
     "kitten": "cat", "kitty": "cat", "puppy": "dog", "pup": "dog", "doggy": "dog", "calf": "cow",
     "foal": "horse", "pony": "horse", "piglet": "pig", "lamb": "sheep", "cub": "bear",
@@ -41,14 +45,19 @@ def build(folder: Path) -> str:
     cut = {offset for offset, words in lemmas.items() if words[0] in WITHOUT}
     person = next(offset for offset, words in lemmas.items() if words[0] == "person")
     all_paths = _Paths(parents, roots, cut)
+    any_paths = _Paths(parents, {o for o, words in lemmas.items() if words[0] == "entity"}, set())
     under: dict[str, list[str]] = {}
     for word, senses in tqdm(_senses(folder / "index.noun"), "nouns"):
         paths = [all_paths.of(offset) for offset in senses]
         drawn = [path for path in paths if path and person not in path] if word in DRAWN else []
         under[word] = (drawn or paths)[0]
+        if word in WISHED and not under[word]:
+            under[word] = any_paths.of(senses[0])
     under |= {word: under[kind] for word, kind in YOUNG.items()}
     found = [word for word, path in under.items() if path]
-    found.sort(key=lambda word: (-counts[word], len(word) > LEAVES, len(word), word))
+    found.sort(
+        key=lambda word: (word not in WISHED, -counts[word], len(word) > LEAVES, len(word), word)
+    )
     numbers: dict[str, int] = {}
     rows: list[tuple[int | None, list[str]]] = [(None, [])]
     for word in found[:MOST]:
