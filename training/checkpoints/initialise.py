@@ -17,7 +17,7 @@ from model.loading.placement import Placement
 from model.network.omni import OmniModel
 from model.presets import PRESETS
 from model.tokenizers.text import TextTokenizer
-from training.checkpoints.dictionary import VISION, load_dictionary
+from training.checkpoints.dictionary import load_dictionary, named
 from training.checkpoints.grow_depth import grow_depth
 from training.checkpoints.new_rows import name_codes, text_rows
 from training.checkpoints.text_metric import training_texts, word_vectors
@@ -48,7 +48,7 @@ def initialise(arguments: argparse.Namespace) -> tuple[OmniModel, TextTokenizer]
     had = model.config
     config = _shaped(had, arguments)
     if arguments.dictionary is not None:
-        config = replace(config, vision=VISION, named_codes=True)
+        config = named(config)
     words = checkpoint.tokenizer
     if arguments.vocabulary is not None:
         words = text_tokenizer(run_folder(arguments, "flow"), texts(), arguments.vocabulary)

@@ -207,7 +207,8 @@ def _on_a_square(book: Tensor) -> Tensor:
 
 
 class EncoderStage:
-    """The encoder: names, places and looks of the drawings at each position of a picture."""
+    """The encoder: names, places and looks of the drawings at each position of a picture. Every
+    second batch stands on a lattice, as in the world's scenes."""
 
     helpers = None
 
@@ -215,8 +216,8 @@ class EncoderStage:
         self.dictionary, self.model, self.pictures = dictionary, dictionary.encoder, pictures
 
     def loss(self, step: int) -> tuple[Tensor, dict[str, float], int]:
-        rng = np.random.default_rng((5, step))
-        views = self.pictures.scenes.sample(rng, PICTURES)
+        rng, scenes = np.random.default_rng((5, step)), self.pictures.scenes
+        views = scenes.standing(rng, PICTURES) if step % 2 else scenes.sample(rng, PICTURES)
         told = self.model(_disturbed(pixels_from_uint8(torch.from_numpy(views.images)), rng))
         loss, figures = self._losses(told, views)
         return loss, figures, PICTURES
