@@ -66,6 +66,8 @@ CONCEPTS: list[Concept] = list(SMALL)
 BY_NAME: dict[str, Concept] = {c.name: c for c in CONCEPTS}
 CONCEPT_WORDS: dict[str, str] = {c.plural: c.name for c in CONCEPTS} | {n: n for n in BY_NAME}
 """Singular and plural -> the concept's name."""
+SYNONYMS: dict[str, tuple[str, ...]] = {}
+"""Concept's name -> other words by which it is asked for; none in the small domain."""
 COLOURABLE: list[str] = [c.name for c in CONCEPTS if c.colourable]
 """Names of what can have a colour word."""
 

@@ -16,6 +16,7 @@ from world.concepts import (
     CONCEPTS,
     OBJECT_COLOURS,
     SMALL,
+    SYNONYMS,
     Concept,
 )
 from world.image.backdrops import PLACES as PAINTED
@@ -23,6 +24,7 @@ from world.image.drawings import DRAWINGS
 from world.image.recolouring import TARGETS
 from world.image.scenes import PLACES
 from world.per_domain import forget
+from world.things import SYNONYMS as OTHERS
 from world.things import THINGS
 
 DOMAINS = ("small", "large")
@@ -40,7 +42,9 @@ def take(name: str) -> None:
     things = _large() if large else SMALL
     CONCEPTS[:] = things
     _fill(BY_NAME, {c.name: c for c in things})
-    _fill(CONCEPT_WORDS, {c.plural: c.name for c in things} | {n: n for n in BY_NAME})
+    _fill(SYNONYMS, {n: tuple(said.split()) for n, said in OTHERS.items()} if large else {})
+    others = {word: name for name, words in SYNONYMS.items() for word in words}
+    _fill(CONCEPT_WORDS, others | {c.plural: c.name for c in things} | {n: n for n in BY_NAME})
     tinted = [c.name for c in things if c.colourable or c.kind not in NEVER_TINTED]
     COLOURABLE[:] = tinted if large else _SMALL_COLOURABLE
     _fill(OBJECT_COLOURS, TARGETS if large else _SMALL_COLOURS)

@@ -2,7 +2,7 @@
 
 A name is one word. "wolf/wolves" gives a plural that takes more than an s, "teddy=teddy bear" the
 drawing of another name, "jeans*" a word that is always plural, "bread+" one that is not counted.
-Owns: the table. Does not own: their pictures (`world.image.drawings`).
+Owns: the tables. Does not own: their pictures (`world.image.drawings`).
 """
 
 THINGS = {
@@ -93,3 +93,13 @@ THINGS = {
     ),
 }
 """Kind -> names."""
+SYNONYMS = {
+    "plane": "airplane jet", "phone": "telephone", "couch": "sofa", "bicycle": "bike",
+    "car": "automobile", "rabbit": "bunny", "dog": "puppy", "cat": "kitten kitty", "horse": "pony",
+    "motorcycle": "motorbike", "burger": "hamburger", "doughnut": "donut", "gem": "diamond jewel",
+    "taxi": "cab", "gift": "present", "rhino": "rhinoceros", "hippo": "hippopotamus",
+    "lantern": "lamp", "coat": "jacket", "handbag": "bag", "package": "box", "ram": "sheep",
+    "ox": "bull", "bison": "buffalo", "rock": "stone", "crocodile": "alligator", "boat": "yacht",
+    "rocket": "spaceship", "sneaker": "trainer", "wastebasket": "bin", "television": "tv",
+}  # fmt: skip
+"""Name -> words that mean the same to somebody who asks for a picture."""

@@ -25,7 +25,7 @@ WORDS = Path(__file__).resolve().parents[2] / "assets" / "words" / "first_wishes
 
 
 class Outcome(StrEnum):
-    """What becomes of a wish. RIGHT: one such thing is drawn, and nothing else. OFFERED: its word
+    """The fate of a wish. RIGHT: one such thing is drawn, and nothing else. OFFERED: its word
     is named as unknown, with known things that are near. REFUSED: the same without any. WRONG:
     something else is drawn of what is known. SILENT: something is drawn of an unknown word that
     nobody named."""

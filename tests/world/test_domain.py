@@ -12,6 +12,7 @@ from world.concepts import (
     CONCEPTS,
     OBJECT_COLOURS,
     SMALL,
+    SYNONYMS,
     named_concepts,
 )
 from world.domain import domain, domain_of, take
@@ -20,7 +21,7 @@ from world.image.rendering import render
 from world.image.scenes import PLACES, Family, sample_scene
 from world.image.sprites import drawing_of, sprite
 from world.patch_labels import names, patch_labels
-from world.text.captions import questions, with_article
+from world.text.captions import caption, full_caption, questions, with_article
 from world.text.dialogue import Kind, sample_dialogue
 from world.video.captions import video_caption
 from world.video.motion import sample_video
@@ -28,7 +29,7 @@ from world.video.motion import sample_video
 
 def _tables() -> tuple[object, ...]:
     lists = (tuple(x) for x in (CONCEPTS, COLOURABLE, PLACES))
-    return *lists, *(dict(x) for x in (BY_NAME, CONCEPT_WORDS, OBJECT_COLOURS))
+    return *lists, *(dict(x) for x in (BY_NAME, CONCEPT_WORDS, OBJECT_COLOURS, SYNONYMS))
 
 
 def test_the_large_domain_has_the_small_one_first() -> None:
@@ -45,6 +46,18 @@ def test_each_word_means_one_thing() -> None:
         for concept in CONCEPTS:
             assert CONCEPT_WORDS[concept.plural] == CONCEPT_WORDS[concept.name] == concept.name
         assert not named_concepts(" ".join((*OBJECT_COLOURS, "big small above below with a the")))
+
+
+def test_a_wish_may_call_a_thing_by_another_name_and_a_description_may_not() -> None:
+    rng = np.random.default_rng(3)
+    with domain("large"):
+        others = {word for words in SYNONYMS.values() for word in words}
+        scenes = [sample_scene(rng, test=False) for _ in range(600)]
+        wished = [(s, caption(s, rng)) for s in scenes]
+        called = [(s, w) for s, w in wished if others & set(w.split())]
+        assert called and not any(others & set(full_caption(s).split()) for s in scenes)
+        for scene, words in called:
+            assert named_concepts(words) == {item.concept for item in scene.items}
 
 
 def test_the_small_domain_comes_back_as_it_was() -> None:

@@ -4,11 +4,11 @@ Everything is lower case English. Owns: `caption`, `Question`, `questions`. Does
 is not about a picture (`world.text.dialogue`).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from world.concepts import BY_NAME, CONCEPTS
+from world.concepts import BY_NAME, CONCEPTS, SYNONYMS
 from world.image.scenes import Background, Family, Item, Scene, relation_holds
 from world.sampling import pick
 
@@ -38,6 +38,8 @@ PLACE_PHRASES: dict[str, tuple[str, ...]] = {
 }
 
 
+SYNONYM_SHARE = 0.3
+"""The share of things with other names that are called by one of them in a wish."""
 _VOWELS, _SPOKEN_WITH_Y = ("a", "e", "i", "o", "u", "hour"), ("uni", "ufo")
 
 
@@ -102,7 +104,7 @@ def objects_phrase(scene: Scene, rng: np.random.Generator, *, size: bool = True)
     items = scene.items
     if scene.family is Family.COUNTING:
         return f"{NUMBER_WORDS[len(items)]} {plural_noun(items[0])}"
-    nouns = [with_article(noun(i, size=size)) for i in items]
+    nouns = [with_article(noun(_called(i, rng), size=size)) for i in items]
     if scene.relation is not None:
         a, b, relation = nouns[0], nouns[1], scene.relation
         if rng.random() < 0.3:
@@ -119,6 +121,14 @@ def objects_phrase(scene: Scene, rng: np.random.Generator, *, size: bool = True)
     if len(nouns) == 2:
         return f"{nouns[0]} {pick(rng, ('and', 'and', 'with'))} {nouns[1]}"
     return ", ".join(nouns[:-1]) + " and " + nouns[-1]
+
+
+def _called(item: Item, rng: np.random.Generator) -> Item:
+    """Return the item under another of its names, sometimes."""
+    others = SYNONYMS.get(item.concept, ())
+    if not others or rng.random() >= SYNONYM_SHARE:
+        return item
+    return replace(item, concept=pick(rng, others))
 
 
 def caption(scene: Scene, rng: np.random.Generator, *, background: float = 0.5) -> str:
