@@ -9,6 +9,7 @@ words for them, and scenes.
 
 import argparse
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -57,14 +58,24 @@ def build_sheet(package: Path, side_px: int = DRAWING_PX) -> Image.Image:
 
     package: the folder of WebP files. Raises: ValueError where one is missing.
     """
-    rows = -(-len(DRAWINGS) // SHEET_COLUMNS)
-    sheet = Image.new("RGBA", (SHEET_COLUMNS * side_px, rows * side_px))
-    for i, drawing in enumerate(DRAWINGS):
-        plain = bare(drawing.code_point)
-        files = [package / f"{n}.webp" for n in (drawing.code_point, plain, plain + "-fe0f")]
+    return packed(package, [(d.name, d.code_point) for d in DRAWINGS], SHEET_COLUMNS, side_px)
+
+
+def packed(
+    package: Path, pictures: Sequence[tuple[str, str]], columns: int, side_px: int
+) -> Image.Image:
+    """Pack pictures, each a name and a code point, as `build_sheet` does.
+
+    Raises: ValueError where one is missing.
+    """
+    rows = -(-len(pictures) // columns)
+    sheet = Image.new("RGBA", (columns * side_px, rows * side_px))
+    for i, (name, code_point) in enumerate(pictures):
+        plain = bare(code_point)
+        files = [package / f"{n}.webp" for n in (code_point, plain, plain + "-fe0f")]
         file = next((f for f in files if f.exists()), None)
         if file is None:
-            raise ValueError(f"{package} has no picture for {drawing.name} ({drawing.code_point})")
+            raise ValueError(f"{package} has no picture for {name} ({code_point})")
         with Image.open(file) as picture:
             art = picture.convert("RGBA")
         art = art.crop(art.getbbox())
@@ -72,7 +83,7 @@ def build_sheet(package: Path, side_px: int = DRAWING_PX) -> Image.Image:
         square = Image.new("RGBA", (side, side))
         square.paste(art, ((side - art.width) // 2, (side - art.height) // 2))
         small = square.resize((side_px, side_px), Image.Resampling.LANCZOS)
-        row, column = divmod(i, SHEET_COLUMNS)
+        row, column = divmod(i, columns)
         sheet.paste(small, (column * side_px, row * side_px))
     return sheet
 

@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 from world.concepts import BY_NAME, CONCEPTS, OBJECT_COLOURS, SMALL, is_large
-from world.image.drawings import DRAWINGS, SHEET, Drawings, bare
+from world.image.drawings import DRAWINGS, SHEET, Drawings, bare, packed
 from world.image.recolouring import colour_matrix, tinted
 from world.per_domain import per_domain
 
@@ -98,23 +98,4 @@ def build_sheet(emoji_dir: Path) -> Image.Image:
 
     Raises: ValueError where a concept has no file.
     """
-    rows = -(-len(SMALL) // SHEET_COLUMNS)
-    sheet = Image.new("RGBA", (SHEET_COLUMNS * SPRITE_PX, rows * SPRITE_PX))
-    for i, concept in enumerate(SMALL):
-        bare = concept.code_point.removesuffix("-fe0f")
-        files = [emoji_dir / f"{n}.webp" for n in (concept.code_point, bare, bare + "-fe0f")]
-        file = next((f for f in files if f.exists()), None)
-        if file is None:
-            raise ValueError(
-                f"{emoji_dir} has no picture for {concept.name} ({concept.code_point})"
-            )
-        with Image.open(file) as picture:
-            art = picture.convert("RGBA")
-        art = art.crop(art.getbbox())
-        side = max(art.size)
-        square = Image.new("RGBA", (side, side))
-        square.paste(art, ((side - art.width) // 2, (side - art.height) // 2))
-        small = square.resize((SPRITE_PX, SPRITE_PX), Image.Resampling.LANCZOS)
-        row, column = divmod(i, SHEET_COLUMNS)
-        sheet.paste(small, (column * SPRITE_PX, row * SPRITE_PX))
-    return sheet
+    return packed(emoji_dir, [(c.name, c.code_point) for c in SMALL], SHEET_COLUMNS, SPRITE_PX)
