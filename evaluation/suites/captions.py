@@ -97,12 +97,14 @@ def says_the_answer(said: str, asked: VisualQuestion) -> bool:
 def _asked(
     rng: np.random.Generator, num: int, kind: str, families: tuple[Family, ...]
 ) -> list[VisualQuestion]:
-    """Sample num questions of a kind about held-out scenes, the families in turn."""
+    """Sample num questions of a kind about held-out scenes of which it can be asked, the families
+    in turn."""
     asked: list[VisualQuestion] = []
-    for i in range(num):
-        scene = sample_scene(rng, test=True, family=families[i % len(families)])
-        question = next(q for q in questions(scene, rng) if q.kind == kind)
-        asked.append(VisualQuestion(scene, question))
+    while len(asked) < num:
+        scene = sample_scene(rng, test=True, family=families[len(asked) % len(families)])
+        question = next((q for q in questions(scene, rng) if q.kind == kind), None)
+        if question is not None:
+            asked.append(VisualQuestion(scene, question))
     return asked
 
 

@@ -100,14 +100,22 @@ def plan(num: int, seed: int, motions: Sequence[Motion] = tuple(Motion)) -> list
     cases: list[TestCase] = []
     for i in range(num):
         round_, which = divmod(i, len(motions))
-        film = sample_video(rng, test=True, motion=motions[which])
-        asked = {q.kind: q for q in video_questions(film, rng)}
+        film, asked = _film(rng, motions[which])
         second = (round_ + which) % 2 == 1
         words = full_video_caption(film) if second else video_request(rng, video_caption(film, rng))
         does = asked["direction" if second and film.motion in SLIDES else "motion"]
         questions = (does, asked["mover"], asked["count"], asked["object"])
         cases.append(TestCase(film, words, questions, asked.get("background")))
     return cases
+
+
+def _film(rng: np.random.Generator, motion: Motion) -> tuple[VideoScene, dict[str, Question]]:
+    """Sample a video whose things can be counted (milk cannot), and its questions by kind."""
+    while True:
+        film = sample_video(rng, test=True, motion=motion)
+        asked = {q.kind: q for q in video_questions(film, rng)}
+        if "count" in asked:
+            return film, asked
 
 
 def film_of(answers: Sequence[Answer]) -> np.ndarray:
