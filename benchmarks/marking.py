@@ -116,27 +116,30 @@ def _find_in_page(picture: np.ndarray) -> Found:
     return find_in_frames(picture[None])
 
 
-def _jpeg(picture: np.ndarray, quality: int) -> np.ndarray:
+def jpeg(picture: np.ndarray, quality: int) -> np.ndarray:
+    """Return a picture uint8 "H W 3" as JPEG shows it."""
     buffer = BytesIO()
     Image.fromarray(picture).save(buffer, "JPEG", quality=quality)
     return read_picture(buffer.getvalue())
 
 
-def _scaled(picture: np.ndarray, times: float) -> np.ndarray:
+def scaled(picture: np.ndarray, times: float) -> np.ndarray:
+    """Return a picture uint8 "H W 3" so many times as large."""
     height, width = picture.shape[:2]
     size = (round(width * times), round(height * times))
     return np.asarray(Image.fromarray(picture).resize(size, Image.Resampling.BILINEAR))
 
 
 def _page(picture: np.ndarray) -> np.ndarray:
-    large = _scaled(picture, 1.25)
+    large = scaled(picture, 1.25)
     height, width = large.shape[:2]
     page = np.full((height + 96, 2 * width, 3), 250, np.uint8)
     page[40 : 40 + height, 60 : 60 + width] = large
     return page
 
 
-def _coded(samples: np.ndarray, form: str, codec: str, bits_a_s: int, rate_hz: int) -> np.ndarray:
+def coded(samples: np.ndarray, form: str, codec: str, bits_a_s: int, rate_hz: int) -> np.ndarray:
+    """Return samples float32 "N" at 16 kHz as a codec gives them back."""
     buffer = BytesIO()
     with av.open(buffer, "w", format=form) as file:
         stream = file.add_stream(codec, rate=rate_hz, layout="mono")
@@ -151,15 +154,15 @@ def _coded(samples: np.ndarray, form: str, codec: str, bits_a_s: int, rate_hz: i
 
 PICTURE_ATTACKS: Mapping[str, Attack] = {
     "as_it_is": lambda picture: picture,
-    "jpeg_70": lambda picture: _jpeg(picture, 70),
-    "jpeg_50": lambda picture: _jpeg(picture, 50),
-    "jpeg_30": lambda picture: _jpeg(picture, 30),
-    "half_size": lambda picture: _scaled(picture, 0.5),
-    "0.75x": lambda picture: _scaled(picture, 0.75),
-    "1.5x": lambda picture: _scaled(picture, 1.5),
-    "2x": lambda picture: _scaled(picture, 2),
-    "3x_then_jpeg_70": lambda picture: _jpeg(_scaled(picture, 3), 70),
-    "half_size_then_jpeg_70": lambda picture: _jpeg(_scaled(picture, 0.5), 70),
+    "jpeg_70": lambda picture: jpeg(picture, 70),
+    "jpeg_50": lambda picture: jpeg(picture, 50),
+    "jpeg_30": lambda picture: jpeg(picture, 30),
+    "half_size": lambda picture: scaled(picture, 0.5),
+    "0.75x": lambda picture: scaled(picture, 0.75),
+    "1.5x": lambda picture: scaled(picture, 1.5),
+    "2x": lambda picture: scaled(picture, 2),
+    "3x_then_jpeg_70": lambda picture: jpeg(scaled(picture, 3), 70),
+    "half_size_then_jpeg_70": lambda picture: jpeg(scaled(picture, 0.5), 70),
 }
 THOROUGH_ATTACKS: Mapping[str, Attack] = {
     "cut_at_the_edges": lambda picture: picture[5:-3, 2:-6],
@@ -173,9 +176,9 @@ FILM_ATTACKS: Mapping[str, Attack] = {
 }
 SOUND_ATTACKS: Mapping[str, Attack] = {
     "as_it_is": lambda samples: samples,
-    "mp3_64": lambda samples: _coded(samples, "mp3", "libmp3lame", 64_000, 24_000),
-    "opus_32": lambda samples: _coded(samples, "ogg", "libopus", 32_000, 48_000),
-    "11_khz": lambda samples: _coded(samples, "wav", "pcm_s16le", 176_400, 11_025),
+    "mp3_64": lambda samples: coded(samples, "mp3", "libmp3lame", 64_000, 24_000),
+    "opus_32": lambda samples: coded(samples, "ogg", "libopus", 32_000, 48_000),
+    "11_khz": lambda samples: coded(samples, "wav", "pcm_s16le", 176_400, 11_025),
     "cut": lambda samples: samples[8123:],
 }
 

@@ -1,7 +1,6 @@
 """The mark of pictures: it cannot be seen, it survives what pictures go through, and a picture
 without one has none."""
 
-from io import BytesIO
 from math import exp
 from pathlib import Path
 
@@ -9,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from benchmarks.marking import jpeg, scaled
 from engine.media.images import read_picture
 from engine.media.marking.keyed_signs import keyed_signs, limit
 from engine.media.marking.payload import NUM_SYMBOLS, Payload, read_symbols
@@ -36,18 +36,6 @@ def marked(pictures: list[np.ndarray]) -> list[np.ndarray]:
     return [mark_picture(picture, PAYLOAD) for picture in pictures]
 
 
-def _jpeg(picture: np.ndarray, quality: int) -> np.ndarray:
-    buffer = BytesIO()
-    Image.fromarray(picture).save(buffer, "JPEG", quality=quality)
-    return read_picture(buffer.getvalue())
-
-
-def _scaled(picture: np.ndarray, times: float) -> np.ndarray:
-    height, width = picture.shape[:2]
-    size = (round(width * times), round(height * times))
-    return np.asarray(Image.fromarray(picture).resize(size, Image.Resampling.BILINEAR))
-
-
 def _found(picture: np.ndarray, *, thorough: bool = False):
     return find_in_frames(picture[None], thorough=thorough)
 
@@ -69,17 +57,17 @@ def test_a_mark_and_its_payload_are_read(marked: list[np.ndarray]) -> None:
 
 @pytest.mark.parametrize("times", [0.5, 0.75, 1.25, 1.5, 2.0])
 def test_a_mark_survives_scaling(marked: list[np.ndarray], times: float) -> None:
-    assert all(_found(_scaled(picture, times)).payload == PAYLOAD for picture in marked)
+    assert all(_found(scaled(picture, times)).payload == PAYLOAD for picture in marked)
 
 
 @pytest.mark.parametrize("quality", [90, 70])
 def test_a_mark_survives_jpeg(marked: list[np.ndarray], quality: int) -> None:
-    assert all(_found(_jpeg(picture, quality)).marked for picture in marked)
+    assert all(_found(jpeg(picture, quality)).marked for picture in marked)
 
 
 def test_a_mark_is_found_in_a_screenshot_and_in_a_cut_picture(marked: list[np.ndarray]) -> None:
     page = np.full((256, 384, 3), 250, np.uint8)
-    page[40:200, 90:250] = _scaled(marked[0], 1.25)
+    page[40:200, 90:250] = scaled(marked[0], 1.25)
     for seen in (page, marked[0][5:-3, 2:-6]):
         found = _found(seen, thorough=True)
         assert found.marked

@@ -2,15 +2,13 @@
 one has none."""
 
 from collections.abc import Callable
-from io import BytesIO
 from pathlib import Path
 
-import av
 import numpy as np
 import pytest
-from av.audio.stream import AudioStream
 
-from engine.media.audio import SAMPLE_RATE, decoded_sound, read_sound
+from benchmarks.marking import coded
+from engine.media.audio import SAMPLE_RATE, read_sound
 from engine.media.marking.payload import Payload
 from engine.media.marking.sound_mark import LEVEL_DB, find_in_sound, mark_sound
 
@@ -29,26 +27,14 @@ def marked(speech: np.ndarray) -> np.ndarray:
     return mark_sound(speech, PAYLOAD)
 
 
-def _mp3(samples: np.ndarray, bits_a_s: int, rate_hz: int) -> np.ndarray:
-    buffer = BytesIO()
-    with av.open(buffer, "w", format="mp3") as file:
-        stream = file.add_stream("libmp3lame", rate=rate_hz, layout="mono")
-        assert isinstance(stream, AudioStream)
-        stream.bit_rate = bits_a_s
-        frame = av.AudioFrame.from_ndarray(samples[None], format="flt", layout="mono")
-        frame.sample_rate = SAMPLE_RATE
-        file.mux(stream.encode(frame))
-        file.mux(stream.encode(None))
-    return decoded_sound(buffer.getvalue())
-
-
+MP3 = ("mp3", "libmp3lame")
 ATTACKS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "none": lambda samples: samples,
     "quieter": lambda samples: samples * 0.2,
     "cut": lambda samples: samples[8123:],
-    "64 kbit/s at 24 kHz": lambda samples: _mp3(samples, 64_000, 24_000),
-    "128 kbit/s at 16 kHz": lambda samples: _mp3(samples, 128_000, 16_000),
-    "cut, 64 kbit/s": lambda samples: _mp3(samples[8123:], 64_000, 24_000),
+    "64 kbit/s at 24 kHz": lambda samples: coded(samples, *MP3, 64_000, 24_000),
+    "128 kbit/s at 16 kHz": lambda samples: coded(samples, *MP3, 128_000, 16_000),
+    "cut, 64 kbit/s": lambda samples: coded(samples[8123:], *MP3, 64_000, 24_000),
 }
 
 
