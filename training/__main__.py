@@ -139,7 +139,7 @@ def _flow(arguments: argparse.Namespace) -> None:
         answers, prompts = (
             load_landmarks(arguments.start, width, name) for name in (LANDMARKS, PROMPTS)
         )
-        if answers is not None and arguments.domain == "small":
+        if answers is not None:
             stage.helpers.initialise(answers, prompts)
     budget = replace(_budget(arguments), accumulate=A_STEP, report_every_s=600)
     if ranks.sharded:

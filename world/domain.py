@@ -18,6 +18,7 @@ from world.concepts import (
     SMALL,
     SYNONYMS,
     Concept,
+    is_large,
 )
 from world.image.backdrops import PLACES as PAINTED
 from world.image.drawings import DRAWINGS
@@ -60,7 +61,7 @@ def domain_of(concepts: Sequence[str]) -> str:
 @contextmanager
 def domain(name: str) -> Iterator[None]:
     """Be in a domain, then in the one before."""
-    before = domain_of([c.name for c in CONCEPTS])
+    before = "large" if is_large() else "small"
     take(name)
     try:
         yield

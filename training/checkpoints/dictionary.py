@@ -4,6 +4,7 @@ Owns: its config and path, `load_parts`, `load_dictionary`. Does not own: the tr
 (`training.image_dictionary`).
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -34,29 +35,29 @@ VISION = VisionConfig(
 PATH = {"c": 9.4, "a": 0.48}
 """The path of its codes, by which they form all along t: a name is known between beta 4 and 12, a
 place only at 40. Of the paper's own (c = 3, a = 0.9) half would be noise."""
-PARTS, GROUND_CODES = ("atlas", "ground", "encoder"), "ground_codes.pt"
+DRAWS = ("atlas", "ground")
+"""The parts that draw."""
+PARTS, GROUND_CODES = (*DRAWS, "encoder"), "ground_codes.pt"
 THUMBNAIL_PX, LIKENESS = 16, 24
 """Side of the drawings that are compared, and the numbers that are kept of each."""
 
 
-def load_dictionary(tokenizer: VisionTokenizer, runs: Path) -> list[str]:
-    """Load the trained parts of a folder; return the names of those that are missing.
-
-    Raises: ValueError where there are no ground codes yet, on which all other parts depend.
-    """
+def load_dictionary(tokenizer: VisionTokenizer, runs: Path, needed: Sequence[str] = DRAWS) -> None:
+    """Load the trained parts of a folder. Raises: ValueError where one that is needed is missing.
+    A model can be trained before there is an encoder, which reads pictures."""
     dictionary, quantizer = tokenizer.dictionary, tokenizer.quantizer
     assert dictionary is not None and isinstance(quantizer, MultiCodebookQuantizer)
-    missing = load_parts(dictionary, runs)
-    if "ground" in missing or "atlas" in missing:
+    missing = [part for part in load_parts(dictionary, runs) if part in needed]
+    if missing:
         raise ValueError(
-            f"{runs} has no atlas and ground yet: run `python -m training.image_dictionary` first"
+            f"{runs} has no {' and no '.join(missing)} yet: run `python -m "
+            f"training.image_dictionary {missing[0]}` first"
         )
     drawings = Drawings(SHEET)
     grounds = dictionary.ground_codes.books[0]
     with torch.no_grad():
         dictionary.colours.copy_(torch.from_numpy(colour_matrices(drawings)))
         quantizer.codebooks.copy_(codebooks(_likeness(drawings), grounds))
-    return missing
 
 
 def named(config: OmniConfig) -> OmniConfig:

@@ -11,14 +11,12 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from torch import Tensor
-
 from model.loading.checkpoint import Checkpoint, save_checkpoint
 from model.loading.file_digests import seal
 from model.network.omni import OmniModel
 from model.network.probes import LANDMARKS, PROMPTS
 from model.tokenizers.text import TextTokenizer
-from training.checkpoints.dictionary import load_dictionary
+from training.checkpoints.dictionary import PARTS, load_dictionary
 from training.checkpoints.initialise import has_raw, initialise, run_folder, start_of, tokenizers_of
 from training.checkpoints.merge import mean, merged
 from training.loop.run_state import FILE, auxiliary_weights, averaged_weights
@@ -59,7 +57,7 @@ def export(arguments: argparse.Namespace) -> None:
     before = {} if start is None or not arguments.keep else start.model.state_dict()
     model.load_state_dict(merged(before, average, arguments.keep))
     if arguments.dictionary is not None:
-        load_dictionary(model.vision, arguments.dictionary)
+        load_dictionary(model.vision, arguments.dictionary, PARTS)
     save_checkpoint(arguments.out, model, tokenizer, facts)
     _export_heads(arguments, model, tokenizer, folders, start)
     seal(arguments.out)
@@ -83,10 +81,9 @@ def _export_heads(
     heads = ProbeLoss(model, tokenizer.pieces(range(model.config.text_vocabulary)))
     names = heads.state_dict()
     after = mean([{name: weights[name] for name in names} for weights in learned])
-    old: dict[str, Tensor] = {}
-    if start is not None and start.landmarks is not None and not arguments.vocabulary:
+    if start is not None and start.landmarks is not None:
         heads.initialise(start.landmarks, start.prompts)
-        old = heads.state_dict()
+    old = {} if start is None or start.landmarks is None else heads.state_dict()
     heads.load_state_dict(merged(old, after, arguments.keep))
     heads.answers.save(arguments.out)
     heads.prompts.save(arguments.out, PROMPTS)

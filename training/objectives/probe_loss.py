@@ -48,9 +48,11 @@ class ProbeLoss(nn.Module):
 
     def initialise(self, answers: LinearProbes, prompts: LinearProbes | None) -> None:
         """Load a checkpoint's probes; where it has no prompt probes, its answer probes serve for
-        both."""
+        both. Probes of another domain or vocabulary have other sizes and are left out."""
         for heads, known in ((self.answers, answers), (self.prompts, prompts or answers)):
-            heads.load_state_dict(known.state_dict(), strict=False)
+            own, weights = heads.state_dict(), known.state_dict()
+            if all(own[n].shape == w.shape for n, w in weights.items() if n in own):
+                heads.load_state_dict(weights, strict=False)
 
     def _keep(
         self, heads: LinearProbes, layer: nn.Module, given: object, output: tuple[Tensor, object]

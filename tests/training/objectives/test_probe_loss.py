@@ -18,6 +18,7 @@ from training.data.speech.forced_alignment import LETTERS, Line, align, spelled
 from training.loop.auxiliary import AuxiliaryModules
 from training.objectives.probe_loss import ProbeLoss, busy, loss
 from world.concepts import CONCEPTS
+from world.domain import domain
 from world.patch_labels import LABELS, names
 from world.text.sentences import transcript
 from world.video.motion import FRAMES
@@ -189,6 +190,15 @@ def test_heads_of_a_checkpoint_are_taken_over(model: OmniModel) -> None:
     fresh.initialise(known.answers, known.prompts)
     own = fresh.state_dict()
     assert all(torch.equal(own[name], weight) for name, weight in known.state_dict().items())
+
+
+def test_heads_of_another_domain_are_left_out(model: OmniModel) -> None:
+    known = ProbeLoss(model, PIECES)
+    with domain("large"):
+        fresh = ProbeLoss(model, PIECES)
+    before = {name: weight.clone() for name, weight in fresh.state_dict().items()}
+    fresh.initialise(known.answers, known.prompts)
+    assert all(torch.equal(before[name], weight) for name, weight in fresh.state_dict().items())
 
 
 def test_what_the_words_name_is_asked_where_there_is_a_thing_and_they_name_one(
