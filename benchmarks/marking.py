@@ -1,9 +1,9 @@
 """Measure how often the mark of files is found again, after what files go through.
 
-The shipped model draws --num pictures of held-out scenes, and films and sentences in proportion.
-Each is marked and attacked; the last lines are a table for docs/safety.md and one line of JSON.
-False positives are counted on unmarked files: the same ones, and those of the gallery. All searches
-but the cut and the page with a picture on it look at the whole file.
+The shipped model draws --num pictures of held-out scenes, makes a sixth as many films, and says
+half as many sentences. Each is marked and attacked; the last lines are a table for docs/safety.md
+and one line of JSON. False positives are counted on unmarked files: the same ones, and those of the
+gallery. All searches but the cut and the page with a picture on it look at the whole file.
 """
 
 import sys
@@ -63,7 +63,9 @@ def _made(engine: Engine, num: int, seed: int) -> dict[Modality, list[np.ndarray
     words = {
         Modality.IMAGE: [caption(sample_scene(rng, test=True), rng) for _ in range(num)],
         Modality.VIDEO: [full_video_caption(sample_video(rng, test=True)) for _ in range(few)],
-        Modality.AUDIO: [SAY + caption(sample_scene(rng, test=True), rng) for _ in range(few)],
+        Modality.AUDIO: [
+            SAY.format(caption(sample_scene(rng, test=True), rng)) for _ in range(3 * few)
+        ],
     }
     found: dict[Modality, list[np.ndarray]] = {}
     for to, prompts in words.items():

@@ -1,6 +1,6 @@
 """The mark in sound: a keyed noise that is as loud, at each moment and pitch, as the sound hides.
 
-The noise has the sound's own spectrum, 17.5 dB below it, and repeats every two seconds. The
+The noise has the sound's own spectrum, 20 dB below it, and repeats every two seconds. The
 search makes the sound equally loud everywhere and compares it with the noise at each of its 32 768
 beginnings, so gain, cuts, resampling and coding leave it there. A second noise carries each symbol
 of the payload, turned by as many steps as its value says. Source: Cox et al. 1997, Secure Spread
@@ -25,7 +25,7 @@ TURN = PERIOD // NUM_VALUES
 """Samples between the beginnings of two values of a symbol."""
 LOWEST_BIN, HIGHEST_BIN = 5, 220
 """The noise lies between 160 Hz and 6.9 kHz."""
-LEVEL_DB = -17.5
+LEVEL_DB = -20.0
 """The noise beside the sound, at each moment and pitch."""
 NEAR = 1.5
 """Moments and pitches around a place that hide what is added there."""
